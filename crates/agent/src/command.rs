@@ -1,0 +1,251 @@
+//! Logging commands: how a task talks to the agent, line by line on stdout.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::result::TaskResult;
+use crate::secret::{Secret, parts};
+use crate::text::neutralise;
+
+mod collect;
+mod escape;
+mod parse;
+
+pub use collect::{Issue, TaskOutput};
+pub use escape::{escape_data, escape_property, unescape};
+pub use parse::{ParsedCommand, parse_line};
+
+/// How grave an issue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Shown with the errors of the run; does not fail the task by itself.
+    Error,
+    /// Shown with the warnings of the run.
+    Warning,
+}
+
+impl Severity {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One line for the agent, complete and safe to print: every text in it is neutralised and escaped.
+///
+/// It has no `Debug`: one that registers a secret contains it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LoggingCommand(String);
+
+impl LoggingCommand {
+    /// Adds an error to the summary of the run. The agent keeps the first ten of a step.
+    #[must_use]
+    pub fn error(message: &str) -> Self {
+        Self::issue(Severity::Error, None, message)
+    }
+
+    /// Adds a warning to the summary of the run. The agent keeps the first ten of a step.
+    #[must_use]
+    pub fn warning(message: &str) -> Self {
+        Self::issue(Severity::Warning, None, message)
+    }
+
+    /// Adds an issue; `code` is a stable word to search for, such as a finding's code.
+    #[must_use]
+    pub fn issue(severity: Severity, code: Option<&str>, message: &str) -> Self {
+        let properties = [
+            ("type", severity.as_str()),
+            ("code", code.unwrap_or_default()),
+        ];
+        Self::new("task.logissue", &properties, &neutralise(message))
+    }
+
+    /// Sets the result of the task. It cannot improve an earlier one ([`TaskResult::merge`]).
+    #[must_use]
+    pub fn complete(result: TaskResult, message: &str) -> Self {
+        let properties = [("result", result.as_str())];
+        Self::new("task.complete", &properties, &neutralise(message))
+    }
+
+    /// Sets an output variable. It is read-only from then on, so that text which reaches the log
+    /// later cannot change it. `value` must be neutral already:
+    /// [`crate::outputs::OutputVariable::set`].
+    pub(crate) fn set_output(name: &str, value: &str) -> Self {
+        let properties = [("variable", name), ("isOutput", "true")];
+        Self::new("task.setvariable", &properties, value)
+    }
+
+    /// Has the agent mask a secret in everything that follows: the whole, and each of its lines,
+    /// because the agent looks for it line by line.
+    #[must_use]
+    pub fn set_secret(secret: &Secret) -> Vec<Self> {
+        parts(secret)
+            .map(|part| Self::new("task.setsecret", &[], part))
+            .collect()
+    }
+
+    /// Shows a Markdown file on the run's page. The agent reads it when the line arrives; a path
+    /// that does not exist fails the step.
+    #[must_use]
+    pub fn upload_summary(absolute: &Path) -> Self {
+        Self::new("task.uploadsummary", &[], &absolute.to_string_lossy())
+    }
+
+    /// Attaches a file to the run's timeline, for other extensions and the REST API.
+    #[must_use]
+    pub fn add_attachment(kind: &str, name: &str, absolute: &Path) -> Self {
+        let properties = [("type", kind), ("name", name)];
+        Self::new(
+            "task.addattachment",
+            &properties,
+            &absolute.to_string_lossy(),
+        )
+    }
+
+    /// Shows progress beside the step; more than 100 percent count as 100.
+    #[must_use]
+    pub fn progress(percent: u8, operation: &str) -> Self {
+        let value = percent.min(100).to_string();
+        Self::new(
+            "task.setprogress",
+            &[("value", &value)],
+            &neutralise(operation),
+        )
+    }
+
+    /// Begins a part of the log that can be folded.
+    #[must_use]
+    pub fn group(title: &str) -> Self {
+        Self::marker("group", title)
+    }
+
+    /// Ends the part begun by [`LoggingCommand::group`].
+    #[must_use]
+    pub fn end_group() -> Self {
+        Self::marker("endgroup", "")
+    }
+
+    /// A heading in the log.
+    #[must_use]
+    pub fn section(title: &str) -> Self {
+        Self::marker("section", title)
+    }
+
+    /// Only the log's viewer knows markers; the agent does not decode them, so nothing is escaped.
+    fn marker(name: &str, text: &str) -> Self {
+        Self(format!("##[{name}]{}", neutralise(text)))
+    }
+
+    /// A property without a value is left out: the agent does not read it.
+    fn new(name: &str, properties: &[(&str, &str)], data: &str) -> Self {
+        let filled = properties.iter().filter(|(_, value)| !value.is_empty());
+        let properties: Vec<String> = filled
+            .map(|(key, value)| format!("{key}={}", escape_property(value)))
+            .collect();
+        let space = if properties.is_empty() { "" } else { " " };
+        let properties = properties.join(";");
+        Self(format!(
+            "##vso[{name}{space}{properties}]{}",
+            escape_data(data)
+        ))
+    }
+}
+
+impl fmt::Display for LoggingCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_written_as_the_agent_reads_them() {
+        let rows: Vec<(&str, LoggingCommand, &str)> = vec![
+            (
+                "an error",
+                LoggingCommand::error("image not found; 100% sure"),
+                "##vso[task.logissue type=error]image not found; 100%AZP25 sure",
+            ),
+            (
+                "a warning with a code",
+                LoggingCommand::issue(Severity::Warning, Some("ImageNotFound"), "x"),
+                "##vso[task.logissue type=warning;code=ImageNotFound]x",
+            ),
+            (
+                "a failed task",
+                LoggingCommand::complete(TaskResult::Failed, "rollout failed"),
+                "##vso[task.complete result=Failed]rollout failed",
+            ),
+            (
+                "an output variable",
+                LoggingCommand::set_output("verdict", "failed"),
+                "##vso[task.setvariable variable=verdict;isOutput=true]failed",
+            ),
+            (
+                "a summary",
+                LoggingCommand::upload_summary(Path::new("/tmp/100% [a];b.md")),
+                "##vso[task.uploadsummary]/tmp/100%AZP25 [a];b.md",
+            ),
+            (
+                "an attachment whose name holds separators",
+                LoggingCommand::add_attachment(
+                    "rollguard.report",
+                    "a;b]c",
+                    Path::new("/tmp/r.json"),
+                ),
+                "##vso[task.addattachment type=rollguard.report;name=a%3Bb%5Dc]/tmp/r.json",
+            ),
+            (
+                "progress",
+                LoggingCommand::progress(250, "2 of 3 replicas"),
+                "##vso[task.setprogress value=100]2 of 3 replicas",
+            ),
+            (
+                "a group",
+                LoggingCommand::group("logs of ##[x]"),
+                "##[group]logs of **[x]",
+            ),
+            ("its end", LoggingCommand::end_group(), "##[endgroup]"),
+            (
+                "a heading",
+                LoggingCommand::section("Check"),
+                "##[section]Check",
+            ),
+        ];
+        for (name, command, line) in rows {
+            assert_eq!(command.to_string(), line, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_secret_of_many_lines_is_registered_line_by_line() {
+        let secret = Secret::new("first line\nsecond;line\n");
+        let lines: Vec<String> = LoggingCommand::set_secret(&secret)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "##vso[task.setsecret]first line%0Asecond;line",
+                "##vso[task.setsecret]first line",
+                "##vso[task.setsecret]second;line",
+            ]
+        );
+    }
+
+    #[test]
+    fn no_message_breaks_out_of_its_line() {
+        let line = LoggingCommand::error("a\n##vso[task.complete result=Succeeded;done=true]b")
+            .to_string();
+        assert_eq!(
+            line,
+            "##vso[task.logissue type=error]a⏎**vso[task.complete result=Succeeded;done=true]b"
+        );
+    }
+}

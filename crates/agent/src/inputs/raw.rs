@@ -1,0 +1,88 @@
+//! What was said, before anything is understood.
+
+use std::collections::BTreeMap;
+
+use super::spec::{CliForm, INPUTS, InputSpec};
+use crate::env::AgentEnv;
+
+/// Who said it; errors name an input as this person wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The inputs of a task in a pipeline.
+    Task,
+    /// The command line.
+    CommandLine,
+}
+
+impl Source {
+    /// An input as the user wrote it.
+    #[must_use]
+    pub(super) fn written(self, spec: &InputSpec) -> String {
+        match (self, spec.cli) {
+            (Self::CommandLine, CliForm::Flag { long, .. }) => format!("`--{long}`"),
+            (Self::CommandLine, CliForm::Positional { value }) => format!("`{value}`"),
+            (Self::CommandLine, CliForm::None) | (Self::Task, _) => {
+                format!("input `{}`", spec.name)
+            }
+        }
+    }
+}
+
+/// The inputs as they were given: trimmed, and none of them empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawInputs {
+    source: Source,
+    values: BTreeMap<String, String>,
+}
+
+impl RawInputs {
+    /// The inputs of a task.
+    #[must_use]
+    pub fn from_env(env: &AgentEnv) -> Self {
+        let of_task = INPUTS.iter().filter(|spec| spec.task);
+        let given = of_task.filter_map(|spec| Some((spec.name, env.input(spec.name)?)));
+        Self::new(Source::Task, given)
+    }
+
+    /// The arguments of a command, by the names of their [`InputSpec`]s; the command itself is
+    /// `command`. A name given several times holds several lines.
+    pub fn from_flags<N, V>(flags: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: AsRef<str>,
+        V: AsRef<str>,
+    {
+        Self::new(Source::CommandLine, flags)
+    }
+
+    fn new<N, V>(source: Source, given: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let mut values: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in given {
+            let value = value.as_ref().trim();
+            if value.is_empty() {
+                continue;
+            }
+            let lines = values.entry(name.as_ref().to_owned()).or_default();
+            if !lines.is_empty() {
+                lines.push('\n');
+            }
+            lines.push_str(value);
+        }
+        Self { source, values }
+    }
+
+    /// Who gave them.
+    #[must_use]
+    pub const fn source(&self) -> Source {
+        self.source
+    }
+
+    /// What was given for an input.
+    #[must_use]
+    pub fn get(&self, spec: &InputSpec) -> Option<&str> {
+        self.values.get(spec.name).map(String::as_str)
+    }
+}

@@ -1,0 +1,379 @@
+use proptest::prelude::*;
+use rollguard_core::workload::WorkloadKind;
+
+use super::*;
+use crate::env::AgentEnv;
+
+const CONNECTION: &str = "5b1c2d3e-0000-4000-8000-00000000000a";
+const EVIDENCE_JSON: &str = r#"{
+    "version": 1,
+    "workload": {"kind": "Deployment", "namespace": "shop", "name": "web"},
+    "uid": "u1",
+    "bad": {"revision": 2, "name": "web-b", "uid": "r2"},
+    "target": {"revision": 1, "name": "web-a", "uid": "r1"}
+}"#;
+
+/// A task's inputs as the agent hands them over, with some of them set otherwise.
+fn task(changes: &[(&str, &str)]) -> RawInputs {
+    let mut inputs = vec![
+        ("command", "check"),
+        ("azureServiceConnection", CONNECTION),
+        ("azureResourceGroup", "rg-shop"),
+        ("aksCluster", "aks-shop"),
+        ("namespace", "shop"),
+        ("workloads", "deployment/web"),
+        ("timeout", "5m"),
+        ("stableFor", "10s"),
+    ];
+    inputs.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+    inputs.extend(changes);
+    let variables = inputs
+        .iter()
+        .map(|(name, value)| (format!("INPUT_{}", name.to_uppercase()), *value));
+    RawInputs::from_env(&AgentEnv::from_pairs(variables))
+}
+
+fn web() -> WorkloadRef {
+    WorkloadRef {
+        kind: WorkloadKind::Deployment,
+        namespace: "shop".to_owned(),
+        name: "web".to_owned(),
+    }
+}
+
+fn complaints(raw: &RawInputs) -> Vec<String> {
+    let errors = Inputs::parse(raw).unwrap_err();
+    errors.errors().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_inputs_of_a_check_task_are_understood() {
+    let subscription = "00000000-AAAA-0000-0000-00000000000b";
+    let inputs = Inputs::parse(&task(&[("azureSubscriptionId", subscription)])).unwrap();
+    let expected = Inputs {
+        command: CommandInputs::Check(CheckInputs {
+            workload: web(),
+            timeout: Duration::from_mins(5),
+            stable_for: Duration::from_secs(10),
+        }),
+        cluster: Some(AksTarget {
+            service_connection_id: CONNECTION.to_owned(),
+            subscription_id: Some(subscription.to_lowercase()),
+            resource_group: "rg-shop".to_owned(),
+            cluster: "aks-shop".to_owned(),
+        }),
+    };
+    assert_eq!(inputs, expected);
+}
+
+#[test]
+fn the_inputs_of_a_rollback_task_are_understood() {
+    let raw = task(&[
+        ("command", "rollback"),
+        ("toRevision", "3"),
+        ("evidence", EVIDENCE_JSON),
+    ]);
+    let CommandInputs::Rollback(rollback) = Inputs::parse(&raw).unwrap().command else {
+        panic!("another command");
+    };
+    assert_eq!(rollback.workload, web());
+    assert_eq!(rollback.to_revision, Some(Revision(3)));
+    assert_eq!(rollback.evidence.unwrap().bad.uid, "r2");
+}
+
+#[test]
+fn the_arguments_of_a_command_are_understood() {
+    let raw = RawInputs::from_flags([
+        ("command", "check"),
+        ("workloads", "deploy/web"),
+        ("namespace", " shop "),
+        ("timeout", "90s"),
+    ]);
+    let inputs = Inputs::parse(&raw).unwrap();
+    let expected = CommandInputs::Check(CheckInputs {
+        workload: web(),
+        timeout: Duration::from_secs(90),
+        stable_for: Duration::from_secs(10),
+    });
+    assert_eq!(
+        inputs,
+        Inputs {
+            command: expected,
+            cluster: None
+        }
+    );
+}
+
+#[test]
+fn what_is_not_given_has_the_documented_default() {
+    let raw = task(&[
+        ("command", ""),
+        ("namespace", ""),
+        ("timeout", ""),
+        ("stableFor", ""),
+    ]);
+    let CommandInputs::Check(check) = Inputs::parse(&raw).unwrap().command else {
+        panic!("another command");
+    };
+    assert_eq!(check.workload.namespace, "default");
+    assert_eq!(check.timeout, Duration::from_mins(5));
+    assert_eq!(check.stable_for, Duration::from_secs(10));
+
+    let raw = RawInputs::from_flags([("command", "rollback"), ("workloads", "deployment/web")]);
+    let CommandInputs::Rollback(rollback) = Inputs::parse(&raw).unwrap().command else {
+        panic!("another command");
+    };
+    assert_eq!((rollback.to_revision, rollback.evidence), (None, None));
+}
+
+/// An input of a check, a wrong value, and what is said about it.
+const WRONG: &[(&str, &str, &str)] = &[
+    (
+        "command",
+        "undo",
+        "input `command`: `undo` is not a command; write `check` or `rollback`",
+    ),
+    (
+        "command",
+        "Check",
+        "input `command`: `Check` is not a command; write `check` or `rollback`",
+    ),
+    (
+        "azureServiceConnection",
+        "",
+        "input `azureServiceConnection`: is missing",
+    ),
+    (
+        "azureServiceConnection",
+        "a,b",
+        "input `azureServiceConnection`: `a,b` names more than one service connection; write one",
+    ),
+    (
+        "azureSubscriptionId",
+        "Production",
+        "input `azureSubscriptionId`: `Production` is not a subscription id; write a UUID such as \
+             `00000000-0000-0000-0000-000000000000`",
+    ),
+    (
+        "azureResourceGroup",
+        "",
+        "input `azureResourceGroup`: is missing",
+    ),
+    (
+        "azureResourceGroup",
+        "rg/../x",
+        "input `azureResourceGroup`: `rg/../x` is not the name of a resource group; it has at \
+         most 90 letters, digits, `-`, `_`, `.`, `(` and `)`, and no `.` at its end",
+    ),
+    ("aksCluster", "", "input `aksCluster`: is missing"),
+    (
+        "aksCluster",
+        "aks?x=1",
+        "input `aksCluster`: `aks?x=1` is not the name of an AKS cluster; it has at most 63 \
+         letters, digits, `-` and `_`, and a letter or digit at both ends",
+    ),
+    (
+        "namespace",
+        "Shop",
+        "input `namespace`: `Shop` is not the name of a namespace; it has at most 63 lower-case \
+             letters, digits and `-`, and a letter or digit at both ends",
+    ),
+    ("workloads", "", "input `workloads`: is missing"),
+    (
+        "workloads",
+        "web",
+        "input `workloads`: `web` has no kind; write `deployment/web`",
+    ),
+    (
+        "workloads",
+        "deployment/web\ndeployment/api",
+        "input `workloads`: 2 workloads are given; write one",
+    ),
+    (
+        "timeout",
+        "60",
+        "input `timeout`: `60` has no unit; write `60s` or `60m`",
+    ),
+    (
+        "timeout",
+        "soon",
+        "input `timeout`: `soon` is not a duration; write for example `90s`, `5m` or `1m30s`",
+    ),
+    (
+        "stableFor",
+        "5m",
+        "input `stableFor`: 5m is not shorter than the timeout of 5m; the check could never \
+         succeed",
+    ),
+    (
+        "toRevision",
+        "3",
+        "input `toRevision`: is for the command `rollback` only; leave it empty",
+    ),
+    (
+        "evidence",
+        "{}",
+        "input `evidence`: is for the command `rollback` only; leave it empty",
+    ),
+];
+
+#[test]
+fn a_wrong_input_says_what_is_wrong_and_what_to_write() {
+    for (name, value, says) in WRONG {
+        assert_eq!(
+            complaints(&task(&[(name, value)])),
+            [*says],
+            "{name}={value}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
+    let rows: &[(&str, &str, &str)] = &[
+        (
+            "toRevision",
+            "latest",
+            "input `toRevision`: `latest` is not a revision; write a number as `kubectl rollout \
+             history` shows it, such as `3`",
+        ),
+        (
+            "evidence",
+            "yes",
+            "input `evidence`: is not what a check hands over",
+        ),
+        (
+            "evidence",
+            "{\"version\":2}",
+            "input `evidence`: is not what a check hands over",
+        ),
+    ];
+    for (name, value, says) in rows {
+        assert_eq!(
+            complaints(&task(&[("command", "rollback"), (name, value)])),
+            [*says]
+        );
+    }
+}
+
+#[test]
+fn names_at_their_limits_are_accepted() {
+    let long_group = "g".repeat(90);
+    let long_cluster = "c".repeat(63);
+    for (name, value) in [
+        ("azureResourceGroup", "Rg_(a).b-ü"),
+        ("azureResourceGroup", long_group.as_str()),
+        ("aksCluster", "A-b_9"),
+        ("aksCluster", long_cluster.as_str()),
+        ("timeout", "24h"),
+    ] {
+        assert!(
+            Inputs::parse(&task(&[(name, value)])).is_ok(),
+            "{name}={value}"
+        );
+    }
+    for (name, value) in [
+        ("azureResourceGroup", "rg."),
+        ("azureResourceGroup", &format!("{long_group}g")),
+        ("aksCluster", "-aks"),
+        ("aksCluster", &format!("{long_cluster}c")),
+    ] {
+        assert!(
+            Inputs::parse(&task(&[(name, value)])).is_err(),
+            "{name}={value}"
+        );
+    }
+}
+
+#[test]
+fn a_macro_that_was_not_replaced_names_its_variable() {
+    for spec in INPUTS.iter().filter(|spec| spec.task) {
+        let command = match spec.commands {
+            [only] => only.as_str(),
+            _ => "check",
+        };
+        let raw = task(&[("command", command), (spec.name, "$(my.variable)")]);
+        let complaints = complaints(&raw);
+        let says = format!(
+            "input `{}`: `$(my.variable)` was not replaced, because there is no variable \
+             `my.variable`",
+            spec.name
+        );
+        assert_eq!(complaints, [says]);
+    }
+    let errors = Inputs::parse(&task(&[("timeout", "$(t)")])).unwrap_err();
+    assert!(errors.hint().unwrap().contains("`t`"));
+}
+
+#[test]
+fn an_expression_that_was_not_evaluated_says_how_to_write_it() {
+    let raw = task(&[
+        ("command", "rollback"),
+        ("evidence", "$[ dependencies.a.outputs['x.y'] ]"),
+    ]);
+    assert_eq!(
+        complaints(&raw),
+        [
+            "input `evidence`: `$[ dependencies.a.outputs['x.y'] ]` was not evaluated; map it to \
+             a variable of the job and write `$(variable)`"
+        ]
+    );
+}
+
+#[test]
+fn all_wrong_inputs_are_reported_together() {
+    let raw = task(&[
+        ("azureResourceGroup", ""),
+        ("workloads", "web"),
+        ("timeout", "60"),
+        ("stableFor", "x"),
+    ]);
+    let errors = Inputs::parse(&raw).unwrap_err();
+    assert_eq!(
+        errors.to_string(),
+        "read the inputs: input `azureResourceGroup`: is missing; input `workloads`: `web` has no \
+         kind; write `deployment/web`; input `timeout`: `60` has no unit; write `60s` or `60m`; \
+         input `stableFor`: `x` is not a duration; write for example `90s`, `5m` or `1m30s`"
+    );
+    assert_eq!(errors.errors().len(), 4);
+    assert_eq!(errors.hint(), None);
+}
+
+#[test]
+fn on_the_command_line_inputs_are_named_as_they_are_written_there() {
+    let raw = RawInputs::from_flags([
+        ("command", "check"),
+        ("workloads", "deployment/web"),
+        ("workloads", "deployment/api"),
+        ("timeout", "$(x)"),
+        ("stableFor", "0s"),
+    ]);
+    assert_eq!(
+        complaints(&raw),
+        [
+            "`WORKLOAD`: 2 workloads are given; write one",
+            "`--timeout`: `$(x)` is not a duration; write for example `90s`, `5m` or `1m30s`",
+            "`--stable-for`: `0s` is not longer than zero; write for example `90s` or `5m`",
+        ]
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_input_makes_the_parser_panic(
+        values in prop::collection::vec((0..INPUTS.len(), ".{0,40}"), 0..12),
+        from_task in any::<bool>(),
+    ) {
+        let given = values.iter().filter_map(|(index, value)| Some((INPUTS.get(*index)?.name, value)));
+        let raw = if from_task {
+            let pairs = given.map(|(name, value)| (format!("INPUT_{}", name.to_uppercase()), value));
+            RawInputs::from_env(&AgentEnv::from_pairs(pairs))
+        } else {
+            RawInputs::from_flags(given)
+        };
+        if let Err(errors) = Inputs::parse(&raw) {
+            prop_assert!(!errors.errors().is_empty());
+            prop_assert!(errors.to_string().starts_with("read the inputs: "));
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! How a command ends: one table for exit codes and task results.
+
+use std::fmt;
+
+use rollguard_core::verdict::Verdict;
+
+/// The result of a task, in Azure Pipelines' words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TaskResult {
+    /// It did what it should.
+    Succeeded,
+    /// It did, with warnings.
+    SucceededWithIssues,
+    /// It did not.
+    Failed,
+    /// The run was canceled.
+    Canceled,
+    /// It did not run.
+    Skipped,
+    /// The agent was lost.
+    Abandoned,
+}
+
+impl TaskResult {
+    const ALL: [Self; 6] = [
+        Self::Succeeded,
+        Self::SucceededWithIssues,
+        Self::Failed,
+        Self::Canceled,
+        Self::Skipped,
+        Self::Abandoned,
+    ];
+
+    /// The word that the agent uses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "Succeeded",
+            Self::SucceededWithIssues => "SucceededWithIssues",
+            Self::Failed => "Failed",
+            Self::Canceled => "Canceled",
+            Self::Skipped => "Skipped",
+            Self::Abandoned => "Abandoned",
+        }
+    }
+
+    /// Reads the word that the agent uses; the case matters, as it does there.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    /// The result after another one was asked for: the worse one, except that one worse than
+    /// `Failed` is never left (azure-pipelines-agent, `TaskResultUtil.MergeTaskResults`). This is
+    /// why only a non-zero exit code withstands an injected `task.complete result=Skipped`.
+    #[must_use]
+    pub fn merge(self, coming: Self) -> Self {
+        if self > Self::Failed {
+            self
+        } else {
+            self.max(coming)
+        }
+    }
+}
+
+impl fmt::Display for TaskResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a command of rollguard ended. A published exit code never changes its meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The rollout is complete and stable.
+    Succeeded,
+    /// The rollback is done, or was done before.
+    RolledBack,
+    /// A defect in rollguard, or something nobody thought of.
+    Unexpected,
+    /// An argument or input is missing or wrong.
+    BadInput,
+    /// Signing in failed.
+    Credentials,
+    /// The cluster cannot be reached.
+    Unreachable,
+    /// The rollout has a cause that does not heal.
+    Failed,
+    /// The rollout was not complete in time.
+    TimedOut,
+    /// The rollout cannot be seen.
+    Undetermined,
+    /// The rollback was refused.
+    Refused,
+    /// The rollback was tried and failed.
+    RollbackFailed,
+    /// The user or the agent canceled.
+    Cancelled,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of the exit codes.
+    pub const ALL: [Self; 12] = [
+        Self::Succeeded,
+        Self::RolledBack,
+        Self::Unexpected,
+        Self::BadInput,
+        Self::Credentials,
+        Self::Unreachable,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Undetermined,
+        Self::Refused,
+        Self::RollbackFailed,
+        Self::Cancelled,
+    ];
+
+    /// The outcome of a check; `None` while the rollout goes on.
+    #[must_use]
+    pub const fn of_verdict(verdict: &Verdict) -> Option<Self> {
+        match verdict {
+            Verdict::Progressing { .. } => None,
+            Verdict::Succeeded => Some(Self::Succeeded),
+            Verdict::Failed { .. } => Some(Self::Failed),
+            Verdict::TimedOut { .. } => Some(Self::TimedOut),
+            Verdict::Undetermined { .. } => Some(Self::Undetermined),
+        }
+    }
+
+    /// The exit code of the program.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Succeeded | Self::RolledBack => 0,
+            Self::Unexpected => 1,
+            Self::BadInput => 2,
+            Self::Credentials => 3,
+            Self::Unreachable => 4,
+            Self::Failed => 10,
+            Self::TimedOut => 11,
+            Self::Undetermined => 12,
+            Self::Refused => 21,
+            Self::RollbackFailed => 22,
+            Self::Cancelled => 130,
+        }
+    }
+
+    /// A short name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::RolledBack => "rolled back",
+            Self::Unexpected => "unexpected",
+            Self::BadInput => "bad input",
+            Self::Credentials => "credentials",
+            Self::Unreachable => "cluster unreachable",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed out",
+            Self::Undetermined => "undetermined",
+            Self::Refused => "rollback refused",
+            Self::RollbackFailed => "rollback failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// What it means and what to do, for the documentation.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Succeeded => "The rollout is complete and stayed so.",
+            Self::RolledBack => "The former revision is restored, or was in place already.",
+            Self::Unexpected => "A defect in rollguard; please report it with a recorded trace.",
+            Self::BadInput => {
+                "An argument or input is missing or wrong, or names something that does not \
+                 exist; nothing was touched."
+            }
+            Self::Credentials => "Signing in to Azure or to the cluster failed.",
+            Self::Unreachable => "The cluster's API server cannot be reached.",
+            Self::Failed => "The rollout cannot recover without a change; the cause is named.",
+            Self::TimedOut => "The rollout was not complete within the timeout.",
+            Self::Undetermined => {
+                "Rollguard could not see the rollout, so it claims nothing; rolling back is never \
+                 offered."
+            }
+            Self::Refused => {
+                "Nothing was changed, because rolling back would not have been safe; the reason \
+                 is named."
+            }
+            Self::RollbackFailed => "The rollback was tried and did not take effect.",
+            Self::Cancelled => {
+                "Stopped by Ctrl-C or by the agent; nothing is known of the rollout."
+            }
+        }
+    }
+
+    /// What the task reports to the agent. Anything but success is `Failed`: a cancellation is
+    /// known to the agent itself, and its own result then stands.
+    #[must_use]
+    pub const fn task_result(self) -> TaskResult {
+        match self.exit_code() {
+            0 => TaskResult::Succeeded,
+            _ => TaskResult::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollguard_core::verdict::{Pending, Undetermined};
+
+    use super::*;
+
+    #[test]
+    fn the_exit_codes_are_the_published_ones() {
+        let codes: Vec<(&str, u8)> = Outcome::ALL
+            .iter()
+            .map(|it| (it.name(), it.exit_code()))
+            .collect();
+        assert_eq!(
+            codes,
+            [
+                ("succeeded", 0),
+                ("rolled back", 0),
+                ("unexpected", 1),
+                ("bad input", 2),
+                ("credentials", 3),
+                ("cluster unreachable", 4),
+                ("failed", 10),
+                ("timed out", 11),
+                ("undetermined", 12),
+                ("rollback refused", 21),
+                ("rollback failed", 22),
+                ("cancelled", 130),
+            ]
+        );
+    }
+
+    #[test]
+    fn only_success_lets_the_task_succeed() {
+        for outcome in Outcome::ALL {
+            let good = matches!(outcome, Outcome::Succeeded | Outcome::RolledBack);
+            let expected = if good {
+                TaskResult::Succeeded
+            } else {
+                TaskResult::Failed
+            };
+            assert_eq!(outcome.task_result(), expected, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn every_terminal_verdict_has_an_outcome() {
+        let pending = || Pending::NotSeen;
+        let rows = [
+            (Verdict::Progressing { pending: pending() }, None),
+            (Verdict::Succeeded, Some(Outcome::Succeeded)),
+            (Verdict::Failed { causes: vec![] }, Some(Outcome::Failed)),
+            (
+                Verdict::TimedOut {
+                    pending: pending(),
+                    suspects: vec![],
+                },
+                Some(Outcome::TimedOut),
+            ),
+            (
+                Verdict::Undetermined {
+                    why: Undetermined::Deleted,
+                },
+                Some(Outcome::Undetermined),
+            ),
+        ];
+        for (verdict, outcome) in rows {
+            assert_eq!(Outcome::of_verdict(&verdict), outcome, "{verdict:?}");
+            assert_eq!(outcome.is_some(), verdict.is_terminal(), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn results_merge_as_the_agent_merges_them() {
+        use TaskResult::{Abandoned, Canceled, Failed, Skipped, Succeeded, SucceededWithIssues};
+        let rows = [
+            (Succeeded, Failed, Failed),
+            (Failed, Succeeded, Failed),
+            (SucceededWithIssues, Succeeded, SucceededWithIssues),
+            (Failed, Skipped, Skipped),
+            (Skipped, Failed, Skipped),
+            (Canceled, Abandoned, Canceled),
+        ];
+        for (current, coming, merged) in rows {
+            assert_eq!(current.merge(coming), merged, "{current} then {coming}");
+        }
+    }
+
+    #[test]
+    fn results_are_read_in_the_agents_spelling_only() {
+        for result in TaskResult::ALL {
+            assert_eq!(TaskResult::parse(result.as_str()), Some(result));
+        }
+        assert_eq!(TaskResult::parse("failed"), None);
+    }
+}

@@ -1,0 +1,137 @@
+//! AKS in Azure Resource Manager: the one call rollguard makes there.
+//!
+//! Only this file and its bridge know `azure_mgmt_containerservice` and the old `azure_core` below
+//! it.
+
+mod api_version;
+mod bridge;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure_core::http::Pipeline;
+use azure_core_legacy::{RetryOptions, TransportOptions};
+use azure_mgmt_containerservice::Client;
+use azure_mgmt_containerservice::models::CredentialResults;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::time::timeout;
+
+use crate::error::{AzureError, AzureErrorKind, Task, explain, timed_out};
+use crate::token::BearerTokens;
+use crate::{ClusterId, Result, Secret};
+use api_version::fallback;
+use bridge::{Bridge, OneToken};
+
+/// The version of the `Microsoft.ContainerService` API that is asked for unless told otherwise.
+///
+/// The versions that the crate was generated for were retired on 2024-06-20; the newest one that
+/// all clouds serve is the safest, and the answer has not changed since 2017.
+pub const DEFAULT_API_VERSION: &str = "2025-10-01";
+/// The permission that the call needs.
+pub(crate) const LIST_CREDENTIALS_ACTION: &str =
+    "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action";
+/// The smallest built-in role that has it.
+pub(crate) const USER_ROLE: &str = "Azure Kubernetes Service Cluster User Role";
+
+/// How long one call may take, retries and waits included. (value to be measured)
+const CALL_LIMIT: Duration = Duration::from_secs(60);
+/// The item of the answer that holds the user's kubeconfig; the other is `clusterAdmin`.
+const USER_ITEM: &str = "clusterUser";
+
+/// Azure Resource Manager for one identity.
+pub(crate) struct Arm<'a, T> {
+    pub(crate) endpoint: &'a str,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) tokens: &'a T,
+    pub(crate) client_id: &'a str,
+}
+
+impl<T: BearerTokens> Arm<'_, T> {
+    /// The user kubeconfig of `cluster` as YAML.
+    ///
+    /// A version that is not served is replaced once, a rejected token is renewed once.
+    pub(crate) async fn user_kubeconfig(
+        &self,
+        cluster: &ClusterId,
+        version: &str,
+    ) -> Result<Secret> {
+        let mut version = version.to_owned();
+        let mut token = self.tokens.token(None).await?;
+        let (mut replaced, mut renewed) = (false, false);
+        loop {
+            let error = match self.call(cluster, &version, &token).await {
+                Ok(answer) => return kubeconfig_in(answer, cluster),
+                Err(error) => error,
+            };
+            if let AzureErrorKind::WrongApiVersion { supported, .. } = error.kind()
+                && !replaced
+                && let Some(served) = fallback(&version, supported)
+            {
+                (version, replaced) = (served.to_owned(), true);
+            } else if matches!(error.kind(), AzureErrorKind::RejectedToken { .. }) && !renewed {
+                (token, renewed) = (self.tokens.token(Some(token.expose())).await?, true);
+            } else {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn call(
+        &self,
+        cluster: &ClusterId,
+        version: &str,
+        token: &Secret,
+    ) -> Result<CredentialResults> {
+        let bridge = Bridge::new(self.pipeline.clone(), version.to_owned());
+        let client = Client::builder(Arc::new(OneToken::new(token)))
+            .endpoint(self.endpoint)
+            .transport(TransportOptions::new(Arc::new(bridge)))
+            // The old azure_core's sleep can lose its wake-up and hang for good; the new one
+            // retries below.
+            .retry(RetryOptions::none())
+            .build();
+        let request = client
+            .managed_clusters_client()
+            .list_cluster_user_credentials(
+                cluster.subscription(),
+                cluster.resource_group(),
+                cluster.name(),
+            )
+            .format("exec");
+        let task = || Task::ListCredentials {
+            cluster: cluster.clone(),
+            client_id: self.client_id.to_owned(),
+        };
+        timeout(CALL_LIMIT, request.into_future())
+            .await
+            .map_err(|_| timed_out(task(), CALL_LIMIT))?
+            .map_err(|error| explain(task(), &error).asked_version(version))
+    }
+}
+
+fn kubeconfig_in(answer: CredentialResults, cluster: &ClusterId) -> Result<Secret> {
+    let unusable = |detail: &str| {
+        let kind = AzureErrorKind::Kubeconfig {
+            detail: detail.to_owned(),
+        };
+        AzureError::new(
+            Task::ReadKubeconfig {
+                cluster: cluster.name().to_owned(),
+            },
+            kind,
+        )
+    };
+    let value = answer
+        .kubeconfigs
+        .into_iter()
+        .find(|item| item.name.as_deref() == Some(USER_ITEM))
+        .and_then(|item| item.value)
+        .ok_or_else(|| unusable("Azure gave no kubeconfig named `clusterUser`"))?;
+    STANDARD
+        .decode(value)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .map(Secret::new)
+        .ok_or_else(|| unusable("the kubeconfig is not base64 of text"))
+}

@@ -1,0 +1,243 @@
+//! Errors of this crate: which task failed, why, and what to do about it.
+
+mod explain;
+mod hint;
+
+use std::time::Duration;
+
+pub(crate) use explain::{explain, timed_out};
+
+/// A task that failed, and why.
+///
+/// `Display` is the task alone, a fragment that completes "failed to ..."; the reason is its
+/// source. Neither holds headers, bodies or tokens; texts of Azure are foreign and bounded.
+#[derive(Debug, thiserror::Error)]
+#[error("{task}{}", part(" (request ", request_id.as_deref(), ")"))]
+pub struct AzureError {
+    task: Box<Task>,
+    #[source]
+    kind: Box<AzureErrorKind>,
+    request_id: Option<String>,
+}
+
+/// What was being done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Task {
+    /// Inputs and certificates are read; nothing was sent.
+    #[error("prepare the connection to Azure")]
+    Prepare,
+    /// The pipeline's OIDC token is fetched from Azure DevOps.
+    #[error("get an OIDC token for service connection `{service_connection_id}`")]
+    GetOidcToken {
+        /// Id of the service connection.
+        service_connection_id: String,
+    },
+    /// A token is fetched from Microsoft Entra.
+    #[error("sign in to Microsoft Entra as `{client_id}` in tenant `{tenant_id}`")]
+    SignIn {
+        /// Client id of the service principal.
+        client_id: String,
+        /// Its tenant.
+        tenant_id: String,
+    },
+    /// The user kubeconfig is fetched from Azure Resource Manager.
+    #[error(
+        "list the user credentials of AKS cluster `{}` in resource group `{}`",
+        cluster.name(),
+        cluster.resource_group()
+    )]
+    ListCredentials {
+        /// The cluster.
+        cluster: crate::ClusterId,
+        /// Client id of the service principal that asked.
+        client_id: String,
+    },
+    /// The kubeconfig is read.
+    #[error("read the kubeconfig of AKS cluster `{cluster}`")]
+    ReadKubeconfig {
+        /// Name of the cluster.
+        cluster: String,
+    },
+}
+
+/// Why a task failed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AzureErrorKind {
+    /// An input breaks Azure's rules; nothing was sent.
+    #[error("{what} `{}` is not {rule}", value.escape_debug())]
+    InvalidInput {
+        /// Which input.
+        what: &'static str,
+        /// What it was.
+        value: String,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// This machine lacks something, e.g. trusted certificates.
+    #[error("{detail}")]
+    Local {
+        /// What is amiss.
+        detail: String,
+    },
+    /// Subscription, resource group, cluster or service connection does not exist.
+    #[error("{what} was not found")]
+    NotFound {
+        /// What was not found.
+        what: String,
+    },
+    /// The service principal lacks a role, or the cluster does not exist: who has no role where it
+    /// should be is not told which.
+    #[error("the service principal is not allowed `{action}` on `{scope}`")]
+    Forbidden {
+        /// The missing permission.
+        action: String,
+        /// The resource it is missing on.
+        scope: String,
+        /// Azure's error code; `AuthorizationFailed` where a role is missing.
+        code: Option<String>,
+        /// Object id of the service principal, when Azure names it.
+        object_id: Option<String>,
+    },
+    /// The API version is not served (any more), and no listed one could take its place.
+    #[error("API version `{asked}` is not served, only {}", supported.join(", "))]
+    WrongApiVersion {
+        /// What was asked for.
+        asked: String,
+        /// What the cloud serves.
+        supported: Vec<String>,
+    },
+    /// Too many requests, after waiting as long as seemed reasonable.
+    #[error("`{host}` limits the number of requests{}", wait(*retry_after))]
+    Throttled {
+        /// Who limits.
+        host: String,
+        /// For how long.
+        retry_after: Option<Duration>,
+    },
+    /// A token was refused; Azure Resource Manager's 401.
+    #[error("`{host}` does not accept the token{}", part(": ", detail.as_deref(), ""))]
+    RejectedToken {
+        /// Who refused it.
+        host: String,
+        /// In its words.
+        detail: Option<String>,
+    },
+    /// The identity was refused by Microsoft Entra or Azure DevOps.
+    #[error("`{host}` does not accept the identity{}", part(": ", detail.as_deref(), ""))]
+    Auth {
+        /// Who refused it.
+        host: String,
+        /// Entra's error code, e.g. `AADSTS7000215`.
+        aadsts: Option<String>,
+        /// In its words.
+        detail: Option<String>,
+    },
+    /// Something between us and Azure answered, or did not let us through.
+    #[error("{detail}")]
+    Proxy {
+        /// What happened.
+        detail: String,
+    },
+    /// The certificate of a server is not trusted.
+    #[error("the certificate of `{host}` is not trusted ({detail})")]
+    Certificate {
+        /// Whose certificate.
+        host: String,
+        /// rustls' reason.
+        detail: String,
+    },
+    /// No connection.
+    #[error("`{host}` cannot be reached ({detail})")]
+    Unreachable {
+        /// Who.
+        host: String,
+        /// The operating system's reason.
+        detail: String,
+    },
+    /// No answer in time.
+    #[error("there was no answer within {} s", after.as_secs())]
+    Timeout {
+        /// How long we waited, retries included.
+        after: Duration,
+    },
+    /// The kubeconfig offers no way in that rollguard takes.
+    #[error("{detail}")]
+    Kubeconfig {
+        /// What is missing or not taken.
+        detail: String,
+    },
+    /// Any other refusal.
+    #[error(
+        "`{host}` answered {status}{}{}",
+        part(" ", code.as_deref(), ""),
+        part(": ", detail.as_deref(), "")
+    )]
+    Other {
+        /// Who.
+        host: String,
+        /// HTTP status.
+        status: u16,
+        /// Azure's error code.
+        code: Option<String>,
+        /// In its words.
+        detail: Option<String>,
+    },
+    /// An answer that could not be understood.
+    #[error("the answer was not understood")]
+    NotUnderstood,
+}
+
+impl AzureError {
+    pub(crate) fn new(task: Task, kind: AzureErrorKind) -> Self {
+        Self {
+            task: Box::new(task),
+            kind: Box::new(kind),
+            request_id: None,
+        }
+    }
+
+    /// Names the version that was asked for, which only the caller knows.
+    pub(crate) fn asked_version(mut self, version: &str) -> Self {
+        if let AzureErrorKind::WrongApiVersion { asked, .. } = &mut *self.kind {
+            version.clone_into(asked);
+        }
+        self
+    }
+
+    /// What was being done.
+    #[must_use]
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Why it failed.
+    #[must_use]
+    pub fn kind(&self) -> &AzureErrorKind {
+        &self.kind
+    }
+
+    /// The id under which Azure's support finds the request.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// What the user can do, where there is something to do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        hint::hint(&self.task, &self.kind)
+    }
+}
+
+/// An optional part of a message, with what stands around it.
+fn part(before: &str, value: Option<&str>, after: &str) -> String {
+    value
+        .map(|value| format!("{before}{value}{after}"))
+        .unwrap_or_default()
+}
+
+fn wait(retry_after: Option<Duration>) -> String {
+    retry_after
+        .map(|wait| format!(" and asks to wait {} s", wait.as_secs()))
+        .unwrap_or_default()
+}

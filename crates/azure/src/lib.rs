@@ -1,0 +1,31 @@
+//! From a service connection to a kubeconfig in memory.
+//!
+//! [`Login`] says who signs in, [`Cloud`] where, [`Transport`] how bytes travel. [`Azure`] puts
+//! them together: it fetches the user kubeconfig of an AKS cluster ([`ClusterAccess`]) and, where
+//! the cluster uses Microsoft Entra, the bearer tokens for it ([`TokenSource`]). Nothing is written
+//! to disk and no other program is run.
+
+mod aks;
+mod cloud;
+mod cluster_id;
+mod credential;
+mod error;
+mod kubeconfig;
+mod login;
+mod session;
+mod token;
+mod transport;
+
+pub use aks::DEFAULT_API_VERSION;
+pub use cloud::Cloud;
+pub use cluster_id::ClusterId;
+pub use error::{AzureError, AzureErrorKind, Task};
+pub use kubeconfig::{Authentication, ClusterAccess};
+pub use login::Login;
+pub use rollguard_agent::Secret;
+pub use session::Azure;
+pub use token::{BearerTokens, TokenSource};
+pub use transport::{Proxy, Transport, TransportOptions};
+
+/// What a fallible call of this crate returns.
+pub type Result<T> = std::result::Result<T, AzureError>;

@@ -1,0 +1,203 @@
+//! The command line. What a command shares with the task is declared in `rollguard_agent::inputs`.
+
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use rollguard_agent::inputs::{CliForm, CommandName, InputKind, InputSpec, RawInputs};
+
+/// The image of a drill's healthy version: small, public, and it runs anywhere.
+const DRILL_IMAGE: &str = "registry.k8s.io/pause:3.10";
+
+/// The whole command line.
+pub(crate) fn command() -> Command {
+    Command::new("rollguard")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Checks rollouts early and explains them, rolls back safely, checks again")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            with_inputs(CommandName::Check, Command::new("check"))
+                .about("Follows a rollout to a verdict")
+                .args(cluster_args())
+                .arg(output())
+                .arg(
+                    Arg::new("record")
+                        .long("record")
+                        .value_name("FILE")
+                        .help("Write a redacted trace of what was seen"),
+                ),
+        )
+        .subcommand(
+            with_inputs(CommandName::Rollback, Command::new("rollback"))
+                .about("Shows what a rollback would do, and does it once confirmed")
+                .args(cluster_args())
+                .arg(flag(
+                    "dry-run",
+                    "Only show the plan and let the API server try it",
+                ))
+                .arg(flag("yes", "Do not ask").short('y')),
+        )
+        .subcommand(drill())
+        .subcommand(
+            Command::new("replay")
+                .about("Judges a recorded trace again")
+                .arg(
+                    Arg::new("trace")
+                        .value_name("TRACE")
+                        .required(true)
+                        .help("A file that `check --record` wrote"),
+                )
+                .arg(input_arg(&rollguard_agent::inputs::TIMEOUT))
+                .arg(output()),
+        )
+        .subcommand(
+            Command::new("templates")
+                .about("The stage templates that are compiled in")
+                .subcommand_required(true)
+                .subcommand(Command::new("list").about("Names them"))
+                .subcommand(
+                    Command::new("export")
+                        .about("Writes them below a folder")
+                        .arg(Arg::new("folder").value_name("FOLDER").required(true)),
+                ),
+        )
+        .subcommand(
+            Command::new("task")
+                .hide(true)
+                .about("The entry of the Azure Pipelines task"),
+        )
+}
+
+fn drill() -> Command {
+    Command::new("drill")
+        .about("Rehearses the shipped stage on an embedded cluster, or with --context on yours")
+        .args(cluster_args())
+        .arg(flag("approve", "Approve the rollback when the stage asks"))
+        .arg(flag("reject", "Reject the rollback when the stage asks"))
+        .group(ArgGroup::new("answer").args(["approve", "reject"]))
+        .arg(
+            Arg::new("image")
+                .long("image")
+                .value_name("IMAGE")
+                .default_value(DRILL_IMAGE)
+                .help("The image of the healthy version; the broken one has a tag of it that does not exist"),
+        )
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .action(ArgAction::SetTrue)
+        .help(help)
+}
+
+fn output() -> Arg {
+    Arg::new("output")
+        .long("output")
+        .short('o')
+        .value_name("FORM")
+        .value_parser(["human", "json"])
+        .default_value("human")
+        .help("What to write to stdout")
+}
+
+fn cluster_args() -> [Arg; 2] {
+    [
+        Arg::new("context")
+            .long("context")
+            .value_name("NAME")
+            .help("The context of the kubeconfig"),
+        Arg::new("kubeconfig")
+            .long("kubeconfig")
+            .value_name("FILE")
+            .help("The kubeconfig [default: as kubectl]"),
+    ]
+}
+
+fn with_inputs(name: CommandName, command: Command) -> Command {
+    command.args(InputSpec::on_command_line(name).map(input_arg))
+}
+
+/// The argument of an input; its value is only understood by `Inputs::parse`, which tells all bad
+/// inputs at once.
+fn input_arg(spec: &InputSpec) -> Arg {
+    let default = spec
+        .default
+        .map_or_else(String::new, |value| format!(" [default: {value}]"));
+    let arg = Arg::new(spec.name)
+        .help(format!("{}{default}", spec.help))
+        .allow_hyphen_values(true);
+    match spec.cli {
+        CliForm::Flag { long, short, value } => {
+            let arg = arg.long(long).value_name(value);
+            match short {
+                Some(short) => arg.short(short),
+                None => arg,
+            }
+        }
+        CliForm::Positional { value } => arg
+            .value_name(value)
+            .num_args(0..)
+            .allow_hyphen_values(false),
+        CliForm::None => arg.hide(true),
+    }
+}
+
+/// What was said for a command's inputs. A file's content takes the place of its name.
+pub(crate) fn raw_inputs(
+    name: CommandName,
+    matches: &ArgMatches,
+    read: impl Fn(&str) -> Result<String, crate::failure::Failure>,
+) -> Result<RawInputs, crate::failure::Failure> {
+    let mut said = vec![("command".to_owned(), name.as_str().to_owned())];
+    for spec in InputSpec::on_command_line(name) {
+        for value in matches.get_many::<String>(spec.name).into_iter().flatten() {
+            let value = if spec.kind == InputKind::Evidence {
+                read(value)?
+            } else {
+                value.clone()
+            };
+            said.push((spec.name.to_owned(), value));
+        }
+    }
+    Ok(RawInputs::from_flags(said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn inputs_are_taken_by_their_declared_names() {
+        let matches = command().try_get_matches_from([
+            "rollguard",
+            "check",
+            "deployment/web",
+            "-n",
+            "shop",
+            "--timeout",
+            "-5m",
+        ]);
+        let matches = matches.unwrap();
+        let raw = raw_inputs(CommandName::Check, matches.subcommand().unwrap().1, |_| {
+            Ok(String::new())
+        })
+        .unwrap();
+        let said = |spec| raw.get(spec).map(str::to_owned);
+        assert_eq!(
+            said(&rollguard_agent::inputs::WORKLOADS).as_deref(),
+            Some("deployment/web")
+        );
+        assert_eq!(
+            said(&rollguard_agent::inputs::NAMESPACE).as_deref(),
+            Some("shop")
+        );
+        assert_eq!(
+            said(&rollguard_agent::inputs::TIMEOUT).as_deref(),
+            Some("-5m")
+        );
+    }
+}

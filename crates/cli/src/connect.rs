@@ -1,0 +1,97 @@
+//! From a service connection to an open cluster: token, kubeconfig in memory, client.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rollguard_agent::inputs::AksTarget;
+use rollguard_agent::{AgentEnv, Outcome, Secret, ServiceConnection};
+use rollguard_azure::{
+    Authentication, Azure, BearerTokens as _, ClusterId, TokenSource, Transport, TransportOptions,
+};
+use rollguard_cluster::{
+    BearerTokens, BoxError, Connection, Login as ClusterLogin, Proxies, connect,
+};
+use rollguard_core::report::{Line, Style};
+
+use crate::failure::Failure;
+use crate::run::check::Tools;
+use crate::run::task::Connector;
+
+/// Through Azure, as the identity of the pipeline.
+pub(crate) struct ThroughAzure {
+    /// The local time, until the API server tells its own.
+    pub(crate) now: Timestamp,
+    /// The proxies to the API server.
+    pub(crate) proxies: Proxies,
+}
+
+#[async_trait]
+impl Connector for ThroughAzure {
+    async fn connect(
+        &self,
+        env: &AgentEnv,
+        target: &AksTarget,
+        tools: &mut Tools<'_>,
+    ) -> Result<Connection, Failure> {
+        let service = ServiceConnection::from_env(env, &target.service_connection_id)?;
+        tools.console.register([secret_of(&service)]);
+        let details = service.details().clone();
+        let subscription = target
+            .subscription_id
+            .clone()
+            .or(details.subscription_id)
+            .ok_or_else(|| {
+                Failure::new(
+                    Outcome::BadInput,
+                    "the service connection names no subscription",
+                )
+                .hint("set input `azureSubscriptionId`")
+            })?;
+        let cluster = ClusterId::new(&subscription, &target.resource_group, &target.cluster)?;
+        let transport = Transport::new(&TransportOptions::default())?;
+        let azure = Azure::for_connection(&service, transport)?;
+        tools.console.line(&Line::styled(
+            Style::Dim,
+            format!(
+                "signing in to AKS cluster {} in resource group {}",
+                target.cluster, target.resource_group
+            ),
+        ));
+        let access = azure.cluster_access(&cluster).await?;
+        let tokens: Option<Arc<dyn BearerTokens>> = match &access.authentication {
+            Authentication::Embedded => None,
+            Authentication::Entra { server_id } => {
+                Some(Arc::new(Tokens(azure.cluster_tokens(server_id))))
+            }
+        };
+        let kubeconfig = access.kubeconfig.expose().to_owned();
+        let login = ClusterLogin::InMemory {
+            kubeconfig,
+            tokens,
+            proxies: self.proxies.clone(),
+        };
+        Ok(connect(&login, self.now).await?)
+    }
+}
+
+/// What must never reach the log.
+fn secret_of(service: &ServiceConnection) -> Secret {
+    match service {
+        ServiceConnection::WorkloadIdentityFederation {
+            system_access_token,
+            ..
+        } => system_access_token.clone(),
+        ServiceConnection::ServicePrincipalSecret { secret, .. } => secret.clone(),
+    }
+}
+
+/// Azure's tokens in the form that the cluster's client asks for.
+struct Tokens(TokenSource);
+
+#[async_trait]
+impl BearerTokens for Tokens {
+    async fn token(&self, rejected: Option<&str>) -> Result<String, BoxError> {
+        Ok(self.0.token(rejected).await?.expose().to_owned())
+    }
+}

@@ -1,0 +1,295 @@
+//! From the command line to a command and back to an outcome.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+use rollguard_agent::inputs::{CommandInputs, CommandName, Inputs};
+use rollguard_agent::{AgentEnv, Outcome};
+use rollguard_cluster::{Connection, Login, connect};
+use rollguard_core::policy::Policy;
+use rollguard_core::trace::{FORMAT, Header};
+use rollguard_core::workload::WorkloadRef;
+
+use crate::args;
+use crate::cancel::Cancel;
+use crate::connect::ThroughAzure;
+use crate::console::Console;
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::recorder::Recorder;
+use crate::run::check::{Tools, check, print_json};
+use crate::run::drill::{Answer, DrillInputs, Place, drill};
+use crate::run::rollback::{Asked, Consent, Given, How, rollback};
+use crate::run::{replay, task, templates};
+
+/// Runs what the arguments ask for; everything that goes wrong is told and has its outcome.
+pub(crate) async fn dispatch(
+    arguments: impl Iterator<Item = OsString>,
+    environment: &Environment,
+) -> Outcome {
+    let matches = match args::command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error, environment),
+    };
+    let (name, matches) = matches.subcommand().unwrap_or(("task", &matches));
+    if name == "task" {
+        return run_task(environment).await;
+    }
+    let json = matches
+        .try_get_one::<String>("output")
+        .ok()
+        .flatten()
+        .is_some_and(|form| form == "json");
+    let mut console = environment.console(json);
+    let app = App {
+        environment,
+        matches,
+        json,
+        cancel: Cancel::on_signals(),
+    };
+    match app.run(name, &mut console).await {
+        Ok(outcome) => outcome,
+        Err(failure) => {
+            console.lines(&failure.lines());
+            failure.outcome
+        }
+    }
+}
+
+/// Help and version are answers; everything else is a wrong command line.
+fn usage(error: &clap::Error, environment: &Environment) -> Outcome {
+    let text = error.render().to_string();
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        environment.console(false).document(text.trim_end());
+        return Outcome::Succeeded;
+    }
+    let mut console = environment.console(true);
+    for line in text.trim_end().lines() {
+        console.line(&rollguard_core::report::Line::plain(line));
+    }
+    Outcome::BadInput
+}
+
+async fn run_task(environment: &Environment) -> Outcome {
+    let env = AgentEnv::from_pairs(environment.pairs());
+    let mut console = Environment::agent_console();
+    let cancel = Cancel::on_signals();
+    let mut tools = Tools {
+        console: &mut console,
+        recorder: &mut Recorder::off(),
+        cancel: &cancel,
+    };
+    let connector = ThroughAzure {
+        now: environment.now(),
+        proxies: environment.proxies(),
+    };
+    task::task(&env, &connector, &mut tools).await
+}
+
+struct App<'a> {
+    environment: &'a Environment,
+    matches: &'a ArgMatches,
+    json: bool,
+    cancel: Cancel,
+}
+
+impl App<'_> {
+    async fn run(&self, name: &str, console: &mut Console) -> Result<Outcome, Failure> {
+        match name {
+            "check" => self.check(console).await,
+            "rollback" => self.rollback(console).await,
+            "drill" => self.drill(console).await,
+            "replay" => self.replay(console),
+            _ => self.templates(console),
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.matches.get_one::<String>(name).map(String::as_str)
+    }
+
+    fn inputs(&self, name: CommandName) -> Result<CommandInputs, Failure> {
+        let raw = args::raw_inputs(name, self.matches, read_file)?;
+        Ok(Inputs::parse(&raw)?.command)
+    }
+
+    fn kubeconfig(&self) -> Vec<PathBuf> {
+        self.text("kubeconfig").map_or_else(
+            || self.environment.kubeconfig_paths(),
+            |path| vec![path.into()],
+        )
+    }
+
+    async fn connect(&self) -> Result<Connection, Failure> {
+        let login = Login::Kubeconfig {
+            paths: self.kubeconfig(),
+            context: self.text("context").map(str::to_owned),
+            proxies: self.environment.proxies(),
+        };
+        Ok(connect(&login, self.environment.now()).await?)
+    }
+
+    /// Without `-n` the context's own namespace holds, as with kubectl.
+    fn place(&self, workload: &mut WorkloadRef, connection: &Connection) {
+        if self.text("namespace").is_none() {
+            connection
+                .client
+                .default_namespace()
+                .clone_into(&mut workload.namespace);
+        }
+    }
+
+    async fn check(&self, console: &mut Console) -> Result<Outcome, Failure> {
+        let CommandInputs::Check(mut inputs) = self.inputs(CommandName::Check)? else {
+            return Err(Failure::new(
+                Outcome::Unexpected,
+                "the inputs are not those of a check",
+            ));
+        };
+        let connection = self.connect().await?;
+        self.place(&mut inputs.workload, &connection);
+        let mut recorder = match self.text("record") {
+            Some(path) => Recorder::to_file(
+                Path::new(path),
+                &Header {
+                    rollguard_trace: FORMAT,
+                    workload: inputs.workload.clone(),
+                    kubernetes: connection.version.clone(),
+                    provenance: "cluster".to_owned(),
+                },
+            )?,
+            None => Recorder::off(),
+        };
+        let mut tools = Tools {
+            console,
+            recorder: &mut recorder,
+            cancel: &self.cancel,
+        };
+        let checked = check(&connection, &inputs, &mut tools).await?;
+        if self.json {
+            print_json(&checked.report, console)?;
+        }
+        Ok(checked.outcome)
+    }
+
+    async fn rollback(&self, console: &mut Console) -> Result<Outcome, Failure> {
+        let CommandInputs::Rollback(mut inputs) = self.inputs(CommandName::Rollback)? else {
+            return Err(Failure::new(
+                Outcome::Unexpected,
+                "the inputs are not those of a rollback",
+            ));
+        };
+        let dry_run = self.matches.get_flag("dry-run");
+        let confirmed = self.matches.get_flag("yes");
+        if !dry_run && !confirmed && !self.environment.can_ask {
+            return Err(Failure::new(
+                Outcome::BadInput,
+                "nobody can be asked: there is no terminal",
+            )
+            .hint("pass --yes to roll back without asking, or --dry-run to only look"));
+        }
+        let connection = self.connect().await?;
+        self.place(&mut inputs.workload, &connection);
+        let asked = Asked {
+            cancel: self.cancel.clone(),
+        };
+        let consent: &(dyn Consent + Sync) = if confirmed { &Given } else { &asked };
+        let how = How {
+            dry_run,
+            consent,
+            by: "a person at the command line".to_owned(),
+        };
+        Ok(rollback(&connection, &inputs, &how, console).await?.outcome)
+    }
+
+    async fn drill(&self, console: &mut Console) -> Result<Outcome, Failure> {
+        let answer = match (
+            self.matches.get_flag("approve"),
+            self.matches.get_flag("reject"),
+        ) {
+            (true, _) => Answer::Approve,
+            (_, true) => Answer::Reject,
+            (false, false) if self.environment.can_ask => Answer::Ask,
+            (false, false) => {
+                return Err(Failure::new(
+                    Outcome::BadInput,
+                    "nobody can be asked: there is no terminal",
+                )
+                .hint("pass --approve or --reject"));
+            }
+        };
+        let now = self.environment.now();
+        let place = match self.text("context") {
+            Some(context) => Place::Context {
+                kubeconfig: self.kubeconfig(),
+                context: context.to_owned(),
+                proxies: self.environment.proxies(),
+                now,
+            },
+            None => Place::Embedded { now },
+        };
+        let inputs = DrillInputs {
+            place,
+            answer,
+            image: self.text("image").unwrap_or_default().to_owned(),
+        };
+        drill(
+            inputs,
+            &self.environment.screen(false),
+            console,
+            &self.cancel,
+        )
+        .await
+    }
+
+    fn replay(&self, console: &mut Console) -> Result<Outcome, Failure> {
+        let timeout = self
+            .text("timeout")
+            .map(rollguard_core::duration::parse)
+            .transpose();
+        let timeout = timeout
+            .map_err(|error| Failure::new(Outcome::BadInput, format!("`--timeout`: {error}")))?;
+        let mut policy = Policy::default();
+        policy.timeout = timeout.unwrap_or(policy.timeout);
+        let path = Path::new(self.text("trace").unwrap_or_default());
+        let (outcome, report) = replay::replay(path, policy, console)?;
+        if self.json {
+            print_json(&report, console)?;
+        }
+        Ok(outcome)
+    }
+
+    fn templates(&self, console: &mut Console) -> Result<Outcome, Failure> {
+        match self.matches.subcommand() {
+            Some(("export", matches)) => {
+                let folder = matches
+                    .get_one::<String>("folder")
+                    .map(String::as_str)
+                    .unwrap_or_default();
+                templates::export(Path::new(folder), console)
+            }
+            _ => Ok(templates::list(console)),
+        }
+    }
+}
+
+/// The content of a file, or of stdin for `-`.
+fn read_file(path: &str) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = match path {
+        "-" => std::io::stdin().read_to_string(&mut text).map(|_| text),
+        path => std::fs::read_to_string(path),
+    };
+    read.map_err(|error| {
+        Failure::new(
+            Outcome::BadInput,
+            format!("`--evidence`: cannot read `{path}`: {error}"),
+        )
+    })
+}

@@ -1,0 +1,113 @@
+//! All that is read from the process's surroundings, once: variables, terminals, the time.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use rollguard_cluster::Proxies;
+
+use crate::console::Console;
+use crate::run::drill::Screen;
+
+/// The process's surroundings.
+pub(crate) struct Environment {
+    variables: Vec<(OsString, OsString)>,
+    /// Whether a person can answer.
+    pub(crate) can_ask: bool,
+}
+
+impl Environment {
+    /// Reads them.
+    pub(crate) fn of_process() -> Self {
+        let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
+        Self {
+            variables: std::env::vars_os().collect(),
+            can_ask,
+        }
+    }
+
+    /// The variables, for the agent's contract.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (OsString, OsString)> + '_ {
+        self.variables.iter().cloned()
+    }
+
+    fn get(&self, name: &str) -> Option<&OsString> {
+        let found = self.variables.iter().find(|(known, _)| known == name);
+        found
+            .map(|(_, value)| value)
+            .filter(|value| !value.is_empty())
+    }
+
+    fn text(&self, names: &[&str]) -> Option<String> {
+        names
+            .iter()
+            .find_map(|name| self.get(name))
+            .and_then(|value| value.to_str())
+            .map(str::to_owned)
+    }
+
+    /// The local time; sessions run on the API server's.
+    #[expect(clippy::unused_self, reason = "the time belongs to the surroundings")]
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// The kubeconfig files, as kubectl finds them.
+    pub(crate) fn kubeconfig_paths(&self) -> Vec<PathBuf> {
+        if let Some(list) = self.get("KUBECONFIG") {
+            return std::env::split_paths(list)
+                .filter(|path| !path.as_os_str().is_empty())
+                .collect();
+        }
+        let home = self.get("HOME").or_else(|| self.get("USERPROFILE"));
+        home.map(|home| PathBuf::from(home).join(".kube").join("config"))
+            .into_iter()
+            .collect()
+    }
+
+    /// The proxies, as curl finds them.
+    pub(crate) fn proxies(&self) -> Proxies {
+        Proxies {
+            https: self.text(&["HTTPS_PROXY", "https_proxy"]),
+            no_proxy: self.text(&["NO_PROXY", "no_proxy"]),
+        }
+    }
+
+    fn wants_colour(&self) -> bool {
+        self.get("NO_COLOR").is_none() && self.get("TERM").is_none_or(|term| term != "dumb")
+    }
+
+    /// A console for a person on stdout, or on stderr where stdout is for programs.
+    pub(crate) fn console(&self, data_on_stdout: bool) -> Console {
+        let screen = self.screen(data_on_stdout);
+        Console::new((screen.open)(), Box::new(io::stdout()))
+            .with_terminal(screen.colour, screen.live)
+    }
+
+    /// A console as the agent reads it: no colours, nothing drawn over.
+    pub(crate) fn agent_console() -> Console {
+        Console::new(Box::new(io::stdout()), Box::new(io::sink()))
+    }
+
+    /// Where people read.
+    pub(crate) fn screen(&self, data_on_stdout: bool) -> Screen {
+        let live = if data_on_stdout {
+            io::stderr().is_terminal()
+        } else {
+            io::stdout().is_terminal()
+        };
+        let open = move || -> Box<dyn Write + Send> {
+            if data_on_stdout {
+                Box::new(io::stderr())
+            } else {
+                Box::new(io::stdout())
+            }
+        };
+        Screen {
+            open: Box::new(open),
+            colour: live && self.wants_colour(),
+            live,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Why a command could not do its work: an outcome, one line, and a hint.
+
+use std::error::Error;
+
+use rollguard_agent::Outcome;
+use rollguard_agent::inputs::InputErrors;
+use rollguard_agent::service_connection::ServiceConnectionError;
+use rollguard_azure::{AzureError, AzureErrorKind};
+use rollguard_cluster::{ClusterError, ClusterErrorKind};
+use rollguard_core::report::{Line, Style};
+
+/// A command's end without a result.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the command ended.
+    pub outcome: Outcome,
+    /// One line each; bad inputs are all told at once.
+    pub messages: Vec<String>,
+    /// What the user can do.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure with one message.
+    #[must_use]
+    pub fn new(outcome: Outcome, message: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            messages: vec![message.into()],
+            hint: None,
+        }
+    }
+
+    /// With what the user can do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The lines for people.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Line> {
+        let error = |message: &String| {
+            Line::styled(Style::Bad, "error: ").then(Style::Plain, message.clone())
+        };
+        let hint =
+            |hint: &String| Line::styled(Style::Strong, "hint: ").then(Style::Plain, hint.clone());
+        self.messages
+            .iter()
+            .map(error)
+            .chain(self.hint.iter().map(hint))
+            .collect()
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut parts = vec![format!("failed to {error}")];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        parts.push(cause.to_string());
+        source = cause.source();
+    }
+    parts.join(": ")
+}
+
+impl From<ClusterError> for Failure {
+    fn from(error: ClusterError) -> Self {
+        let outcome = match error.kind() {
+            ClusterErrorKind::BadInput | ClusterErrorKind::NotFound => Outcome::BadInput,
+            ClusterErrorKind::Credentials => Outcome::Credentials,
+            ClusterErrorKind::Unreachable => Outcome::Unreachable,
+            ClusterErrorKind::Forbidden => Outcome::Undetermined,
+            ClusterErrorKind::Conflict | ClusterErrorKind::Other => Outcome::Unexpected,
+        };
+        Self {
+            outcome,
+            messages: vec![chain(&error)],
+            hint: error.hint(),
+        }
+    }
+}
+
+impl From<AzureError> for Failure {
+    fn from(error: AzureError) -> Self {
+        let outcome = match error.kind() {
+            AzureErrorKind::InvalidInput { .. } | AzureErrorKind::NotFound { .. } => {
+                Outcome::BadInput
+            }
+            AzureErrorKind::Local { .. }
+            | AzureErrorKind::Forbidden { .. }
+            | AzureErrorKind::RejectedToken { .. }
+            | AzureErrorKind::Auth { .. }
+            | AzureErrorKind::Kubeconfig { .. } => Outcome::Credentials,
+            AzureErrorKind::WrongApiVersion { .. }
+            | AzureErrorKind::Throttled { .. }
+            | AzureErrorKind::Proxy { .. }
+            | AzureErrorKind::Certificate { .. }
+            | AzureErrorKind::Unreachable { .. }
+            | AzureErrorKind::Timeout { .. }
+            | AzureErrorKind::Other { .. }
+            | AzureErrorKind::NotUnderstood => Outcome::Unreachable,
+        };
+        Self {
+            outcome,
+            messages: vec![chain(&error)],
+            hint: error.hint(),
+        }
+    }
+}
+
+impl From<InputErrors> for Failure {
+    fn from(errors: InputErrors) -> Self {
+        let messages = errors.errors().iter().map(ToString::to_string).collect();
+        Self {
+            outcome: Outcome::BadInput,
+            messages,
+            hint: errors.hint(),
+        }
+    }
+}
+
+impl From<ServiceConnectionError> for Failure {
+    fn from(error: ServiceConnectionError) -> Self {
+        Self {
+            outcome: Outcome::BadInput,
+            messages: vec![chain(&error)],
+            hint: error.hint(),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self {
+            outcome: Outcome::Unexpected,
+            messages: vec![format!("{error:#}")],
+            hint: None,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The shell of rollguard: arguments, environment, the one async loop, the one printer.
+//!
+//! The library exists for the tests that run a check or a rollback in virtual time; users have the
+//! binary.
+
+mod args;
+pub mod cancel;
+mod connect;
+pub mod console;
+mod dispatch;
+mod drive;
+mod environment;
+pub mod failure;
+mod prompt;
+pub mod recorder;
+pub mod run;
+#[cfg(test)]
+mod testing;
+
+use std::process::ExitCode;
+
+use environment::Environment;
+
+/// Runs the process from its arguments to its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let environment = Environment::of_process();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let Ok(runtime) = builder.worker_threads(2).enable_all().build() else {
+        return ExitCode::FAILURE;
+    };
+    let outcome = runtime.block_on(dispatch::dispatch(std::env::args_os(), &environment));
+    // A thread that still waits for an answer at the terminal must not hold up the end.
+    runtime.shutdown_background();
+    ExitCode::from(outcome.exit_code())
+}

@@ -1,0 +1,8 @@
+//! One file, one command.
+
+pub mod check;
+pub(crate) mod drill;
+pub mod replay;
+pub mod rollback;
+pub mod task;
+pub(crate) mod templates;

@@ -1,0 +1,175 @@
+//! `rollguard drill`: rehearses the shipped stage template, job by job, on the embedded cluster or
+//! in a namespace of its own on the user's.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rollguard_agent::Outcome;
+use rollguard_core::duration::Human;
+use rollguard_core::report::{Line, Style};
+use rollguard_stage::{STAGE_PATH, StageReport, TaskResult, Template, run_stage, shipped};
+use serde_json::Value;
+
+use crate::cancel::Cancel;
+use crate::console::Console;
+use crate::failure::Failure;
+
+mod manifest;
+mod rehearsal;
+mod tap;
+mod world;
+
+use rehearsal::Rehearsal;
+pub(crate) use rehearsal::{Answer, Screen};
+pub(crate) use world::Place;
+use world::World;
+
+/// How long a version may take to show itself; also the stage's `timeout`.
+const TIMEOUT: &str = "1m";
+
+/// What the user chose.
+pub(crate) struct DrillInputs {
+    pub(crate) place: Place,
+    pub(crate) answer: Answer,
+    /// The image of the healthy version.
+    pub(crate) image: String,
+}
+
+/// Rehearses the stage and tells what happened.
+pub(crate) async fn drill(
+    inputs: DrillInputs,
+    screen: &Screen,
+    console: &mut Console,
+    cancel: &Cancel,
+) -> Result<Outcome, Failure> {
+    let DrillInputs {
+        place,
+        answer,
+        image,
+    } = inputs;
+    let world = World::open(place, image, console).await?;
+    let mut rehearsal = Rehearsal::new(&world, answer, screen, cancel);
+    let result = tokio::select! {
+        result = rehearse(&mut rehearsal, console) => result,
+        () = cancel.requested() => Err(Failure::new(Outcome::Cancelled, "cancelled")),
+    };
+    let closed = world.close(console).await;
+    let outcome = result?;
+    closed?;
+    Ok(outcome)
+}
+
+async fn rehearse(
+    rehearsal: &mut Rehearsal<'_>,
+    console: &mut Console,
+) -> Result<Outcome, Failure> {
+    let world = rehearsal.world();
+    let started = tokio::time::Instant::now();
+    heading(console, "deploy v1, which is healthy");
+    rehearsal.deploy_first().await?;
+    heading(console, "deploy v2, whose image does not exist");
+    world.deploy_second().await?;
+    heading(console, &format!("run the stage of templates/{STAGE_PATH}"));
+    let template = Template::parse(STAGE_PATH, shipped(STAGE_PATH).unwrap_or_default())
+        .map_err(anyhow::Error::from)?;
+    let stages = template
+        .expand(&parameters(world))
+        .map_err(anyhow::Error::from)?;
+    let stage = stages
+        .first()
+        .ok_or_else(|| Failure::new(Outcome::Unexpected, "the template has no stage"))?;
+    let report = run_stage(stage, rehearsal).await;
+    rehearsal.finish()?;
+    let took = started.elapsed();
+    summary(console, &report, took);
+    Ok(judged(&report, console))
+}
+
+fn heading(console: &mut Console, text: &str) {
+    console.line(&Line::default());
+    console.line(&Line::styled(Style::Strong, format!("▶ {text}")));
+}
+
+/// The stage's parameters, as a pipeline would pass them.
+fn parameters(world: &World) -> BTreeMap<String, Value> {
+    let parameters = [
+        ("environment", "Drill"),
+        ("azureServiceConnection", rehearsal::CONNECTION),
+        ("aksName", "drill"),
+        ("aksRg", "drill"),
+        ("aksSubscription", rehearsal::SUBSCRIPTION),
+        ("namespace", world.namespace()),
+        ("deploymentName", manifest::NAME),
+        ("timeout", TIMEOUT),
+    ];
+    parameters
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect()
+}
+
+/// The jobs with their results, for the eye.
+fn summary(console: &mut Console, report: &StageReport, took: Duration) {
+    console.line(&Line::default());
+    console.line(&Line::styled(
+        Style::Strong,
+        format!("stage {} took {}", report.name, Human(took)),
+    ));
+    for job in &report.jobs {
+        let style = match job.result {
+            TaskResult::Succeeded => Style::Good,
+            TaskResult::Failed | TaskResult::Canceled => Style::Bad,
+            TaskResult::SucceededWithIssues | TaskResult::Skipped => Style::Warn,
+        };
+        let what = [
+            "check.verdict",
+            "rollback.rollbackOutcome",
+            "recheck.verdict",
+        ]
+        .iter()
+        .find_map(|name| job.outputs.get(*name))
+        .map_or_else(String::new, |word| format!("  {word}"));
+        console.line(
+            &Line::plain("  ")
+                .then(style, format!("{:<12}", job.result.name()))
+                .then(Style::Plain, format!("{:<26}", job.name))
+                .then(Style::Dim, what),
+        );
+    }
+}
+
+/// Whether the rehearsal went as a rehearsal should, in one sentence.
+fn judged(report: &StageReport, console: &mut Console) -> Outcome {
+    let output = |job: &str, name: &str| {
+        report
+            .job(job)
+            .and_then(|job| job.outputs.get(name))
+            .map(String::as_str)
+            .unwrap_or_default()
+    };
+    let found = output("AksDeploymentHealthCheck", "check.verdict") == "failed";
+    let approved = report
+        .job("ManualApprovalOfRollBack")
+        .is_some_and(|job| job.result.is_success());
+    let healthy = output("AksRollbackHealthCheck", "recheck.verdict") == "succeeded";
+    let (outcome, style, text) = match (found, approved, healthy) {
+        (true, true, true) => (
+            Outcome::Succeeded,
+            Style::Good,
+            "v2 was found broken early, you approved, v1 is back and healthy; in a pipeline the run \
+             stays failed, because the deployment it made did not work",
+        ),
+        (true, false, _) => (
+            Outcome::Succeeded,
+            Style::Good,
+            "v2 was found broken early, you rejected the rollback, nothing was changed",
+        ),
+        _ => (
+            Outcome::Unexpected,
+            Style::Bad,
+            "the rehearsal did not go as it should; see the jobs above",
+        ),
+    };
+    console.line(&Line::styled(style, text));
+    outcome
+}

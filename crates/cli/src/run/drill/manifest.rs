@@ -1,0 +1,64 @@
+//! What a drill deploys: a Deployment of two pods, once with an image that exists, once without.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use serde_json::json;
+
+/// The Deployment's name.
+pub(super) const NAME: &str = "web";
+/// The label that tells the versions' pods apart.
+pub(super) const VERSION: &str = "version";
+
+/// The Deployment in a version.
+pub(super) fn deployment(version: &str, image: &str) -> Result<Deployment, serde_json::Error> {
+    serde_json::from_value(json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": NAME, "labels": {"app": NAME}},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": NAME}},
+            "template": {
+                "metadata": {"labels": {"app": NAME, VERSION: version}},
+                "spec": {
+                    "terminationGracePeriodSeconds": 1,
+                    "containers": [{
+                        "name": "app",
+                        "image": image,
+                        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "32Mi"}},
+                    }],
+                },
+            },
+        },
+    }))
+}
+
+/// The same image with a tag that nobody pushes.
+pub(super) fn missing(image: &str) -> String {
+    let slash = image.rfind('/').map_or(0, |at| at + 1);
+    let (path, name) = image.split_at(slash);
+    let name = name.split(['@', ':']).next().unwrap_or(name);
+    format!("{path}{name}:rollguard-drill-has-no-such-tag")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_missing_image_lies_in_the_same_repository() {
+        let rows = [
+            (
+                "registry.k8s.io/pause:3.10",
+                "registry.k8s.io/pause:rollguard-drill-has-no-such-tag",
+            ),
+            (
+                "127.0.0.1:5000/app",
+                "127.0.0.1:5000/app:rollguard-drill-has-no-such-tag",
+            ),
+            ("app@sha256:00", "app:rollguard-drill-has-no-such-tag"),
+        ];
+        for (image, expected) in rows {
+            assert_eq!(missing(image), expected);
+        }
+    }
+}

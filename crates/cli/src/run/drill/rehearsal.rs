@@ -1,0 +1,268 @@
+//! Runs the stage's tasks in this process, and asks the person whom a pipeline would ask.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::PoisonError;
+
+use async_trait::async_trait;
+use rollguard_agent::inputs::AksTarget;
+use rollguard_agent::{AgentEnv, Outcome};
+use rollguard_cluster::Connection;
+use rollguard_core::report::{Line, Style};
+use rollguard_stage::{ResolvedTask, StageEvent, StepOutcome, StepRunner, TaskResult};
+
+use super::tap::Tap;
+use super::world::World;
+use crate::cancel::Cancel;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::prompt;
+use crate::recorder::Recorder;
+use crate::run::check::Tools;
+use crate::run::task::{Connector, task};
+
+/// The service connection of the drill; nobody signs in with it.
+pub(super) const CONNECTION: &str = "00000000-0000-0000-0000-00000000d111";
+/// The subscription of the drill.
+pub(super) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Who decides about the rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The person at the terminal.
+    Ask,
+    /// `--approve`.
+    Approve,
+    /// `--reject`.
+    Reject,
+}
+
+/// Makes consoles that print below the drill's own lines.
+pub(crate) struct Screen {
+    /// Opens the place where people read.
+    pub(crate) open: Box<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>,
+    pub(crate) colour: bool,
+    pub(crate) live: bool,
+}
+
+const INDENT: &str = "    ";
+
+impl Screen {
+    /// A console for lines below a heading.
+    pub(super) fn console(&self) -> Console {
+        self.console_on((self.open)())
+    }
+
+    fn console_on(&self, out: Box<dyn Write + Send>) -> Console {
+        Console::new(out, Box::new(std::io::sink()))
+            .with_terminal(self.colour, self.live)
+            .with_indent(INDENT)
+    }
+}
+
+/// The runner of the stage's steps.
+pub(super) struct Rehearsal<'a> {
+    world: &'a World,
+    answer: Answer,
+    screen: &'a Screen,
+    cancel: &'a Cancel,
+    failure: Option<Failure>,
+}
+
+impl<'a> Rehearsal<'a> {
+    pub(super) const fn new(
+        world: &'a World,
+        answer: Answer,
+        screen: &'a Screen,
+        cancel: &'a Cancel,
+    ) -> Self {
+        Self {
+            world,
+            answer,
+            screen,
+            cancel,
+            failure: None,
+        }
+    }
+
+    /// Where it takes place.
+    pub(super) const fn world(&self) -> &'a World {
+        self.world
+    }
+
+    /// Deploys the healthy version and waits until it is.
+    pub(super) async fn deploy_first(&self) -> Result<(), Failure> {
+        self.world.deploy_first(self.screen, self.cancel).await
+    }
+
+    /// What went wrong with the rehearsal itself, if anything.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Runs rollguard's task as the agent would: inputs and service connection as variables, its
+    /// output read line by line.
+    async fn rollguard(&self, step: &ResolvedTask) -> StepOutcome {
+        let env = AgentEnv::from_pairs(variables(step));
+        let (tap, heard) = Tap::new((self.screen.open)());
+        let mut console = self.screen.console_on(Box::new(tap));
+        let mut tools = Tools {
+            console: &mut console,
+            recorder: &mut Recorder::off(),
+            cancel: self.cancel,
+        };
+        let outcome = task(&env, &Opened(self.world.connection()), &mut tools).await;
+        let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = match heard.task_result(Some(i32::from(outcome.exit_code()))) {
+            rollguard_agent::TaskResult::Succeeded => TaskResult::Succeeded,
+            rollguard_agent::TaskResult::SucceededWithIssues => TaskResult::SucceededWithIssues,
+            rollguard_agent::TaskResult::Failed | rollguard_agent::TaskResult::Abandoned => {
+                TaskResult::Failed
+            }
+            rollguard_agent::TaskResult::Canceled => TaskResult::Canceled,
+            rollguard_agent::TaskResult::Skipped => TaskResult::Skipped,
+        };
+        let result = if outcome == Outcome::Cancelled {
+            TaskResult::Canceled
+        } else {
+            result
+        };
+        StepOutcome {
+            result,
+            outputs: heard.variables.clone(),
+        }
+    }
+
+    /// Shows what an approver would see, and asks.
+    async fn approval(&self, step: &ResolvedTask) -> StepOutcome {
+        let mut console = self.screen.console();
+        console.line(&Line::styled(Style::Dim, "what an approver would see:"));
+        for line in step
+            .inputs
+            .get("instructions")
+            .map(String::as_str)
+            .unwrap_or_default()
+            .lines()
+        {
+            console.line(&Line::styled(Style::Dim, "│ ").then(Style::Plain, line));
+        }
+        let approved = match self.answer {
+            Answer::Approve => true,
+            Answer::Reject => false,
+            Answer::Ask => {
+                prompt::yes_or_no("approve the rollback? (y/n)", &mut console, self.cancel).await
+            }
+        };
+        let (style, text) = if approved {
+            (Style::Good, "approved")
+        } else {
+            (Style::Warn, "rejected")
+        };
+        console.line(&Line::styled(style, text));
+        StepOutcome::of(if approved {
+            TaskResult::Succeeded
+        } else {
+            TaskResult::Failed
+        })
+    }
+}
+
+/// The variables that the agent would set for the step.
+fn variables(step: &ResolvedTask) -> BTreeMap<String, String> {
+    let inputs = step
+        .inputs
+        .iter()
+        .map(|(name, value)| (format!("INPUT_{}", name.to_uppercase()), value.clone()));
+    let connection = [
+        (
+            format!("ENDPOINT_URL_{CONNECTION}"),
+            "https://management.azure.com/",
+        ),
+        (
+            format!("ENDPOINT_AUTH_SCHEME_{CONNECTION}"),
+            "WorkloadIdentityFederation",
+        ),
+        (
+            format!("ENDPOINT_AUTH_PARAMETER_{CONNECTION}_TENANTID"),
+            SUBSCRIPTION,
+        ),
+        (
+            format!("ENDPOINT_AUTH_PARAMETER_{CONNECTION}_SERVICEPRINCIPALID"),
+            SUBSCRIPTION,
+        ),
+        (
+            "ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN".to_owned(),
+            "drill-token",
+        ),
+        (
+            "SYSTEM_OIDCREQUESTURI".to_owned(),
+            "https://drill.invalid/oidctoken",
+        ),
+        ("BUILD_BUILDNUMBER".to_owned(), "drill"),
+    ];
+    inputs
+        .chain(connection.map(|(name, value)| (name, value.to_owned())))
+        .collect()
+}
+
+/// The cluster of the drill instead of the one that Azure would name.
+struct Opened(Connection);
+
+#[async_trait]
+impl Connector for Opened {
+    async fn connect(
+        &self,
+        _: &AgentEnv,
+        _: &AksTarget,
+        _: &mut Tools<'_>,
+    ) -> Result<Connection, Failure> {
+        Ok(self.0.clone())
+    }
+}
+
+#[async_trait]
+impl StepRunner for Rehearsal<'_> {
+    async fn run(&mut self, step: &ResolvedTask) -> StepOutcome {
+        match step.task.as_str() {
+            "Rollguard@0" => self.rollguard(step).await,
+            "ManualValidation@1" => self.approval(step).await,
+            other => {
+                let message =
+                    format!("the template runs task {other}, which a drill does not know");
+                self.failure = Some(Failure::new(Outcome::Unexpected, message));
+                StepOutcome::of(TaskResult::Failed)
+            }
+        }
+    }
+
+    fn event(&mut self, event: &StageEvent) {
+        let mut console = self.screen.console().with_indent("  ");
+        match event {
+            StageEvent::JobStarted { job, display_name } => {
+                console.line(
+                    &Line::styled(Style::Strong, format!("● {job}"))
+                        .then(Style::Dim, format!("  {display_name}")),
+                );
+            }
+            StageEvent::JobSkipped { job, reason, .. } => {
+                console.line(&Line::styled(
+                    Style::Dim,
+                    format!("○ {job} is skipped: {}", reason.because),
+                ));
+            }
+            StageEvent::JobFinished { job, result } => {
+                let style = if result.is_success() {
+                    Style::Good
+                } else {
+                    Style::Bad
+                };
+                console.line(&Line::styled(style, format!("● {job}: {result}")));
+            }
+            StageEvent::StageStarted { .. }
+            | StageEvent::StageFinished { .. }
+            | StageEvent::StepStarted { .. }
+            | StageEvent::StepSkipped { .. }
+            | StageEvent::StepFinished { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Where a drill takes place: the embedded cluster, or a namespace of its own on the user's.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
+use rollguard_agent::Outcome;
+use rollguard_agent::inputs::CheckInputs;
+use rollguard_cluster::{Connection, Login, Proxies, connect};
+use rollguard_core::report::{Line, Style};
+use rollguard_core::workload::{WorkloadKind, WorkloadRef};
+use rollguard_sandbox::{Sandbox, Script};
+
+use super::rehearsal::Screen;
+use super::{TIMEOUT, manifest};
+use crate::cancel::Cancel;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::recorder::Recorder;
+use crate::run::check::{Tools, check};
+
+/// Where the user wants the drill.
+pub(crate) enum Place {
+    /// In this process.
+    Embedded {
+        /// The present time.
+        now: Timestamp,
+    },
+    /// On a cluster of the user's kubeconfig.
+    Context {
+        /// The kubeconfig files, as kubectl would merge them.
+        kubeconfig: Vec<PathBuf>,
+        /// The context's name.
+        context: String,
+        /// The proxies.
+        proxies: Proxies,
+        /// The present time.
+        now: Timestamp,
+    },
+}
+
+/// An open place.
+pub(super) struct World {
+    connection: Connection,
+    namespace: String,
+    image: String,
+    /// Keeps the embedded cluster alive; none on the user's.
+    sandbox: Option<Sandbox>,
+}
+
+impl World {
+    /// Opens the place and makes the namespace.
+    pub(super) async fn open(
+        place: Place,
+        image: String,
+        console: &mut Console,
+    ) -> Result<Self, Failure> {
+        let (login, sandbox, now) = match place {
+            Place::Embedded { now } => {
+                let broken = |pod: &Pod| {
+                    pod.metadata
+                        .labels
+                        .as_ref()
+                        .and_then(|it| it.get(manifest::VERSION))
+                        .is_some_and(|it| it == "v2")
+                };
+                let sandbox = Sandbox::builder()
+                    .origin(now)
+                    .play(broken, Script::image_not_found())
+                    .build();
+                (Login::Client(sandbox.client()), Some(sandbox), now)
+            }
+            Place::Context {
+                kubeconfig,
+                context,
+                proxies,
+                now,
+            } => (
+                Login::Kubeconfig {
+                    paths: kubeconfig,
+                    context: Some(context),
+                    proxies,
+                },
+                None,
+                now,
+            ),
+        };
+        let connection = connect(&login, now).await?;
+        let namespace = format!("rollguard-drill-{:x}", now.as_nanosecond() & 0xff_ffff);
+        let place = if sandbox.is_some() {
+            "the embedded cluster".to_owned()
+        } else {
+            format!("Kubernetes {}", connection.version)
+        };
+        console.line(&Line::styled(Style::Strong, "rollguard drill").then(
+            Style::Dim,
+            format!("  on {place}, in namespace {namespace}"),
+        ));
+        let world = Self {
+            connection,
+            namespace,
+            image,
+            sandbox,
+        };
+        world.make_namespace().await?;
+        Ok(world)
+    }
+
+    async fn make_namespace(&self) -> Result<(), Failure> {
+        let object = Namespace {
+            metadata: ObjectMeta {
+                name: Some(self.namespace.clone()),
+                labels: Some([("rollguard.dev/drill".to_owned(), "true".to_owned())].into()),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        let api: Api<Namespace> = Api::all(self.connection.client.clone());
+        api.create(&PostParams::default(), &object)
+            .await
+            .map_err(|error| {
+                Failure::new(
+                    Outcome::Unexpected,
+                    format!("failed to create namespace `{}`: {error}", self.namespace),
+                )
+                .hint("a drill needs the right to create and delete a namespace of its own")
+            })?;
+        Ok(())
+    }
+
+    /// The namespace of the drill.
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// A connection to the cluster.
+    pub(super) fn connection(&self) -> Connection {
+        self.connection.clone()
+    }
+
+    fn deployments(&self) -> Api<Deployment> {
+        Api::namespaced(self.connection.client.clone(), &self.namespace)
+    }
+
+    /// Deploys the healthy version and waits until it is.
+    pub(super) async fn deploy_first(
+        &self,
+        screen: &Screen,
+        cancel: &Cancel,
+    ) -> Result<(), Failure> {
+        let object = manifest::deployment("v1", &self.image).map_err(anyhow::Error::from)?;
+        self.deployments()
+            .create(&PostParams::default(), &object)
+            .await
+            .map_err(|error| deploy_failed(&error))?;
+        let timeout = rollguard_core::duration::parse(TIMEOUT).map_err(anyhow::Error::from)?;
+        let inputs = CheckInputs {
+            workload: WorkloadRef {
+                kind: WorkloadKind::Deployment,
+                namespace: self.namespace.clone(),
+                name: manifest::NAME.to_owned(),
+            },
+            timeout,
+            stable_for: std::time::Duration::from_secs(1),
+        };
+        let mut console = screen.console();
+        let mut tools = Tools {
+            console: &mut console,
+            recorder: &mut Recorder::off(),
+            cancel,
+        };
+        let checked = check(&self.connection, &inputs, &mut tools).await?;
+        if checked.outcome == Outcome::Succeeded {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Outcome::Unexpected,
+            format!("v1 did not become healthy: {}", checked.report.sentence),
+        )
+        .hint("name an image that the cluster can pull with --image"))
+    }
+
+    /// Deploys the version whose image does not exist.
+    pub(super) async fn deploy_second(&self) -> Result<(), Failure> {
+        let object = manifest::deployment("v2", &manifest::missing(&self.image))
+            .map_err(anyhow::Error::from)?;
+        let params = PatchParams::default();
+        self.deployments()
+            .patch(manifest::NAME, &params, &Patch::Merge(&object))
+            .await
+            .map_err(|error| deploy_failed(&error))?;
+        Ok(())
+    }
+
+    /// Removes what the drill made.
+    pub(super) async fn close(self, console: &mut Console) -> Result<(), Failure> {
+        if self.sandbox.is_some() {
+            return Ok(());
+        }
+        let api: Api<Namespace> = Api::all(self.connection.client.clone());
+        api.delete(&self.namespace, &DeleteParams::default())
+            .await
+            .map_err(|error| {
+                Failure::new(
+                    Outcome::Unexpected,
+                    format!("failed to delete namespace `{}`: {error}", self.namespace),
+                )
+                .hint(format!("kubectl delete namespace {}", self.namespace))
+            })?;
+        console.line(&Line::styled(
+            Style::Dim,
+            format!("namespace {} is removed", self.namespace),
+        ));
+        Ok(())
+    }
+}
+
+fn deploy_failed(error: &kube::Error) -> Failure {
+    Failure::new(Outcome::Unexpected, format!("failed to deploy: {error}"))
+}

@@ -1,0 +1,255 @@
+//! The real binary, as a user and as the agent start it, where no cluster is needed.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs the binary with these variables and no others, in a home of its own, without a terminal.
+fn run(home: &Path, args: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_rollguard"))
+        .args(args)
+        .env_clear()
+        .env("HOME", home)
+        .envs(variables.iter().copied())
+        .current_dir(home)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A kubeconfig with one context, `here`, whose server answers nobody.
+const NOBODY: &str = "
+apiVersion: v1
+kind: Config
+current-context: here
+clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]
+users: [{name: u, user: {token: secret-token}}]
+contexts: [{name: here, context: {cluster: c, user: u, namespace: shop}}]
+";
+
+#[test]
+fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
+    let rows: &[(&str, &[&str], i32, &[&str])] = &[
+        (
+            "every bad input at once",
+            &[
+                "check",
+                "web",
+                "-n",
+                "Shop",
+                "--timeout",
+                "60",
+                "--stable-for",
+                "soon",
+            ],
+            2,
+            &[
+                "error: `--namespace`: `Shop` is not the name of a namespace",
+                "error: `WORKLOAD`: `web` has no kind; write `deployment/web`",
+                "error: `--timeout`: `60` has no unit; write `60s` or `60m`",
+                "error: `--stable-for`: `soon` is not a duration; write for example `90s`, `5m` or `1m30s`",
+            ],
+        ),
+        (
+            "no workload",
+            &["check"],
+            2,
+            &["error: `WORKLOAD`: is missing"],
+        ),
+        (
+            "another kind",
+            &["check", "cronjob/web"],
+            2,
+            &[
+                "error: `WORKLOAD`: `cronjob/web`: kind `cronjob` is not supported; write `deployment/web`",
+            ],
+        ),
+        (
+            "an unknown flag",
+            &["check", "deployment/web", "--namspace", "shop"],
+            2,
+            &["--namspace", "--namespace"],
+        ),
+        (
+            "a revision that is none",
+            &["rollback", "deployment/web", "--to-revision", "v1", "--yes"],
+            2,
+            &["`--to-revision`", "`v1`"],
+        ),
+        (
+            "evidence that is none",
+            &[
+                "rollback",
+                "deployment/web",
+                "--evidence",
+                "kubeconfig",
+                "--yes",
+            ],
+            2,
+            &["`--evidence`"],
+        ),
+        (
+            "nobody to ask about a rollback",
+            &["rollback", "deployment/web"],
+            2,
+            &["nobody can be asked", "hint: pass --yes"],
+        ),
+        (
+            "nobody to ask in a drill",
+            &["drill"],
+            2,
+            &["nobody can be asked", "hint: pass --approve or --reject"],
+        ),
+        (
+            "no kubeconfig",
+            &["check", "deployment/web", "--kubeconfig", "nowhere"],
+            2,
+            &["nowhere"],
+        ),
+        (
+            "an unknown context",
+            &[
+                "check",
+                "deployment/web",
+                "--kubeconfig",
+                "kubeconfig",
+                "--context",
+                "there",
+            ],
+            2,
+            &["`there`", "here"],
+        ),
+        (
+            "a server that does not answer",
+            &["check", "deployment/web", "--kubeconfig", "kubeconfig"],
+            4,
+            &["https://127.0.0.1:1", "refused"],
+        ),
+        (
+            "a trace that is none",
+            &["replay", "kubeconfig"],
+            2,
+            &["`kubeconfig`", "line 1"],
+        ),
+    ];
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("kubeconfig"), NOBODY).unwrap();
+    for (says, args, code, parts) in rows {
+        let ran = run(home.path(), args, &[]);
+        let all = format!("{}{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.code, *code, "{says}: {all}");
+        for part in *parts {
+            assert!(all.contains(part), "{says}: `{part}` is not in:\n{all}");
+        }
+        assert!(!all.contains("secret-token"), "{says}: {all}");
+    }
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    let home = tempfile::tempdir().unwrap();
+    let version = run(home.path(), &["--version"], &[]);
+    assert_eq!(
+        (version.code, version.stdout.as_str()),
+        (0, concat!("rollguard ", env!("CARGO_PKG_VERSION"), "\n"))
+    );
+    let help = run(home.path(), &["check", "--help"], &[]);
+    assert_eq!(help.code, 0);
+    assert!(help.stdout.contains("--stable-for"), "{}", help.stdout);
+}
+
+#[test]
+fn the_task_tells_all_bad_inputs_and_that_nothing_was_seen() {
+    let home = tempfile::tempdir().unwrap();
+    let variables = [
+        ("INPUT_WORKLOADS", "deployment/web"),
+        ("INPUT_NAMESPACE", "$(namespace)"),
+        ("INPUT_TIMEOUT", "1x"),
+    ];
+    let ran = run(home.path(), &["task"], &variables);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    for part in [
+        "##vso[task.setvariable variable=verdict;isOutput=true]undetermined",
+        "##vso[task.complete result=Failed]bad input",
+        "input `azureServiceConnection`: is missing",
+        "`$(namespace)` was not replaced",
+        "input `timeout`: `1x`",
+    ] {
+        assert!(
+            ran.stdout.contains(part),
+            "`{part}` is not in:\n{}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
+fn the_drill_rehearses_the_shipped_stage() {
+    let home = tempfile::tempdir().unwrap();
+    let rows: [(&str, i32, &[&str]); 2] = [
+        (
+            "--approve",
+            0,
+            &[
+                "ImageNotFound",
+                "what an approver would see",
+                "Approve to go from revision 2 back to 1",
+                "rolled back to the template of revision 1",
+                "v1 is back and healthy",
+            ],
+        ),
+        (
+            "--reject",
+            0,
+            &[
+                "ImageNotFound",
+                "rejected",
+                "Rollback is skipped",
+                "nothing was changed",
+            ],
+        ),
+    ];
+    for (flag, code, parts) in rows {
+        let ran = run(home.path(), &["drill", flag], &[]);
+        assert_eq!(ran.code, code, "{flag}: {}{}", ran.stdout, ran.stderr);
+        for part in parts {
+            assert!(
+                ran.stdout.contains(part),
+                "{flag}: `{part}` is not in:\n{}",
+                ran.stdout
+            );
+        }
+        assert!(!ran.stdout.contains("##vso"), "{}", ran.stdout);
+    }
+    assert_eq!(
+        std::fs::read_dir(home.path()).unwrap().count(),
+        0,
+        "a drill leaves nothing behind"
+    );
+}
+
+#[test]
+fn templates_are_exported_and_never_overwritten_when_changed() {
+    let home = tempfile::tempdir().unwrap();
+    let listed = run(home.path(), &["templates", "list"], &[]);
+    assert_eq!(listed.stdout, "stages/aks-health-and-rollback.yml\n");
+    let export = || run(home.path(), &["templates", "export", "pipelines"], &[]);
+    assert_eq!((export().code, export().code), (0, 0));
+    let file = home
+        .path()
+        .join("pipelines/stages/aks-health-and-rollback.yml");
+    std::fs::write(&file, "mine").unwrap();
+    let refused = export();
+    assert_eq!(refused.code, 2, "{}", refused.stdout);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+}

@@ -1,0 +1,158 @@
+//! From a login to a client, and to the API server's time.
+
+use http::header::DATE;
+use http::{HeaderMap, Request, StatusCode};
+use jiff::Timestamp;
+use kube::Client;
+use kube::client::Body;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use serde_json::Value;
+
+use crate::clock::Clock;
+use crate::error::{Cause, ClusterError, ClusterErrorKind};
+use crate::login::Login;
+use crate::request::status_of;
+use crate::{Result, request};
+
+mod bearer;
+mod kubeconfig;
+mod limit;
+mod proxy;
+mod retry;
+mod stack;
+
+/// A cluster that answered.
+#[derive(Clone)]
+pub struct Connection {
+    /// The client. Its default namespace is the kubeconfig context's.
+    pub client: Client,
+    /// The API server's time.
+    pub clock: Clock,
+    /// The API server's version, for example `v1.35.4`.
+    pub version: String,
+}
+
+/// Signs in and asks for the version: the first answer shows that the server is reachable and
+/// accepts the credentials, and its `Date` header starts the clock. `local_now` stands in where
+/// that header is missing.
+///
+/// # Errors
+/// Bad input for a kubeconfig, context or proxy that does not fit; unreachable with the server's
+/// address; credentials for 401 or a token that cannot be had.
+pub async fn connect(login: &Login, local_now: Timestamp) -> Result<Connection> {
+    let (client, server) = client_of(login).await?;
+    let (version, date) = greet(&client, &server).await?;
+    let clock = Clock::starting_at(date.unwrap_or(local_now));
+    Ok(Connection {
+        client,
+        clock,
+        version,
+    })
+}
+
+/// The client and the server's address.
+async fn client_of(login: &Login) -> Result<(Client, String)> {
+    let (kubeconfig, context, proxies, tokens) = match login {
+        Login::Client(client) => {
+            return Ok((limit::limited(client.clone()), "the API server".to_owned()));
+        }
+        Login::Kubeconfig {
+            paths,
+            context,
+            proxies,
+        } => (kubeconfig::read(paths)?, context.clone(), proxies, None),
+        Login::InMemory {
+            kubeconfig,
+            tokens,
+            proxies,
+        } => {
+            let kubeconfig = kubeconfig::parse(kubeconfig)?;
+            (
+                kubeconfig::without_programs(kubeconfig),
+                None,
+                proxies,
+                tokens.clone(),
+            )
+        }
+    };
+    let config = configuration(kubeconfig, context).await?;
+    let server = format!("the API server {}", config.cluster_url);
+    let route = proxy::Route::new(&config, proxies)?;
+    let client = stack::build(&config, route, tokens).map_err(|source| {
+        ClusterError::new(format!("set up the connection to {server}"), source)
+    })?;
+    Ok((client, server))
+}
+
+async fn configuration(kubeconfig: Kubeconfig, context: Option<String>) -> Result<Config> {
+    if let Some(wanted) = &context {
+        kubeconfig::has_context(&kubeconfig, wanted)?;
+    }
+    let options = KubeConfigOptions {
+        context,
+        ..KubeConfigOptions::default()
+    };
+    Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .map_err(kubeconfig::unreadable)
+}
+
+/// Asks for the version; returns it with the server's time.
+async fn greet(client: &Client, server: &str) -> Result<(String, Option<Timestamp>)> {
+    let failed = |cause: Cause| {
+        let doing = match cause {
+            Cause::Answer { code: 401, .. } | Cause::Token(_) => "sign in to",
+            Cause::Answer { .. }
+            | Cause::Network(_)
+            | Cause::Name(_)
+            | Cause::Tls(_)
+            | Cause::Silence(_)
+            | Cause::Malformed(_)
+            | Cause::Kubeconfig(_)
+            | Cause::File(_) => "reach",
+        };
+        ClusterError::new(format!("{doing} {server}"), cause)
+    };
+    let answer = async {
+        let response = client.send(version_request()).await?;
+        let (parts, body) = response.into_parts();
+        Ok((parts, body.collect_bytes().await?))
+    };
+    let (parts, body) = request::within(request::READ_LIMIT, answer)
+        .await
+        .map_err(&failed)?;
+    let date = server_time(&parts.headers);
+    // `/version` is open to everybody, unless an administrator closed it; then the server is
+    // reachable all the same and its version stays unknown.
+    if parts.status == StatusCode::FORBIDDEN {
+        return Ok(("unknown".to_owned(), date));
+    }
+    if !parts.status.is_success() {
+        return Err(failed(status_of(parts.status, &body).into()));
+    }
+    let version: Value = serde_json::from_slice(&body)
+        .map_err(|source| failed(Cause::Malformed(source.to_string())))?;
+    let version = version.get("gitVersion").and_then(Value::as_str);
+    Ok((version.unwrap_or("unknown").to_owned(), date))
+}
+
+fn version_request() -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = http::Uri::from_static("/version");
+    request
+}
+
+/// The time in a `Date` header (RFC 9110, section 5.6.7), whole seconds.
+fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(text)
+        .ok()
+}
+
+fn bad_input(doing: impl Into<String>) -> ClusterError {
+    ClusterError::plain(ClusterErrorKind::BadInput, doing)
+}
+
+#[cfg(test)]
+mod tests;

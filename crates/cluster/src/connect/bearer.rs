@@ -1,0 +1,188 @@
+//! A bearer token on every request, renewed once when the API server rejects it.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Response, StatusCode};
+use kube::client::Body;
+use tower::{Service, ServiceExt};
+
+use crate::error::TokenFailure;
+use crate::login::{BearerTokens, BoxError};
+
+/// Puts tokens on requests. A 401 is safe to answer with the same request and a new token, writes
+/// included: the API server authenticates before it does anything.
+#[derive(Clone)]
+pub(super) struct Bearer<S> {
+    pub(super) inner: S,
+    pub(super) tokens: Arc<dyn BearerTokens>,
+}
+
+impl<S, B> Service<Request<Body>> for Bearer<S>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+{
+    type Response = Response<B>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Response<B>, BoxError>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // The clone has not been polled ready; the original has (tower's `Service::call`).
+        let clone = self.inner.clone();
+        let inner = mem::replace(&mut self.inner, clone);
+        let tokens = Arc::clone(&self.tokens);
+        Box::pin(send(inner, tokens, request))
+    }
+}
+
+async fn send<S, B>(
+    mut inner: S,
+    tokens: Arc<dyn BearerTokens>,
+    mut request: Request<Body>,
+) -> Result<Response<B>, BoxError>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
+{
+    let token = tokens.token(None).await.map_err(TokenFailure)?;
+    let again = copy(&request);
+    bear(&mut request, &token)?;
+    let answer = inner.call(request).await?;
+    let (StatusCode::UNAUTHORIZED, Some(mut again)) = (answer.status(), again) else {
+        return Ok(answer);
+    };
+    let renewed = tokens.token(Some(&token)).await.map_err(TokenFailure)?;
+    if renewed == token {
+        return Ok(answer);
+    }
+    bear(&mut again, &renewed)?;
+    inner.ready().await?.call(again).await
+}
+
+fn bear(request: &mut Request<Body>, token: &str) -> Result<(), BoxError> {
+    let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| TokenFailure("the token is not printable text".into()))?;
+    value.set_sensitive(true);
+    request.headers_mut().insert(AUTHORIZATION, value);
+    Ok(())
+}
+
+/// A copy of a request, unless its body is a stream.
+pub(super) fn copy(request: &Request<Body>) -> Option<Request<Body>> {
+    let mut copy = Request::new(request.body().try_clone()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    copy.headers_mut().clone_from(request.headers());
+    copy.extensions_mut().clone_from(request.extensions());
+    Some(copy)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use http::Method;
+    use tower::service_fn;
+
+    use super::*;
+
+    /// Hands out `first`, and `second` once `first` was rejected.
+    struct TwoTokens {
+        second: Result<&'static str, &'static str>,
+    }
+
+    #[async_trait::async_trait]
+    impl BearerTokens for TwoTokens {
+        async fn token(&self, rejected: Option<&str>) -> Result<String, BoxError> {
+            match rejected {
+                None => Ok("first".to_owned()),
+                Some("first") => self.second.map(str::to_owned).map_err(Into::into),
+                Some(other) => Err(format!("`{other}` was never handed out").into()),
+            }
+        }
+    }
+
+    type Log = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
+    /// A server that accepts one token only, and what it was sent.
+    async fn patch(
+        accepts: &'static str,
+        second: Result<&'static str, &'static str>,
+    ) -> (Result<StatusCode, BoxError>, Vec<(String, Vec<u8>)>) {
+        let log = Log::default();
+        let seen = Arc::clone(&log);
+        let server = service_fn(move |request: Request<Body>| {
+            let seen = Arc::clone(&seen);
+            async move {
+                let token = request
+                    .headers()
+                    .get(AUTHORIZATION)
+                    .unwrap()
+                    .to_str()
+                    .unwrap();
+                let token = token.strip_prefix("Bearer ").unwrap().to_owned();
+                let body = request.into_body().collect_bytes().await?.to_vec();
+                let mut answer = Response::new(());
+                if token != accepts {
+                    *answer.status_mut() = StatusCode::UNAUTHORIZED;
+                }
+                seen.lock().unwrap().push((token, body));
+                Ok::<_, BoxError>(answer)
+            }
+        });
+        let mut bearer = Bearer {
+            inner: server,
+            tokens: Arc::new(TwoTokens { second }),
+        };
+        let mut request = Request::new(Body::from(b"[]".to_vec()));
+        *request.method_mut() = Method::PATCH;
+        let answer = bearer.ready().await.unwrap().call(request).await;
+        let log = log.lock().unwrap().clone();
+        (answer.map(|it| it.status()), log)
+    }
+
+    #[tokio::test]
+    async fn an_accepted_token_is_used_once() {
+        let (status, log) = patch("first", Ok("second")).await;
+        assert_eq!(status.unwrap(), StatusCode::OK);
+        assert_eq!(log, [("first".to_owned(), b"[]".to_vec())]);
+    }
+
+    #[tokio::test]
+    async fn a_rejected_token_is_renewed_and_the_same_body_sent_again() {
+        let (status, log) = patch("second", Ok("second")).await;
+        assert_eq!(status.unwrap(), StatusCode::OK);
+        let expected = ["first", "second"].map(|it| (it.to_owned(), b"[]".to_vec()));
+        assert_eq!(log, expected);
+    }
+
+    #[tokio::test]
+    async fn a_renewed_token_that_is_rejected_too_ends_it() {
+        let (status, log) = patch("third", Ok("second")).await;
+        assert_eq!(status.unwrap(), StatusCode::UNAUTHORIZED);
+        assert_eq!(log.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_same_token_again_is_not_tried_again() {
+        let (status, log) = patch("third", Ok("first")).await;
+        assert_eq!(status.unwrap(), StatusCode::UNAUTHORIZED);
+        assert_eq!(log.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_renewal_that_fails_is_told() {
+        let (status, _) = patch("third", Err("AADSTS700024")).await;
+        let error = status.unwrap_err().downcast::<TokenFailure>().unwrap();
+        assert_eq!(error.0.to_string(), "AADSTS700024");
+    }
+}

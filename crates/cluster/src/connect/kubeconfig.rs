@@ -1,0 +1,149 @@
+//! Reading kubeconfigs as kubectl does.
+
+use std::path::PathBuf;
+
+use kube::config::{Kubeconfig, KubeconfigError};
+
+use super::bad_input;
+use crate::Result;
+use crate::error::ClusterError;
+
+/// Reads and merges files in order; the first to set a value wins. Files that do not exist are left
+/// out, as clientcmd does (`client-go/tools/clientcmd/loader.go`, `Load`).
+pub(super) fn read(paths: &[PathBuf]) -> Result<Kubeconfig> {
+    let existing: Vec<&PathBuf> = paths.iter().filter(|path| path.exists()).collect();
+    if existing.is_empty() {
+        let tried: Vec<String> = paths
+            .iter()
+            .map(|it| format!("`{}`", it.display()))
+            .collect();
+        let doing = match tried.as_slice() {
+            [] => "find a kubeconfig".to_owned(),
+            [one] => format!("find the kubeconfig {one}"),
+            several => format!("find a kubeconfig: none of {} exists", several.join(", ")),
+        };
+        return Err(bad_input(doing).with_hint("name one with --kubeconfig or KUBECONFIG"));
+    }
+    existing
+        .into_iter()
+        .try_fold(Kubeconfig::default(), |merged, path| {
+            merged.merge(Kubeconfig::read_from(path)?)
+        })
+        .map_err(unreadable)
+}
+
+/// Reads one from its text.
+pub(super) fn parse(text: &str) -> Result<Kubeconfig> {
+    Kubeconfig::from_yaml(text).map_err(unreadable)
+}
+
+/// Drops what would run a program: the kubeconfig of an Entra cluster names kubelogin.
+pub(super) fn without_programs(mut kubeconfig: Kubeconfig) -> Kubeconfig {
+    for user in &mut kubeconfig.auth_infos {
+        if let Some(user) = &mut user.auth_info {
+            user.exec = None;
+            user.auth_provider = None;
+        }
+    }
+    kubeconfig
+}
+
+/// Checks that a context exists, and names the ones that do if not.
+pub(super) fn has_context(kubeconfig: &Kubeconfig, wanted: &str) -> Result<()> {
+    let known: Vec<&str> = kubeconfig
+        .contexts
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
+    if known.contains(&wanted) {
+        return Ok(());
+    }
+    let error = bad_input(format!("find context `{wanted}` in the kubeconfig"));
+    Err(if known.is_empty() {
+        error.with_hint("the kubeconfig has no contexts")
+    } else {
+        error.with_hint(format!("known contexts: {}", known.join(", ")))
+    })
+}
+
+pub(super) fn unreadable(source: KubeconfigError) -> ClusterError {
+    let no_context = matches!(source, KubeconfigError::CurrentContextNotSet);
+    let error = ClusterError::new("read the kubeconfig", source);
+    if no_context {
+        error.with_hint("name a context with --context")
+    } else {
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ClusterErrorKind;
+
+    const TWO: &str = "
+apiVersion: v1
+kind: Config
+contexts:
+- {name: a, context: {cluster: a, user: u}}
+- {name: b, context: {cluster: a, user: u}}
+clusters:
+- {name: a, cluster: {server: 'https://127.0.0.1:1'}}
+users:
+- name: u
+  user: {exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: kubelogin}}
+";
+
+    #[test]
+    fn a_missing_file_is_left_out_when_another_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().join("config");
+        std::fs::write(&there, TWO).unwrap();
+        let read = read(&[folder.path().join("absent"), there]).unwrap();
+        assert_eq!(read.contexts.len(), 2);
+    }
+
+    #[test]
+    fn no_file_at_all_is_bad_input_with_the_paths_that_were_tried() {
+        let error =
+            read(&[PathBuf::from("/absent/one"), PathBuf::from("/absent/two")]).unwrap_err();
+        assert_eq!(error.kind(), ClusterErrorKind::BadInput);
+        assert_eq!(
+            error.to_string(),
+            "find a kubeconfig: none of `/absent/one`, `/absent/two` exists"
+        );
+        assert!(error.hint().is_some());
+    }
+
+    #[test]
+    fn an_unknown_context_names_the_known_ones() {
+        let error = has_context(&parse(TWO).unwrap(), "prod").unwrap_err();
+        assert_eq!(error.to_string(), "find context `prod` in the kubeconfig");
+        assert_eq!(error.hint().unwrap(), "known contexts: a, b");
+    }
+
+    #[test]
+    fn a_mistake_is_located_without_quoting_the_secrets_around_it() {
+        let text = TWO.replace(
+            "command: kubelogin}",
+            "command: kubelogin}, token: hush, tokenFile: 7",
+        );
+        let error = parse(&text.replace("users:", "users: 7\nmore:")).unwrap_err();
+        let said = format!("{error:?} {}", error.cause().unwrap());
+        assert!(!said.contains("hush"), "{said}");
+        assert!(said.contains("not a kubeconfig: line "), "{said}");
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_bad_input() {
+        let error = parse("{").unwrap_err();
+        assert_eq!(error.kind(), ClusterErrorKind::BadInput);
+        assert_eq!(error.to_string(), "read the kubeconfig");
+    }
+
+    #[test]
+    fn programs_are_dropped() {
+        let user = without_programs(parse(TWO).unwrap()).auth_infos.remove(0);
+        assert!(user.auth_info.unwrap().exec.is_none());
+    }
+}

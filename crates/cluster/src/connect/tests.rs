@@ -1,0 +1,217 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::login::Proxies;
+use crate::testing::{Server, refused, silence, status};
+
+mod loopback;
+
+fn local() -> Timestamp {
+    "2030-01-01T00:00:00Z".parse().unwrap()
+}
+
+async fn connected(server: &Server) -> Result<Connection> {
+    connect(&Login::Client(server.client()), local()).await
+}
+
+/// The error of a connection that must not come up.
+async fn refusal(login: &Login) -> ClusterError {
+    match connect(login, local()).await {
+        Ok(_) => panic!("connected"),
+        Err(error) => error,
+    }
+}
+
+fn in_memory(server: &str) -> Login {
+    Login::InMemory {
+        kubeconfig: format!(
+            "{{apiVersion: v1, kind: Config, current-context: a, \
+             contexts: [{{name: a, context: {{cluster: a, user: a}}}}], \
+             clusters: [{{name: a, cluster: {{server: '{server}'}}}}], users: []}}"
+        ),
+        tokens: None,
+        proxies: Proxies::default(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_starts_with_the_servers_time() {
+    let server = Server::new().json(
+        "GET",
+        "/version",
+        serde_json::json!({"gitVersion": "v1.35.4"}),
+    );
+    let connection = connected(&server).await.unwrap();
+    assert_eq!(connection.version, "v1.35.4");
+    assert_eq!(
+        connection.clock.now(),
+        "2026-01-01T10:00:00Z".parse().unwrap()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_version_page_is_no_reason_to_stop() {
+    let server = Server::new().on("GET", "/version", |_| status(403, "forbidden"));
+    assert_eq!(connected(&server).await.unwrap().version, "unknown");
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_told_apart() {
+    type Row = (
+        &'static str,
+        fn() -> crate::testing::Answer,
+        ClusterErrorKind,
+        &'static str,
+    );
+    let rows: [Row; 5] = [
+        (
+            "401",
+            || status(401, "Unauthorized"),
+            ClusterErrorKind::Credentials,
+            "sign in to the API server",
+        ),
+        (
+            "refused",
+            refused,
+            ClusterErrorKind::Unreachable,
+            "reach the API server",
+        ),
+        (
+            "silent",
+            silence,
+            ClusterErrorKind::Unreachable,
+            "reach the API server",
+        ),
+        (
+            "503",
+            || status(503, "apiserver is shutting down"),
+            ClusterErrorKind::Unreachable,
+            "reach the API server",
+        ),
+        (
+            "a proxy's page",
+            || crate::testing::text("<html>"),
+            ClusterErrorKind::Other,
+            "reach the API server",
+        ),
+    ];
+    for (says, answer, kind, text) in rows {
+        let server = Server::new().on("GET", "/version", move |_| answer());
+        let Err(error) = connected(&server).await else {
+            panic!("{says}: connected");
+        };
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (kind, text),
+            "{says}"
+        );
+        assert!(error.hint().is_some(), "{says}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_port_is_unreachable_with_the_servers_address() {
+    // Bound and closed again: nobody listens there.
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let error = refusal(&in_memory(&format!("http://127.0.0.1:{port}"))).await;
+    assert_eq!(error.kind(), ClusterErrorKind::Unreachable);
+    assert_eq!(
+        error.to_string(),
+        format!("reach the API server http://127.0.0.1:{port}/")
+    );
+    let cause = error.cause().unwrap().to_string();
+    assert!(cause.starts_with("Connection refused"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_unreachable() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serve = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await
+    });
+    let error = refusal(&in_memory(&format!("https://{address}"))).await;
+    assert_eq!(error.kind(), ClusterErrorKind::Unreachable, "{error:?}");
+    serve.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn bad_input_is_found_before_anything_is_sent() {
+    let kubeconfig = |paths, context: Option<&str>| Login::Kubeconfig {
+        paths,
+        context: context.map(str::to_owned),
+        proxies: Proxies::default(),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    std::fs::write(
+        &file,
+        "{apiVersion: v1, kind: Config, contexts: [], clusters: [], users: []}",
+    )
+    .unwrap();
+    let rows = [
+        (
+            kubeconfig(vec![PathBuf::from("/absent")], None),
+            "find the kubeconfig `/absent`",
+        ),
+        (
+            kubeconfig(vec![file.clone()], Some("prod")),
+            "find context `prod` in the kubeconfig",
+        ),
+        (kubeconfig(vec![file], None), "read the kubeconfig"),
+    ];
+    for (login, text) in rows {
+        let error = refusal(&login).await;
+        assert_eq!(error.kind(), ClusterErrorKind::BadInput);
+        assert_eq!(error.to_string(), text);
+        assert!(error.hint().is_some(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn only_reads_are_sent_again() {
+    use tower::retry::Policy;
+    let mut policy = retry::ReadsOnly::new().unwrap();
+    let mut cloned = |method: http::Method| {
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = method;
+        let clone: Option<Request<Body>> =
+            <_ as Policy<_, http::Response<()>, crate::BoxError>>::clone_request(
+                &mut policy,
+                &request,
+            );
+        clone.is_some()
+    };
+    assert!(cloned(http::Method::GET));
+    for method in [
+        http::Method::PATCH,
+        http::Method::POST,
+        http::Method::DELETE,
+        http::Method::PUT,
+    ] {
+        assert!(!cloned(method.clone()), "{method}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_holds_for_reads_and_writes() {
+    let server = Server::new()
+        .on("GET", "/x", |_| silence())
+        .on("PATCH", "/x", |_| silence());
+    let client = limit::limited(server.client());
+    for (method, seconds) in [("GET", 15), ("PATCH", 40)] {
+        let begin = tokio::time::Instant::now();
+        let request = Request::builder()
+            .method(method)
+            .uri("/x")
+            .body(Body::empty())
+            .unwrap();
+        let error = client.send(request).await.unwrap_err();
+        assert!(matches!(Cause::from(error), Cause::Silence(_)), "{method}");
+        assert_eq!(begin.elapsed().as_secs(), seconds, "{method}");
+    }
+}

@@ -1,0 +1,214 @@
+//! What can go wrong with a cluster, sorted by what the user can do about it.
+
+use std::fmt;
+
+mod cause;
+mod discreet;
+
+pub use cause::Cause;
+pub(crate) use cause::{Silence, TokenFailure};
+
+/// What kind of failure it is; the command line maps each to an exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClusterErrorKind {
+    /// The user's input does not fit: kubeconfig, context, proxy.
+    BadInput,
+    /// The API server does not accept the credentials, or none can be had.
+    Credentials,
+    /// The API server does not answer.
+    Unreachable,
+    /// The API server refuses: a permission is missing.
+    Forbidden,
+    /// What was asked for does not exist.
+    NotFound,
+    /// Somebody else changed the object at the same time.
+    Conflict,
+    /// Anything else.
+    Other,
+}
+
+/// A failed call. Its text completes "failed to ..."; the cause is chained, not repeated.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}")]
+pub struct ClusterError {
+    doing: String,
+    kind: ClusterErrorKind,
+    hint: Option<String>,
+    #[source]
+    cause: Option<Cause>,
+}
+
+impl ClusterError {
+    /// A failure whose kind and hint follow from its cause.
+    pub(crate) fn new(doing: impl Into<String>, cause: impl Into<Cause>) -> Self {
+        let cause = cause.into();
+        Self {
+            doing: doing.into(),
+            kind: cause.kind(),
+            hint: cause.hint().map(str::to_owned),
+            cause: Some(cause),
+        }
+    }
+
+    /// A failure that its own text explains.
+    pub(crate) fn plain(kind: ClusterErrorKind, doing: impl Into<String>) -> Self {
+        Self {
+            doing: doing.into(),
+            kind,
+            hint: None,
+            cause: None,
+        }
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Names the permission to grant, if that is what is missing.
+    pub(crate) fn needs(self, permission: &Permission<'_>) -> Self {
+        // An admission webhook refuses with 403 as well; no role helps there.
+        let by_admission = matches!(&self.cause, Some(Cause::Answer { message, .. })
+            if message.contains("admission webhook"));
+        if self.kind == ClusterErrorKind::Forbidden && !by_admission {
+            self.with_hint(permission.to_string())
+        } else {
+            self
+        }
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub const fn kind(&self) -> ClusterErrorKind {
+        self.kind
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+
+    /// What the API server or the network said.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
+    }
+}
+
+/// A permission that is missing; shown as the way to grant it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Permission<'a> {
+    /// Verbs, separated by commas, as `kubectl create role` takes them.
+    pub(crate) verbs: &'a str,
+    /// Resources, separated by commas.
+    pub(crate) resources: &'a str,
+    /// The namespace.
+    pub(crate) namespace: &'a str,
+}
+
+impl Permission<'_> {
+    /// What a check needs.
+    pub(crate) const fn to_look(namespace: &str) -> Permission<'_> {
+        Permission {
+            verbs: "get,list,watch",
+            resources: "deployments.apps,replicasets.apps,pods,pods/log,events",
+            namespace,
+        }
+    }
+
+    /// What a rollback needs on top.
+    pub(crate) const fn to_patch(namespace: &str) -> Permission<'_> {
+        Permission {
+            verbs: "patch",
+            resources: "deployments.apps",
+            namespace,
+        }
+    }
+}
+
+impl fmt::Display for Permission<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            verbs,
+            resources,
+            namespace,
+        } = self;
+        let role = if verbs.contains("patch") {
+            "Writer"
+        } else {
+            "Reader"
+        };
+        write!(
+            f,
+            "grant it: kubectl create role rollguard -n {namespace} --verb={verbs} \
+             --resource={resources}, and bind the role; on AKS with Azure RBAC assign \
+             `Azure Kubernetes Service RBAC {role}`"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(code: u16, message: &str) -> Cause {
+        Cause::Answer {
+            code,
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_kind_follows_from_the_status_code() {
+        let rows = [
+            (401, ClusterErrorKind::Credentials),
+            (403, ClusterErrorKind::Forbidden),
+            (404, ClusterErrorKind::NotFound),
+            (409, ClusterErrorKind::Conflict),
+            (422, ClusterErrorKind::Other),
+            (429, ClusterErrorKind::Other),
+            (500, ClusterErrorKind::Other),
+            (502, ClusterErrorKind::Unreachable),
+            (503, ClusterErrorKind::Unreachable),
+            (504, ClusterErrorKind::Unreachable),
+        ];
+        for (code, kind) in rows {
+            let error = ClusterError::new("list pods", answer(code, ""));
+            assert_eq!(error.kind(), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_missing_permission_names_the_way_to_grant_it() {
+        let error = ClusterError::new("patch deployment `web`", answer(403, "cannot patch"))
+            .needs(&Permission::to_patch("shop"));
+        assert_eq!(
+            error.hint().unwrap(),
+            "grant it: kubectl create role rollguard -n shop --verb=patch \
+             --resource=deployments.apps, and bind the role; on AKS with Azure RBAC assign \
+             `Azure Kubernetes Service RBAC Writer`"
+        );
+    }
+
+    #[test]
+    fn a_refusal_by_an_admission_webhook_is_no_missing_permission() {
+        let text = "admission webhook \"policy\" denied the request: no";
+        let error = ClusterError::new("patch deployment `web`", answer(403, text))
+            .needs(&Permission::to_patch("shop"));
+        assert!(
+            !error
+                .hint()
+                .unwrap_or_default()
+                .contains("kubectl create role")
+        );
+    }
+
+    #[test]
+    fn the_cause_is_chained_and_not_repeated() {
+        let error = ClusterError::new("list pods in namespace `shop`", answer(500, "etcd: boom"));
+        assert_eq!(error.to_string(), "list pods in namespace `shop`");
+        let source = std::error::Error::source(&error).unwrap();
+        assert_eq!(source.to_string(), "etcd: boom (HTTP 500)");
+    }
+}

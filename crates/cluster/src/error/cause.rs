@@ -1,0 +1,294 @@
+//! What was said: by the API server, by the network, or by who hands out tokens.
+
+use std::error::Error;
+use std::time::Duration;
+
+use kube::client::AuthError;
+use kube::config::KubeconfigError;
+use rollguard_core::duration::Human;
+use rollguard_core::observation::Blindness;
+
+use super::{ClusterErrorKind, discreet};
+use crate::login::BoxError;
+
+/// Why a request failed, without the wording of the libraries in between.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The API server answered with an error.
+    #[error("{message} (HTTP {code})")]
+    Answer {
+        /// The HTTP status code.
+        code: u16,
+        /// Its message; foreign text.
+        message: String,
+    },
+    /// No connection, or it broke.
+    #[error("{0}")]
+    Network(String),
+    /// The host's name cannot be resolved.
+    #[error("{0}")]
+    Name(String),
+    /// The TLS handshake failed.
+    #[error("{0}")]
+    Tls(String),
+    /// No answer in time.
+    #[error("no answer within {}", Human(*.0))]
+    Silence(Duration),
+    /// No bearer token can be had.
+    #[error("get a token for the cluster")]
+    Token(#[source] BoxError),
+    /// The answer is not what Kubernetes sends.
+    #[error("the answer is not Kubernetes' JSON: {0}")]
+    Malformed(String),
+    /// The kubeconfig does not fit.
+    #[error("{0}")]
+    Kubeconfig(String),
+    /// A file cannot be written.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+}
+
+impl Cause {
+    pub(super) const fn kind(&self) -> ClusterErrorKind {
+        match self {
+            Self::Answer { code, .. } => match *code {
+                401 => ClusterErrorKind::Credentials,
+                403 => ClusterErrorKind::Forbidden,
+                404 => ClusterErrorKind::NotFound,
+                409 => ClusterErrorKind::Conflict,
+                502..=504 => ClusterErrorKind::Unreachable,
+                _ => ClusterErrorKind::Other,
+            },
+            Self::Network(_) | Self::Name(_) | Self::Tls(_) | Self::Silence(_) => {
+                ClusterErrorKind::Unreachable
+            }
+            Self::Token(_) => ClusterErrorKind::Credentials,
+            Self::Malformed(_) => ClusterErrorKind::Other,
+            Self::Kubeconfig(_) | Self::File(_) => ClusterErrorKind::BadInput,
+        }
+    }
+
+    pub(super) const fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Answer { code: 401, .. } => {
+                "sign in again: the token may have expired, or it is for another cluster"
+            }
+            Self::Answer { code: 409, .. } => {
+                "something else changes the object at the same time; try again"
+            }
+            Self::Answer { code: 429, .. } => "the API server is overloaded; try again later",
+            Self::Answer {
+                code: 500..=599, ..
+            } => "the API server, or something it depends on, is in trouble; try again later",
+            Self::Network(_) | Self::Silence(_) => {
+                "is the cluster running, and may this machine reach it (private cluster, \
+                 authorized IP ranges, proxy)?"
+            }
+            Self::Name(_) => {
+                "check the server in the kubeconfig; the name of a private cluster resolves only \
+                 inside its network"
+            }
+            Self::Tls(_) => {
+                "the certificate does not fit the kubeconfig; has the cluster been made anew, or \
+                 is a proxy in between?"
+            }
+            Self::Malformed(_) => "is there a proxy or a login page in between?",
+            Self::Answer { .. } | Self::Token(_) | Self::Kubeconfig(_) | Self::File(_) => {
+                return None;
+            }
+        })
+    }
+
+    /// The same, as something that was seen of a watch.
+    pub(crate) fn blindness(&self) -> Blindness {
+        match self {
+            Self::Answer { code: 403, message } => Blindness::Forbidden {
+                message: message.clone(),
+            },
+            Self::Answer { code: 401, message } => Blindness::Unauthorized {
+                message: message.clone(),
+            },
+            Self::Token(source) => Blindness::Unauthorized {
+                message: chain(source.as_ref()),
+            },
+            Self::Answer { .. }
+            | Self::Network(_)
+            | Self::Name(_)
+            | Self::Tls(_)
+            | Self::Silence(_)
+            | Self::Malformed(_)
+            | Self::Kubeconfig(_)
+            | Self::File(_) => Blindness::Disconnected {
+                message: self.to_string(),
+            },
+        }
+    }
+}
+
+/// No answer in time; travels through kube as a boxed error.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {}", Human(*.0))]
+pub(crate) struct Silence(pub(crate) Duration);
+
+/// No token; travels through kube as a boxed error.
+#[derive(Debug, thiserror::Error)]
+#[error("get a token for the cluster")]
+pub(crate) struct TokenFailure(#[source] pub(crate) BoxError);
+
+impl From<kube::Error> for Cause {
+    /// Which variants exist depends on features that other crates may turn on, hence no `match`.
+    fn from(error: kube::Error) -> Self {
+        if let kube::Error::Api(status) = error {
+            return (*status).into();
+        }
+        if let kube::Error::Service(source) = error {
+            return Self::of_service(source);
+        }
+        if let kube::Error::Auth(source) = error {
+            return Self::Token(discreet::of_sign_in(&source).into());
+        }
+        if let kube::Error::SerdeError(source) = error {
+            return Self::Malformed(source.to_string());
+        }
+        if let kube::Error::InferKubeconfig(source) = error {
+            return source.into();
+        }
+        Self::of_network(&error)
+    }
+}
+
+impl From<KubeconfigError> for Cause {
+    fn from(error: KubeconfigError) -> Self {
+        Self::Kubeconfig(discreet::of_kubeconfig(&error))
+    }
+}
+
+impl From<kube::core::Status> for Cause {
+    fn from(status: kube::core::Status) -> Self {
+        let text = [&status.message, &status.reason];
+        let message = text.into_iter().find(|text| !text.is_empty());
+        Self::Answer {
+            code: status.code,
+            message: message.map_or_else(|| "no reason given".to_owned(), Clone::clone),
+        }
+    }
+}
+
+impl Cause {
+    /// What a layer of the client says: ours, kube's own authentication, or the network.
+    fn of_service(source: BoxError) -> Self {
+        match source.downcast::<TokenFailure>() {
+            Ok(failure) => Self::Token(failure.0),
+            Err(source) => match source.downcast_ref::<AuthError>() {
+                Some(source) => Self::Token(discreet::of_sign_in(source).into()),
+                None => Self::of_network(source.as_ref()),
+            },
+        }
+    }
+
+    fn of_network(error: &(dyn Error + 'static)) -> Self {
+        let all: Vec<&(dyn Error + 'static)> =
+            std::iter::successors(Some(error), |&error| error.source()).collect();
+        if let Some(Silence(limit)) = all.iter().find_map(|it| it.downcast_ref::<Silence>()) {
+            return Self::Silence(*limit);
+        }
+        // The deepest text is the one of the operating system or of the TLS library.
+        let deepest = all.last().map_or_else(String::new, ToString::to_string);
+        // hyper-util `client/legacy/connect/http.rs` names the step in its own texts.
+        let says = |wanted: &str| all.iter().any(|it| it.to_string().contains(wanted));
+        if says("dns error") {
+            Self::Name(deepest)
+        } else if deepest.contains("certificate") || deepest.contains("handshake") {
+            Self::Tls(deepest)
+        } else {
+            Self::Network(deepest)
+        }
+    }
+}
+
+/// An error with its sources in one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let texts: Vec<String> = std::iter::successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect();
+    texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn io(text: &str) -> BoxError {
+        std::io::Error::other(text.to_owned()).into()
+    }
+
+    #[test]
+    fn a_network_error_is_told_in_the_words_of_the_operating_system() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let cause = Cause::from(kube::Error::Service(refused.into()));
+        assert_eq!(cause.to_string(), "connection refused");
+        assert_eq!(cause.kind(), ClusterErrorKind::Unreachable);
+    }
+
+    /// As hyper-util words a failed look-up, with the resolver's error below.
+    #[derive(Debug, thiserror::Error)]
+    #[error("dns error")]
+    struct Lookup(#[source] std::io::Error);
+
+    #[test]
+    fn a_name_that_cannot_be_resolved_is_told_as_such() {
+        let lookup = Lookup(std::io::Error::other("Name or service not known"));
+        let cause = Cause::from(kube::Error::Service(lookup.into()));
+        assert!(matches!(cause, Cause::Name(_)), "{cause:?}");
+        assert_eq!(cause.to_string(), "Name or service not known");
+    }
+
+    #[test]
+    fn a_certificate_that_does_not_fit_is_a_tls_error() {
+        let cause = Cause::from(kube::Error::Service(io(
+            "invalid peer certificate: BadSignature",
+        )));
+        assert!(matches!(cause, Cause::Tls(_)), "{cause:?}");
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_had_is_about_credentials_with_its_whole_chain() {
+        let cause = Cause::from(kube::Error::Service(
+            TokenFailure(io("AADSTS700024")).into(),
+        ));
+        assert_eq!(cause.kind(), ClusterErrorKind::Credentials);
+        let Blindness::Unauthorized { message } = cause.blindness() else {
+            panic!("{cause:?}");
+        };
+        assert_eq!(message, "AADSTS700024");
+    }
+
+    #[test]
+    fn silence_is_recognised_through_kube() {
+        let silence = Silence(Duration::from_secs(15));
+        let cause = Cause::from(kube::Error::Service(silence.into()));
+        assert_eq!(cause.to_string(), "no answer within 15s");
+    }
+
+    #[test]
+    fn only_refusals_and_bad_credentials_are_told_apart_from_being_disconnected() {
+        let answer = |code| Cause::Answer {
+            code,
+            message: "m".into(),
+        };
+        assert!(matches!(
+            answer(403).blindness(),
+            Blindness::Forbidden { .. }
+        ));
+        assert!(matches!(
+            answer(401).blindness(),
+            Blindness::Unauthorized { .. }
+        ));
+        for code in [404, 429, 500, 503] {
+            assert!(matches!(
+                answer(code).blindness(),
+                Blindness::Disconnected { .. }
+            ));
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The last words of a container: evidence for a report, never a reason for one to fail.
+
+use std::time::Duration;
+
+use kube::Client;
+use kube::api::LogParams;
+use kube::client::Body;
+use rollguard_core::finding::{Evidence, EvidenceKind};
+
+use crate::error::Cause;
+use crate::request::{pods, status_of, within};
+
+/// How many lines of each instance.
+const LINES: i64 = 10;
+/// How many bytes of each instance at most. The kubelet counts them from the first of the lines
+/// (`pkg/kubelet/kuberuntime/logs/logs.go`), hence generous.
+const BYTES: i64 = 32 * 1024;
+/// How long each may take.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What could be read of a container's logs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Logs {
+    /// The last lines of the former instance first, since that is the one that failed, then those
+    /// of the present one.
+    pub evidence: Vec<Evidence>,
+    /// Why something could not be read.
+    pub notes: Vec<String>,
+}
+
+/// The last 10 lines of the former and of the present instance of a container.
+pub async fn evidence(client: &Client, namespace: &str, pod: &str, container: &str) -> Logs {
+    let mut logs = Logs::default();
+    let kinds = [
+        (EvidenceKind::PreviousLog, true),
+        (EvidenceKind::CurrentLog, false),
+    ];
+    for (kind, previous) in kinds {
+        let params = LogParams {
+            container: Some(container.to_owned()),
+            previous,
+            tail_lines: Some(LINES),
+            limit_bytes: Some(BYTES),
+            ..LogParams::default()
+        };
+        match within(LIMIT, read(client, (namespace, pod), params)).await {
+            Ok(text) if gone(&text) || text.trim().is_empty() => {}
+            Ok(text) => logs.evidence.push(Evidence::new(kind, text.trim_end())),
+            // No such instance, or none yet: nothing to read is nothing to tell.
+            Err(Cause::Answer { code: 400, .. }) => {}
+            Err(cause) => {
+                let note = format!("logs of container `{container}` in pod `{pod}`: {cause}");
+                if !logs.notes.contains(&note) {
+                    logs.notes.push(note);
+                }
+            }
+        }
+    }
+    logs
+}
+
+/// What the kubelet writes in place of a log that is gone, with status 200
+/// (`kuberuntime_container.go`, `GetContainerLogs`).
+fn gone(text: &str) -> bool {
+    text.starts_with("unable to retrieve container logs for ")
+}
+
+/// Bytes that are no UTF-8 are replaced: a log may hold anything, and its limit may cut a letter.
+async fn read(
+    client: &Client,
+    (namespace, pod): (&str, &str),
+    params: LogParams,
+) -> Result<String, kube::Error> {
+    let request = pods(namespace)
+        .logs(pod, &params)
+        .map_err(kube::Error::BuildRequest)?;
+    let response = client.send(request.map(Body::from)).await?;
+    let status = response.status();
+    let body = response.into_body().collect_bytes().await?;
+    if status.is_success() {
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    } else {
+        Err(kube::Error::Api(status_of(status, &body).boxed()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Server, silence, status, text};
+
+    async fn logs(server: &Server) -> Logs {
+        evidence(&server.client(), "shop", "web-1", "app").await
+    }
+
+    #[tokio::test]
+    async fn the_former_instance_comes_first() {
+        let server = Server::new().on("GET", "/pods/web-1/log", |request| {
+            let previous = request.query.contains("previous=true");
+            text(if previous {
+                "panic: no database\n"
+            } else {
+                "starting\n"
+            })
+        });
+        let logs = logs(&server).await;
+        let expected = [
+            Evidence::new(EvidenceKind::PreviousLog, "panic: no database"),
+            Evidence::new(EvidenceKind::CurrentLog, "starting"),
+        ];
+        assert_eq!(logs.evidence, expected);
+        let asked = server.requests("GET", "/log");
+        let bounds = "container=app&limitBytes=32768";
+        assert!(
+            asked.iter().all(|it| it.query.contains(bounds)),
+            "{asked:?}"
+        );
+        assert!(
+            asked.iter().all(|it| it.query.contains("tailLines=10")),
+            "{asked:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_does_not_exist_is_nothing_to_tell() {
+        let server = Server::new().on("GET", "/log", |request| {
+            if request.query.contains("previous=true") {
+                status(
+                    400,
+                    "previous terminated container \"app\" in pod \"web-1\" not found",
+                )
+            } else {
+                text("unable to retrieve container logs for containerd://abc")
+            }
+        });
+        assert_eq!(logs(&server).await, Logs::default());
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_noted_once_and_does_not_fail() {
+        let server = Server::new().on("GET", "/log", |_| status(403, "may not get pods/log"));
+        let logs = logs(&server).await;
+        assert_eq!(logs.evidence, []);
+        let note = "logs of container `app` in pod `web-1`: may not get pods/log (HTTP 403)";
+        assert_eq!(logs.notes, [note]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kubelet_that_does_not_answer_costs_five_seconds_each() {
+        let begin = tokio::time::Instant::now();
+        let server = Server::new().on("GET", "/log", |_| silence());
+        let logs = logs(&server).await;
+        assert_eq!(begin.elapsed().as_secs(), 10);
+        assert_eq!(logs.notes.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_text_are_replaced() {
+        let server = Server::new().on("GET", "/log", |_| {
+            crate::testing::bytes(b"caf\xc3".to_vec())
+        });
+        assert_eq!(logs(&server).await.evidence[0].text, "caf\u{fffd}");
+    }
+}

@@ -1,0 +1,457 @@
+use std::time::Duration;
+
+use rollguard_core::observation::Blindness;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::testing::{
+    Answer, Asked, Server, deployment, ended_watch, ok, open_watch, refused, replica_set, silence,
+    status, web,
+};
+
+fn pod(name: &str, version: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "namespace": "shop", "uid": format!("uid-{name}"),
+            "resourceVersion": version, "labels": {"app": "web"},
+            "managedFields": [{"manager": "kubelet"}],
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}}})
+}
+
+fn event(kind: &str, name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Event", "message": "m",
+        "metadata": {"name": format!("e-{name}"), "namespace": "shop",
+            "uid": format!("uid-e-{name}"), "resourceVersion": "5"},
+        "involvedObject": {"kind": kind, "name": name}})
+}
+
+fn list(items: &[Value], next: &str) -> Value {
+    json!({"kind": "List", "apiVersion": "v1", "items": items,
+        "metadata": {"resourceVersion": "10", "continue": next}})
+}
+
+fn line(kind: &str, object: &Value) -> Value {
+    json!({"type": kind, "object": object})
+}
+
+fn is_watch(asked: &Asked) -> bool {
+    asked.query.contains("watch=true")
+}
+
+/// One route for lists and watches of a resource.
+fn resource(
+    server: Server,
+    path: &'static str,
+    (items, watch): (
+        Vec<Value>,
+        impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ),
+) -> Server {
+    server.on("GET", path, move |asked| {
+        if is_watch(asked) {
+            watch(asked)
+        } else {
+            ok(&list(&items, ""))
+        }
+    })
+}
+
+/// Lists one of everything but pods and then stays quiet.
+fn others() -> Server {
+    let quiet = |_: &Asked| open_watch(&[]);
+    let server = resource(
+        Server::new(),
+        "/deployments",
+        (vec![deployment("v1")], quiet),
+    );
+    let server = resource(server, "/replicasets", (vec![replica_set(1, "v1")], quiet));
+    resource(server, "/events", (vec![event("Pod", "web-v1-1")], quiet))
+}
+
+fn watch() -> Watch {
+    let found: Deployment = serde_json::from_value(deployment("v1")).unwrap();
+    Watch::new(web(), &found).unwrap()
+}
+
+fn clock() -> Clock {
+    Clock::starting_at("2026-01-01T00:00:00Z".parse().unwrap())
+}
+
+fn resource_of(seen: &Seen) -> Option<ResourceKind> {
+    match seen {
+        Seen::Workload { .. } => Some(ResourceKind::Workload),
+        Seen::ReplicaSet { .. } => Some(ResourceKind::ReplicaSet),
+        Seen::Pod { .. } => Some(ResourceKind::Pod),
+        Seen::Event { .. } => Some(ResourceKind::Event),
+        Seen::Gone { resource, .. }
+        | Seen::Listed { resource, .. }
+        | Seen::Blind { resource, .. } => Some(*resource),
+        Seen::Tick => None,
+    }
+}
+
+fn word(seen: &Seen) -> String {
+    let name = |metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| {
+        let text = |it: &Option<String>| it.clone().unwrap_or_default();
+        format!(
+            "{}@{}",
+            text(&metadata.name),
+            text(&metadata.resource_version)
+        )
+    };
+    match seen {
+        Seen::Workload { object } => name(&object.metadata),
+        Seen::ReplicaSet { object } => name(&object.metadata),
+        Seen::Pod { object } => name(&object.metadata),
+        Seen::Event { object } => name(&object.metadata),
+        Seen::Gone { uid, .. } => format!("gone {uid}"),
+        Seen::Listed { uids, .. } => format!("listed {}", uids.join(" ")),
+        Seen::Blind { why, .. } => match why {
+            Blindness::Forbidden { message } => format!("forbidden: {message}"),
+            Blindness::Unauthorized { message } => format!("unauthorized: {message}"),
+            Blindness::Disconnected { message } => format!("disconnected: {message}"),
+        },
+        Seen::Tick => "tick".to_owned(),
+    }
+}
+
+/// What is seen of a resource until nothing more comes for a time.
+async fn seen_within(server: &Server, resource: ResourceKind, time: Duration) -> Vec<String> {
+    let mut stream = observe(&server.client(), &watch(), clock());
+    let mut words = Vec::new();
+    let end = tokio::time::sleep(time);
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => return words,
+            observation = stream.next() => {
+                let observation = observation.unwrap();
+                if resource_of(&observation.seen) == Some(resource) {
+                    words.push(word(&observation.seen));
+                }
+            }
+        }
+    }
+}
+
+async fn pods_seen(server: &Server) -> Vec<String> {
+    seen_within(server, ResourceKind::Pod, Duration::from_secs(3)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_is_listed_and_then_watched() {
+    let modified = line("MODIFIED", &pod("web-v1-1", "11"));
+    let deleted = line("DELETED", &pod("web-v1-1", "12"));
+    let server = resource(
+        others(),
+        "/pods",
+        (vec![pod("web-v1-1", "9")], move |_| {
+            open_watch(&[modified.clone(), deleted.clone()])
+        }),
+    );
+    let expected = [
+        "web-v1-1@9",
+        "listed uid-web-v1-1",
+        "web-v1-1@11",
+        "gone uid-web-v1-1",
+    ];
+    assert_eq!(pods_seen(&server).await, expected);
+    for (resource, expected) in [
+        (ResourceKind::Workload, ["web@10", "listed d-1"]),
+        (ResourceKind::ReplicaSet, ["web-v1@9", "listed rs-v1"]),
+        (
+            ResourceKind::Event,
+            ["e-web-v1-1@5", "listed uid-e-web-v1-1"],
+        ),
+    ] {
+        let seen = seen_within(&server, resource, Duration::from_secs(3)).await;
+        assert_eq!(seen, expected, "{resource:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_and_watches_ask_for_pages_bookmarks_and_the_right_objects() {
+    let server = resource(others(), "/pods", (vec![], |_: &Asked| open_watch(&[])));
+    pods_seen(&server).await;
+    let asked = server.requests("GET", "");
+    for asked in &asked {
+        let of_watch = [
+            "allowWatchBookmarks=true",
+            "resourceVersion=10",
+            "timeoutSeconds=10",
+        ];
+        let wanted: &[&str] = if is_watch(asked) {
+            &of_watch
+        } else {
+            &["limit=500"]
+        };
+        for wanted in wanted {
+            assert!(asked.query.contains(wanted), "{wanted} in {asked:?}");
+        }
+        assert!(!asked.query.contains("sendInitialEvents"), "{asked:?}");
+        let narrowed = match asked.path.rsplit('/').next() {
+            Some("deployments") => "fieldSelector=metadata.name%3Dweb",
+            Some("replicasets" | "pods") => "labelSelector=app%3Dweb",
+            _ => "",
+        };
+        assert!(asked.query.contains(narrowed), "{narrowed} in {asked:?}");
+    }
+    assert_eq!(asked.len(), 8, "four lists and four watches");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bookkeeping_is_dropped() {
+    let server = resource(
+        others(),
+        "/pods",
+        (vec![pod("web-v1-1", "9")], |_: &Asked| open_watch(&[])),
+    );
+    let mut stream = observe(&server.client(), &watch(), clock());
+    while let Some(observation) = stream.next().await {
+        if let Seen::Pod { object } = observation.seen {
+            assert_eq!(object.metadata.managed_fields, None);
+            assert_eq!(
+                object.metadata.annotations,
+                Some(std::collections::BTreeMap::new())
+            );
+            return;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_list_is_not_told() {
+    let server = others().on("GET", "/pods", |asked| match asked.nth {
+        1 => ok(&list(&[pod("web-v1-1", "9")], "more")),
+        2 => status(500, "etcd: boom"),
+        3 => ok(&list(&[pod("web-v1-2", "9")], "more")),
+        4 => ok(&list(&[pod("web-v1-3", "9")], "")),
+        _ => open_watch(&[]),
+    });
+    let expected = [
+        "disconnected: etcd: boom (HTTP 500)",
+        "web-v1-2@9",
+        "web-v1-3@9",
+        "listed uid-web-v1-2 uid-web-v1-3",
+    ];
+    assert_eq!(pods_seen(&server).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_ends_or_breaks_resumes_where_it_was_without_a_word() {
+    for end in [Ok(()), Err("connection reset by peer")] {
+        let server = resource(
+            others(),
+            "/pods",
+            (vec![pod("web-v1-1", "9")], move |asked| {
+                if asked.query.contains("resourceVersion=10") {
+                    ended_watch(&[line("MODIFIED", &pod("web-v1-1", "11"))], end)
+                } else {
+                    open_watch(&[line("MODIFIED", &pod("web-v1-1", "12"))])
+                }
+            }),
+        );
+        let expected = [
+            "web-v1-1@9",
+            "listed uid-web-v1-1",
+            "web-v1-1@11",
+            "web-v1-1@12",
+        ];
+        assert_eq!(pods_seen(&server).await, expected);
+        let resumed = server.requests("GET", "/pods").pop().unwrap();
+        assert!(resumed.query.contains("resourceVersion=11"), "{resumed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_is_too_old_is_listed_anew_without_a_word() {
+    let server = others().on("GET", "/pods", |asked| match asked.nth {
+        1 => ok(&list(&[pod("web-v1-1", "9")], "")),
+        2 => open_watch(&[line(
+            "ERROR",
+            &json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}),
+        )]),
+        3 => ok(&list(&[pod("web-v1-2", "20")], "")),
+        _ => open_watch(&[]),
+    });
+    let expected = [
+        "web-v1-1@9",
+        "listed uid-web-v1-1",
+        "web-v1-2@20",
+        "listed uid-web-v1-2",
+    ];
+    assert_eq!(pods_seen(&server).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sight_that_comes_back_is_told_by_a_list_even_if_nothing_changed() {
+    let server = others().on("GET", "/pods", |asked| match asked.nth {
+        1 | 5 => ok(&list(&[pod("web-v1-1", "9")], "")),
+        2 => ended_watch(&[], Err("connection reset by peer")),
+        3 | 4 => refused(),
+        _ => open_watch(&[]),
+    });
+    let expected = [
+        "web-v1-1@9",
+        "listed uid-web-v1-1",
+        "disconnected: connection refused",
+        "web-v1-1@9",
+        "listed uid-web-v1-1",
+    ];
+    assert_eq!(pods_seen(&server).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_events_leaves_the_rest_in_sight_and_is_asked_about_every_30_s() {
+    let quiet = |_: &Asked| open_watch(&[]);
+    let server = resource(
+        Server::new(),
+        "/deployments",
+        (vec![deployment("v1")], quiet),
+    );
+    let server = resource(server, "/replicasets", (vec![replica_set(1, "v1")], quiet));
+    let server =
+        resource(server, "/pods", (vec![pod("web-v1-1", "9")], quiet))
+            .on("GET", "/events", |_| status(403, "may not list events"));
+    let minute = Duration::from_secs(59);
+    let events = seen_within(&server, ResourceKind::Event, minute).await;
+    assert_eq!(events, ["forbidden: may not list events"]);
+    assert_eq!(server.requests("GET", "/events").len(), 2);
+    let expected = ["web-v1-1@9", "listed uid-web-v1-1"];
+    assert_eq!(pods_seen(&server).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permission_that_arrives_later_opens_the_eyes() {
+    let server = others().on("GET", "/pods", |asked| match asked.nth {
+        1 => status(403, "may not list pods"),
+        2 => ok(&list(&[], "")),
+        _ => open_watch(&[]),
+    });
+    let seen = seen_within(&server, ResourceKind::Pod, Duration::from_secs(31)).await;
+    assert_eq!(seen, ["forbidden: may not list pods", "listed "]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn expired_credentials_are_told_as_such() {
+    let server = others().on("GET", "/pods", |_| status(401, "Unauthorized"));
+    assert_eq!(pods_seen(&server).await, ["unauthorized: Unauthorized"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_is_told_and_asked_again() {
+    let server = others().on("GET", "/pods", |asked| match asked.nth {
+        1 => silence(),
+        2 => ok(&list(&[], "")),
+        _ => open_watch(&[]),
+    });
+    let seen = seen_within(&server, ResourceKind::Pod, Duration::from_secs(32)).await;
+    assert_eq!(seen, ["disconnected: no answer within 30s", "listed "]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_reason_is_told_once_however_often_it_is_met() {
+    let server = others().on("GET", "/pods", |_| refused());
+    let seen = seen_within(&server, ResourceKind::Pod, Duration::from_secs(60)).await;
+    assert_eq!(seen, ["disconnected: connection refused"]);
+    let attempts = server.requests("GET", "/pods").len();
+    assert!((10..20).contains(&attempts), "{attempts} in a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_that_end_at_once_are_not_begun_in_a_rush() {
+    let at_once = |_: &Asked| ended_watch(&[], Ok(()));
+    let server = resource(others(), "/pods", (vec![pod("web-v1-1", "9")], at_once));
+    let seen = seen_within(&server, ResourceKind::Pod, Duration::from_secs(10)).await;
+    assert_eq!(seen, ["web-v1-1@9", "listed uid-web-v1-1"]);
+    let watches = server
+        .requests("GET", "/pods")
+        .into_iter()
+        .filter(is_watch)
+        .count();
+    assert!((15..=21).contains(&watches), "{watches} in 10 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_cannot_be_read_is_never_left_out_in_silence() {
+    let broken = line(
+        "MODIFIED",
+        &json!({"metadata": {"name": "web-v1-1", "uid": 7}}),
+    );
+    let server = resource(
+        others(),
+        "/pods",
+        (vec![pod("web-v1-1", "9")], move |asked| {
+            if asked.nth == 2 {
+                open_watch(std::slice::from_ref(&broken))
+            } else {
+                open_watch(&[])
+            }
+        }),
+    );
+    let expected = [
+        "web-v1-1@9",
+        "listed uid-web-v1-1",
+        "web-v1-1@9",
+        "listed uid-web-v1-1",
+    ];
+    assert_eq!(pods_seen(&server).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_comes_from_the_clock() {
+    let server = resource(others(), "/pods", (vec![], |_: &Asked| open_watch(&[])));
+    let first = observe(&server.client(), &watch(), clock())
+        .next()
+        .await
+        .unwrap();
+    assert_eq!(first.at, "2026-01-01T00:00:00Z".parse().unwrap());
+}
+
+#[test]
+fn events_are_picked_by_kind_and_name() {
+    let long = "a".repeat(60);
+    let cut = format!("{}x7k2p", "a".repeat(58));
+    let rows = [
+        (
+            "a pod of the workload",
+            "web",
+            "Pod",
+            "web-5d4f-x7k2p",
+            true,
+        ),
+        (
+            "a ReplicaSet of the workload",
+            "web",
+            "ReplicaSet",
+            "web-5d4f",
+            true,
+        ),
+        ("the workload", "web", "Deployment", "web", true),
+        (
+            "another workload with a longer name",
+            "web",
+            "Deployment",
+            "web-2",
+            false,
+        ),
+        (
+            "another workload's pod",
+            "web",
+            "Pod",
+            "webshop-5d4f-x7k2p",
+            false,
+        ),
+        ("a node of the same name", "web", "Node", "web-1", false),
+        (
+            "a pod whose generated name was cut",
+            &long,
+            "Pod",
+            &cut,
+            true,
+        ),
+    ];
+    for (says, workload, kind, name, expected) in rows {
+        let event: Event = serde_json::from_value(event(kind, name)).unwrap();
+        assert_eq!(Subject::new(workload).concerns(&event), expected, "{says}");
+    }
+}

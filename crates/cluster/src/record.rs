@@ -1,0 +1,118 @@
+//! Writing what was observed as a trace: a bug report that gives nothing away.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use rollguard_core::observation::Observation;
+use rollguard_core::trace::{Header, line};
+use serde::Serialize;
+
+use crate::Result;
+use crate::error::{Cause, ClusterError};
+
+mod redact;
+
+pub use redact::{Redactor, redact};
+
+/// Writes a trace, line by line, redacted.
+#[derive(Debug)]
+pub struct Recorder<W> {
+    writer: W,
+    redactor: Redactor,
+}
+
+impl Recorder<BufWriter<File>> {
+    /// Begins a trace in a new file; a file that exists is replaced.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn create(path: &Path, header: &Header) -> Result<Self> {
+        let file = File::create(path).map_err(|source| {
+            ClusterError::new(format!("write the trace to `{}`", path.display()), source)
+        })?;
+        Self::new(BufWriter::new(file), header)
+    }
+}
+
+impl<W: Write> Recorder<W> {
+    /// Begins a trace.
+    ///
+    /// # Errors
+    /// When the header cannot be written.
+    pub fn new(writer: W, header: &Header) -> Result<Self> {
+        let mut recorder = Self {
+            writer,
+            redactor: Redactor::default(),
+        };
+        recorder.put(header)?;
+        Ok(recorder)
+    }
+
+    /// Adds an observation, at once: a run that is killed leaves what it saw.
+    ///
+    /// # Errors
+    /// When the line cannot be written.
+    pub fn write(&mut self, observation: &Observation) -> Result<()> {
+        let redacted = self.redactor.redact(observation);
+        self.put(&redacted)
+    }
+
+    fn put(&mut self, value: &impl Serialize) -> Result<()> {
+        let failed = |cause: Cause| ClusterError::new("write the trace", cause);
+        let line = line(value).map_err(|source| failed(std::io::Error::from(source).into()))?;
+        self.writer
+            .write_all(line.as_bytes())
+            .and_then(|()| self.writer.flush())
+            .map_err(|source| failed(source.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollguard_core::observation::Seen;
+    use rollguard_core::trace::{FORMAT, Trace};
+
+    use super::*;
+    use crate::error::ClusterErrorKind;
+    use crate::testing::web;
+
+    fn header() -> Header {
+        Header {
+            rollguard_trace: FORMAT,
+            workload: web(),
+            kubernetes: "v1.35.4".to_owned(),
+            provenance: "cluster".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_recording_is_read_as_a_trace() {
+        let tick = Observation::new("2026-01-01T00:00:00Z".parse().unwrap(), Seen::Tick);
+        let mut text = Vec::new();
+        let mut recorder = Recorder::new(&mut text, &header()).unwrap();
+        recorder.write(&tick).unwrap();
+        let trace = Trace::parse(std::str::from_utf8(&text).unwrap()).unwrap();
+        assert_eq!(trace.header, header());
+        assert_eq!(trace.observations, [tick]);
+    }
+
+    #[test]
+    fn every_line_is_on_disk_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.jsonl");
+        let recorder = Recorder::create(&path, &header()).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+        drop(recorder);
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_is_bad_input_and_named() {
+        let error = Recorder::create(Path::new("/absent/trace.jsonl"), &header()).unwrap_err();
+        assert_eq!(error.kind(), ClusterErrorKind::BadInput);
+        assert_eq!(
+            error.to_string(),
+            "write the trace to `/absent/trace.jsonl`"
+        );
+    }
+}

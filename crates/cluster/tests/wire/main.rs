@@ -1,0 +1,10 @@
+//! Rung 4: the whole crate against the embedded cluster, in virtual time.
+
+#[cfg(test)]
+mod access;
+#[cfg(test)]
+mod rollback;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod watch;

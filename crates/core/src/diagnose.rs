@@ -1,0 +1,171 @@
+//! From a snapshot to findings: one cause family, one file; each a pure function.
+//!
+//! Only pods of the new revision are judged. A diagnoser says what it sees, since when and how
+//! often; whether that is more than what heals is decided here, by the rule in [`Policy`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+
+use crate::duration::{after, elapsed};
+use crate::finding::{Finding, FindingCode, Prognosis};
+use crate::policy::Policy;
+use crate::snapshot::{PodView, Snapshot};
+
+mod config;
+mod crash;
+mod creation;
+mod image;
+mod probe;
+mod scheduling;
+#[cfg(test)]
+mod tests;
+mod volume;
+mod workload;
+
+/// What a diagnoser looks at.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// All that is known.
+    pub snapshot: &'a Snapshot,
+    /// The workload.
+    pub workload: &'a Deployment,
+    /// The ReplicaSet of its present template, once it exists.
+    pub set: Option<&'a ReplicaSet>,
+    /// The pods of that ReplicaSet.
+    pub pods: Vec<PodView<'a>>,
+    /// The thresholds.
+    pub policy: &'a Policy,
+    /// The present time.
+    pub now: Timestamp,
+}
+
+/// A finding with what its own circumstances add to the rule of its code.
+#[derive(Debug)]
+struct Candidate {
+    finding: Finding,
+    /// A grace that replaces the rule's.
+    grace: Option<Duration>,
+    /// Something of this rollout may still remove the cause: never terminal meanwhile.
+    held: bool,
+}
+
+impl From<Finding> for Candidate {
+    fn from(finding: Finding) -> Self {
+        Self {
+            finding,
+            grace: None,
+            held: false,
+        }
+    }
+}
+
+/// The findings of a snapshot and when the next of them may become terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Diagnosis {
+    /// Judged findings, the most telling first.
+    pub findings: Vec<Finding>,
+    /// The earliest time at which a transient one turns terminal if nothing changes.
+    pub decide_at: Option<Timestamp>,
+}
+
+/// Finds the causes that a snapshot shows.
+#[must_use]
+pub fn diagnose(case: &Case<'_>) -> Diagnosis {
+    let candidates = [
+        image::diagnose(case),
+        config::diagnose(case),
+        crash::diagnose(case),
+        creation::diagnose(case),
+        volume::diagnose(case),
+        scheduling::diagnose(case),
+        probe::diagnose(case),
+        workload::diagnose(case),
+    ];
+    let some_ready = case.pods.iter().any(|pod| pod.ready_since().is_some());
+    let mut diagnosis = Diagnosis::default();
+    for candidate in grouped(candidates.into_iter().flatten()) {
+        let (finding, decide_at) = settle(candidate, case, some_ready);
+        diagnosis.findings.push(finding);
+        diagnosis.decide_at = [diagnosis.decide_at, decide_at].into_iter().flatten().min();
+    }
+    diagnosis.findings.sort_by_key(|finding| {
+        (
+            rank(finding.prognosis),
+            std::cmp::Reverse(finding.attempts),
+            finding.since,
+            finding.code,
+        )
+    });
+    diagnosis
+}
+
+/// One finding for all pods with one cause in the same container.
+fn grouped(candidates: impl Iterator<Item = Candidate>) -> Vec<Candidate> {
+    let mut groups: BTreeMap<(FindingCode, Option<String>), Candidate> = BTreeMap::new();
+    for candidate in candidates {
+        let key = (
+            candidate.finding.code,
+            candidate.finding.subject.container.clone(),
+        );
+        let of_pod = usize::from(candidate.finding.subject.kind == "Pod");
+        if let Some(group) = groups.get_mut(&key) {
+            group.finding.pods += of_pod;
+            group.finding.attempts = group.finding.attempts.max(candidate.finding.attempts);
+            group.finding.since = group.finding.since.min(candidate.finding.since);
+            group.held |= candidate.held;
+            group.grace = group.grace.max(candidate.grace);
+        } else {
+            let mut first = candidate;
+            first.finding.pods = of_pod;
+            groups.insert(key, first);
+        }
+    }
+    groups.into_values().collect()
+}
+
+/// Applies the rule of the code; says when the finding turns terminal if it has not yet.
+fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, Option<Timestamp>) {
+    let Candidate {
+        mut finding,
+        grace,
+        held,
+    } = candidate;
+    let Some(rule) = case.policy.rule(finding.code) else {
+        finding.prognosis = Prognosis::Informational;
+        return (finding, None);
+    };
+    let grace = grace.unwrap_or(rule.grace);
+    let possible =
+        finding.attempts >= rule.attempts && (rule.template_determined || !some_ready) && !held;
+    if possible && elapsed(finding.since, case.now) >= grace {
+        finding.prognosis = Prognosis::Terminal;
+        return (finding, None);
+    }
+    let decide_at = possible.then(|| after(finding.since, grace));
+    (finding, decide_at)
+}
+
+const fn rank(prognosis: Prognosis) -> u8 {
+    match prognosis {
+        Prognosis::Terminal => 0,
+        Prognosis::Transient => 1,
+        Prognosis::Informational => 2,
+    }
+}
+
+/// The text between the first `open` and the next `close`.
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(open)?;
+    rest.split_once(close).map(|(inside, _)| inside)
+}
+
+/// Whether a text has one of some patterns, whatever the case of its letters.
+fn has_any(text: &str, patterns: &[&str]) -> bool {
+    let text = text.to_ascii_lowercase();
+    patterns
+        .iter()
+        .any(|pattern| text.contains(&pattern.to_ascii_lowercase()))
+}

@@ -1,0 +1,498 @@
+//! Whole sessions in virtual time.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::observation::Blindness;
+use crate::testing::{
+    DeploymentBuilder, PodBuilder, at, deployment, listed, pod, replica_set, seen, seen_set, start,
+    web,
+};
+
+fn policy(timeout: u64) -> Policy {
+    Policy {
+        timeout: Duration::from_secs(timeout),
+        ..Policy::default()
+    }
+}
+
+/// Runs a session with a tick whenever it asks for one, up to an hour.
+fn session(timeout: u64, observations: &[Observation]) -> (Guard, Verdict, u64) {
+    let mut guard = Guard::new(web(), policy(timeout), start());
+    let mut pending = observations.iter().cloned().peekable();
+    let mut wake_at = start();
+    loop {
+        let observation = match pending.next_if(|next| next.at <= wake_at || wake_at == start()) {
+            Some(next) => next,
+            None if wake_at == Timestamp::MAX => match pending.next() {
+                Some(next) => next,
+                None => {
+                    return (
+                        guard,
+                        Verdict::Progressing {
+                            pending: Pending::NotSeen,
+                        },
+                        3600,
+                    );
+                }
+            },
+            None => Guard::tick(wake_at),
+        };
+        let now = observation.at;
+        let step = guard.observe(observation);
+        if step.verdict.is_terminal() || now > at(3600) {
+            return (guard, step.verdict, elapsed_seconds(now));
+        }
+        assert!(
+            step.wake_at > now,
+            "a session that wakes at once would spin"
+        );
+        wake_at = step.wake_at;
+    }
+}
+
+fn elapsed_seconds(now: Timestamp) -> u64 {
+    crate::duration::elapsed(start(), now).as_secs()
+}
+
+const ALL: [&str; 6] = ["d-1", "rs-v1", "rs-v2", "pod-a", "pod-b", "event-pod-a-0"];
+
+/// An ordinary first look: the Deployment, both ReplicaSets, the pods, all listed.
+fn first_look(workload: DeploymentBuilder, pods: &[PodBuilder]) -> Vec<Observation> {
+    let mut all = vec![
+        seen(0, workload),
+        seen_set(0, replica_set("v1", 1, (1, 1))),
+        seen_set(0, replica_set("v2", 2, (1, 0))),
+    ];
+    all.extend(pods.iter().flat_map(|pod| pod.seen(0)));
+    all.extend(listed(0, &ALL));
+    all
+}
+
+fn complete() -> DeploymentBuilder {
+    deployment("web").counts(1, 1, 1, 1)
+}
+
+fn rolling() -> DeploymentBuilder {
+    deployment("web").counts(1, 2, 1, 1)
+}
+
+fn blind(seconds: u64, resource: ResourceKind, why: Blindness) -> Observation {
+    Observation::new(at(seconds), Seen::Blind { resource, why })
+}
+
+fn disconnected() -> Blindness {
+    Blindness::Disconnected {
+        message: "connection reset".into(),
+    }
+}
+
+fn forbidden() -> Blindness {
+    Blindness::Forbidden {
+        message: "forbidden".into(),
+    }
+}
+
+fn crashing() -> PodBuilder {
+    pod("a").crash_loop(3, ("Error", 1, ""))
+}
+
+struct Row {
+    says: &'static str,
+    observations: Vec<Observation>,
+    verdict: &'static str,
+    second: u64,
+}
+
+fn row(
+    says: &'static str,
+    observations: Vec<Observation>,
+    verdict: &'static str,
+    second: u64,
+) -> Row {
+    Row {
+        says,
+        observations,
+        verdict,
+        second,
+    }
+}
+
+fn with(mut observations: Vec<Observation>, more: Vec<Observation>) -> Vec<Observation> {
+    observations.extend(more);
+    observations
+}
+
+fn sight_rows() -> Vec<Row> {
+    let unready_list: Vec<Observation> = first_look(complete(), &[pod("a").ready(0)])
+        .into_iter()
+        .filter(|it| {
+            !matches!(
+                it.seen,
+                Seen::Listed {
+                    resource: ResourceKind::Pod,
+                    ..
+                }
+            )
+        })
+        .collect();
+    vec![
+        row("pods were never listed", unready_list, "undetermined", 60),
+        row(
+            "the workload is forbidden",
+            vec![blind(1, ResourceKind::Workload, forbidden())],
+            "undetermined",
+            1,
+        ),
+        row(
+            "the token is refused",
+            with(
+                first_look(rolling(), &[]),
+                vec![blind(
+                    5,
+                    ResourceKind::Pod,
+                    Blindness::Unauthorized {
+                        message: String::new(),
+                    },
+                )],
+            ),
+            "undetermined",
+            5,
+        ),
+        row(
+            "events are forbidden: the pods tell enough",
+            with(
+                first_look(complete(), &[pod("a").ready(0)]),
+                vec![blind(0, ResourceKind::Event, forbidden())],
+            ),
+            "succeeded",
+            10,
+        ),
+        row(
+            "pods are forbidden: complete for ten seconds is enough",
+            with(
+                first_look(complete(), &[]),
+                vec![blind(0, ResourceKind::Pod, forbidden())],
+            ),
+            "succeeded",
+            10,
+        ),
+        row(
+            "out of sight for 30 s",
+            with(
+                first_look(rolling(), &[]),
+                vec![blind(5, ResourceKind::Workload, disconnected())],
+            ),
+            "undetermined",
+            35,
+        ),
+        row(
+            "out of sight for 20 s, then back and complete",
+            with(
+                first_look(rolling(), &[pod("a").ready(0)]),
+                vec![
+                    blind(5, ResourceKind::Workload, disconnected()),
+                    seen(25, complete()),
+                ],
+            ),
+            "succeeded",
+            25,
+        ),
+        row(
+            "a crash loop is not judged while the pods are out of sight",
+            with(
+                first_look(rolling(), &[]),
+                [
+                    vec![blind(5, ResourceKind::Workload, disconnected())],
+                    crashing().seen(6),
+                ]
+                .concat(),
+            ),
+            "undetermined",
+            35,
+        ),
+        row(
+            "out of sight at the deadline: not timed out",
+            with(
+                first_look(rolling(), &[]),
+                vec![blind(50, ResourceKind::Pod, disconnected())],
+            ),
+            "undetermined",
+            60,
+        ),
+    ]
+}
+
+fn rows() -> Vec<Row> {
+    let late = |second| {
+        vec![
+            seen(second, complete()),
+            Observation::new(
+                at(second),
+                Seen::Pod {
+                    object: Box::new(pod("a").ready(second).build()),
+                },
+            ),
+        ]
+    };
+    let mut replaced = complete().json();
+    replaced["metadata"]["uid"] = "d-2".into();
+    let replaced = Seen::Workload {
+        object: Box::new(serde_json::from_value(replaced).unwrap()),
+    };
+    vec![
+        row(
+            "complete, ready since the start: stable after ten seconds",
+            first_look(complete(), &[pod("a").ready(0)]),
+            "succeeded",
+            10,
+        ),
+        row(
+            "complete by counts, but no ready pod in sight",
+            first_look(complete(), &[pod("a")]),
+            "timedOut",
+            60,
+        ),
+        row(
+            "complete at 55 s gets its ten seconds beyond the deadline",
+            with(first_look(rolling(), &[]), late(55)),
+            "succeeded",
+            65,
+        ),
+        row(
+            "complete at 55 s and broken at 58 s",
+            with(
+                first_look(rolling(), &[]),
+                with(
+                    late(55),
+                    with(
+                        vec![seen(58, deployment("web").counts(1, 1, 1, 0))],
+                        pod("a").running(58, 1).seen(58),
+                    ),
+                ),
+            ),
+            "timedOut",
+            60,
+        ),
+        row(
+            "crashed four times",
+            first_look(rolling(), &[crashing()]),
+            "failed",
+            0,
+        ),
+        row(
+            "crashed three times, then nothing changes",
+            first_look(rolling(), &[pod("a").crash_loop(2, ("Error", 1, ""))]),
+            "timedOut",
+            60,
+        ),
+        row(
+            "a malformed name is confirmed after five seconds",
+            first_look(rolling(), &[pod("a").waiting("InvalidImageName", "")]),
+            "failed",
+            5,
+        ),
+        row(
+            "the old generation's counts are complete: not a success",
+            first_look(complete().generation(2, 1), &[pod("a").ready(0)]),
+            "timedOut",
+            60,
+        ),
+        row(
+            "a newer template",
+            with(
+                first_look(rolling(), &[crashing().ready(0)]),
+                vec![seen(3, rolling().version("v3"))],
+            ),
+            "undetermined",
+            3,
+        ),
+        row(
+            "an autoscaler changes the replicas: still the same rollout",
+            with(
+                first_look(rolling(), &[pod("a").ready(0)]),
+                vec![seen(
+                    3,
+                    deployment("web").generation(2, 2).counts(1, 1, 1, 1),
+                )],
+            ),
+            "succeeded",
+            10,
+        ),
+        row(
+            "deleted",
+            with(
+                first_look(rolling(), &[]),
+                vec![Observation::new(
+                    at(4),
+                    Seen::Gone {
+                        resource: ResourceKind::Workload,
+                        uid: "d-1".into(),
+                    },
+                )],
+            ),
+            "undetermined",
+            4,
+        ),
+        row(
+            "deleted and made anew",
+            with(
+                first_look(rolling(), &[]),
+                vec![Observation::new(at(4), replaced)],
+            ),
+            "undetermined",
+            4,
+        ),
+        row("nothing is ever seen", vec![], "undetermined", 60),
+        row(
+            "scaled to zero",
+            first_look(deployment("web").counts(0, 0, 0, 0), &[]),
+            "succeeded",
+            0,
+        ),
+    ]
+}
+
+#[test]
+fn every_session_ends_as_its_row_says() {
+    for row in rows().into_iter().chain(sight_rows()) {
+        let (guard, verdict, second) = session(60, &row.observations);
+        assert_eq!(
+            (verdict.word(), second),
+            (row.verdict, row.second),
+            "{}: {verdict:#?}\n{:#?}",
+            row.says,
+            guard.timeline()
+        );
+    }
+}
+
+#[test]
+fn a_rollout_that_is_long_stable_passes_at_once() {
+    let observations: Vec<Observation> = first_look(complete(), &[pod("a").ready(0)])
+        .into_iter()
+        .map(|it| Observation::new(at(600), it.seen))
+        .collect();
+    let mut guard = Guard::new(web(), policy(60), at(600));
+    let verdicts: Vec<&str> = observations
+        .into_iter()
+        .map(|it| guard.observe(it).verdict.word())
+        .collect();
+    assert_eq!(verdicts.last(), Some(&"succeeded"));
+}
+
+#[test]
+fn what_is_told_is_told_once_with_a_reminder_each_thirty_seconds() {
+    let (guard, _, _) = session(
+        120,
+        &with(
+            first_look(rolling(), &[pod("a").waiting("InvalidImageName", "")]),
+            pod("a").seen(3),
+        ),
+    );
+    let told: Vec<String> = guard
+        .timeline()
+        .iter()
+        .map(|it| format!("{} {}", elapsed_seconds(it.at), it.text))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "0 waiting for the first look at the workload",
+            "0 container `app`: image name `registry.test/app:v2` is malformed (InvalidImageName)",
+            "0 1 old replica is still there",
+            "3 InvalidImageName has gone",
+            "120 timedOut",
+        ]
+    );
+    let mut guard = Guard::new(web(), policy(300), start());
+    for observation in first_look(rolling(), &[]) {
+        let _ = guard.observe(observation);
+    }
+    let reminders = |second| guard.clone().observe(Guard::tick(at(second))).events.len();
+    assert_eq!((reminders(29), reminders(30)), (0, 1));
+}
+
+/// Observations of two pods in any order and number.
+fn any_observations() -> impl Strategy<Value = Vec<Observation>> {
+    let pods = || {
+        prop_oneof![
+            Just(pod("a")),
+            Just(pod("a").ready(1)),
+            Just(crashing()),
+            Just(pod("b").waiting("ErrImagePull", "not found")),
+            Just(pod("b").unschedulable("no nodes")),
+        ]
+    };
+    let one = prop_oneof![
+        (0_i32..3, 0_i32..3, 0_i32..3).prop_map(|(current, updated, available)| {
+            vec![seen(
+                0,
+                deployment("web").counts(1, current, updated, available),
+            )]
+        }),
+        pods().prop_map(|pod| pod.seen(0)),
+        Just(listed(0, &ALL)),
+        Just(listed(0, &["d-1"])),
+        Just(vec![blind(0, ResourceKind::Pod, disconnected())]),
+        Just(vec![blind(0, ResourceKind::Event, forbidden())]),
+        Just(vec![seen_set(0, replica_set("v2", 2, (1, 0)))]),
+        Just(vec![Guard::tick(start())]),
+    ];
+    let groups = prop::collection::vec((one, 0_u64..20), 1..25);
+    groups.prop_map(|groups| {
+        let mut second = 0;
+        let timed = groups.into_iter().flat_map(|(group, pause)| {
+            second += pause;
+            let now = at(second);
+            group
+                .into_iter()
+                .map(move |it| Observation::new(now, it.seen))
+                .collect::<Vec<_>>()
+        });
+        timed.collect()
+    })
+}
+
+fn replay(timeout: u64, observations: &[Observation]) -> Vec<Verdict> {
+    let mut guard = Guard::new(web(), policy(timeout), start());
+    observations
+        .iter()
+        .map(|it| guard.observe(it.clone()).verdict)
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn a_terminal_verdict_never_changes(observations in any_observations()) {
+        let verdicts = replay(60, &observations);
+        if let Some(first) = verdicts.iter().position(Verdict::is_terminal) {
+            prop_assert!(verdicts.iter().skip(first).all(|it| Some(it) == verdicts.get(first)));
+        }
+    }
+
+    #[test]
+    fn seeing_everything_twice_changes_nothing(observations in any_observations()) {
+        let doubled: Vec<Observation> = observations.iter().flat_map(|it| [it.clone(), it.clone()]).collect();
+        prop_assert_eq!(replay(60, &observations).last().cloned(), replay(60, &doubled).last().cloned());
+    }
+
+    #[test]
+    fn more_time_never_turns_a_success_into_a_failure(observations in any_observations()) {
+        let last = |timeout| replay(timeout, &observations).pop();
+        if last(60) == Some(Verdict::Succeeded) {
+            prop_assert_eq!(last(600), Some(Verdict::Succeeded));
+        }
+    }
+
+    #[test]
+    fn blindness_never_offers_a_rollback(observations in any_observations()) {
+        let mut all = observations.clone();
+        all.push(blind(0, ResourceKind::Workload, forbidden()));
+        if !replay(60, &observations).iter().any(Verdict::is_terminal) {
+            prop_assert!(!replay(60, &all).iter().any(Verdict::offers_rollback));
+        }
+    }
+}

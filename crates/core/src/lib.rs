@@ -1,0 +1,24 @@
+//! Everything that decides, and nothing else: observations go in, a verdict and a plan come out.
+//!
+//! No clock, environment, file, network or printing in here: time arrives as an argument
+//! (`crates/core/clippy.toml` enforces it). The same [`guard::Guard`] therefore runs in production,
+//! in a replay of a recorded rollout and in virtual time.
+#![deny(clippy::indexing_slicing)]
+
+pub mod diagnose;
+pub mod duration;
+pub mod finding;
+pub mod guard;
+pub mod handover;
+pub mod history;
+pub mod observation;
+pub mod policy;
+pub mod progress;
+pub mod report;
+pub mod rollback;
+pub mod snapshot;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod trace;
+pub mod verdict;
+pub mod workload;

@@ -1,0 +1,270 @@
+//! What is told: events while it happens, one report at the end, and their renderings.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::finding::{Evidence, Finding};
+use crate::guard::Guard;
+use crate::history::RevisionId;
+use crate::rollback::{Change, ChosenBy, Refusal, RollbackDecision, RollbackPlan};
+use crate::snapshot::revision_of;
+use crate::verdict::{Pending, Undetermined, Verdict};
+use crate::workload::{Revision, WorkloadRef};
+
+mod json;
+mod line;
+mod markdown;
+mod text;
+
+pub use json::to_json;
+pub use line::{Line, Span, Style};
+pub use markdown::{markdown, summary};
+pub use text::{event_lines, finding_lines, plan_lines, report_lines, sentence};
+
+/// The version of the JSON report; it rises when a reader would have to change.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Something worth telling while it happens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase")]
+pub enum ReportEvent {
+    /// The rollout moved.
+    Progress {
+        /// When.
+        at: Timestamp,
+        /// What is missing now.
+        pending: Pending,
+    },
+    /// Nothing moved for a while.
+    Reminder {
+        /// When.
+        at: Timestamp,
+        /// When the session began.
+        started: Timestamp,
+        /// What is still missing.
+        pending: Pending,
+    },
+    /// A cause came into sight.
+    Found {
+        /// When.
+        at: Timestamp,
+        /// The cause.
+        finding: Finding,
+    },
+    /// A cause went away.
+    Cleared {
+        /// When.
+        at: Timestamp,
+        /// The cause.
+        finding: Finding,
+    },
+    /// The verdict.
+    Decided {
+        /// When.
+        at: Timestamp,
+        /// The verdict.
+        verdict: Verdict,
+    },
+}
+
+/// One line of the timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimelineEntry {
+    /// When.
+    pub at: Timestamp,
+    /// What happened.
+    pub text: String,
+}
+
+impl TimelineEntry {
+    /// The event in one line.
+    #[must_use]
+    pub fn of(event: &ReportEvent) -> Self {
+        let (at, text) = match event {
+            ReportEvent::Progress { at, pending } | ReportEvent::Reminder { at, pending, .. } => {
+                (*at, pending.to_string())
+            }
+            ReportEvent::Found { at, finding } => {
+                (*at, format!("{} ({})", finding.message, finding.code))
+            }
+            ReportEvent::Cleared { at, finding } => (*at, format!("{} has gone", finding.code)),
+            ReportEvent::Decided { at, verdict } => (*at, verdict.word().to_owned()),
+        };
+        Self { at, text }
+    }
+}
+
+/// What is proposed after a check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "decision",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Proposal {
+    /// The verdict offers none.
+    None,
+    /// This revision would be restored.
+    Apply {
+        /// The revision that would go.
+        from: RevisionId,
+        /// The revision that would come back.
+        target: RevisionId,
+        /// Which evidence chose it.
+        chosen_by: ChosenBy,
+        /// What would change.
+        changes: Vec<Change>,
+    },
+    /// No rollback is possible.
+    Refused {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Proposal {
+    /// What a decision proposes.
+    #[must_use]
+    pub fn of(decision: &RollbackDecision) -> Self {
+        match decision {
+            RollbackDecision::Apply(plan) => Self::of_plan(plan),
+            RollbackDecision::Already(id) => Self::Refused {
+                why: format!(
+                    "the template of revision {} is in place already",
+                    id.revision
+                ),
+            },
+            RollbackDecision::Refuse(refusal) => Self::of_refusal(refusal),
+        }
+    }
+
+    fn of_plan(plan: &RollbackPlan) -> Self {
+        Self::Apply {
+            from: plan.from.clone(),
+            target: plan.to.clone(),
+            chosen_by: plan.chosen_by,
+            changes: plan.changes.clone(),
+        }
+    }
+
+    fn of_refusal(refusal: &Refusal) -> Self {
+        Self::Refused {
+            why: refusal.to_string(),
+        }
+    }
+}
+
+/// The workload as it was when the session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadReport {
+    /// What was checked.
+    #[serde(flatten)]
+    pub workload: WorkloadRef,
+    /// The revision that was checked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revision: Option<Revision>,
+    /// `spec.replicas`.
+    pub desired: i32,
+    /// Replicas of the newest template.
+    pub updated: i32,
+    /// Replicas that are available.
+    pub available: i32,
+}
+
+/// The whole outcome of a check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The word for the verdict.
+    pub verdict: String,
+    /// The whole outcome in one sentence.
+    pub sentence: String,
+    /// When the check began.
+    pub started: Timestamp,
+    /// When the verdict was reached.
+    pub ended: Timestamp,
+    /// What was checked.
+    pub workloads: Vec<WorkloadReport>,
+    /// Causes or suspects first, then what else was noticed.
+    pub findings: Vec<Finding>,
+    /// What was pending at the end, where something was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pending: Option<Pending>,
+    /// Why nothing can be said, where that is the verdict.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub undetermined: Option<Undetermined>,
+    /// What could not be seen.
+    pub blind_spots: Vec<String>,
+    /// What happened.
+    pub timeline: Vec<TimelineEntry>,
+    /// What is proposed.
+    pub rollback: Proposal,
+}
+
+impl Report {
+    /// The outcome of a session whose verdict was reached at `ended`.
+    #[must_use]
+    pub fn new(guard: &Guard, verdict: &Verdict, ended: Timestamp) -> Self {
+        let decisive = verdict.findings();
+        let others = guard
+            .findings()
+            .iter()
+            .filter(|it| !decisive.iter().any(|known| known.code == it.code));
+        Self {
+            schema_version: SCHEMA_VERSION,
+            verdict: verdict.word().to_owned(),
+            sentence: sentence(guard.workload(), verdict),
+            started: guard.started(),
+            ended,
+            workloads: vec![workload_report(guard)],
+            findings: decisive.iter().chain(others).cloned().collect(),
+            pending: match verdict {
+                Verdict::TimedOut { pending, .. } | Verdict::Progressing { pending } => {
+                    Some(pending.clone())
+                }
+                Verdict::Succeeded | Verdict::Failed { .. } | Verdict::Undetermined { .. } => None,
+            },
+            undetermined: match verdict {
+                Verdict::Undetermined { why } => Some(why.clone()),
+                Verdict::Progressing { .. }
+                | Verdict::Succeeded
+                | Verdict::Failed { .. }
+                | Verdict::TimedOut { .. } => None,
+            },
+            blind_spots: guard.blind_spots().map(|(_, why)| why).collect(),
+            timeline: guard.timeline().to_vec(),
+            rollback: Proposal::None,
+        }
+    }
+
+    /// Adds what the shell fetched for a finding after the verdict, such as log lines.
+    pub fn add_evidence(&mut self, finding: usize, evidence: Vec<Evidence>) {
+        if let Some(finding) = self.findings.get_mut(finding) {
+            finding.evidence.extend(evidence);
+        }
+    }
+}
+
+fn workload_report(guard: &Guard) -> WorkloadReport {
+    let object = guard.snapshot().workload();
+    let status = object.and_then(|it| it.status.as_ref());
+    WorkloadReport {
+        workload: guard.workload().clone(),
+        revision: guard
+            .snapshot()
+            .new_replica_set()
+            .and_then(|set| revision_of(&set.metadata))
+            .map(Revision),
+        desired: object.map_or(0, crate::progress::desired),
+        updated: status
+            .and_then(|it| it.updated_replicas)
+            .unwrap_or_default(),
+        available: status
+            .and_then(|it| it.available_replicas)
+            .unwrap_or_default(),
+    }
+}

@@ -1,0 +1,227 @@
+//! The report for people at a terminal or in a pipeline's log: the sentence first, then the
+//! cause, then the evidence.
+
+use jiff::Timestamp;
+
+use super::{Line, Proposal, Report, ReportEvent, Style};
+use crate::duration::{Human, elapsed};
+use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis, RollbackHelps};
+use crate::rollback::RollbackPlan;
+use crate::verdict::Verdict;
+use crate::workload::WorkloadRef;
+
+/// The outcome in one sentence, cause included.
+#[must_use]
+pub fn sentence(workload: &WorkloadRef, verdict: &Verdict) -> String {
+    let name = format!("{} \"{}\"", workload.kind, workload.name);
+    match verdict {
+        Verdict::Progressing { pending } => format!("{name}: {pending}"),
+        Verdict::Succeeded => format!("{name} is healthy: the rollout is complete and stable"),
+        Verdict::Failed { causes } => match causes.first() {
+            Some(cause) => format!("{name} fails: {} ({})", cause.message, cause.code),
+            None => format!("{name} fails"),
+        },
+        Verdict::TimedOut { pending, suspects } => match suspects.first() {
+            Some(suspect) => {
+                format!(
+                    "{name} is not complete in time: {pending}; suspect: {} ({})",
+                    suspect.message, suspect.code
+                )
+            }
+            None => format!("{name} is not complete in time: {pending}; no cause in sight"),
+        },
+        Verdict::Undetermined { why } => format!("{name}: cannot tell: {why}"),
+    }
+}
+
+/// The lines for an event while it happens.
+#[must_use]
+pub fn event_lines(event: &ReportEvent, started: Timestamp) -> Vec<Line> {
+    let stamp = |at: &Timestamp| {
+        Line::styled(
+            Style::Dim,
+            format!("{:>6}  ", format!("+{}", Human(elapsed(started, *at)))),
+        )
+    };
+    match event {
+        ReportEvent::Progress { at, pending } => {
+            vec![stamp(at).then(Style::Plain, pending.to_string())]
+        }
+        ReportEvent::Reminder { at, pending, .. } => {
+            vec![stamp(at).then(Style::Dim, format!("still waiting: {pending}"))]
+        }
+        ReportEvent::Found { at, finding } => {
+            let style = match finding.prognosis {
+                Prognosis::Terminal => Style::Bad,
+                Prognosis::Transient => Style::Warn,
+                Prognosis::Informational => Style::Plain,
+            };
+            vec![
+                stamp(at)
+                    .then(style, finding.message.clone())
+                    .then(Style::Dim, format!(" ({})", finding.code)),
+            ]
+        }
+        ReportEvent::Cleared { at, finding } => {
+            vec![stamp(at).then(Style::Good, format!("{} has gone", finding.code))]
+        }
+        ReportEvent::Decided { at, verdict } => {
+            vec![stamp(at).then(style_of(verdict.word()), verdict.word().to_owned())]
+        }
+    }
+}
+
+fn style_of(word: &str) -> Style {
+    match word {
+        "succeeded" => Style::Good,
+        "failed" | "timedOut" => Style::Bad,
+        "undetermined" => Style::Warn,
+        _ => Style::Plain,
+    }
+}
+
+/// The whole report: sentence, workload, findings with evidence, proposal.
+#[must_use]
+pub fn report_lines(report: &Report) -> Vec<Line> {
+    let took = Human(elapsed(report.started, report.ended));
+    let mut lines = vec![
+        Line::styled(
+            style_of(&report.verdict),
+            format!("{} after {took}: ", report.verdict),
+        )
+        .then(Style::Strong, report.sentence.clone()),
+    ];
+    for it in &report.workloads {
+        let revision = it
+            .revision
+            .map_or_else(String::new, |revision| format!(", revision {revision}"));
+        lines.push(Line::styled(
+            Style::Dim,
+            format!(
+                "  {} in namespace {}{revision}: {} desired, {} updated, {} available",
+                it.workload, it.workload.namespace, it.desired, it.updated, it.available
+            ),
+        ));
+    }
+    lines.extend(
+        report
+            .blind_spots
+            .iter()
+            .map(|spot| Line::styled(Style::Warn, format!("  not seen: {spot}"))),
+    );
+    for finding in &report.findings {
+        lines.push(Line::default());
+        lines.extend(finding_lines(finding, report.ended));
+    }
+    match &report.rollback {
+        Proposal::None => {}
+        Proposal::Apply {
+            target, chosen_by, ..
+        } => {
+            lines.push(Line::default());
+            lines.push(
+                Line::styled(
+                    Style::Strong,
+                    format!("rollback possible to revision {}", target.revision),
+                )
+                .then(Style::Dim, format!(" ({}; {chosen_by})", target.name)),
+            );
+        }
+        Proposal::Refused { why } => {
+            lines.push(Line::default());
+            lines.push(Line::styled(
+                Style::Warn,
+                format!("no rollback possible: {why}"),
+            ));
+        }
+    }
+    lines
+}
+
+/// One finding with its evidence and remedy.
+#[must_use]
+pub fn finding_lines(finding: &Finding, now: Timestamp) -> Vec<Line> {
+    let pods = match finding.pods {
+        0 => finding.subject.to_string(),
+        1 => format!("Pod {}", finding.subject.name),
+        many => format!("{many} pods, one of them {}", finding.subject.name),
+    };
+    let since = Human(elapsed(finding.since, now));
+    let mut lines = vec![
+        Line::styled(Style::Bad, format!("{}  ", finding.code))
+            .then(Style::Plain, finding.message.clone()),
+        Line::styled(Style::Dim, format!("  {pods}, for {since}")),
+    ];
+    lines.extend(finding.evidence.iter().flat_map(evidence_lines));
+    let helps = match finding.rollback_helps {
+        RollbackHelps::Yes => "a rollback helps",
+        RollbackHelps::No => "a rollback does not help",
+        RollbackHelps::Partly => "a rollback may help",
+    };
+    lines.push(
+        Line::styled(Style::Good, "  remedy: ")
+            .then(Style::Plain, format!("{} ({helps})", finding.remedy)),
+    );
+    lines
+}
+
+fn evidence_lines(evidence: &Evidence) -> Vec<Line> {
+    let label = match evidence.kind {
+        EvidenceKind::ContainerStatus => "status",
+        EvidenceKind::Condition => "condition",
+        EvidenceKind::Event => "event",
+        EvidenceKind::PreviousLog => "log of the former instance",
+        EvidenceKind::CurrentLog => "log",
+    };
+    let mut lines = evidence.text.lines();
+    match evidence.kind {
+        EvidenceKind::PreviousLog | EvidenceKind::CurrentLog => {
+            let head = Line::styled(Style::Dim, format!("  {label}:"));
+            std::iter::once(head)
+                .chain(lines.map(|line| Line::plain(format!("    | {line}"))))
+                .collect()
+        }
+        EvidenceKind::ContainerStatus | EvidenceKind::Condition | EvidenceKind::Event => {
+            let first = lines.next().unwrap_or_default();
+            let head = Line::styled(Style::Dim, format!("  {label}: ")).then(Style::Plain, first);
+            std::iter::once(head)
+                .chain(lines.map(|line| Line::plain(format!("    {line}"))))
+                .collect()
+        }
+    }
+}
+
+/// A rollback plan, for the person who decides.
+#[must_use]
+pub fn plan_lines(plan: &RollbackPlan) -> Vec<Line> {
+    let mut lines = vec![
+        Line::styled(
+            Style::Strong,
+            format!(
+                "roll back {} in namespace {}",
+                plan.workload, plan.workload.namespace
+            ),
+        ),
+        Line::plain(format!(
+            "  from revision {} ({})",
+            plan.from.revision, plan.from.name
+        )),
+        Line::plain(format!(
+            "  to revision   {} ({}): {}",
+            plan.to.revision, plan.to.name, plan.chosen_by
+        )),
+    ];
+    if plan.changes.is_empty() {
+        lines.push(Line::plain("  the pods' template stays the same"));
+    }
+    lines.extend(
+        plan.changes
+            .iter()
+            .map(|change| Line::plain(format!("  {change}"))),
+    );
+    lines.push(Line::styled(
+        Style::Dim,
+        "  not restored: ConfigMaps, Secrets, database schemas, replicas",
+    ));
+    lines
+}

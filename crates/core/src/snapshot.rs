@@ -1,0 +1,295 @@
+//! All that is known at one time: observations folded into the graph workload → ReplicaSet → pod,
+//! tied by the uids of `ownerReferences`, never by names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::core::v1::{Event, Pod, PodTemplateSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::observation::{Blindness, Observation, ResourceKind, Seen};
+
+mod pod;
+mod trouble;
+
+pub use pod::{ContainerView, PodView};
+pub use trouble::Trouble;
+use trouble::Troubles;
+
+/// The annotation in which the Deployment controller counts revisions.
+pub const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
+/// The label that the Deployment controller adds to a ReplicaSet's pod template.
+pub const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
+
+/// All that is known at one time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    workload: Option<Deployment>,
+    replica_sets: BTreeMap<String, ReplicaSet>,
+    pods: BTreeMap<String, Pod>,
+    events: BTreeMap<String, Event>,
+    troubles: Troubles,
+    listed: BTreeSet<ResourceKind>,
+    blind: BTreeMap<ResourceKind, (Timestamp, Blindness)>,
+    had_workload: bool,
+}
+
+impl Snapshot {
+    /// Takes one observation in.
+    pub fn apply(&mut self, observation: Observation) {
+        let Observation { at, seen } = observation;
+        match seen {
+            Seen::Workload { object } => {
+                self.blind.remove(&ResourceKind::Workload);
+                self.had_workload = true;
+                self.workload = Some(*object);
+            }
+            Seen::ReplicaSet { object } => {
+                self.blind.remove(&ResourceKind::ReplicaSet);
+                if let Some(uid) = object.metadata.uid.clone() {
+                    self.replica_sets.insert(uid, *object);
+                }
+            }
+            Seen::Pod { object } => {
+                self.blind.remove(&ResourceKind::Pod);
+                if let Some(uid) = object.metadata.uid.clone() {
+                    self.troubles.observe(&object, self.pods.get(&uid), at);
+                    self.pods.insert(uid, *object);
+                }
+            }
+            Seen::Event { object } => {
+                self.blind.remove(&ResourceKind::Event);
+                if let Some(uid) = object.metadata.uid.clone() {
+                    self.events.insert(uid, *object);
+                }
+            }
+            Seen::Gone { resource, uid } => self.forget(resource, |known| known != uid),
+            Seen::Listed { resource, uids } => {
+                let uids: BTreeSet<String> = uids.into_iter().collect();
+                self.blind.remove(&resource);
+                self.listed.insert(resource);
+                self.forget(resource, |known| uids.contains(known));
+            }
+            Seen::Blind { resource, why } => {
+                let since = self.blind.get(&resource).map_or(at, |(since, _)| *since);
+                self.blind.insert(resource, (since, why));
+            }
+            Seen::Tick => {}
+        }
+    }
+
+    fn forget(&mut self, resource: ResourceKind, keep: impl Fn(&str) -> bool) {
+        match resource {
+            ResourceKind::Workload => {
+                self.workload = self.workload.take().filter(|it| keep(uid_of(&it.metadata)));
+            }
+            ResourceKind::ReplicaSet => self.replica_sets.retain(|uid, _| keep(uid)),
+            ResourceKind::Pod => {
+                self.pods.retain(|uid, _| keep(uid));
+                let pods = &self.pods;
+                self.troubles.retain(|uid| pods.contains_key(uid));
+            }
+            ResourceKind::Event => self.events.retain(|uid, _| keep(uid)),
+        }
+    }
+
+    /// The workload, once it has been seen.
+    #[must_use]
+    pub const fn workload(&self) -> Option<&Deployment> {
+        self.workload.as_ref()
+    }
+
+    /// Whether the workload was seen and is gone now.
+    #[must_use]
+    pub const fn workload_deleted(&self) -> bool {
+        self.had_workload && self.workload.is_none()
+    }
+
+    /// Whether every resource has been listed once, or cannot be.
+    #[must_use]
+    pub fn synced(&self) -> bool {
+        ResourceKind::ALL
+            .iter()
+            .all(|kind| self.listed.contains(kind) || self.blind.contains_key(kind))
+    }
+
+    /// Since when and why a resource cannot be seen.
+    #[must_use]
+    pub fn blindness(&self, resource: ResourceKind) -> Option<&(Timestamp, Blindness)> {
+        self.blind.get(&resource)
+    }
+
+    /// The workload's ReplicaSets.
+    pub fn replica_sets(&self) -> impl Iterator<Item = &ReplicaSet> {
+        let owner = self.workload.as_ref().map(|it| uid_of(&it.metadata));
+        self.replica_sets
+            .values()
+            .filter(move |set| owner.is_some_and(|uid| owned_by(&set.metadata, uid)))
+    }
+
+    /// The ReplicaSet of the workload's present template: equal but for the hash label
+    /// (`FindNewReplicaSet`, kubernetes `deployment_util.go`); where several are equal, the one
+    /// whose revision the Deployment bears.
+    #[must_use]
+    pub fn new_replica_set(&self) -> Option<&ReplicaSet> {
+        let workload = self.workload.as_ref()?;
+        let wanted = workload
+            .spec
+            .as_ref()
+            .map(|spec| plain_template(&spec.template))?;
+        let revision = revision_of(&workload.metadata);
+        self.replica_sets()
+            .filter(|set| {
+                let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
+                template.is_some_and(|template| plain_template(template) == wanted)
+            })
+            .max_by_key(|set| {
+                let same_revision = revision.is_some() && revision_of(&set.metadata) == revision;
+                (same_revision, std::cmp::Reverse(created(&set.metadata)))
+            })
+    }
+
+    /// The uid of the former ReplicaSet with the most ready pods; the youngest among equals.
+    #[must_use]
+    pub fn serving_before(&self) -> Option<&str> {
+        let new = self.new_replica_set().map(|set| uid_of(&set.metadata))?;
+        let ready = |set: &ReplicaSet| {
+            set.status
+                .as_ref()
+                .and_then(|status| status.ready_replicas)
+                .unwrap_or_default()
+        };
+        self.replica_sets()
+            .filter(|set| uid_of(&set.metadata) != new && ready(set) > 0)
+            .max_by_key(|set| (ready(set), created(&set.metadata)))
+            .map(|set| uid_of(&set.metadata))
+    }
+
+    /// The pods of the new revision that are not being deleted.
+    #[must_use]
+    pub fn new_pods(&self) -> Vec<PodView<'_>> {
+        let Some(set) = self.new_replica_set() else {
+            return Vec::new();
+        };
+        let uid = uid_of(&set.metadata);
+        self.pods
+            .values()
+            .filter(|pod| owned_by(&pod.metadata, uid) && pod.metadata.deletion_timestamp.is_none())
+            .map(|pod| PodView {
+                pod,
+                snapshot: self,
+            })
+            .collect()
+    }
+
+    /// Whether a pod of the workload is on its way out.
+    #[must_use]
+    pub fn has_terminating_pods(&self) -> bool {
+        let sets: BTreeSet<&str> = self
+            .replica_sets()
+            .map(|set| uid_of(&set.metadata))
+            .collect();
+        self.pods.values().any(|pod| {
+            pod.metadata.deletion_timestamp.is_some()
+                && controller_of(&pod.metadata).is_some_and(|uid| sets.contains(uid))
+        })
+    }
+
+    /// The events about an object.
+    pub fn events_about<'a>(&'a self, uid: &'a str) -> impl Iterator<Item = &'a Event> {
+        self.events
+            .values()
+            .filter(move |event| event.involved_object.uid.as_deref() == Some(uid))
+    }
+}
+
+/// A template without the label that the Deployment controller adds to it.
+fn plain_template(template: &PodTemplateSpec) -> PodTemplateSpec {
+    let mut template = template.clone();
+    if let Some(metadata) = &mut template.metadata {
+        if let Some(labels) = &mut metadata.labels {
+            labels.remove(TEMPLATE_HASH_LABEL);
+            if labels.is_empty() {
+                metadata.labels = None;
+            }
+        }
+        // A real API server sends `creationTimestamp: null` in some versions and not in others.
+        metadata.creation_timestamp = None;
+    }
+    template
+}
+
+/// Whether two templates are the same to the Deployment controller.
+#[must_use]
+pub fn same_template(one: &PodTemplateSpec, other: &PodTemplateSpec) -> bool {
+    plain_template(one) == plain_template(other)
+}
+
+pub(crate) fn uid_of(metadata: &ObjectMeta) -> &str {
+    metadata.uid.as_deref().unwrap_or_default()
+}
+
+pub(crate) fn name_of(metadata: &ObjectMeta) -> &str {
+    metadata.name.as_deref().unwrap_or_default()
+}
+
+pub(crate) fn created(metadata: &ObjectMeta) -> Option<Timestamp> {
+    metadata.creation_timestamp.as_ref().map(|time| time.0)
+}
+
+pub(crate) fn revision_of(metadata: &ObjectMeta) -> Option<u64> {
+    metadata
+        .annotations
+        .as_ref()?
+        .get(REVISION_ANNOTATION)?
+        .parse()
+        .ok()
+}
+
+fn controller_of(metadata: &ObjectMeta) -> Option<&str> {
+    let owners = metadata.owner_references.as_ref()?;
+    owners
+        .iter()
+        .find(|owner| owner.controller == Some(true))
+        .map(|owner| owner.uid.as_str())
+}
+
+fn owned_by(metadata: &ObjectMeta, uid: &str) -> bool {
+    controller_of(metadata) == Some(uid)
+}
+
+/// When an event happened last: events of the two API styles keep it in different fields.
+#[must_use]
+pub fn event_time(event: &Event) -> Option<Timestamp> {
+    let series = event
+        .series
+        .as_ref()
+        .and_then(|it| it.last_observed_time.as_ref())
+        .map(|it| it.0);
+    let last = event.last_timestamp.as_ref().map(|it| it.0);
+    let once = event.event_time.as_ref().map(|it| it.0);
+    [series, last, once, created(&event.metadata)]
+        .into_iter()
+        .flatten()
+        .max()
+}
+
+/// When an event happened first.
+#[must_use]
+pub fn event_start(event: &Event) -> Option<Timestamp> {
+    let first = event.first_timestamp.as_ref().map(|it| it.0);
+    let once = event.event_time.as_ref().map(|it| it.0);
+    [first, once, created(&event.metadata)]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+/// How often an event happened.
+#[must_use]
+pub fn event_count(event: &Event) -> u32 {
+    let series = event.series.as_ref().and_then(|it| it.count);
+    let count = event.count.into_iter().chain(series).max().unwrap_or(1);
+    u32::try_from(count).unwrap_or(1).max(1)
+}

@@ -1,0 +1,354 @@
+//! Object builders for tests, behind feature `testing`: rows that read like sentences.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
+use serde_json::{Value, json};
+
+use crate::duration::after;
+use crate::observation::{Observation, ResourceKind, Seen};
+use crate::workload::{WorkloadKind, WorkloadRef};
+
+/// The time at which every test begins.
+#[must_use]
+pub fn start() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+/// Some seconds after [`start`].
+#[must_use]
+pub fn at(seconds: u64) -> Timestamp {
+    after(start(), Duration::from_secs(seconds))
+}
+
+/// `deployment/web` in namespace `shop`.
+#[must_use]
+pub fn web() -> WorkloadRef {
+    WorkloadRef {
+        kind: WorkloadKind::Deployment,
+        namespace: "shop".into(),
+        name: "web".into(),
+    }
+}
+
+/// The pod template of a version: image `registry.test/app:<version>`.
+#[must_use]
+pub fn template(version: &str) -> Value {
+    json!({
+        "metadata": {"labels": {"app": "web"}},
+        "spec": {"containers": [{
+            "name": "app",
+            "image": format!("registry.test/app:{version}"),
+            "command": ["/app"],
+            "resources": {"limits": {"memory": "64Mi"}},
+            "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 2, "failureThreshold": 3},
+            "livenessProbe": {"httpGet": {"path": "/live", "port": 8080}, "periodSeconds": 3, "failureThreshold": 3, "initialDelaySeconds": 3},
+        }]},
+    })
+}
+
+/// Builds a Deployment.
+#[derive(Debug, Clone)]
+pub struct DeploymentBuilder(Value);
+
+/// A Deployment `name` of version `v2`, one replica, generation 1 observed, nothing updated yet.
+#[must_use]
+pub fn deployment(name: &str) -> DeploymentBuilder {
+    DeploymentBuilder(json!({
+        "metadata": {"name": name, "namespace": "shop", "uid": "d-1", "generation": 1,
+                     "annotations": {"deployment.kubernetes.io/revision": "2"}},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": template("v2")},
+        "status": {"observedGeneration": 1, "conditions": []},
+    }))
+}
+
+impl DeploymentBuilder {
+    fn set(mut self, pointer: &str, field: &str, value: Value) -> Self {
+        if let Some(object) = self.0.pointer_mut(pointer).and_then(Value::as_object_mut) {
+            object.insert(field.to_owned(), value);
+        }
+        self
+    }
+
+    /// Its generation and the one observed.
+    #[must_use]
+    pub fn generation(self, generation: i64, observed: i64) -> Self {
+        self.set("/metadata", "generation", json!(generation)).set(
+            "/status",
+            "observedGeneration",
+            json!(observed),
+        )
+    }
+
+    /// No status at all.
+    #[must_use]
+    pub fn unobserved(mut self) -> Self {
+        self.0["status"] = json!({});
+        self
+    }
+
+    /// Desired, current, updated and available replicas.
+    #[must_use]
+    pub fn counts(self, desired: i32, current: i32, updated: i32, available: i32) -> Self {
+        self.set("/spec", "replicas", json!(desired))
+            .set("/status", "replicas", json!(current))
+            .set("/status", "updatedReplicas", json!(updated))
+            .set("/status", "availableReplicas", json!(available))
+    }
+
+    /// Another pod template.
+    #[must_use]
+    pub fn version(self, version: &str) -> Self {
+        self.set("/spec", "template", template(version))
+    }
+
+    /// Paused since [`start`].
+    #[must_use]
+    pub fn paused(self) -> Self {
+        self.set("/spec", "paused", json!(true)).condition(
+            "Progressing",
+            "Unknown",
+            ("DeploymentPaused", "Deployment is paused"),
+        )
+    }
+
+    /// A condition, last changed at [`start`].
+    #[must_use]
+    pub fn condition(mut self, kind: &str, status: &str, because: (&str, &str)) -> Self {
+        let (reason, message) = because;
+        let condition = json!({"type": kind, "status": status, "reason": reason, "message": message,
+            "lastUpdateTime": start(), "lastTransitionTime": start()});
+        if let Some(all) = self
+            .0
+            .pointer_mut("/status/conditions")
+            .and_then(Value::as_array_mut)
+        {
+            all.push(condition);
+        }
+        self
+    }
+
+    /// The latched condition of a rollout that took too long.
+    #[must_use]
+    pub fn deadline_exceeded(self) -> Self {
+        self.condition(
+            "Progressing",
+            "False",
+            ("ProgressDeadlineExceeded", "has timed out progressing"),
+        )
+    }
+
+    /// As raw JSON.
+    #[must_use]
+    pub fn json(self) -> Value {
+        self.0
+    }
+
+    /// As a typed object.
+    ///
+    /// # Panics
+    /// When the builder made something that is no Deployment.
+    #[must_use]
+    pub fn build(self) -> Deployment {
+        typed(self.0)
+    }
+}
+
+#[expect(clippy::panic, reason = "a builder that fails is a broken test")]
+fn typed<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap_or_else(|error| panic!("not such an object: {error}"))
+}
+
+/// A ReplicaSet of the Deployment: `web-<version>` with uid `rs-<version>`, as raw JSON.
+#[must_use]
+pub fn replica_set_json(version: &str, revision: u64, replicas: (i32, i32)) -> Value {
+    let (current, ready) = replicas;
+    let mut template = template(version);
+    template["metadata"]["labels"]["pod-template-hash"] = json!(version);
+    json!({
+        "metadata": {"name": format!("web-{version}"), "namespace": "shop", "uid": format!("rs-{version}"),
+            "creationTimestamp": at(revision),
+            "annotations": {"deployment.kubernetes.io/revision": revision.to_string()},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "d-1", "controller": true}]},
+        "spec": {"replicas": current, "selector": {"matchLabels": {"app": "web", "pod-template-hash": version}}, "template": template},
+        "status": {"replicas": current, "readyReplicas": ready, "conditions": []},
+    })
+}
+
+/// The same as a typed object.
+#[must_use]
+pub fn replica_set(version: &str, revision: u64, replicas: (i32, i32)) -> ReplicaSet {
+    typed(replica_set_json(version, revision, replicas))
+}
+
+/// The same with a `ReplicaFailure` condition since [`start`].
+#[must_use]
+pub fn refused_replica_set(version: &str, revision: u64, message: &str) -> ReplicaSet {
+    let mut set = replica_set_json(version, revision, (0, 0));
+    set["status"]["conditions"] = json!([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+        "message": message, "lastTransitionTime": start()}]);
+    typed(set)
+}
+
+/// Builds a pod of a version.
+#[derive(Debug, Clone)]
+pub struct PodBuilder {
+    object: Value,
+    events: Vec<Value>,
+}
+
+/// A pod `name` of ReplicaSet `web-v2`, just scheduled and creating its container.
+#[must_use]
+pub fn pod(name: &str) -> PodBuilder {
+    pod_of(name, "v2")
+}
+
+/// A pod of another version.
+#[must_use]
+pub fn pod_of(name: &str, version: &str) -> PodBuilder {
+    let template = template(version);
+    let object = json!({
+        "metadata": {"name": name, "namespace": "shop", "uid": format!("pod-{name}"), "creationTimestamp": start(),
+            "labels": {"app": "web", "pod-template-hash": version},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("web-{version}"),
+                "uid": format!("rs-{version}"), "controller": true}]},
+        "spec": template["spec"],
+        "status": {"phase": "Pending", "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": start()}]},
+    });
+    PodBuilder {
+        object,
+        events: Vec::new(),
+    }
+    .waiting("ContainerCreating", "")
+}
+
+impl PodBuilder {
+    fn container(mut self, status: Value) -> Self {
+        let mut all =
+            json!({"name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 0});
+        if let (Some(all), Value::Object(status)) = (all.as_object_mut(), status) {
+            all.extend(status);
+        }
+        let known: ContainerStatus = typed(all);
+        self.object["status"]["containerStatuses"] = json!([known]);
+        self
+    }
+
+    /// The container waits.
+    #[must_use]
+    pub fn waiting(self, reason: &str, message: &str) -> Self {
+        self.container(json!({"state": {"waiting": {"reason": reason, "message": message}}}))
+    }
+
+    /// The container backs off after some restarts; how its last instance ended.
+    #[must_use]
+    pub fn crash_loop(self, restarts: i32, end: (&str, i32, &str)) -> Self {
+        let (reason, exit_code, message) = end;
+        self.container(json!({"restartCount": restarts,
+            "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off restarting failed container"}},
+            "lastState": {"terminated": {"exitCode": exit_code, "reason": reason, "message": message}}}))
+    }
+
+    /// The container runs since a second, after some restarts, and is not ready.
+    #[must_use]
+    pub fn running(self, since: u64, restarts: i32) -> Self {
+        self.container(json!({"restartCount": restarts, "started": true, "state": {"running": {"startedAt": at(since)}}}))
+    }
+
+    /// The pod is Ready since a second.
+    #[must_use]
+    pub fn ready(self, since: u64) -> Self {
+        let mut this = self.container(
+            json!({"ready": true, "started": true, "state": {"running": {"startedAt": start()}}}),
+        );
+        this.object["status"]["conditions"] =
+            json!([{"type": "Ready", "status": "True", "lastTransitionTime": at(since)}]);
+        this
+    }
+
+    /// The scheduler finds no node since [`start`].
+    #[must_use]
+    pub fn unschedulable(mut self, message: &str) -> Self {
+        self.object["status"]["containerStatuses"] = json!([]);
+        self.object["status"]["conditions"] = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": message, "lastTransitionTime": start()}]);
+        self
+    }
+
+    /// An event about the pod, so many times since [`start`].
+    #[must_use]
+    pub fn event(mut self, reason: &str, message: &str, count: i32) -> Self {
+        let uid = self.object["metadata"]["uid"].clone();
+        let name = self.object["metadata"]["name"].clone();
+        let number = self.events.len();
+        self.events.push(json!({
+            "metadata": {"name": format!("{}.{number}", name.as_str().unwrap_or_default()), "namespace": "shop",
+                "uid": format!("event-{}-{number}", uid.as_str().unwrap_or_default())},
+            "involvedObject": {"kind": "Pod", "name": name, "uid": uid},
+            "reason": reason, "message": message, "count": count,
+            "firstTimestamp": start(), "lastTimestamp": at(1),
+        }));
+        self
+    }
+
+    /// As a typed object.
+    #[must_use]
+    pub fn build(&self) -> Pod {
+        typed(self.object.clone())
+    }
+
+    /// The pod and its events as seen at a second.
+    #[must_use]
+    pub fn seen(&self, seconds: u64) -> Vec<Observation> {
+        let events = self.events.iter().map(|event| Seen::Event {
+            object: Box::new(typed::<Event>(event.clone())),
+        });
+        let pod = Seen::Pod {
+            object: Box::new(self.build()),
+        };
+        std::iter::once(pod)
+            .chain(events)
+            .map(|seen| Observation::new(at(seconds), seen))
+            .collect()
+    }
+}
+
+/// The Deployment as seen at a second.
+#[must_use]
+pub fn seen(seconds: u64, deployment: DeploymentBuilder) -> Observation {
+    Observation::new(
+        at(seconds),
+        Seen::Workload {
+            object: Box::new(deployment.build()),
+        },
+    )
+}
+
+/// A ReplicaSet as seen at a second.
+#[must_use]
+pub fn seen_set(seconds: u64, set: ReplicaSet) -> Observation {
+    Observation::new(
+        at(seconds),
+        Seen::ReplicaSet {
+            object: Box::new(set),
+        },
+    )
+}
+
+/// The ends of the first lists of all resources, with what they held.
+#[must_use]
+pub fn listed(seconds: u64, uids: &[&str]) -> Vec<Observation> {
+    let uids: Vec<String> = uids.iter().map(|uid| (*uid).to_owned()).collect();
+    let of = |resource| {
+        Observation::new(
+            at(seconds),
+            Seen::Listed {
+                resource,
+                uids: uids.clone(),
+            },
+        )
+    };
+    ResourceKind::ALL.into_iter().map(of).collect()
+}

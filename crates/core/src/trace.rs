@@ -1,0 +1,155 @@
+//! A recorded session as versioned JSON lines: a bug report, a test and a demo in one.
+//!
+//! The first line is the [`Header`], each further line one [`Observation`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::observation::Observation;
+use crate::workload::WorkloadRef;
+
+/// The format's version; readers refuse any other.
+pub const FORMAT: u32 = 1;
+
+/// The first line of a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Header {
+    /// [`FORMAT`] of the writer.
+    pub rollguard_trace: u32,
+    /// What was watched.
+    pub workload: WorkloadRef,
+    /// The API server's version, for example `v1.35.4`.
+    pub kubernetes: String,
+    /// Where the pods' statuses came from: `cluster` or `embedded`.
+    pub provenance: String,
+}
+
+/// Why a text is not a trace.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// Nothing in it.
+    #[error("read the trace: it is empty")]
+    Empty,
+    /// A line that is not what it should be.
+    #[error("read line {line} of the trace")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What the JSON reader says.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A version this reader does not know.
+    #[error("read the trace: its format is {found}, this reader knows {FORMAT}")]
+    Format {
+        /// The version found.
+        found: u32,
+    },
+}
+
+/// A whole trace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// Its first line.
+    pub header: Header,
+    /// Its further lines, in the order in which they were seen.
+    pub observations: Vec<Observation>,
+}
+
+impl Trace {
+    /// Reads a trace from its text.
+    ///
+    /// # Errors
+    /// When the text is empty, of another format version, or a line is not an observation.
+    pub fn parse(text: &str) -> Result<Self, TraceError> {
+        let mut lines = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty());
+        let (_, first) = lines.next().ok_or(TraceError::Empty)?;
+        let header: Header =
+            serde_json::from_str(first).map_err(|source| TraceError::Line { line: 1, source })?;
+        if header.rollguard_trace != FORMAT {
+            return Err(TraceError::Format {
+                found: header.rollguard_trace,
+            });
+        }
+        let observations = lines
+            .map(|(index, line)| {
+                serde_json::from_str(line).map_err(|source| TraceError::Line {
+                    line: index + 1,
+                    source,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            header,
+            observations,
+        })
+    }
+}
+
+/// One line of a trace, with its newline.
+///
+/// # Errors
+/// When the value cannot be written as JSON.
+pub fn line<T: Serialize>(value: &T) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string(value)?;
+    text.push('\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::{ResourceKind, Seen};
+    use crate::workload::WorkloadKind;
+
+    fn header(format: u32) -> Header {
+        Header {
+            rollguard_trace: format,
+            workload: WorkloadRef {
+                kind: WorkloadKind::Deployment,
+                namespace: "shop".into(),
+                name: "web".into(),
+            },
+            kubernetes: "v1.35.4".into(),
+            provenance: "cluster".into(),
+        }
+    }
+
+    #[test]
+    fn a_trace_is_read_as_it_was_written() {
+        let seen = Observation::new(
+            "2026-01-01T00:00:00Z".parse().unwrap(),
+            Seen::Listed {
+                resource: ResourceKind::Pod,
+                uids: vec!["a".into()],
+            },
+        );
+        let text = line(&header(FORMAT)).unwrap() + &line(&seen).unwrap();
+        let read = Trace::parse(&text).unwrap();
+        assert_eq!(
+            read,
+            Trace {
+                header: header(FORMAT),
+                observations: vec![seen]
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_no_trace_is_refused_with_its_line() {
+        assert!(matches!(Trace::parse(""), Err(TraceError::Empty)));
+        let newer = line(&header(2)).unwrap();
+        assert!(matches!(
+            Trace::parse(&newer),
+            Err(TraceError::Format { found: 2 })
+        ));
+        let broken = line(&header(1)).unwrap() + "\n{\"at\":1}\n";
+        assert!(matches!(
+            Trace::parse(&broken),
+            Err(TraceError::Line { line: 3, .. })
+        ));
+    }
+}

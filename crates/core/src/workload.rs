@@ -1,0 +1,246 @@
+//! Which workload is meant: kind, namespace and name, written as kubectl writes them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The kinds of workload whose rollouts are understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum WorkloadKind {
+    /// `apps/v1` Deployment.
+    Deployment,
+}
+
+impl WorkloadKind {
+    /// The API's kind, as in a manifest.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+        }
+    }
+
+    /// The singular resource name, as kubectl prints it.
+    #[must_use]
+    pub const fn resource(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployment",
+        }
+    }
+
+    /// Reads a resource name with the spellings that kubectl accepts.
+    fn from_resource(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "deployment" | "deployments" | "deploy" | "deployment.apps" | "deployments.apps" => {
+                Some(Self::Deployment)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for WorkloadKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a text does not name a workload; the text is quoted as the user wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WorkloadError {
+    /// No `KIND/` before the name.
+    #[error("`{0}` has no kind; write `deployment/{0}`")]
+    NoKind(String),
+    /// A kind that is not (or not yet) understood.
+    #[error("`{text}`: kind `{kind}` is not supported; write `deployment/{name}`")]
+    UnknownKind {
+        /// The whole text.
+        text: String,
+        /// Its part before the slash.
+        kind: String,
+        /// Its part after the slash.
+        name: String,
+    },
+    /// The name is not one that Kubernetes allows.
+    #[error(
+        "`{text}`: `{name}` is not a Kubernetes name; use lower-case letters, digits, `-` and `.`, \
+         at most 253 characters"
+    )]
+    BadName {
+        /// The whole text.
+        text: String,
+        /// Its part after the slash.
+        name: String,
+    },
+}
+
+/// Kind and name, without a namespace: `deployment/web`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WorkloadName {
+    /// The kind before the slash.
+    pub kind: WorkloadKind,
+    /// The name after the slash.
+    pub name: String,
+}
+
+impl WorkloadName {
+    /// Reads `deployment/web`, `deploy/web` and the like.
+    ///
+    /// # Errors
+    /// When the kind is missing or unknown, or the name is not a Kubernetes name.
+    pub fn parse(text: &str) -> Result<Self, WorkloadError> {
+        let Some((kind, name)) = text.split_once('/') else {
+            return Err(WorkloadError::NoKind(text.to_owned()));
+        };
+        let Some(known) = WorkloadKind::from_resource(kind) else {
+            return Err(WorkloadError::UnknownKind {
+                text: text.to_owned(),
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+            });
+        };
+        if !is_dns_subdomain(name) {
+            return Err(WorkloadError::BadName {
+                text: text.to_owned(),
+                name: name.to_owned(),
+            });
+        }
+        Ok(Self {
+            kind: known,
+            name: name.to_owned(),
+        })
+    }
+
+    /// The same workload in a namespace.
+    #[must_use]
+    pub fn in_namespace(self, namespace: &str) -> WorkloadRef {
+        WorkloadRef {
+            kind: self.kind,
+            namespace: namespace.to_owned(),
+            name: self.name,
+        }
+    }
+}
+
+/// Whether a text is an RFC 1123 subdomain, the form of most object names
+/// (`k8s.io/apimachinery/pkg/util/validation`, `IsDNS1123Subdomain`).
+#[must_use]
+pub fn is_dns_subdomain(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 253 && text.split('.').all(|part| is_label(part, 253))
+}
+
+/// Whether a text is an RFC 1123 label of at most 63 characters, the form of namespaces.
+#[must_use]
+pub fn is_dns_label(text: &str) -> bool {
+    is_label(text, 63)
+}
+
+fn is_label(text: &str, max: usize) -> bool {
+    let alphanumeric = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.len() <= max
+        && bytes.first().is_some_and(|c| alphanumeric(*c))
+        && bytes.last().is_some_and(|c| alphanumeric(*c))
+        && bytes.iter().all(|c| alphanumeric(*c) || *c == b'-')
+}
+
+/// One workload in one namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadRef {
+    /// The API kind.
+    pub kind: WorkloadKind,
+    /// The namespace.
+    pub namespace: String,
+    /// The object's name.
+    pub name: String,
+}
+
+impl fmt::Display for WorkloadRef {
+    /// As kubectl writes it, without the namespace: `deployment/web`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.resource(), self.name)
+    }
+}
+
+/// A Deployment's `deployment.kubernetes.io/revision`: a counter that moves when a rollback
+/// reuses an old ReplicaSet, so it names a revision for people; uids name it for decisions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// Reads a positive whole number.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<u64>()
+            .ok()
+            .filter(|number| *number > 0)
+            .map(Self)
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_is_read_as_kubectl_writes_it() {
+        for text in [
+            "deployment/web",
+            "deploy/web",
+            "Deployment/web",
+            "deployments.apps/web",
+        ] {
+            let read = WorkloadName::parse(text).unwrap();
+            assert_eq!(
+                read.in_namespace("shop").to_string(),
+                "deployment/web",
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_workload_is_quoted_with_what_to_write_instead() {
+        let rows = [
+            ("web", "`web` has no kind; write `deployment/web`"),
+            (
+                "cronjob/web",
+                "`cronjob/web`: kind `cronjob` is not supported; write `deployment/web`",
+            ),
+            (
+                "deployment/Web_1",
+                "`deployment/Web_1`: `Web_1` is not a Kubernetes name; use lower-case letters, \
+                 digits, `-` and `.`, at most 253 characters",
+            ),
+        ];
+        for (text, says) in rows {
+            assert_eq!(WorkloadName::parse(text).unwrap_err().to_string(), says);
+        }
+        assert!(WorkloadName::parse("deployment/").is_err());
+        assert!(WorkloadName::parse("deployment/web/v2").is_err());
+    }
+
+    #[test]
+    fn namespaces_are_labels_of_at_most_63_characters() {
+        assert!(is_dns_label("shop-1"));
+        for wrong in ["", "-shop", "shop-", "shop.eu", "Shop", &"a".repeat(64)] {
+            assert!(!is_dns_label(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn revisions_are_positive_whole_numbers() {
+        assert_eq!(Revision::parse("7"), Some(Revision(7)));
+        for wrong in ["0", "-1", "1.5", "", "latest"] {
+            assert_eq!(Revision::parse(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! What the API server does with a write: defaults, validation, admission, system fields.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::admission::{self, PodRule};
+use crate::clock::{Clock, later, seconds};
+use crate::event::Recorder;
+use crate::fault::FaultTable;
+use crate::http::Request;
+use crate::log::Logs;
+use crate::names::Names;
+use crate::object::{being_deleted, int_or, name, prune_nulls, set, text, uid, unset};
+use crate::puppet::Cast;
+use crate::resource::Resource;
+use crate::status::{ApiFailure, Invalid};
+use crate::store::{Key, Store};
+use crate::{defaults, validate};
+
+/// Everything the embedded cluster is; guarded by one lock, changed without awaiting.
+pub(crate) struct Cluster {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) names: Names,
+    pub(crate) logs: Logs,
+    pub(crate) recorder: Recorder,
+    pub(crate) cast: Cast,
+    pub(crate) pod_rules: Vec<PodRule>,
+    pub(crate) faults: FaultTable,
+    pub(crate) requests: Vec<Request>,
+    /// The sandbox was dropped: connections are refused from now on.
+    pub(crate) closed: bool,
+}
+
+/// Which part of an object a write is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Main,
+    Status,
+}
+
+/// How an object is to be deleted.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Deletion {
+    pub(crate) grace_period_seconds: Option<i64>,
+    pub(crate) propagation_policy: Option<String>,
+    pub(crate) preconditions: Preconditions,
+    pub(crate) dry_run: Vec<String>,
+}
+
+/// What must hold of an object for it to be deleted.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Preconditions {
+    pub(crate) uid: Option<String>,
+    pub(crate) resource_version: Option<String>,
+}
+
+impl Cluster {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn find(&self, key: &Key) -> Result<Arc<Value>, ApiFailure> {
+        self.store
+            .get(key)
+            .cloned()
+            .ok_or_else(|| ApiFailure::not_found(key.resource, &key.name))
+    }
+
+    /// Creates an object, or with `dry_run` only says what would be created.
+    pub(crate) fn create(
+        &mut self,
+        (resource, namespace): (Resource, &str),
+        mut object: Value,
+        dry_run: bool,
+    ) -> Result<Value, ApiFailure> {
+        self.check_place(resource, namespace, &object)?;
+        prune_nulls(&mut object);
+        if resource.namespaced() {
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        if resource.has_status() {
+            object["status"] = json!({});
+        }
+        defaults::complete(resource, &mut object);
+        validate::decodes(resource, &object)?;
+        if resource == Resource::Pods {
+            admission::complete_pod(&self.store, &mut object)?;
+        }
+        self.name(resource, &mut object)?;
+        let key = Key::new(resource, namespace, name(&object));
+        if self.store.get(&key).is_some() {
+            return Err(ApiFailure::already_exists(resource, &key.name));
+        }
+        self.stamp(resource, &mut object);
+        validate::validate(resource, &object, None)?;
+        if resource == Resource::Pods {
+            admission::admit_pod(&self.store, &self.pod_rules, &object)?;
+        }
+        if dry_run {
+            return Ok(object);
+        }
+        let stored = self.store.put(key, object);
+        if resource == Resource::Namespaces {
+            self.prepare_namespace(name(&stored));
+        }
+        Ok((*stored).clone())
+    }
+
+    /// Puts an object in the place of the one that is there.
+    pub(crate) fn update(
+        &mut self,
+        key: &Key,
+        (part, mut object): (Part, Value),
+        dry_run: bool,
+    ) -> Result<Value, ApiFailure> {
+        let old = self.find(key)?;
+        check_identity(key, &old, &object)?;
+        prune_nulls(&mut object);
+        let mut new = match part {
+            Part::Status => {
+                let mut new = (*old).clone();
+                new["status"] = object["status"].take();
+                new
+            }
+            Part::Main => {
+                if key.resource.has_status() {
+                    object["status"] = old["status"].clone();
+                }
+                defaults::complete(key.resource, &mut object);
+                object
+            }
+        };
+        keep_system_fields(&mut new, &old);
+        prune_nulls(&mut new);
+        validate::decodes(key.resource, &new)?;
+        validate::validate(key.resource, &new, Some(&old))?;
+        // Of Deployments annotations count as well (kubernetes
+        // `pkg/registry/apps/deployment/strategy.go`, `PrepareForUpdate`).
+        let annotated = part == Part::Main
+            && key.resource == Resource::Deployments
+            && new["metadata"].get("annotations") != old["metadata"].get("annotations");
+        count_generation(key.resource, &mut new, &old, annotated);
+        if dry_run || new == *old {
+            return Ok(new);
+        }
+        Ok((*self.store.put(key.clone(), new)).clone())
+    }
+
+    /// A write by a controller: no checks, no new resourceVersion when nothing changes.
+    pub(crate) fn modify(&mut self, key: &Key, change: impl FnOnce(&mut Value)) -> bool {
+        let Some(old) = self.store.get(key).cloned() else {
+            return false;
+        };
+        let mut new = (*old).clone();
+        change(&mut new);
+        prune_nulls(&mut new);
+        count_generation(key.resource, &mut new, &old, false);
+        if new == *old {
+            return false;
+        }
+        self.store.put(key.clone(), new);
+        true
+    }
+
+    /// Deletes an object; a pod that runs is told to stop and stays until it has.
+    pub(crate) fn delete(&mut self, key: &Key, how: &Deletion) -> Result<Value, ApiFailure> {
+        let object = self.find(key)?;
+        check_preconditions(key, &object, &how.preconditions)?;
+        if !how.dry_run.is_empty() {
+            return Ok((*object).clone());
+        }
+        if how.propagation_policy.as_deref() == Some("Orphan") {
+            self.orphan(uid(&object));
+        }
+        match key.resource {
+            Resource::Pods => self.delete_pod(key, &object, how.grace_period_seconds),
+            Resource::Namespaces => self.delete_namespace(key),
+            Resource::Events
+            | Resource::ConfigMaps
+            | Resource::Secrets
+            | Resource::ServiceAccounts
+            | Resource::Quotas
+            | Resource::LimitRanges
+            | Resource::Deployments
+            | Resource::ReplicaSets
+            | Resource::SelfSubjectAccessReviews => {
+                self.store.remove(key);
+            }
+        }
+        let left = self.store.get(key).cloned().unwrap_or(object);
+        Ok((*left).clone())
+    }
+
+    fn delete_pod(&mut self, key: &Key, pod: &Value, grace: Option<i64>) {
+        let runs = !text(pod, "/spec/nodeName").is_empty()
+            && !matches!(text(pod, "/status/phase"), "Failed" | "Succeeded");
+        let spec = int_or(pod, "/spec/terminationGracePeriodSeconds", 30);
+        let grace = if runs { grace.unwrap_or(spec) } else { 0 };
+        let Ok(grace @ 1..) = u64::try_from(grace) else {
+            self.store.remove(key);
+            return;
+        };
+        if being_deleted(pod) {
+            return;
+        }
+        let end = later(self.now(), std::time::Duration::from_secs(grace));
+        self.modify(key, |pod| {
+            set(pod, &["metadata", "deletionTimestamp"], json!(seconds(end)));
+            set(
+                pod,
+                &["metadata", "deletionGracePeriodSeconds"],
+                json!(grace),
+            );
+            let generation = int_or(pod, "/metadata/generation", 1) + 1;
+            set(pod, &["metadata", "generation"], json!(generation));
+        });
+    }
+
+    fn delete_namespace(&mut self, key: &Key) {
+        let inside: Vec<Key> = self
+            .store
+            .all()
+            .map(|(inside, _)| inside)
+            .filter(|inside| inside.namespace == key.name)
+            .cloned()
+            .collect();
+        for inside in inside {
+            self.store.remove(&inside);
+        }
+        self.store.remove(key);
+    }
+
+    /// Cuts the dependents of an owner loose.
+    fn orphan(&mut self, owner: &str) {
+        for key in self.dependents(owner) {
+            self.modify(&key, |object| unset(object, "/metadata", "ownerReferences"));
+        }
+    }
+
+    /// The objects that name `owner` in their ownerReferences.
+    pub(crate) fn dependents(&self, owner: &str) -> Vec<Key> {
+        self.store
+            .all()
+            .filter(|(_, object)| {
+                crate::object::items(object, "/metadata/ownerReferences")
+                    .iter()
+                    .any(|it| it["uid"] == owner)
+            })
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    fn check_place(
+        &self,
+        resource: Resource,
+        namespace: &str,
+        object: &Value,
+    ) -> Result<(), ApiFailure> {
+        if !object.is_object() {
+            return Err(ApiFailure::bad_request("the object provided is not one"));
+        }
+        if !text(object, "/metadata/resourceVersion").is_empty() {
+            return Err(ApiFailure::new(
+                500,
+                "",
+                "resourceVersion should not be set on objects to be created",
+            ));
+        }
+        if !resource.namespaced() {
+            return Ok(());
+        }
+        let stated = text(object, "/metadata/namespace");
+        if !stated.is_empty() && stated != namespace {
+            return Err(ApiFailure::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        self.find(&Key::new(Resource::Namespaces, "", namespace))
+            .map(drop)
+    }
+
+    fn name(&mut self, resource: Resource, object: &mut Value) -> Result<(), ApiFailure> {
+        if !name(object).is_empty() {
+            return Ok(());
+        }
+        let prefix = text(object, "/metadata/generateName").to_owned();
+        if prefix.is_empty() {
+            let cause = Invalid::required("metadata.name", "name or generateName is required");
+            return Err(ApiFailure::invalid(resource, "", &cause));
+        }
+        object["metadata"]["name"] = json!(format!("{prefix}{}", self.names.suffix()));
+        Ok(())
+    }
+
+    /// Fills in what only the server may say.
+    fn stamp(&mut self, resource: Resource, object: &mut Value) {
+        let uid = self.names.uid();
+        let metadata = &mut object["metadata"];
+        metadata["uid"] = json!(uid);
+        metadata["creationTimestamp"] = json!(seconds(self.clock.now()));
+        match resource {
+            Resource::Deployments | Resource::ReplicaSets | Resource::Pods => {
+                metadata["generation"] = json!(1);
+            }
+            Resource::Namespaces => {
+                let label = metadata["name"].clone();
+                set(metadata, &["labels", "kubernetes.io/metadata.name"], label);
+            }
+            Resource::Events
+            | Resource::ConfigMaps
+            | Resource::Secrets
+            | Resource::ServiceAccounts
+            | Resource::Quotas
+            | Resource::LimitRanges
+            | Resource::SelfSubjectAccessReviews => {}
+        }
+    }
+
+    /// What the controllers of a real cluster put into every namespace.
+    fn prepare_namespace(&mut self, namespace: &str) {
+        let account = json!({"metadata": {"name": "default"}});
+        // Cannot fail: the namespace is new and empty.
+        let _ = self.create((Resource::ServiceAccounts, namespace), account, false);
+    }
+}
+
+fn check_identity(key: &Key, old: &Value, object: &Value) -> Result<(), ApiFailure> {
+    let stated = text(object, "/metadata/resourceVersion");
+    if !stated.is_empty() && stated != text(old, "/metadata/resourceVersion") {
+        return Err(ApiFailure::modified(
+            key.resource,
+            &key.name,
+            "the object has been modified; please apply your changes to the latest version and try again",
+        ));
+    }
+    let stated = text(object, "/metadata/uid");
+    if !stated.is_empty() && stated != uid(old) {
+        let because = format!(
+            "StorageError: invalid object, Code: 4, Key: /registry/{}/{}/{}, ResourceVersion: 0, \
+             AdditionalErrorMsg: Precondition failed: UID in precondition: {stated}, \
+             UID in object meta: {}",
+            key.resource.plural(),
+            key.namespace,
+            key.name,
+            uid(old)
+        );
+        return Err(ApiFailure::modified(key.resource, &key.name, &because));
+    }
+    Ok(())
+}
+
+fn check_preconditions(
+    key: &Key,
+    object: &Value,
+    preconditions: &Preconditions,
+) -> Result<(), ApiFailure> {
+    let live = text(object, "/metadata/resourceVersion");
+    let because = match preconditions {
+        Preconditions { uid: Some(it), .. } if it != uid(object) => format!(
+            "the UID in the precondition ({it}) does not match the UID in record ({}). \
+             The object might have been deleted and then recreated",
+            uid(object)
+        ),
+        Preconditions {
+            resource_version: Some(it),
+            ..
+        } if it != live => format!(
+            "the ResourceVersion in the precondition ({it}) does not match the ResourceVersion \
+             in record ({live}). The object might have been modified"
+        ),
+        Preconditions { .. } => return Ok(()),
+    };
+    Err(ApiFailure::precondition(key.resource, &key.name, &because))
+}
+
+fn keep_system_fields(new: &mut Value, old: &Value) {
+    for field in [
+        "name",
+        "namespace",
+        "uid",
+        "creationTimestamp",
+        "generation",
+        "resourceVersion",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
+        match old["metadata"].get(field) {
+            Some(value) => set(new, &["metadata", field], value.clone()),
+            None => unset(new, "/metadata", field),
+        }
+    }
+}
+
+/// The generation counts changes of the spec.
+fn count_generation(resource: Resource, new: &mut Value, old: &Value, also: bool) {
+    let counted = matches!(resource, Resource::Deployments | Resource::ReplicaSets);
+    if counted && (also || new["spec"] != old["spec"]) {
+        new["metadata"]["generation"] = json!(int_or(old, "/metadata/generation", 0) + 1);
+    }
+}

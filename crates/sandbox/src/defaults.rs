@@ -1,0 +1,197 @@
+//! The defaults that the API server writes into an object, so that templates compare as they do
+//! on a real cluster (kubernetes `pkg/apis/{apps,core}/v1/defaults.go`).
+
+use serde_json::{Value, json};
+
+use crate::object::{set, text};
+use crate::quantity::Quantity;
+use crate::resource::Resource;
+
+/// Completes an object that is about to be stored.
+pub(crate) fn complete(resource: Resource, object: &mut Value) {
+    object["apiVersion"] = json!(resource.api_version());
+    object["kind"] = json!(resource.kind());
+    match resource {
+        Resource::Deployments => deployment(&mut object["spec"]),
+        Resource::ReplicaSets => {
+            default(&mut object["spec"], "replicas", json!(1));
+            template(&mut object["spec"]["template"]);
+        }
+        Resource::Pods => {
+            pod_spec(&mut object["spec"]);
+            containers(&mut object["spec"]).for_each(request_what_is_limited);
+        }
+        Resource::Namespaces => {
+            object["spec"] = json!({"finalizers": ["kubernetes"]});
+            object["status"] = json!({"phase": "Active"});
+        }
+        Resource::Secrets => default(object, "type", json!("Opaque")),
+        Resource::Events
+        | Resource::ConfigMaps
+        | Resource::ServiceAccounts
+        | Resource::Quotas
+        | Resource::LimitRanges
+        | Resource::SelfSubjectAccessReviews => {}
+    }
+}
+
+fn default(object: &mut Value, field: &str, value: Value) {
+    if let Some(map) = object.as_object_mut()
+        && !map.contains_key(field)
+    {
+        map.insert(field.to_owned(), value);
+    }
+}
+
+fn deployment(spec: &mut Value) {
+    default(spec, "replicas", json!(1));
+    default(spec, "revisionHistoryLimit", json!(10));
+    default(spec, "progressDeadlineSeconds", json!(600));
+    default(spec, "strategy", json!({}));
+    default(&mut spec["strategy"], "type", json!("RollingUpdate"));
+    if spec["strategy"]["type"] == "RollingUpdate" {
+        default(&mut spec["strategy"], "rollingUpdate", json!({}));
+        let rolling = &mut spec["strategy"]["rollingUpdate"];
+        default(rolling, "maxSurge", json!("25%"));
+        default(rolling, "maxUnavailable", json!("25%"));
+    }
+    template(&mut spec["template"]);
+}
+
+fn template(template: &mut Value) {
+    default(template, "metadata", json!({}));
+    if template["spec"].is_object() {
+        pod_spec(&mut template["spec"]);
+    }
+}
+
+fn pod_spec(spec: &mut Value) {
+    default(spec, "restartPolicy", json!("Always"));
+    default(spec, "terminationGracePeriodSeconds", json!(30));
+    default(spec, "dnsPolicy", json!("ClusterFirst"));
+    default(spec, "schedulerName", json!("default-scheduler"));
+    default(spec, "securityContext", json!({}));
+    if let Some(account) = spec.get("serviceAccountName").cloned() {
+        default(spec, "serviceAccount", account);
+    }
+    containers(spec).for_each(complete_container);
+}
+
+fn containers(spec: &mut Value) -> impl Iterator<Item = &mut Value> {
+    spec.as_object_mut()
+        .into_iter()
+        .flatten()
+        .filter(|(field, _)| matches!(field.as_str(), "initContainers" | "containers"))
+        .filter_map(|(_, list)| list.as_array_mut())
+        .flatten()
+}
+
+/// A request that is not stated is the limit; pods only, not templates (`SetDefaults_Pod`).
+fn request_what_is_limited(container: &mut Value) {
+    let limits = container["resources"].get("limits").cloned();
+    for (resource, limit) in limits
+        .as_ref()
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        if container["resources"]["requests"].get(resource).is_none() {
+            set(
+                container,
+                &["resources", "requests", resource],
+                limit.clone(),
+            );
+        }
+    }
+}
+
+fn complete_container(container: &mut Value) {
+    let image = text(container, "/image");
+    let tag = image
+        .rsplit('/')
+        .next()
+        .and_then(|last| last.split_once(':'));
+    let always = !image.contains('@') && tag.is_none_or(|(_, tag)| tag == "latest");
+    let policy = if always { "Always" } else { "IfNotPresent" };
+    default(container, "imagePullPolicy", json!(policy));
+    default(container, "resources", json!({}));
+    for which in ["limits", "requests"] {
+        let amounts = container["resources"].get_mut(which);
+        for amount in amounts.and_then(Value::as_object_mut).into_iter().flatten() {
+            make_canonical(amount.1);
+        }
+    }
+    default(
+        container,
+        "terminationMessagePath",
+        json!("/dev/termination-log"),
+    );
+    default(container, "terminationMessagePolicy", json!("File"));
+    for port in container
+        .get_mut("ports")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        default(port, "protocol", json!("TCP"));
+    }
+    for name in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        if let Some(probe) = container.get_mut(name) {
+            complete_probe(probe);
+        }
+    }
+}
+
+/// Quantities are stored in one form, so `0.5` and `500m` are the same template.
+fn make_canonical(amount: &mut Value) {
+    let text = amount
+        .as_str()
+        .map_or_else(|| amount.to_string(), str::to_owned);
+    if let Some(quantity) = Quantity::parse(&text) {
+        *amount = json!(quantity.to_string());
+    }
+}
+
+fn complete_probe(probe: &mut Value) {
+    default(probe, "timeoutSeconds", json!(1));
+    default(probe, "periodSeconds", json!(10));
+    default(probe, "successThreshold", json!(1));
+    default(probe, "failureThreshold", json!(3));
+    if let Some(http) = probe.get_mut("httpGet") {
+        default(http, "path", json!("/"));
+        default(http, "scheme", json!("HTTP"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deployment_gets_the_servers_defaults_and_keeps_its_own() {
+        let mut web = json!({"spec": {"replicas": 3, "template": {"spec": {"containers": [
+            {"name": "app", "image": "registry.test:5000/app:v1", "readinessProbe": {"httpGet": {"port": 80}}},
+            {"name": "other", "image": "registry.test:5000/other"},
+        ]}}}});
+        complete(Resource::Deployments, &mut web);
+        assert_eq!(web["spec"]["replicas"], 3);
+        assert_eq!(web["spec"]["progressDeadlineSeconds"], 600);
+        assert_eq!(
+            web["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"],
+            "25%"
+        );
+        let containers = &web["spec"]["template"]["spec"]["containers"];
+        assert_eq!(containers[0]["imagePullPolicy"], "IfNotPresent");
+        assert_eq!(containers[0]["readinessProbe"]["failureThreshold"], 3);
+        assert_eq!(containers[1]["imagePullPolicy"], "Always");
+    }
+
+    #[test]
+    fn completing_twice_changes_nothing() {
+        let mut web = json!({"spec": {"template": {"spec": {"containers": [{"name": "app"}]}}}});
+        complete(Resource::Deployments, &mut web);
+        let once = web.clone();
+        complete(Resource::Deployments, &mut web);
+        assert_eq!(web, once);
+    }
+}

@@ -1,0 +1,12 @@
+//! The API server's front: which request means what.
+
+mod call;
+mod read;
+mod review;
+mod service;
+mod write;
+
+pub use call::{Request, Verb};
+
+pub(crate) use call::{Call, Path};
+pub(crate) use service::{Api, BoxError, ResponseBody};

@@ -1,0 +1,197 @@
+//! The tower service: answers requests, with the faults that are in force.
+
+use std::future::{pending, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{Response, StatusCode, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::{Call, Path, Request, Verb, read, review, write};
+use crate::clock::http_date;
+use crate::cluster::Cluster;
+use crate::fault::Fault;
+use crate::shared::Shared;
+use crate::status::ApiFailure;
+use crate::watch;
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// Why a connection yields no answer.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("connect to the embedded cluster: it has ended")]
+    Ended,
+    #[error("connect to the embedded cluster: connection refused")]
+    Refused,
+    #[error("read the answer: connection closed before message completed")]
+    Lost,
+}
+
+/// What is answered, before it is bytes.
+pub(crate) struct Reply {
+    pub(crate) code: u16,
+    pub(crate) content: Content,
+}
+
+/// The body of a reply.
+pub(crate) enum Content {
+    Json(Value),
+    Text(String),
+}
+
+impl Reply {
+    pub(crate) fn ok(value: Value) -> Self {
+        Self {
+            code: 200,
+            content: Content::Json(value),
+        }
+    }
+}
+
+/// The API server as a service, one clone per connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Api(pub(crate) Arc<Shared>);
+
+impl tower::Service<http::Request<Body>> for Api {
+    type Response = Response<ResponseBody>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        if self.0.with(|cluster| cluster.closed) {
+            return Box::pin(ready(Err(Broken::Ended.into())));
+        }
+        Box::pin(serve(Arc::clone(&self.0), request))
+    }
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    request: http::Request<Body>,
+) -> Result<Response<ResponseBody>, BoxError> {
+    let (head, body) = request.into_parts();
+    let call = match Call::parse(&head.method, &head.uri) {
+        Ok(call) => call,
+        Err(failure) => return respond(&shared, refusal(&failure)),
+    };
+    let fault = shared.with(|cluster| {
+        let path = head.uri.path_and_query().map_or("", |it| it.as_str());
+        cluster.requests.push(Request {
+            verb: call.verb,
+            path: path.to_owned(),
+        });
+        cluster.faults.take(&call)
+    });
+    match &fault {
+        Some(Fault::Answer(failure)) => return respond(&shared, refusal(failure)),
+        Some(Fault::Forbid) => return respond(&shared, refusal(&call.forbidden())),
+        Some(Fault::NeverAnswer) => return pending().await,
+        Some(Fault::Disconnect) => return Err(Broken::Refused.into()),
+        Some(Fault::LoseAnswer) | None => {}
+    }
+    if call.verb == Verb::Watch {
+        return match watch::open(&shared, &call) {
+            Ok(stream) => Ok(watching(&shared, stream)),
+            Err(failure) => respond(&shared, refusal(&failure)),
+        };
+    }
+    let body = body.collect().await?.to_bytes();
+    let reply = shared
+        .change(|cluster| answer(cluster, &call, &head, &body))
+        .unwrap_or_else(|failure| refusal(&failure));
+    if fault == Some(Fault::LoseAnswer) {
+        return Err(Broken::Lost.into());
+    }
+    respond(&shared, reply)
+}
+
+fn answer(
+    cluster: &mut Cluster,
+    call: &Call,
+    head: &http::request::Parts,
+    body: &[u8],
+) -> Result<Reply, ApiFailure> {
+    let content_type = head
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or_default();
+    match (call.path, call.verb) {
+        (Path::Version, _) => Ok(Reply::ok(version())),
+        (Path::Health, _) => Ok(Reply {
+            code: 200,
+            content: Content::Text("ok".to_owned()),
+        }),
+        (Path::Resource(_), Verb::Get) => read::get(cluster, call),
+        (Path::Resource(_), Verb::List | Verb::Watch) => read::list(cluster, call),
+        (Path::Resource(crate::resource::Resource::SelfSubjectAccessReviews), _) => {
+            review::access(cluster, body)
+        }
+        (Path::Resource(_), Verb::Create) => write::create(cluster, call, body),
+        (Path::Resource(_), Verb::Update) => write::update(cluster, call, body),
+        (Path::Resource(_), Verb::Patch) => write::patch(cluster, call, content_type, body),
+        (Path::Resource(_), Verb::Delete) => write::delete(cluster, call, body),
+    }
+}
+
+/// What `/version` says. The suffix tells the embedded cluster from a real one.
+fn version() -> Value {
+    json!({
+        "major": "1", "minor": "35", "gitVersion": "v1.35.4+rollguard",
+        "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "", "compiler": "", "platform": "embedded",
+    })
+}
+
+pub(crate) fn refusal(failure: &ApiFailure) -> Reply {
+    Reply {
+        code: failure.code(),
+        content: Content::Json(failure.body()),
+    }
+}
+
+fn respond(shared: &Shared, reply: Reply) -> Result<Response<ResponseBody>, BoxError> {
+    let (kind, body, retry) = match reply.content {
+        Content::Json(value) => {
+            let retry = value
+                .pointer("/details/retryAfterSeconds")
+                .and_then(Value::as_u64);
+            ("application/json", value.to_string(), retry)
+        }
+        Content::Text(text) => ("text/plain", text, None),
+    };
+    let mut response = Response::builder()
+        .status(StatusCode::from_u16(reply.code)?)
+        .header(header::CONTENT_TYPE, kind)
+        .header(header::DATE, http_date(shared.with(|it| it.now())));
+    if let Some(seconds) = retry {
+        response = response.header(header::RETRY_AFTER, seconds);
+    }
+    let body = Full::new(Bytes::from(body)).map_err(Into::into);
+    Ok(response.body(body.boxed_unsync())?)
+}
+
+fn watching(shared: &Shared, stream: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(stream);
+    let date = http_date(shared.with(|it| it.now()));
+    for (name, value) in [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::DATE, date.as_str()),
+    ] {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}

@@ -1,0 +1,120 @@
+//! Create, replace, patch and delete.
+
+use serde_json::{Value, json};
+
+use super::Call;
+use super::service::Reply;
+use crate::cluster::{Cluster, Deletion, Part};
+use crate::object::{name, text, uid};
+use crate::patch::PatchKind;
+use crate::resource::Resource;
+use crate::status::{ApiFailure, Invalid};
+use crate::store::Key;
+
+pub(super) fn create(cluster: &mut Cluster, call: &Call, body: &[u8]) -> Result<Reply, ApiFailure> {
+    let resource = call.resource().ok_or_else(ApiFailure::no_such_path)?;
+    if call.name.is_some() || (resource.namespaced() && call.namespace.is_none()) {
+        return Err(ApiFailure::method_not_allowed());
+    }
+    let namespace = call.namespace.as_deref().unwrap_or_default();
+    let object = cluster.create((resource, namespace), decode(body)?, call.dry_run())?;
+    Ok(created(object))
+}
+
+pub(super) fn update(cluster: &mut Cluster, call: &Call, body: &[u8]) -> Result<Reply, ApiFailure> {
+    let key = call.key()?;
+    let object: Value = decode(body)?;
+    if name(&object) != key.name {
+        return Err(ApiFailure::bad_request(format!(
+            "the name of the object ({}) does not match the name on the URL ({})",
+            name(&object),
+            key.name
+        )));
+    }
+    let written = cluster.update(&key, (part(call)?, object), call.dry_run())?;
+    Ok(Reply::ok(written))
+}
+
+pub(super) fn patch(
+    cluster: &mut Cluster,
+    call: &Call,
+    content_type: &str,
+    body: &[u8],
+) -> Result<Reply, ApiFailure> {
+    let key = call.key()?;
+    let kind = PatchKind::of(content_type).ok_or_else(unsupported)?;
+    if kind == PatchKind::Apply && cluster.store.get(&key).is_none() {
+        let place = (key.resource, key.namespace.as_str());
+        let object = cluster.create(place, decode(body)?, call.dry_run())?;
+        return Ok(created(object));
+    }
+    let old = cluster.find(&key)?;
+    let patched = kind.apply(&old, body)?;
+    check_uid(&key, &old, &patched)?;
+    let written = cluster.update(&key, (part(call)?, patched), call.dry_run())?;
+    Ok(Reply::ok(written))
+}
+
+pub(super) fn delete(cluster: &mut Cluster, call: &Call, body: &[u8]) -> Result<Reply, ApiFailure> {
+    let key = call.key()?;
+    let mut how = if body.is_empty() {
+        Deletion::default()
+    } else {
+        decode(body)?
+    };
+    if call.dry_run() {
+        how.dry_run = vec!["All".to_owned()];
+    }
+    if let Ok(seconds) = call.query("gracePeriodSeconds").parse() {
+        how.grace_period_seconds = Some(seconds);
+    }
+    let object = cluster.delete(&key, &how)?;
+    // Only some resources answer with the object (`ReturnDeletedObject` of their storage).
+    if matches!(key.resource, Resource::Pods | Resource::Namespaces) {
+        return Ok(Reply::ok(object));
+    }
+    let mut details = json!({"name": key.name, "kind": key.resource.plural(), "uid": uid(&object)});
+    if !key.resource.group().is_empty() {
+        details["group"] = json!(key.resource.group());
+    }
+    Ok(Reply::ok(json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
+    })))
+}
+
+fn created(object: Value) -> Reply {
+    let mut reply = Reply::ok(object);
+    reply.code = 201;
+    reply
+}
+
+fn part(call: &Call) -> Result<Part, ApiFailure> {
+    match call.subresource.as_deref() {
+        None => Ok(Part::Main),
+        Some("status") if call.resource().is_some_and(Resource::has_status) => Ok(Part::Status),
+        Some(_) => Err(ApiFailure::no_such_path()),
+    }
+}
+
+/// A patch that names another uid is invalid, where a replace that does so is a conflict.
+fn check_uid(key: &Key, old: &Value, patched: &Value) -> Result<(), ApiFailure> {
+    if uid(patched) == uid(old) {
+        return Ok(());
+    }
+    let stated = json!(text(patched, "/metadata/uid"));
+    let cause = Invalid::value("metadata.uid", &stated, "field is immutable");
+    Err(ApiFailure::invalid(key.resource, &key.name, &cause))
+}
+
+fn decode<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiFailure> {
+    serde_json::from_slice(body).map_err(|error| {
+        ApiFailure::bad_request(format!(
+            "the object provided is unrecognized (must be of type JSON): {error}"
+        ))
+    })
+}
+
+fn unsupported() -> ApiFailure {
+    let message = "415: Unsupported Media Type";
+    ApiFailure::new(415, "UnsupportedMediaType", message)
+}

@@ -1,0 +1,36 @@
+//! The embedded cluster: a stateful Kubernetes API in this process, the few controllers that a
+//! Deployment's rollout needs, and a puppet kubelet that plays pod statuses, events and logs.
+//!
+//! Tests run it in paused tokio time, `rollguard drill` in real time. It knows the API well enough
+//! for a `kube::Client` with watchers, paging, patches and dry runs, and refuses in the words of
+//! the real server; [`Faults`] break it on purpose.
+
+mod admission;
+mod clock;
+mod cluster;
+mod controllers;
+mod defaults;
+mod event;
+mod fault;
+mod http;
+mod log;
+mod names;
+mod object;
+mod patch;
+mod puppet;
+mod quantity;
+mod resource;
+mod sandbox;
+mod selector;
+mod shared;
+mod status;
+mod store;
+mod validate;
+mod watch;
+
+pub use admission::PodRefusal;
+pub use fault::{Fault, Faults, Requests};
+pub use http::{Request, Verb};
+pub use puppet::Script;
+pub use sandbox::{Sandbox, SandboxBuilder};
+pub use status::ApiFailure;

@@ -1,0 +1,419 @@
+//! The scripts that come with the sandbox, written after the kubelet of Kubernetes 1.35.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Container;
+
+use super::actor::Actor;
+use super::script::Script;
+
+/// Back-off of crashed containers: first restart at once, then 10 s doubled up to 5 minutes
+/// (kubernetes `pkg/kubelet/kubelet.go`, `initialContainerBackOff`, `MaxContainerBackOff`).
+const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
+const LAST_BACK_OFF: Duration = Duration::from_secs(300);
+
+/// How far ahead endless scripts are written; afterwards the pod stays as it is.
+const HORIZON: Duration = Duration::from_secs(3600);
+
+/// How long the kubelet takes to notice that a container ended (its event generator's period).
+const NOTICES_IN: Duration = Duration::from_secs(1);
+
+/// How long a container takes from its creation by the runtime to its end, when it crashes.
+const CRASHES_AFTER: Duration = Duration::from_millis(300);
+
+const fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+impl Script {
+    /// Scheduled, started and ready one second after the pod's creation.
+    #[must_use]
+    pub fn healthy() -> Self {
+        Self::slow_start(millis(200))
+    }
+
+    /// Runs 800 ms after the pod's creation and is ready `after` that.
+    #[must_use]
+    pub fn slow_start(after: Duration) -> Self {
+        Self::new(move |pod, began| {
+            let mut actor = begin(Actor::new(pod, began));
+            actor.run();
+            // A readiness probe that is not yet answered is told about, once.
+            if after > Duration::from_secs(1) {
+                actor.wait(after / 2);
+                fail_probe(&mut actor, "Readiness", |it| it.readiness_probe.as_ref());
+                actor.wait(after / 2);
+            } else {
+                actor.wait(after);
+            }
+            actor.become_ready();
+            actor.finish()
+        })
+    }
+
+    /// Writes the lines and ends with the code, again and again, in back-off in between.
+    #[must_use]
+    pub fn crash_at_start(lines: &[&str], exit_code: i32) -> Self {
+        let lines = owned(lines);
+        Self::new(move |pod, began| {
+            let mut actor = begin(Actor::new(pod, began));
+            crash_loop(&mut actor, u32::MAX, |actor| {
+                actor.run();
+                actor.log(&lines);
+                actor.wait(CRASHES_AFTER);
+                actor.end(
+                    exit_code,
+                    if exit_code == 0 { "Completed" } else { "Error" },
+                );
+            });
+            actor.finish()
+        })
+    }
+
+    /// Crashes `times` times, as an application does that waits for its database, then is healthy.
+    #[must_use]
+    pub fn crashes_then_heals(times: u32) -> Self {
+        Self::new(move |pod, began| {
+            let mut actor = begin(Actor::new(pod, began));
+            crash_loop(&mut actor, times, |actor| {
+                actor.run();
+                actor.log(&["cannot connect to the database, giving up".to_owned()]);
+                actor.wait(CRASHES_AFTER);
+                actor.end(1, "Error");
+            });
+            actor.run();
+            actor.log(&["connected to the database".to_owned()]);
+            actor.wait(millis(200));
+            actor.become_ready();
+            actor.finish()
+        })
+    }
+
+    /// Is killed for using more memory than its limit, shortly after each start.
+    #[must_use]
+    pub fn out_of_memory() -> Self {
+        Self::new(|pod, began| {
+            let mut actor = begin(Actor::new(pod, began));
+            crash_loop(&mut actor, u32::MAX, |actor| {
+                actor.run();
+                actor.wait(millis(700));
+                actor.end(137, "OOMKilled");
+            });
+            actor.finish()
+        })
+    }
+
+    /// The command of the container does not exist in its image.
+    #[must_use]
+    pub fn command_not_runnable(command: &str) -> Self {
+        let message = format!(
+            "failed to create containerd task: failed to create shim task: OCI runtime create \
+             failed: runc create failed: unable to start container process: error during \
+             container init: exec: \"{command}\": executable file not found in $PATH"
+        );
+        Self::new(move |pod, began| {
+            let mut actor = begin(Actor::new(pod, began));
+            crash_loop(&mut actor, u32::MAX, |actor| {
+                actor.end_with_message(128, "StartError", &message);
+            });
+            actor.finish()
+        })
+    }
+
+    /// The registry does not have the image's tag. Pulls are tried at 0, about 15 and 35 s, then
+    /// in doubling intervals.
+    #[must_use]
+    pub fn image_not_found() -> Self {
+        Self::new(|pod, began| {
+            let actor = Actor::new(pod, began);
+            let image = actor.image();
+            let error = format!(
+                "rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": \
+                 failed to resolve reference \"{image}\": {image}: not found"
+            );
+            pulls_fail(actor, &error, u32::MAX).finish()
+        })
+    }
+
+    /// The registry refuses the node's credentials.
+    #[must_use]
+    pub fn image_pull_denied() -> Self {
+        Self::new(|pod, began| {
+            let actor = Actor::new(pod, began);
+            let image = actor.image();
+            let error = format!(
+                "failed to pull and unpack image \"{image}\": failed to resolve reference \
+                 \"{image}\": failed to authorize: failed to fetch anonymous token: unexpected \
+                 status from GET request to https://registry.test/oauth2/token: 401 Unauthorized"
+            );
+            pulls_fail(actor, &error, u32::MAX).finish()
+        })
+    }
+
+    /// The image cannot be found `times` times, as a tag that is still being replicated, then is
+    /// pulled.
+    #[must_use]
+    pub fn image_appears_after(times: u32) -> Self {
+        Self::new(move |pod, began| {
+            let actor = Actor::new(pod, began);
+            let error = format!(
+                "rpc error: code = NotFound desc = {}: not found",
+                actor.image()
+            );
+            let mut actor = pulls_fail(actor, &error, times);
+            actor.run();
+            actor.wait(millis(200));
+            actor.become_ready();
+            actor.finish()
+        })
+    }
+
+    /// The image's name is not one.
+    #[must_use]
+    pub fn invalid_image_name() -> Self {
+        Self::new(|pod, began| {
+            let mut actor = begin(Actor::new(pod, began));
+            let message = format!(
+                "Failed to apply default image tag \"{image}\": couldn't parse image name \
+                 \"{image}\": invalid reference format",
+                image = actor.image()
+            );
+            repeat(&mut actor, Duration::from_secs(12), |actor| {
+                actor.kubelet_warning("InspectFailed", &message);
+                actor.kubelet_warning("Failed", "Error: InvalidImageName");
+                actor.hold("InvalidImageName", &message);
+            });
+            actor.finish()
+        })
+    }
+
+    /// A ConfigMap that the container's environment names has no such key.
+    #[must_use]
+    pub fn config_key_missing(key: &str, config_map: &str) -> Self {
+        let (key, config_map) = (key.to_owned(), config_map.to_owned());
+        Self::new(move |pod, began| {
+            let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+            let error = format!("couldn't find key {key} in ConfigMap {namespace}/{config_map}");
+            config_fails(Actor::new(pod, began), &error)
+        })
+    }
+
+    /// A ConfigMap or Secret that the container's environment names does not exist:
+    /// `config_object_missing("secret", "db-password")`.
+    #[must_use]
+    pub fn config_object_missing(kind: &str, name: &str) -> Self {
+        let error = format!("{kind} \"{name}\" not found");
+        Self::new(move |pod, began| config_fails(Actor::new(pod, began), &error))
+    }
+
+    /// The image wants to run as root and the pod does not allow it.
+    #[must_use]
+    pub fn run_as_non_root_refused() -> Self {
+        Self::new(|pod, began| {
+            let actor = Actor::new(pod, began);
+            let error = format!(
+                "container has runAsNonRoot and image will run as root (pod: \"{}\", container: {})",
+                actor.pod_reference(),
+                actor.container()
+            );
+            config_fails(actor, &error)
+        })
+    }
+
+    /// No node takes the pod; the message is the scheduler's.
+    #[must_use]
+    pub fn unschedulable(message: &str) -> Self {
+        let message = message.to_owned();
+        Self::new(move |pod, began| {
+            let mut actor = Actor::new(pod, began);
+            repeat(&mut actor, Duration::from_secs(300), |actor| {
+                actor.unschedulable(&message);
+            });
+            actor.finish()
+        })
+    }
+
+    /// No node takes the pod at first; one does `after` its creation, and all is well.
+    #[must_use]
+    pub fn scheduled_late(message: &str, after: Duration) -> Self {
+        let message = message.to_owned();
+        Self::new(move |pod, began| {
+            let mut actor = Actor::new(pod, began);
+            actor.unschedulable(&message);
+            actor.wait_until(after);
+            actor = begin(actor);
+            actor.run();
+            actor.wait(millis(200));
+            actor.become_ready();
+            actor.finish()
+        })
+    }
+
+    /// Runs, and its readiness probe never succeeds.
+    #[must_use]
+    pub fn never_ready() -> Self {
+        Self::new(|pod, began| {
+            let mut actor = begin(Actor::new(pod, began));
+            actor.run();
+            let (delay, period) = timing(&actor, |it| it.readiness_probe.as_ref());
+            actor.wait(delay);
+            repeat(&mut actor, period, |actor| {
+                fail_probe(actor, "Readiness", |it| it.readiness_probe.as_ref());
+            });
+            actor.finish()
+        })
+    }
+
+    /// Starts more slowly than its liveness probe allows and is killed before it is ready.
+    #[must_use]
+    pub fn liveness_kills_start() -> Self {
+        Self::new(|pod, began| {
+            let mut actor = begin(Actor::new(pod, began));
+            crash_loop(&mut actor, u32::MAX, |actor| {
+                actor.run();
+                let (delay, period) = timing(actor, |it| it.liveness_probe.as_ref());
+                let failures = actor
+                    .probe(|it| it.liveness_probe.as_ref())
+                    .and_then(|it| it.failure_threshold)
+                    .unwrap_or(3);
+                actor.wait(delay);
+                for _ in 0..failures {
+                    actor.wait(period);
+                    fail_probe(actor, "Liveness", |it| it.liveness_probe.as_ref());
+                }
+                let message = format!(
+                    "Container {} failed liveness probe, will be restarted",
+                    actor.container()
+                );
+                actor.kubelet("Killing", &message);
+                actor.wait(millis(500));
+                actor.end(143, "Error");
+            });
+            actor.finish()
+        })
+    }
+}
+
+/// Scheduled, and about to create the container.
+fn begin(mut actor: Actor) -> Actor {
+    actor.wait(millis(50));
+    actor.schedule();
+    actor.wait(millis(750));
+    actor
+}
+
+/// Runs something that ends the container, and again after each back-off.
+fn crash_loop(actor: &mut Actor, times: u32, run: impl Fn(&mut Actor)) {
+    let mut delay = Duration::ZERO;
+    for _ in 0..times {
+        run(actor);
+        let ended = actor.at();
+        actor.wait(NOTICES_IN);
+        if !delay.is_zero() {
+            actor.back_off(delay);
+            actor.wait_until(ended + delay);
+        }
+        actor.restart();
+        delay = (delay * 2).clamp(FIRST_BACK_OFF, LAST_BACK_OFF);
+        if actor.at() > HORIZON {
+            return;
+        }
+    }
+}
+
+/// Does something now and then, until the horizon.
+fn repeat(actor: &mut Actor, every: Duration, what: impl Fn(&mut Actor)) {
+    while actor.at() <= HORIZON {
+        what(actor);
+        actor.wait(every);
+    }
+}
+
+/// Pulls fail, with back-off in between.
+fn pulls_fail(actor: Actor, error: &str, times: u32) -> Actor {
+    let mut actor = begin(actor);
+    let image = actor.image();
+    // The kubelet looks again only at its next sync of the pod, so later than its back-off.
+    let mut delay = Duration::from_secs(15);
+    for _ in 0..times {
+        actor.kubelet("Pulling", &format!("Pulling image \"{image}\""));
+        actor.wait(millis(500));
+        actor.kubelet_warning(
+            "Failed",
+            &format!("Failed to pull image \"{image}\": {error}"),
+        );
+        actor.kubelet_warning("Failed", "Error: ErrImagePull");
+        actor.hold("ErrImagePull", error);
+        let next = actor.at() + delay;
+        actor.wait(Duration::from_secs(2));
+        actor.kubelet("BackOff", &format!("Back-off pulling image \"{image}\""));
+        actor.kubelet_warning("Failed", "Error: ImagePullBackOff");
+        actor.hold(
+            "ImagePullBackOff",
+            &format!("Back-off pulling image \"{image}\": ErrImagePull: {error}"),
+        );
+        actor.wait_until(next);
+        delay = if delay < Duration::from_secs(20) {
+            Duration::from_secs(20)
+        } else {
+            (delay * 2).min(LAST_BACK_OFF)
+        };
+        if actor.at() > HORIZON {
+            break;
+        }
+    }
+    actor
+}
+
+/// The container's configuration cannot be made; tried again at every sync of the pod.
+fn config_fails(actor: Actor, error: &str) -> Vec<super::script::Step> {
+    let mut actor = begin(actor);
+    let image = actor.image();
+    repeat(&mut actor, Duration::from_secs(12), |actor| {
+        actor.kubelet(
+            "Pulled",
+            &format!(
+                "Container image \"{image}\" already present on machine and can be accessed by the pod"
+            ),
+        );
+        actor.kubelet_warning("Failed", &format!("Error: {error}"));
+        actor.hold("CreateContainerConfigError", error);
+    });
+    actor.finish()
+}
+
+type Pick = fn(&Container) -> Option<&k8s_openapi::api::core::v1::Probe>;
+
+/// A probe's initial delay and period.
+fn timing(actor: &Actor, pick: Pick) -> (Duration, Duration) {
+    let probe = actor.probe(pick);
+    let seconds = |value: Option<i32>, default: u64| {
+        Duration::from_secs(
+            value
+                .and_then(|it| u64::try_from(it).ok())
+                .unwrap_or(default),
+        )
+    };
+    let delay = seconds(probe.and_then(|it| it.initial_delay_seconds), 0);
+    let period = seconds(probe.and_then(|it| it.period_seconds), 10);
+    (delay, period.max(Duration::from_secs(1)))
+}
+
+/// A probe that fails; nothing happens to a container without that probe.
+fn fail_probe(actor: &mut Actor, kind: &str, pick: Pick) {
+    let Some(probe) = actor.probe(pick) else {
+        return;
+    };
+    let output = if probe.http_get.is_some() {
+        "HTTP probe failed with statuscode: 503".to_owned()
+    } else if probe.tcp_socket.is_some() {
+        "dial tcp 10.244.0.10:8080: connect: connection refused".to_owned()
+    } else {
+        "command failed with exit code 1".to_owned()
+    };
+    actor.kubelet_warning("Unhealthy", &format!("{kind} probe failed: {output}"));
+}
+
+fn owned(lines: &[&str]) -> Vec<String> {
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}

@@ -1,0 +1,118 @@
+//! A script: what happens to a pod, in timed steps from its creation on.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+
+use crate::event::Happening;
+
+/// How long a container takes to stop that obeys SIGTERM.
+const STOPS_IN: Duration = Duration::from_millis(500);
+
+/// One step of a script.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Step {
+    /// Since the pod's creation.
+    pub(crate) after: Duration,
+    pub(crate) scene: Scene,
+}
+
+/// What happens in a step.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Scene {
+    /// The pod's status is replaced; the pod is bound to a node if it was not.
+    Status { node: Option<String>, status: Value },
+    /// An event is recorded about the pod.
+    Event(Happening),
+    /// A container writes a line. The instance counts its runs, from zero.
+    Log {
+        container: String,
+        instance: i64,
+        line: String,
+    },
+}
+
+type Write = dyn Fn(&Pod, Timestamp) -> Vec<Step> + Send + Sync;
+
+/// What the puppet kubelet does with a pod: its statuses, events and logs, in timed steps.
+///
+/// Built-in scripts are named after what goes wrong; [`Script::from_trace`] replays a recording.
+#[derive(Clone)]
+pub struct Script {
+    write: Arc<Write>,
+    stops_in: Duration,
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script")
+            .field("stops_in", &self.stops_in)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Script {
+    pub(crate) fn new(
+        write: impl Fn(&Pod, Timestamp) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            write: Arc::new(write),
+            stops_in: STOPS_IN,
+        }
+    }
+
+    /// The same script for a pod whose containers take this long to stop, at most the pod's grace
+    /// period. Default 500 ms.
+    #[must_use]
+    pub fn stopping_in(mut self, stops_in: Duration) -> Self {
+        self.stops_in = stops_in;
+        self
+    }
+
+    /// The same script, where the n-th run of a container (from zero) also writes these lines, all
+    /// at once some time after the pod's creation. Recordings have no logs of their own.
+    #[must_use]
+    pub fn logging(
+        self,
+        (container, instance): (&str, u32),
+        after: Duration,
+        lines: &[&str],
+    ) -> Self {
+        let written: Vec<Step> = lines
+            .iter()
+            .map(|line| Step {
+                after,
+                scene: Scene::Log {
+                    container: container.to_owned(),
+                    instance: i64::from(instance),
+                    line: (*line).to_owned(),
+                },
+            })
+            .collect();
+        let write = self.write;
+        Self {
+            write: Arc::new(move |pod, began| {
+                let mut steps = write(pod, began);
+                steps.extend(written.iter().cloned());
+                steps
+            }),
+            stops_in: self.stops_in,
+        }
+    }
+
+    pub(crate) fn stops_in(&self) -> Duration {
+        self.stops_in
+    }
+
+    /// The steps for one pod, in the order of their times.
+    pub(crate) fn steps(&self, pod: &Pod, began: Timestamp) -> VecDeque<Step> {
+        let mut steps = (self.write)(pod, began);
+        steps.sort_by_key(|step| step.after);
+        steps.into()
+    }
+}

@@ -1,0 +1,206 @@
+//! Scripts from recordings: what a real kubelet reported, played again on another pod.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::{Event, Pod};
+use rollguard_core::observation::Seen;
+use rollguard_core::trace::{Trace, TraceError};
+use serde_json::Value;
+
+use super::script::{Scene, Script, Step};
+use crate::clock::{later, seconds};
+use crate::event::{Happening, Source};
+
+/// A pod as it was recorded.
+struct Recording {
+    name: String,
+    namespace: String,
+    uid: String,
+    created: Timestamp,
+    /// When it was seen first: step times count from here.
+    first: Timestamp,
+    scenes: Vec<(Timestamp, Scene)>,
+}
+
+impl Script {
+    /// The script of a recorded pod: the first one in the trace that `pick` takes, with its
+    /// statuses and events. Times, names and uids become those of the pod that plays it.
+    ///
+    /// A recording without such a pod gives a pod that stays pending.
+    ///
+    /// # Errors
+    /// When the text is not a trace.
+    pub fn from_trace(jsonl: &str, pick: impl Fn(&Pod) -> bool) -> Result<Self, TraceError> {
+        let trace = Trace::parse(jsonl)?;
+        let recording = Recording::of(&trace, pick);
+        Ok(Self::new(move |pod, began| {
+            recording
+                .as_ref()
+                .map(|it| it.steps(pod, began))
+                .unwrap_or_default()
+        }))
+    }
+}
+
+impl Recording {
+    fn of(trace: &Trace, pick: impl Fn(&Pod) -> bool) -> Option<Self> {
+        let mut recording: Option<Self> = None;
+        for observation in &trace.observations {
+            match &observation.seen {
+                Seen::Pod { object } => {
+                    if recording.is_none() && pick(object) {
+                        recording = Self::starting_with(object, observation.at);
+                    }
+                    if let Some(known) = &mut recording
+                        && object.metadata.uid.as_deref() == Some(&known.uid)
+                    {
+                        known
+                            .scenes
+                            .extend(status(object).map(|it| (observation.at, it)));
+                    }
+                }
+                Seen::Event { object } => {
+                    if let Some(known) = &mut recording
+                        && object.involved_object.uid.as_deref() == Some(&known.uid)
+                    {
+                        known.scenes.push((observation.at, event(object)));
+                    }
+                }
+                Seen::Workload { .. }
+                | Seen::ReplicaSet { .. }
+                | Seen::Gone { .. }
+                | Seen::Listed { .. }
+                | Seen::Blind { .. }
+                | Seen::Tick => {}
+            }
+        }
+        recording
+    }
+
+    fn starting_with(pod: &Pod, first: Timestamp) -> Option<Self> {
+        let metadata = &pod.metadata;
+        Some(Self {
+            name: metadata.name.clone()?,
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            uid: metadata.uid.clone()?,
+            created: metadata.creation_timestamp.as_ref()?.0,
+            first,
+            scenes: Vec::new(),
+        })
+    }
+
+    /// The recording as steps of another pod.
+    fn steps(&self, pod: &Pod, began: Timestamp) -> Vec<Step> {
+        let part = |it: &Option<String>| it.clone().unwrap_or_default();
+        let (name, namespace) = (part(&pod.metadata.name), part(&pod.metadata.namespace));
+        let names = [
+            (self.uid.clone(), part(&pod.metadata.uid)),
+            (
+                format!("{}_{}", self.name, self.namespace),
+                format!("{name}_{namespace}"),
+            ),
+            (
+                format!("{}/{}", self.namespace, self.name),
+                format!("{namespace}/{name}"),
+            ),
+            (self.name.clone(), name),
+        ];
+        let shift = began.duration_since(self.created);
+        self.scenes
+            .iter()
+            .map(|(at, scene)| {
+                let after = at.duration_since(self.first);
+                Step {
+                    after: Duration::try_from(after).unwrap_or_default(),
+                    scene: recast(scene.clone(), &names, shift),
+                }
+            })
+            .collect()
+    }
+}
+
+fn status(pod: &Pod) -> Option<Scene> {
+    // A pod that is being deleted is the live cluster's business, not the recording's.
+    if pod.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    Some(Scene::Status {
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+        status: serde_json::to_value(pod.status.as_ref()?).ok()?,
+    })
+}
+
+fn event(event: &Event) -> Scene {
+    let component = event
+        .reporting_component
+        .as_deref()
+        .filter(|it| !it.is_empty())
+        .or_else(|| event.source.as_ref()?.component.as_deref());
+    Scene::Event(Happening {
+        source: match component {
+            Some("default-scheduler") => Source::Scheduler,
+            Some(_) | None => Source::Kubelet,
+        },
+        warning: event.type_.as_deref() == Some("Warning"),
+        reason: event.reason.clone().unwrap_or_default(),
+        message: event.message.clone().unwrap_or_default(),
+        field_path: event.involved_object.field_path.clone(),
+    })
+}
+
+/// Puts the names of the playing pod, and the present time, into a scene.
+fn recast(scene: Scene, names: &[(String, String)], shift: SignedDuration) -> Scene {
+    match scene {
+        Scene::Status { node, mut status } => {
+            translate(&mut status, names, shift);
+            Scene::Status { node, status }
+        }
+        Scene::Event(mut happening) => {
+            happening.message = rename(&happening.message, names);
+            Scene::Event(happening)
+        }
+        log @ Scene::Log { .. } => log,
+    }
+}
+
+fn translate(value: &mut Value, names: &[(String, String)], shift: SignedDuration) {
+    match value {
+        Value::String(text) => {
+            *text = match text.parse::<Timestamp>() {
+                Ok(at) => seconds(moved(at, shift)),
+                Err(_) => rename(text, names),
+            };
+        }
+        Value::Array(list) => list.iter_mut().for_each(|it| translate(it, names, shift)),
+        Value::Object(map) => map.values_mut().for_each(|it| translate(it, names, shift)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn moved(at: Timestamp, shift: SignedDuration) -> Timestamp {
+    match Duration::try_from(shift) {
+        Ok(forward) => later(at, forward),
+        Err(_) => at.checked_add(shift).unwrap_or(Timestamp::MIN),
+    }
+}
+
+/// Replaces names in one pass, so that what was put in is not taken for an old name again.
+fn rename(text: &str, names: &[(String, String)]) -> String {
+    let mut renamed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let known = names
+            .iter()
+            .find(|(old, _)| !old.is_empty() && rest.starts_with(old.as_str()));
+        let length = if let Some((old, new)) = known {
+            renamed.push_str(new);
+            old.len()
+        } else {
+            renamed.push(letter);
+            letter.len_utf8()
+        };
+        rest = &rest[length..];
+    }
+    renamed
+}

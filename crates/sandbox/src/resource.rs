@@ -1,0 +1,131 @@
+//! The resources that the embedded cluster serves.
+
+/// A resource by its plural.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Resource {
+    Namespaces,
+    Pods,
+    Events,
+    ConfigMaps,
+    Secrets,
+    ServiceAccounts,
+    Quotas,
+    LimitRanges,
+    Deployments,
+    ReplicaSets,
+    /// Answered, never stored.
+    SelfSubjectAccessReviews,
+}
+
+impl Resource {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Namespaces,
+        Self::Pods,
+        Self::Events,
+        Self::ConfigMaps,
+        Self::Secrets,
+        Self::ServiceAccounts,
+        Self::Quotas,
+        Self::LimitRanges,
+        Self::Deployments,
+        Self::ReplicaSets,
+        Self::SelfSubjectAccessReviews,
+    ];
+
+    /// The resource at `/apis/<group>/<version>/…/<plural>`; the core group is empty.
+    pub(crate) fn find(group: &str, version: &str, plural: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|it| it.group() == group && version == "v1" && it.plural() == plural)
+    }
+
+    pub(crate) const fn group(self) -> &'static str {
+        match self {
+            Self::Deployments | Self::ReplicaSets => "apps",
+            Self::SelfSubjectAccessReviews => "authorization.k8s.io",
+            Self::Namespaces
+            | Self::Pods
+            | Self::Events
+            | Self::ConfigMaps
+            | Self::Secrets
+            | Self::ServiceAccounts
+            | Self::Quotas
+            | Self::LimitRanges => "",
+        }
+    }
+
+    pub(crate) const fn plural(self) -> &'static str {
+        match self {
+            Self::Namespaces => "namespaces",
+            Self::Pods => "pods",
+            Self::Events => "events",
+            Self::ConfigMaps => "configmaps",
+            Self::Secrets => "secrets",
+            Self::ServiceAccounts => "serviceaccounts",
+            Self::Quotas => "resourcequotas",
+            Self::LimitRanges => "limitranges",
+            Self::Deployments => "deployments",
+            Self::ReplicaSets => "replicasets",
+            Self::SelfSubjectAccessReviews => "selfsubjectaccessreviews",
+        }
+    }
+
+    pub(crate) const fn kind(self) -> &'static str {
+        match self {
+            Self::Namespaces => "Namespace",
+            Self::Pods => "Pod",
+            Self::Events => "Event",
+            Self::ConfigMaps => "ConfigMap",
+            Self::Secrets => "Secret",
+            Self::ServiceAccounts => "ServiceAccount",
+            Self::Quotas => "ResourceQuota",
+            Self::LimitRanges => "LimitRange",
+            Self::Deployments => "Deployment",
+            Self::ReplicaSets => "ReplicaSet",
+            Self::SelfSubjectAccessReviews => "SelfSubjectAccessReview",
+        }
+    }
+
+    pub(crate) const fn api_version(self) -> &'static str {
+        match self {
+            Self::Deployments | Self::ReplicaSets => "apps/v1",
+            Self::SelfSubjectAccessReviews => "authorization.k8s.io/v1",
+            Self::Namespaces
+            | Self::Pods
+            | Self::Events
+            | Self::ConfigMaps
+            | Self::Secrets
+            | Self::ServiceAccounts
+            | Self::Quotas
+            | Self::LimitRanges => "v1",
+        }
+    }
+
+    pub(crate) fn namespaced(self) -> bool {
+        !matches!(self, Self::Namespaces | Self::SelfSubjectAccessReviews)
+    }
+
+    /// Whether the status is a subresource, so that a write to the object leaves it alone.
+    pub(crate) fn has_status(self) -> bool {
+        matches!(
+            self,
+            Self::Namespaces | Self::Pods | Self::Quotas | Self::Deployments | Self::ReplicaSets
+        )
+    }
+
+    /// As messages name it: `deployments.apps`, `pods`.
+    pub(crate) fn qualified(self) -> String {
+        match self.group() {
+            "" => self.plural().to_owned(),
+            group => format!("{}.{group}", self.plural()),
+        }
+    }
+
+    /// As validation messages name it: `Deployment.apps`, `Pod`.
+    pub(crate) fn qualified_kind(self) -> String {
+        match self.group() {
+            "" => self.kind().to_owned(),
+            group => format!("{}.{group}", self.kind()),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Watches: the history of a resource from a resourceVersion on, and then what happens.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::cluster::Cluster;
+use crate::http::{BoxError, Call, ResponseBody};
+use crate::resource::Resource;
+use crate::selector::Filter;
+use crate::shared::Shared;
+use crate::status::ApiFailure;
+use crate::store::Change;
+
+/// How often an idle watch that asked for bookmarks gets one
+/// (k8s.io/apiserver `pkg/storage/cacher/cacher.go`, `defaultBookmarkFrequency`).
+const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+
+/// How long a watch lasts that does not say (`--min-request-timeout`, 30 minutes).
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
+/// Begins a watch and returns its endless body.
+pub(crate) fn open(shared: &Arc<Shared>, call: &Call) -> Result<ResponseBody, ApiFailure> {
+    let resource = call.resource().ok_or_else(ApiFailure::no_such_path)?;
+    let filter = Filter::of(call)?;
+    let timeout = call
+        .number("timeoutSeconds")
+        .filter(|seconds| *seconds > 0)
+        .map_or(DEFAULT_TIMEOUT, Duration::from_secs);
+    let now = Instant::now();
+    // The bell before the first look, so that no change falls in between.
+    let bell = shared.bell();
+    let id = shared.with(|cluster| cluster.faults.open_watch(call));
+    let mut watch = Watch {
+        shared: Arc::clone(shared),
+        id,
+        resource,
+        namespace: call.namespace.clone(),
+        filter,
+        seen: 0,
+        queue: VecDeque::new(),
+        bell,
+        ends: now + timeout,
+        bookmark: call
+            .is_set("allowWatchBookmarks")
+            .then(|| now + BOOKMARK_EVERY),
+        over: false,
+    };
+    watch.start(call.query("resourceVersion"))?;
+    let frames = stream::unfold(watch, |mut watch| async move {
+        let line = watch.next().await?;
+        Some((Ok::<_, BoxError>(Frame::data(line)), watch))
+    });
+    Ok(StreamBody::new(frames).boxed_unsync())
+}
+
+/// One open watch.
+struct Watch {
+    shared: Arc<Shared>,
+    id: u64,
+    resource: Resource,
+    namespace: Option<String>,
+    filter: Filter,
+    /// Every change up to here is in the queue or was sent.
+    seen: u64,
+    queue: VecDeque<Bytes>,
+    bell: watch::Receiver<u64>,
+    ends: Instant,
+    bookmark: Option<Instant>,
+    /// Nothing comes after the queue.
+    over: bool,
+}
+
+/// Whether a watch may speak.
+enum Voice {
+    Free,
+    Silent,
+    Gone,
+}
+
+impl Watch {
+    /// Sets the beginning: from a revision on, or from the present state.
+    fn start(&mut self, from: &str) -> Result<(), ApiFailure> {
+        let shared = Arc::clone(&self.shared);
+        shared.with(|cluster| {
+            if matches!(from, "" | "0") {
+                self.seen = cluster.store.revision();
+                let present = cluster.store.list(self.resource, self.namespace.as_deref());
+                for (_, object) in present {
+                    if self.filter.matches(&object) {
+                        self.queue.push_back(line("ADDED", &object));
+                    }
+                }
+                return Ok(());
+            }
+            let from: u64 = from.parse().map_err(|_| {
+                let why = "strconv.ParseUint: parsing";
+                let message = format!(
+                    "resourceVersion: Invalid value: \"{from}\": {why} \"{from}\": invalid syntax"
+                );
+                ApiFailure::new(500, "", message)
+            })?;
+            let compacted = cluster.store.compacted();
+            if from < compacted {
+                let message = format!("too old resource version: {from} ({compacted})");
+                let failure = ApiFailure::expired(message).body();
+                self.queue.push_back(line("ERROR", &failure));
+                self.over = true;
+            }
+            self.seen = from;
+            Ok(())
+        })
+    }
+
+    /// The next line, when there is one; `None` when the watch has ended.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let shared = Arc::clone(&self.shared);
+            match shared.with(|cluster| self.look(cluster)) {
+                Voice::Gone => return None,
+                // Silence outlasts the server's own timeout: the connection is dead.
+                Voice::Silent => {
+                    self.bell.changed().await.ok()?;
+                    continue;
+                }
+                Voice::Free => {}
+            }
+            if let Some(line) = self.queue.pop_front() {
+                return Some(line);
+            }
+            if self.over || Instant::now() >= self.ends {
+                return None;
+            }
+            let bookmark = self.bookmark.filter(|at| *at < self.ends);
+            if bookmark.is_some_and(|at| Instant::now() >= at) {
+                self.bookmark = Some(Instant::now() + BOOKMARK_EVERY);
+                return Some(self.bookmark_line());
+            }
+            let wake = bookmark.unwrap_or(self.ends);
+            tokio::select! {
+                rung = self.bell.changed() => rung.ok()?,
+                () = tokio::time::sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// Takes in what changed since the last look.
+    fn look(&mut self, cluster: &mut Cluster) -> Voice {
+        if cluster.closed || cluster.faults.is_dropped(self.id) {
+            return Voice::Gone;
+        }
+        if cluster.faults.is_silent(self.id) {
+            return Voice::Silent;
+        }
+        if !self.over {
+            for change in cluster.store.changes_since(self.seen) {
+                self.queue.extend(self.event(change));
+            }
+            self.seen = self.seen.max(cluster.store.revision());
+        }
+        Voice::Free
+    }
+
+    /// A change as this watch sees it: an object that leaves the selection is deleted.
+    fn event(&self, change: &Change) -> Option<Bytes> {
+        if change.key.resource != self.resource
+            || self
+                .namespace
+                .as_ref()
+                .is_some_and(|it| change.key.namespace != *it)
+        {
+            return None;
+        }
+        let selected = |object: &&Arc<Value>| self.filter.matches(object);
+        let old = change.old.as_ref().filter(selected);
+        let new = change.new.as_ref().filter(selected);
+        match (old, new) {
+            (None, Some(new)) => Some(line("ADDED", new)),
+            (Some(_), Some(new)) => Some(line("MODIFIED", new)),
+            (Some(old), None) => {
+                let mut last = (**old).clone();
+                last["metadata"]["resourceVersion"] = json!(change.revision.to_string());
+                Some(line("DELETED", &last))
+            }
+            (None, None) => None,
+        }
+    }
+
+    fn bookmark_line(&self) -> Bytes {
+        let object = json!({
+            "kind": self.resource.kind(),
+            "apiVersion": self.resource.api_version(),
+            "metadata": {"resourceVersion": self.seen.to_string(), "creationTimestamp": null},
+        });
+        line("BOOKMARK", &object)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.shared
+            .with(|cluster| cluster.faults.close_watch(self.id));
+    }
+}
+
+fn line(kind: &str, object: &Value) -> Bytes {
+    Bytes::from(format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n"))
+}

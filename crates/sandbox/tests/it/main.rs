@@ -1,0 +1,16 @@
+//! The embedded cluster as its users see it: through a `kube::Client`, in paused time.
+
+#[cfg(test)]
+mod admission;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod rollouts;
+#[cfg(test)]
+mod scripts;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod watches;

@@ -1,0 +1,307 @@
+//! The expanded values of a template to stages, jobs and steps.
+
+use std::time::Duration;
+
+use super::fields::{Fields, describe};
+use super::yaml::join;
+use crate::error::Problems;
+use crate::expression::{Expression, Scope, Value, same};
+use crate::model::{Job, Pool, Stage, TaskStep, Variable, VariableValue};
+
+/// "The timeout for the job … default 60 minutes."
+const JOB_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+/// "The cancel timeout … default 5 minutes."
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+/// "The job keywords `deploy` and `deployment` are reserved."
+const RESERVED: [&str; 2] = ["deploy", "deployment"];
+
+/// Reads the list of stages.
+pub(super) fn stages(value: &Value, problems: &mut Problems<'_>) -> Vec<Stage> {
+    let Value::Array(items) = value else {
+        problems.add(
+            "stages",
+            "stages:",
+            format!("found {}, expected a list", describe(value)),
+        );
+        return Vec::new();
+    };
+    let mut stages: Vec<Stage> = Vec::new();
+    for (at, item) in items.iter().enumerate() {
+        let before = stages.last().map(|stage| stage.name.clone());
+        stages.extend(stage(item, &format!("stages[{at}]"), before, problems));
+    }
+    stages
+}
+
+fn stage(
+    item: &Value,
+    path: &str,
+    before: Option<String>,
+    problems: &mut Problems<'_>,
+) -> Option<Stage> {
+    let known = &["stage", "displayName", "dependsOn", "variables", "jobs"];
+    let fields = Fields::read(item, path, known, problems)?;
+    let name = identifier(&fields, "stage", problems);
+    let jobs = fields
+        .list("jobs", problems)
+        .iter()
+        .enumerate()
+        .filter_map(|(at, item)| job(item, &format!("{path}.jobs[{at}]"), problems))
+        .collect();
+    let name = name?;
+    let variables = variables(&fields, problems);
+    for variable in &variables {
+        if let VariableValue::Runtime(expression) = &variable.value {
+            let what = "`$[ ]` in the variables of a stage is not known to the local runner";
+            problems.add(&fields.path("variables"), expression.source(), what);
+        }
+    }
+    Some(Stage {
+        display_name: fields
+            .text("displayName", problems)
+            .unwrap_or_else(|| name.clone()),
+        depends_on: fields
+            .names("dependsOn", problems)
+            .unwrap_or_else(|| before.into_iter().collect()),
+        variables,
+        jobs,
+        name,
+    })
+}
+
+fn job(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<Job> {
+    let known = &[
+        "job",
+        "displayName",
+        "dependsOn",
+        "condition",
+        "pool",
+        "timeoutInMinutes",
+        "cancelTimeoutInMinutes",
+        "continueOnError",
+        "variables",
+        "steps",
+    ];
+    let fields = Fields::read(item, path, known, problems)?;
+    let name = identifier(&fields, "job", problems);
+    if let Some(reserved) = name.as_deref().filter(|name| RESERVED.contains(name)) {
+        problems.add(
+            &fields.path("job"),
+            &format!("job: {reserved}"),
+            "is a reserved word",
+        );
+    }
+    let steps = fields
+        .list("steps", problems)
+        .iter()
+        .enumerate()
+        .filter_map(|(at, item)| step(item, &format!("{path}.steps[{at}]"), problems))
+        .collect();
+    let name = name?;
+    Some(Job {
+        display_name: fields
+            .text("displayName", problems)
+            .unwrap_or_else(|| name.clone()),
+        depends_on: fields.names("dependsOn", problems).unwrap_or_default(),
+        condition: condition(&fields, &Scope::job_condition(), problems)?,
+        variables: variables(&fields, problems),
+        pool: pool(&fields, problems),
+        timeout: fields
+            .minutes("timeoutInMinutes", problems)
+            .or(Some(JOB_TIMEOUT)),
+        cancel_timeout: fields
+            .minutes("cancelTimeoutInMinutes", problems)
+            .or(None)
+            .unwrap_or(CANCEL_TIMEOUT),
+        continue_on_error: fields.flag("continueOnError", problems),
+        steps,
+        name,
+    })
+}
+
+/// A task step; `checkout: none` is known and does nothing.
+fn step(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<TaskStep> {
+    if item.get("checkout").is_some() {
+        let fields = Fields::read(item, path, &["checkout"], problems)?;
+        let what = fields.text("checkout", problems)?;
+        if !same(&what, "none") {
+            let what =
+                format!("found `{what}`, expected `none`: the local runner checks nothing out");
+            problems.add(&fields.path("checkout"), "checkout:", what);
+        }
+        return None;
+    }
+    if let (Value::Object(entries), None) = (item, item.get("task")) {
+        let key = entries.first().map_or("", |(key, _)| key);
+        let what =
+            format!("found the step `{key}`, the local runner knows `task` and `checkout: none`");
+        problems.add(path, &format!("{key}:"), what);
+        return None;
+    }
+    let known = &[
+        "task",
+        "name",
+        "displayName",
+        "condition",
+        "timeoutInMinutes",
+        "continueOnError",
+        "inputs",
+    ];
+    let fields = Fields::read(item, path, known, problems)?;
+    let task = fields.required("task", problems)?;
+    let versioned = task
+        .split_once('@')
+        .is_some_and(|(name, version)| !name.is_empty() && version.parse::<u32>().is_ok());
+    if !versioned {
+        let what =
+            format!("found `{task}`, expected a task with its major version, as in `Task@1`");
+        problems.add(&fields.path("task"), &format!("task: {task}"), what);
+    }
+    Some(TaskStep {
+        name: fields
+            .get("name")
+            .and_then(|_| identifier(&fields, "name", problems)),
+        display_name: fields
+            .text("displayName", problems)
+            .unwrap_or_else(|| task.clone()),
+        inputs: inputs(&fields, problems),
+        condition: condition(&fields, &Scope::step_condition(), problems)?,
+        timeout: fields.minutes("timeoutInMinutes", problems).or(None),
+        continue_on_error: fields.flag("continueOnError", problems),
+        task,
+    })
+}
+
+/// A name that others refer to: letters, digits and underscores, not starting with a digit.
+fn identifier(fields: &Fields<'_>, key: &str, problems: &mut Problems<'_>) -> Option<String> {
+    let name = fields.required(key, problems)?;
+    let legal = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    if !legal {
+        let what =
+            format!("found the name `{name}`, expected letters, digits and underscores only");
+        problems.add(&fields.path(key), &format!("{key}: {name}"), what);
+    }
+    Some(name)
+}
+
+fn condition(
+    fields: &Fields<'_>,
+    scope: &Scope,
+    problems: &mut Problems<'_>,
+) -> Option<Expression> {
+    let text = fields
+        .text("condition", problems)
+        .unwrap_or_else(|| "succeeded()".to_owned());
+    expression(text.trim(), &fields.path("condition"), scope, problems)
+}
+
+fn expression(
+    text: &str,
+    path: &str,
+    scope: &Scope,
+    problems: &mut Problems<'_>,
+) -> Option<Expression> {
+    Expression::parse(text, scope)
+        .map_err(|error| problems.add(path, text, format!("cannot {error} in `{text}`")))
+        .ok()
+}
+
+fn pool(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Pool {
+    let path = fields.path("pool");
+    match fields.get("pool") {
+        None | Some(Value::Null) => Pool::Inherited,
+        Some(Value::Text(name)) if same(name, "server") => Pool::Server,
+        Some(Value::Text(name)) => Pool::Agents(name.clone()),
+        Some(value) => Fields::read(value, &path, &["name", "vmImage"], problems)
+            .and_then(|pool| {
+                pool.text("name", problems)
+                    .or_else(|| pool.text("vmImage", problems))
+            })
+            .map_or(Pool::Inherited, Pool::Agents),
+    }
+}
+
+/// `variables:` as a mapping, or as a list of `name` and `value`.
+fn variables(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Vec<Variable> {
+    let path = fields.path("variables");
+    let named: Vec<(String, &Value)> = match fields.get("variables") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Object(entries)) => entries
+            .iter()
+            .map(|(name, value)| (name.clone(), value))
+            .collect(),
+        Some(Value::Array(items)) => items
+            .iter()
+            .enumerate()
+            .filter_map(|(at, item)| {
+                let path = format!("{path}[{at}]");
+                let fields = Fields::read(item, &path, &["name", "value"], problems)?;
+                Some((fields.required("name", problems)?, fields.get("value")?))
+            })
+            .collect(),
+        Some(other) => {
+            let what = format!("found {}, expected a mapping or a list", describe(other));
+            problems.add(&path, "variables:", what);
+            Vec::new()
+        }
+    };
+    named
+        .into_iter()
+        .filter_map(|(name, value)| {
+            let value = variable(value, &join(&path, &name), problems)?;
+            Some(Variable { name, value })
+        })
+        .collect()
+}
+
+fn variable(value: &Value, path: &str, problems: &mut Problems<'_>) -> Option<VariableValue> {
+    let Some(text) = value.to_text() else {
+        problems.add(
+            path,
+            "",
+            format!("found {}, expected a string", describe(value)),
+        );
+        return None;
+    };
+    let trimmed = text.trim();
+    match trimmed
+        .strip_prefix("$[")
+        .and_then(|inside| inside.strip_suffix(']'))
+    {
+        Some(inside) => {
+            let scope = Scope::runtime_variable();
+            expression(inside.trim(), path, &scope, problems).map(VariableValue::Runtime)
+        }
+        None if trimmed.contains("$[") => {
+            let what = format!("found `{trimmed}`: `$[ ]` must be the whole value");
+            problems.add(path, trimmed, what);
+            None
+        }
+        None => Some(VariableValue::Text(text.into_owned())),
+    }
+}
+
+fn inputs(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Vec<(String, String)> {
+    let path = fields.path("inputs");
+    let entries = match fields.get("inputs") {
+        None | Some(Value::Null) => &[],
+        Some(Value::Object(entries)) => entries.as_slice(),
+        Some(other) => {
+            let what = format!("found {}, expected a mapping", describe(other));
+            problems.add(&path, "inputs:", what);
+            &[]
+        }
+    };
+    entries
+        .iter()
+        .filter_map(|(name, value)| {
+            let text = value.to_text();
+            if text.is_none() {
+                let what = format!("found {}, expected a string", describe(value));
+                problems.add(&join(&path, name), "", what);
+            }
+            Some((name.clone(), text?.into_owned()))
+        })
+        .collect()
+}

@@ -1,0 +1,3 @@
+module rollguard.test/cluster/pause
+
+go 1.25.9

@@ -1,0 +1,169 @@
+//! The same as a child process: certificates, proxies and addresses come from its environment, and
+//! nothing is left on disk.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, ExitCode, Output};
+
+use anyhow::ensure;
+use libtest_mimic::Trial;
+use rollguard_agent::{AgentEnv, ServiceConnection};
+use rollguard_azure::{
+    Authentication, Azure, BearerTokens as _, ClusterId, Transport, TransportOptions,
+};
+use rollguard_tests::fakes::{
+    CLUSTER, FakeAzure, FakeProxy, RESOURCE_GROUP, SERVICE_CONNECTION_ID, SUBSCRIPTION_ID, Scheme,
+};
+
+use super::setup::row;
+
+/// Set for the child alone.
+const WANTED: &str = "ROLLGUARD_AZURE_CHILD";
+
+pub(crate) fn rows() -> Vec<Trial> {
+    vec![
+        row(
+            "federation works from the agent's environment alone",
+            federation,
+        ),
+        row(
+            "a client secret works from the agent's environment alone",
+            client_secret,
+        ),
+        row(
+            "without SSL_CERT_FILE the child does not trust the fake",
+            untrusted,
+        ),
+        row("HTTPS_PROXY is used", proxied),
+        row("NO_PROXY is honoured", not_proxied),
+        row("nothing is written to disk", nothing_written),
+    ]
+}
+
+pub(crate) fn is_wanted() -> bool {
+    std::env::var_os(WANTED).is_some()
+}
+
+/// The child: prints what it got, or why not.
+pub(crate) fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let outcome = runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|it| it.block_on(sign_in()));
+    let (text, code) = match outcome {
+        Ok(token) => (token, ExitCode::SUCCESS),
+        Err(error) => (format!("{error:#}"), ExitCode::FAILURE),
+    };
+    // The parent looks at both; a closed pipe is its own affair.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    code
+}
+
+async fn sign_in() -> anyhow::Result<String> {
+    let env = AgentEnv::from_pairs(std::env::vars_os());
+    let connection = ServiceConnection::from_env(&env, SERVICE_CONNECTION_ID)?;
+    let transport = Transport::new(&TransportOptions::default())?;
+    let azure = Azure::for_connection(&connection, transport)?;
+    let cluster = ClusterId::new(SUBSCRIPTION_ID, RESOURCE_GROUP, CLUSTER)?;
+    let access = azure.cluster_access(&cluster).await?;
+    let Authentication::Entra { server_id } = access.authentication else {
+        anyhow::bail!("no cluster with Entra");
+    };
+    Ok(azure
+        .cluster_tokens(&server_id)
+        .token(None)
+        .await?
+        .expose()
+        .to_owned())
+}
+
+/// Runs the child in `home`, with the agent's environment and nothing else.
+fn run(home: &Path, env: &BTreeMap<String, String>) -> anyhow::Result<Output> {
+    Ok(Command::new(std::env::current_exe()?)
+        .env_clear()
+        .envs(env)
+        .env(WANTED, "1")
+        .envs(["HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"].map(|name| (name, home)))
+        .current_dir(home)
+        .output()?)
+}
+
+fn fake() -> anyhow::Result<FakeAzure> {
+    FakeAzure::builder().issue_token("admin-token").start()
+}
+
+fn succeeds(output: &Output) -> anyhow::Result<()> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(
+        output.status.success() && text == "admin-token\n",
+        "{output:?}"
+    );
+    Ok(())
+}
+
+async fn federation() -> anyhow::Result<()> {
+    let (fake, home) = (fake()?, tempfile::tempdir()?);
+    succeeds(&run(
+        home.path(),
+        &fake.agent_env(Scheme::WorkloadIdentityFederation),
+    )?)
+}
+
+async fn client_secret() -> anyhow::Result<()> {
+    let (fake, home) = (fake()?, tempfile::tempdir()?);
+    succeeds(&run(
+        home.path(),
+        &fake.agent_env(Scheme::ServicePrincipal),
+    )?)
+}
+
+async fn untrusted() -> anyhow::Result<()> {
+    let (fake, home) = (fake()?, tempfile::tempdir()?);
+    let mut env = fake.agent_env(Scheme::ServicePrincipal);
+    let other = FakeAzure::builder().start()?;
+    env.insert(
+        "SSL_CERT_FILE".to_owned(),
+        other.ca_file().display().to_string(),
+    );
+    let output = run(home.path(), &env)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(
+        !output.status.success() && text.contains("is not trusted"),
+        "{text}"
+    );
+    ensure!(fake.requests().is_empty());
+    Ok(())
+}
+
+async fn proxied() -> anyhow::Result<()> {
+    let (fake, home, proxy) = (fake()?, tempfile::tempdir()?, FakeProxy::start(false)?);
+    let mut env = fake.agent_env(Scheme::ServicePrincipal);
+    env.insert("HTTPS_PROXY".to_owned(), proxy.url().to_owned());
+    succeeds(&run(home.path(), &env)?)?;
+    ensure!(!proxy.tunnels().is_empty());
+    Ok(())
+}
+
+async fn not_proxied() -> anyhow::Result<()> {
+    let (fake, home, proxy) = (fake()?, tempfile::tempdir()?, FakeProxy::start(false)?);
+    let mut env = fake.agent_env(Scheme::ServicePrincipal);
+    env.insert("HTTPS_PROXY".to_owned(), proxy.url().to_owned());
+    env.insert("NO_PROXY".to_owned(), "example.com,127.0.0.1".to_owned());
+    succeeds(&run(home.path(), &env)?)?;
+    ensure!(proxy.tunnels().is_empty(), "{:?}", proxy.tunnels());
+    Ok(())
+}
+
+async fn nothing_written() -> anyhow::Result<()> {
+    let (fake, home) = (fake()?, tempfile::tempdir()?);
+    succeeds(&run(
+        home.path(),
+        &fake.agent_env(Scheme::WorkloadIdentityFederation),
+    )?)?;
+    let left: Vec<_> = std::fs::read_dir(home.path())?.collect::<Result<_, _>>()?;
+    ensure!(left.is_empty(), "{left:?}");
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! What Microsoft Entra refuses, and what the user is told.
+
+use anyhow::ensure;
+use libtest_mimic::Trial;
+use rollguard_azure::{AzureError, AzureErrorKind, Task};
+use rollguard_tests::fakes::{Answer, CLIENT_SECRET, Service};
+use serde_json::json;
+
+use super::setup::{failure, fake, federated, hint_says, row, with_secret};
+
+pub(crate) fn rows() -> Vec<Trial> {
+    vec![
+        row(
+            "a wrong secret is named with its AADSTS code and asked once",
+            wrong_secret,
+        ),
+        row(
+            "a stale OIDC token is named with its AADSTS code",
+            stale_assertion,
+        ),
+        row(
+            "a federated credential that does not match is explained",
+            no_federation,
+        ),
+        row(
+            "an unknown AADSTS code leads to Microsoft's page about it",
+            unknown_code,
+        ),
+    ]
+}
+
+fn aadsts(error: &AzureError) -> Option<&str> {
+    if let AzureErrorKind::Auth { aadsts, .. } = error.kind() {
+        aadsts.as_deref()
+    } else {
+        None
+    }
+}
+
+async fn wrong_secret() -> anyhow::Result<()> {
+    let fake = fake()?;
+    let error = failure(&fake, with_secret("not-the-secret")).await?;
+    assert_eq!(aadsts(&error), Some("AADSTS7000215"));
+    assert!(matches!(error.task(), Task::SignIn { .. }));
+    assert_eq!(
+        fake.requests().len(),
+        1,
+        "a wrong secret does not become right"
+    );
+    hint_says(&error, "instead of its value")?;
+    let reason = error.kind().to_string();
+    ensure!(
+        reason.contains("app 'x'") && !reason.contains("Timestamp"),
+        "{reason}"
+    );
+    Ok(())
+}
+
+async fn stale_assertion() -> anyhow::Result<()> {
+    let fake = fake()?;
+    let text = "Client assertion is not within its valid time range.";
+    fake.answer_always(Service::Entra, Answer::aadsts(401, 700_024, text));
+    let error = failure(&fake, federated(&fake)).await?;
+    assert_eq!(aadsts(&error), Some("AADSTS700024"));
+    hint_says(&error, "clock")
+}
+
+async fn no_federation() -> anyhow::Result<()> {
+    let fake = fake()?;
+    fake.answer_always(
+        Service::Oidc,
+        Answer::json(200, &json!({ "oidcToken": "of another" })),
+    );
+    let error = failure(&fake, federated(&fake)).await?;
+    assert_eq!(aadsts(&error), Some("AADSTS700213"));
+    hint_says(&error, "issuer, subject and audience")
+}
+
+async fn unknown_code() -> anyhow::Result<()> {
+    let fake = fake()?;
+    fake.answer_always(Service::Entra, Answer::aadsts(400, 4_711, "Something new."));
+    let error = failure(&fake, with_secret(CLIENT_SECRET)).await?;
+    assert_eq!(
+        error.request_id(),
+        Some("1c1a8ee5-0000-4000-8000-000000000006")
+    );
+    hint_says(&error, "https://login.microsoftonline.com/error?code=4711")
+}

@@ -1,0 +1,307 @@
+//! A whole real Kubernetes cluster with a real node, for rung 5 of the test ladder.
+//!
+//! etcd, the control plane, containerd and the kubelet run as child processes; pods are real
+//! processes in network namespaces on a bridge of their own. It takes root on Linux, and the
+//! programs that `cargo xtask test` installs and builds.
+
+mod access;
+mod binaries;
+mod certificates;
+mod clear;
+mod control_plane;
+mod dump;
+mod image;
+mod namespace;
+mod node;
+mod objects;
+mod ports;
+mod process;
+mod registry;
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::core::v1::{Node as NodeObject, ServiceAccount};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use tokio::time::{Instant, sleep};
+
+pub use access::{ADMIN_TOKEN, LIMITED_TOKEN, LIMITED_USER};
+pub use dump::dump;
+pub use image::{BUSYBOX, PAUSE};
+pub use namespace::with_namespace;
+pub use objects::{apply, wait_for_rollout};
+
+use binaries::installed;
+use certificates::Certificates;
+use image::Image;
+use node::{Node, node_name};
+use registry::{Access, Registry};
+use run::Run;
+
+/// How long the cluster may take to be ready. It takes about 5 s on two idle cores.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// How often the start looks whether the next step can be taken.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A running cluster. Dropping it ends every process and removes every trace of it.
+pub struct RealCluster {
+    client: Client,
+    server_url: String,
+    ca_pem: String,
+    kubeconfig: PathBuf,
+    kubectl: PathBuf,
+    busybox: PathBuf,
+    open: Registry,
+    private: Registry,
+    namespaces: AtomicU32,
+    run: Run,
+}
+
+/// A registry that does not listen yet: pulls from it are refused until it is started.
+#[derive(Debug)]
+pub struct SleepingRegistry(Registry);
+
+impl SleepingRegistry {
+    /// Host and port, as an image name begins with them.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.0.address()
+    }
+}
+
+impl RealCluster {
+    /// Clears what killed runs left behind, starts everything, and waits until the node is ready.
+    ///
+    /// # Errors
+    /// When a program is missing (`cargo xtask test` sets them up), when the user is not root, or
+    /// when a component ends early: then with the last lines of its log.
+    pub async fn start() -> Result<Self> {
+        let run = Run::begin()?;
+        let busybox = installed("busybox")?;
+        let pause = run.built("pause")?;
+        let pki = Certificates::make(&run)?;
+        let server_url = control_plane::start_api(&run, &pki)?;
+        let node = Node::start_runtime(&run)?;
+        control_plane::start_controllers(&run, &pki, &server_url)?;
+
+        let open = Registry::reserve(&run, "open")?;
+        open.start(&run, Access::Anyone)?;
+        let private = Registry::reserve(&run, "private")?;
+        private.start(&run, Access::WithPassword)?;
+
+        let admin = access::kubeconfig(&server_url, &pki.ca_pem, ADMIN_TOKEN);
+        let kubeconfig = run.write("kubeconfig/admin", &admin)?;
+        let client = client_of(&admin).await?;
+        let cluster = Self {
+            client,
+            server_url,
+            ca_pem: pki.ca_pem.clone(),
+            kubeconfig,
+            kubectl: run.built("kubectl")?,
+            busybox,
+            open,
+            private,
+            namespaces: AtomicU32::new(0),
+            run,
+        };
+        cluster.push_image("app:good")?;
+        cluster.fill_node(&pause).await?;
+        cluster
+            .until("the API server", || cluster.api_is_ready())
+            .await?;
+        node.start_kubelet(&cluster.run, &pki, &cluster.server_url)?;
+        cluster
+            .until("the node", || cluster.node_is_ready())
+            .await?;
+        cluster
+            .until("the controllers", || cluster.controllers_are_ready())
+            .await?;
+        Ok(cluster)
+    }
+
+    /// A client with the rights of an administrator.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The administrator's kubeconfig, a file that lives as long as the cluster.
+    #[must_use]
+    pub fn kubeconfig_path(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// The text of a kubeconfig that shows `token`: [`ADMIN_TOKEN`], [`LIMITED_TOKEN`], or any other
+    /// text, which the API server answers with 401.
+    #[must_use]
+    pub fn kubeconfig_for(&self, token: &str) -> String {
+        access::kubeconfig(&self.server_url, &self.ca_pem, token)
+    }
+
+    /// `https://127.0.0.1:<port>`.
+    #[must_use]
+    pub fn server_url(&self) -> &str {
+        &self.server_url
+    }
+
+    /// The certificate that the API server's is signed with.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// kubectl of the cluster's own version.
+    #[must_use]
+    pub fn kubectl(&self) -> &Path {
+        &self.kubectl
+    }
+
+    /// Host and port of the registry that anyone may pull from. It has `app:good`.
+    #[must_use]
+    pub fn registry(&self) -> String {
+        self.open.address()
+    }
+
+    /// Host and port of the registry that refuses every pull with 401.
+    #[must_use]
+    pub fn private_registry(&self) -> String {
+        self.private.address()
+    }
+
+    /// Publishes busybox as `<repository>:<tag>` in [`RealCluster::registry`].
+    ///
+    /// # Errors
+    /// When the image cannot be stored.
+    pub fn push_image(&self, name: &str) -> Result<()> {
+        self.push_to(&self.open, name)
+    }
+
+    /// Reserves an address where [`RealCluster::wake_registry`] lets a registry appear later.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn sleeping_registry(&self) -> Result<SleepingRegistry> {
+        let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
+        Ok(SleepingRegistry(Registry::reserve(
+            &self.run,
+            &format!("late-{number}"),
+        )?))
+    }
+
+    /// Lets a registry appear that has `<repository>:<tag>`.
+    ///
+    /// # Errors
+    /// When the image cannot be stored or the registry not be started.
+    pub fn wake_registry(&self, registry: &SleepingRegistry, name: &str) -> Result<()> {
+        self.push_to(&registry.0, name)?;
+        registry.0.start(&self.run, Access::Anyone)
+    }
+
+    /// Ends the cluster and removes every trace of it. Harmless when done twice.
+    ///
+    /// # Errors
+    /// When something of it stays.
+    pub fn stop(&self) -> Result<()> {
+        self.run.end()
+    }
+
+    /// A name that no other namespace of this cluster has.
+    fn fresh_namespace(&self, about: &str) -> String {
+        let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{number}", about.replace('_', "-"))
+    }
+
+    fn push_to(&self, registry: &Registry, name: &str) -> Result<()> {
+        let (repository, tag) = name
+            .split_once(':')
+            .with_context(|| format!("failed to split `{name}` into repository and tag"))?;
+        let full_name = format!("{}/{name}", registry.address());
+        registry.push(&Image::busybox(&full_name, &self.busybox)?, repository, tag)
+    }
+
+    async fn fill_node(&self, pause: &Path) -> Result<()> {
+        let images = [
+            Image::pause(pause)?,
+            Image::busybox(BUSYBOX, &self.busybox)?,
+        ];
+        for image in &images {
+            let import = || async { Node::import(&self.run, image) };
+            self.until("containerd", import).await?;
+        }
+        Ok(())
+    }
+
+    async fn api_is_ready(&self) -> Result<()> {
+        let request = http::Request::get("/readyz").body(Vec::new())?;
+        self.client.request_text(request).await?;
+        Ok(())
+    }
+
+    async fn node_is_ready(&self) -> Result<()> {
+        let nodes: Api<NodeObject> = Api::all(self.client());
+        let node = nodes.get(&node_name(self.run.id())).await?;
+        let conditions = node
+            .status
+            .and_then(|status| status.conditions)
+            .unwrap_or_default();
+        let ready = conditions
+            .iter()
+            .find(|condition| condition.type_ == "Ready");
+        let Some(ready) = ready else {
+            bail!("no Ready condition yet")
+        };
+        if ready.status != "True" {
+            bail!("{}", ready.message.as_deref().unwrap_or("not Ready"));
+        }
+        let tainted = node
+            .spec
+            .and_then(|spec| spec.taints)
+            .is_some_and(|taints| !taints.is_empty());
+        if tainted {
+            bail!("still tainted as not ready");
+        }
+        Ok(())
+    }
+
+    /// Their first visible work in a new cluster.
+    async fn controllers_are_ready(&self) -> Result<()> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), "default");
+        accounts.get("default").await?;
+        Ok(())
+    }
+
+    /// Repeats `step` until it succeeds, a process ends early, or [`START_LIMIT`] is over.
+    async fn until<F>(&self, what: &str, step: impl Fn() -> F) -> Result<()>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        let limit = Instant::now() + START_LIMIT;
+        loop {
+            let Err(error) = step().await else {
+                return Ok(());
+            };
+            self.run.ensure_alive()?;
+            if Instant::now() > limit {
+                return Err(error.context(format!("{what} was not ready in {START_LIMIT:?}")));
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+/// A client of a kubeconfig given as text.
+///
+/// # Errors
+/// When the text is no kubeconfig, or its credentials cannot be used.
+pub async fn client_of(kubeconfig: &str) -> Result<Client> {
+    let kubeconfig = Kubeconfig::from_yaml(kubeconfig).context("failed to read a kubeconfig")?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .context("failed to use a kubeconfig")?;
+    Client::try_from(config).context("failed to make a client")
+}

@@ -1,0 +1,86 @@
+//! Objects given as YAML, applied as a pipeline's deploy step applies them.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::api::{Patch, PatchParams};
+use kube::core::{DynamicObject, GroupVersionKind};
+use kube::discovery::{Scope, pinned_kind};
+use kube::runtime::wait::await_condition;
+use kube::{Api, Client};
+use serde::Deserialize as _;
+use tokio::time::timeout;
+
+/// The field manager of everything that is applied here.
+const MANAGER: &str = "rollguard-tests";
+
+/// Applies every document of `yaml` (server-side, forced) to `namespace`; an object that says its
+/// own namespace or needs none keeps that.
+///
+/// # Errors
+/// When a document is not an object, or the API server refuses it.
+pub async fn apply(client: &Client, namespace: &str, yaml: &str) -> Result<()> {
+    let objects: Vec<DynamicObject> = serde_yaml::Deserializer::from_str(yaml)
+        .map(|document| DynamicObject::deserialize(document).context("failed to read an object"))
+        .collect::<Result<_>>()?;
+    for object in objects {
+        let types = object
+            .types
+            .clone()
+            .context("failed to find apiVersion and kind")?;
+        let name = object
+            .metadata
+            .name
+            .clone()
+            .context("failed to find metadata.name")?;
+        let what = || format!("failed to apply {} `{name}`", types.kind);
+        let kind = GroupVersionKind::try_from(&types).with_context(what)?;
+        let (resource, capabilities) = pinned_kind(client, &kind).await.with_context(what)?;
+        let api: Api<DynamicObject> = match capabilities.scope {
+            Scope::Cluster => Api::all_with(client.clone(), &resource),
+            Scope::Namespaced => Api::namespaced_with(
+                client.clone(),
+                object.metadata.namespace.as_deref().unwrap_or(namespace),
+                &resource,
+            ),
+        };
+        let force = PatchParams::apply(MANAGER).force();
+        api.patch(&name, &force, &Patch::Apply(&object))
+            .await
+            .with_context(what)?;
+    }
+    Ok(())
+}
+
+/// Waits until the Deployment's rollout is complete by `kubectl rollout status`' questions.
+///
+/// # Errors
+/// When `limit` is over first, or the Deployment cannot be watched.
+pub async fn wait_for_rollout(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    limit: Duration,
+) -> Result<()> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let complete = |deployment: Option<&Deployment>| deployment.is_some_and(is_complete);
+    timeout(limit, await_condition(deployments, name, complete))
+        .await
+        .with_context(|| format!("deployment `{name}` was not complete in {limit:?}"))?
+        .with_context(|| format!("failed to watch deployment `{name}`"))?;
+    Ok(())
+}
+
+/// `deploymentStatusViewer` of kubectl's `rollout_status.go`.
+fn is_complete(deployment: &Deployment) -> bool {
+    let (Some(spec), Some(status)) = (&deployment.spec, &deployment.status) else {
+        return false;
+    };
+    let desired = spec.replicas.unwrap_or(1);
+    let updated = status.updated_replicas.unwrap_or(0);
+    deployment.metadata.generation <= status.observed_generation
+        && updated >= desired
+        && status.replicas.unwrap_or(0) <= updated
+        && status.available_replicas.unwrap_or(0) >= updated
+}

@@ -1,0 +1,83 @@
+//! Microsoft Entra's token endpoint.
+
+use serde_json::json;
+
+use super::{AKS_SERVER_ID, Answer, CLIENT_ID, CLIENT_SECRET, Recorded, State, TENANT_ID};
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
+    if request.path != format!("/{TENANT_ID}/oauth2/v2.0/token") {
+        return Answer::aadsts(400, 90002, "Tenant 'x' not found.");
+    }
+    if request.form("grant_type") != Some("client_credentials") {
+        return Answer::aadsts(400, 70003, "The app requested an unsupported grant type.");
+    }
+    if request.form("client_id") != Some(CLIENT_ID) {
+        return Answer::aadsts(
+            400,
+            700_016,
+            "Application with identifier 'x' was not found.",
+        );
+    }
+    if let Some(refusal) = refusal(state, request) {
+        return refusal;
+    }
+    let Some(token) = issue(state, request.form("scope").unwrap_or_default()) else {
+        return Answer::aadsts(
+            400,
+            500_011,
+            "The resource principal named 'x' was not found.",
+        );
+    };
+    let lifetime = state.settings.token_lifetime;
+    Answer::json(
+        200,
+        &json!({
+            "token_type": "Bearer",
+            "expires_in": lifetime,
+            "ext_expires_in": lifetime,
+            "access_token": token,
+        }),
+    )
+}
+
+/// Why the proof of identity is not accepted.
+fn refusal(state: &State, request: &Recorded) -> Option<Answer> {
+    if let Some(secret) = request.form("client_secret") {
+        let text = "Invalid client secret provided. Ensure the secret being sent in the request \
+                    is the client secret value, not the client secret ID, for a secret added to \
+                    app 'x'.";
+        return (secret != CLIENT_SECRET).then(|| Answer::aadsts(401, 7_000_215, text));
+    }
+    if request.form("client_assertion_type") != Some(ASSERTION_TYPE) {
+        let text = "The request body must contain 'client_assertion' or 'client_secret'.";
+        return Some(Answer::aadsts(401, 7_000_218, text));
+    }
+    let known = request
+        .form("client_assertion")
+        .is_some_and(|assertion| state.oidc_tokens.iter().any(|issued| issued == assertion));
+    let text = "No matching federated identity record found for presented assertion subject 'x'.";
+    (!known).then(|| Answer::aadsts(401, 700_213, text))
+}
+
+fn issue(state: &mut State, scope: &str) -> Option<String> {
+    if scope == format!("{}/.default", state.base_url) {
+        state.issued += 1;
+        let token = format!("fake-arm-token-{}", state.issued);
+        state.arm_tokens.push(token.clone());
+        return Some(token);
+    }
+    if scope == format!("{AKS_SERVER_ID}/.default") {
+        state.issued += 1;
+        let numbered = || format!("fake-cluster-token-{}", state.issued);
+        return Some(
+            state
+                .settings
+                .cluster_token
+                .clone()
+                .unwrap_or_else(numbered),
+        );
+    }
+    None
+}

@@ -1,0 +1,6 @@
+//! Fakes for what cannot be had, and what the tests of the whole product share.
+
+pub mod cluster;
+pub mod fakes;
+pub mod product;
+pub mod scenarios;

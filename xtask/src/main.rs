@@ -1,0 +1,67 @@
+//! `cargo xtask`: generates, packages, and sets up and runs every test.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a developer's tool talks to a terminal"
+)]
+
+mod generate;
+mod package;
+mod test;
+
+use anyhow::Result;
+use clap::{Arg, ArgAction, Command};
+
+fn cli() -> Command {
+    Command::new("xtask")
+        .about("Generates, packages, and sets up and runs every test")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("generate")
+                .about("Writes what is derived from code: task.json inputs, docs, report schema")
+                .arg(
+                    Arg::new("check")
+                        .long("check")
+                        .action(ArgAction::SetTrue)
+                        .help("Only compare"),
+                ),
+        )
+        .subcommand(
+            Command::new("package")
+                .about(
+                    "Builds the binary, stages it into task/bin and packs the extension with tfx",
+                )
+                .arg(
+                    Arg::new("overlay")
+                        .long("overlay")
+                        .default_value("dev")
+                        .value_parser(["dev", "release"]),
+                ),
+        )
+        .subcommand(
+            Command::new("test")
+                .about("Installs what the tests need and runs every rung")
+                .arg(
+                    Arg::new("filter")
+                        .num_args(0..)
+                        .trailing_var_arg(true)
+                        .help("Only rungs whose name contains one of these"),
+                ),
+        )
+}
+
+fn main() -> Result<()> {
+    match cli().get_matches().subcommand() {
+        Some(("generate", m)) => generate::run(m.get_flag("check")),
+        Some(("package", m)) => {
+            package::run(m.get_one::<String>("overlay").map_or("dev", String::as_str))
+        }
+        Some(("test", m)) => test::run(
+            &m.get_many("filter")
+                .unwrap_or_default()
+                .cloned()
+                .collect::<Vec<String>>(),
+        ),
+        Some(_) | None => Ok(()),
+    }
+}

@@ -1,0 +1,145 @@
+//! Sets up and runs every rung of the test ladder, and counts what it ran.
+
+mod cluster_binaries;
+mod packages;
+mod rung;
+mod tally;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use rung::{RUNGS, Rung};
+use tally::Tally;
+
+/// What became of one rung.
+struct Outcome {
+    name: &'static str,
+    tally: Tally,
+    took: Duration,
+    /// Why the rung counts as failed, beyond the tests that failed in it.
+    complaint: Option<String>,
+}
+
+/// Runs the rungs whose name contains one of `filter`, or all, in order. One that fails does not
+/// keep the others from running. The last line on stdout is `N passed, N failed`.
+///
+/// # Errors
+/// When `filter` matches no rung. Failures end the process with exit code 1 instead, so that the
+/// closing line stays the last one.
+pub(crate) fn run(filter: &[String]) -> Result<()> {
+    let matches =
+        |rung: &&Rung| filter.is_empty() || filter.iter().any(|part| rung.name.contains(part));
+    let chosen: Vec<&Rung> = RUNGS.iter().filter(matches).collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = RUNGS.iter().map(|rung| rung.name).collect();
+        bail!(
+            "no rung is named like {filter:?}; there are {}",
+            names.join(", ")
+        );
+    }
+    let outcomes: Vec<Outcome> = chosen.into_iter().map(run_rung).collect();
+    if close(&outcomes) { Ok(()) } else { fail() }
+}
+
+fn run_rung(rung: &Rung) -> Outcome {
+    println!("\n=== {}: {}", rung.name, rung.proves);
+    let started = Instant::now();
+    let (tally, complaint) = match rung.run() {
+        Ok((tally, complaint)) => (tally, complaint),
+        Err(error) => (Tally::default(), Some(format!("{error:#}"))),
+    };
+    let outcome = Outcome {
+        name: rung.name,
+        tally,
+        took: started.elapsed(),
+        complaint,
+    };
+    println!("=== {}", outcome.line());
+    outcome
+}
+
+/// Prints the totals; true when nothing failed.
+fn close(outcomes: &[Outcome]) -> bool {
+    println!();
+    for outcome in outcomes {
+        println!("{}", outcome.line());
+    }
+    let passed: u64 = outcomes.iter().map(|outcome| outcome.tally.passed).sum();
+    let failed: u64 = outcomes.iter().map(Outcome::failures).sum();
+    println!("{passed} passed, {failed} failed");
+    failed == 0
+}
+
+#[expect(
+    clippy::exit,
+    reason = "an error message would come after the closing line"
+)]
+fn fail() -> ! {
+    std::process::exit(1)
+}
+
+impl Outcome {
+    /// A rung that fails without a failed test (it does not compile, say) is one failure.
+    fn failures(&self) -> u64 {
+        self.tally.failed.max(u64::from(self.complaint.is_some()))
+    }
+
+    fn line(&self) -> String {
+        let Self {
+            name,
+            tally,
+            took,
+            complaint,
+        } = self;
+        let verdict = if self.failures() == 0 { "ok" } else { "FAILED" };
+        let counts = match (tally.passed, tally.failed) {
+            (0, 0) => String::new(),
+            (passed, failed) => format!(", {passed} passed, {failed} failed"),
+        };
+        let why = complaint
+            .as_ref()
+            .map(|why| format!(": {why}"))
+            .unwrap_or_default();
+        format!(
+            "{name:<10} {verdict} in {:.1} s{counts}{why}",
+            took.as_secs_f32()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(passed: u64, failed: u64, complaint: Option<&str>) -> Outcome {
+        Outcome {
+            name: "tests",
+            tally: Tally {
+                passed,
+                failed,
+                ignored: 0,
+            },
+            took: Duration::from_secs(2),
+            complaint: complaint.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn failed_tests_are_counted_once_although_their_runner_fails_too() {
+        assert_eq!(outcome(5, 2, Some("exit status: 101")).failures(), 2);
+    }
+
+    #[test]
+    fn a_rung_that_does_not_even_compile_is_one_failure() {
+        assert_eq!(outcome(0, 0, Some("exit status: 101")).failures(), 1);
+    }
+
+    #[test]
+    fn a_rung_says_how_long_it_took_and_what_it_counted() {
+        assert_eq!(
+            outcome(5, 0, None).line(),
+            "tests      ok in 2.0 s, 5 passed, 0 failed"
+        );
+    }
+}

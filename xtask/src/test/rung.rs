@@ -1,0 +1,174 @@
+//! The rungs: what each proves, needs and runs.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::cluster_binaries::{self, Modules};
+use super::packages;
+use super::tally::Tally;
+use crate::generate::root;
+
+/// `1` lets rung 5 run; any value says that nothing else may be left out.
+const REAL_CLUSTER: &str = "ROLLGUARD_REAL_CLUSTER";
+
+/// One step of the full run.
+pub(super) struct Rung {
+    pub(super) name: &'static str,
+    pub(super) proves: &'static str,
+    /// Sets up what the rung needs and says what to run.
+    prepare: fn() -> Result<Command>,
+    /// Whether it runs tests; one that does and runs none has failed.
+    counts_tests: bool,
+}
+
+/// All rungs, the cheap ones first.
+pub(super) const RUNGS: &[Rung] = &[
+    Rung {
+        name: "format",
+        proves: "the code is formatted",
+        prepare: || cargo(&["fmt", "--all", "--check"]),
+        counts_tests: false,
+    },
+    Rung {
+        name: "lint",
+        proves: "no lint is broken",
+        prepare: || {
+            cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ])
+        },
+        counts_tests: false,
+    },
+    Rung {
+        name: "generated",
+        proves: "what is derived from code is up to date",
+        prepare: || cargo(&["xtask", "generate", "--check"]),
+        counts_tests: false,
+    },
+    Rung {
+        name: "tests",
+        proves: "rungs 1 to 4 and 6: tables, properties, replay, wire, product",
+        prepare: || {
+            packages::install_npm()?;
+            let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--quiet"])?;
+            command.env(REAL_CLUSTER, "0");
+            Ok(command)
+        },
+        counts_tests: true,
+    },
+    Rung {
+        name: "shim",
+        proves: "rung 6: the task's entry point under Node.js",
+        prepare: shim,
+        counts_tests: true,
+    },
+    Rung {
+        name: "real",
+        proves: "rung 5: real rollouts on a real cluster with a real node",
+        prepare: real,
+        counts_tests: true,
+    },
+    Rung {
+        name: "docs",
+        proves: "the documentation builds and its links lead somewhere",
+        prepare: || {
+            let mut command = cargo(&["doc", "--workspace", "--no-deps", "--quiet"])?;
+            command.env("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links");
+            Ok(command)
+        },
+        counts_tests: false,
+    },
+];
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the form of every rung's preparation"
+)]
+fn cargo(arguments: &[&str]) -> Result<Command> {
+    // The cargo that runs this program, else the one in the path.
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments);
+    Ok(command)
+}
+
+/// Named one by one: what Node makes of a folder depends on its version.
+fn shim() -> Result<Command> {
+    let folder = root().join("task/test");
+    let entries =
+        fs::read_dir(&folder).with_context(|| format!("failed to list `{}`", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().ends_with(".test.js"))
+        .collect();
+    files.sort();
+    let mut command = Command::new("node");
+    command.args(["--test", "--test-reporter=tap"]).args(files);
+    Ok(command)
+}
+
+fn real() -> Result<Command> {
+    packages::install_debian()?;
+    let binaries = cluster_binaries::build(Modules::from_env())?;
+    // The trials run the product itself, which building them alone does not build.
+    let built = cargo(&["build", "--package", "rollguard"])?
+        .current_dir(root())
+        .status()
+        .context("failed to run cargo")?;
+    ensure!(built.success(), "failed to build rollguard: {built}");
+    let mut command = cargo(&["test", "--package", "rollguard-tests", "--test", "real"])?;
+    command
+        .env(REAL_CLUSTER, "1")
+        .env("ROLLGUARD_CLUSTER_BIN", binaries);
+    Ok(command)
+}
+
+impl Rung {
+    /// Runs the rung to its end and says what it counted, and what else is wrong with it.
+    ///
+    /// # Errors
+    /// When it cannot be set up or started.
+    pub(super) fn run(&self) -> Result<(Tally, Option<String>)> {
+        let mut command = (self.prepare)()?;
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut child = command
+            .current_dir(root())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("failed to start `{program}`"))?;
+        let Some(output) = child.stdout.take() else {
+            bail!("failed to read from `{program}`")
+        };
+        let mut tally = Tally::default();
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line.with_context(|| format!("failed to read from `{program}`"))?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            tally.add(&line);
+        }
+        let status = child
+            .wait()
+            .with_context(|| format!("failed to wait for `{program}`"))?;
+        let complaint = if !status.success() {
+            Some(status.to_string())
+        } else if self.counts_tests && !tally.ran() {
+            Some("no test ran".to_owned())
+        } else if tally.ignored > 0 {
+            Some(format!("{} tests were left out", tally.ignored))
+        } else {
+            None
+        };
+        Ok((tally, complaint))
+    }
+}
