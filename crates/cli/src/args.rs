@@ -3,9 +3,6 @@
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use rollguard_agent::inputs::{CliForm, CommandName, InputKind, InputSpec, RawInputs};
 
-/// The image of a drill's healthy version: small, public, and it runs anywhere.
-const DRILL_IMAGE: &str = "registry.k8s.io/pause:3.10";
-
 /// The whole command line.
 pub(crate) fn command() -> Command {
     Command::new("rollguard")
@@ -77,8 +74,7 @@ fn drill() -> Command {
             Arg::new("image")
                 .long("image")
                 .value_name("IMAGE")
-                .default_value(DRILL_IMAGE)
-                .help("The image of the healthy version; the broken one has a tag of it that does not exist"),
+                .help("With --context: the image of the healthy version [default: registry.k8s.io/pause:3.10]"),
         )
 }
 

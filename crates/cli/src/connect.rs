@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rollguard_agent::inputs::AksTarget;
-use rollguard_agent::{AgentEnv, Outcome, Secret, ServiceConnection};
+use rollguard_agent::{AgentEnv, Outcome, ServiceConnection};
 use rollguard_azure::{
     Authentication, Azure, BearerTokens as _, ClusterId, TokenSource, Transport, TransportOptions,
 };
@@ -35,7 +35,7 @@ impl Connector for ThroughAzure {
         tools: &mut Tools<'_>,
     ) -> Result<Connection, Failure> {
         let service = ServiceConnection::from_env(env, &target.service_connection_id)?;
-        tools.console.register([secret_of(&service)]);
+        tools.console.register([service.secret().clone()]);
         let details = service.details().clone();
         let subscription = target
             .subscription_id
@@ -72,17 +72,6 @@ impl Connector for ThroughAzure {
             proxies: self.proxies.clone(),
         };
         Ok(connect(&login, self.now).await?)
-    }
-}
-
-/// What must never reach the log.
-fn secret_of(service: &ServiceConnection) -> Secret {
-    match service {
-        ServiceConnection::WorkloadIdentityFederation {
-            system_access_token,
-            ..
-        } => system_access_token.clone(),
-        ServiceConnection::ServicePrincipalSecret { secret, .. } => secret.clone(),
     }
 }
 

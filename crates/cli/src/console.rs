@@ -125,14 +125,19 @@ impl Console {
         }
     }
 
+    /// Masked before, because neutralising may alter a secret; and after, because it may uncover one.
+    fn safe(&self, text: &str) -> String {
+        mask(&neutralise_line(&mask(text, &self.secrets)), &self.secrets)
+    }
+
     /// The line as text: spans are neutralised one by one, so that only our own codes are left,
     /// and once more as a whole, so that no marker forms across them.
     fn rendered(&self, line: &Line) -> String {
         if !self.colour {
-            return mask(&neutralise_line(&line.text()), &self.secrets);
+            return self.safe(&line.text());
         }
         let spans = line.0.iter().map(|span| {
-            let text = mask(&neutralise_line(&span.text), &self.secrets);
+            let text = self.safe(&span.text);
             match code(span.style) {
                 Some(code) => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
                 None => text,
@@ -173,7 +178,7 @@ mod tests {
         let hostile = Line::plain("log: ##vso[task.complete result=Succeeded;]\u{1b}[31m hunter2");
         assert_eq!(
             printed(&hostile, false),
-            "log: **vso[task.complete result=Succeeded;] ***\n"
+            "log: **vso[task.complete result=Succeeded;] ***"
         );
         let across = Line::plain("#").then(Style::Bad, "#vso[task.complete]");
         assert!(!printed(&across, false).contains("##"));

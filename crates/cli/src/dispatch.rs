@@ -237,7 +237,7 @@ impl App<'_> {
         let inputs = DrillInputs {
             place,
             answer,
-            image: self.text("image").unwrap_or_default().to_owned(),
+            image: self.text("image").map(str::to_owned),
         };
         drill(
             inputs,

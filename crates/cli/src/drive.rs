@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use rollguard_cluster::Clock;
@@ -14,6 +13,7 @@ use rollguard_core::verdict::Verdict;
 
 use crate::cancel::Cancel;
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::recorder::Recorder;
 
 /// How a session ended.
@@ -38,7 +38,7 @@ pub(crate) async fn drive<S>(
     guard: &mut Guard,
     observations: S,
     shell: &mut Shell<'_>,
-) -> Result<Outcome>
+) -> Result<Outcome, Failure>
 where
     S: Stream<Item = Observation>,
 {

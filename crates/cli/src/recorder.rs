@@ -1,16 +1,17 @@
 //! `--record FILE`: a redacted trace of what was seen.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use rollguard_cluster::record::redact;
+use rollguard_cluster::record;
 use rollguard_core::observation::Observation;
-use rollguard_core::trace::{self, Header};
+use rollguard_core::trace::Header;
+
+use crate::failure::Failure;
 
 /// Writes a trace, or nothing.
-pub struct Recorder(Option<BufWriter<File>>);
+pub struct Recorder(Option<record::Recorder<BufWriter<File>>>);
 
 impl Recorder {
     /// Writes nothing.
@@ -23,23 +24,18 @@ impl Recorder {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn to_file(path: &Path, header: &Header) -> Result<Self> {
-        let file =
-            File::create(path).with_context(|| format!("failed to create `{}`", path.display()))?;
-        let mut writer = BufWriter::new(file);
-        writer.write_all(trace::line(header)?.as_bytes())?;
-        Ok(Self(Some(writer)))
+    pub fn to_file(path: &Path, header: &Header) -> Result<Self, Failure> {
+        Ok(Self(Some(record::Recorder::create(path, header)?)))
     }
 
     /// Writes one observation.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write(&mut self, observation: &Observation) -> Result<()> {
-        if let Some(writer) = &mut self.0 {
-            writer.write_all(trace::line(&redact(observation))?.as_bytes())?;
-            writer.flush()?;
+    pub fn write(&mut self, observation: &Observation) -> Result<(), Failure> {
+        match &mut self.0 {
+            Some(recorder) => Ok(recorder.write(observation)?),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

@@ -1,4 +1,6 @@
 //! The real binary, as a user and as the agent start it, where no cluster is needed.
+#![expect(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+#![expect(clippy::too_many_lines, reason = "a table of named rows")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use crate::duration::after;
 use crate::finding::{Finding, FindingCode};
-use crate::observation::{Observation, ResourceKind, Seen};
+use crate::observation::{Blindness, Observation, ResourceKind, Seen};
 use crate::policy::Policy;
+use crate::progress;
 use crate::report::{ReportEvent, TimelineEntry};
 use crate::snapshot::{Snapshot, same_template, uid_of};
 use crate::verdict::{Pending, Undetermined, Verdict};
@@ -167,7 +169,9 @@ impl Guard {
     }
 
     fn tell_pending(&mut self, pending: &Pending, now: Timestamp, events: &mut Vec<ReportEvent>) {
-        let changed = self.shown_pending.as_ref() != Some(pending);
+        // That the first look takes a moment is no news; that it takes half a minute is.
+        let news = *pending != Pending::NotSeen;
+        let changed = news && self.shown_pending.as_ref() != Some(pending);
         let due = now >= after(self.last_shown, self.policy.reminder);
         if !changed && !due {
             return;
@@ -231,6 +235,32 @@ impl Guard {
 
     fn note(&mut self, event: &ReportEvent) {
         self.timeline.push(TimelineEntry::of(event));
+    }
+
+    /// Whether a success still holds for the workload as it was read just now: a watch may be
+    /// seconds behind, and a green that is seconds old may be false.
+    ///
+    /// # Errors
+    /// Why nothing can be said of the rollout that was followed.
+    pub fn confirm(&self, fresh: &Deployment, now: Timestamp) -> Result<(), Undetermined> {
+        let template = fresh.spec.as_ref().map(|spec| &spec.template);
+        match (&self.bound, template) {
+            (Some(bound), Some(template)) if bound.uid == uid_of(&fresh.metadata) => {
+                if !same_template(&bound.template, template) {
+                    return Err(Undetermined::Superseded);
+                }
+                progress::complete(fresh).map_err(|pending| Undetermined::Blind {
+                    resource: ResourceKind::Workload,
+                    since: now,
+                    why: Blindness::Disconnected {
+                        message: format!(
+                            "what was watched lags behind the cluster, where {pending}"
+                        ),
+                    },
+                })
+            }
+            _ => Err(Undetermined::Deleted),
+        }
     }
 
     /// What is under watch.

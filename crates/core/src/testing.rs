@@ -1,4 +1,8 @@
 //! Object builders for tests, behind feature `testing`: rows that read like sentences.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "JSON built a few lines above; a slip fails the test"
+)]
 
 use std::time::Duration;
 
@@ -91,6 +95,10 @@ impl DeploymentBuilder {
 
     /// Desired, current, updated and available replicas.
     #[must_use]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the counts of kubectl's questions, in its order"
+    )]
     pub fn counts(self, desired: i32, current: i32, updated: i32, available: i32) -> Self {
         self.set("/spec", "replicas", json!(desired))
             .set("/status", "replicas", json!(current))

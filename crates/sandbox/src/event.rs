@@ -82,6 +82,8 @@ impl Happening {
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     buckets: BTreeMap<(Source, String), Bucket>,
+    /// How often an event happened since its count was written last: what is cut off is counted.
+    untold: BTreeMap<String, i64>,
 }
 
 #[derive(Debug)]
@@ -122,16 +124,26 @@ impl Cluster {
             self.record_new_style(about, &object, happening);
             return;
         }
-        if !self.recorder.admits(happening.source, uid(&object), now) {
-            return;
-        }
+        let admitted = self.recorder.admits(happening.source, uid(&object), now);
         let happening = &self.aggregated(about, &object, happening);
         if let Some(earlier) = self.find_same(about, &object, happening) {
-            self.modify(&earlier, |event| {
-                event["message"] = json!(happening.message);
-                event["count"] = json!(int_or(event, "/count", 1) + 1);
-                event["lastTimestamp"] = json!(seconds(now));
-            });
+            let untold = self
+                .recorder
+                .untold
+                .entry(earlier.name.clone())
+                .or_default();
+            *untold += 1;
+            if admitted {
+                let more = std::mem::take(untold);
+                self.modify(&earlier, |event| {
+                    event["message"] = json!(happening.message);
+                    event["count"] = json!(int_or(event, "/count", 1) + more);
+                    event["lastTimestamp"] = json!(seconds(now));
+                });
+            }
+            return;
+        }
+        if !admitted {
             return;
         }
         let mut event = self.skeleton(about, &object, happening);

@@ -103,3 +103,24 @@ pub(crate) fn prune_nulls(value: &mut Value) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nulls_are_pruned_at_every_depth() {
+        let mut value = json!({"a": null, "b": [{"c": null, "d": 1}]});
+        prune_nulls(&mut value);
+        assert_eq!(value, json!({"b": [{"d": 1}]}));
+    }
+
+    #[test]
+    fn setting_a_field_makes_the_way_to_it() {
+        let mut value = json!({"metadata": null});
+        set(&mut value, &["metadata", "labels", "a"], json!("b"));
+        assert_eq!(value, json!({"metadata": {"labels": {"a": "b"}}}));
+    }
+}

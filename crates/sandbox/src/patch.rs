@@ -36,6 +36,7 @@ impl PatchKind {
         match self {
             Self::Json => {
                 let patch: json_patch::Patch = decode(body)?;
+                ensure_written_as_go_does(&patch, body)?;
                 json_patch::patch(&mut patched, &patch)
                     .map_err(|_| ApiFailure::patch_not_applicable())?;
             }
@@ -45,6 +46,19 @@ impl PatchKind {
         prune_nulls(&mut patched);
         Ok(patched)
     }
+}
+
+/// The real server's `test` compares strings as they are written, and Go writes `&`, `<` and `>` as
+/// escapes (evanphx/json-patch, `lazyNode.equal`): a `test` that has them plain never holds.
+fn ensure_written_as_go_does(patch: &json_patch::Patch, body: &[u8]) -> Result<(), ApiFailure> {
+    let tests = patch
+        .0
+        .iter()
+        .any(|operation| matches!(operation, json_patch::PatchOperation::Test(_)));
+    if tests && body.iter().any(|byte| matches!(byte, b'&' | b'<' | b'>')) {
+        return Err(ApiFailure::patch_not_applicable());
+    }
+    Ok(())
 }
 
 fn decode<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiFailure> {

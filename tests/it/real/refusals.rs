@@ -36,7 +36,11 @@ const ROWS: &[Row] = &[
         Token::Admin,
         &["check", "deployment/wbe"],
         2,
-        &["deployment `wbe` does not exist", "hint: ", "web"],
+        &[
+            "find deployment/wbe: it does not exist in namespace",
+            "hint: ",
+            "web",
+        ],
     ),
     (
         "a namespace that does not exist",

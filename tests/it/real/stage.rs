@@ -2,6 +2,7 @@
 //! `INPUT_*` and `ENDPOINT_*`, Azure is a fake on loopback, the cluster is the real one.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -220,14 +221,18 @@ impl Agent {
                 self.log.push('\n');
             }
         }
-        self.log.push_str(&format!(
-            "{} ended with {:?}\n",
+        let _ = writeln!(
+            self.log,
+            "{} ended with {:?}",
             step.display_name,
             ran.status.code()
-        ));
-        let result = match heard.task_result(ran.status.code()) {
-            rollguard_agent::TaskResult::Succeeded => TaskResult::Succeeded,
-            _ => TaskResult::Failed,
+        );
+        let succeeded =
+            heard.task_result(ran.status.code()) == rollguard_agent::TaskResult::Succeeded;
+        let result = if succeeded {
+            TaskResult::Succeeded
+        } else {
+            TaskResult::Failed
         };
         StepOutcome {
             result,
@@ -292,18 +297,14 @@ impl Agent {
 #[async_trait]
 impl StepRunner for Agent {
     async fn run(&mut self, step: &ResolvedTask) -> StepOutcome {
-        match step.task.as_str() {
-            "ManualValidation@1" => {
-                self.instructions = step.inputs.get("instructions").cloned();
-                StepOutcome::of(TaskResult::Succeeded)
-            }
-            _ => {
-                if step.name.as_deref() == Some("rollback") {
-                    self.rollback = Some(step.clone());
-                }
-                self.node(step).await
-            }
+        if step.task == "ManualValidation@1" {
+            self.instructions = step.inputs.get("instructions").cloned();
+            return StepOutcome::of(TaskResult::Succeeded);
         }
+        if step.name.as_deref() == Some("rollback") {
+            self.rollback = Some(step.clone());
+        }
+        self.node(step).await
     }
 
     fn event(&mut self, _: &StageEvent) {}

@@ -51,7 +51,8 @@ pub async fn check(
         ))
         .then(Style::Dim, format!(" (timeout {timeout})")),
     );
-    let mut guard = Guard::new(workload.clone(), policy, connection.clock.now());
+    // Boxed: it would make every future around it large.
+    let mut guard = Box::new(Guard::new(workload.clone(), policy, connection.clock.now()));
     let observations = observe(
         &connection.client,
         &Watch::new(workload.clone(), &deployment)?,
@@ -72,6 +73,7 @@ pub async fn check(
             "cancelled before a verdict; nothing was changed",
         ));
     };
+    let verdict = confirmed(verdict, &guard, connection).await?;
     let mut report = Report::new(&guard, &verdict, ended);
     let mut handover = None;
     if verdict.offers_rollback() {
@@ -95,6 +97,22 @@ pub struct Tools<'a> {
     pub recorder: &'a mut Recorder,
     /// When to stop.
     pub cancel: &'a Cancel,
+}
+
+/// A success with a last look at the workload itself.
+async fn confirmed(
+    verdict: Verdict,
+    guard: &Guard,
+    connection: &Connection,
+) -> Result<Verdict, Failure> {
+    if verdict != Verdict::Succeeded {
+        return Ok(verdict);
+    }
+    let fresh = access::find(&connection.client, guard.workload()).await?;
+    Ok(match guard.confirm(&fresh, connection.clock.now()) {
+        Ok(()) => verdict,
+        Err(why) => Verdict::Undetermined { why },
+    })
 }
 
 fn outcome_of(verdict: &Verdict) -> Outcome {

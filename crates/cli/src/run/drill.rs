@@ -31,8 +31,8 @@ const TIMEOUT: &str = "1m";
 pub(crate) struct DrillInputs {
     pub(crate) place: Place,
     pub(crate) answer: Answer,
-    /// The image of the healthy version.
-    pub(crate) image: String,
+    /// The image of the healthy version, where it matters.
+    pub(crate) image: Option<String>,
 }
 
 /// Rehearses the stage and tells what happened.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
+use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_cluster::apply::{Applied, apply};
 use rollguard_cluster::history::history;
 use rollguard_cluster::{Connection, access};
@@ -44,35 +45,6 @@ impl Consent for Asked {
     }
 }
 
-/// The word for how a rollback ended, in the output variable `rollbackOutcome`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
-    /// The template of the target is in place.
-    RolledBack,
-    /// It was in place before.
-    AlreadyRolledBack,
-    /// Nothing was changed, for safety.
-    Refused,
-    /// Nothing was changed, because a newer rollout began.
-    Superseded,
-    /// It was tried, or could not be tried, and did not take effect.
-    Failed,
-}
-
-impl Word {
-    /// The word itself.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RolledBack => "rolledBack",
-            Self::AlreadyRolledBack => "alreadyRolledBack",
-            Self::Refused => "refused",
-            Self::Superseded => "superseded",
-            Self::Failed => "failed",
-        }
-    }
-}
-
 /// How a rollback is run.
 pub struct How<'a> {
     /// Whether to only look.
@@ -89,7 +61,7 @@ pub struct RolledBack {
     /// The outcome of the command.
     pub outcome: Outcome,
     /// The word for it.
-    pub word: Word,
+    pub word: RollbackOutcome,
 }
 
 /// Decides, shows and applies.
@@ -121,7 +93,7 @@ pub async fn rollback(
             console.line(&Line::styled(Style::Good, text));
             Ok(RolledBack {
                 outcome: Outcome::RolledBack,
-                word: Word::AlreadyRolledBack,
+                word: RollbackOutcome::AlreadyRolledBack,
             })
         }
         RollbackDecision::Apply(plan) => {
@@ -143,7 +115,7 @@ fn refused(refusal: &Refusal, console: &mut Console) -> RolledBack {
         console.line(&Line::styled(Style::Strong, "hint: ").then(Style::Plain, hint));
     }
     let word = match refusal {
-        Refusal::Superseded => Word::Superseded,
+        Refusal::Superseded => RollbackOutcome::Superseded,
         Refusal::OneRevision
         | Refusal::NoCandidate { .. }
         | Refusal::UnknownRevision { .. }
@@ -151,7 +123,7 @@ fn refused(refusal: &Refusal, console: &mut Console) -> RolledBack {
         | Refusal::Healed
         | Refusal::Paused
         | Refusal::Deleting
-        | Refusal::NotObserved => Word::Refused,
+        | Refusal::NotObserved => RollbackOutcome::Refused,
     };
     RolledBack {
         outcome: Outcome::Refused,
@@ -173,25 +145,25 @@ async fn carry_out(
                 "rolled back to the template of revision {revision}; check again to see it become healthy"
             ),
             Outcome::RolledBack,
-            Word::RolledBack,
+            RollbackOutcome::RolledBack,
         ),
         Ok(Applied::DryRun) => (
             Style::Good,
             "dry run: the API server would accept the rollback; nothing was changed".to_owned(),
             Outcome::RolledBack,
-            Word::Refused,
+            RollbackOutcome::Refused,
         ),
         Ok(Applied::AlreadyThere) => (
             Style::Good,
             format!("already rolled back: the template of revision {revision} is in place"),
             Outcome::RolledBack,
-            Word::AlreadyRolledBack,
+            RollbackOutcome::AlreadyRolledBack,
         ),
         Ok(Applied::Superseded) => (
             Style::Warn,
             "refused: a newer rollout began this very moment; it is left alone".to_owned(),
             Outcome::Refused,
-            Word::Superseded,
+            RollbackOutcome::Superseded,
         ),
         Err(error) => {
             let failure = Failure::from(error);

@@ -8,14 +8,14 @@ use rollguard_agent::env::TEMP_DIRECTORY;
 use rollguard_agent::inputs::{
     AksTarget, CheckInputs, CommandInputs, Inputs, RawInputs, RollbackInputs,
 };
-use rollguard_agent::outputs::OutputVariable;
+use rollguard_agent::outputs::{OutputVariable, RollbackOutcome};
 use rollguard_agent::run::Run;
 use rollguard_agent::{AgentEnv, LoggingCommand, Outcome};
 use rollguard_cluster::Connection;
 use rollguard_core::report::{Proposal, markdown, summary};
 
 use super::check::{Checked, Tools, check};
-use super::rollback::{Given, How, Word, rollback};
+use super::rollback::{Given, How, rollback};
 use crate::failure::Failure;
 
 /// The longest `summary` for the approver, in characters: the instructions of a manual validation hold
@@ -112,7 +112,7 @@ fn finish_unseen(failure: Failure, tools: &mut Tools<'_>) -> Result<Outcome, Fai
 fn finish_untouched(failure: Failure, tools: &mut Tools<'_>) -> Result<Outcome, Failure> {
     set(
         OutputVariable::RollbackOutcome,
-        Word::Failed.as_str(),
+        RollbackOutcome::Failed.as_str(),
         tools,
     )?;
     Err(failure)

@@ -52,6 +52,19 @@ async fn the_patch_is_sent_as_planned() {
 }
 
 #[tokio::test]
+async fn a_template_with_an_ampersand_is_written_as_go_writes_it() {
+    let server = server(|| ok(&deployment("v1")), "v1");
+    let mut plan = plan();
+    plan.patch[1]["value"] = json!("a && b < c > d \u{2028}\u{2029}");
+    apply(&server.client(), &plan, false).await.unwrap();
+    let sent = server.requests("PATCH", "/deployments/web").remove(0);
+    let text = String::from_utf8(sent.body.clone()).unwrap();
+    let escaped = r#""a \u0026\u0026 b \u003c c \u003e d \u2028\u2029""#;
+    assert!(text.contains(escaped), "{text}");
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), plan.patch);
+}
+
+#[tokio::test]
 async fn a_dry_run_asks_the_server_to_change_nothing() {
     let server = server(|| ok(&deployment("v1")), "v2");
     let applied = apply(&server.client(), &plan(), true).await.unwrap();

@@ -1,4 +1,5 @@
 //! Whole sessions in virtual time.
+#![expect(clippy::too_many_lines, reason = "tables of named rows")]
 
 use std::time::Duration;
 
@@ -384,6 +385,46 @@ fn a_rollout_that_is_long_stable_passes_at_once() {
 }
 
 #[test]
+fn a_success_is_confirmed_by_a_fresh_look() {
+    let (guard, verdict, _) = session(60, &first_look(complete(), &[pod("a").ready(0)]));
+    assert_eq!(verdict, Verdict::Succeeded);
+    let mut replaced = complete().json();
+    replaced["metadata"]["uid"] = "d-2".into();
+    let rows = [
+        ("still so", complete().build(), Ok(())),
+        (
+            "scaled meanwhile, complete",
+            deployment("web")
+                .generation(2, 2)
+                .counts(2, 2, 2, 2)
+                .build(),
+            Ok(()),
+        ),
+        (
+            "a newer template",
+            complete().version("v3").build(),
+            Err("a newer rollout of the workload began meanwhile"),
+        ),
+        (
+            "another object",
+            serde_json::from_value(replaced).unwrap(),
+            Err("the workload was deleted meanwhile"),
+        ),
+        (
+            "not complete any more",
+            deployment("web").counts(1, 1, 1, 0).build(),
+            Err(
+                "lost sight of deployments: what was watched lags behind the cluster, where 0 of 1 updated replicas available",
+            ),
+        ),
+    ];
+    for (says, fresh, expected) in rows {
+        let confirmed = guard.confirm(&fresh, at(11)).map_err(|why| why.to_string());
+        assert_eq!(confirmed, expected.map_err(str::to_owned), "{says}");
+    }
+}
+
+#[test]
 fn what_is_told_is_told_once_with_a_reminder_each_thirty_seconds() {
     let (guard, _, _) = session(
         120,
@@ -400,7 +441,6 @@ fn what_is_told_is_told_once_with_a_reminder_each_thirty_seconds() {
     assert_eq!(
         told,
         [
-            "0 waiting for the first look at the workload",
             "0 container `app`: image name `registry.test/app:v2` is malformed (InvalidImageName)",
             "0 1 old replica is still there",
             "3 InvalidImageName has gone",

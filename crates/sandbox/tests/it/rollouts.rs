@@ -320,3 +320,79 @@ async fn an_annotation_of_the_deployment_is_copied_to_its_replica_set() {
     assert_eq!(annotation(&shop.set("v2").await.metadata, cause), "why");
     assert_eq!(annotation(&shop.set("v1").await.metadata, cause), "");
 }
+
+#[tokio::test(start_paused = true)]
+async fn conditions_tell_when_their_status_changed_and_when_they_were_updated() {
+    let sandbox = shop().build();
+    let shop = Shop::of(&sandbox).with_web(&json!({})).await;
+    let conditions = shop.web().await.status.unwrap().conditions.unwrap();
+    let times = |kind: &str| {
+        let found = conditions.iter().find(|it| it.type_ == kind).unwrap();
+        let at = |time: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| {
+            time.as_ref().unwrap().0.as_second() - 1_767_225_600
+        };
+        (at(&found.last_transition_time), at(&found.last_update_time))
+    };
+    assert_eq!(times("Progressing"), (0, 1));
+    assert_eq!(times("Available"), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_begins_anew_with_every_step_forward() {
+    let sandbox = shop_where_v2(Script::slow_start(std::time::Duration::from_secs(20)));
+    let shop = Shop::of(&sandbox)
+        .with_web(&json!({"replicas": 4, "progressDeadlineSeconds": 30}))
+        .await;
+    let update = async {
+        shop.update("v2").await;
+    };
+    for web in statuses(&shop, update).await {
+        let conditions = web.status.unwrap().conditions.unwrap();
+        let late = |reason: Option<&str>| reason == Some("ProgressDeadlineExceeded");
+        assert!(!conditions.iter().any(|it| late(it.reason.as_deref())));
+    }
+    assert_eq!(counts(&shop.set("v2").await), (4, 4, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_complete_rollout_stays_complete_when_a_pod_is_replaced() {
+    let sandbox = shop().build();
+    let shop = Shop::of(&sandbox).with_web(&json!({})).await;
+    let replace = async {
+        let name = shop.pods("v1").await[0].metadata.name.clone().unwrap();
+        let how = kube::api::DeleteParams::default();
+        shop.pods.delete(&name, &how).await.unwrap();
+    };
+    let seen = statuses(&shop, replace).await;
+    assert!(seen.len() > 1, "the counts change");
+    for web in seen {
+        let conditions = web.status.unwrap().conditions.unwrap();
+        let progressing = conditions
+            .iter()
+            .find(|it| it.type_ == "Progressing")
+            .unwrap();
+        assert_eq!(
+            progressing.reason.as_deref(),
+            Some("NewReplicaSetAvailable")
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_are_not_ready_are_deleted_first() {
+    let born = std::sync::atomic::AtomicU32::new(0);
+    let second = move |_: &k8s_openapi::api::core::v1::Pod| {
+        born.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1
+    };
+    let sandbox = shop().play(second, Script::never_ready()).build();
+    let shop = Shop::of(&sandbox).with_web(&json!({})).await;
+    assert_eq!(counts(&shop.set("v1").await), (2, 3, 3));
+    let patch = Patch::Merge(json!({"spec": {"replicas": 2}}));
+    let params = PatchParams::default();
+    shop.deployments
+        .patch("web", &params, &patch)
+        .await
+        .unwrap();
+    seconds(5).await;
+    assert_eq!(counts(&shop.set("v1").await), (2, 2, 2));
+}

@@ -33,6 +33,13 @@ fn condition(pod: &Pod, kind: &str) -> String {
     format!("{}/{}", found.status, found.reason.unwrap_or_default())
 }
 
+/// When a condition last changed its status.
+fn since(pod: &Pod, kind: &str) -> String {
+    let conditions = pod.status.as_ref().unwrap().conditions.clone();
+    let found = conditions.into_iter().flatten().find(|it| it.type_ == kind);
+    found.unwrap().last_transition_time.unwrap().0.to_string()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_healthy_pod_is_ready_after_a_second() {
     let (_sandbox, shop) = playing(Script::healthy()).await;
@@ -47,6 +54,8 @@ async fn a_healthy_pod_is_ready_after_a_second() {
     let pod = now(&shop).await;
     assert_eq!(phase(&pod), "Running");
     assert_eq!(condition(&pod, "Ready"), "True/");
+    assert_eq!(since(&pod, "PodScheduled"), "2026-01-01T00:00:00Z");
+    assert_eq!(since(&pod, "Ready"), "2026-01-01T00:00:01Z");
     assert!(container(&pod).ready);
     assert_eq!(
         shop.event_reasons().await,
@@ -58,8 +67,13 @@ async fn a_healthy_pod_is_ready_after_a_second() {
 async fn a_crashing_container_is_restarted_with_the_kubelets_back_off() {
     let (_sandbox, shop) = playing(Script::crash_at_start(&["starting", "no database"], 3)).await;
     // Crashes at 1.1 s, is restarted a second later, crashes again at 2.4 s, waits 10 s, then 20 s.
+    seconds(3).await;
+    assert!(
+        shop.messages("BackOff").await.is_empty(),
+        "the first restart comes at once"
+    );
     for (at, restarts, state) in [
-        (2, 0, "terminated"),
+        (3, 1, "terminated"),
         (4, 1, "CrashLoopBackOff"),
         (11, 1, "CrashLoopBackOff"),
         (15, 2, "CrashLoopBackOff"),
@@ -259,6 +273,37 @@ async fn probes_that_fail_are_counted_events() {
         unhealthy.message.unwrap(),
         "Readiness probe failed: HTTP probe failed with statuscode: 503"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chatty_source_is_cut_off_and_its_events_counted_all_the_same() {
+    let (_sandbox, shop) = playing(Script::never_ready()).await;
+    let count = async || {
+        let events = shop.events.list(&ListParams::default()).await.unwrap();
+        let unhealthy = events
+            .into_iter()
+            .find(|it| it.reason.as_deref() == Some("Unhealthy"));
+        unhealthy.unwrap().count.unwrap()
+    };
+    // One every two seconds, after the three events of the start.
+    seconds(250).await;
+    assert_eq!(count().await, 22);
+    // One more is let through every five minutes; it carries the count of all.
+    seconds(100).await;
+    assert!(count().await > 130);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_does_not_stop_is_gone_after_its_grace_period() {
+    let stubborn = Script::healthy().stopping_in(Duration::from_secs(600));
+    let (_sandbox, shop) = playing(stubborn).await;
+    seconds(5).await;
+    let how = kube::api::DeleteParams::default().grace_period(10);
+    shop.pods.delete("web-1", &how).await.unwrap();
+    seconds(9).await;
+    assert!(now(&shop).await.metadata.deletion_timestamp.is_some());
+    seconds(2).await;
+    assert!(shop.pods.get_opt("web-1").await.unwrap().is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,8 +32,36 @@ pub(super) fn deployment(version: &str, image: &str) -> Result<Deployment, serde
     }))
 }
 
+/// The images of the two versions.
+pub(super) struct Images {
+    /// One that exists.
+    pub(super) good: String,
+    /// One that nobody pushed.
+    pub(super) bad: String,
+}
+
+impl Images {
+    /// For the embedded cluster, which pulls nothing.
+    pub(super) fn of_a_story() -> Self {
+        Self {
+            good: "registry.example/web:1.4.2".to_owned(),
+            bad: "registry.example/web:1.5.0".to_owned(),
+        }
+    }
+
+    /// For a real cluster: an image that it can pull, by default one that is small and public, and a
+    /// tag of it that does not exist.
+    pub(super) fn of_a_registry(good: Option<String>) -> Self {
+        let good = good.unwrap_or_else(|| "registry.k8s.io/pause:3.10".to_owned());
+        Self {
+            bad: missing(&good),
+            good,
+        }
+    }
+}
+
 /// The same image with a tag that nobody pushes.
-pub(super) fn missing(image: &str) -> String {
+fn missing(image: &str) -> String {
     let slash = image.rfind('/').map_or(0, |at| at + 1);
     let (path, name) = image.split_at(slash);
     let name = name.split(['@', ':']).next().unwrap_or(name);

@@ -45,7 +45,7 @@ pub(crate) enum Place {
 pub(super) struct World {
     connection: Connection,
     namespace: String,
-    image: String,
+    images: manifest::Images,
     /// Keeps the embedded cluster alive; none on the user's.
     sandbox: Option<Sandbox>,
 }
@@ -54,7 +54,7 @@ impl World {
     /// Opens the place and makes the namespace.
     pub(super) async fn open(
         place: Place,
-        image: String,
+        image: Option<String>,
         console: &mut Console,
     ) -> Result<Self, Failure> {
         let (login, sandbox, now) = match place {
@@ -87,6 +87,10 @@ impl World {
                 now,
             ),
         };
+        let images = match &sandbox {
+            Some(_) => manifest::Images::of_a_story(),
+            None => manifest::Images::of_a_registry(image),
+        };
         let connection = connect(&login, now).await?;
         let namespace = format!("rollguard-drill-{:x}", now.as_nanosecond() & 0xff_ffff);
         let place = if sandbox.is_some() {
@@ -101,7 +105,7 @@ impl World {
         let world = Self {
             connection,
             namespace,
-            image,
+            images,
             sandbox,
         };
         world.make_namespace().await?;
@@ -150,7 +154,7 @@ impl World {
         screen: &Screen,
         cancel: &Cancel,
     ) -> Result<(), Failure> {
-        let object = manifest::deployment("v1", &self.image).map_err(anyhow::Error::from)?;
+        let object = manifest::deployment("v1", &self.images.good).map_err(anyhow::Error::from)?;
         self.deployments()
             .create(&PostParams::default(), &object)
             .await
@@ -184,8 +188,7 @@ impl World {
 
     /// Deploys the version whose image does not exist.
     pub(super) async fn deploy_second(&self) -> Result<(), Failure> {
-        let object = manifest::deployment("v2", &manifest::missing(&self.image))
-            .map_err(anyhow::Error::from)?;
+        let object = manifest::deployment("v2", &self.images.bad).map_err(anyhow::Error::from)?;
         let params = PatchParams::default();
         self.deployments()
             .patch(manifest::NAME, &params, &Patch::Merge(&object))
