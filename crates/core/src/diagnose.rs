@@ -85,54 +85,24 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
         workload::diagnose(case),
     ];
     let some_ready = case.pods.iter().any(|pod| pod.ready_since().is_some());
-    let mut diagnosis = Diagnosis::default();
-    for candidate in grouped(candidates.into_iter().flatten()) {
-        let (finding, decide_at) = settle(candidate, case, some_ready);
-        diagnosis.findings.push(finding);
-        diagnosis.decide_at = [diagnosis.decide_at, decide_at].into_iter().flatten().min();
-    }
-    diagnosis.findings.sort_by_key(|finding| {
-        (
-            rank(finding.prognosis),
-            std::cmp::Reverse(finding.attempts),
-            finding.since,
-            finding.code,
-        )
-    });
+    let judged = candidates
+        .into_iter()
+        .flatten()
+        .map(|candidate| settle(candidate, case, some_ready));
+    let mut diagnosis = grouped(judged);
+    diagnosis.findings.sort_by_key(weight);
     diagnosis
 }
 
-/// One finding for all pods with one cause in the same container.
-fn grouped(candidates: impl Iterator<Item = Candidate>) -> Vec<Candidate> {
-    let mut groups: BTreeMap<(FindingCode, Option<String>), Candidate> = BTreeMap::new();
-    for candidate in candidates {
-        let key = (
-            candidate.finding.code,
-            candidate.finding.subject.container.clone(),
-        );
-        let of_pod = usize::from(candidate.finding.subject.kind == "Pod");
-        if let Some(group) = groups.get_mut(&key) {
-            group.finding.pods += of_pod;
-            group.finding.attempts = group.finding.attempts.max(candidate.finding.attempts);
-            group.finding.since = group.finding.since.min(candidate.finding.since);
-            group.held |= candidate.held;
-            group.grace = group.grace.max(candidate.grace);
-        } else {
-            let mut first = candidate;
-            first.finding.pods = of_pod;
-            groups.insert(key, first);
-        }
-    }
-    groups.into_values().collect()
-}
-
-/// Applies the rule of the code; says when the finding turns terminal if it has not yet.
+/// Applies the rule of the code to one candidate, so that no evidence is mixed across pods; says
+/// when the finding turns terminal if it has not yet.
 fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, Option<Timestamp>) {
     let Candidate {
         mut finding,
         grace,
         held,
     } = candidate;
+    finding.pods = usize::from(finding.subject.kind == "Pod");
     let Some(rule) = case.policy.rule(finding.code) else {
         finding.prognosis = Prognosis::Informational;
         return (finding, None);
@@ -146,6 +116,40 @@ fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, 
     }
     let decide_at = possible.then(|| after(finding.since, grace));
     (finding, decide_at)
+}
+
+/// One finding for all pods with one cause in the same container: the most telling of them, with
+/// the number of pods.
+fn grouped(judged: impl Iterator<Item = (Finding, Option<Timestamp>)>) -> Diagnosis {
+    let mut groups: BTreeMap<(FindingCode, Option<String>), Finding> = BTreeMap::new();
+    let mut decide_at = None;
+    for (finding, at) in judged {
+        decide_at = [decide_at, at].into_iter().flatten().min();
+        let key = (finding.code, finding.subject.container.clone());
+        if let Some(known) = groups.get_mut(&key) {
+            let pods = known.pods + finding.pods;
+            if weight(&finding) < weight(known) {
+                *known = finding;
+            }
+            known.pods = pods;
+        } else {
+            groups.insert(key, finding);
+        }
+    }
+    Diagnosis {
+        findings: groups.into_values().collect(),
+        decide_at,
+    }
+}
+
+/// The most telling first: terminal, then what happened most often, then what lasts longest.
+fn weight(finding: &Finding) -> (u8, std::cmp::Reverse<u32>, Timestamp, FindingCode) {
+    (
+        rank(finding.prognosis),
+        std::cmp::Reverse(finding.attempts),
+        finding.since,
+        finding.code,
+    )
 }
 
 const fn rank(prognosis: Prognosis) -> u8 {

@@ -259,6 +259,20 @@ impl PodBuilder {
             "lastState": {"terminated": {"exitCode": exit_code, "reason": reason, "message": message}}}))
     }
 
+    /// The container runs since [`start`], after so many instances that ended with an error.
+    #[must_use]
+    pub fn runs_after_crashes(self, restarts: i32) -> Self {
+        self.container(json!({"restartCount": restarts, "started": true, "state": {"running": {"startedAt": start()}},
+            "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}))
+    }
+
+    /// The container backs off after an instance that had run for an hour.
+    #[must_use]
+    pub fn crashed_after_an_hour(self, restarts: i32) -> Self {
+        self.container(json!({"restartCount": restarts, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "startedAt": start(), "finishedAt": at(3600)}}}))
+    }
+
     /// The container runs since a second, after some restarts, and is not ready.
     #[must_use]
     pub fn running(self, since: u64, restarts: i32) -> Self {
@@ -274,6 +288,15 @@ impl PodBuilder {
         this.object["status"]["conditions"] =
             json!([{"type": "Ready", "status": "True", "lastTransitionTime": at(since)}]);
         this
+    }
+
+    /// The pod was Ready until a second.
+    #[must_use]
+    pub fn ready_once(mut self, until: u64) -> Self {
+        self.object["status"]["startTime"] = json!(start());
+        self.object["status"]["conditions"] =
+            json!([{"type": "Ready", "status": "False", "lastTransitionTime": at(until)}]);
+        self
     }
 
     /// The scheduler finds no node since [`start`].

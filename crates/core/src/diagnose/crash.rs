@@ -1,10 +1,16 @@
 //! Containers that start and end again (kubelet `kuberuntime_manager.go`: back-off 0, 10, 20 … s).
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
 
 use super::{Candidate, Case, has_any};
+use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{ContainerView, PodView};
+
+/// After a run of this length the kubelet forgets earlier crashes.
+const BACK_OFF_MEMORY: Duration = Duration::from_mins(10);
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods
@@ -12,11 +18,10 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         .filter(|pod| pod.ready_since().is_none())
         .flat_map(PodView::containers)
         .filter_map(|container| one(case, &container))
-        .map(Candidate::from)
         .collect()
 }
 
-fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
+fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let end = container.last_end()?;
     let finished_init = container.init && end.exit_code == 0;
     let killed_by_probe = ["liveness", "startup"]
@@ -29,14 +34,35 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     let subject = Subject::container(container.pod.name(), container.name());
     let (code, what, remedy) = classify(container, end);
     let mut finding = Finding::new(code, subject, since)
-        .attempts(container.ends())
+        .attempts(failed_starts(container, end))
         .message(what)
         .remedy(remedy)
         .evidence(EvidenceKind::ContainerStatus, status_line(end));
     if let Some(message) = end.message.as_deref().filter(|text| !text.is_empty()) {
         finding = finding.evidence(EvidenceKind::ContainerStatus, message);
     }
-    Some(finding)
+    // A new instance is running: it deserves to be seen to its end.
+    let held = container.running_since().is_some();
+    Some(Candidate {
+        finding,
+        grace: None,
+        held,
+    })
+}
+
+/// How many instances ended in this series. One that ran longer than the kubelet's back-off
+/// remembers (10 min, `kuberuntime_manager.go`) begins a new series: restarts of last week say
+/// nothing about today.
+fn failed_starts(container: &ContainerView<'_>, end: &ContainerStateTerminated) -> u32 {
+    let ran = match (&end.started_at, &end.finished_at) {
+        (Some(from), Some(to)) => elapsed(from.0, to.0),
+        _ => Duration::ZERO,
+    };
+    if ran > BACK_OFF_MEMORY {
+        1
+    } else {
+        container.ends()
+    }
 }
 
 fn status_line(end: &ContainerStateTerminated) -> String {
@@ -97,8 +123,13 @@ fn classify(
         }
         _ => {
             let code = end.exit_code;
+            let never = if container.pod.was_ready() {
+                ""
+            } else {
+                " and was never ready"
+            };
             let what = format!(
-                "{title} ended {times} with exit code {code}{} and was never ready",
+                "{title} ended {times} with exit code {code}{}{never}",
                 meaning(code)
             );
             let remedy = "read the last log lines below; compare settings and dependencies with the \

@@ -16,17 +16,13 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         for container in pod.containers() {
             let killed =
                 kill(case, &container, "startup").or_else(|| kill(case, &container, "liveness"));
-            found.extend(
-                killed
-                    .map(Candidate::from)
-                    .or_else(|| unready(case, pod, &container)),
-            );
+            found.extend(killed.or_else(|| unready(case, pod, &container)));
         }
     }
     found
 }
 
-fn kill(case: &Case<'_>, container: &ContainerView<'_>, kind: &str) -> Option<Finding> {
+fn kill(case: &Case<'_>, container: &ContainerView<'_>, kind: &str) -> Option<Candidate> {
     let (count, newest) = container.probe_kills(kind);
     let newest = newest?;
     let (code, probe) = if kind == "startup" {
@@ -41,16 +37,23 @@ fn kill(case: &Case<'_>, container: &ContainerView<'_>, kind: &str) -> Option<Fi
         )
     };
     let since = event_start(newest).unwrap_or(case.now);
+    // Kills of a container that had started are about its health, and may lie long back.
+    let held = container.pod.was_ready();
     let allowed = probe.map_or(Duration::ZERO, budget);
     let what = format!(
-        "{} was killed {} by its {kind} probe after about {} without ever being ready",
+        "{} was killed {} by its {kind} probe after about {}{}",
         container.title(),
         if count == 1 {
             "once".to_owned()
         } else {
             format!("{count} times")
         },
-        Human(allowed)
+        Human(allowed),
+        if held {
+            ""
+        } else {
+            " without ever being ready"
+        }
     );
     let subject = Subject::container(container.pod.name(), container.name());
     let mut finding = Finding::new(code, subject, since)
@@ -60,10 +63,15 @@ fn kill(case: &Case<'_>, container: &ContainerView<'_>, kind: &str) -> Option<Fi
     if let Some(answer) = newest_failure(&container.pod, kind) {
         finding = finding.evidence(EvidenceKind::Event, answer);
     }
-    Some(finding.evidence(
+    let finding = finding.evidence(
         EvidenceKind::Event,
         newest.message.as_deref().unwrap_or_default(),
-    ))
+    );
+    Some(Candidate {
+        finding,
+        grace: None,
+        held,
+    })
 }
 
 fn kill_remedy(kind: &str, probe: Option<&Probe>) -> String {
@@ -98,6 +106,10 @@ fn unready(case: &Case<'_>, pod: &PodView<'_>, container: &ContainerView<'_>) ->
     let since = container
         .running_since()
         .filter(|_| status.started == Some(true) && !status.ready)?;
+    // A pod that was ready for days and is not for a second has failed for a second.
+    let since = pod
+        .unready_since()
+        .map_or(since, |unready| since.max(unready));
     let timeout = probe
         .timeout_seconds
         .and_then(|it| u64::try_from(it).ok())

@@ -341,6 +341,18 @@ fn crash_rows() -> Vec<Row> {
             Absent(CrashAtStart),
         ),
         row(
+            "crashed four times last week and runs since: a blip of readiness is no crash",
+            &[pod("a").runs_after_crashes(4)],
+            60,
+            Transient(CrashAtStart),
+        ),
+        row(
+            "one crash after an hour of work, though it had crashed before",
+            &[pod("a").crashed_after_an_hour(6)],
+            60,
+            Transient(CrashAtStart),
+        ),
+        row(
             "ended three times with code 0",
             &[pod("a").crash_loop(2, ("Completed", 0, ""))],
             20,
@@ -387,6 +399,12 @@ fn crash_rows() -> Vec<Row> {
             &[killed(2)],
             30,
             Terminal(LivenessKillsStart),
+        ),
+        row(
+            "killed twice by its liveness probe, but long ready in between",
+            &[killed(2).ready_once(30)],
+            40,
+            Transient(LivenessKillsStart),
         ),
         row(
             "killed once by its liveness probe",
@@ -582,6 +600,12 @@ fn workload_rows() -> Vec<Row> {
             &[unready(true)],
             120,
             Terminal(ReadinessFailing),
+        ),
+        row(
+            "readiness fails since a second, after days of being ready",
+            &[unready(true).ready_once(299)],
+            300,
+            Transient(ReadinessFailing),
         ),
         row(
             "readiness fails for 1 min",

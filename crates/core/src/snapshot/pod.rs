@@ -1,12 +1,19 @@
 //! A pod of the new revision, with the questions that diagnoses ask of it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
     Container, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Event, Pod,
     PodCondition,
 };
 
+use crate::duration::elapsed;
+
 use super::{Snapshot, Trouble, event_count, name_of, uid_of};
+
+/// Within this time of a pod's start the kubelet has reported its first status. (estimated)
+const FIRST_STATUS: Duration = Duration::from_secs(2);
 
 /// A pod of the new revision.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +65,29 @@ impl<'a> PodView<'a> {
             .as_ref()
             .map(|time| time.0)
             .or_else(|| self.created())
+    }
+
+    /// Since when it is not Ready; `None` when it is.
+    #[must_use]
+    pub fn unready_since(&self) -> Option<Timestamp> {
+        let ready = self
+            .condition("Ready")
+            .filter(|condition| condition.status != "True")?;
+        ready.last_transition_time.as_ref().map(|time| time.0)
+    }
+
+    /// Whether it has been Ready before and is not now. The kubelet sets `Ready=False` with its
+    /// first status, so a later transition tells of a time between.
+    #[must_use]
+    pub fn was_ready(&self) -> bool {
+        let status = self.pod.status.as_ref();
+        let started = status
+            .and_then(|status| status.start_time.as_ref())
+            .map(|time| time.0);
+        let (Some(started), Some(unready)) = (started, self.unready_since()) else {
+            return false;
+        };
+        elapsed(started, unready) > FIRST_STATUS
     }
 
     /// Events about it.
