@@ -10,7 +10,7 @@ use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{ContainerView, PodView};
 
 /// After a run of this length the kubelet forgets earlier crashes.
-const BACK_OFF_MEMORY: Duration = Duration::from_mins(10);
+const BACK_OFF_MEMORY: Duration = Duration::from_secs(600);
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods

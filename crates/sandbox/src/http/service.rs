@@ -53,6 +53,18 @@ impl Reply {
             content: Content::Json(value),
         }
     }
+
+    /// Only the metadata, when the request asks for `as=PartialObjectMetadata`.
+    fn as_accepted(self, head: &http::request::Parts) -> Self {
+        let accept = head.headers.get(header::ACCEPT);
+        let partial = accept
+            .and_then(|it| it.to_str().ok())
+            .is_some_and(|it| it.contains("as=PartialObjectMetadata"));
+        match self.content {
+            Content::Json(value) if partial => Self::ok(read::metadata_only(value)),
+            content @ (Content::Json(_) | Content::Text(_)) => Self { content, ..self },
+        }
+    }
 }
 
 /// The API server as a service, one clone per connection.
@@ -133,8 +145,10 @@ fn answer(
             code: 200,
             content: Content::Text("ok".to_owned()),
         }),
-        (Path::Resource(_), Verb::Get) => read::get(cluster, call),
-        (Path::Resource(_), Verb::List | Verb::Watch) => read::list(cluster, call),
+        (Path::Resource(_), Verb::Get) => Ok(read::get(cluster, call)?.as_accepted(head)),
+        (Path::Resource(_), Verb::List | Verb::Watch) => {
+            Ok(read::list(cluster, call)?.as_accepted(head))
+        }
         (Path::Resource(crate::resource::Resource::SelfSubjectAccessReviews), _) => {
             review::access(cluster, body)
         }

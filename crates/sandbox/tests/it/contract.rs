@@ -382,6 +382,20 @@ async fn every_answer_has_the_clusters_date() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn metadata_alone_is_answered_when_it_is_asked_for() {
+    let sandbox = shop().build();
+    let shop = Shop::of(&sandbox).with_web(&json!({})).await;
+    let full = shop.web().await.metadata;
+    let one = shop.deployments.get_metadata("web").await.unwrap();
+    assert_eq!(one.types.unwrap().kind, "PartialObjectMetadata");
+    assert_eq!(one.metadata, full);
+    let all = ListParams::default();
+    let many = shop.deployments.list_metadata(&all).await.unwrap();
+    assert_eq!(many.types.kind, "PartialObjectMetadataList");
+    assert_eq!(many.items[0].metadata, full);
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_are_logged_in_order() {
     let sandbox = shop().build();
     let shop = Shop::of(&sandbox);

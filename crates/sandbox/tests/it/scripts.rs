@@ -54,7 +54,7 @@ async fn a_healthy_pod_is_ready_after_a_second() {
     let pod = now(&shop).await;
     assert_eq!(phase(&pod), "Running");
     assert_eq!(condition(&pod, "Ready"), "True/");
-    assert_eq!(since(&pod, "PodScheduled"), "2026-01-01T00:00:00Z");
+    assert_eq!(since(&pod, "Initialized"), "2026-01-01T00:00:00Z");
     assert_eq!(since(&pod, "Ready"), "2026-01-01T00:00:01Z");
     assert!(container(&pod).ready);
     assert_eq!(
