@@ -50,8 +50,9 @@ pub(crate) async fn drill(
     let world = World::open(place, image, console).await?;
     let mut rehearsal = Rehearsal::new(&world, answer, screen, cancel);
     let result = tokio::select! {
-        result = rehearse(&mut rehearsal, console) => result,
+        biased;
         () = cancel.requested() => Err(Failure::new(Outcome::Cancelled, "cancelled")),
+        result = rehearse(&mut rehearsal, console) => result,
     };
     let closed = world.close(console).await;
     let outcome = result?;

@@ -55,7 +55,7 @@ impl Reply {
     }
 
     /// Only the metadata, when the request asks for `as=PartialObjectMetadata`.
-    fn as_accepted(self, head: &http::request::Parts) -> Self {
+    fn narrowed_for(self, head: &http::request::Parts) -> Self {
         let accept = head.headers.get(header::ACCEPT);
         let partial = accept
             .and_then(|it| it.to_str().ok())
@@ -145,9 +145,9 @@ fn answer(
             code: 200,
             content: Content::Text("ok".to_owned()),
         }),
-        (Path::Resource(_), Verb::Get) => Ok(read::get(cluster, call)?.as_accepted(head)),
+        (Path::Resource(_), Verb::Get) => Ok(read::get(cluster, call)?.narrowed_for(head)),
         (Path::Resource(_), Verb::List | Verb::Watch) => {
-            Ok(read::list(cluster, call)?.as_accepted(head))
+            Ok(read::list(cluster, call)?.narrowed_for(head))
         }
         (Path::Resource(crate::resource::Resource::SelfSubjectAccessReviews), _) => {
             review::access(cluster, body)
