@@ -1,6 +1,7 @@
 //! Writes what is derived from code, or only compares.
 
 mod extension;
+mod findings_doc;
 mod inputs_doc;
 mod outputs_doc;
 mod task_json;
@@ -51,6 +52,10 @@ const GENERATED: &[Generated] = &[
         path: "docs/outputs.md",
         text: Text::Whole(outputs_doc::render),
     },
+    Generated {
+        path: "docs/findings.md",
+        text: Text::Whole(findings_doc::render),
+    },
 ];
 
 /// Writes every generated file; with `check` nothing is written, and a file that is not current is
@@ -98,7 +103,10 @@ fn row<const N: usize>(cells: [&str; N]) -> String {
 }
 
 /// A Markdown table.
-fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub(crate) fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let mut table = row(head) + &row(["---"; N]);
     for cells in rows {
         table.push_str(&row(cells.each_ref().map(String::as_str)));

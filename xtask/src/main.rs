@@ -5,6 +5,7 @@
     reason = "a developer's tool talks to a terminal"
 )]
 
+mod bench;
 mod generate;
 mod package;
 mod test;
@@ -16,6 +17,11 @@ fn cli() -> Command {
     Command::new("xtask")
         .about("Generates, packages, and sets up and runs every test")
         .subcommand_required(true)
+        .subcommand(
+            Command::new("bench-verdict").about(
+                "Measures the time to verdict beside kubectl's, and writes docs/benchmarks.md",
+            ),
+        )
         .subcommand(
             Command::new("generate")
                 .about("Writes what is derived from code: task.json inputs, docs, report schema")
@@ -52,6 +58,7 @@ fn cli() -> Command {
 
 fn main() -> Result<()> {
     match cli().get_matches().subcommand() {
+        Some(("bench-verdict", _)) => bench::run(),
         Some(("generate", m)) => generate::run(m.get_flag("check")),
         Some(("package", m)) => {
             package::run(m.get_one::<String>("overlay").map_or("dev", String::as_str))

@@ -93,51 +93,6 @@ impl LoggingCommand {
         Self::new("task.uploadsummary", &[], &absolute.to_string_lossy())
     }
 
-    /// Attaches a file to the run's timeline, for other extensions and the REST API.
-    #[must_use]
-    pub fn add_attachment(kind: &str, name: &str, absolute: &Path) -> Self {
-        let properties = [("type", kind), ("name", name)];
-        Self::new(
-            "task.addattachment",
-            &properties,
-            &absolute.to_string_lossy(),
-        )
-    }
-
-    /// Shows progress beside the step; more than 100 percent count as 100.
-    #[must_use]
-    pub fn progress(percent: u8, operation: &str) -> Self {
-        let value = percent.min(100).to_string();
-        Self::new(
-            "task.setprogress",
-            &[("value", &value)],
-            &neutralise(operation),
-        )
-    }
-
-    /// Begins a part of the log that can be folded.
-    #[must_use]
-    pub fn group(title: &str) -> Self {
-        Self::marker("group", title)
-    }
-
-    /// Ends the part begun by [`LoggingCommand::group`].
-    #[must_use]
-    pub fn end_group() -> Self {
-        Self::marker("endgroup", "")
-    }
-
-    /// A heading in the log.
-    #[must_use]
-    pub fn section(title: &str) -> Self {
-        Self::marker("section", title)
-    }
-
-    /// Only the log's viewer knows markers; the agent does not decode them, so nothing is escaped.
-    fn marker(name: &str, text: &str) -> Self {
-        Self(format!("##[{name}]{}", neutralise(text)))
-    }
-
     /// A property without a value is left out: the agent does not read it.
     fn new(name: &str, properties: &[(&str, &str)], data: &str) -> Self {
         let filled = properties.iter().filter(|(_, value)| !value.is_empty());
@@ -190,31 +145,6 @@ mod tests {
                 "a summary",
                 LoggingCommand::upload_summary(Path::new("/tmp/100% [a];b.md")),
                 "##vso[task.uploadsummary]/tmp/100%AZP25 [a];b.md",
-            ),
-            (
-                "an attachment whose name holds separators",
-                LoggingCommand::add_attachment(
-                    "rollguard.report",
-                    "a;b]c",
-                    Path::new("/tmp/r.json"),
-                ),
-                "##vso[task.addattachment type=rollguard.report;name=a%3Bb%5Dc]/tmp/r.json",
-            ),
-            (
-                "progress",
-                LoggingCommand::progress(250, "2 of 3 replicas"),
-                "##vso[task.setprogress value=100]2 of 3 replicas",
-            ),
-            (
-                "a group",
-                LoggingCommand::group("logs of ##[x]"),
-                "##[group]logs of **[x]",
-            ),
-            ("its end", LoggingCommand::end_group(), "##[endgroup]"),
-            (
-                "a heading",
-                LoggingCommand::section("Check"),
-                "##[section]Check",
             ),
         ];
         for (name, command, line) in rows {

@@ -48,7 +48,6 @@ variables! {
         "names the pipeline in the change cause of a rollback";
     TEMP_DIRECTORY = "AGENT_TEMPDIRECTORY",
         "where the summary is written; cleaned by the agent after the job";
-    DEBUG = "SYSTEM_DEBUG", "`true`: more detail in the log";
 }
 
 /// The id under which every task gets the connection to Azure DevOps itself.
@@ -129,13 +128,6 @@ impl AgentEnv {
         self.endpoint_parameter(SYSTEM_CONNECTION, "ACCESSTOKEN")
     }
 
-    /// Whether the run was started with `system.debug` set.
-    #[must_use]
-    pub fn debug(&self) -> bool {
-        self.get(&DEBUG)
-            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
-    }
-
     fn filled(&self, pattern: &Variable, id: &str, key: &str) -> Option<&str> {
         let name = pattern.name.replace("<ID>", id).replace("<KEY>", key);
         self.named(&name)
@@ -180,9 +172,9 @@ mod tests {
 
     #[test]
     fn an_empty_variable_is_absent() {
-        let env = AgentEnv::from_pairs([("INPUT_TIMEOUT", ""), ("SYSTEM_DEBUG", "")]);
+        let env = AgentEnv::from_pairs([("INPUT_TIMEOUT", ""), ("BUILD_BUILDNUMBER", "")]);
         assert_eq!(env.input("timeout"), None);
-        assert!(!env.debug());
+        assert_eq!(env.get(&BUILD_NUMBER), None);
     }
 
     #[test]
@@ -197,8 +189,8 @@ mod tests {
 
     #[test]
     fn windows_spellings_are_found() {
-        let env = AgentEnv::from_pairs([("System_Debug", "True")]);
-        assert!(env.debug());
+        let env = AgentEnv::from_pairs([("Build_BuildNumber", "7")]);
+        assert_eq!(env.get(&BUILD_NUMBER), Some("7"));
     }
 
     #[cfg(unix)]

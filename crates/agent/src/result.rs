@@ -170,7 +170,9 @@ impl Outcome {
         match self {
             Self::Succeeded => "The rollout is complete and stayed so.",
             Self::RolledBack => "The former revision is restored, or was in place already.",
-            Self::Unexpected => "A defect in rollguard; please report it with a recorded trace.",
+            Self::Unexpected => {
+                "Something nobody thought of, in rollguard or around it; the message tells."
+            }
             Self::BadInput => {
                 "An argument or input is missing or wrong, or names something that does not \
                  exist; nothing was touched."

@@ -66,7 +66,10 @@ pub(crate) fn command() -> Command {
 fn drill() -> Command {
     Command::new("drill")
         .about("Rehearses the shipped stage on an embedded cluster, or with --context on yours")
-        .args(cluster_args())
+        .args(cluster_args().map(|arg| match arg.get_id().as_str() {
+            "kubeconfig" => arg.requires("context"),
+            _ => arg,
+        }))
         .arg(flag("approve", "Approve the rollback when the stage asks"))
         .arg(flag("reject", "Reject the rollback when the stage asks"))
         .group(ArgGroup::new("answer").args(["approve", "reject"]))
@@ -74,6 +77,7 @@ fn drill() -> Command {
             Arg::new("image")
                 .long("image")
                 .value_name("IMAGE")
+                .requires("context")
                 .help("With --context: the image of the healthy version [default: registry.k8s.io/pause:3.10]"),
         )
 }
@@ -115,12 +119,25 @@ fn with_inputs(name: CommandName, command: Command) -> Command {
 /// The argument of an input; its value is only understood by `Inputs::parse`, which tells all bad
 /// inputs at once.
 fn input_arg(spec: &InputSpec) -> Arg {
-    let default = spec
-        .default
-        .map_or_else(String::new, |value| format!(" [default: {value}]"));
-    let arg = Arg::new(spec.name)
-        .help(format!("{}{default}", spec.help))
-        .allow_hyphen_values(true);
+    let help = match spec.kind {
+        // On the command line the context of the kubeconfig has a namespace of its own.
+        InputKind::Namespace => "The namespace of the workload [default: the context's]".to_owned(),
+        InputKind::Evidence => {
+            "A file with what the check handed over, or `-` for stdin".to_owned()
+        }
+        InputKind::Command
+        | InputKind::ServiceConnection
+        | InputKind::SubscriptionId
+        | InputKind::ResourceGroup
+        | InputKind::Cluster
+        | InputKind::Workloads
+        | InputKind::Duration
+        | InputKind::Revision => match spec.default {
+            Some(default) => format!("{} [default: {default}]", spec.help),
+            None => spec.help.to_owned(),
+        },
+    };
+    let arg = Arg::new(spec.name).help(help).allow_hyphen_values(true);
     match spec.cli {
         CliForm::Flag { long, short, value } => {
             let arg = arg.long(long).value_name(value);

@@ -1,19 +1,26 @@
 //! The wish to stop: the agent sends SIGINT and, 7.5 s later, SIGTERM; a person presses Ctrl-C.
 
+use rollguard_agent::Outcome;
 use tokio::sync::watch;
+
+use crate::failure::Failure;
 
 /// Told once, heard everywhere.
 #[derive(Clone)]
 pub struct Cancel(watch::Receiver<bool>);
 
 impl Cancel {
-    /// Hears the signals of this process.
+    /// Hears the signals of this process. A person who presses Ctrl-C a second time means it: that
+    /// ends the process at once.
     #[must_use]
     pub fn on_signals() -> Self {
         let (sender, receiver) = watch::channel(false);
         tokio::spawn(async move {
-            signal().await;
+            first_signal().await;
             let _ = sender.send(true);
+            if tokio::signal::ctrl_c().await.is_ok() {
+                end_now();
+            }
             // The receivers must not see the sender go while the process winds down.
             sender.closed().await;
         });
@@ -34,10 +41,27 @@ impl Cancel {
             std::future::pending::<()>().await;
         }
     }
+
+    /// The result of some work that changes nothing, unless stopping is asked for meanwhile.
+    ///
+    /// # Errors
+    /// When stopping was asked for, before or during the work.
+    pub async fn unless<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            () = self.requested() => Err(Failure::new(Outcome::Cancelled, "cancelled; nothing was changed")),
+            done = work => Ok(done),
+        }
+    }
+}
+
+#[expect(clippy::exit, reason = "the person asked twice")]
+fn end_now() {
+    std::process::exit(i32::from(Outcome::Cancelled.exit_code()));
 }
 
 #[cfg(unix)]
-async fn signal() {
+async fn first_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => tokio::select! {
@@ -49,6 +73,6 @@ async fn signal() {
 }
 
 #[cfg(not(unix))]
-async fn signal() {
+async fn first_signal() {
     drop(tokio::signal::ctrl_c().await);
 }

@@ -15,8 +15,8 @@ use rollguard_cluster::{
 use rollguard_core::report::{Line, Style};
 
 use crate::failure::Failure;
-use crate::run::check::Tools;
 use crate::run::task::Connector;
+use crate::run::tools::Tools;
 
 /// Through Azure, as the identity of the pipeline.
 pub(crate) struct ThroughAzure {

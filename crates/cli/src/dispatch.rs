@@ -9,7 +9,6 @@ use clap::error::ErrorKind;
 use rollguard_agent::inputs::{CommandInputs, CommandName, Inputs};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Connection, Login, connect};
-use rollguard_core::policy::Policy;
 use rollguard_core::trace::{FORMAT, Header};
 use rollguard_core::workload::WorkloadRef;
 
@@ -20,9 +19,10 @@ use crate::console::Console;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::recorder::Recorder;
-use crate::run::check::{Tools, check, print_json};
+use crate::run::check::{check, print_json};
 use crate::run::drill::{Answer, DrillInputs, Place, drill};
 use crate::run::rollback::{Asked, Consent, Given, How, rollback};
+use crate::run::tools::Tools;
 use crate::run::{replay, task, templates};
 
 /// Runs what the arguments ask for; everything that goes wrong is told and has its outcome.
@@ -54,6 +54,9 @@ pub(crate) async fn dispatch(
         Ok(outcome) => outcome,
         Err(failure) => {
             console.lines(&failure.lines());
+            if json {
+                console.document(&failure.to_json());
+            }
             failure.outcome
         }
     }
@@ -132,7 +135,10 @@ impl App<'_> {
             context: self.text("context").map(str::to_owned),
             proxies: self.environment.proxies(),
         };
-        Ok(connect(&login, self.environment.now()).await?)
+        Ok(self
+            .cancel
+            .unless(connect(&login, self.environment.now()))
+            .await??)
     }
 
     /// Without `-n` the context's own namespace holds, as with kubectl.
@@ -161,6 +167,8 @@ impl App<'_> {
                     rollguard_trace: FORMAT,
                     workload: inputs.workload.clone(),
                     kubernetes: connection.version.clone(),
+                    timeout_seconds: Some(inputs.timeout.as_secs()),
+                    stable_for_seconds: Some(inputs.stable_for.as_secs()),
                     provenance: "cluster".to_owned(),
                 },
             )?,
@@ -203,6 +211,7 @@ impl App<'_> {
         let how = How {
             dry_run,
             consent,
+            cancel: &self.cancel,
             by: "a person at the command line".to_owned(),
         };
         Ok(rollback(&connection, &inputs, &how, console).await?.outcome)
@@ -255,10 +264,8 @@ impl App<'_> {
             .transpose();
         let timeout = timeout
             .map_err(|error| Failure::new(Outcome::BadInput, format!("`--timeout`: {error}")))?;
-        let mut policy = Policy::default();
-        policy.timeout = timeout.unwrap_or(policy.timeout);
         let path = Path::new(self.text("trace").unwrap_or_default());
-        let (outcome, report) = replay::replay(path, policy, console)?;
+        let (outcome, report) = replay::replay(path, timeout, console)?;
         if self.json {
             print_json(&report, console)?;
         }

@@ -7,7 +7,7 @@ use rollguard_agent::inputs::InputErrors;
 use rollguard_agent::service_connection::ServiceConnectionError;
 use rollguard_azure::{AzureError, AzureErrorKind};
 use rollguard_cluster::{ClusterError, ClusterErrorKind};
-use rollguard_core::report::{Line, Style};
+use rollguard_core::report::{Line, SCHEMA_VERSION, Style};
 
 /// A command's end without a result.
 #[derive(Debug)]
@@ -38,19 +38,37 @@ impl Failure {
         self
     }
 
+    /// The document for programs: nothing was seen, and this is why.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let document = serde_json::json!({
+            "schemaVersion": SCHEMA_VERSION,
+            "verdict": "undetermined",
+            "sentence": self.messages.join("; "),
+            "hint": self.hint,
+        });
+        document.to_string().replace('#', "\\u0023")
+    }
+
     /// The lines for people.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         let error = |message: &String| {
             Line::styled(Style::Bad, "error: ").then(Style::Plain, message.clone())
         };
-        let hint =
-            |hint: &String| Line::styled(Style::Strong, "hint: ").then(Style::Plain, hint.clone());
         self.messages
             .iter()
             .map(error)
-            .chain(self.hint.iter().map(hint))
+            .chain(self.hint_lines())
             .collect()
+    }
+
+    /// The line that says what to do, if there is one.
+    #[must_use]
+    pub fn hint_lines(&self) -> Vec<Line> {
+        let hint =
+            |hint: &String| Line::styled(Style::Strong, "hint: ").then(Style::Plain, hint.clone());
+        self.hint.iter().map(hint).collect()
     }
 }
 

@@ -6,3 +6,4 @@ pub mod replay;
 pub mod rollback;
 pub mod task;
 pub(crate) mod templates;
+pub mod tools;

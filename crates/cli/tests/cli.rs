@@ -157,6 +157,44 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
     }
 }
 
+/// The agent's SIGINT, and Ctrl-C, while nothing has been answered yet.
+#[cfg(unix)]
+#[test]
+fn the_wish_to_stop_is_heard_while_the_server_is_silent() {
+    for args in [
+        ["check", "deployment/web"].as_slice(),
+        &["rollback", "deployment/web", "--yes"],
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let kubeconfig = NOBODY.replace(":1'", &format!(":{port}'"));
+        std::fs::write(home.path().join("kubeconfig"), kubeconfig).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_rollguard"))
+            .args(args)
+            .args(["--kubeconfig", "kubeconfig"])
+            .env_clear()
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _connection = silent.accept().unwrap();
+        let sent = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{args:?}: {said}");
+        assert!(
+            said.contains("cancelled; nothing was changed"),
+            "{args:?}: {said}"
+        );
+    }
+}
+
 #[test]
 fn help_and_version_are_answers() {
     let home = tempfile::tempdir().unwrap();

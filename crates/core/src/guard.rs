@@ -159,7 +159,6 @@ impl Guard {
             at: now,
             verdict: verdict.clone(),
         };
-        self.note(&event);
         self.decided = Some(verdict.clone());
         Step {
             events: vec![event],

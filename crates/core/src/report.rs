@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::finding::{Evidence, Finding};
+use crate::finding::{Evidence, Finding, FindingCode};
 use crate::guard::Guard;
 use crate::history::RevisionId;
 use crate::rollback::{Change, ChosenBy, Refusal, RollbackDecision, RollbackPlan};
@@ -14,6 +14,8 @@ use crate::workload::{Revision, WorkloadRef};
 mod json;
 mod line;
 mod markdown;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use json::to_json;
@@ -23,6 +25,9 @@ pub use text::{event_lines, finding_lines, plan_lines, report_lines, sentence};
 
 /// The version of the JSON report; it rises when a reader would have to change.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// What a rollback leaves as it is; an approver must know.
+pub(crate) const NOT_RESTORED: &str = "ConfigMaps, Secrets, database schemas, replicas";
 
 /// Something worth telling while it happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -201,6 +206,8 @@ pub struct Report {
     pub blind_spots: Vec<String>,
     /// What happened.
     pub timeline: Vec<TimelineEntry>,
+    /// Whether the verdict offers a rollback; what is proposed then stands in `rollback`.
+    pub offers_rollback: bool,
     /// What is proposed.
     pub rollback: Proposal,
 }
@@ -217,7 +224,7 @@ impl Report {
         Self {
             schema_version: SCHEMA_VERSION,
             verdict: verdict.word().to_owned(),
-            sentence: sentence(guard.workload(), verdict),
+            sentence: sentence_of(guard, verdict),
             started: guard.started(),
             ended,
             workloads: vec![workload_report(guard)],
@@ -236,7 +243,8 @@ impl Report {
                 | Verdict::TimedOut { .. } => None,
             },
             blind_spots: guard.blind_spots().map(|(_, why)| why).collect(),
-            timeline: guard.timeline().to_vec(),
+            timeline: timeline_of(guard, verdict, ended),
+            offers_rollback: verdict.offers_rollback(),
             rollback: Proposal::None,
         }
     }
@@ -247,6 +255,26 @@ impl Report {
             finding.evidence.extend(evidence);
         }
     }
+}
+
+/// A success of nothing is not called healthy.
+fn sentence_of(guard: &Guard, verdict: &Verdict) -> String {
+    let unverified = guard
+        .findings()
+        .iter()
+        .find(|it| it.code == FindingCode::NothingToVerify);
+    match (verdict, unverified) {
+        (Verdict::Succeeded, Some(finding)) => finding.message.clone(),
+        _ => sentence(guard.workload(), verdict),
+    }
+}
+
+fn timeline_of(guard: &Guard, verdict: &Verdict, ended: Timestamp) -> Vec<TimelineEntry> {
+    let last = TimelineEntry {
+        at: ended,
+        text: verdict.word().to_owned(),
+    };
+    guard.timeline().iter().cloned().chain([last]).collect()
 }
 
 fn workload_report(guard: &Guard) -> WorkloadReport {

@@ -45,7 +45,7 @@ pub enum ChosenBy {
 impl fmt::Display for ChosenBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::ToRevision => "named by --to-revision",
+            Self::ToRevision => "named by you",
             Self::Handover => "handed over by the check",
             Self::StillServing => "its pods are still serving",
             Self::ServedBefore => "its pods were serving when the check began",
@@ -131,6 +131,12 @@ pub enum Refusal {
         /// The history, for the eye.
         known: String,
     },
+    /// The evidence is about another workload.
+    #[error("the evidence is about {evidence}, not about this workload")]
+    OtherWorkload {
+        /// What it is about.
+        evidence: String,
+    },
     /// Another rollout began since the check.
     #[error("a newer rollout began since the check; it is left alone")]
     Superseded,
@@ -154,10 +160,13 @@ impl Refusal {
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::OneRevision => "deploy a corrected version instead",
-            Self::NoCandidate { .. } => "name the revision that was good with --to-revision N",
+            Self::NoCandidate { .. } => {
+                "name the revision that was good: --to-revision N, or input toRevision"
+            }
+            Self::OtherWorkload { .. } => "pass the evidence of this workload's own check",
             Self::UnknownRevision { .. } => "choose one of the listed revisions",
             Self::TargetGone { .. } => {
-                "deploy a corrected version, or name another revision with --to-revision N"
+                "deploy a corrected version, or name another revision: --to-revision N, or input toRevision"
             }
             Self::Superseded => "check the newer rollout first",
             Self::Paused => "resume it first: kubectl rollout resume",
@@ -170,7 +179,7 @@ impl Refusal {
 /// Decides what to do about a workload.
 #[must_use]
 pub fn decide(workload: &WorkloadRef, history: &History, request: &Request) -> RollbackDecision {
-    match target(history, request) {
+    match target(workload, history, request) {
         Err(refusal) => RollbackDecision::Refuse(refusal),
         Ok((to, _)) if to.template() == plain(history.template()) => {
             RollbackDecision::Already(to.id())
@@ -192,8 +201,17 @@ pub fn decide(workload: &WorkloadRef, history: &History, request: &Request) -> R
 }
 
 /// The revision to restore, and the evidence for it.
-fn target<'a>(history: &'a History, request: &Request) -> Result<(Entry<'a>, ChosenBy), Refusal> {
+fn target<'a>(
+    workload: &WorkloadRef,
+    history: &'a History,
+    request: &Request,
+) -> Result<(Entry<'a>, ChosenBy), Refusal> {
     if let Some(handover) = &request.handover {
+        if handover.workload != *workload {
+            let WorkloadRef { namespace, .. } = &handover.workload;
+            let evidence = format!("{} in namespace {namespace}", handover.workload);
+            return Err(Refusal::OtherWorkload { evidence });
+        }
         if history.uid() != handover.uid {
             return Err(Refusal::Superseded);
         }

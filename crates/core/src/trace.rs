@@ -20,6 +20,12 @@ pub struct Header {
     pub workload: WorkloadRef,
     /// The API server's version, for example `v1.35.4`.
     pub kubernetes: String,
+    /// The session's timeout, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
+    /// How long the rollout had to stay complete, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stable_for_seconds: Option<u64>,
     /// Where the pods' statuses came from: `cluster` or `embedded`.
     pub provenance: String,
 }
@@ -114,6 +120,8 @@ mod tests {
                 name: "web".into(),
             },
             kubernetes: "v1.35.4".into(),
+            timeout_seconds: Some(60),
+            stable_for_seconds: None,
             provenance: "cluster".into(),
         }
     }

@@ -58,10 +58,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             shared.change(|_| ());
         }
         let rung = match pause {
-            Some(pause) => tokio::time::timeout(pause, bell.changed()).await,
-            None => Ok(bell.changed().await),
+            Some(pause) => tokio::time::timeout(pause, bell.rung()).await,
+            None => Ok(bell.rung().await),
         };
-        if matches!(rung, Ok(Err(_))) || shared.with(|cluster| cluster.closed) {
+        if matches!(rung, Ok(None)) || shared.with(|cluster| cluster.closed) {
             return;
         }
     }

@@ -3,21 +3,22 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::cluster::Cluster;
 
 /// What the service, the watches, the controllers and the handles share.
 pub(crate) struct Shared {
     cluster: Mutex<Cluster>,
-    bell: watch::Sender<u64>,
+    bell: broadcast::Sender<()>,
 }
 
 impl Shared {
     pub(crate) fn new(cluster: Cluster) -> Self {
         Self {
             cluster: Mutex::new(cluster),
-            bell: watch::Sender::new(0),
+            bell: broadcast::Sender::new(1),
         }
     }
 
@@ -30,13 +31,29 @@ impl Shared {
     /// Changes, and wakes whoever waits for changes.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Cluster) -> T) -> T {
         let result = self.with(change);
-        self.bell.send_modify(|rings| *rings += 1);
+        // Fails only when nobody listens.
+        let _ = self.bell.send(());
         result
     }
 
     /// Rings at every change from now on.
-    pub(crate) fn bell(&self) -> watch::Receiver<u64> {
-        self.bell.subscribe()
+    pub(crate) fn bell(&self) -> Bell {
+        Bell(self.bell.subscribe())
+    }
+}
+
+/// Hears the rings since it was made. Whoever waits first is woken first, so that two runs are alike:
+/// `tokio::sync::watch` wakes in an order drawn by lot.
+pub(crate) struct Bell(broadcast::Receiver<()>);
+
+impl Bell {
+    /// Waits for the next ring; several that were missed are one or two. `None` when the cluster is
+    /// gone.
+    pub(crate) async fn rung(&mut self) -> Option<()> {
+        match self.0.recv().await {
+            Ok(()) | Err(RecvError::Lagged(_)) => Some(()),
+            Err(RecvError::Closed) => None,
+        }
     }
 }
 

@@ -9,14 +9,13 @@ use futures::stream;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use serde_json::{Value, json};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::cluster::Cluster;
 use crate::http::{BoxError, Call, ResponseBody};
 use crate::resource::Resource;
 use crate::selector::Filter;
-use crate::shared::Shared;
+use crate::shared::{Bell, Shared};
 use crate::status::ApiFailure;
 use crate::store::Change;
 
@@ -72,7 +71,7 @@ struct Watch {
     /// Every change up to here is in the queue or was sent.
     seen: u64,
     queue: VecDeque<Bytes>,
-    bell: watch::Receiver<u64>,
+    bell: Bell,
     ends: Instant,
     bookmark: Option<Instant>,
     /// Nothing comes after the queue.
@@ -128,7 +127,7 @@ impl Watch {
                 Voice::Gone => return None,
                 // Silence outlasts the server's own timeout: the connection is dead.
                 Voice::Silent => {
-                    self.bell.changed().await.ok()?;
+                    self.bell.rung().await?;
                     continue;
                 }
                 Voice::Free => {}
@@ -146,7 +145,9 @@ impl Watch {
             }
             let wake = bookmark.unwrap_or(self.ends);
             tokio::select! {
-                rung = self.bell.changed() => rung.ok()?,
+                // Without it the order is drawn by lot, and no two runs are alike.
+                biased;
+                rung = self.bell.rung() => rung?,
                 () = tokio::time::sleep_until(wake) => {}
             }
         }

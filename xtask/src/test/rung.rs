@@ -117,7 +117,11 @@ fn shim() -> Result<Command> {
     Ok(command)
 }
 
-fn real() -> Result<Command> {
+/// Sets up the real cluster's programs and the product, and says how its trials are run.
+///
+/// # Errors
+/// When something cannot be installed or built.
+pub(crate) fn real() -> Result<Command> {
     packages::install_debian()?;
     let binaries = cluster_binaries::build(Modules::from_env())?;
     // The trials run the product itself, which building them alone does not build.

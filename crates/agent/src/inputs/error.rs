@@ -78,6 +78,9 @@ pub enum InputProblem {
         "`{0}` is not a revision; write a number as `kubectl rollout history` shows it, such as `3`"
     )]
     Revision(String),
+    /// The revision is named twice.
+    #[error("the evidence names the revision to restore already; give one of the two")]
+    BesidesEvidence,
     /// Not what a check handed over.
     #[error("is not what a check hands over")]
     Evidence(#[source] HandoverError),
@@ -119,6 +122,7 @@ impl InputError {
             | InputProblem::SeveralWorkloads(_)
             | InputProblem::Duration(_)
             | InputProblem::NotShorterThanTimeout { .. }
+            | InputProblem::BesidesEvidence
             | InputProblem::Revision(_) => None,
         }
     }

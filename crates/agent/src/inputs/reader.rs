@@ -84,6 +84,9 @@ impl<'a> Reader<'a> {
         let evidence = self.optional(&spec::EVIDENCE, |text| {
             Handover::parse(text).map_err(InputProblem::Evidence)
         });
+        if to_revision.is_some() && evidence.is_some() {
+            self.wrong(&spec::TO_REVISION, InputProblem::BesidesEvidence);
+        }
         Some(RollbackInputs {
             workload: workload?,
             to_revision,

@@ -68,17 +68,34 @@ fn the_inputs_of_a_check_task_are_understood() {
 
 #[test]
 fn the_inputs_of_a_rollback_task_are_understood() {
+    let understood = |name: &str, value: &str| {
+        let raw = task(&[("command", "rollback"), (name, value)]);
+        match Inputs::parse(&raw).unwrap().command {
+            CommandInputs::Rollback(rollback) => rollback,
+            CommandInputs::Check(_) => panic!("another command"),
+        }
+    };
+    let named = understood("toRevision", "3");
+    assert_eq!(
+        (named.workload, named.to_revision),
+        (web(), Some(Revision(3)))
+    );
+    let handed_over = understood("evidence", EVIDENCE_JSON);
+    assert_eq!(handed_over.evidence.unwrap().bad.uid, "r2");
+}
+
+#[test]
+fn a_revision_besides_the_evidence_is_refused_and_not_ignored() {
     let raw = task(&[
         ("command", "rollback"),
         ("toRevision", "3"),
         ("evidence", EVIDENCE_JSON),
     ]);
-    let CommandInputs::Rollback(rollback) = Inputs::parse(&raw).unwrap().command else {
-        panic!("another command");
-    };
-    assert_eq!(rollback.workload, web());
-    assert_eq!(rollback.to_revision, Some(Revision(3)));
-    assert_eq!(rollback.evidence.unwrap().bad.uid, "r2");
+    let error = Inputs::parse(&raw).unwrap_err().to_string();
+    assert!(
+        error.contains("input `toRevision`: the evidence names the revision"),
+        "{error}"
+    );
 }
 
 #[test]

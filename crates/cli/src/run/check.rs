@@ -1,21 +1,28 @@
 //! `rollguard check`: follows a rollout to its verdict and gathers what a person needs to decide.
 
+use std::time::Duration;
+
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::CheckInputs;
 use rollguard_cluster::history::history;
 use rollguard_cluster::{Connection, Watch, access, logs, observe};
+use rollguard_core::duration::Human;
 use rollguard_core::guard::Guard;
 use rollguard_core::handover::Handover;
 use rollguard_core::policy::Policy;
 use rollguard_core::report::{Line, Proposal, Report, Style, report_lines, to_json};
 use rollguard_core::rollback::{Request, RollbackDecision, decide};
-use rollguard_core::verdict::Verdict;
+use rollguard_core::verdict::{Undetermined, Verdict};
 
-use crate::cancel::Cancel;
+use super::tools::Tools;
 use crate::console::Console;
 use crate::drive::{self, Shell, drive};
 use crate::failure::Failure;
-use crate::recorder::Recorder;
+
+/// How often a success is confirmed by a fresh look while the counts still move, and the pause
+/// between: an autoscaler may change them at that very moment.
+const LOOKS: u32 = 10;
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a check found.
 pub struct Checked {
@@ -34,69 +41,56 @@ pub struct Checked {
 pub async fn check(
     connection: &Connection,
     inputs: &CheckInputs,
-    shell: &mut Tools<'_>,
+    tools: &mut Tools<'_>,
 ) -> Result<Checked, Failure> {
     let workload = &inputs.workload;
-    let deployment = access::find(&connection.client, workload).await?;
+    let find = access::find(&connection.client, workload);
+    let deployment = tools.cancel.unless(find).await??;
+    let watch = Watch::new(workload.clone(), &deployment)?;
     let policy = Policy {
         timeout: inputs.timeout,
         stable_for: inputs.stable_for,
         ..Policy::default()
     };
-    let timeout = rollguard_core::duration::Human(policy.timeout);
-    shell.console.line(
+    tools.console.line(
         &Line::plain(format!(
             "checking {workload} in namespace {}",
             workload.namespace
         ))
-        .then(Style::Dim, format!(" (timeout {timeout})")),
+        .then(Style::Dim, format!(" (timeout {})", Human(policy.timeout))),
     );
     // Boxed: it would make every future around it large.
     let mut guard = Box::new(Guard::new(workload.clone(), policy, connection.clock.now()));
-    let observations = observe(
-        &connection.client,
-        &Watch::new(workload.clone(), &deployment)?,
-        connection.clock,
-    );
-    let outcome = {
-        let mut shell = Shell {
-            clock: &connection.clock,
-            console: shell.console,
-            recorder: shell.recorder,
-            cancel: shell.cancel,
-        };
-        Box::pin(drive(&mut guard, observations, &mut shell)).await?
+    let observations = observe(&connection.client, &watch, connection.clock);
+    let mut shell = Shell {
+        clock: &connection.clock,
+        console: tools.console,
+        recorder: tools.recorder,
+        cancel: tools.cancel,
     };
+    let outcome = Box::pin(drive(&mut guard, observations, &mut shell)).await?;
     let drive::Outcome::Decided(verdict, ended) = outcome else {
-        return Err(Failure::new(
-            Outcome::Cancelled,
-            "cancelled before a verdict; nothing was changed",
-        ));
+        let message = "cancelled before a verdict; nothing was changed";
+        return Err(Failure::new(Outcome::Cancelled, message));
     };
-    let verdict = confirmed(verdict, &guard, connection).await?;
-    let mut report = Report::new(&guard, &verdict, ended);
-    let mut handover = None;
-    if verdict.offers_rollback() {
-        add_logs(connection, &mut report).await;
-        let served = guard.served().map(str::to_owned);
-        (report.rollback, handover) = propose(connection, inputs, served).await;
-    }
-    shell.console.lines(&report_lines(&report));
+    let verdict = tools
+        .cancel
+        .unless(confirmed(verdict, &guard, connection))
+        .await??;
+    let report = Report::new(&guard, &verdict, ended);
+    let served = guard.served().map(str::to_owned);
+    let gathered = tools
+        .cancel
+        .unless(explained(connection, report.clone(), served))
+        .await;
+    // A verdict that was reached is told, even if there is no time to explain it.
+    let (report, handover) = gathered.unwrap_or((report, None));
+    tools.console.lines(&report_lines(&report));
     Ok(Checked {
-        outcome: outcome_of(&verdict),
+        outcome: Outcome::of_verdict(&verdict).unwrap_or(Outcome::Unexpected),
         report,
         handover,
     })
-}
-
-/// What a command works with besides the cluster.
-pub struct Tools<'a> {
-    /// Where it tells.
-    pub console: &'a mut Console,
-    /// What was seen goes here as well.
-    pub recorder: &'a mut Recorder,
-    /// When to stop.
-    pub cancel: &'a Cancel,
 }
 
 /// A success with a last look at the workload itself.
@@ -108,15 +102,16 @@ async fn confirmed(
     if verdict != Verdict::Succeeded {
         return Ok(verdict);
     }
-    let fresh = access::find(&connection.client, guard.workload()).await?;
-    Ok(match guard.confirm(&fresh, connection.clock.now()) {
-        Ok(()) => verdict,
-        Err(why) => Verdict::Undetermined { why },
-    })
-}
-
-fn outcome_of(verdict: &Verdict) -> Outcome {
-    Outcome::of_verdict(verdict).unwrap_or(Outcome::Unexpected)
+    let mut looks = LOOKS;
+    loop {
+        let fresh = access::find(&connection.client, guard.workload()).await?;
+        looks -= 1;
+        match guard.confirm(&fresh, connection.clock.now()) {
+            Ok(()) => return Ok(verdict),
+            Err(Undetermined::Blind { .. }) if looks > 0 => tokio::time::sleep(LOOK_AGAIN).await,
+            Err(why) => return Ok(Verdict::Undetermined { why }),
+        }
+    }
 }
 
 /// Prints the report as JSON.
@@ -129,11 +124,50 @@ pub fn print_json(report: &Report, console: &mut Console) -> Result<(), Failure>
     Ok(())
 }
 
+/// Adds log lines and what a rollback would do, where the verdict offers one.
+async fn explained(
+    connection: &Connection,
+    mut report: Report,
+    served: Option<String>,
+) -> (Report, Option<Handover>) {
+    if !report.offers_rollback {
+        return (report, None);
+    }
+    add_logs(connection, &mut report).await;
+    let Some(workload) = report.workloads.first().map(|it| it.workload.clone()) else {
+        return (report, None);
+    };
+    // That the history cannot be read is no failure of the check.
+    match history(&connection.client, &workload).await {
+        Ok(history) => {
+            let decision = decide(
+                &workload,
+                &history,
+                &Request {
+                    served,
+                    ..Request::default()
+                },
+            );
+            report.rollback = Proposal::of(&decision);
+            let handover = match &decision {
+                RollbackDecision::Apply(plan) => Some(plan.handover()),
+                RollbackDecision::Already(_) | RollbackDecision::Refuse(_) => None,
+            };
+            (report, handover)
+        }
+        Err(error) => {
+            report.rollback = Proposal::Refused {
+                why: Failure::from(error).messages.join("; "),
+            };
+            (report, None)
+        }
+    }
+}
+
 /// Adds the last log lines of each container that a finding names.
 async fn add_logs(connection: &Connection, report: &mut Report) {
-    let namespace = report
-        .workloads
-        .first()
+    let workload = report.workloads.first();
+    let namespace = workload
         .map(|it| it.workload.namespace.clone())
         .unwrap_or_default();
     for index in 0..report.findings.len() {
@@ -144,37 +178,5 @@ async fn add_logs(connection: &Connection, report: &mut Report) {
         let logs = logs::evidence(&connection.client, &namespace, &pod, &container).await;
         report.add_evidence(index, logs.evidence);
         report.blind_spots.extend(logs.notes);
-    }
-}
-
-/// What a rollback would do now. That it cannot be told is a refusal with a reason, not a failure
-/// of the check.
-async fn propose(
-    connection: &Connection,
-    inputs: &CheckInputs,
-    served: Option<String>,
-) -> (Proposal, Option<Handover>) {
-    match history(&connection.client, &inputs.workload).await {
-        Ok(history) => {
-            let decision = decide(
-                &inputs.workload,
-                &history,
-                &Request {
-                    served,
-                    ..Request::default()
-                },
-            );
-            let handover = match &decision {
-                RollbackDecision::Apply(plan) => Some(plan.handover()),
-                RollbackDecision::Already(_) | RollbackDecision::Refuse(_) => None,
-            };
-            (Proposal::of(&decision), handover)
-        }
-        Err(error) => (
-            Proposal::Refused {
-                why: Failure::from(error).messages.join("; "),
-            },
-            None,
-        ),
     }
 }

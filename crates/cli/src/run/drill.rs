@@ -47,17 +47,18 @@ pub(crate) async fn drill(
         answer,
         image,
     } = inputs;
-    let world = World::open(place, image, console).await?;
+    let world = cancel.unless(World::open(place, image, console)).await??;
     let mut rehearsal = Rehearsal::new(&world, answer, screen, cancel);
     let result = tokio::select! {
         biased;
         () = cancel.requested() => Err(Failure::new(Outcome::Cancelled, "cancelled")),
         result = rehearse(&mut rehearsal, console) => result,
     };
-    let closed = world.close(console).await;
-    let outcome = result?;
-    closed?;
-    Ok(outcome)
+    // Told in any case: a namespace that stays is worse than a drill that failed.
+    if let Err(failure) = world.close(console).await {
+        console.lines(&failure.lines());
+    }
+    result
 }
 
 async fn rehearse(

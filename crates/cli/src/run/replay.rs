@@ -1,65 +1,76 @@
 //! `rollguard replay TRACE`: the same session over a recorded rollout.
 
 use std::path::Path;
+use std::time::Duration;
 
-use anyhow::Context;
 use rollguard_agent::Outcome;
+use rollguard_core::duration::{Human, elapsed};
 use rollguard_core::guard::Guard;
 use rollguard_core::policy::Policy;
-use rollguard_core::report::{Report, event_lines, report_lines};
+use rollguard_core::report::{Line, Report, Style, event_lines, report_lines};
 use rollguard_core::trace::Trace;
 
 use crate::console::Console;
 use crate::failure::Failure;
 
 /// Replays a trace up to its verdict; ticks that a live session would have had are put in between.
+/// The timeout is the recorded session's, unless another is given.
 ///
 /// # Errors
 /// When the file is no trace.
 pub fn replay(
     path: &Path,
-    policy: Policy,
+    timeout: Option<Duration>,
     console: &mut Console,
 ) -> Result<(Outcome, Report), Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(
-            Outcome::BadInput,
-            format!("failed to read `{}`: {error}", path.display()),
-        )
-    })?;
-    let trace = Trace::parse(&text).map_err(|error| {
-        let text = format!(
-            "failed to read `{}`: {:#}",
-            path.display(),
-            anyhow::Error::from(error)
-        );
-        Failure::new(Outcome::BadInput, text)
-    })?;
-    let first = trace
-        .observations
-        .first()
-        .context("the trace holds no observation")?;
-    let mut guard = Guard::new(trace.header.workload, policy, first.at);
-    let mut wake_at = first.at;
+    let trace = read(path)?;
+    let header = &trace.header;
+    let mut policy = Policy::default();
+    let recorded = header.timeout_seconds.map(Duration::from_secs);
+    policy.timeout = timeout.or(recorded).unwrap_or(policy.timeout);
+    policy.stable_for = header
+        .stable_for_seconds
+        .map_or(policy.stable_for, Duration::from_secs);
+    let (Some(first), Some(last)) = (trace.observations.first(), trace.observations.last()) else {
+        let message = format!("`{}` holds no observation", path.display());
+        return Err(Failure::new(Outcome::BadInput, message));
+    };
+    let (begin, end) = (first.at, last.at);
+    let mut guard = Guard::new(header.workload.clone(), policy, begin);
+    let mut wake_at = begin;
     let mut recorded = trace.observations.into_iter().peekable();
     loop {
         // Where the record has nothing to say in time, time passes as it did then.
-        let observation = recorded
-            .next_if(|next| next.at <= wake_at)
-            .unwrap_or_else(|| Guard::tick(wake_at));
+        let next = recorded.next_if(|next| next.at <= wake_at);
+        let observation = next.unwrap_or_else(|| Guard::tick(wake_at));
         let now = observation.at;
         let step = guard.observe(observation);
         for event in &step.events {
-            console.lines(&event_lines(event, guard.started()));
+            console.lines(&event_lines(event, begin));
         }
         if step.verdict.is_terminal() {
+            if now > end {
+                let at = Human(elapsed(begin, end));
+                let text =
+                    format!("the trace ends at +{at}; from there on nothing was assumed to change");
+                console.line(&Line::styled(Style::Warn, text));
+            }
             let report = Report::new(&guard, &step.verdict, now);
             console.lines(&report_lines(&report));
-            return Ok((
-                Outcome::of_verdict(&step.verdict).unwrap_or(Outcome::Unexpected),
-                report,
-            ));
+            let outcome = Outcome::of_verdict(&step.verdict).unwrap_or(Outcome::Unexpected);
+            return Ok((outcome, report));
         }
         wake_at = step.wake_at.max(now);
     }
+}
+
+fn read(path: &Path) -> Result<Trace, Failure> {
+    let unreadable = |why: String| {
+        Failure::new(
+            Outcome::BadInput,
+            format!("failed to read `{}`: {why}", path.display()),
+        )
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    Trace::parse(&text).map_err(|error| unreadable(format!("{:#}", anyhow::Error::from(error))))
 }

@@ -9,6 +9,7 @@ use rollguard_cluster::history::history;
 use rollguard_cluster::{Connection, access};
 use rollguard_core::report::{Line, Style, plan_lines};
 use rollguard_core::rollback::{Refusal, Request, RollbackDecision, RollbackPlan, decide};
+use rollguard_core::workload::Revision;
 
 use crate::cancel::Cancel;
 use crate::console::Console;
@@ -51,6 +52,8 @@ pub struct How<'a> {
     pub dry_run: bool,
     /// Who says yes.
     pub consent: &'a (dyn Consent + Sync),
+    /// When to stop before anything is changed.
+    pub cancel: &'a Cancel,
     /// Who rolls back, for `kubernetes.io/change-cause`.
     pub by: String,
 }
@@ -60,8 +63,20 @@ pub struct How<'a> {
 pub struct RolledBack {
     /// The outcome of the command.
     pub outcome: Outcome,
-    /// The word for it.
-    pub word: RollbackOutcome,
+    /// The word for it; none for a dry run.
+    pub word: Option<RollbackOutcome>,
+    /// Why nothing was changed, where that is so.
+    pub refusal: Option<String>,
+}
+
+impl RolledBack {
+    const fn done(word: RollbackOutcome) -> Self {
+        Self {
+            outcome: Outcome::RolledBack,
+            word: Some(word),
+            refusal: None,
+        }
+    }
 }
 
 /// Decides, shows and applies.
@@ -74,39 +89,37 @@ pub async fn rollback(
     how: &How<'_>,
     console: &mut Console,
 ) -> Result<RolledBack, Failure> {
-    access::find(&connection.client, &inputs.workload).await?;
-    let known = history(&connection.client, &inputs.workload).await?;
-    let cause = format!("rollguard: rolled back by {}", how.by);
+    let look = async {
+        access::find(&connection.client, &inputs.workload).await?;
+        history(&connection.client, &inputs.workload).await
+    };
+    let known = how.cancel.unless(look).await??;
     let request = Request {
         to_revision: inputs.to_revision,
         handover: inputs.evidence.clone(),
         served: None,
-        cause,
+        cause: format!("rollguard: rolled back by {}", how.by),
     };
     match decide(&inputs.workload, &known, &request) {
         RollbackDecision::Refuse(refusal) => Ok(refused(&refusal, console)),
         RollbackDecision::Already(id) => {
-            let text = format!(
-                "already rolled back: the template of revision {} is in place",
-                id.revision
-            );
-            console.line(&Line::styled(Style::Good, text));
-            Ok(RolledBack {
-                outcome: Outcome::RolledBack,
-                word: RollbackOutcome::AlreadyRolledBack,
-            })
+            console.line(&Line::styled(Style::Good, already(id.revision)));
+            Ok(RolledBack::done(RollbackOutcome::AlreadyRolledBack))
         }
         RollbackDecision::Apply(plan) => {
             console.lines(&plan_lines(&plan));
-            if !how.dry_run && !how.consent.given(console).await {
-                return Err(Failure::new(
-                    Outcome::Cancelled,
-                    "not confirmed; nothing was changed",
-                ));
+            if !how.dry_run && !how.cancel.unless(how.consent.given(console)).await? {
+                let message = "not confirmed; nothing was changed";
+                return Err(Failure::new(Outcome::Cancelled, message));
             }
+            // From here on the wish to stop is too late: a write in flight is seen to its end.
             carry_out(connection, &plan, how.dry_run, console).await
         }
     }
+}
+
+fn already(revision: Revision) -> String {
+    format!("already rolled back: the template of revision {revision} is in place")
 }
 
 fn refused(refusal: &Refusal, console: &mut Console) -> RolledBack {
@@ -120,6 +133,7 @@ fn refused(refusal: &Refusal, console: &mut Console) -> RolledBack {
         | Refusal::NoCandidate { .. }
         | Refusal::UnknownRevision { .. }
         | Refusal::TargetGone { .. }
+        | Refusal::OtherWorkload { .. }
         | Refusal::Healed
         | Refusal::Paused
         | Refusal::Deleting
@@ -127,7 +141,8 @@ fn refused(refusal: &Refusal, console: &mut Console) -> RolledBack {
     };
     RolledBack {
         outcome: Outcome::Refused,
-        word,
+        word: Some(word),
+        refusal: Some(refusal.to_string()),
     }
 }
 
@@ -138,41 +153,33 @@ async fn carry_out(
     console: &mut Console,
 ) -> Result<RolledBack, Failure> {
     let revision = plan.to.revision;
-    let (style, text, outcome, word) = match apply(&connection.client, plan, dry_run).await {
-        Ok(Applied::Done) => (
-            Style::Good,
-            format!(
+    let applied = apply(&connection.client, plan, dry_run)
+        .await
+        .map_err(|error| Failure {
+            outcome: Outcome::RollbackFailed,
+            ..Failure::from(error)
+        })?;
+    Ok(match applied {
+        Applied::Done => {
+            let text = format!(
                 "rolled back to the template of revision {revision}; check again to see it become healthy"
-            ),
-            Outcome::RolledBack,
-            RollbackOutcome::RolledBack,
-        ),
-        Ok(Applied::DryRun) => (
-            Style::Good,
-            "dry run: the API server would accept the rollback; nothing was changed".to_owned(),
-            Outcome::RolledBack,
-            RollbackOutcome::Refused,
-        ),
-        Ok(Applied::AlreadyThere) => (
-            Style::Good,
-            format!("already rolled back: the template of revision {revision} is in place"),
-            Outcome::RolledBack,
-            RollbackOutcome::AlreadyRolledBack,
-        ),
-        Ok(Applied::Superseded) => (
-            Style::Warn,
-            "refused: a newer rollout began this very moment; it is left alone".to_owned(),
-            Outcome::Refused,
-            RollbackOutcome::Superseded,
-        ),
-        Err(error) => {
-            let failure = Failure::from(error);
-            return Err(Failure {
-                outcome: Outcome::RollbackFailed,
-                ..failure
-            });
+            );
+            console.line(&Line::styled(Style::Good, text));
+            RolledBack::done(RollbackOutcome::RolledBack)
         }
-    };
-    console.line(&Line::styled(style, text));
-    Ok(RolledBack { outcome, word })
+        Applied::DryRun => {
+            let text = "dry run: the API server would accept the rollback; nothing was changed";
+            console.line(&Line::styled(Style::Good, text));
+            RolledBack {
+                outcome: Outcome::RolledBack,
+                word: None,
+                refusal: None,
+            }
+        }
+        Applied::AlreadyThere => {
+            console.line(&Line::styled(Style::Good, already(revision)));
+            RolledBack::done(RollbackOutcome::AlreadyRolledBack)
+        }
+        Applied::Superseded => refused(&Refusal::Superseded, console),
+    })
 }

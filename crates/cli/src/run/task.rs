@@ -1,12 +1,14 @@
 //! `rollguard task`: the entry of the Azure Pipelines task. Reads what the agent handed over, runs
 //! the command, and answers in logging commands.
 
-use std::path::PathBuf;
+use std::path::Path;
+
+use anyhow::Context as _;
 
 use async_trait::async_trait;
 use rollguard_agent::env::TEMP_DIRECTORY;
 use rollguard_agent::inputs::{
-    AksTarget, CheckInputs, CommandInputs, Inputs, RawInputs, RollbackInputs,
+    AksTarget, COMMAND, CheckInputs, CommandInputs, CommandName, Inputs, RawInputs, RollbackInputs,
 };
 use rollguard_agent::outputs::{OutputVariable, RollbackOutcome};
 use rollguard_agent::run::Run;
@@ -14,8 +16,9 @@ use rollguard_agent::{AgentEnv, LoggingCommand, Outcome};
 use rollguard_cluster::Connection;
 use rollguard_core::report::{Proposal, markdown, summary};
 
-use super::check::{Checked, Tools, check};
+use super::check::{Checked, check};
 use super::rollback::{Given, How, rollback};
+use super::tools::Tools;
 use crate::failure::Failure;
 
 /// The longest `summary` for the approver, in characters: the instructions of a manual validation hold
@@ -39,45 +42,39 @@ pub trait Connector: Sync {
 
 /// Runs the task from its environment to its result.
 pub async fn task(env: &AgentEnv, connector: &dyn Connector, tools: &mut Tools<'_>) -> Outcome {
-    let outcome = match run(env, connector, tools).await {
+    let raw = RawInputs::from_env(env);
+    let outcome = match run(env, &raw, connector, tools).await {
         Ok(outcome) => outcome,
         Err(failure) => {
-            tools.console.lines(&failure.lines());
-            for message in &failure.messages {
-                tools.console.command(&LoggingCommand::error(message));
-            }
+            give_up(&raw, &failure, tools);
             failure.outcome
         }
     };
     // The exit code says the same: an injected `task.complete` cannot undo that.
-    tools.console.command(&LoggingCommand::complete(
-        outcome.task_result(),
-        outcome.name(),
-    ));
+    let complete = LoggingCommand::complete(outcome.task_result(), outcome.name());
+    tools.console.command(&complete);
     outcome
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the environment twice: as it came and as inputs"
+)]
 async fn run(
     env: &AgentEnv,
+    raw: &RawInputs,
     connector: &dyn Connector,
     tools: &mut Tools<'_>,
 ) -> Result<Outcome, Failure> {
-    let raw = RawInputs::from_env(env);
-    let inputs = match Inputs::parse(&raw) {
-        Ok(inputs) => inputs,
-        Err(errors) => return finish_unseen(Failure::from(errors), tools),
-    };
+    let inputs = Inputs::parse(raw)?;
     let target = inputs
         .cluster
         .as_ref()
         .ok_or_else(|| Failure::new(Outcome::BadInput, "the inputs name no AKS cluster"))?;
-    let connection = match connector.connect(env, target, tools).await {
-        Ok(connection) => connection,
-        Err(failure) if matches!(inputs.command, CommandInputs::Check(_)) => {
-            return finish_unseen(failure, tools);
-        }
-        Err(failure) => return finish_untouched(failure, tools),
-    };
+    let cancel = tools.cancel.clone();
+    let connection = cancel
+        .unless(connector.connect(env, target, tools))
+        .await??;
     match &inputs.command {
         CommandInputs::Check(inputs) => run_check(env, &connection, inputs, tools).await,
         CommandInputs::Rollback(inputs) => run_rollback(env, &connection, inputs, tools).await,
@@ -90,32 +87,43 @@ async fn run_check(
     inputs: &CheckInputs,
     tools: &mut Tools<'_>,
 ) -> Result<Outcome, Failure> {
-    match check(connection, inputs, tools).await {
-        Ok(checked) => {
-            tell(&checked, tools)?;
-            upload_summary(env, &checked, tools)?;
-            Ok(checked.outcome)
-        }
-        Err(failure) => finish_unseen(failure, tools),
+    let checked = check(connection, inputs, tools).await?;
+    tell(&checked, tools)?;
+    if let Err(error) = upload_summary(env, &checked, tools) {
+        // The verdict stands without its page.
+        let text = format!("the summary could not be written: {error:#}");
+        tools.console.command(&LoggingCommand::warning(&text));
     }
+    Ok(checked.outcome)
 }
 
-/// A check that never saw the rollout: later jobs must read that it is undetermined.
-fn finish_unseen(failure: Failure, tools: &mut Tools<'_>) -> Result<Outcome, Failure> {
+/// Tells why, on the run's page; and sets what later jobs read: a check that never saw the rollout
+/// is undetermined, a rollback that was not tried has failed.
+fn give_up(raw: &RawInputs, failure: &Failure, tools: &mut Tools<'_>) {
     let text = failure.messages.join("\n");
-    set(OutputVariable::Verdict, "undetermined", tools)?;
-    set(OutputVariable::RollbackTo, "", tools)?;
-    set(OutputVariable::Summary, &text, tools)?;
-    Err(failure)
-}
-
-fn finish_untouched(failure: Failure, tools: &mut Tools<'_>) -> Result<Outcome, Failure> {
-    set(
-        OutputVariable::RollbackOutcome,
-        RollbackOutcome::Failed.as_str(),
-        tools,
-    )?;
-    Err(failure)
+    let outputs = match raw.get(&COMMAND).and_then(CommandName::parse) {
+        Some(CommandName::Rollback) => {
+            vec![(
+                OutputVariable::RollbackOutcome,
+                RollbackOutcome::Failed.as_str(),
+            )]
+        }
+        Some(CommandName::Check) | None => vec![
+            (OutputVariable::Verdict, "undetermined"),
+            (OutputVariable::RollbackTo, ""),
+            (OutputVariable::Summary, text.as_str()),
+        ],
+    };
+    for command in outputs
+        .into_iter()
+        .filter_map(|(variable, value)| variable.set(value).ok())
+    {
+        tools.console.command(&command);
+    }
+    for message in &failure.messages {
+        tools.console.command(&LoggingCommand::error(message));
+    }
+    tools.console.lines(&failure.hint_lines());
 }
 
 fn tell(checked: &Checked, tools: &mut Tools<'_>) -> Result<(), Failure> {
@@ -153,26 +161,18 @@ fn set(variable: OutputVariable, value: &str, tools: &mut Tools<'_>) -> Result<(
 }
 
 /// Puts the report on the run's page. Without a folder from the agent there is no page.
-fn upload_summary(env: &AgentEnv, checked: &Checked, tools: &mut Tools<'_>) -> Result<(), Failure> {
+fn upload_summary(env: &AgentEnv, checked: &Checked, tools: &mut Tools<'_>) -> anyhow::Result<()> {
     let Some(folder) = env.get(&TEMP_DIRECTORY) else {
         return Ok(());
     };
-    let name = checked
-        .report
-        .workloads
-        .first()
-        .map_or("workload", |it| it.workload.name.as_str());
-    let path = PathBuf::from(folder).join(format!(
+    let workload = checked.report.workloads.first();
+    let name = workload.map_or("workload", |it| it.workload.name.as_str());
+    let path = Path::new(folder).join(format!(
         "rollguard-{name}-{}.md",
         checked.report.ended.as_second()
     ));
     let text = tools.console.masked(&markdown(&checked.report));
-    std::fs::write(&path, text).map_err(|error| {
-        Failure::new(
-            Outcome::Unexpected,
-            format!("failed to write `{}`: {error}", path.display()),
-        )
-    })?;
+    std::fs::write(&path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
     tools
         .console
         .command(&LoggingCommand::upload_summary(&path));
@@ -186,16 +186,20 @@ async fn run_rollback(
     tools: &mut Tools<'_>,
 ) -> Result<Outcome, Failure> {
     let by = Run::from_env(env).map_or_else(|| "a pipeline".to_owned(), |run| run.to_string());
+    let cancel = tools.cancel.clone();
     let how = How {
         dry_run: false,
         consent: &Given,
+        cancel: &cancel,
         by,
     };
-    match rollback(connection, inputs, &how, tools.console).await {
-        Ok(done) => {
-            set(OutputVariable::RollbackOutcome, done.word.as_str(), tools)?;
-            Ok(done.outcome)
-        }
-        Err(failure) => finish_untouched(failure, tools),
+    let done = rollback(connection, inputs, &how, tools.console).await?;
+    if let Some(word) = done.word {
+        set(OutputVariable::RollbackOutcome, word.as_str(), tools)?;
     }
+    if let Some(refusal) = &done.refusal {
+        let text = format!("not rolled back: {refusal}");
+        tools.console.command(&LoggingCommand::error(&text));
+    }
+    Ok(done.outcome)
 }

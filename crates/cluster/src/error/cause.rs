@@ -56,7 +56,7 @@ impl Cause {
                 403 => ClusterErrorKind::Forbidden,
                 404 => ClusterErrorKind::NotFound,
                 409 => ClusterErrorKind::Conflict,
-                502..=504 => ClusterErrorKind::Unreachable,
+                429 | 500..=599 => ClusterErrorKind::Unreachable,
                 _ => ClusterErrorKind::Other,
             },
             Self::Network(_) | Self::Name(_) | Self::Tls(_) | Self::Silence(_) => {

@@ -33,7 +33,10 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     }
     if spec.and_then(|spec| spec.replicas) == Some(0) {
         let finding = Finding::new(FindingCode::NothingToVerify, subject(), case.now)
-            .message("the Deployment has 0 replicas, so nothing was verified")
+            .message(format!(
+                "Deployment \"{}\" has 0 replicas: the rollout is complete, but nothing was verified",
+                name_of(&case.workload.metadata)
+            ))
             .remedy("scale it up and check again");
         found.push(finding.into());
     }

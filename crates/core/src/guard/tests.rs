@@ -444,7 +444,6 @@ fn what_is_told_is_told_once_with_a_reminder_each_thirty_seconds() {
             "0 container `app`: image name `registry.test/app:v2` is malformed (InvalidImageName)",
             "0 1 old replica is still there",
             "3 InvalidImageName has gone",
-            "120 timedOut",
         ]
     );
     let mut guard = Guard::new(web(), policy(300), start());

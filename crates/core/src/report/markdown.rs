@@ -1,15 +1,15 @@
 //! The report for a run's summary page, and in plain words for the approver's mail.
 
-use super::{Proposal, Report};
+use super::{NOT_RESTORED, Proposal, Report};
 use crate::duration::{Human, elapsed};
-use crate::finding::{EvidenceKind, Finding, RollbackHelps};
+use crate::finding::{EvidenceKind, Finding, FindingCode, RollbackHelps};
 
 /// The report as Markdown. Foreign text stands in code spans and fences only.
 #[must_use]
 pub fn markdown(report: &Report) -> String {
     let mut out = vec![format!(
         "## {}\n\n{}\n",
-        heading(&report.verdict),
+        heading(report),
         code(&report.sentence)
     )];
     out.push(workloads(report));
@@ -53,8 +53,13 @@ fn workloads(report: &Report) -> String {
     rows.join("\n")
 }
 
-fn heading(verdict: &str) -> &'static str {
-    match verdict {
+fn heading(report: &Report) -> &'static str {
+    let unverified = report
+        .findings
+        .iter()
+        .any(|it| it.code == FindingCode::NothingToVerify);
+    match report.verdict.as_str() {
+        "succeeded" if unverified => "⚠️ Nothing was verified",
         "succeeded" => "✅ The rollout is healthy",
         "failed" => "❌ The rollout fails",
         "timedOut" => "⌛ The rollout is not complete in time",
@@ -74,10 +79,7 @@ fn finding_markdown(finding: &Finding) -> String {
         code(&finding.message)
     )];
     out.extend(finding.evidence.iter().map(|evidence| {
-        let log = matches!(
-            evidence.kind,
-            EvidenceKind::PreviousLog | EvidenceKind::CurrentLog
-        );
+        let log = is_log(evidence.kind);
         if log || evidence.text.contains('\n') {
             format!("\n{}\n", fence(&evidence.text))
         } else {
@@ -108,7 +110,7 @@ fn proposal(proposal: &Proposal) -> Vec<String> {
                     .iter()
                     .map(|change| format!("- {}", code(&change.to_string()))),
             );
-            out.push("- not restored: ConfigMaps, Secrets, database schemas, replicas".to_owned());
+            out.push(format!("- not restored: {NOT_RESTORED}"));
             out
         }
     }
@@ -116,7 +118,7 @@ fn proposal(proposal: &Proposal) -> Vec<String> {
 
 /// A code span that its content cannot leave.
 fn code(text: &str) -> String {
-    let flat = text.replace(['\n', '\r'], " ");
+    let flat = visible(text).replace('\n', " ");
     let longest = longest_run(&flat);
     let ticks = "`".repeat(longest + 1);
     if longest == 0 {
@@ -128,8 +130,21 @@ fn code(text: &str) -> String {
 
 /// A fenced block that its content cannot leave.
 fn fence(text: &str) -> String {
-    let ticks = "`".repeat(longest_run(text).max(2) + 1);
+    let text = visible(text);
+    let ticks = "`".repeat(longest_run(&text).max(2) + 1);
     format!("{ticks}text\n{}\n{ticks}", text.trim_end())
+}
+
+/// A text without terminal codes and without characters that change the direction of others.
+fn visible(text: &str) -> String {
+    let hidden = |c: &char| {
+        (c.is_control() && *c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.replace("\r\n", "\n")
+        .chars()
+        .filter(|c| !hidden(c))
+        .collect()
 }
 
 fn longest_run(text: &str) -> usize {
@@ -139,38 +154,28 @@ fn longest_run(text: &str) -> usize {
         .unwrap_or_default()
 }
 
-/// What the approver reads, in plain text: what is broken, why, what would be restored, what not,
-/// and whether a rollback can help at all. At most `limit` characters.
+/// What the approver reads, in plain text and in the order of the questions: what is broken, can a
+/// rollback help, what would be restored and what not, why (log lines). At most `limit` characters;
+/// what does not fit is cut at the end, which the log lines are, and shown by `…`.
 #[must_use]
 pub fn summary(report: &Report, limit: usize) -> String {
     let mut lines = vec![report.sentence.clone()];
-    for it in &report.workloads {
-        lines.push(format!(
+    lines.extend(report.workloads.iter().map(|it| {
+        format!(
             "{} in namespace {}: {} of {} replicas available; checked for {}.",
             it.workload,
             it.workload.namespace,
             it.available,
             it.desired,
             Human(elapsed(report.started, report.ended))
-        ));
-    }
+        )
+    }));
     if let Some(cause) = report.findings.first() {
         lines.push(match cause.rollback_helps {
             RollbackHelps::Yes => "A rollback helps with this cause.".to_owned(),
             RollbackHelps::No => "A rollback does not help with this cause.".to_owned(),
             RollbackHelps::Partly => "A rollback may help with this cause.".to_owned(),
         });
-        lines.push(format!("Remedy: {}", cause.remedy));
-        let log = cause.evidence.iter().find(|it| {
-            matches!(
-                it.kind,
-                EvidenceKind::PreviousLog | EvidenceKind::CurrentLog
-            )
-        });
-        if let Some(log) = log {
-            lines.push("Last log lines:".to_owned());
-            lines.extend(log.text.lines().map(|line| format!("| {line}")));
-        }
     }
     match &report.rollback {
         Proposal::None => {}
@@ -181,17 +186,40 @@ pub fn summary(report: &Report, limit: usize) -> String {
             changes,
             ..
         } => {
-            lines.push(format!(
-                "Approve to go from revision {} back to {}:",
-                from.revision, target.revision
-            ));
+            let (from, to) = (from.revision, target.revision);
+            lines.push(format!("Approve to go from revision {from} back to {to}:"));
             lines.extend(changes.iter().map(|change| format!("- {change}")));
-            lines.push("Not restored: ConfigMaps, Secrets, database schemas.".to_owned());
+            lines.push(format!("Not restored: {NOT_RESTORED}."));
         }
     }
-    let text = lines.join("\n");
-    match text.char_indices().nth(limit) {
-        Some((cut, _)) => text.get(..cut).unwrap_or_default().to_owned(),
-        None => text,
+    if let Some(cause) = report.findings.first() {
+        lines.push(format!("Remedy: {}", cause.remedy));
+        lines.extend(
+            cause
+                .evidence
+                .iter()
+                .filter(|it| is_log(it.kind))
+                .take(1)
+                .flat_map(|log| {
+                    let words = log.text.lines().map(|line| format!("| {line}"));
+                    std::iter::once("Last log lines:".to_owned())
+                        .chain(words)
+                        .collect::<Vec<_>>()
+                }),
+        );
     }
+    cut(&lines.join("\n"), limit)
+}
+
+fn cut(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit.saturating_sub(1)) {
+        Some((at, _)) if text.chars().count() > limit => {
+            format!("{}…", text.get(..at).unwrap_or_default())
+        }
+        _ => text.to_owned(),
+    }
+}
+
+const fn is_log(kind: EvidenceKind) -> bool {
+    matches!(kind, EvidenceKind::PreviousLog | EvidenceKind::CurrentLog)
 }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{Line, Proposal, Report, ReportEvent, Style};
+use super::{Line, NOT_RESTORED, Proposal, Report, ReportEvent, Style};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis, RollbackHelps};
 use crate::rollback::RollbackPlan;
@@ -51,11 +51,7 @@ pub fn event_lines(event: &ReportEvent, started: Timestamp) -> Vec<Line> {
             vec![stamp(at).then(Style::Dim, format!("still waiting: {pending}"))]
         }
         ReportEvent::Found { at, finding } => {
-            let style = match finding.prognosis {
-                Prognosis::Terminal => Style::Bad,
-                Prognosis::Transient => Style::Warn,
-                Prognosis::Informational => Style::Plain,
-            };
+            let style = style_of_prognosis(finding.prognosis);
             vec![
                 stamp(at)
                     .then(style, finding.message.clone())
@@ -65,9 +61,16 @@ pub fn event_lines(event: &ReportEvent, started: Timestamp) -> Vec<Line> {
         ReportEvent::Cleared { at, finding } => {
             vec![stamp(at).then(Style::Good, format!("{} has gone", finding.code))]
         }
-        ReportEvent::Decided { at, verdict } => {
-            vec![stamp(at).then(style_of(verdict.word()), verdict.word().to_owned())]
-        }
+        // The report says it, once a success has been confirmed.
+        ReportEvent::Decided { .. } => Vec::new(),
+    }
+}
+
+const fn style_of_prognosis(prognosis: Prognosis) -> Style {
+    match prognosis {
+        Prognosis::Terminal => Style::Bad,
+        Prognosis::Transient => Style::Warn,
+        Prognosis::Informational => Style::Plain,
     }
 }
 
@@ -148,8 +151,11 @@ pub fn finding_lines(finding: &Finding, now: Timestamp) -> Vec<Line> {
     };
     let since = Human(elapsed(finding.since, now));
     let mut lines = vec![
-        Line::styled(Style::Bad, format!("{}  ", finding.code))
-            .then(Style::Plain, finding.message.clone()),
+        Line::styled(
+            style_of_prognosis(finding.prognosis),
+            format!("{}  ", finding.code),
+        )
+        .then(Style::Plain, finding.message.clone()),
         Line::styled(Style::Dim, format!("  {pods}, for {since}")),
     ];
     lines.extend(finding.evidence.iter().flat_map(evidence_lines));
@@ -221,7 +227,7 @@ pub fn plan_lines(plan: &RollbackPlan) -> Vec<Line> {
     );
     lines.push(Line::styled(
         Style::Dim,
-        "  not restored: ConfigMaps, Secrets, database schemas, replicas",
+        format!("  not restored: {NOT_RESTORED}"),
     ));
     lines
 }

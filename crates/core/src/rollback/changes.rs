@@ -11,7 +11,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// What changes: `container app: image`.
+    /// What changes, for example the image of a container.
     pub what: String,
     /// What it is now, where that may be shown.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -58,7 +58,7 @@ pub fn changes(from: &Value, to: &Value) -> Vec<Change> {
         let (before, after) = (by_name(from, group), by_name(to, group));
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for name in names {
-            let title = format!("{label} {name}");
+            let title = format!("{label} `{name}`");
             match (before.get(name), after.get(name)) {
                 (Some(before), Some(after)) => container(&title, before, after, &mut found),
                 (None, _) => found.push(told(format!("{title} comes back"))),
@@ -113,7 +113,9 @@ fn container(title: &str, before: &Value, after: &Value, found: &mut Vec<Change>
             (false, true) => "comes back",
             _ => "changes",
         };
-        found.push(told(format!("{title}: environment variable {name} {how}")));
+        found.push(told(format!(
+            "{title}: environment variable `{name}` {how}"
+        )));
     }
     for field in TOLD
         .into_iter()
@@ -155,7 +157,7 @@ fn rest(from: &Value, to: &Value, found: &mut Vec<Change>) {
             .filter(|name| !skipped.contains(&name.as_str()))
         {
             if before.get(name) != after.get(name) {
-                found.push(told(format!("pod: {name} changes")));
+                found.push(told(format!("pod: `{name}` changes")));
             }
         }
     }

@@ -94,7 +94,7 @@ fn the_target_is_chosen_by_evidence() {
                 &[("v1", 1, 0), ("v2", 2, 2)],
             ),
             to(1),
-            "2 → 1, named by --to-revision",
+            "2 → 1, named by you",
         ),
         (
             "no former pod serves any more, but the check saw it serve",
@@ -211,6 +211,18 @@ fn an_approval_holds_for_exactly_what_was_checked() {
 }
 
 #[test]
+fn evidence_of_another_workload_is_refused() {
+    let mut other = handover();
+    other.workload.name = "api".into();
+    let request = Request {
+        handover: Some(other),
+        ..Request::default()
+    };
+    let says = "the evidence is about deployment/api in namespace shop, not about this workload";
+    assert_eq!(words(&failing(), &request), says);
+}
+
+#[test]
 fn the_patch_tests_before_it_replaces() {
     let RollbackDecision::Apply(plan) = decide(
         &web(),
@@ -287,12 +299,12 @@ fn changes_name_what_a_person_wants_to_see_and_no_values() {
     assert_eq!(
         said,
         [
-            "container app: image: app:2 → app:1",
-            "container app: environment variable NEW goes",
-            "container app: environment variable TOKEN changes",
-            "container app: args changes",
-            "container gone goes",
-            "pod: serviceAccountName changes",
+            "container `app`: image: app:2 → app:1",
+            "container `app`: environment variable `NEW` goes",
+            "container `app`: environment variable `TOKEN` changes",
+            "container `app`: args changes",
+            "container `gone` goes",
+            "pod: `serviceAccountName` changes",
         ]
     );
     assert!(!said.join(" ").contains("hunter"));

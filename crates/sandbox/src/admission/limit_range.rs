@@ -20,12 +20,15 @@ pub(super) fn apply_defaults(range: &Value, pod: &mut Value) {
 }
 
 fn fill(container: &mut Value, limit: &Value) {
-    // A default limit doubles as the default request (kubernetes
-    // `pkg/apis/core/v1/defaults.go`, `SetDefaults_LimitRangeItem`).
+    // A maximum is the default limit where there is none, a default limit the default request, a
+    // minimum likewise (kubernetes `pkg/apis/core/v1/defaults.go`, `SetDefaults_LimitRangeItem`).
     for (which, from) in [
         ("limits", "default"),
+        ("limits", "max"),
         ("requests", "defaultRequest"),
         ("requests", "default"),
+        ("requests", "max"),
+        ("requests", "min"),
     ] {
         let defaults = limit.get(from).and_then(Value::as_object);
         for (resource, value) in defaults.into_iter().flatten() {

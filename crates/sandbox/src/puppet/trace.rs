@@ -9,7 +9,7 @@ use rollguard_core::trace::{Trace, TraceError};
 use serde_json::Value;
 
 use super::script::{Scene, Script, Step};
-use crate::clock::{later, seconds};
+use crate::clock::seconds;
 use crate::event::{Happening, Source};
 
 /// A pod as it was recorded.
@@ -106,14 +106,18 @@ impl Recording {
             ),
             (self.name.clone(), name),
         ];
-        let shift = began.duration_since(self.created);
+        let times = Times {
+            created: self.created,
+            shift: began.duration_since(self.first),
+            began,
+        };
         self.scenes
             .iter()
             .map(|(at, scene)| {
                 let after = at.duration_since(self.first);
                 Step {
                     after: Duration::try_from(after).unwrap_or_default(),
-                    scene: recast(scene.clone(), &names, shift),
+                    scene: recast(scene.clone(), &names, &times),
                 }
             })
             .collect()
@@ -149,11 +153,33 @@ fn event(event: &Event) -> Scene {
     })
 }
 
+/// How recorded times become present ones.
+struct Times {
+    /// When the recorded pod was made, in whole seconds.
+    created: Timestamp,
+    /// From when it was seen first to when the playing one begins.
+    shift: SignedDuration,
+    began: Timestamp,
+}
+
+impl Times {
+    /// Never later than the step that tells it, because what was recorded had happened when it was
+    /// seen: a pod that becomes ready only in a second would be counted as one that is not. What
+    /// was before the pod, such as the epoch that stands for "never", stays.
+    fn moved(&self, at: Timestamp) -> Timestamp {
+        if at < self.created {
+            return at;
+        }
+        let moved = at.checked_add(self.shift).unwrap_or(self.began);
+        moved.max(self.began)
+    }
+}
+
 /// Puts the names of the playing pod, and the present time, into a scene.
-fn recast(scene: Scene, names: &[(String, String)], shift: SignedDuration) -> Scene {
+fn recast(scene: Scene, names: &[(String, String)], times: &Times) -> Scene {
     match scene {
         Scene::Status { node, mut status } => {
-            translate(&mut status, names, shift);
+            translate(&mut status, names, times);
             Scene::Status { node, status }
         }
         Scene::Event(mut happening) => {
@@ -164,24 +190,17 @@ fn recast(scene: Scene, names: &[(String, String)], shift: SignedDuration) -> Sc
     }
 }
 
-fn translate(value: &mut Value, names: &[(String, String)], shift: SignedDuration) {
+fn translate(value: &mut Value, names: &[(String, String)], times: &Times) {
     match value {
         Value::String(text) => {
             *text = match text.parse::<Timestamp>() {
-                Ok(at) => seconds(moved(at, shift)),
+                Ok(at) => seconds(times.moved(at)),
                 Err(_) => rename(text, names),
             };
         }
-        Value::Array(list) => list.iter_mut().for_each(|it| translate(it, names, shift)),
-        Value::Object(map) => map.values_mut().for_each(|it| translate(it, names, shift)),
+        Value::Array(list) => list.iter_mut().for_each(|it| translate(it, names, times)),
+        Value::Object(map) => map.values_mut().for_each(|it| translate(it, names, times)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-fn moved(at: Timestamp, shift: SignedDuration) -> Timestamp {
-    match Duration::try_from(shift) {
-        Ok(forward) => later(at, forward),
-        Err(_) => at.checked_add(shift).unwrap_or(Timestamp::MIN),
     }
 }
 

@@ -339,7 +339,7 @@ fn recording() -> String {
             "metadata": {"name": "old-1", "namespace": "was", "uid": "u-old",
                          "creationTimestamp": "2025-06-01T12:00:00Z", "labels": {"version": "v2"}},
             "spec": {"nodeName": node, "containers": [{"name": "app"}]},
-            "status": {"phase": phase, "startTime": "2025-06-01T12:00:01Z",
+            "status": {"phase": phase, "startTime": node.map(|_| "2025-06-01T12:00:02Z"),
                        "message": "pod old-1_was(u-old)"},
         })
     };

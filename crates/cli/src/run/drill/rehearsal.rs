@@ -18,8 +18,8 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::prompt;
 use crate::recorder::Recorder;
-use crate::run::check::Tools;
 use crate::run::task::{Connector, task};
+use crate::run::tools::Tools;
 
 /// The service connection of the drill; nobody signs in with it.
 pub(super) const CONNECTION: &str = "00000000-0000-0000-0000-00000000d111";

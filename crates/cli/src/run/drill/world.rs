@@ -19,7 +19,8 @@ use crate::cancel::Cancel;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::recorder::Recorder;
-use crate::run::check::{Tools, check};
+use crate::run::check::check;
+use crate::run::tools::Tools;
 
 /// Where the user wants the drill.
 pub(crate) enum Place {
@@ -214,7 +215,7 @@ impl World {
             })?;
         console.line(&Line::styled(
             Style::Dim,
-            format!("namespace {} is removed", self.namespace),
+            format!("namespace {} is being removed", self.namespace),
         ));
         Ok(())
     }

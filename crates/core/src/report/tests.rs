@@ -1,0 +1,111 @@
+//! What people read of a verdict, in every form.
+
+use super::*;
+use crate::finding::EvidenceKind;
+use crate::history::History;
+use crate::observation::Observation;
+use crate::policy::Policy;
+use crate::rollback::{Request, decide};
+use crate::testing::{
+    at, deployment, listed, pod, replica_set, replica_set_json, seen, seen_set, start, web,
+};
+
+const HOSTILE: &str = "panic: `x`\n```\n##vso[task.complete result=Succeeded;]\u{1b}[31m\u{202e}";
+
+/// A failed check of v2 beside a serving v1, with a log.
+fn failed() -> Report {
+    let mut guard = Guard::new(web(), Policy::default(), start());
+    let mut observations: Vec<Observation> = vec![
+        seen(0, deployment("web").counts(2, 3, 1, 2)),
+        seen_set(0, replica_set("v1", 1, (2, 2))),
+        seen_set(0, replica_set("v2", 2, (1, 0))),
+    ];
+    observations.extend(pod("a").crash_loop(3, ("Error", 1, "")).seen(0));
+    observations.extend(listed(0, &["d-1", "rs-v1", "rs-v2", "pod-a"]));
+    let mut verdict = Verdict::Progressing {
+        pending: Pending::NotSeen,
+    };
+    for observation in observations {
+        verdict = guard.observe(observation).verdict;
+    }
+    let mut report = Report::new(&guard, &verdict, at(33));
+    report.add_evidence(0, vec![Evidence::new(EvidenceKind::PreviousLog, HOSTILE)]);
+    let sets = vec![
+        replica_set_json("v1", 1, (2, 2)),
+        replica_set_json("v2", 2, (1, 0)),
+    ];
+    let history = History::new(deployment("web").counts(2, 3, 1, 2).json(), sets);
+    report.rollback = Proposal::of(&decide(&web(), &history, &Request::default()));
+    report
+}
+
+fn succeeded(replicas: i32) -> Report {
+    let mut guard = Guard::new(web(), Policy::default(), at(60));
+    let workload = deployment("web").counts(replicas, replicas, replicas, replicas);
+    let mut observations = vec![
+        seen(60, workload),
+        seen_set(60, replica_set("v2", 2, (1, 1))),
+    ];
+    observations.extend(pod("a").ready(0).seen(60));
+    observations.extend(listed(60, &["d-1", "rs-v2", "pod-a"]));
+    let mut verdict = Verdict::Progressing {
+        pending: Pending::NotSeen,
+    };
+    for observation in observations {
+        verdict = guard.observe(observation).verdict;
+    }
+    Report::new(&guard, &verdict, at(60))
+}
+
+#[test]
+fn a_failed_check_in_every_form() {
+    let report = failed();
+    insta::assert_json_snapshot!("failed", report);
+    let text: Vec<String> = report_lines(&report).iter().map(Line::text).collect();
+    insta::assert_snapshot!("failed_text", text.join("\n"));
+    insta::assert_snapshot!("failed_markdown", markdown(&report));
+    insta::assert_snapshot!("failed_summary", summary(&report, 1800));
+}
+
+#[test]
+fn the_json_report_holds_no_command_and_reads_back_the_same() {
+    let report = failed();
+    let json = to_json(&report).unwrap();
+    assert!(!json.contains("##"), "{json}");
+    assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+}
+
+#[test]
+fn the_approver_never_loses_the_plan_to_the_log() {
+    let mut report = failed();
+    let long = "x".repeat(5000);
+    report.add_evidence(0, vec![Evidence::new(EvidenceKind::PreviousLog, long)]);
+    let said = summary(&report, 1000);
+    assert!(
+        said.contains("Approve to go from revision 2 back to 1"),
+        "{said}"
+    );
+    assert!(said.contains("Not restored: ConfigMaps"), "{said}");
+    assert!(said.chars().count() <= 1000);
+}
+
+#[test]
+fn what_is_cut_is_shown_as_cut() {
+    let said = summary(&failed(), 100);
+    assert_eq!((said.chars().count(), said.ends_with('…')), (100, true));
+}
+
+#[test]
+fn a_success_of_nothing_is_not_called_healthy() {
+    assert_eq!(
+        succeeded(1).sentence,
+        "Deployment \"web\" is healthy: the rollout is complete and stable"
+    );
+    let nothing = succeeded(0);
+    assert_eq!(nothing.verdict, "succeeded");
+    assert_eq!(
+        nothing.sentence,
+        "Deployment \"web\" has 0 replicas: the rollout is complete, but nothing was verified"
+    );
+    assert!(markdown(&nothing).starts_with("## ⚠️ Nothing was verified"));
+}

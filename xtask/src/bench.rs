@@ -1,0 +1,61 @@
+//! Measures the time to verdict beside `kubectl rollout status`, on a real cluster, and writes
+//! `docs/benchmarks.md`. The times are shown and never asserted.
+
+mod page;
+
+use std::fs;
+use std::path::Path;
+use std::thread::available_parallelism;
+
+use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
+
+use crate::generate::root;
+use crate::test;
+use page::{Measured, Setting};
+
+const PAGE: &str = "docs/benchmarks.md";
+const MEASURED: &str = "target/bench-verdict.json";
+
+/// Runs every scenario, rollguard and kubectl at the same time, prints the tables and writes them.
+///
+/// # Errors
+/// When the cluster cannot be set up, when a scenario was not measured, or, once the page is
+/// written, when a verdict of rollguard was wrong.
+pub(crate) fn run() -> Result<()> {
+    let file = root().join(MEASURED);
+    // Of an earlier run, which this one must not be taken for.
+    let _ = fs::remove_file(&file);
+    let status = test::real_cluster()?
+        .env("ROLLGUARD_BENCH", "1")
+        .env("ROLLGUARD_BENCH_FILE", &file)
+        .current_dir(root())
+        .status()
+        .context("failed to run cargo")?;
+    let measured = read(&file)?;
+    let page = page::render(&measured, &setting()?);
+    println!("\n{page}");
+    measured.ensure_complete()?;
+    fs::write(root().join(PAGE), page).with_context(|| format!("failed to write {PAGE}"))?;
+    println!("wrote {PAGE}");
+    ensure!(
+        status.success(),
+        "not every scenario went as it should: {status}"
+    );
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Measured> {
+    let text = fs::read_to_string(file).context("failed to read what was measured")?;
+    serde_json::from_str(&text).context("failed to understand what was measured")
+}
+
+fn setting() -> Result<Setting> {
+    Ok(Setting {
+        date: Timestamp::now().strftime("%Y-%m-%d").to_string(),
+        cores: available_parallelism()
+            .context("failed to count the cores")?
+            .get(),
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
