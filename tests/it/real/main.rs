@@ -6,12 +6,14 @@
 #![expect(clippy::print_stderr, reason = "a test program talks to a terminal")]
 
 mod bench;
+mod drill;
 mod refusals;
 mod smoke;
 mod stage;
 mod walk;
 
 use std::env;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -26,6 +28,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Rollouts mostly wait; more of them at once make two cores the bottleneck.
 const TRIALS_AT_ONCE: usize = 6;
 
+/// Names the file that takes what was measured.
+const BENCH_FILE: &str = "ROLLGUARD_BENCH_FILE";
+
 /// What every trial uses: the cluster, once it is there, and the runtime that its client lives on.
 struct Stage {
     cluster: OnceLock<Arc<RealCluster>>,
@@ -38,13 +43,7 @@ impl Stage {
         self.cluster.get().context("the cluster was not started")
     }
 
-    /// Whether kubectl follows the failing updates as well.
-    #[expect(clippy::unused_self, reason = "the trials ask their stage")]
-    fn bench(&self) -> bool {
-        env::var_os("ROLLGUARD_BENCH").is_some_and(|value| value == "1")
-    }
-
-    /// Keeps a row for the table at the end.
+    /// Keeps a row for the end.
     fn keep(&self, row: bench::Row) {
         self.rows
             .lock()
@@ -52,17 +51,20 @@ impl Stage {
             .push(row);
     }
 
-    /// The table, in the order of the scenarios.
-    fn table(&self) -> String {
-        let mut rows = self
-            .rows
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let place = |name: &str| scenarios::all().position(|scenario| scenario.name == name);
-        rows.sort_by_key(|row| place(row.scenario));
-        bench::table(&rows)
+    /// Shows what was measured, and writes it where it is asked for.
+    fn tell(&self) -> Result<()> {
+        let client = self.cluster()?.client();
+        let version = self.runtime.block_on(client.apiserver_version())?;
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let measured = bench::Measured::new(version.git_version, rows.clone());
+        eprint!("{}", measured.lines());
+        env::var_os(BENCH_FILE).map_or(Ok(()), |file| measured.write(Path::new(&file)))
     }
+}
+
+/// Whether kubectl follows the updates as well, and nothing else is tried.
+fn compares() -> bool {
+    env::var_os("ROLLGUARD_BENCH").is_some_and(|value| value == "1")
 }
 
 /// A trial whose body runs on the shared runtime.
@@ -134,11 +136,12 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     runtime.spawn(end_when_interrupted(Arc::clone(&stage)));
 
     let conclusion = libtest_mimic::run(arguments, trials);
-    eprintln!("{}", stage.table());
+    let told = stage.tell();
     stage
         .cluster()?
         .stop()
         .context("failed to end the cluster")?;
+    told.context("failed to tell what was measured")?;
     Ok(conclusion.exit_code())
 }
 
@@ -161,15 +164,24 @@ fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         stage,
         refusals::are_told,
     );
+    let may_look = trial(
+        "who may look but not change cannot roll back",
+        stage,
+        refusals::a_rollback_without_the_right_changes_nothing,
+    );
     let pipeline = trial(
         "the stage runs through node",
         stage,
         stage::runs_through_node,
     );
-    [smoke, refusals, pipeline]
+    let drills = drill::CASES.iter().map(|case| {
+        let name = format!("a drill on a cluster ends: {}", case.says);
+        trial(&name, stage, move |stage| drill::ends(stage, case))
+    });
+    let others = [smoke, refusals, may_look, pipeline]
         .into_iter()
-        .chain(updates)
-        .collect()
+        .chain(drills);
+    others.filter(|_| !compares()).chain(updates).collect()
 }
 
 /// Ends the cluster before the program, whose trials cannot be stopped otherwise.

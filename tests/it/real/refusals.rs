@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
-use rollguard_tests::cluster::{LIMITED_TOKEN, RealCluster, with_namespace};
+use rollguard_tests::cluster::{LIMITED_TOKEN, LIMITED_USER, RealCluster, apply, with_namespace};
 use rollguard_tests::product::Rollguard;
 use rollguard_tests::scenarios::{DEPLOYMENT, Play, Scenario, all};
 
@@ -141,6 +141,61 @@ pub(crate) async fn are_told(stage: Arc<Stage>) -> Result<()> {
     })
     .await
 }
+
+/// Who may look but not change gets as far as the patch, and no further.
+pub(crate) async fn a_rollback_without_the_right_changes_nothing(stage: Arc<Stage>) -> Result<()> {
+    let cluster = stage.cluster()?;
+    let scenario = all()
+        .find(|scenario| scenario.name == "config-key-missing")
+        .context("the scenario is gone")?;
+    with_namespace(cluster, "may-look", async |client, namespace| {
+        apply(&client, &namespace, &MAY_LOOK.replace("USER", LIMITED_USER)).await?;
+        let mut play = Play::new(cluster, &namespace, scenario)?;
+        play.deploy_v1().await?;
+        play.deploy_v2().await?;
+        let api: Api<Deployment> = Api::namespaced(client, &namespace);
+        let (rollguard, _kubeconfig) = with_token(cluster, Token::Limited)?;
+        let checked = rollguard
+            .run(&["check", WEB, "-n", &namespace, "--timeout", "60s"])
+            .await?;
+        ensure!(checked.code == 10, "not found bad: {}", checked.all());
+        let before = api.get(DEPLOYMENT).await?.metadata.generation;
+        let ran = rollguard
+            .run(&["rollback", WEB, "-n", &namespace, "--yes"])
+            .await?;
+        ensure!(ran.code == 22, "not refused: {}", ran.all());
+        for part in ["forbidden", "hint: ", "patch"] {
+            ensure!(
+                ran.all().contains(part),
+                "`{part}` is not in: {}",
+                ran.all()
+            );
+        }
+        ensure!(
+            api.get(DEPLOYMENT).await?.metadata.generation == before,
+            "the Deployment was changed"
+        );
+        Ok(())
+    })
+    .await
+}
+
+/// What the README says a check needs, and nothing else.
+const MAY_LOOK: &str = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: may-look }
+rules:
+  - { apiGroups: [apps], resources: [deployments, replicasets], verbs: [get, list, watch] }
+  - { apiGroups: [''], resources: [pods, events], verbs: [get, list, watch] }
+  - { apiGroups: [''], resources: [pods/log], verbs: [get] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: may-look }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: may-look }
+subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: User, name: USER }]
+";
 
 fn any_scenario() -> Result<&'static Scenario> {
     all()

@@ -27,14 +27,23 @@ use serde_json::Value;
 
 use crate::Stage;
 
-/// The update that fails, early and by its template alone.
-const SCENARIO: &str = "config-key-missing";
+/// How each service connection signs in, and the update that it meets: one that fails by its template
+/// alone while v1 serves, and one that replaces v1 before it fails, so that only the check knows what
+/// was serving.
+const RUNS: [(Scheme, &str, &str); 2] = [
+    (
+        Scheme::WorkloadIdentityFederation,
+        "config-key-missing",
+        "lacks it",
+    ),
+    (Scheme::ServicePrincipal, "crash-after-ready", "ended"),
+];
 
 /// From the agent's variables to the rolled-back Deployment; then every job again.
 pub(crate) async fn runs_through_node(stage: Arc<Stage>) -> Result<()> {
-    for scheme in [Scheme::WorkloadIdentityFederation, Scheme::ServicePrincipal] {
+    for (scheme, name, cause_seen) in RUNS {
         let cluster = stage.cluster()?;
-        let scenario = scenario()?;
+        let scenario = scenario(name)?;
         with_namespace(cluster, "stage", async |client, namespace| {
             let mut play = Play::new(cluster, &namespace, scenario)?;
             play.deploy_v1().await?;
@@ -50,11 +59,17 @@ pub(crate) async fn runs_through_node(stage: Arc<Stage>) -> Result<()> {
                     ("AksRollbackHealthCheck", "recheck.verdict", "succeeded"),
                 ],
             )?;
-            ensure!(
-                agent.approver_saw("does not")? || agent.approver_saw("lacks it")?,
-                "the approver saw no cause: {}",
-                agent.log
-            );
+            for part in [
+                cause_seen,
+                "Approve to go from revision 2 back to 1",
+                "Not restored: ",
+            ] {
+                ensure!(
+                    agent.approver_saw(part)?,
+                    "the approver did not see `{part}`: {:?}",
+                    agent.instructions
+                );
+            }
             let api: Api<Deployment> = Api::namespaced(client.clone(), &namespace);
             ensure!(version(&api).await? == "v1", "not rolled back");
             ensure!(
@@ -88,9 +103,9 @@ pub(crate) async fn runs_through_node(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-fn scenario() -> Result<&'static Scenario> {
+fn scenario(name: &str) -> Result<&'static Scenario> {
     all()
-        .find(|scenario| scenario.name == SCENARIO)
+        .find(|scenario| scenario.name == name)
         .context("the scenario is gone")
 }
 

@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -14,8 +13,8 @@ use rollguard_tests::scenarios::{DEPLOYMENT, Expect, Play, Scenario};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::Stage;
-use crate::bench::{Row, kubectl};
+use crate::bench::{Judgement, Row, kubectl};
+use crate::{Stage, compares};
 
 /// The timeout of the check of an update that fails.
 const FAILS_TIMEOUT: &str = "60s";
@@ -43,13 +42,14 @@ pub(crate) async fn happens(stage: Arc<Stage>, scenario: &'static Scenario) -> R
         play.deploy_v2().await?;
         match scenario.expect {
             Expect::Fails { code } => {
-                let row = walk
-                    .fails(code, stage.bench().then(|| kubectl(cluster, &namespace)))
-                    .await?;
-                stage.keep(row);
+                let ran = walk.judged(&stage, FAILS_TIMEOUT).await?;
+                walk.is_found(code, &ran).await?;
                 walk.goes_back().await
             }
-            Expect::Heals => walk.heals().await,
+            Expect::Heals => {
+                let ran = walk.judged(&stage, HEALS_TIMEOUT).await?;
+                walk.heals(&ran).await
+            }
         }
     })
     .await
@@ -81,28 +81,49 @@ impl Walk<'_> {
         self.rollguard.run(&args).await
     }
 
-    async fn fails(
-        &self,
-        code: &str,
-        kubectl: Option<impl Future<Output = Result<Duration>>>,
-    ) -> Result<Row> {
+    /// Checks v2, in a comparison beside kubectl with the same timeout, and keeps what came of it,
+    /// right or wrong.
+    async fn judged(&self, stage: &Stage, timeout: &str) -> Result<Ran> {
         let started = Instant::now();
         let check = async {
-            let ran = self.check(FAILS_TIMEOUT).await?;
-            Ok::<_, anyhow::Error>((ran, started.elapsed()))
+            let ran = self.check(timeout).await?;
+            Ok::<_, anyhow::Error>((ran, started.elapsed().as_secs_f64()))
         };
         let kubectl = async {
-            match kubectl {
-                Some(kubectl) => kubectl.await.map(Some),
-                None => Ok(None),
+            if !compares() {
+                return Ok(None);
             }
+            let sign = self.scenario.sign;
+            let judged = kubectl(stage.cluster()?, self.namespace, timeout, sign).await?;
+            Ok(Some(judged))
         };
-        let ((ran, took), kubectl) = tokio::try_join!(check, kubectl)?;
-        let report = ran.json()?;
+        let ((ran, seconds), kubectl) = tokio::try_join!(check, kubectl)?;
+        let report = ran.json().unwrap_or_default();
+        let expected = match self.scenario.expect {
+            Expect::Fails { code } => Some(code),
+            Expect::Heals => None,
+        };
         let verdict = text(&report, "/verdict").to_owned();
+        let named = expected == Some(text(&report, "/findings/0/code"));
+        stage.keep(Row {
+            scenario: self.scenario.name,
+            expected,
+            rollguard: Judgement {
+                verdict,
+                named,
+                seconds,
+            },
+            kubectl,
+        });
+        Ok(ran)
+    }
+
+    async fn is_found(&self, code: &str, ran: &Ran) -> Result<()> {
+        let report = ran.json()?;
+        let verdict = text(&report, "/verdict");
         let expected = [("failed", 10), ("timedOut", 11)];
         ensure!(
-            expected.contains(&(verdict.as_str(), ran.code)),
+            expected.contains(&(verdict, ran.code)),
             "not found bad: {}",
             ran.all()
         );
@@ -125,13 +146,7 @@ impl Walk<'_> {
             .await
             .contains(self.scenario.sign);
         ensure!(shown, "`{}` was not seen", self.scenario.sign);
-        Ok(Row {
-            scenario: self.scenario.name,
-            code: code.to_owned(),
-            verdict,
-            took,
-            kubectl,
-        })
+        Ok(())
     }
 
     /// Back to v1, healthy; and a second rollback never goes to the failed revision.
@@ -161,8 +176,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    async fn heals(&self) -> Result<()> {
-        let ran = self.check(HEALS_TIMEOUT).await?;
+    async fn heals(&self, ran: &Ran) -> Result<()> {
         ensure!(ran.code == 0, "a false alarm: {}", ran.all());
         ensure!(self.version().await? == "v2", "not v2");
         let shown = dump(self.client, self.namespace)

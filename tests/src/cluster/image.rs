@@ -81,7 +81,8 @@ impl Image {
         Self::of(PAUSE, layer, &json!({ "Entrypoint": ["/pause"] }))
     }
 
-    /// Busybox with its applets, a writable `/tmp` and a page for its HTTP server. The name becomes
+    /// Busybox with its applets, a writable `/tmp` and a page for its HTTP server; unless a command
+    /// is given it stays running, and ends when told to. The name becomes
     /// part of the configuration: images of different names have different ids. That matters because
     /// since 1.35 the kubelet re-verifies every name of an image id that it once pulled.
     ///
@@ -107,8 +108,11 @@ impl Image {
             b"root:x:0:0:root:/:/bin/sh\n",
         )?;
         add(&mut layer, EntryType::Regular, "www/index.html", b"ok\n")?;
-        let config =
-            json!({ "Cmd": ["sh"], "Env": ["PATH=/bin"], "Labels": { "rollguard.test": name } });
+        let config = json!({
+            "Cmd": ["sh", "-c", "trap 'exit 0' TERM; sleep 3600 & wait"],
+            "Env": ["PATH=/bin"],
+            "Labels": { "rollguard.test": name },
+        });
         Self::of(name, layer, &config)
     }
 

@@ -1,0 +1,46 @@
+//! Rung 4 over the whole product: the scenarios of the real cluster on the embedded one, in virtual
+//! time, and what a network or an API server can do to a check and a rollback.
+//!
+//! The pods of v2 play what a real kubelet reported, from `tests/traces`.
+
+mod traces;
+
+mod embedded {
+    pub(crate) mod cast;
+    pub(crate) mod faults;
+    pub(crate) mod races;
+    pub(crate) mod walk;
+    pub(crate) mod world;
+}
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use embedded::{faults, races, walk};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() -> ExitCode {
+    let trials = walk::trials()
+        .into_iter()
+        .chain(faults::trials())
+        .chain(races::trials())
+        .collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A trial with a runtime of its own, whose time passes only while everybody waits.
+fn trial<F>(name: impl Into<String>, body: impl FnOnce() -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = Result<()>>,
+{
+    Trial::test(name, move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build();
+        let outcome = runtime
+            .context("failed to start a runtime")
+            .and_then(|runtime| runtime.block_on(body()));
+        outcome.map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}

@@ -1,0 +1,289 @@
+//! What a network and an API server can do to a check, and what a check must not make of it.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use libtest_mimic::Trial;
+use rollguard::run::check::Checked;
+use rollguard_agent::Outcome;
+use rollguard_core::report::Proposal;
+use rollguard_sandbox::{ApiFailure, Fault, Faults, Requests, Script, Verb};
+use tokio::time::sleep;
+
+use super::world::{World, told};
+use crate::trial;
+
+/// The timeout of every check.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// When the trouble begins, after the update.
+const TROUBLE: Duration = Duration::from_secs(3);
+/// How long a start takes that must be waited for through the trouble.
+const SLOW: Duration = Duration::from_secs(35);
+
+/// One trial per fault.
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "a dropped watch does not hide that v2 heals",
+            dropped_then_healed,
+        ),
+        trial(
+            "a dropped watch does not hide that v2 fails",
+            dropped_then_failed,
+        ),
+        trial(
+            "a forgotten history (410) does not hide that v2 heals",
+            expired_then_healed,
+        ),
+        trial(
+            "a forgotten history (410) does not hide that v2 fails",
+            expired_then_failed,
+        ),
+        trial(
+            "stalled watches do not hide that v2 fails",
+            stalled_then_failed,
+        ),
+        trial(
+            "who may not see events sees that v2 heals",
+            no_events_and_healed,
+        ),
+        trial(
+            "who may not see events sees that v2 fails",
+            no_events_and_failed,
+        ),
+        trial(
+            "who may not see the Deployment any more cannot tell",
+            forbidden_midway,
+        ),
+        trial(
+            "an API server that is away for 20 s is waited for",
+            away_and_back,
+        ),
+        trial(
+            "an API server that is away for 40 s leaves nothing to tell",
+            away_for_long,
+        ),
+        trial(
+            "an API server that fails for 20 s is waited for",
+            failing_and_back,
+        ),
+        trial("a newer rollout during the check is not judged", superseded),
+        trial(
+            "a Deployment that is deleted during the check is not judged",
+            deleted,
+        ),
+        trial(
+            "credentials that expire during the check leave nothing to tell",
+            expired_credentials,
+        ),
+        trial("a green that is out of date is not told", stale_green),
+    ]
+}
+
+/// A check of v2, which plays `script`, while `trouble` does its work.
+async fn check_during<F>(script: Script, trouble: impl FnOnce(Faults) -> F) -> Result<Checked>
+where
+    F: Future<Output = ()>,
+{
+    let world = World::where_v2(script).await?;
+    world.deploy("v2").await?;
+    let faults = world.faults();
+    let trouble = async {
+        sleep(TROUBLE).await;
+        trouble(faults).await;
+    };
+    let (checked, ()) = tokio::join!(world.check(TIMEOUT), trouble);
+    checked.map_err(told)
+}
+
+fn healed(checked: &Checked) -> Result<()> {
+    let report = &checked.report;
+    ensure!(checked.outcome == Outcome::Succeeded, "{report:#?}");
+    ensure!(checked.handover.is_none(), "{report:#?}");
+    Ok(())
+}
+
+fn failed(checked: &Checked, code: &str) -> Result<()> {
+    let report = &checked.report;
+    ensure!(checked.outcome == Outcome::Failed, "{report:#?}");
+    let first = report.findings.first().map(|it| it.code.to_string());
+    ensure!(first.as_deref() == Some(code), "{report:#?}");
+    ensure!(checked.handover.is_some(), "{report:#?}");
+    Ok(())
+}
+
+/// Never a reason to roll back.
+fn undetermined(checked: &Checked) -> Result<()> {
+    let report = &checked.report;
+    ensure!(checked.outcome == Outcome::Undetermined, "{report:#?}");
+    ensure!(checked.handover.is_none(), "{report:#?}");
+    ensure!(report.rollback == Proposal::None, "{report:#?}");
+    Ok(())
+}
+
+fn heals() -> Script {
+    Script::crashes_then_heals(2)
+}
+
+fn crashes() -> Script {
+    Script::crash_at_start(&["no database"], 1)
+}
+
+/// Watches break a few times.
+async fn drop_watches(faults: Faults) {
+    for _ in 0..3 {
+        faults.drop_watches(&Requests::all());
+        sleep(Duration::from_secs(4)).await;
+    }
+}
+
+async fn dropped_then_healed() -> Result<()> {
+    healed(&check_during(heals(), drop_watches).await?)
+}
+
+async fn dropped_then_failed() -> Result<()> {
+    failed(
+        &check_during(crashes(), drop_watches).await?,
+        "CrashAtStart",
+    )
+}
+
+/// What a watch goes on from is no longer known.
+async fn expire(faults: Faults) {
+    faults.compact_history();
+    faults.drop_watches(&Requests::all());
+}
+
+async fn expired_then_healed() -> Result<()> {
+    healed(&check_during(heals(), expire).await?)
+}
+
+async fn expired_then_failed() -> Result<()> {
+    failed(&check_during(crashes(), expire).await?, "CrashAtStart")
+}
+
+/// Open connections go dead; new ones work.
+async fn stalled_then_failed() -> Result<()> {
+    let stall = async |faults: Faults| {
+        faults.stall_watches(Requests::all());
+        sleep(Duration::from_secs(5)).await;
+        faults.clear();
+    };
+    failed(&check_during(crashes(), stall).await?, "CrashAtStart")
+}
+
+async fn without_events(script: Script) -> Result<Checked> {
+    let world = World::where_v2(script).await?;
+    world.faults().forbid(Verb::List, "events");
+    world.faults().forbid(Verb::Watch, "events");
+    world.deploy("v2").await?;
+    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let blind = checked.report.blind_spots.iter();
+    ensure!(
+        blind.clone().any(|it| it.contains("events")),
+        "{:?}",
+        checked.report.blind_spots
+    );
+    Ok(checked)
+}
+
+async fn no_events_and_healed() -> Result<()> {
+    healed(&without_events(heals()).await?)
+}
+
+async fn no_events_and_failed() -> Result<()> {
+    failed(&without_events(crashes()).await?, "CrashAtStart")?;
+    failed(
+        &without_events(Script::image_not_found()).await?,
+        "ImageNotFound",
+    )
+}
+
+async fn forbidden_midway() -> Result<()> {
+    let forbid = async |faults: Faults| {
+        for verb in [Verb::Get, Verb::List, Verb::Watch] {
+            faults.forbid(verb, "deployments");
+        }
+        faults.drop_watches(&Requests::all().resource("deployments"));
+    };
+    undetermined(&check_during(crashes(), forbid).await?)
+}
+
+/// Nobody reaches the API server for some time.
+async fn away(faults: &Faults, seconds: u64) {
+    faults.inject(Requests::all(), Fault::Disconnect);
+    faults.drop_watches(&Requests::all());
+    sleep(Duration::from_secs(seconds)).await;
+    faults.clear();
+}
+
+async fn away_and_back() -> Result<()> {
+    let trouble = async |faults: Faults| away(&faults, 20).await;
+    healed(&check_during(Script::slow_start(SLOW), trouble).await?)?;
+    failed(&check_during(crashes(), trouble).await?, "CrashAtStart")
+}
+
+async fn away_for_long() -> Result<()> {
+    let trouble = async |faults: Faults| away(&faults, 40).await;
+    undetermined(&check_during(Script::slow_start(SLOW), trouble).await?)?;
+    undetermined(&check_during(crashes(), trouble).await?)
+}
+
+async fn failing_and_back() -> Result<()> {
+    let trouble = async |faults: Faults| {
+        let overloaded = ApiFailure::internal("etcdserver: request timed out");
+        faults.inject(Requests::all(), Fault::Answer(overloaded));
+        faults.drop_watches(&Requests::all());
+        sleep(Duration::from_secs(20)).await;
+        faults.clear();
+    };
+    healed(&check_during(Script::slow_start(SLOW), trouble).await?)
+}
+
+async fn superseded() -> Result<()> {
+    let world = World::where_v2(crashes()).await?;
+    world.deploy("v2").await?;
+    let newer = async {
+        sleep(TROUBLE).await;
+        world.deploy("v3").await
+    };
+    let (checked, newer) = tokio::join!(world.check(TIMEOUT), newer);
+    newer?;
+    undetermined(&checked.map_err(told)?)?;
+    world.has("v3").await
+}
+
+async fn deleted() -> Result<()> {
+    let world = World::where_v2(crashes()).await?;
+    world.deploy("v2").await?;
+    let gone = async {
+        sleep(TROUBLE).await;
+        world.delete().await
+    };
+    let (checked, gone) = tokio::join!(world.check(TIMEOUT), gone);
+    gone?;
+    undetermined(&checked.map_err(told)?)
+}
+
+async fn expired_credentials() -> Result<()> {
+    let expire = async |faults: Faults| {
+        let refused = Fault::Answer(ApiFailure::unauthorized());
+        faults.inject(Requests::all(), refused);
+        faults.drop_watches(&Requests::all());
+    };
+    undetermined(&check_during(crashes(), expire).await?)
+}
+
+/// Watches go dead while all is well, and then somebody deploys something bad.
+async fn stale_green() -> Result<()> {
+    let world = World::where_v2(Script::healthy()).await?;
+    world.deploy("v2").await?;
+    let newer = async {
+        sleep(TROUBLE).await;
+        world.faults().stall_watches(Requests::all());
+        world.deploy("v3").await
+    };
+    let (checked, newer) = tokio::join!(world.check(TIMEOUT), newer);
+    newer?;
+    undetermined(&checked.map_err(told)?)
+}

@@ -1,0 +1,169 @@
+//! What can come between a decision and its patch, and between a patch and its answer.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use libtest_mimic::Trial;
+use rollguard_agent::Outcome;
+use rollguard_agent::outputs::RollbackOutcome;
+use rollguard_core::handover::Handover;
+use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
+
+use super::world::{World, told};
+use crate::trial;
+
+/// The timeout of the check before each race.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One trial per race.
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "a patch that is throttled changes nothing and says so",
+            throttled,
+        ),
+        trial(
+            "a patch whose answer is lost is found done, and sent once",
+            answer_lost,
+        ),
+        trial(
+            "a patch that does not arrive is not done, and sent once",
+            not_sent,
+        ),
+        trial(
+            "a patch that is never answered is found not done, and sent once",
+            never_answered,
+        ),
+        trial("a patch that may not be sent changes nothing", forbidden),
+        trial(
+            "a newer rollout after the check is left alone",
+            newer_is_left_alone,
+        ),
+        trial(
+            "a newer rollout right before the patch is left alone",
+            newer_in_between,
+        ),
+        trial("a rollback that is run again has nothing to do", run_again),
+        trial(
+            "of two rollbacks at once one does it, and both end well",
+            two_at_once,
+        ),
+    ]
+}
+
+/// v2 was found bad; what the check hands over.
+async fn found_bad() -> Result<(World, Handover)> {
+    let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
+    world.deploy("v2").await?;
+    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let handover = checked.handover.context(checked.report.sentence)?;
+    Ok((world, handover))
+}
+
+fn patch() -> Requests {
+    Requests::all().verb(Verb::Patch).resource("deployments")
+}
+
+/// A rollback that fails, with the Deployment as it was; it can be run again.
+async fn fails_and_can_be_repeated(fault: Fault) -> Result<()> {
+    let (world, handover) = found_bad().await?;
+    let before = world.patches();
+    world.faults().inject(patch(), fault);
+    let Err(failure) = world.rollback(Some(&handover)).await else {
+        anyhow::bail!("reported as done");
+    };
+    ensure!(failure.outcome == Outcome::RollbackFailed, "{failure:?}");
+    ensure!(world.patches() == before + 1, "{} patches", world.patches());
+    world.has("v2").await?;
+    world.faults().clear();
+    let again = world.rollback(Some(&handover)).await.map_err(told)?;
+    ensure!(again.word == Some(RollbackOutcome::RolledBack), "{again:?}");
+    world.is_healthy("v1").await
+}
+
+async fn throttled() -> Result<()> {
+    fails_and_can_be_repeated(Fault::Answer(ApiFailure::too_many_requests(1))).await
+}
+
+async fn not_sent() -> Result<()> {
+    fails_and_can_be_repeated(Fault::Disconnect).await
+}
+
+async fn never_answered() -> Result<()> {
+    fails_and_can_be_repeated(Fault::NeverAnswer).await
+}
+
+async fn forbidden() -> Result<()> {
+    fails_and_can_be_repeated(Fault::Forbid).await
+}
+
+async fn answer_lost() -> Result<()> {
+    let (world, handover) = found_bad().await?;
+    let before = world.patches();
+    world.faults().inject_next(1, patch(), Fault::LoseAnswer);
+    let done = world.rollback(Some(&handover)).await.map_err(told)?;
+    ensure!(done.word == Some(RollbackOutcome::RolledBack), "{done:?}");
+    ensure!(world.patches() == before + 1, "{} patches", world.patches());
+    world.is_healthy("v1").await
+}
+
+async fn newer_is_left_alone() -> Result<()> {
+    let (world, handover) = found_bad().await?;
+    world.deploy("v3").await?;
+    let before = world.patches();
+    let refused = world.rollback(Some(&handover)).await.map_err(told)?;
+    ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
+    ensure!(
+        refused.word == Some(RollbackOutcome::Superseded),
+        "{refused:?}"
+    );
+    ensure!(world.patches() == before, "a patch was sent");
+    world.has("v3").await
+}
+
+/// The newer rollout begins after the decision, while the patch is on its way.
+async fn newer_in_between() -> Result<()> {
+    let (world, handover) = found_bad().await?;
+    let newer = world.deploy("v3");
+    let refused = world.rollback_after(&handover, newer).await?;
+    ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
+    ensure!(
+        refused.word == Some(RollbackOutcome::Superseded),
+        "{refused:?}"
+    );
+    world.has("v3").await
+}
+
+async fn run_again() -> Result<()> {
+    let (world, handover) = found_bad().await?;
+    let first = world.rollback(Some(&handover)).await.map_err(told)?;
+    ensure!(first.word == Some(RollbackOutcome::RolledBack), "{first:?}");
+    let before = world.patches();
+    let second = world.rollback(Some(&handover)).await.map_err(told)?;
+    ensure!(second.outcome == Outcome::RolledBack, "{second:?}");
+    ensure!(
+        second.word == Some(RollbackOutcome::AlreadyRolledBack),
+        "{second:?}"
+    );
+    ensure!(world.patches() == before, "a patch was sent");
+    world.is_healthy("v1").await
+}
+
+async fn two_at_once() -> Result<()> {
+    let (world, handover) = found_bad().await?;
+    let (one, other) = tokio::join!(
+        world.rollback(Some(&handover)),
+        world.rollback(Some(&handover))
+    );
+    let ended = [one.map_err(told)?, other.map_err(told)?];
+    let did_it = ended
+        .iter()
+        .filter(|it| it.word == Some(RollbackOutcome::RolledBack));
+    ensure!(did_it.count() == 1, "{ended:?}");
+    let had_not_to = ended.iter().filter(|it| {
+        it.word == Some(RollbackOutcome::AlreadyRolledBack)
+            || it.word == Some(RollbackOutcome::Superseded)
+    });
+    ensure!(had_not_to.count() == 1, "{ended:?}");
+    world.is_healthy("v1").await
+}

@@ -1,0 +1,70 @@
+//! What a trace comes to.
+
+use anyhow::{Result, anyhow, ensure};
+use rollguard::console::Console;
+use rollguard_core::duration::elapsed;
+use rollguard_core::report::Report;
+use rollguard_core::trace::Trace;
+use rollguard_tests::scenarios::{Expect, Scenario};
+use serde::Serialize;
+
+use crate::traces::{folder, policy, replay};
+
+/// What is kept of a report: all that would be a change for the user.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    verdict: String,
+    codes: Vec<String>,
+    seconds_to_verdict: u64,
+    sentence: String,
+    timeline: Vec<String>,
+}
+
+/// The verdict and the first code are the scenario's; all else is as it was last time.
+pub(crate) fn is_as_expected(scenario: &Scenario, trace: &Trace) -> Result<()> {
+    let outcome = outcome(replay(trace, policy(scenario))?);
+    let first = outcome.codes.first().map(String::as_str);
+    match scenario.expect {
+        Expect::Fails { code } => {
+            let verdict = outcome.verdict.as_str();
+            ensure!(["failed", "timedOut"].contains(&verdict), "{verdict}");
+            ensure!(first == Some(code), "{first:?} instead of {code}");
+        }
+        Expect::Heals => ensure!(outcome.verdict == "succeeded", "{}", outcome.verdict),
+    }
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_description(scenario.says);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_json_snapshot!(scenario.name, outcome));
+    Ok(())
+}
+
+fn outcome(report: Report) -> Outcome {
+    let since = |at| elapsed(report.started, at).as_secs();
+    let codes = report.findings.iter().map(|it| it.code.to_string());
+    let entries = report.timeline.iter();
+    Outcome {
+        codes: codes.collect(),
+        seconds_to_verdict: since(report.ended),
+        timeline: entries
+            .map(|entry| format!("{} s: {}", since(entry.at), entry.text))
+            .collect(),
+        verdict: report.verdict,
+        sentence: report.sentence,
+    }
+}
+
+/// `rollguard replay` reports what the session reports.
+pub(crate) fn is_told_by_the_command(scenario: &Scenario, trace: &Trace) -> Result<()> {
+    let policy = policy(scenario);
+    let path = folder().join(format!("{}.jsonl", scenario.name));
+    let mut console = Console::new(Box::new(std::io::sink()), Box::new(std::io::sink()));
+    let told = rollguard::run::replay::replay(&path, Some(policy.timeout), &mut console);
+    let (_, told) = told.map_err(|failure| anyhow!(failure.messages.join("; ")))?;
+    let here = replay(trace, policy)?;
+    ensure!(told == here, "{told:#?} instead of {here:#?}");
+    Ok(())
+}

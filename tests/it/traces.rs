@@ -1,0 +1,59 @@
+//! The recorded rollouts in `tests/traces`, and their replay.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rollguard_core::guard::Guard;
+use rollguard_core::observation::Observation;
+use rollguard_core::policy::Policy;
+use rollguard_core::report::Report;
+use rollguard_core::trace::Trace;
+use rollguard_tests::scenarios::{Expect, Scenario};
+
+/// The timeout with which failing updates were recorded.
+const FAILS_TIMEOUT: Duration = Duration::from_secs(60);
+/// The same for updates that heal.
+const HEALS_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The policy of the check that recorded a scenario.
+pub(crate) fn policy(scenario: &Scenario) -> Policy {
+    Policy {
+        timeout: match scenario.expect {
+            Expect::Fails { .. } => FAILS_TIMEOUT,
+            Expect::Heals => HEALS_TIMEOUT,
+        },
+        ..Policy::default()
+    }
+}
+
+/// Where the traces are.
+pub(crate) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("traces")
+}
+
+/// The text of a scenario's trace.
+pub(crate) fn text(scenario: &str) -> Result<String> {
+    let path = folder().join(format!("{scenario}.jsonl"));
+    std::fs::read_to_string(&path)
+        .with_context(|| format!("failed to read the trace `{scenario}.jsonl`"))
+}
+
+/// Replays a trace up to its verdict, with the ticks that a live session would have had.
+pub(crate) fn replay(trace: &Trace, policy: Policy) -> Result<Report> {
+    let first = trace.observations.first().context("the trace is empty")?;
+    let mut guard = Guard::new(trace.header.workload.clone(), policy, first.at);
+    let mut wake_at = first.at;
+    let mut recorded = trace.observations.iter().peekable();
+    loop {
+        let observation: Observation = recorded
+            .next_if(|next| next.at <= wake_at)
+            .map_or_else(|| Guard::tick(wake_at), Clone::clone);
+        let now = observation.at;
+        let step = guard.observe(observation);
+        if step.verdict.is_terminal() {
+            return Ok(Report::new(&guard, &step.verdict, now));
+        }
+        wake_at = step.wake_at.max(now);
+    }
+}

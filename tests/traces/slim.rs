@@ -1,0 +1,153 @@
+//! Makes recordings small enough to keep: `cargo run -p rollguard-tests --example slim-traces FROM`.
+//!
+//! `FROM` is the folder that `ROLLGUARD_TRACES` named when the `real` tests ran. What no judgement
+//! reads is left out; a recording whose replay differs by that is an error.
+#![expect(clippy::print_stderr, reason = "a helper talks to a terminal")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use rollguard_core::trace::Trace;
+use rollguard_tests::scenarios;
+use serde_json::{Map, Value};
+
+#[path = "../it/traces.rs"]
+mod traces;
+
+/// Fields that are left out wherever they stand: defaults, and what only a kubelet reads.
+const NOISE: &[&str] = &[
+    "blockOwnerDeletion",
+    "containerID",
+    "dnsPolicy",
+    "enableServiceLinks",
+    "generateName",
+    "imageID",
+    "managedFields",
+    "preemptionPolicy",
+    "priority",
+    "protocol",
+    "reportingInstance",
+    "resourceVersion",
+    "scheme",
+    "schedulerName",
+    "serviceAccount",
+    "successThreshold",
+    "terminationMessagePath",
+    "terminationMessagePolicy",
+    "tolerations",
+];
+/// Fields that are left out where they are empty.
+const HOLLOW: &[&str] = &[
+    "lastState",
+    "resources",
+    "securityContext",
+    "volumeMounts",
+    "volumes",
+];
+/// Paths that are left out, from the observation down.
+const IDLE: &[(&str, &str)] = &[
+    ("/seen/object", "apiVersion"),
+    ("/seen/object", "kind"),
+    ("/seen/object/involvedObject", "apiVersion"),
+    ("/seen/object/involvedObject", "namespace"),
+];
+/// The kubelet of the test cluster says so about each pod: it has no cluster DNS.
+const NODE_EVENT: &str = "MissingClusterDNS";
+/// The volume with the service account's token, in every pod.
+const TOKEN_VOLUME: &str = "kube-api-access-";
+
+fn main() -> Result<()> {
+    let from = std::env::args_os()
+        .nth(1)
+        .context("which folder are the recordings in?")?;
+    for scenario in scenarios::all() {
+        let name = format!("{}.jsonl", scenario.name);
+        let recorded = std::fs::read_to_string(Path::new(&from).join(&name))
+            .with_context(|| format!("failed to read `{name}`"))?;
+        let slimmed = slim(&recorded)?;
+        let policy = traces::policy(scenario);
+        let told = |text: &str| -> Result<_> {
+            let report = traces::replay(&Trace::parse(text)?, policy.clone())?;
+            Ok((report.ended, report.verdict, report.timeline))
+        };
+        std::fs::write(traces::folder().join(&name), &slimmed)?;
+        let (before, after) = (told(&recorded)?, told(&traces::text(scenario.name)?)?);
+        ensure!(
+            before == after,
+            "{name} is judged otherwise now:\n{before:#?}\n{after:#?}"
+        );
+        eprintln!("{name}: {} KiB", slimmed.len() / 1024);
+    }
+    Ok(())
+}
+
+fn slim(text: &str) -> Result<String> {
+    let mut lines = text
+        .lines()
+        .map(serde_json::from_str::<Value>)
+        .collect::<Result<Vec<_>, _>>()?;
+    let former = former_pods(&lines);
+    lines.retain(|line| !is_small_talk(line, &former));
+    let mut slimmed = String::new();
+    for mut line in lines {
+        shrink(&mut line);
+        for (parent, name) in IDLE {
+            let parent = line.pointer_mut(parent).and_then(Value::as_object_mut);
+            parent.map(|fields| fields.remove(*name));
+        }
+        slimmed.push_str(&line.to_string());
+        slimmed.push('\n');
+    }
+    Ok(slimmed)
+}
+
+/// The uids of pods of v1.
+fn former_pods(lines: &[Value]) -> BTreeSet<String> {
+    let uid = |line: &Value| {
+        Some(
+            line.pointer("/seen/object/metadata/uid")?
+                .as_str()?
+                .to_owned(),
+        )
+    };
+    lines
+        .iter()
+        .filter(|line| line["seen"]["kind"] == "pod")
+        .filter(|line| line["seen"]["object"]["metadata"]["labels"]["version"] == "v1")
+        .filter_map(uid)
+        .collect()
+}
+
+/// Whether a line is a normal event about a pod of v1, or one that every pod of this node has.
+fn is_small_talk(line: &Value, former: &BTreeSet<String>) -> bool {
+    let event = &line["seen"]["object"];
+    let about = event["involvedObject"]["uid"].as_str().unwrap_or_default();
+    let normal = event["type"] == "Normal" && former.contains(about);
+    line["seen"]["kind"] == "event" && (normal || event["reason"] == NODE_EVENT)
+}
+
+fn shrink(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            items.retain(|item| !is_token_volume(item));
+            items.iter_mut().for_each(shrink);
+        }
+        Value::Object(fields) => {
+            fields.values_mut().for_each(shrink);
+            fields.retain(|name, value| !is_noise(name, value));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_noise(name: &str, value: &Value) -> bool {
+    let empty =
+        value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty);
+    NOISE.contains(&name) || empty && HOLLOW.contains(&name)
+}
+
+fn is_token_volume(item: &Value) -> bool {
+    let name = item["name"].as_str().unwrap_or_default();
+    name.starts_with(TOKEN_VOLUME)
+}
