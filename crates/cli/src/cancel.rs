@@ -46,11 +46,21 @@ impl Cancel {
     ///
     /// # Errors
     /// When stopping was asked for, before or during the work.
-    pub async fn unless<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
-        tokio::select! {
-            biased;
-            () = self.requested() => Err(Failure::new(Outcome::Cancelled, "cancelled; nothing was changed")),
-            done = work => Ok(done),
+    pub fn unless<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, Failure>> {
+        // Boxed before the future around it is made, which would grow by the work's size otherwise.
+        let work = Box::pin(work);
+        async move {
+            tokio::select! {
+                biased;
+                () = self.requested() => {
+                    let message = "cancelled; nothing was changed";
+                    Err(Failure::new(Outcome::Cancelled, message))
+                }
+                done = work => Ok(done),
+            }
         }
     }
 }

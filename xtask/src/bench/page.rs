@@ -75,7 +75,7 @@ pub(super) fn render(measured: &Measured, setting: &Setting) -> String {
          time, with the same timeout, 60 s where the update fails and 120 s where it heals. The \
          updates are those of `tests/scenarios`, on a real cluster with a real node.\n\n\
          {date}, rollguard {version} (debug build), Kubernetes {}, {cores} cores that run cluster, \
-         pods and six updates at a time. One run; the times vary by seconds.\n\n\
+         pods and six updates at a time. One run.\n\n\
          ## Verdicts\n\n",
         measured.kubernetes,
     );

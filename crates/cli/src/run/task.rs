@@ -56,10 +56,6 @@ pub async fn task(env: &AgentEnv, connector: &dyn Connector, tools: &mut Tools<'
     outcome
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the environment twice: as it came and as inputs"
-)]
 async fn run(
     env: &AgentEnv,
     raw: &RawInputs,
