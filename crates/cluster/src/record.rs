@@ -82,6 +82,8 @@ mod tests {
             rollguard_trace: FORMAT,
             workload: web(),
             kubernetes: "v1.35.4".to_owned(),
+            timeout_seconds: None,
+            stable_for_seconds: None,
             provenance: "cluster".to_owned(),
         }
     }

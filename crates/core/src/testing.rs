@@ -273,6 +273,14 @@ impl PodBuilder {
             "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "startedAt": start(), "finishedAt": at(3600)}}}))
     }
 
+    /// The container backs off and was never started: the runtime says so with a start in 1970.
+    #[must_use]
+    pub fn never_started(self, restarts: i32, message: &str) -> Self {
+        self.container(json!({"restartCount": restarts, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 128, "reason": "StartError", "message": message,
+                "startedAt": start(), "finishedAt": at(3600)}}}))
+    }
+
     /// The container runs since a second, after some restarts, and is not ready.
     #[must_use]
     pub fn running(self, since: u64, restarts: i32) -> Self {

@@ -38,7 +38,7 @@ pub(crate) const CASES: &[Case] = &[
         answer: "--approve",
         interrupt_after: &[],
         code: 0,
-        tells: &["you approved, v1 is back and healthy", "is removed"],
+        tells: &["you approved, v1 is back and healthy", "is being removed"],
     },
     Case {
         says: "rejected, it changes nothing and leaves nothing",
@@ -47,7 +47,7 @@ pub(crate) const CASES: &[Case] = &[
         code: 0,
         tells: &[
             "you rejected the rollback, nothing was changed",
-            "is removed",
+            "is being removed",
         ],
     },
     Case {
@@ -62,14 +62,14 @@ pub(crate) const CASES: &[Case] = &[
         answer: "--approve",
         interrupt_after: &["▶ deploy v1", "checking deployment/web"],
         code: 130,
-        tells: &["cancelled", "is removed"],
+        tells: &["cancelled", "is being removed"],
     },
     Case {
         says: "interrupted in the middle of the check, it leaves nothing",
         answer: "--approve",
         interrupt_after: &["● AksDeploymentHealthCheck", "checking deployment/web", "+"],
         code: 130,
-        tells: &["cancelled", "is removed"],
+        tells: &["cancelled", "is being removed"],
     },
 ];
 

@@ -55,7 +55,15 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
 /// nothing about today.
 fn failed_starts(container: &ContainerView<'_>, end: &ContainerStateTerminated) -> u32 {
     let ran = match (&end.started_at, &end.finished_at) {
-        (Some(from), Some(to)) => elapsed(from.0, to.0),
+        // What could not be started never ran; its `startedAt` is the epoch.
+        (Some(from), Some(to))
+            if !matches!(
+                end.reason.as_deref(),
+                Some("StartError" | "ContainerCannotRun")
+            ) =>
+        {
+            elapsed(from.0, to.0)
+        }
         _ => Duration::ZERO,
     };
     if ran > BACK_OFF_MEMORY {

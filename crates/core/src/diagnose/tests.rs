@@ -371,6 +371,12 @@ fn crash_rows() -> Vec<Row> {
             Terminal(CommandNotRunnable),
         ),
         row(
+            "command not found, twice, its start recorded as 1970",
+            &[pod("a").never_started(1, bad_command)],
+            3600,
+            Terminal(CommandNotRunnable),
+        ),
+        row(
             "command not found, once",
             &[pod("a").crash_loop(0, ("StartError", 128, bad_command))],
             1,
