@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -73,6 +74,9 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
+/// How many drills were begun; it names their images.
+static DRILLS: AtomicU32 = AtomicU32::new(0);
+
 /// Carries the drill out.
 pub(crate) async fn ends(stage: Arc<Stage>, case: &'static Case) -> Result<()> {
     let cluster = stage.cluster()?;
@@ -113,10 +117,13 @@ async fn expect(client: &Client, case: &Case, ran: &Ran, namespace: &str) -> Res
 async fn drill(cluster: &RealCluster, case: &'static Case) -> Result<Ran> {
     let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig_path())?;
     let context = kubeconfig.current_context.context("no current context")?;
+    // An image of its own: once pulled it stays on the node, where other trials count on its absence.
+    let image = format!("drill-{}:good", DRILLS.fetch_add(1, Ordering::Relaxed));
+    cluster.push_image(&image)?;
     let child = Command::new(binary()?)
         .args(["drill", "--context", &context, case.answer])
         .arg("--image")
-        .arg(format!("{}/app:good", cluster.registry()))
+        .arg(format!("{}/{image}", cluster.registry()))
         .env_clear()
         .env("KUBECONFIG", cluster.kubeconfig_path())
         .stdin(Stdio::null())
