@@ -34,6 +34,12 @@ impl Cancel {
         (sender, Self(receiver))
     }
 
+    /// Whether stopping was asked for.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Returns when stopping was asked for.
     pub async fn requested(&self) {
         let mut receiver = self.0.clone();

@@ -47,12 +47,18 @@ pub(crate) async fn drill(
         answer,
         image,
     } = inputs;
-    let world = cancel.unless(World::open(place, image, console)).await??;
+    let world = World::open(place, image, (&mut *console, cancel)).await?;
     let mut rehearsal = Rehearsal::new(&world, answer, screen, cancel);
     let result = tokio::select! {
         biased;
         () = cancel.requested() => Err(Failure::new(Outcome::Cancelled, "cancelled")),
         result = rehearse(&mut rehearsal, console) => result,
+    };
+    // The stop may have been heard by the rehearsal first.
+    let result = if cancel.is_requested() {
+        Err(Failure::new(Outcome::Cancelled, "cancelled"))
+    } else {
+        result
     };
     // Told in any case: a namespace that stays is worse than a drill that failed.
     if let Err(failure) = world.close(console).await {

@@ -56,7 +56,7 @@ impl World {
     pub(super) async fn open(
         place: Place,
         image: Option<String>,
-        console: &mut Console,
+        (console, cancel): (&mut Console, &Cancel),
     ) -> Result<Self, Failure> {
         let (login, sandbox, now) = match place {
             Place::Embedded { now } => {
@@ -92,7 +92,7 @@ impl World {
             Some(_) => manifest::Images::of_a_story(),
             None => manifest::Images::of_a_registry(image),
         };
-        let connection = connect(&login, now).await?;
+        let connection = cancel.unless(connect(&login, now)).await??;
         let namespace = format!("rollguard-drill-{:x}", now.as_nanosecond() & 0xff_ffff);
         let place = if sandbox.is_some() {
             "the embedded cluster".to_owned()
@@ -109,6 +109,7 @@ impl World {
             images,
             sandbox,
         };
+        // Seen to its end: a namespace that is half made would have nobody to remove it.
         world.make_namespace().await?;
         Ok(world)
     }
