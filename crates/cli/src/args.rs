@@ -42,7 +42,10 @@ pub(crate) fn command() -> Command {
                         .required(true)
                         .help("A file that `check --record` wrote"),
                 )
-                .arg(input_arg(&rollguard_agent::inputs::TIMEOUT))
+                .arg(
+                    input_arg(&rollguard_agent::inputs::TIMEOUT)
+                        .help("Another timeout than the recorded one"),
+                )
                 .arg(output()),
         )
         .subcommand(

@@ -38,6 +38,8 @@ pub struct Case<'a> {
     pub pods: Vec<PodView<'a>>,
     /// The thresholds.
     pub policy: &'a Policy,
+    /// When the session began: what a condition said before then may have been mended since.
+    pub started: Timestamp,
     /// The present time.
     pub now: Timestamp,
 }

@@ -236,30 +236,54 @@ impl Guard {
         self.timeline.push(TimelineEntry::of(event));
     }
 
-    /// Whether a success still holds for the workload as it was read just now: a watch may be
-    /// seconds behind, and a green that is seconds old may be false.
+    /// Whether a verdict still holds for the workload as it was read just now: a watch may be seconds
+    /// behind, and what is seconds old may be false.
     ///
     /// # Errors
     /// Why nothing can be said of the rollout that was followed.
-    pub fn confirm(&self, fresh: &Deployment, now: Timestamp) -> Result<(), Undetermined> {
+    pub fn confirm(
+        &self,
+        verdict: &Verdict,
+        fresh: &Deployment,
+        now: Timestamp,
+    ) -> Result<(), Undetermined> {
         let template = fresh.spec.as_ref().map(|spec| &spec.template);
-        match (&self.bound, template) {
-            (Some(bound), Some(template)) if bound.uid == uid_of(&fresh.metadata) => {
-                if !same_template(&bound.template, template) {
-                    return Err(Undetermined::Superseded);
-                }
-                progress::complete(fresh).map_err(|pending| Undetermined::Blind {
-                    resource: ResourceKind::Workload,
-                    since: now,
-                    why: Blindness::Disconnected {
-                        message: format!(
-                            "what was watched lags behind the cluster, where {pending}"
-                        ),
-                    },
-                })
-            }
-            _ => Err(Undetermined::Deleted),
+        let (Some(bound), Some(template)) = (&self.bound, template) else {
+            return Err(Undetermined::Deleted);
+        };
+        if bound.uid != uid_of(&fresh.metadata) {
+            return Err(Undetermined::Deleted);
         }
+        if !same_template(&bound.template, template) {
+            return Err(Undetermined::Superseded);
+        }
+        let lags = |is: String| Undetermined::Blind {
+            resource: ResourceKind::Workload,
+            since: now,
+            why: Blindness::Disconnected {
+                message: format!("what was watched lags behind the cluster, where {is}"),
+            },
+        };
+        match (verdict, progress::complete(fresh)) {
+            (Verdict::Succeeded, Err(pending)) => Err(lags(pending.to_string())),
+            (
+                Verdict::TimedOut {
+                    pending: Pending::Stabilising { .. },
+                    ..
+                },
+                _,
+            ) => Ok(()),
+            (Verdict::TimedOut { .. }, Ok(())) => Err(lags("the rollout is complete".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The uid of the ReplicaSet that was judged, once there was one.
+    #[must_use]
+    pub fn judged(&self) -> Option<&str> {
+        self.snapshot
+            .new_replica_set()
+            .map(|set| uid_of(&set.metadata))
     }
 
     /// What is under watch.

@@ -10,7 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::snapshot::{REVISION_ANNOTATION, TEMPLATE_HASH_LABEL};
+
 use crate::workload::Revision;
+
+/// The annotation in which the controller keeps the numbers that a reused ReplicaSet had before.
+const REVISION_HISTORY_ANNOTATION: &str = "deployment.kubernetes.io/revision-history";
+/// How the change cause of a rollback begins.
+pub const ROLLED_BACK: &str = "rollguard: rolled back";
 
 /// One revision, named so that nothing else can be meant: revision numbers move, uids do not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,8 +102,19 @@ impl History {
     /// The revision of the present template; `None` while the controller has not created it.
     #[must_use]
     pub fn current(&self) -> Option<Entry<'_>> {
+        let template = plain(self.template());
         self.entries()
-            .find(|entry| entry.template() == plain(self.template()))
+            .find(|entry| entry.template() == template)
+            .or_else(|| {
+                // Equal to the controller, which knows quantities; the revision it wrote decides.
+                let number = |pointer| self.deployment.pointer(pointer).and_then(Value::as_i64);
+                let observed =
+                    number("/status/observedGeneration") >= number("/metadata/generation");
+                let revision = revision_in(&self.deployment)?;
+                self.entries()
+                    .find(|entry| entry.revision() == revision)
+                    .filter(|_| observed)
+            })
     }
 
     /// The revisions other than the present one, the newest first.
@@ -118,15 +135,20 @@ impl<'a> Entry<'a> {
     /// Its number; 0 when it bears none.
     #[must_use]
     pub fn revision(&self) -> Revision {
+        revision_in(self.set).unwrap_or(Revision(0))
+    }
+
+    /// Whether it was made anew by a rollback of rollguard's: an old ReplicaSet in use again.
+    #[must_use]
+    pub fn was_restored(&self) -> bool {
         let annotations = self.set.pointer("/metadata/annotations");
-        let number = annotations
-            .and_then(|it| it.get(REVISION_ANNOTATION))
-            .and_then(Value::as_str);
-        Revision(
-            number
-                .and_then(|text| text.parse().ok())
-                .unwrap_or_default(),
-        )
+        let reused = annotations
+            .and_then(|it| it.get(REVISION_HISTORY_ANNOTATION))
+            .is_some();
+        reused
+            && self
+                .change_cause()
+                .is_some_and(|cause| cause.starts_with(ROLLED_BACK))
     }
 
     /// The ReplicaSet's uid.
@@ -157,11 +179,11 @@ impl<'a> Entry<'a> {
         plain(self.set.pointer("/spec/template").unwrap_or(&Value::Null))
     }
 
-    /// How many of its pods are ready.
+    /// How many of its pods are available: ready for `minReadySeconds`.
     #[must_use]
-    pub fn ready(&self) -> u64 {
+    pub fn available(&self) -> u64 {
         self.set
-            .pointer("/status/readyReplicas")
+            .pointer("/status/availableReplicas")
             .and_then(Value::as_u64)
             .unwrap_or_default()
     }
@@ -193,6 +215,11 @@ impl<'a> Entry<'a> {
             .map(|it| text(it, "/image"))
             .collect()
     }
+}
+
+fn revision_in(object: &Value) -> Option<Revision> {
+    let annotations = object.pointer("/metadata/annotations")?;
+    Revision::parse(annotations.get(REVISION_ANNOTATION)?.as_str()?)
 }
 
 /// A template without the hash label and without the null timestamp that some servers send.

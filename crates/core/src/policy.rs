@@ -29,8 +29,8 @@ pub struct Policy {
     pub blind_limit: Duration,
     /// After how long without any news a reminder is printed. Default 30 s.
     pub reminder: Duration,
-    /// The least time a readiness probe may fail. Default 120 s, raised to three times the probe's
-    /// own budget, see [`crate::diagnose`].
+    /// The least time a readiness probe may fail. Default 5 minutes, raised to three times the probe's
+    /// own budget: a warm-up without a startupProbe is common, and looks just the same.
     pub readiness_grace: Duration,
     /// How long pods may stay unschedulable once the cluster autoscaler said it would add a node.
     /// Default 10 minutes: an AKS node takes 2 to 5 minutes to join.
@@ -44,7 +44,7 @@ impl Default for Policy {
             stable_for: Duration::from_secs(10),
             blind_limit: Duration::from_secs(30),
             reminder: Duration::from_secs(30),
-            readiness_grace: Duration::from_secs(120),
+            readiness_grace: Duration::from_secs(300),
             scale_up_grace: Duration::from_secs(600),
         }
     }
@@ -108,7 +108,8 @@ impl Policy {
             FindingCode::ConfigObjectMissing | FindingCode::ServiceAccountMissing => {
                 of_template(30, 1)
             }
-            FindingCode::ConfigKeyMissing => of_template(10, 1),
+            // The kubelet looks again after 10 to 15 s: a key that was added meanwhile must be seen.
+            FindingCode::ConfigKeyMissing => of_template(20, 1),
             // Runtime overload ("name is reserved", "context deadline exceeded") passes.
             FindingCode::ContainerNotCreated => of_time(120, 1),
             // Azure Disk detaches by force after 6 minutes.

@@ -24,6 +24,9 @@ pub struct Request {
     pub handover: Option<Handover>,
     /// The uid of the revision that a check saw serving when it began.
     pub served: Option<String>,
+    /// The uid of the revision that a check has just judged; empty where it had none. The proposal is
+    /// about that one and no other.
+    pub judged: Option<String>,
     /// What goes into `kubernetes.io/change-cause`: who rolls back and in which run.
     pub cause: String,
 }
@@ -115,6 +118,14 @@ pub enum Refusal {
         /// The history, for the eye.
         known: String,
     },
+    /// The present revision was itself restored.
+    #[error(
+        "the present revision was restored by a rollback, and what it replaced had failed; revisions: {known}"
+    )]
+    Restored {
+        /// The history, for the eye.
+        known: String,
+    },
     /// The named revision does not exist.
     #[error("revision {wanted} does not exist; revisions: {known}")]
     UnknownRevision {
@@ -160,7 +171,7 @@ impl Refusal {
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::OneRevision => "deploy a corrected version instead",
-            Self::NoCandidate { .. } => {
+            Self::NoCandidate { .. } | Self::Restored { .. } => {
                 "name the revision that was good: --to-revision N, or input toRevision"
             }
             Self::OtherWorkload { .. } => "pass the evidence of this workload's own check",
@@ -239,12 +250,18 @@ fn target<'a>(
     if history.former().next().is_none() {
         return Err(Refusal::OneRevision);
     }
+    // To go back from what a rollback restored would bring the failed release again.
+    if history.current().is_some_and(|entry| entry.was_restored()) {
+        return Err(Refusal::Restored {
+            known: known(history),
+        });
+    }
     // What was serving when the rollout began, and still is. The second-highest number, which
     // `kubectl rollout undo` takes, may be a failed release.
     history
         .former()
-        .filter(|entry| entry.ready() > 0)
-        .max_by_key(|entry| (entry.ready(), entry.created()))
+        .filter(|entry| entry.available() > 0)
+        .max_by_key(|entry| (entry.available(), entry.created()))
         .map(|entry| (entry, ChosenBy::StillServing))
         .or_else(|| {
             let served = |entry: &Entry<'_>| Some(entry.uid()) == request.served.as_deref();
@@ -262,6 +279,13 @@ fn target<'a>(
 fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Entry<'a>, Refusal> {
     if history.deleting() {
         return Err(Refusal::Deleting);
+    }
+    if let Some(judged) = &request.judged
+        && history
+            .current()
+            .is_none_or(|current| current.uid() != judged)
+    {
+        return Err(Refusal::Superseded);
     }
     if let Some(handover) = &request.handover {
         let current = history.current().ok_or(Refusal::Superseded)?;
@@ -285,10 +309,13 @@ fn healthy(deployment: &Value) -> bool {
     let conditions = deployment
         .pointer("/status/conditions")
         .and_then(Value::as_array);
-    let said = conditions.into_iter().flatten().any(|it| {
-        it.get("type") == Some(&json!("Progressing"))
-            && it.get("reason") == Some(&json!("NewReplicaSetAvailable"))
-    });
+    let progressing = |it: &&Value| it.get("type") == Some(&json!("Progressing"));
+    // Without a progress deadline there is no such condition.
+    let said = conditions
+        .into_iter()
+        .flatten()
+        .find(progressing)
+        .is_none_or(|it| it.get("reason") == Some(&json!("NewReplicaSetAvailable")));
     complete && said
 }
 

@@ -13,6 +13,7 @@ use crate::observation::{Blindness, Observation, ResourceKind, Seen};
 mod pod;
 mod trouble;
 
+pub(crate) use pod::BACK_OFF_MEMORY;
 pub use pod::{ContainerView, PodView};
 pub use trouble::Trouble;
 use trouble::Troubles;
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pods: BTreeMap<String, Pod>,
     events: BTreeMap<String, Event>,
     troubles: Troubles,
+    /// How often each container had been restarted when it was first seen.
+    restarts_at_first: BTreeMap<(String, String), u32>,
     listed: BTreeSet<ResourceKind>,
     blind: BTreeMap<ResourceKind, (Timestamp, Blindness)>,
     had_workload: bool,
@@ -54,6 +57,11 @@ impl Snapshot {
             Seen::Pod { object } => {
                 self.blind.remove(&ResourceKind::Pod);
                 if let Some(uid) = object.metadata.uid.clone() {
+                    for status in pod::statuses(&object) {
+                        let restarts = u32::try_from(status.restart_count).unwrap_or_default();
+                        let key = (uid.clone(), status.name.clone());
+                        self.restarts_at_first.entry(key).or_insert(restarts);
+                    }
                     self.troubles.observe(&object, self.pods.get(&uid), at);
                     self.pods.insert(uid, *object);
                 }
@@ -89,6 +97,8 @@ impl Snapshot {
                 self.pods.retain(|uid, _| keep(uid));
                 let pods = &self.pods;
                 self.troubles.retain(|uid| pods.contains_key(uid));
+                self.restarts_at_first
+                    .retain(|(uid, _), _| pods.contains_key(uid));
             }
             ResourceKind::Event => self.events.retain(|uid, _| keep(uid)),
         }
@@ -139,7 +149,8 @@ impl Snapshot {
             .as_ref()
             .map(|spec| plain_template(&spec.template))?;
         let revision = revision_of(&workload.metadata);
-        self.replica_sets()
+        let equal = self
+            .replica_sets()
             .filter(|set| {
                 let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
                 template.is_some_and(|template| plain_template(template) == wanted)
@@ -147,7 +158,19 @@ impl Snapshot {
             .max_by_key(|set| {
                 let same_revision = revision.is_some() && revision_of(&set.metadata) == revision;
                 (same_revision, std::cmp::Reverse(created(&set.metadata)))
-            })
+            });
+        equal.or_else(|| {
+            // Two spellings of one quantity are equal to the controller and not to us; once it has
+            // seen the template, the revision it wrote decides.
+            let status = workload
+                .status
+                .as_ref()
+                .and_then(|status| status.observed_generation);
+            let observed = status >= workload.metadata.generation;
+            let same =
+                |set: &&ReplicaSet| revision.is_some() && revision_of(&set.metadata) == revision;
+            self.replica_sets().find(same).filter(|_| observed)
+        })
     }
 
     /// The uid of the former ReplicaSet with the most ready pods; the youngest among equals.
@@ -166,7 +189,7 @@ impl Snapshot {
             .map(|set| uid_of(&set.metadata))
     }
 
-    /// The pods of the new revision that are not being deleted.
+    /// The pods of the new revision that count: neither ended nor being deleted.
     #[must_use]
     pub fn new_pods(&self) -> Vec<PodView<'_>> {
         let Some(set) = self.new_replica_set() else {
@@ -175,7 +198,7 @@ impl Snapshot {
         let uid = uid_of(&set.metadata);
         self.pods
             .values()
-            .filter(|pod| owned_by(&pod.metadata, uid) && pod.metadata.deletion_timestamp.is_none())
+            .filter(|pod| owned_by(&pod.metadata, uid) && is_active(pod))
             .map(|pod| PodView {
                 pod,
                 snapshot: self,
@@ -202,6 +225,15 @@ impl Snapshot {
             .values()
             .filter(move |event| event.involved_object.uid.as_deref() == Some(uid))
     }
+}
+
+/// Whether a pod still counts for its ReplicaSet (`FilterActivePods`, `controller_utils.go`).
+fn is_active(pod: &Pod) -> bool {
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
+    pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Failed" | "Succeeded"))
 }
 
 /// A template without the label that the Deployment controller adds to it.

@@ -181,7 +181,7 @@ pub fn replica_set_json(version: &str, revision: u64, replicas: (i32, i32)) -> V
             "annotations": {"deployment.kubernetes.io/revision": revision.to_string()},
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "d-1", "controller": true}]},
         "spec": {"replicas": current, "selector": {"matchLabels": {"app": "web", "pod-template-hash": version}}, "template": template},
-        "status": {"replicas": current, "readyReplicas": ready, "conditions": []},
+        "status": {"replicas": current, "readyReplicas": ready, "availableReplicas": ready, "conditions": []},
     })
 }
 
@@ -279,6 +279,38 @@ impl PodBuilder {
         self.container(json!({"restartCount": restarts, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
             "lastState": {"terminated": {"exitCode": 128, "reason": "StartError", "message": message,
                 "startedAt": start(), "finishedAt": at(3600)}}}))
+    }
+
+    /// The pod is Ready since a second, after an instance that had run so long and crashed.
+    #[must_use]
+    pub fn ready_after_crash(self, since: u64, ran: u64) -> Self {
+        let mut this = self.ready(since);
+        this.object["status"]["containerStatuses"][0]["restartCount"] = json!(1);
+        this.object["status"]["containerStatuses"][0]["lastState"] = json!({"terminated": {"exitCode": 1,
+            "reason": "Error", "startedAt": start(), "finishedAt": at(ran)}});
+        this
+    }
+
+    /// An event about the pod that happens at a second only.
+    #[must_use]
+    pub fn later_event(self, second: u64, reason: &str, message: &str) -> Self {
+        let mut this = self.event(reason, message, 1);
+        if let Some(event) = this.events.last_mut() {
+            event["firstTimestamp"] = json!(at(second));
+            event["lastTimestamp"] = json!(at(second));
+        }
+        this
+    }
+
+    /// A mount that failed from [`start`] on and, for now, last at a second.
+    #[must_use]
+    pub fn mount_failure(self, last: u64, why: &str) -> Self {
+        let text = format!("MountVolume.SetUp failed for volume \"cfg\" : {why}");
+        let mut this = self.event("FailedMount", &text, 6);
+        if let Some(event) = this.events.last_mut() {
+            event["lastTimestamp"] = json!(at(last));
+        }
+        this
     }
 
     /// The container runs since a second, after some restarts, and is not ready.

@@ -78,10 +78,14 @@ pub async fn check(
         .unless(confirmed(verdict, &guard, connection))
         .await??;
     let report = Report::new(&guard, &verdict, ended);
-    let served = guard.served().map(str::to_owned);
+    let request = Request {
+        served: guard.served().map(str::to_owned),
+        judged: Some(guard.judged().unwrap_or_default().to_owned()),
+        ..Request::default()
+    };
     let gathered = tools
         .cancel
-        .unless(explained(connection, report.clone(), served))
+        .unless(explained(connection, report.clone(), &request))
         .await;
     // A verdict that was reached is told, even if there is no time to explain it.
     let (report, handover) = gathered.unwrap_or((report, None));
@@ -93,20 +97,24 @@ pub async fn check(
     })
 }
 
-/// A success with a last look at the workload itself.
+/// The verdict after a last look at the workload itself, since a watch may lag by seconds: a success
+/// must still hold, and what timed out must not have completed.
 async fn confirmed(
     verdict: Verdict,
     guard: &Guard,
     connection: &Connection,
 ) -> Result<Verdict, Failure> {
-    if verdict != Verdict::Succeeded {
+    if matches!(
+        verdict,
+        Verdict::Undetermined { .. } | Verdict::Progressing { .. }
+    ) {
         return Ok(verdict);
     }
     let mut looks = LOOKS;
     loop {
         let fresh = access::find(&connection.client, guard.workload()).await?;
         looks -= 1;
-        match guard.confirm(&fresh, connection.clock.now()) {
+        match guard.confirm(&verdict, &fresh, connection.clock.now()) {
             Ok(()) => return Ok(verdict),
             Err(Undetermined::Blind { .. }) if looks > 0 => tokio::time::sleep(LOOK_AGAIN).await,
             Err(why) => return Ok(Verdict::Undetermined { why }),
@@ -128,7 +136,7 @@ pub fn print_json(report: &Report, console: &mut Console) -> Result<(), Failure>
 async fn explained(
     connection: &Connection,
     mut report: Report,
-    served: Option<String>,
+    request: &Request,
 ) -> (Report, Option<Handover>) {
     if !report.offers_rollback {
         return (report, None);
@@ -140,14 +148,7 @@ async fn explained(
     // That the history cannot be read is no failure of the check.
     match history(&connection.client, &workload).await {
         Ok(history) => {
-            let decision = decide(
-                &workload,
-                &history,
-                &Request {
-                    served,
-                    ..Request::default()
-                },
-            );
+            let decision = decide(&workload, &history, request);
             report.rollback = Proposal::of(&decision);
             let handover = match &decision {
                 RollbackDecision::Apply(plan) => Some(plan.handover()),

@@ -7,6 +7,7 @@ use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_cluster::apply::{Applied, apply};
 use rollguard_cluster::history::history;
 use rollguard_cluster::{Connection, access};
+use rollguard_core::history::ROLLED_BACK;
 use rollguard_core::report::{Line, Style, plan_lines};
 use rollguard_core::rollback::{Refusal, Request, RollbackDecision, RollbackPlan, decide};
 use rollguard_core::workload::Revision;
@@ -98,7 +99,8 @@ pub async fn rollback(
         to_revision: inputs.to_revision,
         handover: inputs.evidence.clone(),
         served: None,
-        cause: format!("rollguard: rolled back by {}", how.by),
+        judged: None,
+        cause: format!("{ROLLED_BACK} by {}", how.by),
     };
     match decide(&inputs.workload, &known, &request) {
         RollbackDecision::Refuse(refusal) => Ok(refused(&refusal, console)),
@@ -111,6 +113,19 @@ pub async fn rollback(
             if !how.dry_run && !how.cancel.unless(how.consent.given(console)).await? {
                 let message = "not confirmed; nothing was changed";
                 return Err(Failure::new(Outcome::Cancelled, message));
+            }
+            // The person took a while: the decision must be the same now.
+            let now = how
+                .cancel
+                .unless(history(&connection.client, &inputs.workload))
+                .await??;
+            match decide(&inputs.workload, &now, &request) {
+                RollbackDecision::Apply(again)
+                    if again.from == plan.from && again.to == plan.to => {}
+                RollbackDecision::Refuse(refusal) => return Ok(refused(&refusal, console)),
+                RollbackDecision::Apply(_) | RollbackDecision::Already(_) => {
+                    return Ok(refused(&Refusal::Superseded, console));
+                }
             }
             // From here on the wish to stop is too late: a write in flight is seen to its end.
             carry_out(connection, &plan, how.dry_run, console).await
@@ -134,6 +149,7 @@ fn refused(refusal: &Refusal, console: &mut Console) -> RolledBack {
         | Refusal::UnknownRevision { .. }
         | Refusal::TargetGone { .. }
         | Refusal::OtherWorkload { .. }
+        | Refusal::Restored { .. }
         | Refusal::Healed
         | Refusal::Paused
         | Refusal::Deleting

@@ -7,15 +7,11 @@ use k8s_openapi::api::core::v1::ContainerStateTerminated;
 use super::{Candidate, Case, has_any};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::{ContainerView, PodView};
-
-/// After a run of this length the kubelet forgets earlier crashes.
-const BACK_OFF_MEMORY: Duration = Duration::from_secs(600);
+use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, PodView};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods
         .iter()
-        .filter(|pod| pod.ready_since().is_none())
         .flat_map(PodView::containers)
         .filter_map(|container| one(case, &container))
         .collect()
@@ -30,6 +26,13 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     if finished_init || killed_by_probe {
         return None;
     }
+    // A ready pod that has outlived the run it crashed after is well.
+    if let Some(since) = container.pod.ready_since() {
+        let last_run = container.last_run()?;
+        if elapsed(since, case.now) >= last_run.saturating_add(case.policy.stable_for) {
+            return None;
+        }
+    }
     let since = container.pod.created().unwrap_or(case.now);
     let subject = Subject::container(container.pod.name(), container.name());
     let (code, what, remedy) = classify(container, end);
@@ -41,8 +44,10 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     if let Some(message) = end.message.as_deref().filter(|text| !text.is_empty()) {
         finding = finding.evidence(EvidenceKind::ContainerStatus, message);
     }
-    // A new instance is running: it deserves to be seen to its end.
-    let held = container.running_since().is_some();
+    // A new instance is running: it deserves to be seen to its end. And a runtime that fails once or
+    // twice may be overloaded.
+    let held = container.running_since().is_some()
+        || (code == FindingCode::ContainerNotCreated && container.ends() < 3);
     Some(Candidate {
         finding,
         grace: None,
@@ -68,6 +73,9 @@ fn failed_starts(container: &ContainerView<'_>, end: &ContainerStateTerminated) 
     };
     if ran > BACK_OFF_MEMORY {
         1
+    } else if container.pod.was_ready() {
+        // Restarts from before the session say nothing about this rollout.
+        container.ends_seen()
     } else {
         container.ends()
     }
@@ -106,7 +114,9 @@ fn classify(
                           DOTNET_GCHeapHardLimit) below it";
             (FindingCode::OutOfMemory, what, remedy.to_owned())
         }
-        Some("StartError" | "ContainerCannotRun") if has_any(message, NOT_RUNNABLE) => {
+        Some("StartError" | "ContainerCannotRun")
+            if message.contains("exec") && has_any(message, NOT_RUNNABLE) =>
+        {
             let what = format!(
                 "{title}: its command cannot be run{}",
                 command_of(container)

@@ -27,7 +27,8 @@ fn of_pods(case: &Case<'_>) -> Option<Candidate> {
     let since = failure
         .last_transition_time
         .as_ref()
-        .map_or(case.now, |time| time.0);
+        .map_or(case.now, |time| time.0)
+        .max(case.started);
     let (code, what, remedy) = classify(message);
     let finding = Finding::new(
         code,
@@ -46,6 +47,9 @@ fn of_pods(case: &Case<'_>) -> Option<Candidate> {
 }
 
 fn of_replica_set(case: &Case<'_>) -> Option<Candidate> {
+    if case.set.is_some() {
+        return None;
+    }
     let conditions = case.workload.status.as_ref()?.conditions.as_ref()?;
     let refused = conditions.iter().find(|it| {
         it.type_ == "Progressing" && it.reason.as_deref() == Some("ReplicaSetCreateError")
@@ -54,7 +58,8 @@ fn of_replica_set(case: &Case<'_>) -> Option<Candidate> {
     let since = refused
         .last_update_time
         .as_ref()
-        .map_or(case.now, |time| time.0);
+        .map_or(case.now, |time| time.0)
+        .max(case.started);
     let subject = Subject::new("Deployment", name_of(&case.workload.metadata));
     let finding = Finding::new(FindingCode::ReplicaSetNotCreated, subject, since)
         .message("the ReplicaSet of the new revision cannot be created")

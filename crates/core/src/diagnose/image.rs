@@ -74,7 +74,10 @@ fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Findin
         .pod
         .events()
         .filter(|event| {
-            event
+            // Two containers may have one image; the field path tells whose pull it was.
+            let path = event.involved_object.field_path.as_deref();
+            let own = path.is_none_or(|path| path.contains(&format!("{{{}}}", container.name())));
+            own && event
                 .message
                 .as_deref()
                 .is_some_and(|text| text.starts_with(&wanted))

@@ -107,9 +107,10 @@ fn unready(case: &Case<'_>, pod: &PodView<'_>, container: &ContainerView<'_>) ->
         .running_since()
         .filter(|_| status.started == Some(true) && !status.ready)?;
     // A pod that was ready for days and is not for a second has failed for a second.
-    let since = pod
-        .unready_since()
-        .map_or(since, |unready| since.max(unready));
+    // And the pod's own creation is by the API server's clock, the rest by the node's.
+    let since = since
+        .max(pod.unready_since().unwrap_or(since))
+        .max(pod.created().unwrap_or(since));
     let timeout = probe
         .timeout_seconds
         .and_then(|it| u64::try_from(it).ok())

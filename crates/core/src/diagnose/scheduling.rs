@@ -15,9 +15,13 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let message = condition.message.as_deref().unwrap_or_default();
     let since = condition.last_transition_time.as_ref().map(|time| time.0);
     let since = since.or_else(|| pod.created()).unwrap_or(case.now);
-    let grows = pod
-        .events()
-        .any(|event| event.reason.as_deref() == Some("TriggeredScaleUp"));
+    // One node may take several pods, and only one of them gets the event.
+    let grows = case.pods.iter().flat_map(PodView::events).any(|event| {
+        matches!(
+            event.reason.as_deref(),
+            Some("TriggeredScaleUp" | "Nominated")
+        )
+    });
     let finding = Finding::new(
         FindingCode::Unschedulable,
         Subject::new("Pod", pod.name()),

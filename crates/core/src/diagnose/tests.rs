@@ -64,6 +64,17 @@ fn rollout(
     }
 }
 
+/// A row about a Deployment whose new ReplicaSet does not exist.
+fn without_set(says: &'static str, workload: DeploymentBuilder, judged: (u64, Expect)) -> Row {
+    let observations = vec![seen(0, workload), seen_set(0, replica_set("v1", 1, (1, 1)))];
+    Row {
+        says,
+        observations,
+        seconds: judged.0,
+        expect: judged.1,
+    }
+}
+
 /// A row about the message with which pods are refused since second 0.
 fn refused(says: &'static str, message: &str, seconds: u64, expect: Expect) -> Row {
     let observations = vec![
@@ -91,6 +102,7 @@ fn findings(row: &Row) -> Vec<Finding> {
         set: snapshot.new_replica_set(),
         pods: snapshot.new_pods(),
         policy: &policy,
+        started: at(0),
         now: at(row.seconds),
     };
     diagnose(&case).findings
@@ -224,15 +236,15 @@ fn config_rows() -> Vec<Row> {
             Absent(ConfigObjectMissing),
         ),
         row(
-            "ConfigMap lacks a key for 10 s",
+            "ConfigMap lacks a key for 20 s",
             &waiting("couldn't find key URL in ConfigMap shop/web"),
-            10,
+            20,
             Terminal(ConfigKeyMissing),
         ),
         row(
-            "ConfigMap lacks a key for 5 s",
+            "ConfigMap lacks a key for 10 s: the kubelet has looked once",
             &waiting("couldn't find key URL in ConfigMap shop/web"),
-            5,
+            10,
             Transient(ConfigKeyMissing),
         ),
         row(
@@ -260,22 +272,32 @@ fn config_rows() -> Vec<Row> {
             Transient(ContainerNotCreated),
         ),
         row(
-            "volume of a missing ConfigMap, 30 s",
-            &[pod("a").event(
-                "FailedMount",
-                "MountVolume.SetUp failed for volume \"cfg\" : configmap \"web\" not found",
-                5,
-            )],
+            "the Secret of a volume arrived and its image is pulled since",
+            &[pod("a")
+                .event(
+                    "FailedMount",
+                    "MountVolume.SetUp failed for volume \"s\" : secret \"db\" not found",
+                    4,
+                )
+                .later_event(8, "Pulling", "Pulling image")],
+            60,
+            Absent(ConfigObjectMissing),
+        ),
+        row(
+            "volume of a missing ConfigMap, last tried after 15 s: the next try may do",
+            &[pod("a").mount_failure(15, "configmap \"web\" not found")],
             30,
+            Transient(ConfigObjectMissing),
+        ),
+        row(
+            "volume of a missing ConfigMap, 30 s",
+            &[pod("a").mount_failure(31, "configmap \"web\" not found")],
+            31,
             Terminal(ConfigObjectMissing),
         ),
         row(
             "volume cannot be attached for 7 min",
-            &[pod("a").event(
-                "FailedAttachVolume",
-                "Multi-Attach error for volume \"pvc-1\"",
-                5,
-            )],
+            &[pod("a").mount_failure(420, "Multi-Attach error for volume \"pvc-1\"")],
             420,
             Terminal(VolumeNotMounted),
         ),
@@ -353,6 +375,27 @@ fn crash_rows() -> Vec<Row> {
             Transient(CrashAtStart),
         ),
         row(
+            "ready between two crashes: not well before it outlives the run it crashed after",
+            &[pod("a").ready_after_crash(20, 15)],
+            30,
+            Transient(CrashAtStart),
+        ),
+        row(
+            "ready for longer than the run it crashed after",
+            &[pod("a").ready_after_crash(20, 15)],
+            60,
+            Absent(CrashAtStart),
+        ),
+        row(
+            "restarted six times before the session and crashed once in it",
+            &[
+                pod("a").crash_loop(5, ("Error", 1, "")).ready_once(30),
+                pod("a").crash_loop(6, ("Error", 1, "")).ready_once(30),
+            ],
+            60,
+            Transient(CrashAtStart),
+        ),
+        row(
             "ended three times with code 0",
             &[pod("a").crash_loop(2, ("Completed", 0, ""))],
             20,
@@ -381,6 +424,19 @@ fn crash_rows() -> Vec<Row> {
             &[pod("a").crash_loop(0, ("StartError", 128, bad_command))],
             1,
             Transient(CommandNotRunnable),
+        ),
+        row(
+            "a missing file of the runtime itself is no fault of the command",
+            &[pod("a").crash_loop(
+                1,
+                (
+                    "StartError",
+                    128,
+                    "mkdir /run/containerd: no such file or directory",
+                ),
+            )],
+            30,
+            Absent(CommandNotRunnable),
         ),
         row(
             "start error that is the node's fault",
@@ -602,9 +658,9 @@ fn workload_rows() -> Vec<Row> {
             Transient(Unschedulable),
         ),
         row(
-            "readiness fails for 2 min",
+            "readiness fails for 5 min",
             &[unready(true)],
-            120,
+            300,
             Terminal(ReadinessFailing),
         ),
         row(
@@ -631,17 +687,21 @@ fn workload_rows() -> Vec<Row> {
             30,
             Transient(ReadinessFailing),
         ),
-        rollout(
+        without_set(
             "the ReplicaSet is refused for 1 min",
             refused_set.clone(),
-            &[],
             (60, Terminal(ReplicaSetNotCreated)),
         ),
-        rollout(
+        without_set(
             "the ReplicaSet is refused for 30 s",
+            refused_set.clone(),
+            (30, Transient(ReplicaSetNotCreated)),
+        ),
+        rollout(
+            "the ReplicaSet was refused before, and exists now",
             refused_set,
             &[],
-            (30, Transient(ReplicaSetNotCreated)),
+            (60, Absent(ReplicaSetNotCreated)),
         ),
         rollout(
             "paused in the middle, 10 s",

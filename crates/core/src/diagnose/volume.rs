@@ -1,10 +1,13 @@
 //! Volumes that cannot be mounted: only events tell (kubelet `volume_manager.go`); the containers
 //! just stay in `ContainerCreating`.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Event;
 
 use super::config::missing_object;
 use super::{Candidate, Case, between};
+use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{PodView, event_count, event_start, event_time};
 
@@ -15,7 +18,6 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         .iter()
         .filter(|pod| is_creating(pod))
         .filter_map(|pod| one(case, pod))
-        .map(Candidate::from)
         .collect()
 }
 
@@ -28,7 +30,7 @@ fn is_creating(pod: &PodView<'_>) -> bool {
     })
 }
 
-fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Finding> {
+fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let events: Vec<&Event> = pod
         .events()
         .filter(|event| {
@@ -39,6 +41,9 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Finding> {
         })
         .collect();
     let newest = events.iter().max_by_key(|event| event_time(event))?;
+    if mounted_since(pod, newest) {
+        return None;
+    }
     let message = newest.message.as_deref().unwrap_or_default();
     let since = events
         .iter()
@@ -49,7 +54,34 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Finding> {
     let (code, what, remedy) = classify(message);
     let finding = Finding::new(code, Subject::new("Pod", pod.name()), since);
     let finding = finding.attempts(attempts).message(what).remedy(remedy);
-    Some(finding.evidence(EvidenceKind::Event, message))
+    let finding = finding.evidence(EvidenceKind::Event, message);
+    // The kubelet tries at growing intervals: what failed before the grace ran out may have been
+    // mended since, so the newest failure counts, not the time that has passed.
+    let grace = case
+        .policy
+        .rule(code)
+        .map_or(Duration::ZERO, |rule| rule.grace);
+    let newest = event_time(newest).unwrap_or(since);
+    Some(Candidate {
+        finding,
+        grace: None,
+        held: elapsed(since, newest) < grace,
+    })
+}
+
+/// Whether the volumes were mounted after all: events of failures stay, and the containers still say
+/// `ContainerCreating` while their images are pulled.
+fn mounted_since(pod: &PodView<'_>, failure: &Event) -> bool {
+    let ready = pod
+        .condition("PodReadyToStartContainers")
+        .is_some_and(|it| it.status == "True");
+    let went_on = pod.events().any(|event| {
+        matches!(
+            event.reason.as_deref(),
+            Some("Pulling" | "Pulled" | "Created")
+        ) && event_time(event) > event_time(failure)
+    });
+    ready || went_on
 }
 
 fn classify(message: &str) -> (FindingCode, String, String) {

@@ -9,7 +9,7 @@ use crate::finding::{Finding, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{PodView, Snapshot};
 use crate::verdict::{Pending, Undetermined, Verdict};
 
 /// What a judgement looks at.
@@ -53,7 +53,7 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
             looking(deadline)
         };
     };
-    let diagnosis = findings_of(view.snapshot, workload, policy, now);
+    let diagnosis = findings_of(view, workload, policy, now);
     let progress = match progress::complete(workload) {
         Ok(()) => Progress::Complete(stable_at(view, workload, policy, now)),
         Err(pending) => Progress::Pending(pending),
@@ -211,11 +211,14 @@ fn never_seen(deadline: Timestamp) -> Undetermined {
 }
 
 fn findings_of(
-    snapshot: &Snapshot,
+    view: &View<'_>,
     workload: &Deployment,
     policy: &Policy,
     now: Timestamp,
 ) -> Diagnosis {
+    let View {
+        snapshot, started, ..
+    } = *view;
     let set = snapshot.new_replica_set();
     let pods = snapshot.new_pods();
     diagnose(&Case {
@@ -224,6 +227,7 @@ fn findings_of(
         set,
         pods,
         policy,
+        started,
         now,
     })
 }
@@ -242,19 +246,38 @@ fn stable_at(
         return Some(after(view.complete_since.unwrap_or(now), policy.stable_for));
     }
     let desired = usize::try_from(progress::desired(workload)).unwrap_or_default();
-    let mut ready: Vec<Timestamp> = view
-        .snapshot
-        .new_pods()
+    let pods = view.snapshot.new_pods();
+    let ready: Vec<Timestamp> = pods
         .iter()
-        .filter_map(crate::snapshot::PodView::ready_since)
+        .filter_map(|pod| stable_from(pod, view, policy, now))
         .collect();
-    ready.sort_unstable();
     if ready.len() < desired {
         return None;
     }
-    Some(
-        ready
-            .last()
-            .map_or(now, |youngest| after(*youngest, policy.stable_for)),
-    )
+    Some(ready.into_iter().max().unwrap_or(now))
+}
+
+/// When a ready pod counts as stable. One that crashed before must outlive the run that it crashed
+/// after: a green between two crashes is a false one.
+fn stable_from(
+    pod: &PodView<'_>,
+    view: &View<'_>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let since = pod.ready_since()?;
+    // A node whose clock is ahead must not keep a rollout from being complete.
+    let since = if since > now {
+        view.complete_since.unwrap_or(now)
+    } else {
+        since
+    };
+    let last_run = pod
+        .containers()
+        .filter_map(|container| container.last_run())
+        .max();
+    Some(after(
+        after(since, last_run.unwrap_or_default()),
+        policy.stable_for,
+    ))
 }

@@ -251,6 +251,18 @@ fn rows() -> Vec<Row> {
             10,
         ),
         row(
+            "ready between two crashes: green only once it outlives the run before",
+            first_look(complete(), &[pod("a").ready_after_crash(0, 15)]),
+            "succeeded",
+            25,
+        ),
+        row(
+            "a node whose clock is two minutes ahead",
+            first_look(complete(), &[pod("a").ready(120)]),
+            "succeeded",
+            10,
+        ),
+        row(
             "complete by counts, but no ready pod in sight",
             first_look(complete(), &[pod("a")]),
             "timedOut",
@@ -419,9 +431,25 @@ fn a_success_is_confirmed_by_a_fresh_look() {
         ),
     ];
     for (says, fresh, expected) in rows {
-        let confirmed = guard.confirm(&fresh, at(11)).map_err(|why| why.to_string());
+        let confirmed = guard
+            .confirm(&Verdict::Succeeded, &fresh, at(11))
+            .map_err(|why| why.to_string());
         assert_eq!(confirmed, expected.map_err(str::to_owned), "{says}");
     }
+}
+
+#[test]
+fn what_timed_out_must_not_have_completed() {
+    let (guard, verdict, _) = session(60, &first_look(rolling(), &[]));
+    let why = |fresh: DeploymentBuilder| {
+        guard
+            .confirm(&verdict, &fresh.build(), at(61))
+            .map_err(|it| it.to_string())
+    };
+    assert_eq!(verdict.word(), "timedOut");
+    assert_eq!(why(rolling()), Ok(()));
+    assert!(why(complete()).is_err_and(|it| it.contains("the rollout is complete")));
+    assert!(why(rolling().version("v3")).is_err_and(|it| it.contains("a newer rollout")));
 }
 
 #[test]

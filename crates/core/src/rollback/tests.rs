@@ -137,7 +137,7 @@ fn the_target_is_chosen_by_evidence() {
         ),
         (
             "the controller is behind",
-            history(v3().json(), &[("v1", 1, 2), ("v2", 2, 0)]),
+            history(v3().generation(3, 2).json(), &[("v1", 1, 2), ("v2", 2, 0)]),
             Request::default(),
             "the controller has not created the ReplicaSet of the present template yet",
         ),
@@ -184,7 +184,7 @@ fn an_approval_holds_for_exactly_what_was_checked() {
         (
             "v3 was applied this very moment",
             history(
-                deployment("web").version("v3").json(),
+                deployment("web").version("v3").generation(3, 2).json(),
                 &[("v1", 1, 2), ("v2", 2, 0)],
             ),
             superseded,
@@ -208,6 +208,54 @@ fn an_approval_holds_for_exactly_what_was_checked() {
     for (says, history, expected) in rows {
         assert_eq!(words(&history, &approved()), expected, "{says}");
     }
+}
+
+#[test]
+fn what_a_rollback_restored_is_not_given_up_for_what_had_failed() {
+    let mut restored = replica_set_json("v1", 3, (1, 1));
+    restored["metadata"]["annotations"]["deployment.kubernetes.io/revision-history"] = json!("1");
+    restored["metadata"]["annotations"]["kubernetes.io/change-cause"] =
+        json!("rollguard: rolled back by x");
+    let sets = vec![restored, replica_set_json("v2", 2, (2, 2))];
+    let history = History::new(deployment("web").version("v1").json(), sets);
+    let said = words(&history, &Request::default());
+    assert!(
+        said.starts_with("the present revision was restored by a rollback"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_proposal_is_about_the_revision_that_was_judged() {
+    let judged = |uid: &str| Request {
+        judged: Some(uid.to_owned()),
+        ..Request::default()
+    };
+    assert_eq!(
+        words(&failing(), &judged("rs-v2")),
+        "2 → 1, its pods are still serving"
+    );
+    for other in ["rs-v9", ""] {
+        let said = words(&failing(), &judged(other));
+        assert_eq!(
+            said,
+            "a newer rollout began since the check; it is left alone"
+        );
+    }
+}
+
+#[test]
+fn a_quantity_in_another_spelling_is_the_same_revision() {
+    let mut spelled = deployment("web").json();
+    spelled["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"] =
+        json!("65536Ki");
+    assert_eq!(
+        words(
+            &history(spelled, &[("v1", 1, 2), ("v2", 2, 0)]),
+            &Request::default()
+        ),
+        "2 → 1, its pods are still serving"
+    );
 }
 
 #[test]

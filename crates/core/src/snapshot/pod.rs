@@ -12,6 +12,9 @@ use crate::duration::elapsed;
 
 use super::{Snapshot, Trouble, event_count, name_of, uid_of};
 
+/// After a run of this length the kubelet forgets earlier crashes.
+pub(crate) const BACK_OFF_MEMORY: Duration = Duration::from_secs(600);
+
 /// Within this time of a pod's start the kubelet has reported its first status. (estimated)
 const FIRST_STATUS: Duration = Duration::from_secs(2);
 
@@ -182,6 +185,28 @@ impl<'a> ContainerView<'a> {
     pub fn running_since(&self) -> Option<Timestamp> {
         let running = self.status?.state.as_ref()?.running.as_ref()?;
         running.started_at.as_ref().map(|time| time.0)
+    }
+
+    /// How long its former instance ran before it ended, if that was in this series of crashes: the
+    /// kubelet forgets earlier ones after a run of 10 minutes (`kuberuntime_manager.go`).
+    #[must_use]
+    pub fn last_run(&self) -> Option<Duration> {
+        let end = self.status?.last_state.as_ref()?.terminated.as_ref()?;
+        let (from, to) = (end.started_at.as_ref()?, end.finished_at.as_ref()?);
+        let finished_init = self.init && end.exit_code == 0;
+        Some(elapsed(from.0, to.0)).filter(|ran| !finished_init && *ran <= BACK_OFF_MEMORY)
+    }
+
+    /// How many of its instances have ended since the session first saw it.
+    #[must_use]
+    pub fn ends_seen(&self) -> u32 {
+        let known = self
+            .pod
+            .snapshot
+            .restarts_at_first
+            .get(&(self.pod.uid().to_owned(), self.name().to_owned()));
+        self.ends()
+            .saturating_sub(known.copied().unwrap_or_default())
     }
 
     /// How many of its instances have ended.
