@@ -138,6 +138,12 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
             &["https://127.0.0.1:1", "refused"],
         ),
         (
+            "a server that does not answer, at a rollback",
+            &["rollback", "deployment/web", "--kubeconfig", "kubeconfig", "--yes"],
+            4,
+            &["https://127.0.0.1:1", "refused"],
+        ),
+        (
             "a trace that is none",
             &["replay", "kubeconfig"],
             2,

@@ -11,7 +11,7 @@ use crate::traces::{folder, text};
 /// The largest trace that is kept.
 const LIMIT: usize = 256 * 1024;
 /// Folders of a machine that nobody else has.
-const PRIVATE_PATHS: [&str; 5] = ["/home/", "/root/", "/tmp/", "/work/", "/var/lib/"];
+const PRIVATE_PATHS: [&str; 4] = ["/home/", "/root/", "/tmp/", "/var/lib/"];
 
 /// What holds for all traces.
 type Rule = fn() -> Result<()>;
