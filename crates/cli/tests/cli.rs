@@ -139,7 +139,13 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
         ),
         (
             "a server that does not answer, at a rollback",
-            &["rollback", "deployment/web", "--kubeconfig", "kubeconfig", "--yes"],
+            &[
+                "rollback",
+                "deployment/web",
+                "--kubeconfig",
+                "kubeconfig",
+                "--yes",
+            ],
             4,
             &["https://127.0.0.1:1", "refused"],
         ),
