@@ -114,7 +114,7 @@ mod tests {
         let rows = [
             (FindingCode::ImageNotFound, ["10s", "twice", "yes"]),
             (FindingCode::CrashAtStart, ["any time", "4 times", "no"]),
-            (FindingCode::ReadinessFailing, ["2m", "once", "no"]),
+            (FindingCode::ReadinessFailing, ["5m", "once", "no"]),
             (FindingCode::NothingToVerify, ["never terminal", "", ""]),
         ];
         for (finding, expected) in rows {
