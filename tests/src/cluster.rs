@@ -21,6 +21,7 @@ mod run;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -59,6 +60,7 @@ pub struct RealCluster {
     open: Registry,
     private: Registry,
     namespaces: AtomicU32,
+    pushing: Mutex<()>,
     run: Run,
 }
 
@@ -107,6 +109,7 @@ impl RealCluster {
             open,
             private,
             namespaces: AtomicU32::new(0),
+            pushing: Mutex::new(()),
             run,
         };
         cluster.push_image("app:good")?;
@@ -217,6 +220,8 @@ impl RealCluster {
     }
 
     fn push_to(&self, registry: &Registry, name: &str) -> Result<()> {
+        // Images share blobs, and each is written where another may be reading or writing it.
+        let _one_at_a_time = self.pushing.lock().unwrap_or_else(PoisonError::into_inner);
         let (repository, tag) = name
             .split_once(':')
             .with_context(|| format!("failed to split `{name}` into repository and tag"))?;
