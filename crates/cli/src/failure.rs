@@ -7,7 +7,7 @@ use rollguard_agent::inputs::InputErrors;
 use rollguard_agent::service_connection::ServiceConnectionError;
 use rollguard_azure::{AzureError, AzureErrorKind};
 use rollguard_cluster::{ClusterError, ClusterErrorKind};
-use rollguard_core::report::{Line, SCHEMA_VERSION, Style};
+use rollguard_core::report::{Line, SCHEMA_VERSION, Style, without_markers};
 
 /// A command's end without a result.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Failure {
             "sentence": self.messages.join("; "),
             "hint": self.hint,
         });
-        document.to_string().replace('#', "\\u0023")
+        without_markers(&document.to_string())
     }
 
     /// The lines for people.

@@ -18,7 +18,7 @@ mod markdown;
 mod tests;
 mod text;
 
-pub use json::to_json;
+pub use json::{to_json, without_markers};
 pub use line::{Line, Span, Style};
 pub use markdown::{markdown, summary};
 pub use text::{event_lines, finding_lines, plan_lines, report_lines, sentence};

@@ -13,7 +13,7 @@ use crate::observation::{Blindness, Observation, ResourceKind, Seen};
 mod pod;
 mod trouble;
 
-pub(crate) use pod::BACK_OFF_MEMORY;
+pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};
 pub use trouble::Trouble;
 use trouble::Troubles;

@@ -1,13 +1,11 @@
 //! Containers that start and end again (kubelet `kuberuntime_manager.go`: back-off 0, 10, 20 … s).
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
 
 use super::{Candidate, Case, has_any};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, PodView};
+use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, PodView, run_of};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods
@@ -59,19 +57,7 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
 /// remembers (10 min, `kuberuntime_manager.go`) begins a new series: restarts of last week say
 /// nothing about today.
 fn failed_starts(container: &ContainerView<'_>, end: &ContainerStateTerminated) -> u32 {
-    let ran = match (&end.started_at, &end.finished_at) {
-        // What could not be started never ran; its `startedAt` is the epoch.
-        (Some(from), Some(to))
-            if !matches!(
-                end.reason.as_deref(),
-                Some("StartError" | "ContainerCannotRun")
-            ) =>
-        {
-            elapsed(from.0, to.0)
-        }
-        _ => Duration::ZERO,
-    };
-    if ran > BACK_OFF_MEMORY {
+    if run_of(end).is_some_and(|ran| ran > BACK_OFF_MEMORY) {
         1
     } else if container.pod.was_ready() {
         // Restarts from before the session say nothing about this rollout.

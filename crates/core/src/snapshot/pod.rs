@@ -192,9 +192,8 @@ impl<'a> ContainerView<'a> {
     #[must_use]
     pub fn last_run(&self) -> Option<Duration> {
         let end = self.status?.last_state.as_ref()?.terminated.as_ref()?;
-        let (from, to) = (end.started_at.as_ref()?, end.finished_at.as_ref()?);
         let finished_init = self.init && end.exit_code == 0;
-        Some(elapsed(from.0, to.0)).filter(|ran| !finished_init && *ran <= BACK_OFF_MEMORY)
+        run_of(end).filter(|ran| !finished_init && *ran <= BACK_OFF_MEMORY)
     }
 
     /// How many of its instances have ended since the session first saw it.
@@ -260,6 +259,16 @@ impl<'a> ContainerView<'a> {
                 .max_by_key(|event| super::event_time(event)),
         )
     }
+}
+
+/// How long an instance ran. What could not be started never did: its `startedAt` is the epoch.
+pub(crate) fn run_of(end: &ContainerStateTerminated) -> Option<Duration> {
+    let never_ran = matches!(
+        end.reason.as_deref(),
+        Some("StartError" | "ContainerCannotRun")
+    );
+    let (from, to) = (end.started_at.as_ref()?, end.finished_at.as_ref()?);
+    (!never_ran).then(|| elapsed(from.0, to.0))
 }
 
 pub(super) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
