@@ -3,20 +3,20 @@
 //! Only pods of the new revision are judged. A diagnoser says what it sees, since when and how
 //! often; whether that is more than what heals is decided here, by the rule in [`Policy`].
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 
 use crate::duration::{after, elapsed};
-use crate::finding::{Finding, FindingCode, Prognosis};
+use crate::finding::{Finding, Prognosis, grouped};
 use crate::policy::Policy;
-use crate::snapshot::{PodView, Snapshot};
+use crate::snapshot::{PodView, Rollout, Snapshot};
+use crate::workload::Workload;
 
 mod config;
 mod crash;
 mod creation;
+mod http;
 mod image;
 mod probe;
 mod scheduling;
@@ -31,11 +31,13 @@ pub struct Case<'a> {
     /// All that is known.
     pub snapshot: &'a Snapshot,
     /// The workload.
-    pub workload: &'a Deployment,
-    /// The ReplicaSet of its present template, once it exists.
-    pub set: Option<&'a ReplicaSet>,
-    /// The pods of that ReplicaSet.
+    pub workload: &'a Workload,
+    /// The workload with what belongs to it.
+    pub rollout: Rollout<'a>,
+    /// The pods of the new revision that count.
     pub pods: Vec<PodView<'a>>,
+    /// The pods of the new revision that ended.
+    pub ended: Vec<PodView<'a>>,
     /// The thresholds.
     pub policy: &'a Policy,
     /// When the session began: what a condition said before then may have been mended since.
@@ -84,16 +86,23 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
         volume::diagnose(case),
         scheduling::diagnose(case),
         probe::diagnose(case),
+        http::diagnose(case),
         workload::diagnose(case),
     ];
     let some_ready = case.pods.iter().any(|pod| pod.ready_since().is_some());
-    let judged = candidates
-        .into_iter()
-        .flatten()
-        .map(|candidate| settle(candidate, case, some_ready));
-    let mut diagnosis = grouped(judged);
-    diagnosis.findings.sort_by_key(weight);
-    diagnosis
+    let workload = case.workload.reference().to_string();
+    let mut decide_at = None;
+    let judged = candidates.into_iter().flatten().map(|candidate| {
+        let (mut finding, at) = settle(candidate, case, some_ready);
+        finding.workloads = vec![workload.clone()];
+        decide_at = [decide_at, at].into_iter().flatten().min();
+        finding
+    });
+    let findings = grouped(judged.collect::<Vec<_>>());
+    Diagnosis {
+        findings,
+        decide_at,
+    }
 }
 
 /// Applies the rule of the code to one candidate, so that no evidence is mixed across pods; says
@@ -109,7 +118,9 @@ fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, 
         finding.prognosis = Prognosis::Informational;
         return (finding, None);
     };
-    let grace = grace.unwrap_or(rule.grace);
+    // What the user asked for holds, then the circumstances, then the rule.
+    let asked = case.policy.graces.get(&finding.code).copied();
+    let grace = asked.or(grace).unwrap_or(rule.grace);
     let possible =
         finding.attempts >= rule.attempts && (rule.template_determined || !some_ready) && !held;
     if possible && elapsed(finding.since, case.now) >= grace {
@@ -118,48 +129,6 @@ fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, 
     }
     let decide_at = possible.then(|| after(finding.since, grace));
     (finding, decide_at)
-}
-
-/// One finding for all pods with one cause in the same container: the most telling of them, with
-/// the number of pods.
-fn grouped(judged: impl Iterator<Item = (Finding, Option<Timestamp>)>) -> Diagnosis {
-    let mut groups: BTreeMap<(FindingCode, Option<String>), Finding> = BTreeMap::new();
-    let mut decide_at = None;
-    for (finding, at) in judged {
-        decide_at = [decide_at, at].into_iter().flatten().min();
-        let key = (finding.code, finding.subject.container.clone());
-        if let Some(known) = groups.get_mut(&key) {
-            let pods = known.pods + finding.pods;
-            if weight(&finding) < weight(known) {
-                *known = finding;
-            }
-            known.pods = pods;
-        } else {
-            groups.insert(key, finding);
-        }
-    }
-    Diagnosis {
-        findings: groups.into_values().collect(),
-        decide_at,
-    }
-}
-
-/// The most telling first: terminal, then what happened most often, then what lasts longest.
-fn weight(finding: &Finding) -> (u8, std::cmp::Reverse<u32>, Timestamp, FindingCode) {
-    (
-        rank(finding.prognosis),
-        std::cmp::Reverse(finding.attempts),
-        finding.since,
-        finding.code,
-    )
-}
-
-const fn rank(prognosis: Prognosis) -> u8 {
-    match prognosis {
-        Prognosis::Terminal => 0,
-        Prognosis::Transient => 1,
-        Prognosis::Informational => 2,
-    }
 }
 
 /// The text between the first `open` and the next `close`.

@@ -1,5 +1,8 @@
 //! A finding is data: what is wrong, with whom, since when, what shows it, what to do.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -95,6 +98,19 @@ finding_codes! {
     StartupProbeExhausted: Yes,
     /// The Deployment is paused: nothing will happen.
     Paused: No,
+    /// The update strategy is OnDelete: pods are replaced only once somebody deletes them.
+    WaitsForDeletion: No,
+    /// A pod of a former revision is not ready, and the StatefulSet's controller waits for it before it
+    /// replaces any.
+    StatefulSetStuck: Partly,
+    /// A node is not ready, so its pod cannot be updated.
+    NodeNotReady: No,
+    /// The controller has not read the newest spec for long.
+    ControllerLagging: No,
+    /// The Deployment's own progress deadline has passed.
+    ProgressDeadlineExceeded: Partly,
+    /// Pods are ready but do not answer over HTTP as expected.
+    HttpCheckFailing: Yes,
     /// The workload has zero replicas: nothing was verified.
     NothingToVerify: No,
 }
@@ -187,6 +203,8 @@ pub enum EvidenceKind {
     PreviousLog,
     /// Lines that the current instance of the container wrote.
     CurrentLog,
+    /// What a pod answered over HTTP.
+    HttpAnswer,
 }
 
 /// What shows a finding, quoted verbatim (and therefore hostile until neutralised).
@@ -217,6 +235,9 @@ pub struct Finding {
     pub code: FindingCode,
     /// One representative of what it is about.
     pub subject: Subject,
+    /// The workloads that show it, as `deployment/web`.
+    #[serde(default)]
+    pub workloads: Vec<String>,
     /// How many pods show it (0 where it is not about pods).
     pub pods: usize,
     /// One sentence with the names that matter.
@@ -242,6 +263,7 @@ impl Finding {
         Self {
             code,
             subject,
+            workloads: Vec::new(),
             pods: 0,
             message: String::new(),
             since,
@@ -279,5 +301,50 @@ impl Finding {
     pub fn evidence(mut self, kind: EvidenceKind, text: impl Into<String>) -> Self {
         self.evidence.push(Evidence::new(kind, text));
         self
+    }
+}
+
+/// One finding for all pods and workloads with one cause in a container of one name: the most
+/// telling of them, with the number of pods and the names of the workloads. The most telling first.
+#[must_use]
+pub fn grouped(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
+    let mut groups: BTreeMap<(FindingCode, Option<String>), Finding> = BTreeMap::new();
+    for finding in findings {
+        let key = (finding.code, finding.subject.container.clone());
+        match groups.entry(key) {
+            Entry::Vacant(free) => {
+                free.insert(finding);
+            }
+            Entry::Occupied(mut known) => known.get_mut().join(finding),
+        }
+    }
+    let mut findings: Vec<Finding> = groups.into_values().collect();
+    findings.sort_by_key(Finding::weight);
+    findings
+}
+
+impl Finding {
+    fn join(&mut self, mut other: Self) {
+        let pods = self.pods + other.pods;
+        if other.weight() < self.weight() {
+            std::mem::swap(self, &mut other);
+        }
+        self.pods = pods;
+        for workload in other.workloads {
+            if !self.workloads.contains(&workload) {
+                self.workloads.push(workload);
+            }
+        }
+        self.workloads.sort();
+    }
+
+    /// The most telling first: terminal, then what happened most often, then what lasts longest.
+    fn weight(&self) -> (u8, Reverse<u32>, Timestamp, FindingCode) {
+        let rank = match self.prognosis {
+            Prognosis::Terminal => 0,
+            Prognosis::Transient => 1,
+            Prognosis::Informational => 2,
+        };
+        (rank, Reverse(self.attempts), self.since, self.code)
     }
 }

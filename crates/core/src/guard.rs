@@ -1,28 +1,51 @@
-//! The session as a step function: observe, and be told what to show, when to wake, and the verdict.
+//! The session as a step function: observe, and be told what to show, what to ask, when to wake,
+//! and the verdict.
 //!
-//! The async shell only carries; a replay and a fuzzer run this very type.
+//! The async shell only carries; a replay and a fuzzer run this very type. One session follows any
+//! number of workloads of one namespace over one snapshot; each has its own [`Follow`], and the
+//! one verdict is that of all of them.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use crate::duration::after;
-use crate::finding::{Finding, FindingCode};
-use crate::observation::{Blindness, Observation, ResourceKind, Seen};
+use crate::finding::{Finding, grouped};
+use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
-use crate::progress;
 use crate::report::{ReportEvent, TimelineEntry};
-use crate::snapshot::{Snapshot, same_template, uid_of};
+use crate::snapshot::Snapshot;
 use crate::verdict::{Pending, Undetermined, Verdict};
-use crate::workload::WorkloadRef;
+use crate::workload::{Revision, WorkloadRef};
 
+mod ask;
+mod follow;
 mod judge;
 #[cfg(test)]
 mod tests;
 
-pub use judge::{Judgement, judge};
+pub use ask::Ask;
+use ask::Asked;
+pub use follow::Follow;
+pub use judge::{Judgement, View, judge};
+
+/// A workload to follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Which.
+    pub workload: WorkloadRef,
+    /// The revision whose rollout is meant; any where none is given.
+    pub revision: Option<Revision>,
+}
+
+impl From<WorkloadRef> for Target {
+    fn from(workload: WorkloadRef) -> Self {
+        Self {
+            workload,
+            revision: None,
+        }
+    }
+}
 
 /// What one observation led to.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,55 +53,48 @@ pub use judge::{Judgement, judge};
 pub struct Step {
     /// What is worth telling.
     pub events: Vec<ReportEvent>,
+    /// What pods are to be asked now; each is to be answered with [`Seen::Answered`], or with
+    /// [`Seen::Blind`] of [`ResourceKind::PodProxy`].
+    pub asks: Vec<Ask>,
     /// When to hand in the next [`Seen::Tick`] if nothing else is seen before.
     pub wake_at: Timestamp,
     /// The verdict so far.
     pub verdict: Verdict,
 }
 
-/// What a session is bound to once it has seen the workload.
-#[derive(Debug, Clone, PartialEq)]
-struct Bound {
-    uid: String,
-    template: PodTemplateSpec,
-}
-
-/// A session that follows one rollout to its verdict.
+/// A session that follows the rollouts of some workloads to one verdict.
 #[derive(Debug, Clone)]
 pub struct Guard {
-    workload: WorkloadRef,
+    follows: Vec<Follow>,
     policy: Policy,
     started: Timestamp,
     snapshot: Snapshot,
-    bound: Option<Bound>,
-    complete_since: Option<Timestamp>,
-    served: Option<String>,
-    shown_pending: Option<Pending>,
-    shown_findings: BTreeMap<(FindingCode, Option<String>), Finding>,
+    asked: Asked,
     last_shown: Timestamp,
     timeline: Vec<TimelineEntry>,
     decided: Option<Verdict>,
-    findings: Vec<Finding>,
 }
 
 impl Guard {
     /// A session that begins now.
-    #[must_use]
-    pub fn new(workload: WorkloadRef, policy: Policy, now: Timestamp) -> Self {
+    pub fn new<T: Into<Target>>(
+        targets: impl IntoIterator<Item = T>,
+        policy: Policy,
+        now: Timestamp,
+    ) -> Self {
+        let follows: Vec<Follow> = targets
+            .into_iter()
+            .map(|target| Follow::new(target.into(), now))
+            .collect();
         Self {
-            workload,
+            follows,
             policy,
             started: now,
             snapshot: Snapshot::default(),
-            bound: None,
-            complete_since: None,
-            served: None,
-            shown_pending: None,
-            shown_findings: BTreeMap::new(),
+            asked: Asked::default(),
             last_shown: now,
             timeline: Vec::new(),
             decided: None,
-            findings: Vec::new(),
         }
     }
 
@@ -88,208 +104,127 @@ impl Guard {
         if let Some(verdict) = &self.decided {
             return Step {
                 events: Vec::new(),
+                asks: Vec::new(),
                 wake_at: Timestamp::MAX,
                 verdict: verdict.clone(),
             };
         }
+        self.asked.answered(&observation);
         self.snapshot.apply(observation);
-        if let Some(why) = self.lost_subject() {
-            return self.decide(Verdict::Undetermined { why }, now);
-        }
-        if self.served.is_none() && self.snapshot.synced() {
-            self.served = self.snapshot.serving_before().map(str::to_owned);
-        }
-        let judgement = judge(&self.view(), &self.policy, now);
-        self.complete_since = judgement
-            .complete
-            .then(|| self.complete_since.unwrap_or(now));
-        self.findings.clone_from(&judgement.findings);
-        if judgement.verdict.is_terminal() {
-            return self.decide(judgement.verdict, now);
-        }
+        let many = self.follows.len() > 1;
         let mut events = Vec::new();
-        if self.snapshot.synced() {
-            self.tell_findings(&judgement.findings, now, &mut events);
+        let mut wake_at = Timestamp::MAX;
+        for follow in &mut self.follows {
+            let wakes = follow.look(&self.snapshot, &self.policy, now);
+            wake_at = wake_at.min(wakes);
+            follow.tell(&self.snapshot, now, &mut events);
         }
-        if let Verdict::Progressing { pending } = &judgement.verdict {
-            self.tell_pending(pending, now, &mut events);
+        if !many {
+            // The report itself says how the only one ended.
+            events.retain(|event| !matches!(event, ReportEvent::Ended { .. }));
         }
-        let reminder = after(self.last_shown, self.policy.reminder);
+        let verdicts: Vec<Verdict> = self.verdicts().cloned().collect();
+        let verdict = Verdict::of_all(&verdicts);
+        self.timeline
+            .extend(events.iter().map(|event| TimelineEntry::of(event, many)));
+        if verdict.is_terminal() {
+            events.push(ReportEvent::Decided {
+                at: now,
+                verdict: verdict.clone(),
+            });
+            self.decided = Some(verdict.clone());
+            return Step {
+                events,
+                asks: Vec::new(),
+                wake_at: Timestamp::MAX,
+                verdict,
+            };
+        }
+        self.remind(now, &mut events);
+        let asks = self.asks(now);
+        let wakes = [
+            wake_at,
+            after(self.last_shown, self.policy.reminder),
+            self.asked.next(now, self.policy.http_interval),
+        ];
         Step {
             events,
-            wake_at: judgement.wake_at.min(reminder),
-            verdict: judgement.verdict,
-        }
-    }
-
-    /// Whether the workload is still the one that this session began with.
-    fn lost_subject(&mut self) -> Option<Undetermined> {
-        if self.snapshot.workload_deleted() {
-            return Some(Undetermined::Deleted);
-        }
-        let workload = self.snapshot.workload()?;
-        let template = workload.spec.as_ref().map(|spec| &spec.template)?;
-        let uid = uid_of(&workload.metadata);
-        match &self.bound {
-            None => {
-                self.bound = Some(Bound {
-                    uid: uid.to_owned(),
-                    template: template.clone(),
-                });
-                None
-            }
-            Some(bound) if bound.uid != uid => Some(Undetermined::Deleted),
-            Some(bound) if !same_template(&bound.template, template) => {
-                Some(Undetermined::Superseded)
-            }
-            Some(_) => None,
-        }
-    }
-
-    const fn view(&self) -> judge::View<'_> {
-        judge::View {
-            snapshot: &self.snapshot,
-            started: self.started,
-            complete_since: self.complete_since,
-        }
-    }
-
-    fn decide(&mut self, verdict: Verdict, now: Timestamp) -> Step {
-        let event = ReportEvent::Decided {
-            at: now,
-            verdict: verdict.clone(),
-        };
-        self.decided = Some(verdict.clone());
-        Step {
-            events: vec![event],
-            wake_at: Timestamp::MAX,
+            asks,
+            wake_at: wakes.into_iter().min().unwrap_or(Timestamp::MAX),
             verdict,
         }
     }
 
-    fn tell_pending(&mut self, pending: &Pending, now: Timestamp, events: &mut Vec<ReportEvent>) {
-        // That the first look takes a moment is no news; that it takes half a minute is.
-        let news = *pending != Pending::NotSeen;
-        let changed = news && self.shown_pending.as_ref() != Some(pending);
-        let due = now >= after(self.last_shown, self.policy.reminder);
-        if !changed && !due {
-            return;
-        }
-        self.last_shown = now;
-        self.shown_pending = Some(pending.clone());
-        let event = if changed {
-            ReportEvent::Progress {
-                at: now,
-                pending: pending.clone(),
-            }
-        } else {
-            ReportEvent::Reminder {
-                at: now,
-                started: self.started,
-                pending: pending.clone(),
-            }
-        };
-        if changed {
-            self.note(&event);
-        }
-        events.push(event);
-    }
-
-    fn tell_findings(
-        &mut self,
-        findings: &[Finding],
-        now: Timestamp,
-        events: &mut Vec<ReportEvent>,
-    ) {
-        let key = |finding: &Finding| (finding.code, finding.subject.container.clone());
-        let cleared: Vec<_> = self
-            .shown_findings
-            .iter()
-            .filter(|(known, _)| !findings.iter().any(|finding| key(finding) == **known))
-            .map(|(known, finding)| (known.clone(), finding.clone()))
-            .collect();
-        for (known, finding) in cleared {
-            self.shown_findings.remove(&known);
-            events.push(ReportEvent::Cleared { at: now, finding });
-        }
-        for finding in findings {
-            if self
-                .shown_findings
-                .insert(key(finding), finding.clone())
-                .is_none()
-            {
-                events.push(ReportEvent::Found {
-                    at: now,
-                    finding: finding.clone(),
-                });
-            }
-        }
+    /// A word after a while without news, so that nobody takes silence for a hang.
+    fn remind(&mut self, now: Timestamp, events: &mut Vec<ReportEvent>) {
         if !events.is_empty() {
             self.last_shown = now;
+            return;
         }
-        for event in &*events {
-            self.note(event);
+        if now < after(self.last_shown, self.policy.reminder) {
+            return;
         }
-    }
-
-    fn note(&mut self, event: &ReportEvent) {
-        self.timeline.push(TimelineEntry::of(event));
-    }
-
-    /// Whether a verdict still holds for the workload as it was read just now: a watch may be seconds
-    /// behind, and what is seconds old may be false.
-    ///
-    /// # Errors
-    /// Why nothing can be said of the rollout that was followed.
-    pub fn confirm(
-        &self,
-        verdict: &Verdict,
-        fresh: &Deployment,
-        now: Timestamp,
-    ) -> Result<(), Undetermined> {
-        let template = fresh.spec.as_ref().map(|spec| &spec.template);
-        let (Some(bound), Some(template)) = (&self.bound, template) else {
-            return Err(Undetermined::Deleted);
+        let waiting: Vec<(&WorkloadRef, &Pending)> = self
+            .follows
+            .iter()
+            .filter_map(|follow| match follow.verdict() {
+                Verdict::Progressing { pending } => Some((follow.workload(), pending)),
+                Verdict::Succeeded
+                | Verdict::Failed { .. }
+                | Verdict::TimedOut { .. }
+                | Verdict::Undetermined { .. }
+                | Verdict::Superseded { .. } => None,
+            })
+            .collect();
+        let Some((workload, pending)) = waiting.first() else {
+            return;
         };
-        if bound.uid != uid_of(&fresh.metadata) {
-            return Err(Undetermined::Deleted);
-        }
-        if !same_template(&bound.template, template) {
-            return Err(Undetermined::Superseded);
-        }
-        let lags = |is: String| Undetermined::Blind {
-            resource: ResourceKind::Workload,
-            since: now,
-            why: Blindness::Disconnected {
-                message: format!("what was watched lags behind the cluster, where {is}"),
-            },
-        };
-        match (verdict, progress::complete(fresh)) {
-            (Verdict::Succeeded, Err(pending)) => Err(lags(pending.to_string())),
-            (
-                Verdict::TimedOut {
-                    pending: Pending::Stabilising { .. },
-                    ..
-                },
-                _,
-            ) => Ok(()),
-            (Verdict::TimedOut { .. }, Ok(())) => Err(lags("the rollout is complete".to_owned())),
-            _ => Ok(()),
-        }
+        self.last_shown = now;
+        events.push(ReportEvent::Reminder {
+            at: now,
+            workload: (*workload).clone(),
+            pending: (*pending).clone(),
+            others: waiting.len() - 1,
+        });
     }
 
-    /// The uid of the ReplicaSet that was judged, once there was one.
-    #[must_use]
-    pub fn judged(&self) -> Option<&str> {
-        self.snapshot
-            .new_replica_set()
-            .map(|set| uid_of(&set.metadata))
+    fn asks(&mut self, now: Timestamp) -> Vec<Ask> {
+        if self.policy.http.is_empty() {
+            return Vec::new();
+        }
+        let open = self
+            .follows
+            .iter()
+            .filter(|follow| !follow.verdict().is_terminal())
+            .filter_map(|follow| self.snapshot.rollout(follow.workload()));
+        let asks: Vec<Ask> = open
+            .flat_map(|rollout| ask::wanted(&rollout, &self.policy))
+            .collect();
+        self.asked.due(asks, now, self.policy.http_interval)
     }
 
-    /// What is under watch.
+    fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        self.follows.iter().map(Follow::verdict)
+    }
+
+    /// The workloads that are followed, in the order in which they were given.
     #[must_use]
-    pub const fn workload(&self) -> &WorkloadRef {
-        &self.workload
+    pub fn follows(&self) -> &[Follow] {
+        &self.follows
+    }
+
+    /// Ends the following of a workload with what a last look at it showed: a verdict that does not
+    /// hold any more is not told. The verdict over all of them afterwards.
+    pub fn amend(&mut self, workload: &WorkloadRef, verdict: Verdict) -> Verdict {
+        for follow in &mut self.follows {
+            if follow.workload() == workload {
+                follow.amend(verdict.clone());
+            }
+        }
+        let verdicts: Vec<Verdict> = self.verdicts().cloned().collect();
+        let verdict = Verdict::of_all(&verdicts);
+        self.decided = Some(verdict.clone());
+        verdict
     }
 
     /// What is known.
@@ -298,10 +233,10 @@ impl Guard {
         &self.snapshot
     }
 
-    /// The uid of the former ReplicaSet whose pods were serving when the session first saw any.
+    /// The thresholds.
     #[must_use]
-    pub fn served(&self) -> Option<&str> {
-        self.served.as_deref()
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// When the session began.
@@ -318,24 +253,26 @@ impl Guard {
 
     /// Every finding of the last look, the ones that decide nothing included.
     #[must_use]
-    pub fn findings(&self) -> &[Finding] {
-        &self.findings
+    pub fn findings(&self) -> Vec<Finding> {
+        grouped(self.follows.iter().flat_map(Follow::findings).cloned())
     }
 
     /// Which resources could not be seen, and why.
     pub fn blind_spots(&self) -> impl Iterator<Item = (ResourceKind, String)> {
-        ResourceKind::ALL.into_iter().filter_map(|resource| {
-            let (since, why) = self.snapshot.blindness(resource)?.clone();
-            Some((
+        self.snapshot.blind_spots().map(|(resource, (since, why))| {
+            let blind = Undetermined::Blind {
                 resource,
-                Undetermined::Blind {
-                    resource,
-                    since,
-                    why,
-                }
-                .to_string(),
-            ))
+                since: *since,
+                why: why.clone(),
+            };
+            (resource, blind.to_string())
         })
+    }
+
+    /// How long the session may last at most.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.policy.timeout
     }
 
     /// An observation that only carries the time.

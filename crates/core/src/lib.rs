@@ -11,6 +11,7 @@ pub mod finding;
 pub mod guard;
 pub mod handover;
 pub mod history;
+pub mod http;
 pub mod observation;
 pub mod policy;
 pub mod progress;

@@ -1,9 +1,12 @@
 //! One thing seen at one time: the only input of the core, and the record of a trace.
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
+use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use serde::{Deserialize, Serialize};
+
+use crate::http::HttpAnswer;
+use crate::workload::{Workload, WorkloadKind};
 
 /// One thing seen at one time. Times are the API server's (the shell corrects its clock), so that
 /// they compare with the timestamps inside the objects.
@@ -23,32 +26,78 @@ impl Observation {
     }
 }
 
-/// The resources that a session watches.
+/// The resources that a session looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ResourceKind {
-    /// The workload itself.
-    Workload,
-    /// Its ReplicaSets.
+    /// Deployments.
+    Deployment,
+    /// StatefulSets.
+    StatefulSet,
+    /// DaemonSets.
+    DaemonSet,
+    /// The ReplicaSets of Deployments.
     ReplicaSet,
-    /// Its pods.
+    /// The revisions of StatefulSets and DaemonSets.
+    ControllerRevision,
+    /// Their pods.
     Pod,
     /// The namespace's events.
     Event,
+    /// The cluster's nodes, where DaemonSets are followed.
+    Node,
+    /// What pods answer over HTTP, where that is checked.
+    PodProxy,
 }
 
 impl ResourceKind {
-    /// Every watched resource.
-    pub const ALL: [Self; 4] = [Self::Workload, Self::ReplicaSet, Self::Pod, Self::Event];
+    /// The workloads of a kind.
+    #[must_use]
+    pub const fn of(kind: WorkloadKind) -> Self {
+        match kind {
+            WorkloadKind::Deployment => Self::Deployment,
+            WorkloadKind::StatefulSet => Self::StatefulSet,
+            WorkloadKind::DaemonSet => Self::DaemonSet,
+        }
+    }
+
+    /// What must be watched to follow workloads of a kind, besides themselves: the first few decide
+    /// what belongs to the new revision.
+    #[must_use]
+    pub const fn needed_for(kind: WorkloadKind) -> &'static [Self] {
+        match kind {
+            WorkloadKind::Deployment => {
+                &[Self::Deployment, Self::ReplicaSet, Self::Pod, Self::Event]
+            }
+            WorkloadKind::StatefulSet => &[
+                Self::StatefulSet,
+                Self::ControllerRevision,
+                Self::Pod,
+                Self::Event,
+            ],
+            WorkloadKind::DaemonSet => &[
+                Self::DaemonSet,
+                Self::ControllerRevision,
+                Self::Pod,
+                Self::Event,
+                Self::Node,
+            ],
+        }
+    }
 
     /// The plural as RBAC rules name it.
     #[must_use]
     pub const fn plural(self) -> &'static str {
         match self {
-            Self::Workload => "deployments",
+            Self::Deployment => "deployments",
+            Self::StatefulSet => "statefulsets",
+            Self::DaemonSet => "daemonsets",
             Self::ReplicaSet => "replicasets",
+            Self::ControllerRevision => "controllerrevisions",
             Self::Pod => "pods",
             Self::Event => "events",
+            Self::Node => "nodes",
+            Self::PodProxy => "pods/proxy",
         }
     }
 }
@@ -57,15 +106,34 @@ impl ResourceKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Seen {
-    /// The workload as it is now.
+    /// A workload as it is now.
     Workload {
         /// The object.
-        object: Box<Deployment>,
+        object: Workload,
     },
     /// A ReplicaSet as it is now.
     ReplicaSet {
         /// The object.
         object: Box<ReplicaSet>,
+    },
+    /// A revision of a StatefulSet or DaemonSet as it is now.
+    ControllerRevision {
+        /// The object.
+        object: Box<ControllerRevision>,
+    },
+    /// A node as it is now.
+    Node {
+        /// The object.
+        object: Box<Node>,
+    },
+    /// What a pod answered to an HTTP check that the session had asked for.
+    Answered {
+        /// The pod's uid.
+        pod: String,
+        /// Which of the session's checks, counted from 0.
+        check: usize,
+        /// What came back.
+        answer: Answer,
     },
     /// A pod as it is now.
     Pod {
@@ -101,6 +169,23 @@ pub enum Seen {
     },
     /// Time passed.
     Tick,
+}
+
+/// What became of an HTTP request to a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "camelCase")]
+pub enum Answer {
+    /// The pod answered.
+    Came {
+        /// Its answer.
+        #[serde(flatten)]
+        answer: HttpAnswer,
+    },
+    /// The API server could not reach the pod.
+    Failed {
+        /// Its words.
+        message: String,
+    },
 }
 
 /// Why something cannot be seen. Never a reason to roll back.

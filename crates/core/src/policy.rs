@@ -1,8 +1,10 @@
 //! Every threshold, with unit, default and the reason for it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::finding::FindingCode;
+use crate::http::HttpCheck;
 
 /// What a cause must show before it counts as one that does not heal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,12 @@ pub struct Policy {
     /// The least time a readiness probe may fail. Default 5 minutes, raised to three times the probe's
     /// own budget: a warm-up without a startupProbe is common, and looks just the same.
     pub readiness_grace: Duration,
+    /// The graces that the user set, by cause. Default none.
+    pub graces: BTreeMap<FindingCode, Duration>,
+    /// What each pod must answer over HTTP. Default nothing.
+    pub http: Vec<HttpCheck>,
+    /// How long after a wrong answer a pod is asked again. Default 2 s.
+    pub http_interval: Duration,
     /// How long pods may stay unschedulable once the cluster autoscaler said it would add a node.
     /// Default 10 minutes: an AKS node takes 2 to 5 minutes to join.
     pub scale_up_grace: Duration,
@@ -46,9 +54,19 @@ impl Default for Policy {
             reminder: Duration::from_secs(30),
             readiness_grace: Duration::from_secs(300),
             scale_up_grace: Duration::from_secs(600),
+            graces: BTreeMap::new(),
+            http: Vec::new(),
+            http_interval: Duration::from_secs(2),
         }
     }
 }
+
+/// What may always heal, and is only ever named as a suspect.
+const NEVER: Rule = Rule {
+    grace: Duration::MAX,
+    attempts: 1,
+    template_determined: true,
+};
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -130,7 +148,17 @@ impl Policy {
             // One kill may be an accident, a second is the arithmetic of the probe.
             FindingCode::LivenessKillsStart | FindingCode::StartupProbeExhausted => of_time(0, 2),
             FindingCode::Paused => of_template(10, 1),
-            FindingCode::NothingToVerify => return None,
+            // An operator may delete the pods one by one: ten minutes are time enough for it to begin.
+            FindingCode::WaitsForDeletion => of_template(600, 1),
+            // The former pod may become ready after all, and the rollout go on.
+            FindingCode::StatefulSetStuck => of_template(60, 1),
+            // Not of the workload's making, and over as soon as the node or the control plane is back:
+            // only ever a suspect.
+            FindingCode::NodeNotReady | FindingCode::ControllerLagging => NEVER,
+            // Every answer was wrong for half a minute: caches are warm by then.
+            FindingCode::HttpCheckFailing => of_template(30, 5),
+            // Latched over a rollback, reset by pods that flap: it never decides (failures, section 1.5).
+            FindingCode::ProgressDeadlineExceeded | FindingCode::NothingToVerify => return None,
         })
     }
 }

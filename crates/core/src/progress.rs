@@ -1,6 +1,39 @@
-//! Counts in, "complete" or a typed reason why not out; one file per kind.
+//! Counts in, "complete" or a typed reason why not out; one file per kind, each with kubectl's
+//! questions in kubectl's order (`k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go`), less
+//! its `ProgressDeadlineExceeded`: that condition is latched over a rollback to an existing
+//! ReplicaSet and would fail a rollout that is doing well.
 
+use crate::snapshot::Excused;
+use crate::verdict::Pending;
+use crate::workload::Workload;
+
+mod daemon_set;
 mod deployment;
+mod stateful_set;
 
-pub use deployment::complete;
-pub(crate) use deployment::desired;
+/// Whether every pod is of the newest template and available, and none other is left.
+///
+/// # Errors
+/// The first question to which the answer is no.
+pub fn complete(workload: &Workload, excused: &Excused<'_>) -> Result<(), Pending> {
+    if !workload.is_observed() {
+        return Err(Pending::NotObserved {
+            generation: workload.metadata().generation.unwrap_or_default(),
+            observed: workload.observed_generation(),
+        });
+    }
+    match workload {
+        Workload::Deployment(_) => deployment::complete(&workload.counts()),
+        Workload::StatefulSet(it) => stateful_set::complete(it, &workload.counts()),
+        Workload::DaemonSet(_) => daemon_set::complete(&workload.counts(), excused),
+    }
+}
+
+/// How many pods of the newest template must be ready in the end.
+pub(crate) fn desired(workload: &Workload, excused: &Excused<'_>) -> i32 {
+    match workload {
+        Workload::Deployment(_) => workload.counts().desired,
+        Workload::StatefulSet(it) => stateful_set::desired(it, workload.counts().desired),
+        Workload::DaemonSet(_) => daemon_set::desired(&workload.counts(), excused),
+    }
+}

@@ -3,13 +3,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::finding::{Evidence, Finding, FindingCode};
+use crate::finding::{Evidence, Finding};
 use crate::guard::Guard;
 use crate::history::RevisionId;
 use crate::rollback::{Change, ChosenBy, Refusal, RollbackDecision, RollbackPlan};
-use crate::snapshot::revision_of;
-use crate::verdict::{Pending, Undetermined, Verdict};
-use crate::workload::{Revision, WorkloadRef};
+use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
+use crate::workload::WorkloadRef;
 
 mod json;
 mod line;
@@ -17,11 +16,13 @@ mod markdown;
 #[cfg(test)]
 mod tests;
 mod text;
+mod workload;
 
 pub use json::{to_json, without_markers};
 pub use line::{Line, Span, Style};
 pub use markdown::{markdown, summary};
 pub use text::{event_lines, finding_lines, plan_lines, report_lines, sentence};
+pub use workload::{HttpReport, WorkloadReport};
 
 /// The version of the JSON report; it rises when a reader would have to change.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -33,10 +34,12 @@ pub(crate) const NOT_RESTORED: &str = "ConfigMaps, Secrets, database schemas, re
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "camelCase")]
 pub enum ReportEvent {
-    /// The rollout moved.
+    /// A rollout moved.
     Progress {
         /// When.
         at: Timestamp,
+        /// Whose.
+        workload: WorkloadRef,
         /// What is missing now.
         pending: Pending,
     },
@@ -44,15 +47,19 @@ pub enum ReportEvent {
     Reminder {
         /// When.
         at: Timestamp,
-        /// When the session began.
-        started: Timestamp,
-        /// What is still missing.
+        /// A workload that is waited for.
+        workload: WorkloadRef,
+        /// What is still missing of it.
         pending: Pending,
+        /// How many others are waited for.
+        others: usize,
     },
     /// A cause came into sight.
     Found {
         /// When.
         at: Timestamp,
+        /// In which workload.
+        workload: WorkloadRef,
         /// The cause.
         finding: Finding,
     },
@@ -60,10 +67,21 @@ pub enum ReportEvent {
     Cleared {
         /// When.
         at: Timestamp,
+        /// In which workload.
+        workload: WorkloadRef,
         /// The cause.
         finding: Finding,
     },
-    /// The verdict.
+    /// One of several workloads has its verdict.
+    Ended {
+        /// When.
+        at: Timestamp,
+        /// Which.
+        workload: WorkloadRef,
+        /// Its verdict.
+        verdict: Verdict,
+    },
+    /// The verdict over all of them.
     Decided {
         /// When.
         at: Timestamp,
@@ -83,18 +101,44 @@ pub struct TimelineEntry {
 }
 
 impl TimelineEntry {
-    /// The event in one line.
+    /// The event in one line; `many`: whether to say whose it is.
     #[must_use]
-    pub fn of(event: &ReportEvent) -> Self {
-        let (at, text) = match event {
-            ReportEvent::Progress { at, pending } | ReportEvent::Reminder { at, pending, .. } => {
-                (*at, pending.to_string())
+    pub fn of(event: &ReportEvent, many: bool) -> Self {
+        let (at, workload, text) = match event {
+            ReportEvent::Progress {
+                at,
+                workload,
+                pending,
             }
-            ReportEvent::Found { at, finding } => {
-                (*at, format!("{} ({})", finding.message, finding.code))
+            | ReportEvent::Reminder {
+                at,
+                workload,
+                pending,
+                ..
+            } => (*at, Some(workload), pending.to_string()),
+            ReportEvent::Found {
+                at,
+                workload,
+                finding,
+            } => {
+                let text = format!("{} ({})", finding.message, finding.code);
+                (*at, Some(workload), text)
             }
-            ReportEvent::Cleared { at, finding } => (*at, format!("{} has gone", finding.code)),
-            ReportEvent::Decided { at, verdict } => (*at, verdict.word().to_owned()),
+            ReportEvent::Cleared {
+                at,
+                workload,
+                finding,
+            } => (*at, Some(workload), format!("{} has gone", finding.code)),
+            ReportEvent::Ended {
+                at,
+                workload,
+                verdict,
+            } => (*at, Some(workload), verdict.word().to_owned()),
+            ReportEvent::Decided { at, verdict } => (*at, None, verdict.word().to_owned()),
+        };
+        let text = match workload {
+            Some(workload) if many => format!("{workload}: {text}"),
+            Some(_) | None => text,
         };
         Self { at, text }
     }
@@ -160,24 +204,6 @@ impl Proposal {
     }
 }
 
-/// The workload as it was when the session ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WorkloadReport {
-    /// What was checked.
-    #[serde(flatten)]
-    pub workload: WorkloadRef,
-    /// The revision that was checked.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub revision: Option<Revision>,
-    /// `spec.replicas`.
-    pub desired: i32,
-    /// Replicas of the newest template.
-    pub updated: i32,
-    /// Replicas that are available.
-    pub available: i32,
-}
-
 /// The whole outcome of a check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -199,6 +225,9 @@ pub struct Report {
     /// What was pending at the end, where something was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pending: Option<Pending>,
+    /// What took the rollout's place, where that is the verdict.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub superseded: Option<Supersession>,
     /// Why nothing can be said, where that is the verdict.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub undetermined: Option<Undetermined>,
@@ -217,30 +246,37 @@ impl Report {
     #[must_use]
     pub fn new(guard: &Guard, verdict: &Verdict, ended: Timestamp) -> Self {
         let decisive = verdict.findings();
-        let others = guard
-            .findings()
+        let others = guard.findings().into_iter();
+        let others = others.filter(|it| !decisive.iter().any(|known| known.code == it.code));
+        let workloads: Vec<WorkloadReport> = guard
+            .follows()
             .iter()
-            .filter(|it| !decisive.iter().any(|known| known.code == it.code));
+            .map(|follow| WorkloadReport::of(guard, follow))
+            .collect();
         Self {
             schema_version: SCHEMA_VERSION,
             verdict: verdict.word().to_owned(),
-            sentence: sentence_of(guard, verdict),
+            sentence: workload::sentence_of(guard, verdict),
             started: guard.started(),
             ended,
-            workloads: vec![workload_report(guard)],
-            findings: decisive.iter().chain(others).cloned().collect(),
-            pending: match verdict {
-                Verdict::TimedOut { pending, .. } | Verdict::Progressing { pending } => {
-                    Some(pending.clone())
-                }
-                Verdict::Succeeded | Verdict::Failed { .. } | Verdict::Undetermined { .. } => None,
+            workloads,
+            findings: decisive.iter().cloned().chain(others).collect(),
+            pending: verdict.pending().cloned(),
+            superseded: match verdict {
+                Verdict::Superseded { by } => Some(by.clone()),
+                Verdict::Progressing { .. }
+                | Verdict::Succeeded
+                | Verdict::Failed { .. }
+                | Verdict::TimedOut { .. }
+                | Verdict::Undetermined { .. } => None,
             },
             undetermined: match verdict {
                 Verdict::Undetermined { why } => Some(why.clone()),
                 Verdict::Progressing { .. }
                 | Verdict::Succeeded
                 | Verdict::Failed { .. }
-                | Verdict::TimedOut { .. } => None,
+                | Verdict::TimedOut { .. }
+                | Verdict::Superseded { .. } => None,
             },
             blind_spots: guard.blind_spots().map(|(_, why)| why).collect(),
             timeline: timeline_of(guard, verdict, ended),
@@ -257,42 +293,10 @@ impl Report {
     }
 }
 
-/// A success of nothing is not called healthy.
-fn sentence_of(guard: &Guard, verdict: &Verdict) -> String {
-    let unverified = guard
-        .findings()
-        .iter()
-        .find(|it| it.code == FindingCode::NothingToVerify);
-    match (verdict, unverified) {
-        (Verdict::Succeeded, Some(finding)) => finding.message.clone(),
-        _ => sentence(guard.workload(), verdict),
-    }
-}
-
 fn timeline_of(guard: &Guard, verdict: &Verdict, ended: Timestamp) -> Vec<TimelineEntry> {
     let last = TimelineEntry {
         at: ended,
         text: verdict.word().to_owned(),
     };
     guard.timeline().iter().cloned().chain([last]).collect()
-}
-
-fn workload_report(guard: &Guard) -> WorkloadReport {
-    let object = guard.snapshot().workload();
-    let status = object.and_then(|it| it.status.as_ref());
-    WorkloadReport {
-        workload: guard.workload().clone(),
-        revision: guard
-            .snapshot()
-            .new_replica_set()
-            .and_then(|set| revision_of(&set.metadata))
-            .map(Revision),
-        desired: object.map_or(0, crate::progress::desired),
-        updated: status
-            .and_then(|it| it.updated_replicas)
-            .unwrap_or_default(),
-        available: status
-            .and_then(|it| it.available_replicas)
-            .unwrap_or_default(),
-    }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::handover::Handover;
 use crate::history::{Entry, History, RevisionId, plain};
+use crate::snapshot::Excused;
 use crate::workload::{Revision, WorkloadRef};
 
 mod changes;
@@ -305,7 +306,7 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Entry<'a
 /// Whether the rollout is complete by its counts and the controller has said so.
 fn healthy(deployment: &Value) -> bool {
     let complete = serde_json::from_value(deployment.clone())
-        .is_ok_and(|typed| crate::progress::complete(&typed).is_ok());
+        .is_ok_and(|typed| crate::progress::complete(&typed, &Excused::default()).is_ok());
     let conditions = deployment
         .pointer("/status/conditions")
         .and_then(Value::as_array);

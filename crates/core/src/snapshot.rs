@@ -1,17 +1,25 @@
-//! All that is known at one time: observations folded into the graph workload → ReplicaSet → pod,
+//! All that is known at one time: observations folded into the graph workload → revision → pod,
 //! tied by the uids of `ownerReferences`, never by names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::{Event, Pod, PodTemplateSpec};
+use k8s_openapi::Metadata;
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
+use k8s_openapi::api::core::v1::{Event, Node, Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::observation::{Blindness, Observation, ResourceKind, Seen};
+use crate::workload::{Workload, WorkloadRef};
 
+mod answers;
 mod pod;
+mod rollout;
 mod trouble;
+
+pub use answers::Answers;
+pub(crate) use rollout::not_ready_since;
+pub use rollout::{Excused, Rollout};
 
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};
@@ -23,19 +31,23 @@ pub const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
 /// The label that the Deployment controller adds to a ReplicaSet's pod template.
 pub const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
 
-/// All that is known at one time.
+/// All that is known at one time, of every workload of the session's namespace that was shown.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
-    workload: Option<Deployment>,
+    workloads: BTreeMap<WorkloadRef, Workload>,
     replica_sets: BTreeMap<String, ReplicaSet>,
+    revisions: BTreeMap<String, ControllerRevision>,
     pods: BTreeMap<String, Pod>,
-    events: BTreeMap<String, Event>,
+    nodes: BTreeMap<String, Node>,
+    /// By the uid of what they are about, then by their own.
+    events: BTreeMap<String, BTreeMap<String, Event>>,
+    answers: BTreeMap<(String, usize), Answers>,
     troubles: Troubles,
     /// How often each container had been restarted when it was first seen.
     restarts_at_first: BTreeMap<(String, String), u32>,
     listed: BTreeSet<ResourceKind>,
     blind: BTreeMap<ResourceKind, (Timestamp, Blindness)>,
-    had_workload: bool,
+    had: BTreeSet<WorkloadRef>,
 }
 
 impl Snapshot {
@@ -44,33 +56,41 @@ impl Snapshot {
         let Observation { at, seen } = observation;
         match seen {
             Seen::Workload { object } => {
-                self.blind.remove(&ResourceKind::Workload);
-                self.had_workload = true;
-                self.workload = Some(*object);
+                self.blind.remove(&ResourceKind::of(object.kind()));
+                let reference = object.reference();
+                self.had.insert(reference.clone());
+                self.workloads.insert(reference, object);
             }
             Seen::ReplicaSet { object } => {
                 self.blind.remove(&ResourceKind::ReplicaSet);
-                if let Some(uid) = object.metadata.uid.clone() {
-                    self.replica_sets.insert(uid, *object);
-                }
+                insert(&mut self.replica_sets, *object);
+            }
+            Seen::ControllerRevision { object } => {
+                self.blind.remove(&ResourceKind::ControllerRevision);
+                insert(&mut self.revisions, *object);
             }
             Seen::Pod { object } => {
                 self.blind.remove(&ResourceKind::Pod);
-                if let Some(uid) = object.metadata.uid.clone() {
-                    for status in pod::statuses(&object) {
-                        let restarts = u32::try_from(status.restart_count).unwrap_or_default();
-                        let key = (uid.clone(), status.name.clone());
-                        self.restarts_at_first.entry(key).or_insert(restarts);
-                    }
-                    self.troubles.observe(&object, self.pods.get(&uid), at);
-                    self.pods.insert(uid, *object);
-                }
+                self.take_pod(*object, at);
+            }
+            Seen::Node { object } => {
+                self.blind.remove(&ResourceKind::Node);
+                insert(&mut self.nodes, *object);
             }
             Seen::Event { object } => {
                 self.blind.remove(&ResourceKind::Event);
-                if let Some(uid) = object.metadata.uid.clone() {
-                    self.events.insert(uid, *object);
+                let about = object.involved_object.uid.clone();
+                if let (Some(uid), Some(about)) = (object.metadata.uid.clone(), about) {
+                    self.events.entry(about).or_default().insert(uid, *object);
                 }
+            }
+            Seen::Answered { pod, check, answer } => {
+                self.blind.remove(&ResourceKind::PodProxy);
+                let ready = self.pods.get(&pod).and_then(pod::ready_since);
+                self.answers
+                    .entry((pod, check))
+                    .or_default()
+                    .take(answer, at, ready);
             }
             Seen::Gone { resource, uid } => self.forget(resource, |known| known != uid),
             Seen::Listed { resource, uids } => {
@@ -87,39 +107,69 @@ impl Snapshot {
         }
     }
 
+    fn take_pod(&mut self, pod: Pod, at: Timestamp) {
+        let Some(uid) = pod.metadata.uid.clone() else {
+            return;
+        };
+        for status in pod::statuses(&pod) {
+            let restarts = u32::try_from(status.restart_count).unwrap_or_default();
+            let key = (uid.clone(), status.name.clone());
+            self.restarts_at_first.entry(key).or_insert(restarts);
+        }
+        self.troubles.observe(&pod, self.pods.get(&uid), at);
+        self.pods.insert(uid, pod);
+    }
+
     fn forget(&mut self, resource: ResourceKind, keep: impl Fn(&str) -> bool) {
         match resource {
-            ResourceKind::Workload => {
-                self.workload = self.workload.take().filter(|it| keep(uid_of(&it.metadata)));
+            ResourceKind::Deployment | ResourceKind::StatefulSet | ResourceKind::DaemonSet => {
+                self.workloads
+                    .retain(|known, it| ResourceKind::of(known.kind) != resource || keep(it.uid()));
             }
             ResourceKind::ReplicaSet => self.replica_sets.retain(|uid, _| keep(uid)),
+            ResourceKind::ControllerRevision => self.revisions.retain(|uid, _| keep(uid)),
             ResourceKind::Pod => {
                 self.pods.retain(|uid, _| keep(uid));
                 let pods = &self.pods;
                 self.troubles.retain(|uid| pods.contains_key(uid));
                 self.restarts_at_first
                     .retain(|(uid, _), _| pods.contains_key(uid));
+                self.answers.retain(|(uid, _), _| pods.contains_key(uid));
             }
-            ResourceKind::Event => self.events.retain(|uid, _| keep(uid)),
+            ResourceKind::Event => {
+                for events in self.events.values_mut() {
+                    events.retain(|uid, _| keep(uid));
+                }
+                self.events.retain(|_, events| !events.is_empty());
+            }
+            ResourceKind::Node => self.nodes.retain(|uid, _| keep(uid)),
+            ResourceKind::PodProxy => {}
         }
     }
 
-    /// The workload, once it has been seen.
+    /// A workload, once it has been seen.
     #[must_use]
-    pub const fn workload(&self) -> Option<&Deployment> {
-        self.workload.as_ref()
+    pub fn workload(&self, reference: &WorkloadRef) -> Option<&Workload> {
+        self.workloads.get(reference)
     }
 
-    /// Whether the workload was seen and is gone now.
+    /// A workload with what belongs to it, once it has been seen.
     #[must_use]
-    pub const fn workload_deleted(&self) -> bool {
-        self.had_workload && self.workload.is_none()
+    pub fn rollout(&self, reference: &WorkloadRef) -> Option<Rollout<'_>> {
+        self.workload(reference)
+            .map(|workload| Rollout::of(self, workload))
     }
 
-    /// Whether every resource has been listed once, or cannot be.
+    /// Whether a workload was seen and is gone now.
     #[must_use]
-    pub fn synced(&self) -> bool {
-        ResourceKind::ALL
+    pub fn is_deleted(&self, reference: &WorkloadRef) -> bool {
+        self.had.contains(reference) && !self.workloads.contains_key(reference)
+    }
+
+    /// Whether every one of some resources has been listed once, or cannot be.
+    #[must_use]
+    pub fn synced(&self, needed: &[ResourceKind]) -> bool {
+        needed
             .iter()
             .all(|kind| self.listed.contains(kind) || self.blind.contains_key(kind))
     }
@@ -130,100 +180,31 @@ impl Snapshot {
         self.blind.get(&resource)
     }
 
-    /// The workload's ReplicaSets.
-    pub fn replica_sets(&self) -> impl Iterator<Item = &ReplicaSet> {
-        let owner = self.workload.as_ref().map(|it| uid_of(&it.metadata));
-        self.replica_sets
-            .values()
-            .filter(move |set| owner.is_some_and(|uid| owned_by(&set.metadata, uid)))
-    }
-
-    /// The ReplicaSet of the workload's present template: equal but for the hash label
-    /// (`FindNewReplicaSet`, kubernetes `deployment_util.go`); where several are equal, the one
-    /// whose revision the Deployment bears.
-    #[must_use]
-    pub fn new_replica_set(&self) -> Option<&ReplicaSet> {
-        let workload = self.workload.as_ref()?;
-        let wanted = workload
-            .spec
-            .as_ref()
-            .map(|spec| plain_template(&spec.template))?;
-        let revision = revision_of(&workload.metadata);
-        let equal = self
-            .replica_sets()
-            .filter(|set| {
-                let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
-                template.is_some_and(|template| plain_template(template) == wanted)
-            })
-            .max_by_key(|set| {
-                let same_revision = revision.is_some() && revision_of(&set.metadata) == revision;
-                (same_revision, std::cmp::Reverse(created(&set.metadata)))
-            });
-        equal.or_else(|| {
-            // Two spellings of one quantity are equal to the controller and not to us; once it has
-            // seen the template, the revision it wrote decides.
-            let status = workload
-                .status
-                .as_ref()
-                .and_then(|status| status.observed_generation);
-            let observed = status >= workload.metadata.generation;
-            let same =
-                |set: &&ReplicaSet| revision.is_some() && revision_of(&set.metadata) == revision;
-            self.replica_sets().find(same).filter(|_| observed)
-        })
-    }
-
-    /// The uid of the former ReplicaSet with the most ready pods; the youngest among equals.
-    #[must_use]
-    pub fn serving_before(&self) -> Option<&str> {
-        let new = self.new_replica_set().map(|set| uid_of(&set.metadata))?;
-        let ready = |set: &ReplicaSet| {
-            set.status
-                .as_ref()
-                .and_then(|status| status.ready_replicas)
-                .unwrap_or_default()
-        };
-        self.replica_sets()
-            .filter(|set| uid_of(&set.metadata) != new && ready(set) > 0)
-            .max_by_key(|set| (ready(set), created(&set.metadata)))
-            .map(|set| uid_of(&set.metadata))
-    }
-
-    /// The pods of the new revision that count: neither ended nor being deleted.
-    #[must_use]
-    pub fn new_pods(&self) -> Vec<PodView<'_>> {
-        let Some(set) = self.new_replica_set() else {
-            return Vec::new();
-        };
-        let uid = uid_of(&set.metadata);
-        self.pods
-            .values()
-            .filter(|pod| owned_by(&pod.metadata, uid) && is_active(pod))
-            .map(|pod| PodView {
-                pod,
-                snapshot: self,
-            })
-            .collect()
-    }
-
-    /// Whether a pod of the workload is on its way out.
-    #[must_use]
-    pub fn has_terminating_pods(&self) -> bool {
-        let sets: BTreeSet<&str> = self
-            .replica_sets()
-            .map(|set| uid_of(&set.metadata))
-            .collect();
-        self.pods.values().any(|pod| {
-            pod.metadata.deletion_timestamp.is_some()
-                && controller_of(&pod.metadata).is_some_and(|uid| sets.contains(uid))
-        })
+    /// Every resource that cannot be seen, since when and why.
+    pub fn blind_spots(&self) -> impl Iterator<Item = (ResourceKind, &(Timestamp, Blindness))> {
+        self.blind.iter().map(|(resource, why)| (*resource, why))
     }
 
     /// The events about an object.
-    pub fn events_about<'a>(&'a self, uid: &'a str) -> impl Iterator<Item = &'a Event> {
-        self.events
-            .values()
-            .filter(move |event| event.involved_object.uid.as_deref() == Some(uid))
+    pub fn events_about<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Event> + use<'a> {
+        self.events.get(uid).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// What a pod answered to one of the session's HTTP checks.
+    #[must_use]
+    pub fn answers(&self, pod: &str, check: usize) -> Option<&Answers> {
+        self.answers.get(&(pod.to_owned(), check))
+    }
+
+    /// The nodes that were seen.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
+    }
+}
+
+fn insert<K: Metadata<Ty = ObjectMeta>>(known: &mut BTreeMap<String, K>, object: K) {
+    if let Some(uid) = object.metadata().uid.clone() {
+        known.insert(uid, object);
     }
 }
 
@@ -237,7 +218,7 @@ fn is_active(pod: &Pod) -> bool {
 }
 
 /// A template without the label that the Deployment controller adds to it.
-fn plain_template(template: &PodTemplateSpec) -> PodTemplateSpec {
+pub(crate) fn plain_template(template: &PodTemplateSpec) -> PodTemplateSpec {
     let mut template = template.clone();
     if let Some(metadata) = &mut template.metadata {
         if let Some(labels) = &mut metadata.labels {

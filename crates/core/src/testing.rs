@@ -7,13 +7,17 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 use serde_json::{Value, json};
 
 use crate::duration::after;
 use crate::observation::{Observation, ResourceKind, Seen};
-use crate::workload::{WorkloadKind, WorkloadRef};
+use crate::workload::{Workload, WorkloadKind, WorkloadRef};
+
+mod sets;
+
+pub use sets::*;
 
 /// The time at which every test begins.
 #[must_use]
@@ -159,8 +163,8 @@ impl DeploymentBuilder {
     /// # Panics
     /// When the builder made something that is no Deployment.
     #[must_use]
-    pub fn build(self) -> Deployment {
-        typed(self.0)
+    pub fn build(self) -> Workload {
+        Workload::Deployment(typed(self.0))
     }
 }
 
@@ -392,7 +396,7 @@ pub fn seen(seconds: u64, deployment: DeploymentBuilder) -> Observation {
     Observation::new(
         at(seconds),
         Seen::Workload {
-            object: Box::new(deployment.build()),
+            object: deployment.build(),
         },
     )
 }
@@ -421,5 +425,9 @@ pub fn listed(seconds: u64, uids: &[&str]) -> Vec<Observation> {
             },
         )
     };
-    ResourceKind::ALL.into_iter().map(of).collect()
+    ResourceKind::needed_for(WorkloadKind::Deployment)
+        .iter()
+        .copied()
+        .map(of)
+        .collect()
 }

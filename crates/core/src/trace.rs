@@ -8,7 +8,7 @@ use crate::observation::Observation;
 use crate::workload::WorkloadRef;
 
 /// The format's version; readers refuse any other.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The first line of a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +16,8 @@ pub const FORMAT: u32 = 1;
 pub struct Header {
     /// [`FORMAT`] of the writer.
     pub rollguard_trace: u32,
-    /// What was watched.
-    pub workload: WorkloadRef,
+    /// What was followed.
+    pub workloads: Vec<WorkloadRef>,
     /// The API server's version, for example `v1.35.4`.
     pub kubernetes: String,
     /// The session's timeout, in seconds.
@@ -114,11 +114,11 @@ mod tests {
     fn header(format: u32) -> Header {
         Header {
             rollguard_trace: format,
-            workload: WorkloadRef {
+            workloads: vec![WorkloadRef {
                 kind: WorkloadKind::Deployment,
                 namespace: "shop".into(),
                 name: "web".into(),
-            },
+            }],
             kubernetes: "v1.35.4".into(),
             timeout_seconds: Some(60),
             stable_for_seconds: None,
@@ -149,12 +149,12 @@ mod tests {
     #[test]
     fn what_is_no_trace_is_refused_with_its_line() {
         assert!(matches!(Trace::parse(""), Err(TraceError::Empty)));
-        let newer = line(&header(2)).unwrap();
+        let newer = line(&header(FORMAT + 1)).unwrap();
         assert!(matches!(
             Trace::parse(&newer),
-            Err(TraceError::Format { found: 2 })
+            Err(TraceError::Format { found: 3 })
         ));
-        let broken = line(&header(1)).unwrap() + "\n{\"at\":1}\n";
+        let broken = line(&header(FORMAT)).unwrap() + "\n{\"at\":1}\n";
         assert!(matches!(
             Trace::parse(&broken),
             Err(TraceError::Line { line: 3, .. })

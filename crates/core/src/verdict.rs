@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::duration::Human;
-use crate::finding::Finding;
+use crate::finding::{Finding, grouped};
 use crate::observation::{Blindness, ResourceKind};
+use crate::workload::Revision;
 
 /// Why a rollout is not complete yet: kubectl's questions in kubectl's order
 /// (`k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go`), then our own.
@@ -47,6 +48,27 @@ pub enum Pending {
         /// `status.updatedReplicas`.
         updated: i32,
     },
+    /// Pods of a StatefulSet are not ready.
+    Unready {
+        /// `status.readyReplicas`.
+        ready: i32,
+        /// `spec.replicas`.
+        desired: i32,
+    },
+    /// The revision that was asked for has not come yet.
+    Revision {
+        /// The one that was asked for.
+        wanted: Revision,
+        /// The newest one.
+        newest: Option<Revision>,
+    },
+    /// The counts are complete, but pods have not answered as expected yet.
+    HttpChecks {
+        /// How many answers were as expected.
+        passed: usize,
+        /// How many are wanted: checks times pods.
+        wanted: usize,
+    },
     /// Complete, but not yet for long enough.
     Stabilising {
         /// How long it must stay complete.
@@ -72,6 +94,16 @@ impl fmt::Display for Pending {
             Self::Unavailable { available, updated } => {
                 write!(f, "{available} of {updated} updated replicas available")
             }
+            Self::Unready { ready, desired } => write!(f, "{ready} of {desired} replicas ready"),
+            Self::Revision { wanted, newest } => match newest {
+                Some(newest) => {
+                    write!(f, "waiting for revision {wanted}; the newest is {newest}")
+                }
+                None => write!(f, "waiting for revision {wanted}"),
+            },
+            Self::HttpChecks { passed, wanted } => {
+                write!(f, "{passed} of {wanted} HTTP checks passed")
+            }
             Self::Stabilising { needed } => {
                 write!(f, "complete; must stay so for {}", Human(*needed))
             }
@@ -96,10 +128,15 @@ pub enum Undetermined {
         /// Why.
         why: Blindness,
     },
-    /// The pod template changed while we watched: another rollout has begun.
-    Superseded,
-    /// The workload was deleted, or replaced by another of the same name, while we watched.
+    /// The workload was deleted while we watched.
     Deleted,
+    /// The revision that was asked for never came.
+    NoSuchRevision {
+        /// The one that was asked for.
+        wanted: Revision,
+        /// The newest one.
+        newest: Option<Revision>,
+    },
 }
 
 impl fmt::Display for Undetermined {
@@ -125,8 +162,45 @@ impl fmt::Display for Undetermined {
             } => {
                 write!(f, "lost sight of {}: {message}", resource.plural())
             }
-            Self::Superseded => f.write_str("a newer rollout of the workload began meanwhile"),
             Self::Deleted => f.write_str("the workload was deleted meanwhile"),
+            Self::NoSuchRevision { wanted, newest } => match newest {
+                Some(newest) => write!(f, "revision {wanted} never came; the newest is {newest}"),
+                None => write!(f, "revision {wanted} never came"),
+            },
+        }
+    }
+}
+
+/// What took the place of the rollout that was followed. Never a failure of the newer one, and
+/// never a reason to roll back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "reason",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Supersession {
+    /// The pod template changed while we watched: another rollout has begun.
+    NewerRollout,
+    /// The workload was deleted and made anew while we watched.
+    Replaced,
+    /// Another revision than the one asked for is in place.
+    OtherRevision {
+        /// The one that was asked for.
+        wanted: Revision,
+        /// The one in place.
+        newest: Revision,
+    },
+}
+
+impl fmt::Display for Supersession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NewerRollout => f.write_str("a newer rollout began meanwhile"),
+            Self::Replaced => f.write_str("the workload was deleted and made anew meanwhile"),
+            Self::OtherRevision { wanted, newest } => {
+                write!(f, "revision {newest} took the place of revision {wanted}")
+            }
         }
     }
 }
@@ -163,6 +237,11 @@ pub enum Verdict {
         /// Why.
         why: Undetermined,
     },
+    /// Another rollout took its place: there is nothing left to judge.
+    Superseded {
+        /// By what.
+        by: Supersession,
+    },
 }
 
 impl Verdict {
@@ -174,7 +253,8 @@ impl Verdict {
             Self::Succeeded
             | Self::Failed { .. }
             | Self::TimedOut { .. }
-            | Self::Undetermined { .. } => true,
+            | Self::Undetermined { .. }
+            | Self::Superseded { .. } => true,
         }
     }
 
@@ -187,6 +267,7 @@ impl Verdict {
             Self::Failed { .. } => "failed",
             Self::TimedOut { .. } => "timedOut",
             Self::Undetermined { .. } => "undetermined",
+            Self::Superseded { .. } => "superseded",
         }
     }
 
@@ -195,7 +276,10 @@ impl Verdict {
     pub const fn offers_rollback(&self) -> bool {
         match self {
             Self::Failed { .. } | Self::TimedOut { .. } => true,
-            Self::Progressing { .. } | Self::Succeeded | Self::Undetermined { .. } => false,
+            Self::Progressing { .. }
+            | Self::Succeeded
+            | Self::Undetermined { .. }
+            | Self::Superseded { .. } => false,
         }
     }
 
@@ -205,7 +289,54 @@ impl Verdict {
         match self {
             Self::Failed { causes } => causes,
             Self::TimedOut { suspects, .. } => suspects,
-            Self::Progressing { .. } | Self::Succeeded | Self::Undetermined { .. } => &[],
+            Self::Progressing { .. }
+            | Self::Succeeded
+            | Self::Undetermined { .. }
+            | Self::Superseded { .. } => &[],
+        }
+    }
+
+    /// What was pending, where something was.
+    #[must_use]
+    pub const fn pending(&self) -> Option<&Pending> {
+        match self {
+            Self::Progressing { pending } | Self::TimedOut { pending, .. } => Some(pending),
+            Self::Succeeded
+            | Self::Failed { .. }
+            | Self::Undetermined { .. }
+            | Self::Superseded { .. } => None,
+        }
+    }
+
+    /// The one verdict over several workloads: failed as soon as one has failed, else progressing
+    /// while one is, else the worst. A success needs every one of them, and what could not be seen
+    /// weighs more than what was replaced.
+    #[must_use]
+    pub fn of_all(verdicts: &[Self]) -> Self {
+        let rank = |verdict: &Self| match verdict {
+            Self::Failed { .. } => 0,
+            Self::Progressing { .. } => 1,
+            Self::TimedOut { .. } => 2,
+            Self::Undetermined { .. } => 3,
+            Self::Superseded { .. } => 4,
+            Self::Succeeded => 5,
+        };
+        let worst = verdicts.iter().min_by_key(|verdict| rank(verdict));
+        let findings = || grouped(verdicts.iter().flat_map(Self::findings).cloned());
+        match worst {
+            None => Self::Progressing {
+                pending: Pending::NotSeen,
+            },
+            Some(Self::Failed { .. }) => {
+                let failed = verdicts.iter().filter(|it| rank(it) == 0);
+                let causes = grouped(failed.flat_map(Self::findings).cloned());
+                Self::Failed { causes }
+            }
+            Some(Self::TimedOut { pending, .. }) => Self::TimedOut {
+                pending: pending.clone(),
+                suspects: findings(),
+            },
+            Some(other) => other.clone(),
         }
     }
 }

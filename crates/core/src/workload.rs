@@ -4,19 +4,32 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+mod object;
+
+pub use object::{Counts, Workload};
+
 /// The kinds of workload whose rollouts are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum WorkloadKind {
     /// `apps/v1` Deployment.
     Deployment,
+    /// `apps/v1` StatefulSet.
+    StatefulSet,
+    /// `apps/v1` DaemonSet.
+    DaemonSet,
 }
 
 impl WorkloadKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet];
+
     /// The API's kind, as in a manifest.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
         }
     }
 
@@ -25,6 +38,8 @@ impl WorkloadKind {
     pub const fn resource(self) -> &'static str {
         match self {
             Self::Deployment => "deployment",
+            Self::StatefulSet => "statefulset",
+            Self::DaemonSet => "daemonset",
         }
     }
 
@@ -33,6 +48,12 @@ impl WorkloadKind {
         match text.to_ascii_lowercase().as_str() {
             "deployment" | "deployments" | "deploy" | "deployment.apps" | "deployments.apps" => {
                 Some(Self::Deployment)
+            }
+            "statefulset" | "statefulsets" | "sts" | "statefulset.apps" | "statefulsets.apps" => {
+                Some(Self::StatefulSet)
+            }
+            "daemonset" | "daemonsets" | "ds" | "daemonset.apps" | "daemonsets.apps" => {
+                Some(Self::DaemonSet)
             }
             _ => None,
         }
@@ -51,8 +72,10 @@ pub enum WorkloadError {
     /// No `KIND/` before the name.
     #[error("`{0}` has no kind; write `deployment/{0}`")]
     NoKind(String),
-    /// A kind that is not (or not yet) understood.
-    #[error("`{text}`: kind `{kind}` is not supported; write `deployment/{name}`")]
+    /// A kind that has no rollouts.
+    #[error(
+        "`{text}`: kind `{kind}` is not supported; write `deployment/{name}`, `statefulset/{name}` or `daemonset/{name}`"
+    )]
     UnknownKind {
         /// The whole text.
         text: String,
@@ -163,8 +186,9 @@ impl fmt::Display for WorkloadRef {
     }
 }
 
-/// A Deployment's `deployment.kubernetes.io/revision`: a counter that moves when a rollback
-/// reuses an old ReplicaSet, so it names a revision for people; uids name it for decisions.
+/// A Deployment's `deployment.kubernetes.io/revision` or a ControllerRevision's `revision`: a
+/// counter that moves when a rollback reuses an old revision, so it names a revision for people;
+/// uids name it for decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
@@ -192,18 +216,19 @@ mod tests {
 
     #[test]
     fn a_workload_is_read_as_kubectl_writes_it() {
-        for text in [
-            "deployment/web",
-            "deploy/web",
-            "Deployment/web",
-            "deployments.apps/web",
-        ] {
+        let rows = [
+            ("deployment/web", "deployment/web"),
+            ("deploy/web", "deployment/web"),
+            ("Deployment/web", "deployment/web"),
+            ("deployments.apps/web", "deployment/web"),
+            ("sts/db", "statefulset/db"),
+            ("StatefulSet/db", "statefulset/db"),
+            ("ds/agent", "daemonset/agent"),
+            ("daemonsets.apps/agent", "daemonset/agent"),
+        ];
+        for (text, expected) in rows {
             let read = WorkloadName::parse(text).unwrap();
-            assert_eq!(
-                read.in_namespace("shop").to_string(),
-                "deployment/web",
-                "{text}"
-            );
+            assert_eq!(read.in_namespace("shop").to_string(), expected, "{text}");
         }
     }
 
@@ -213,7 +238,8 @@ mod tests {
             ("web", "`web` has no kind; write `deployment/web`"),
             (
                 "cronjob/web",
-                "`cronjob/web`: kind `cronjob` is not supported; write `deployment/web`",
+                "`cronjob/web`: kind `cronjob` is not supported; write `deployment/web`, `statefulset/web` or \
+                 `daemonset/web`",
             ),
             (
                 "deployment/Web_1",

@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::finding::FindingCode;
 use crate::finding::Prognosis;
 use crate::observation::Observation;
+use crate::testing::web;
 use crate::testing::{
     DeploymentBuilder, PodBuilder, at, deployment, pod, pod_of, refused_replica_set, replica_set,
     seen, seen_set,
@@ -96,11 +98,13 @@ fn findings(row: &Row) -> Vec<Finding> {
         snapshot.apply(observation);
     }
     let policy = Policy::default();
+    let rollout = snapshot.rollout(&web()).unwrap();
     let case = Case {
         snapshot: &snapshot,
-        workload: snapshot.workload().unwrap(),
-        set: snapshot.new_replica_set(),
-        pods: snapshot.new_pods(),
+        workload: rollout.workload(),
+        rollout,
+        pods: rollout.new_pods(),
+        ended: rollout.ended_pods(),
         policy: &policy,
         started: at(0),
         now: at(row.seconds),

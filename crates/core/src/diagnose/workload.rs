@@ -1,44 +1,215 @@
 //! What the workload itself says.
 
+use jiff::Timestamp;
+
 use super::{Candidate, Case};
-use crate::finding::{Finding, FindingCode, Subject};
+use crate::duration::elapsed;
+use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::progress;
-use crate::snapshot::{created, name_of};
+use crate::snapshot::{PodView, created, name_of, not_ready_since};
+use crate::workload::Workload;
+
+/// How long a controller may take to read a new spec without a word. (estimated: it takes well under
+/// a second; a control plane that fails over takes some)
+const LAG: std::time::Duration = std::time::Duration::from_secs(60);
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
-    let spec = case.workload.spec.as_ref();
-    let subject = || Subject::new("Deployment", name_of(&case.workload.metadata));
-    let mut found = Vec::new();
-    if spec.and_then(|spec| spec.paused) == Some(true) && progress::complete(case.workload).is_err()
-    {
-        let conditions = case
-            .workload
-            .status
-            .as_ref()
-            .and_then(|it| it.conditions.as_ref());
-        let since = conditions
-            .and_then(|all| {
-                all.iter()
-                    .find(|it| it.reason.as_deref() == Some("DeploymentPaused"))
-            })
-            .and_then(|it| it.last_update_time.as_ref().map(|time| time.0))
-            .or_else(|| created(&case.workload.metadata));
-        let finding = Finding::new(FindingCode::Paused, subject(), since.unwrap_or(case.now))
+    let found = [
+        paused(case),
+        on_delete(case),
+        stuck(case),
+        lagging(case),
+        deadline(case),
+        nothing(case),
+    ];
+    let found = found.into_iter().flatten().map(Candidate::from);
+    found.chain(nodes(case)).collect()
+}
+
+fn subject(case: &Case<'_>) -> Subject {
+    Subject::new(case.workload.kind().as_str(), case.workload.name())
+}
+
+fn is_complete(case: &Case<'_>) -> bool {
+    progress::complete(case.workload, &case.rollout.excused()).is_ok()
+}
+
+/// A Deployment that is paused starts nothing; one that was paused after its last pod is complete.
+fn paused(case: &Case<'_>) -> Option<Finding> {
+    let Workload::Deployment(deployment) = case.workload else {
+        return None;
+    };
+    let paused = deployment.spec.as_ref().and_then(|spec| spec.paused);
+    if paused != Some(true) || is_complete(case) {
+        return None;
+    }
+    let since = condition_time(case, "DeploymentPaused")
+        .or_else(|| created(&deployment.metadata))
+        .unwrap_or(case.now);
+    let name = case.workload.name();
+    Some(
+        Finding::new(FindingCode::Paused, subject(case), since)
             .message("the Deployment is paused, so its new revision is not rolled out")
-            .remedy(format!(
-                "kubectl rollout resume deployment/{}",
-                name_of(&case.workload.metadata)
-            ));
-        found.push(finding.into());
-    }
-    if spec.and_then(|spec| spec.replicas) == Some(0) {
-        let finding = Finding::new(FindingCode::NothingToVerify, subject(), case.now)
+            .remedy(format!("kubectl rollout resume deployment/{name}")),
+    )
+}
+
+/// When a condition of the Deployment with some reason was last written.
+fn condition_time(case: &Case<'_>, reason: &str) -> Option<Timestamp> {
+    let Workload::Deployment(deployment) = case.workload else {
+        return None;
+    };
+    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
+    let found = conditions
+        .iter()
+        .find(|it| it.reason.as_deref() == Some(reason))?;
+    found.last_update_time.as_ref().map(|time| time.0)
+}
+
+/// With OnDelete nothing moves until somebody deletes the old pods (`stateful_set_control.go`,
+/// `daemon_controller.go`).
+fn on_delete(case: &Case<'_>) -> Option<Finding> {
+    let old = case.rollout.old_pods();
+    let (true, Some(first)) = (case.workload.is_on_delete(), old.first()) else {
+        return None;
+    };
+    let since = case
+        .rollout
+        .new_revision()
+        .and_then(|it| created(&it.metadata));
+    let since = since.unwrap_or(case.now).max(case.started);
+    let count = old.len();
+    Some(
+        Finding::new(FindingCode::WaitsForDeletion, subject(case), since)
             .message(format!(
-                "Deployment \"{}\" has 0 replicas: the rollout is complete, but nothing was verified",
-                name_of(&case.workload.metadata)
+                "the update strategy is OnDelete: {count} pods keep the former revision until somebody deletes them"
             ))
-            .remedy("scale it up and check again");
-        found.push(finding.into());
+            .remedy(format!(
+                "delete the pods one by one (the first is {}), or set updateStrategy RollingUpdate",
+                first.name()
+            )),
+    )
+}
+
+/// kubernetes/kubernetes#67250: an ordered StatefulSet waits for a pod of the former revision to be
+/// ready before it replaces any, and so never replaces the very pod that is broken.
+fn stuck(case: &Case<'_>) -> Option<Finding> {
+    let Workload::StatefulSet(set) = case.workload else {
+        return None;
+    };
+    let policy = set
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.pod_management_policy.as_deref());
+    let some_new = !case.pods.is_empty();
+    if policy == Some("Parallel") || case.workload.is_on_delete() || some_new || is_complete(case) {
+        return None;
     }
-    found
+    let old = case.rollout.old_pods();
+    let broken: &PodView<'_> = old.iter().find(|pod| pod.ready_since().is_none())?;
+    let since = case
+        .rollout
+        .new_revision()
+        .and_then(|it| created(&it.metadata));
+    let since = since
+        .max(broken.unready_since())
+        .unwrap_or(case.now)
+        .max(case.started);
+    let name = broken.name();
+    Some(
+        Finding::new(FindingCode::StatefulSetStuck, subject(case), since)
+            .message(format!(
+                "pod `{name}` of the former revision is not ready, and the controller waits for it before it replaces any"
+            ))
+            .remedy(format!(
+                "kubectl delete pod {name}; it comes back with the new template"
+            )),
+    )
+}
+
+fn lagging(case: &Case<'_>) -> Option<Finding> {
+    let since = case.started;
+    if case.workload.is_observed() || elapsed(since, case.now) < LAG {
+        return None;
+    }
+    let kind = case.workload.kind();
+    Some(
+        Finding::new(FindingCode::ControllerLagging, subject(case), since)
+            .message(format!("the {kind} controller has not read the newest spec"))
+            .remedy("look at the control plane: in AKS, its activity log and kube-controller-manager's log"),
+    )
+}
+
+/// Only what was written in this session, and of the new ReplicaSet: the condition is latched.
+fn deadline(case: &Case<'_>) -> Option<Finding> {
+    let since = condition_time(case, "ProgressDeadlineExceeded")?;
+    let name = name_of(&case.rollout.new_replica_set()?.metadata);
+    let Workload::Deployment(deployment) = case.workload else {
+        return None;
+    };
+    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
+    let message = conditions
+        .iter()
+        .find(|it| it.reason.as_deref() == Some("ProgressDeadlineExceeded"))
+        .and_then(|it| it.message.as_deref())?;
+    let ours = message.contains(&format!("\"{name}\""));
+    if since < case.started || !ours || is_complete(case) {
+        return None;
+    }
+    Some(
+        Finding::new(FindingCode::ProgressDeadlineExceeded, subject(case), since)
+            .message("the Deployment's own progressDeadlineSeconds have passed without progress")
+            .remedy("read the other findings: this one only says that time has passed")
+            .evidence(EvidenceKind::Condition, message),
+    )
+}
+
+fn nothing(case: &Case<'_>) -> Option<Finding> {
+    if !case.workload.is_observed() || case.workload.counts().desired > 0 {
+        return None;
+    }
+    let (what, remedy) = match case.workload {
+        Workload::Deployment(_) | Workload::StatefulSet(_) => {
+            ("has 0 replicas", "scale it up and check again")
+        }
+        Workload::DaemonSet(_) => (
+            "is wanted on no node",
+            "correct its nodeSelector or tolerations if it should run somewhere",
+        ),
+    };
+    let title = case.workload.title();
+    Some(
+        Finding::new(FindingCode::NothingToVerify, subject(case), case.now)
+            .message(format!(
+                "{title} {what}: the rollout is complete, but nothing was verified"
+            ))
+            .remedy(remedy),
+    )
+}
+
+/// Nodes that are down, so that their pods cannot be updated: told with a success as well, since
+/// nothing was verified there.
+fn nodes(case: &Case<'_>) -> Option<Candidate> {
+    let excused = case.rollout.excused();
+    let first = excused.nodes.first()?;
+    let node = case
+        .snapshot
+        .nodes()
+        .find(|it| name_of(&it.metadata) == *first);
+    let since = node.and_then(not_ready_since).unwrap_or(case.started);
+    let count = excused.nodes.len();
+    let list = excused
+        .nodes
+        .iter()
+        .take(3)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    let finding = Finding::new(FindingCode::NodeNotReady, Subject::new("Node", first), since)
+        .message(format!(
+            "{count} of {} nodes is not ready, its pod is not updated: {list}",
+            case.workload.counts().desired
+        ))
+        .remedy("mend or remove the node; its pod is updated once it is back. A node that is down uses up maxUnavailable");
+    Some(finding.into())
 }

@@ -1,22 +1,24 @@
 //! From all that is known to a verdict, at one time.
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::Deployment;
 
+use super::{Target, ask};
 use crate::diagnose::{Case, Diagnosis, diagnose};
 use crate::duration::{after, elapsed};
 use crate::finding::{Finding, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;
-use crate::snapshot::{PodView, Snapshot};
-use crate::verdict::{Pending, Undetermined, Verdict};
+use crate::snapshot::{PodView, Rollout, Snapshot};
+use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 
 /// What a judgement looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     /// All that is known.
     pub snapshot: &'a Snapshot,
+    /// The workload that is meant.
+    pub target: &'a Target,
     /// When the session began: the timeout counts from here.
     pub started: Timestamp,
     /// Since when the rollout was seen complete without a break.
@@ -40,24 +42,29 @@ pub struct Judgement {
 #[must_use]
 pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
     let deadline = after(view.started, policy.timeout);
-    match sight(view.snapshot, policy, now) {
+    match sight(view, policy, now) {
         Sight::Lost(why) => return undetermined(why),
         Sight::Dim { why, .. } if now >= deadline => return undetermined(why),
         Sight::Dim { until, .. } => return looking(until.min(deadline)),
         Sight::Clear => {}
     }
-    let Some(workload) = view.snapshot.workload().filter(|_| view.snapshot.synced()) else {
+    let needed = ResourceKind::needed_for(view.target.workload.kind);
+    let rollout = view.snapshot.rollout(&view.target.workload);
+    let Some(rollout) = rollout.filter(|_| view.snapshot.synced(needed)) else {
         return if now >= deadline {
-            undetermined(never_seen(deadline))
+            undetermined(never_seen(view, deadline))
         } else {
             looking(deadline)
         };
     };
-    let diagnosis = findings_of(view, workload, policy, now);
-    let progress = match progress::complete(workload) {
-        Ok(()) => Progress::Complete(stable_at(view, workload, policy, now)),
-        Err(pending) => Progress::Pending(pending),
-    };
+    if let Some(other) = other_revision(&rollout, view, now >= deadline) {
+        return Judgement {
+            wake_at: deadline,
+            ..simply(other)
+        };
+    }
+    let diagnosis = findings_of(view, &rollout, policy, now);
+    let progress = progress_of(&rollout, view, policy, now);
     decide(
         progress,
         diagnosis,
@@ -69,8 +76,68 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
     )
 }
 
-const fn undetermined(why: Undetermined) -> Judgement {
-    let verdict = Verdict::Undetermined { why };
+/// Where one revision is asked for: whether another is in place. A lower one may still be on its way
+/// out until the deadline.
+fn other_revision(rollout: &Rollout<'_>, view: &View<'_>, late: bool) -> Option<Verdict> {
+    let wanted = view.target.revision?;
+    let newest = rollout.number();
+    match newest {
+        Some(newest) if newest == wanted => None,
+        Some(newest) if newest > wanted => Some(Verdict::Superseded {
+            by: Supersession::OtherRevision { wanted, newest },
+        }),
+        Some(_) | None if late => Some(Verdict::Undetermined {
+            why: Undetermined::NoSuchRevision { wanted, newest },
+        }),
+        Some(_) | None => Some(Verdict::Progressing {
+            pending: Pending::Revision { wanted, newest },
+        }),
+    }
+}
+
+fn progress_of(
+    rollout: &Rollout<'_>,
+    view: &View<'_>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Progress {
+    let excused = rollout.excused();
+    if let Err(pending) = progress::complete(rollout.workload(), &excused) {
+        return Progress::Pending(pending);
+    }
+    let desired = progress::desired(rollout.workload(), &excused);
+    let desired = usize::try_from(desired).unwrap_or_default();
+    let pods: Vec<PodView<'_>> = rollout
+        .new_pods()
+        .into_iter()
+        .filter(|pod| {
+            // A pod on a node that is excused is not waited for.
+            let node = pod
+                .object()
+                .spec
+                .as_ref()
+                .and_then(|it| it.node_name.as_deref());
+            pod.ready_since().is_some() || !node.is_some_and(|it| excused.nodes.contains(&it))
+        })
+        .collect();
+    let stable_at = stable_at(view, &pods, desired, &Window { policy, now });
+    if policy.http.is_empty() {
+        return Progress::Complete(stable_at);
+    }
+    let checks = 0..policy.http.len();
+    let wanted = pods.len().max(desired) * checks.len();
+    let passed = pods
+        .iter()
+        .flat_map(|pod| checks.clone().map(move |check| (pod, check)))
+        .filter(|(pod, check)| ask::passed(pod, *check, policy))
+        .count();
+    if passed < wanted {
+        return Progress::Pending(Pending::HttpChecks { passed, wanted });
+    }
+    Progress::Complete(stable_at)
+}
+
+const fn simply(verdict: Verdict) -> Judgement {
     Judgement {
         verdict,
         findings: Vec::new(),
@@ -79,15 +146,17 @@ const fn undetermined(why: Undetermined) -> Judgement {
     }
 }
 
-const fn looking(wake_at: Timestamp) -> Judgement {
+const fn undetermined(why: Undetermined) -> Judgement {
+    simply(Verdict::Undetermined { why })
+}
+
+fn looking(wake_at: Timestamp) -> Judgement {
     let verdict = Verdict::Progressing {
         pending: Pending::NotSeen,
     };
     Judgement {
-        verdict,
-        findings: Vec::new(),
-        complete: false,
         wake_at,
+        ..simply(verdict)
     }
 }
 
@@ -167,24 +236,29 @@ enum Sight {
     Lost(Undetermined),
 }
 
-/// A refusal of pods, ReplicaSets or events only narrows the view; of the workload it ends it.
-/// A lost connection may come back within [`Policy::blind_limit`].
-fn sight(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Sight {
+/// A refusal of pods, revisions, events or nodes only narrows the view; of the workload, or of the
+/// HTTP checks that were asked for, it ends it. A lost connection may come back within
+/// [`Policy::blind_limit`].
+fn sight(view: &View<'_>, policy: &Policy, now: Timestamp) -> Sight {
+    let kind = view.target.workload.kind;
+    let checked = !policy.http.is_empty();
     let mut dim = None;
-    for resource in ResourceKind::ALL {
-        let Some((since, why)) = snapshot.blindness(resource) else {
+    for (resource, (since, why)) in view.snapshot.blind_spots() {
+        let proxy = resource == ResourceKind::PodProxy && checked;
+        if !proxy && !ResourceKind::needed_for(kind).contains(&resource) {
             continue;
-        };
+        }
         let blind = Undetermined::Blind {
             resource,
             since: *since,
             why: why.clone(),
         };
+        let needed = proxy
+            || resource == ResourceKind::of(kind)
+            || (resource == ResourceKind::Pod && checked);
         match why {
             Blindness::Unauthorized { .. } => return Sight::Lost(blind),
-            Blindness::Forbidden { .. } if resource == ResourceKind::Workload => {
-                return Sight::Lost(blind);
-            }
+            Blindness::Forbidden { .. } if needed => return Sight::Lost(blind),
             Blindness::Forbidden { .. } => {}
             Blindness::Disconnected { .. } if elapsed(*since, now) >= policy.blind_limit => {
                 return Sight::Lost(blind);
@@ -200,9 +274,9 @@ fn sight(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Sight {
     dim.unwrap_or(Sight::Clear)
 }
 
-fn never_seen(deadline: Timestamp) -> Undetermined {
+fn never_seen(view: &View<'_>, deadline: Timestamp) -> Undetermined {
     Undetermined::Blind {
-        resource: ResourceKind::Workload,
+        resource: ResourceKind::of(view.target.workload.kind),
         since: deadline,
         why: Blindness::Disconnected {
             message: "it was not listed before the deadline".to_owned(),
@@ -212,24 +286,25 @@ fn never_seen(deadline: Timestamp) -> Undetermined {
 
 fn findings_of(
     view: &View<'_>,
-    workload: &Deployment,
+    rollout: &Rollout<'_>,
     policy: &Policy,
     now: Timestamp,
 ) -> Diagnosis {
-    let View {
-        snapshot, started, ..
-    } = *view;
-    let set = snapshot.new_replica_set();
-    let pods = snapshot.new_pods();
     diagnose(&Case {
-        snapshot,
-        workload,
-        set,
-        pods,
+        snapshot: view.snapshot,
+        workload: rollout.workload(),
+        rollout: *rollout,
+        pods: rollout.new_pods(),
+        ended: rollout.ended_pods(),
         policy,
-        started,
+        started: view.started,
         now,
     })
+}
+
+struct Window<'a> {
+    policy: &'a Policy,
+    now: Timestamp,
 }
 
 /// When the complete rollout counts as stable: [`Policy::stable_for`] after its youngest pod became
@@ -237,16 +312,20 @@ fn findings_of(
 /// ready than desired, as the counts may run ahead of the pods.
 fn stable_at(
     view: &View<'_>,
-    workload: &Deployment,
-    policy: &Policy,
-    now: Timestamp,
+    pods: &[PodView<'_>],
+    desired: usize,
+    window: &Window<'_>,
 ) -> Option<Timestamp> {
-    let narrowed = |resource| view.snapshot.blindness(resource).is_some();
-    if narrowed(ResourceKind::Pod) || narrowed(ResourceKind::ReplicaSet) {
+    let Window { policy, now } = *window;
+    let needed = ResourceKind::needed_for(view.target.workload.kind);
+    let narrowed = needed
+        .iter()
+        .filter(|resource| !matches!(resource, ResourceKind::Event | ResourceKind::Node))
+        .any(|resource| view.snapshot.blindness(*resource).is_some());
+    // The older tie finds a DaemonSet's pods where its revisions cannot be seen.
+    if narrowed && pods.is_empty() {
         return Some(after(view.complete_since.unwrap_or(now), policy.stable_for));
     }
-    let desired = usize::try_from(progress::desired(workload)).unwrap_or_default();
-    let pods = view.snapshot.new_pods();
     let ready: Vec<Timestamp> = pods
         .iter()
         .filter_map(|pod| stable_from(pod, view, policy, now))

@@ -11,6 +11,7 @@ use crate::testing::{
     DeploymentBuilder, PodBuilder, at, deployment, listed, pod, replica_set, seen, seen_set, start,
     web,
 };
+use crate::workload::Workload;
 
 fn policy(timeout: u64) -> Policy {
     Policy {
@@ -21,7 +22,7 @@ fn policy(timeout: u64) -> Policy {
 
 /// Runs a session with a tick whenever it asks for one, up to an hour.
 fn session(timeout: u64, observations: &[Observation]) -> (Guard, Verdict, u64) {
-    let mut guard = Guard::new(web(), policy(timeout), start());
+    let mut guard = Guard::new([web()], policy(timeout), start());
     let mut pending = observations.iter().cloned().peekable();
     let mut wake_at = start();
     loop {
@@ -143,7 +144,7 @@ fn sight_rows() -> Vec<Row> {
         row("pods were never listed", unready_list, "undetermined", 60),
         row(
             "the workload is forbidden",
-            vec![blind(1, ResourceKind::Workload, forbidden())],
+            vec![blind(1, ResourceKind::Deployment, forbidden())],
             "undetermined",
             1,
         ),
@@ -184,7 +185,7 @@ fn sight_rows() -> Vec<Row> {
             "out of sight for 30 s",
             with(
                 first_look(rolling(), &[]),
-                vec![blind(5, ResourceKind::Workload, disconnected())],
+                vec![blind(5, ResourceKind::Deployment, disconnected())],
             ),
             "undetermined",
             35,
@@ -194,7 +195,7 @@ fn sight_rows() -> Vec<Row> {
             with(
                 first_look(rolling(), &[pod("a").ready(0)]),
                 vec![
-                    blind(5, ResourceKind::Workload, disconnected()),
+                    blind(5, ResourceKind::Deployment, disconnected()),
                     seen(25, complete()),
                 ],
             ),
@@ -206,7 +207,7 @@ fn sight_rows() -> Vec<Row> {
             with(
                 first_look(rolling(), &[]),
                 [
-                    vec![blind(5, ResourceKind::Workload, disconnected())],
+                    vec![blind(5, ResourceKind::Deployment, disconnected())],
                     crashing().seen(6),
                 ]
                 .concat(),
@@ -241,7 +242,7 @@ fn rows() -> Vec<Row> {
     let mut replaced = complete().json();
     replaced["metadata"]["uid"] = "d-2".into();
     let replaced = Seen::Workload {
-        object: Box::new(serde_json::from_value(replaced).unwrap()),
+        object: serde_json::from_value(replaced).unwrap(),
     };
     vec![
         row(
@@ -319,7 +320,7 @@ fn rows() -> Vec<Row> {
                 first_look(rolling(), &[crashing().ready(0)]),
                 vec![seen(3, rolling().version("v3"))],
             ),
-            "undetermined",
+            "superseded",
             3,
         ),
         row(
@@ -341,7 +342,7 @@ fn rows() -> Vec<Row> {
                 vec![Observation::new(
                     at(4),
                     Seen::Gone {
-                        resource: ResourceKind::Workload,
+                        resource: ResourceKind::Deployment,
                         uid: "d-1".into(),
                     },
                 )],
@@ -355,7 +356,7 @@ fn rows() -> Vec<Row> {
                 first_look(rolling(), &[]),
                 vec![Observation::new(at(4), replaced)],
             ),
-            "undetermined",
+            "superseded",
             4,
         ),
         row("nothing is ever seen", vec![], "undetermined", 60),
@@ -388,12 +389,22 @@ fn a_rollout_that_is_long_stable_passes_at_once() {
         .into_iter()
         .map(|it| Observation::new(at(600), it.seen))
         .collect();
-    let mut guard = Guard::new(web(), policy(60), at(600));
+    let mut guard = Guard::new([web()], policy(60), at(600));
     let verdicts: Vec<&str> = observations
         .into_iter()
         .map(|it| guard.observe(it).verdict.word())
         .collect();
     assert_eq!(verdicts.last(), Some(&"succeeded"));
+}
+
+/// What holds instead of the verdict after a fresh look.
+fn confirmed(guard: &Guard, fresh: &Workload) -> Result<(), String> {
+    let confirmed = guard.follows()[0].confirm(guard.snapshot(), fresh, at(61));
+    confirmed.map_err(|instead| match instead {
+        Verdict::Undetermined { why } => why.to_string(),
+        Verdict::Superseded { by } => by.to_string(),
+        other => other.word().to_owned(),
+    })
 }
 
 #[test]
@@ -415,12 +426,12 @@ fn a_success_is_confirmed_by_a_fresh_look() {
         (
             "a newer template",
             complete().version("v3").build(),
-            Err("a newer rollout of the workload began meanwhile"),
+            Err("a newer rollout began meanwhile"),
         ),
         (
             "another object",
             serde_json::from_value(replaced).unwrap(),
-            Err("the workload was deleted meanwhile"),
+            Err("the workload was deleted and made anew meanwhile"),
         ),
         (
             "not complete any more",
@@ -431,9 +442,7 @@ fn a_success_is_confirmed_by_a_fresh_look() {
         ),
     ];
     for (says, fresh, expected) in rows {
-        let confirmed = guard
-            .confirm(&Verdict::Succeeded, &fresh, at(11))
-            .map_err(|why| why.to_string());
+        let confirmed = confirmed(&guard, &fresh);
         assert_eq!(confirmed, expected.map_err(str::to_owned), "{says}");
     }
 }
@@ -441,11 +450,7 @@ fn a_success_is_confirmed_by_a_fresh_look() {
 #[test]
 fn what_timed_out_must_not_have_completed() {
     let (guard, verdict, _) = session(60, &first_look(rolling(), &[]));
-    let why = |fresh: DeploymentBuilder| {
-        guard
-            .confirm(&verdict, &fresh.build(), at(61))
-            .map_err(|it| it.to_string())
-    };
+    let why = |fresh: DeploymentBuilder| confirmed(&guard, &fresh.build());
     assert_eq!(verdict.word(), "timedOut");
     assert_eq!(why(rolling()), Ok(()));
     assert!(why(complete()).is_err_and(|it| it.contains("the rollout is complete")));
@@ -474,7 +479,7 @@ fn what_is_told_is_told_once_with_a_reminder_each_thirty_seconds() {
             "3 InvalidImageName has gone",
         ]
     );
-    let mut guard = Guard::new(web(), policy(300), start());
+    let mut guard = Guard::new([web()], policy(300), start());
     for observation in first_look(rolling(), &[]) {
         let _ = guard.observe(observation);
     }
@@ -524,7 +529,7 @@ fn any_observations() -> impl Strategy<Value = Vec<Observation>> {
 }
 
 fn replay(timeout: u64, observations: &[Observation]) -> Vec<Verdict> {
-    let mut guard = Guard::new(web(), policy(timeout), start());
+    let mut guard = Guard::new([web()], policy(timeout), start());
     observations
         .iter()
         .map(|it| guard.observe(it.clone()).verdict)
@@ -557,7 +562,7 @@ proptest! {
     #[test]
     fn blindness_never_offers_a_rollback(observations in any_observations()) {
         let mut all = observations.clone();
-        all.push(blind(0, ResourceKind::Workload, forbidden()));
+        all.push(blind(0, ResourceKind::Deployment, forbidden()));
         if !replay(60, &observations).iter().any(Verdict::is_terminal) {
             prop_assert!(!replay(60, &all).iter().any(Verdict::offers_rollback));
         }

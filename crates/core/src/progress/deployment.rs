@@ -1,58 +1,35 @@
-//! Is the Deployment's rollout complete? kubectl's questions in kubectl's order
-//! (`k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go`), less its
-//! `ProgressDeadlineExceeded`: that condition is latched over a rollback to an existing ReplicaSet
-//! and would fail a rollout that is doing well.
-
-use k8s_openapi::api::apps::v1::Deployment;
+//! Is the Deployment's rollout complete?
 
 use crate::verdict::Pending;
+use crate::workload::Counts;
 
-/// Whether every replica is of the newest template and available, and none other is left.
-///
-/// # Errors
-/// The first of kubectl's questions to which the answer is no.
-pub fn complete(deployment: &Deployment) -> Result<(), Pending> {
-    let generation = deployment.metadata.generation.unwrap_or_default();
-    let status = deployment.status.as_ref();
-    let observed = status.and_then(|status| status.observed_generation);
-    if observed.is_none_or(|observed| observed < generation) {
-        return Err(Pending::NotObserved {
-            generation,
-            observed,
-        });
-    }
-    let desired = desired(deployment);
-    let count = |read: fn(&k8s_openapi::api::apps::v1::DeploymentStatus) -> Option<i32>| {
-        status.and_then(read).unwrap_or_default()
-    };
-    let updated = count(|status| status.updated_replicas);
+pub(super) const fn complete(counts: &Counts) -> Result<(), Pending> {
+    let Counts {
+        desired,
+        current,
+        updated,
+        available,
+        ..
+    } = *counts;
     if updated < desired {
         return Err(Pending::Updating { updated, desired });
     }
-    let old = count(|status| status.replicas) - updated;
+    let old = current - updated;
     if old > 0 {
         return Err(Pending::OldReplicas { old });
     }
-    let available = count(|status| status.available_replicas);
     if available < updated {
         return Err(Pending::Unavailable { available, updated });
     }
     Ok(())
 }
 
-/// `spec.replicas`, which the API server defaults to 1.
-pub(crate) fn desired(deployment: &Deployment) -> i32 {
-    deployment
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.replicas)
-        .unwrap_or(1)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::progress::complete;
+    use crate::snapshot::Excused;
     use crate::testing::deployment;
+    use crate::verdict::Pending;
 
     #[test]
     fn the_questions_are_asked_in_kubectls_order() {
@@ -107,7 +84,8 @@ mod tests {
             ),
         ];
         for (says, deployment, expected) in rows {
-            assert_eq!(complete(&deployment.build()), expected, "{says}");
+            let workload = deployment.build();
+            assert_eq!(complete(&workload, &Excused::default()), expected, "{says}");
         }
     }
 }

@@ -36,17 +36,33 @@ pub fn markdown(report: &Report) -> String {
 fn workloads(report: &Report) -> String {
     let took = Human(elapsed(report.started, report.ended));
     let mut rows = vec![
-        "| workload | namespace | revision | desired | updated | available | time to verdict |"
+        "| workload | namespace | verdict | revision | desired | updated | available | pending | time to verdict |"
             .to_owned(),
-        "| --- | --- | --- | --- | --- | --- | --- |".to_owned(),
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |".to_owned(),
     ];
     rows.extend(report.workloads.iter().map(|it| {
         let revision = it
             .revision
             .map_or_else(|| "unknown".to_owned(), |it| it.to_string());
+        let since = it.pending_since.map(|at| Human(elapsed(at, report.ended)));
+        let pending = match (&it.pending, since) {
+            (Some(pending), Some(since)) => format!("{pending}, for {since}"),
+            _ => String::new(),
+        };
         format!(
-            "| {} | {} | {revision} | {} | {} | {} | {took} |",
-            it.workload, it.workload.namespace, it.desired, it.updated, it.available
+            "| {} | {} | {} | {revision} | {} | {} | {} | {pending} | {took} |",
+            it.workload, it.workload.namespace, it.verdict, it.desired, it.updated, it.available
+        )
+    }));
+    rows.extend(report.workloads.iter().flat_map(|it| &it.http).map(|http| {
+        let slowest = http
+            .slowest_milliseconds
+            .map_or_else(String::new, |it| format!(", slowest in {it} ms"));
+        format!(
+            "\nHTTP {}: {} of {} pods answered as expected{slowest}",
+            code(&http.check),
+            http.passed,
+            http.pods
         )
     }));
     rows.push(String::new());
@@ -63,6 +79,7 @@ fn heading(report: &Report) -> &'static str {
         "succeeded" => "✅ The rollout is healthy",
         "failed" => "❌ The rollout fails",
         "timedOut" => "⌛ The rollout is not complete in time",
+        "superseded" => "⏭️ Another rollout took its place",
         _ => "❔ The rollout's health is undetermined",
     }
 }

@@ -14,7 +14,7 @@ const HOSTILE: &str = "panic: `x`\n```\n##vso[task.complete result=Succeeded;]\u
 
 /// A failed check of v2 beside a serving v1, with a log.
 fn failed() -> Report {
-    let mut guard = Guard::new(web(), Policy::default(), start());
+    let mut guard = Guard::new([web()], Policy::default(), start());
     let mut observations: Vec<Observation> = vec![
         seen(0, deployment("web").counts(2, 3, 1, 2)),
         seen_set(0, replica_set("v1", 1, (2, 2))),
@@ -40,7 +40,7 @@ fn failed() -> Report {
 }
 
 fn succeeded(replicas: i32) -> Report {
-    let mut guard = Guard::new(web(), Policy::default(), at(60));
+    let mut guard = Guard::new([web()], Policy::default(), at(60));
     let workload = deployment("web").counts(replicas, replicas, replicas, replicas);
     let mut observations = vec![
         seen(60, workload),

@@ -31,36 +31,62 @@ pub fn sentence(workload: &WorkloadRef, verdict: &Verdict) -> String {
             None => format!("{name} is not complete in time: {pending}; no cause in sight"),
         },
         Verdict::Undetermined { why } => format!("{name}: cannot tell: {why}"),
+        Verdict::Superseded { by } => format!("{name} is superseded: {by}"),
     }
 }
 
-/// The lines for an event while it happens.
+/// The lines for an event while it happens; `many`: whether to say whose it is.
 #[must_use]
-pub fn event_lines(event: &ReportEvent, started: Timestamp) -> Vec<Line> {
-    let stamp = |at: &Timestamp| {
-        Line::styled(
-            Style::Dim,
-            format!("{:>6}  ", format!("+{}", Human(elapsed(started, *at)))),
-        )
+pub fn event_lines(event: &ReportEvent, started: Timestamp, many: bool) -> Vec<Line> {
+    let begin = |at: &Timestamp, workload: &WorkloadRef| {
+        let stamp = format!("{:>6}  ", format!("+{}", Human(elapsed(started, *at))));
+        let whose = if many {
+            format!("{workload}: ")
+        } else {
+            String::new()
+        };
+        Line::styled(Style::Dim, stamp + &whose)
     };
     match event {
-        ReportEvent::Progress { at, pending } => {
-            vec![stamp(at).then(Style::Plain, pending.to_string())]
+        ReportEvent::Progress {
+            at,
+            workload,
+            pending,
+        } => vec![begin(at, workload).then(Style::Plain, pending.to_string())],
+        ReportEvent::Reminder {
+            at,
+            workload,
+            pending,
+            others,
+        } => {
+            let more = match others {
+                0 => String::new(),
+                others => format!(", and for {others} more"),
+            };
+            let text = format!("still waiting: {pending}{more}");
+            vec![begin(at, workload).then(Style::Dim, text)]
         }
-        ReportEvent::Reminder { at, pending, .. } => {
-            vec![stamp(at).then(Style::Dim, format!("still waiting: {pending}"))]
-        }
-        ReportEvent::Found { at, finding } => {
+        ReportEvent::Found {
+            at,
+            workload,
+            finding,
+        } => {
             let style = style_of_prognosis(finding.prognosis);
-            vec![
-                stamp(at)
-                    .then(style, finding.message.clone())
-                    .then(Style::Dim, format!(" ({})", finding.code)),
-            ]
+            let line = begin(at, workload).then(style, finding.message.clone());
+            vec![line.then(Style::Dim, format!(" ({})", finding.code))]
         }
-        ReportEvent::Cleared { at, finding } => {
-            vec![stamp(at).then(Style::Good, format!("{} has gone", finding.code))]
+        ReportEvent::Cleared {
+            at,
+            workload,
+            finding,
+        } => {
+            vec![begin(at, workload).then(Style::Good, format!("{} has gone", finding.code))]
         }
+        ReportEvent::Ended {
+            at,
+            workload,
+            verdict,
+        } => vec![begin(at, workload).then(style_of(verdict.word()), verdict.word())],
         // The report says it, once a success has been confirmed.
         ReportEvent::Decided { .. } => Vec::new(),
     }
@@ -78,7 +104,7 @@ fn style_of(word: &str) -> Style {
     match word {
         "succeeded" => Style::Good,
         "failed" | "timedOut" => Style::Bad,
-        "undetermined" => Style::Warn,
+        "undetermined" | "superseded" => Style::Warn,
         _ => Style::Plain,
     }
 }
@@ -94,18 +120,7 @@ pub fn report_lines(report: &Report) -> Vec<Line> {
         )
         .then(Style::Strong, report.sentence.clone()),
     ];
-    for it in &report.workloads {
-        let revision = it
-            .revision
-            .map_or_else(String::new, |revision| format!(", revision {revision}"));
-        lines.push(Line::styled(
-            Style::Dim,
-            format!(
-                "  {} in namespace {}{revision}: {} desired, {} updated, {} available",
-                it.workload, it.workload.namespace, it.desired, it.updated, it.available
-            ),
-        ));
-    }
+    lines.extend(table(report));
     lines.extend(
         report
             .blind_spots
@@ -141,13 +156,61 @@ pub fn report_lines(report: &Report) -> Vec<Line> {
     lines
 }
 
+/// How each workload stood: one line for one, a table for several.
+fn table(report: &Report) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let many = report.workloads.len() > 1;
+    let widest = report
+        .workloads
+        .iter()
+        .map(|it| it.workload.to_string().len());
+    let width = widest.max().unwrap_or_default();
+    for it in &report.workloads {
+        let revision = it
+            .revision
+            .map_or_else(String::new, |revision| format!(", revision {revision}"));
+        let counts = format!(
+            "{} desired, {} updated, {} available",
+            it.desired, it.updated, it.available
+        );
+        let since = it.pending_since.map(|at| Human(elapsed(at, report.ended)));
+        let pending = match (&it.pending, since) {
+            (Some(pending), Some(since)) => format!("; for {since}: {pending}"),
+            _ => String::new(),
+        };
+        lines.push(if many {
+            Line::plain(format!("  {:width$}  ", it.workload.to_string()))
+                .then(style_of(&it.verdict), format!("{:12}", it.verdict))
+                .then(Style::Dim, format!("  {counts}{revision}{pending}"))
+        } else {
+            let place = format!("  {} in namespace {}", it.workload, it.workload.namespace);
+            Line::styled(Style::Dim, format!("{place}{revision}: {counts}{pending}"))
+        });
+        lines.extend(it.http.iter().map(|http| {
+            let slowest = http
+                .slowest_milliseconds
+                .map_or_else(String::new, |it| format!(", slowest in {it} ms"));
+            let text = format!(
+                "    HTTP {}: {} of {} pods answered as expected{slowest}",
+                http.check, http.passed, http.pods
+            );
+            Line::styled(Style::Dim, text)
+        }));
+    }
+    lines
+}
+
 /// One finding with its evidence and remedy.
 #[must_use]
 pub fn finding_lines(finding: &Finding, now: Timestamp) -> Vec<Line> {
     let pods = match finding.pods {
         0 => finding.subject.to_string(),
         1 => format!("Pod {}", finding.subject.name),
-        many => format!("{many} pods, one of them {}", finding.subject.name),
+        many => format!("in {many} pods, one of them {}", finding.subject.name),
+    };
+    let pods = match finding.workloads.as_slice() {
+        [] | [_] => pods,
+        workloads => format!("{pods}, of {}", workloads.join(", ")),
     };
     let since = Human(elapsed(finding.since, now));
     let mut lines = vec![
@@ -178,6 +241,7 @@ fn evidence_lines(evidence: &Evidence) -> Vec<Line> {
         EvidenceKind::Event => "event",
         EvidenceKind::PreviousLog => "log of the former instance",
         EvidenceKind::CurrentLog => "log",
+        EvidenceKind::HttpAnswer => "answer",
     };
     let mut lines = evidence.text.lines();
     match evidence.kind {
@@ -187,7 +251,10 @@ fn evidence_lines(evidence: &Evidence) -> Vec<Line> {
                 .chain(lines.map(|line| Line::plain(format!("    | {line}"))))
                 .collect()
         }
-        EvidenceKind::ContainerStatus | EvidenceKind::Condition | EvidenceKind::Event => {
+        EvidenceKind::ContainerStatus
+        | EvidenceKind::Condition
+        | EvidenceKind::Event
+        | EvidenceKind::HttpAnswer => {
             let first = lines.next().unwrap_or_default();
             let head = Line::styled(Style::Dim, format!("  {label}: ")).then(Style::Plain, first);
             std::iter::once(head)

@@ -53,21 +53,19 @@ impl<'a> PodView<'a> {
     /// One of its conditions.
     #[must_use]
     pub fn condition(&self, kind: &str) -> Option<&'a PodCondition> {
-        let conditions = self.pod.status.as_ref()?.conditions.as_ref()?;
-        conditions.iter().find(|condition| condition.type_ == kind)
+        condition(self.pod, kind)
     }
 
     /// Since when it is Ready; `None` when it is not.
     #[must_use]
     pub fn ready_since(&self) -> Option<Timestamp> {
-        let ready = self
-            .condition("Ready")
-            .filter(|condition| condition.status == "True")?;
-        ready
-            .last_transition_time
-            .as_ref()
-            .map(|time| time.0)
-            .or_else(|| self.created())
+        ready_since(self.pod)
+    }
+
+    /// All that is known.
+    #[must_use]
+    pub const fn snapshot(&self) -> &'a Snapshot {
+        self.snapshot
     }
 
     /// Since when it is not Ready; `None` when it is.
@@ -269,6 +267,17 @@ pub(crate) fn run_of(end: &ContainerStateTerminated) -> Option<Duration> {
     );
     let (from, to) = (end.started_at.as_ref()?, end.finished_at.as_ref()?);
     (!never_ran).then(|| elapsed(from.0, to.0))
+}
+
+fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<&'a PodCondition> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find(|condition| condition.type_ == kind)
+}
+
+pub(super) fn ready_since(pod: &Pod) -> Option<Timestamp> {
+    let ready = condition(pod, "Ready").filter(|condition| condition.status == "True")?;
+    let since = ready.last_transition_time.as_ref().map(|time| time.0);
+    since.or_else(|| super::created(&pod.metadata))
 }
 
 pub(super) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {

@@ -1,0 +1,127 @@
+//! Which pods are to be asked what over HTTP, and when.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::duration::after;
+use crate::observation::{Answer, Observation, ResourceKind, Seen};
+use crate::policy::Policy;
+use crate::snapshot::{PodView, Rollout};
+
+/// After this time without a word an ask counts as lost.
+const LOST: Duration = Duration::from_secs(30);
+
+/// One request to one pod.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ask {
+    /// The pod's name.
+    pub pod: String,
+    /// Its uid, for the answer.
+    pub uid: String,
+    /// Which of the session's checks, counted from 0.
+    pub check: usize,
+}
+
+/// What was asked, and what of it was answered.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked(BTreeMap<(String, usize), Open>);
+
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    at: Timestamp,
+    answered: bool,
+}
+
+impl Asked {
+    /// Takes note of an answer, or of why there is none.
+    pub(super) fn answered(&mut self, observation: &Observation) {
+        match &observation.seen {
+            Seen::Answered { pod, check, .. } => {
+                let open = Open {
+                    at: observation.at,
+                    answered: true,
+                };
+                self.0.insert((pod.clone(), *check), open);
+            }
+            Seen::Blind {
+                resource: ResourceKind::PodProxy,
+                ..
+            } => {
+                for open in self.0.values_mut().filter(|open| !open.answered) {
+                    *open = Open {
+                        at: observation.at,
+                        answered: true,
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Those of the wanted asks whose time has come; they count as asked from now on.
+    pub(super) fn due(&mut self, wanted: Vec<Ask>, now: Timestamp, every: Duration) -> Vec<Ask> {
+        let known: Vec<(String, usize)> = wanted.iter().map(key).collect();
+        self.0.retain(|key, _| known.contains(key));
+        let mut due = Vec::new();
+        for ask in wanted {
+            let open = self.0.get(&key(&ask));
+            if open.is_none_or(|open| now >= open.again(every)) {
+                let asked = Open {
+                    at: now,
+                    answered: false,
+                };
+                self.0.insert(key(&ask), asked);
+                due.push(ask);
+            }
+        }
+        due
+    }
+
+    /// When the next ask is due.
+    pub(super) fn next(&self, now: Timestamp, every: Duration) -> Timestamp {
+        let times = self.0.values().map(|open| open.again(every));
+        times.filter(|at| *at > now).min().unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Open {
+    fn again(self, every: Duration) -> Timestamp {
+        after(self.at, if self.answered { every } else { LOST })
+    }
+}
+
+fn key(ask: &Ask) -> (String, usize) {
+    (ask.uid.clone(), ask.check)
+}
+
+/// What is still to be asked of a rollout's ready pods.
+pub(super) fn wanted(rollout: &Rollout<'_>, policy: &Policy) -> Vec<Ask> {
+    let pods = rollout.new_pods();
+    let ready = pods.iter().filter(|pod| pod.ready_since().is_some());
+    ready
+        .flat_map(|pod| {
+            let open = (0..policy.http.len()).filter(|check| !passed(pod, *check, policy));
+            open.map(|check| Ask {
+                pod: pod.name().to_owned(),
+                uid: pod.uid().to_owned(),
+                check,
+            })
+        })
+        .collect()
+}
+
+/// Whether a pod answered as expected since it became ready.
+pub(super) fn passed(pod: &PodView<'_>, check: usize, policy: &Policy) -> bool {
+    let expected = policy.http.get(check);
+    let answers = pod.snapshot().answers(pod.uid(), check);
+    let (Some(expected), Some(answers)) = (expected, answers) else {
+        return false;
+    };
+    let as_expected = match answers.newest() {
+        Some((_, Answer::Came { answer })) => expected.judge(answer).is_ok(),
+        Some((_, Answer::Failed { .. })) | None => false,
+    };
+    as_expected && pod.ready_since().is_some() && answers.ready_since() == pod.ready_since()
+}

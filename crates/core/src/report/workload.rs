@@ -1,0 +1,183 @@
+//! How each workload stood when the session ended, and the sentence over all of them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::sentence;
+use crate::finding::{Finding, FindingCode, Prognosis};
+use crate::guard::{Follow, Guard};
+use crate::observation::Answer;
+use crate::snapshot::PodView;
+use crate::verdict::{Pending, Verdict};
+use crate::workload::{Counts, Revision, WorkloadRef};
+
+/// A workload as it was when the session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadReport {
+    /// What was checked.
+    #[serde(flatten)]
+    pub workload: WorkloadRef,
+    /// The word for its own verdict; `progressing` where another's ended the session.
+    pub verdict: String,
+    /// The revision that was checked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revision: Option<Revision>,
+    /// What was pending at the end, where something was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pending: Option<Pending>,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pending_since: Option<Timestamp>,
+    /// Pods that shall exist.
+    pub desired: i32,
+    /// Pods of the newest template.
+    pub updated: i32,
+    /// Pods that are ready.
+    pub ready: i32,
+    /// Pods that are available.
+    pub available: i32,
+    /// What the pods of the newest template answered over HTTP.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub http: Vec<HttpReport>,
+}
+
+/// What pods answered to one HTTP check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpReport {
+    /// The check, as it is written on the command line.
+    pub check: String,
+    /// How many pods answered as expected.
+    pub passed: usize,
+    /// How many pods there were.
+    pub pods: usize,
+    /// The slowest answer as expected, in milliseconds, through the API server's proxy.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub slowest_milliseconds: Option<u64>,
+}
+
+impl WorkloadReport {
+    pub(super) fn of(guard: &Guard, follow: &Follow) -> Self {
+        let rollout = guard.snapshot().rollout(follow.workload());
+        let counts = rollout.map_or_else(Counts::default, |it| it.workload().counts());
+        let verdict = follow.verdict();
+        let pods = rollout.map(|it| it.new_pods()).unwrap_or_default();
+        Self {
+            workload: follow.workload().clone(),
+            verdict: verdict.word().to_owned(),
+            revision: rollout.and_then(|it| it.number()),
+            pending: verdict.pending().cloned(),
+            pending_since: verdict.pending().map(|_| follow.pending_since()),
+            desired: counts.desired,
+            updated: counts.updated,
+            ready: counts.ready,
+            available: counts.available,
+            http: http_of(guard, &pods),
+        }
+    }
+}
+
+fn http_of(guard: &Guard, pods: &[PodView<'_>]) -> Vec<HttpReport> {
+    let checks = guard.policy().http.iter().enumerate();
+    checks
+        .map(|(index, check)| {
+            let times: Vec<Duration> = pods
+                .iter()
+                .filter_map(|pod| pod.snapshot().answers(pod.uid(), index)?.newest())
+                .filter_map(|(_, answer)| match answer {
+                    Answer::Came { answer } if check.judge(answer).is_ok() => Some(answer.latency),
+                    Answer::Came { .. } | Answer::Failed { .. } => None,
+                })
+                .collect();
+            let slowest = times.iter().max().map(Duration::as_millis);
+            HttpReport {
+                check: check.to_string(),
+                passed: times.len(),
+                pods: pods.len(),
+                slowest_milliseconds: slowest.and_then(|it| u64::try_from(it).ok()),
+            }
+        })
+        .collect()
+}
+
+/// The whole outcome in one sentence. A success of nothing is not called healthy.
+pub(super) fn sentence_of(guard: &Guard, verdict: &Verdict) -> String {
+    match guard.follows() {
+        [only] => match (verdict, note(only)) {
+            (Verdict::Succeeded, Some(finding)) if finding.code == FindingCode::NothingToVerify => {
+                finding.message.clone()
+            }
+            (Verdict::Succeeded, Some(finding)) => {
+                format!(
+                    "{}, but {}",
+                    sentence(only.workload(), verdict),
+                    finding.message
+                )
+            }
+            _ => sentence(only.workload(), verdict),
+        },
+        many => sentence_of_many(many, verdict),
+    }
+}
+
+/// What a success must say besides.
+fn note(follow: &Follow) -> Option<&Finding> {
+    follow.findings().iter().find(|it| {
+        matches!(
+            it.code,
+            FindingCode::NothingToVerify | FindingCode::NodeNotReady
+        )
+    })
+}
+
+fn sentence_of_many(follows: &[Follow], verdict: &Verdict) -> String {
+    let all = follows.len();
+    let with = |word: &str| -> Vec<&Follow> {
+        let same = follows.iter().filter(|it| it.verdict().word() == word);
+        same.collect()
+    };
+    let affected = with(verdict.word());
+    let count = affected.len();
+    let first = affected
+        .iter()
+        .max_by_key(|it| {
+            it.verdict()
+                .findings()
+                .iter()
+                .any(|it| it.prognosis == Prognosis::Terminal)
+        })
+        .map(|it| sentence(it.workload(), it.verdict()));
+    let first = first.unwrap_or_default();
+    match verdict {
+        Verdict::Succeeded => {
+            let notes: Vec<&str> = follows
+                .iter()
+                .filter_map(note)
+                .map(|it| it.message.as_str())
+                .collect();
+            let healthy =
+                format!("all {all} workloads are healthy: their rollouts are complete and stable");
+            match notes.as_slice() {
+                [] => healthy,
+                [first, rest @ ..] if rest.is_empty() => format!("{healthy}, but {first}"),
+                [first, rest @ ..] => {
+                    format!("{healthy}, but {first} (and {} more notes)", rest.len())
+                }
+            }
+        }
+        Verdict::Failed { .. } => format!("{count} of {all} workloads fail: {first}"),
+        Verdict::TimedOut { .. } => {
+            format!("{count} of {all} workloads are not complete in time: {first}")
+        }
+        Verdict::Undetermined { .. } => {
+            format!("cannot tell of {count} of {all} workloads: {first}")
+        }
+        Verdict::Superseded { .. } => format!("{count} of {all} workloads are superseded: {first}"),
+        Verdict::Progressing { .. } => {
+            format!("{count} of {all} workloads are not complete yet: {first}")
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What a pod answered to one HTTP check so far.
+
+use jiff::Timestamp;
+
+use crate::observation::Answer;
+
+/// The newest answer, with what the ones before it were.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answers {
+    newest: Option<(Timestamp, Answer)>,
+    first: Option<Timestamp>,
+    times: u32,
+    ready_since: Option<Timestamp>,
+}
+
+impl Answers {
+    /// `ready_since`: of the pod, when the answer came. Whoever becomes ready anew is asked anew.
+    pub(super) fn take(&mut self, answer: Answer, at: Timestamp, ready_since: Option<Timestamp>) {
+        if self.ready_since != ready_since {
+            *self = Self::default();
+            self.ready_since = ready_since;
+        }
+        self.first.get_or_insert(at);
+        self.times += 1;
+        self.newest = Some((at, answer));
+    }
+
+    /// The newest answer and when it came.
+    #[must_use]
+    pub const fn newest(&self) -> Option<&(Timestamp, Answer)> {
+        self.newest.as_ref()
+    }
+
+    /// When the first answer came. The session stops asking once one is as expected, so that all
+    /// before the newest were not.
+    #[must_use]
+    pub const fn first(&self) -> Option<Timestamp> {
+        self.first
+    }
+
+    /// How many answers came.
+    #[must_use]
+    pub const fn times(&self) -> u32 {
+        self.times
+    }
+
+    /// Since when the pod was ready as it answered.
+    #[must_use]
+    pub const fn ready_since(&self) -> Option<Timestamp> {
+        self.ready_since
+    }
+}

@@ -1,0 +1,350 @@
+//! One workload with what belongs to it: its revisions, the pods of the newest one, the others.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
+use k8s_openapi::api::core::v1::{Node, Pod};
+
+use super::{
+    PodView, Snapshot, controller_of, created, is_active, name_of, owned_by, plain_template,
+    revision_of, uid_of,
+};
+use crate::workload::{Revision, Workload};
+
+/// The label that ties a pod to a ControllerRevision (`apps/v1`, `ControllerRevisionHashLabelKey`).
+const REVISION_LABEL: &str = "controller-revision-hash";
+/// The older tie between a DaemonSet and its pods, which every version still writes
+/// (`daemon/util/daemonset_util.go`, `IsPodUpdated`).
+const GENERATION_LABEL: &str = "pod-template-generation";
+const GENERATION_ANNOTATION: &str = "deprecated.daemonset.template.generation";
+
+/// A workload with what belongs to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Rollout<'a> {
+    snapshot: &'a Snapshot,
+    workload: &'a Workload,
+    set: Option<&'a ReplicaSet>,
+    revision: Option<&'a ControllerRevision>,
+}
+
+/// Nodes that are not ready for reasons of their own, with what the counts of a DaemonSet hold of
+/// them: a rollout does not wait for a node that was down before its pod came.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Excused<'a> {
+    /// The names of the nodes, each with a pod of the DaemonSet.
+    pub nodes: Vec<&'a str>,
+    /// How many of their pods are of the newest template.
+    pub updated: i32,
+    /// How many of their pods still count as available.
+    pub available: i32,
+}
+
+impl<'a> Rollout<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot, workload: &'a Workload) -> Self {
+        let mut rollout = Self {
+            snapshot,
+            workload,
+            set: None,
+            revision: None,
+        };
+        match workload {
+            Workload::Deployment(_) => rollout.set = rollout.find_set(),
+            Workload::StatefulSet(_) | Workload::DaemonSet(_) => {
+                rollout.revision = rollout.find_revision();
+            }
+        }
+        rollout
+    }
+
+    /// All that is known.
+    #[must_use]
+    pub const fn snapshot(&self) -> &'a Snapshot {
+        self.snapshot
+    }
+
+    /// The workload.
+    #[must_use]
+    pub const fn workload(&self) -> &'a Workload {
+        self.workload
+    }
+
+    /// The ReplicaSet of a Deployment's present template: equal but for the hash label
+    /// (`FindNewReplicaSet`, kubernetes `deployment_util.go`); where several are equal, the one
+    /// whose revision the Deployment bears.
+    #[must_use]
+    pub const fn new_replica_set(&self) -> Option<&'a ReplicaSet> {
+        self.set
+    }
+
+    /// A Deployment's ReplicaSets.
+    pub fn replica_sets(&self) -> impl Iterator<Item = &'a ReplicaSet> + use<'a> {
+        let owner = self.workload.uid();
+        self.snapshot
+            .replica_sets
+            .values()
+            .filter(move |set| owned_by(&set.metadata, owner))
+    }
+
+    /// A StatefulSet's or DaemonSet's ControllerRevisions.
+    pub fn revisions(&self) -> impl Iterator<Item = &'a ControllerRevision> + use<'a> {
+        let owner = self.workload.uid();
+        self.snapshot
+            .revisions
+            .values()
+            .filter(move |it| owned_by(&it.metadata, owner))
+    }
+
+    /// The ControllerRevision of a StatefulSet's or DaemonSet's present template, once its
+    /// controller has made it.
+    #[must_use]
+    pub const fn new_revision(&self) -> Option<&'a ControllerRevision> {
+        self.revision
+    }
+
+    /// The number by which people name the new revision.
+    #[must_use]
+    pub fn number(&self) -> Option<Revision> {
+        let of_set = self.set.and_then(|set| revision_of(&set.metadata));
+        let of_revision = self.revision.and_then(|it| u64::try_from(it.revision).ok());
+        of_set.or(of_revision).map(Revision)
+    }
+
+    /// The uid of the object that holds the new revision.
+    #[must_use]
+    pub fn new_uid(&self) -> Option<&'a str> {
+        let of_set = self.set.map(|set| uid_of(&set.metadata));
+        of_set.or_else(|| self.revision.map(|it| uid_of(&it.metadata)))
+    }
+
+    fn find_set(&self) -> Option<&'a ReplicaSet> {
+        let wanted = self.workload.template().map(plain_template)?;
+        let revision = revision_of(self.workload.metadata());
+        let equal = self
+            .replica_sets()
+            .filter(|set| {
+                let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
+                template.is_some_and(|template| plain_template(template) == wanted)
+            })
+            .max_by_key(|set| {
+                let same_revision = revision.is_some() && revision_of(&set.metadata) == revision;
+                (same_revision, std::cmp::Reverse(created(&set.metadata)))
+            });
+        equal.or_else(|| {
+            // Two spellings of one quantity are equal to the controller and not to us; once it has
+            // seen the template, the revision it wrote decides.
+            let same =
+                |set: &&ReplicaSet| revision.is_some() && revision_of(&set.metadata) == revision;
+            self.replica_sets()
+                .find(same)
+                .filter(|_| self.workload.is_observed())
+        })
+    }
+
+    /// A StatefulSet names its newest revision, a DaemonSet's has the highest number
+    /// (`daemon/update.go`, `constructHistory`). Before the newest spec is observed both are of the
+    /// former one.
+    fn find_revision(&self) -> Option<&'a ControllerRevision> {
+        if !self.workload.is_observed() {
+            return None;
+        }
+        match self.workload {
+            Workload::Deployment(_) => None,
+            Workload::StatefulSet(_) => {
+                let wanted = self.update_revision()?;
+                self.revisions().find(|it| name_of(&it.metadata) == wanted)
+            }
+            Workload::DaemonSet(_) => self.revisions().max_by_key(|it| it.revision),
+        }
+    }
+
+    fn update_revision(&self) -> Option<&'a str> {
+        match self.workload {
+            Workload::StatefulSet(it) => it.status.as_ref()?.update_revision.as_deref(),
+            Workload::Deployment(_) | Workload::DaemonSet(_) => None,
+        }
+    }
+
+    /// Every pod of the workload, of whatever revision and in whatever state.
+    fn pods(&self) -> impl Iterator<Item = &'a Pod> + use<'a> {
+        let owners: BTreeSet<&str> = match self.workload {
+            Workload::Deployment(_) => self
+                .replica_sets()
+                .map(|set| uid_of(&set.metadata))
+                .collect(),
+            Workload::StatefulSet(_) | Workload::DaemonSet(_) => {
+                BTreeSet::from([self.workload.uid()])
+            }
+        };
+        self.snapshot
+            .pods
+            .values()
+            .filter(move |pod| controller_of(&pod.metadata).is_some_and(|it| owners.contains(it)))
+    }
+
+    /// Whether a pod is of the newest template.
+    fn is_new(&self, pod: &Pod) -> bool {
+        let label = |key: &str| pod.metadata.labels.as_ref()?.get(key).map(String::as_str);
+        match self.workload {
+            Workload::Deployment(_) => self
+                .set
+                .is_some_and(|set| owned_by(&pod.metadata, uid_of(&set.metadata))),
+            Workload::StatefulSet(_) => {
+                self.workload.is_observed()
+                    && label(REVISION_LABEL).is_some_and(|it| Some(it) == self.update_revision())
+            }
+            Workload::DaemonSet(_) => {
+                let hash =
+                    |it: &'a ControllerRevision| it.metadata.labels.as_ref()?.get(REVISION_LABEL);
+                match self.revision.and_then(hash) {
+                    Some(wanted) => label(REVISION_LABEL) == Some(wanted.as_str()),
+                    None => self.is_of_generation(label(GENERATION_LABEL)),
+                }
+            }
+        }
+    }
+
+    /// Where revisions cannot be seen, the older tie tells.
+    fn is_of_generation(&self, label: Option<&str>) -> bool {
+        let annotations = self.workload.metadata().annotations.as_ref();
+        let wanted = annotations.and_then(|all| all.get(GENERATION_ANNOTATION));
+        self.workload.is_observed() && wanted.is_some_and(|it| label == Some(it.as_str()))
+    }
+
+    fn view(&self, pod: &'a Pod) -> PodView<'a> {
+        PodView {
+            pod,
+            snapshot: self.snapshot,
+        }
+    }
+
+    /// The pods of the new revision that count: neither ended nor being deleted.
+    #[must_use]
+    pub fn new_pods(&self) -> Vec<PodView<'a>> {
+        self.pods()
+            .filter(|pod| self.is_new(pod) && is_active(pod))
+            .map(|pod| self.view(pod))
+            .collect()
+    }
+
+    /// The pods of former revisions that count.
+    #[must_use]
+    pub fn old_pods(&self) -> Vec<PodView<'a>> {
+        self.pods()
+            .filter(|pod| !self.is_new(pod) && is_active(pod))
+            .map(|pod| self.view(pod))
+            .collect()
+    }
+
+    /// The pods of the new revision that ended: a controller replaces them, but they tell why.
+    #[must_use]
+    pub fn ended_pods(&self) -> Vec<PodView<'a>> {
+        let failed = |pod: &Pod| {
+            let status = pod.status.as_ref();
+            status.and_then(|status| status.phase.as_deref()) == Some("Failed")
+        };
+        self.pods()
+            .filter(|pod| self.is_new(pod) && failed(pod))
+            .map(|pod| self.view(pod))
+            .collect()
+    }
+
+    /// The pods that are on their way out, of whatever revision.
+    #[must_use]
+    pub fn terminating_pods(&self) -> Vec<PodView<'a>> {
+        self.pods()
+            .filter(|pod| pod.metadata.deletion_timestamp.is_some())
+            .map(|pod| self.view(pod))
+            .collect()
+    }
+
+    /// The uid of the former ReplicaSet with the most ready pods; the youngest among equals.
+    #[must_use]
+    pub fn serving_before(&self) -> Option<&'a str> {
+        let new = self.set.map(|set| uid_of(&set.metadata))?;
+        let ready = |set: &ReplicaSet| {
+            set.status
+                .as_ref()
+                .and_then(|status| status.ready_replicas)
+                .unwrap_or_default()
+        };
+        self.replica_sets()
+            .filter(|set| uid_of(&set.metadata) != new && ready(set) > 0)
+            .max_by_key(|set| (ready(set), created(&set.metadata)))
+            .map(|set| uid_of(&set.metadata))
+    }
+
+    /// The nodes for which a DaemonSet's rollout need not wait: not ready since before their new
+    /// pod was made. One that went down under its new pod is not excused: the pod may be why.
+    #[must_use]
+    pub fn excused(&self) -> Excused<'a> {
+        let mut excused = Excused::default();
+        if !matches!(self.workload, Workload::DaemonSet(_)) {
+            return excused;
+        }
+        for node in self.snapshot.nodes.values() {
+            let Some(since) = not_ready_since(node) else {
+                continue;
+            };
+            let name = name_of(&node.metadata);
+            let on_it: Vec<&Pod> = self
+                .pods()
+                .filter(|pod| node_of(pod) == Some(name))
+                .collect();
+            let new: Vec<&&Pod> = on_it.iter().filter(|pod| self.is_new(pod)).collect();
+            let fell_under_it = new
+                .iter()
+                .any(|pod| created(&pod.metadata).is_none_or(|made| made < since));
+            if on_it.is_empty() || fell_under_it {
+                continue;
+            }
+            excused.nodes.push(name);
+            let count = |pods: usize| i32::try_from(pods.min(1)).unwrap_or_default();
+            excused.updated += count(new.iter().filter(|pod| is_active(pod)).count());
+            let ready = on_it
+                .iter()
+                .filter(|pod| self.view(pod).ready_since().is_some());
+            excused.available += count(ready.count());
+        }
+        // Where every node is down nothing would be verified at all.
+        let wanted = usize::try_from(self.workload.counts().desired).unwrap_or_default();
+        if excused.nodes.len() < wanted {
+            excused
+        } else {
+            Excused::default()
+        }
+    }
+}
+
+/// Since when a node is not ready; `None` when it is.
+pub(crate) fn not_ready_since(node: &Node) -> Option<Timestamp> {
+    let conditions = node.status.as_ref().and_then(|it| it.conditions.as_ref());
+    let ready = conditions.and_then(|all| all.iter().find(|it| it.type_ == "Ready"));
+    match ready {
+        Some(ready) if ready.status == "True" => None,
+        Some(ready) => {
+            let since = ready.last_transition_time.as_ref().map(|time| time.0);
+            since.or_else(|| created(&node.metadata))
+        }
+        None => created(&node.metadata),
+    }
+}
+
+/// The node of a pod: the one it is bound to, else the one a DaemonSet made it for
+/// (`daemon/util/daemonset_util.go`, `ReplaceDaemonSetPodNodeNameNodeAffinity`).
+fn node_of(pod: &Pod) -> Option<&str> {
+    let spec = pod.spec.as_ref()?;
+    if let Some(name) = spec.node_name.as_deref() {
+        return Some(name);
+    }
+    let affinity = spec.affinity.as_ref()?.node_affinity.as_ref()?;
+    let required = affinity
+        .required_during_scheduling_ignored_during_execution
+        .as_ref()?;
+    let fields = required
+        .node_selector_terms
+        .iter()
+        .flat_map(|it| it.match_fields.iter().flatten());
+    let mut named = fields.filter(|field| field.key == "metadata.name");
+    named.next()?.values.as_ref()?.first().map(String::as_str)
+}

@@ -1,0 +1,211 @@
+//! The object of a workload, whichever of the kinds it is.
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::{WorkloadKind, WorkloadRef};
+
+/// A workload as the API server has it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Workload {
+    /// `apps/v1` Deployment.
+    Deployment(Box<Deployment>),
+    /// `apps/v1` StatefulSet.
+    StatefulSet(Box<StatefulSet>),
+    /// `apps/v1` DaemonSet.
+    DaemonSet(Box<DaemonSet>),
+}
+
+impl<'de> Deserialize<'de> for Workload {
+    /// By the object's own `kind`, so that an error names what is wrong with that kind.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let kind = value.get("kind").and_then(Value::as_str);
+        match kind.map(str::to_owned).as_deref() {
+            None | Some("Deployment") => serde_json::from_value(value).map(Self::Deployment),
+            Some("StatefulSet") => serde_json::from_value(value).map(Self::StatefulSet),
+            Some("DaemonSet") => serde_json::from_value(value).map(Self::DaemonSet),
+            Some(other) => return Err(D::Error::custom(format!("`{other}` is no workload"))),
+        }
+        .map_err(D::Error::custom)
+    }
+}
+
+impl Workload {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> WorkloadKind {
+        match self {
+            Self::Deployment(_) => WorkloadKind::Deployment,
+            Self::StatefulSet(_) => WorkloadKind::StatefulSet,
+            Self::DaemonSet(_) => WorkloadKind::DaemonSet,
+        }
+    }
+
+    /// Its metadata.
+    #[must_use]
+    pub const fn metadata(&self) -> &ObjectMeta {
+        match self {
+            Self::Deployment(it) => &it.metadata,
+            Self::StatefulSet(it) => &it.metadata,
+            Self::DaemonSet(it) => &it.metadata,
+        }
+    }
+
+    /// Its uid; empty if the server sent none.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        self.metadata().uid.as_deref().unwrap_or_default()
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.metadata().name.as_deref().unwrap_or_default()
+    }
+
+    /// Kind, namespace and name.
+    #[must_use]
+    pub fn reference(&self) -> WorkloadRef {
+        WorkloadRef {
+            kind: self.kind(),
+            namespace: self.metadata().namespace.clone().unwrap_or_default(),
+            name: self.name().to_owned(),
+        }
+    }
+
+    /// `Deployment "web"`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{} \"{}\"", self.kind(), self.name())
+    }
+
+    /// Its pod template.
+    #[must_use]
+    pub fn template(&self) -> Option<&PodTemplateSpec> {
+        match self {
+            Self::Deployment(it) => it.spec.as_ref().map(|spec| &spec.template),
+            Self::StatefulSet(it) => it.spec.as_ref().map(|spec| &spec.template),
+            Self::DaemonSet(it) => it.spec.as_ref().map(|spec| &spec.template),
+        }
+    }
+
+    /// The labels of its pods; immutable in `apps/v1`.
+    #[must_use]
+    pub fn selector(&self) -> Option<&LabelSelector> {
+        match self {
+            Self::Deployment(it) => it.spec.as_ref().map(|spec| &spec.selector),
+            Self::StatefulSet(it) => it.spec.as_ref().map(|spec| &spec.selector),
+            Self::DaemonSet(it) => it.spec.as_ref().map(|spec| &spec.selector),
+        }
+    }
+
+    /// Whether its controller has read the newest spec.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        self.observed_generation()
+            .is_some_and(|observed| observed >= self.metadata().generation.unwrap_or_default())
+    }
+
+    /// `status.observedGeneration`.
+    #[must_use]
+    pub fn observed_generation(&self) -> Option<i64> {
+        match self {
+            Self::Deployment(it) => it.status.as_ref()?.observed_generation,
+            Self::StatefulSet(it) => it.status.as_ref()?.observed_generation,
+            Self::DaemonSet(it) => it.status.as_ref()?.observed_generation,
+        }
+    }
+
+    /// Whether its controller replaces pods only once somebody deletes them.
+    #[must_use]
+    pub fn is_on_delete(&self) -> bool {
+        let strategy = match self {
+            Self::Deployment(_) => None,
+            Self::StatefulSet(it) => it
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.update_strategy.as_ref())
+                .and_then(|it| it.type_.as_deref()),
+            Self::DaemonSet(it) => it
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.update_strategy.as_ref())
+                .and_then(|it| it.type_.as_deref()),
+        };
+        strategy == Some("OnDelete")
+    }
+
+    /// The counts of its status.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        match self {
+            Self::Deployment(it) => of_deployment(it),
+            Self::StatefulSet(it) => of_stateful_set(it),
+            Self::DaemonSet(it) => of_daemon_set(it),
+        }
+    }
+}
+
+/// The counts that every kind has, under the names of the API's Deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Pods that shall exist.
+    pub desired: i32,
+    /// Pods that exist.
+    pub current: i32,
+    /// Pods of the newest template.
+    pub updated: i32,
+    /// Pods that are ready.
+    pub ready: i32,
+    /// Pods that are available.
+    pub available: i32,
+}
+
+fn of_deployment(it: &Deployment) -> Counts {
+    // The API server defaults `spec.replicas` to 1.
+    let desired = it.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let status = it.status.clone().unwrap_or_default();
+    Counts {
+        desired,
+        current: status.replicas.unwrap_or_default(),
+        updated: status.updated_replicas.unwrap_or_default(),
+        ready: status.ready_replicas.unwrap_or_default(),
+        available: status.available_replicas.unwrap_or_default(),
+    }
+}
+
+fn of_stateful_set(it: &StatefulSet) -> Counts {
+    let desired = it.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let Some(status) = &it.status else {
+        return Counts {
+            desired,
+            ..Counts::default()
+        };
+    };
+    Counts {
+        desired,
+        current: status.replicas,
+        updated: status.updated_replicas.unwrap_or_default(),
+        ready: status.ready_replicas.unwrap_or_default(),
+        available: status.available_replicas.unwrap_or_default(),
+    }
+}
+
+fn of_daemon_set(it: &DaemonSet) -> Counts {
+    let Some(status) = &it.status else {
+        return Counts::default();
+    };
+    Counts {
+        desired: status.desired_number_scheduled,
+        current: status.current_number_scheduled,
+        updated: status.updated_number_scheduled.unwrap_or_default(),
+        ready: status.number_ready,
+        available: status.number_available.unwrap_or_default(),
+    }
+}
