@@ -1,0 +1,53 @@
+//! What the workload itself says.
+
+use super::*;
+
+pub(super) fn rows() -> Vec<Row> {
+    let refused_set = deployment("web").counts(1, 1, 0, 1).condition(
+        "Progressing",
+        "False",
+        ("ReplicaSetCreateError", "quota"),
+    );
+    vec![
+        without_set(
+            "the ReplicaSet is refused for 1 min",
+            refused_set.clone(),
+            (60, Terminal(ReplicaSetNotCreated)),
+        ),
+        without_set(
+            "the ReplicaSet is refused for 30 s",
+            refused_set.clone(),
+            (30, Transient(ReplicaSetNotCreated)),
+        ),
+        rollout(
+            "the ReplicaSet was refused before, and exists now",
+            refused_set,
+            &[],
+            (60, Absent(ReplicaSetNotCreated)),
+        ),
+        rollout(
+            "paused in the middle, 10 s",
+            deployment("web").counts(3, 3, 1, 3).paused(),
+            &[],
+            (10, Terminal(Paused)),
+        ),
+        rollout(
+            "paused, but complete",
+            deployment("web").counts(3, 3, 3, 3).paused(),
+            &[],
+            (60, Absent(Paused)),
+        ),
+        rollout(
+            "no replicas",
+            deployment("web").counts(0, 0, 0, 0),
+            &[],
+            (1, Noted(NothingToVerify)),
+        ),
+        rollout(
+            "one replica",
+            deployment("web").counts(1, 1, 1, 1),
+            &[],
+            (1, Absent(NothingToVerify)),
+        ),
+    ]
+}
