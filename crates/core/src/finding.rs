@@ -8,8 +8,12 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+mod parse;
+
+pub use parse::UnknownCode;
+
 macro_rules! finding_codes {
-    ($($(#[doc = $doc:literal])+ $name:ident: $helps:ident,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident: $helps:ident = $why:literal,)+) => {
         /// The stable name of a cause; `docs/findings.md` lists them all.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum FindingCode { $($(#[doc = $doc])+ $name,)+ }
@@ -35,84 +39,116 @@ macro_rules! finding_codes {
             pub const fn rollback_helps(self) -> RollbackHelps {
                 match self { $(Self::$name => RollbackHelps::$helps,)+ }
             }
+
+            /// Why a rollback helps or not, in one sentence.
+            #[must_use]
+            pub const fn rollback_why(self) -> &'static str {
+                match self { $(Self::$name => $why,)+ }
+            }
         }
     };
 }
 
 finding_codes! {
     /// The registry does not have the image (tag, digest or repository).
-    ImageNotFound: Yes,
+    ImageNotFound: Yes = "the former revision names an image that could be pulled",
     /// The image reference is malformed.
-    InvalidImageName: Yes,
+    InvalidImageName: Yes = "the former revision's image name is well formed",
     /// The registry refuses the node's credentials.
-    ImagePullDenied: Partly,
-    /// The image cannot be pulled for another reason: registry down, throttling, TLS, disk.
-    ImagePullFailing: No,
+    ImagePullDenied: Partly = "it helps if the former image is on the nodes or in another registry; broken credentials hit its pods as well once they move",
+    /// The registry throttles, answers with errors, or cannot be reached.
+    ImagePullFailing: No = "the registry or the way to it fails, whatever the revision",
+    /// The node does not trust the registry's TLS certificate.
+    RegistryNotTrusted: No = "the certificate or the nodes' trust is wrong, whatever the revision",
     /// The image has no build for the node's platform.
-    ImageWrongPlatform: Yes,
+    ImageWrongPlatform: Yes = "the former revision's image ran on these nodes",
     /// The pull policy is `Never` and the image is not on the node.
-    ImageNeverPulled: Yes,
+    ImageNeverPulled: Yes = "the former revision's image or pull policy could be satisfied",
+    /// The image's signature is not accepted.
+    ImageSignatureRefused: Yes = "the former revision's image was accepted",
+    /// The container runtime cannot inspect an image that it has.
+    ImageNotInspected: Partly = "it helps if the image itself is damaged; a sick node harms the former revision's pods as well",
+    /// The node's disk has no room for the image or the container.
+    NodeDiskFull: No = "the node's disk is full, whatever the revision; at best the former image is already on it",
+    /// The image is pulled for long.
+    SlowPull: No = "nothing has failed: the pull goes on",
     /// The container exits with an error again and again.
-    CrashAtStart: Yes,
+    CrashAtStart: Yes = "the former revision could start, unless what it depends on is gone",
+    /// The container exits with an error again and again after it had been ready.
+    CrashAfterReady: Yes = "the former revision kept running, unless load or what it depends on has changed",
     /// The container ends with exit code 0 again and again.
-    ExitsAtOnce: Yes,
+    ExitsAtOnce: Yes = "the former revision kept running",
+    /// The container has ended, and its restart policy does not start it again.
+    NotRestarted: Yes = "the former revision kept running",
     /// The container's command cannot be run.
-    CommandNotRunnable: Yes,
+    CommandNotRunnable: Yes = "the former revision's command could be run",
+    /// The container's program is not built for the node's processor, or is a script without an interpreter line.
+    ExecFormatError: Yes = "the former revision's program ran on these nodes",
+    /// The container's postStart hook fails.
+    PostStartHookFailing: Yes = "the former revision's hook passed, or it had none",
     /// The container is killed for using more memory than its limit.
-    OutOfMemory: Yes,
+    OutOfMemory: Yes = "the former revision stayed within its limit, unless the load has grown since",
     /// A ConfigMap or Secret that the pod refers to does not exist.
-    ConfigObjectMissing: Partly,
+    ConfigObjectMissing: Partly = "it helps if the reference is new; if someone deleted the object, the former revision's pods break at their next start",
     /// A ConfigMap or Secret lacks a key that the pod refers to.
-    ConfigKeyMissing: Partly,
+    ConfigKeyMissing: Partly = "it helps if the reference is new; if someone removed the key, the former revision's pods break at their next start",
     /// The pod must not run as root, but its image does.
-    RunAsNonRootRefused: Yes,
+    RunAsNonRootRefused: Yes = "the former revision's image and securityContext fitted together",
+    /// A volume's subPath cannot be prepared.
+    SubPathNotPrepared: Partly = "it helps if the subPath is new; the volume's content is not rolled back",
+    /// The runtime refuses what the pod template asks of the container.
+    ContainerSpecInvalid: Yes = "the former revision's container could be created",
     /// The container runtime cannot create the container.
-    ContainerNotCreated: Partly,
+    ContainerNotCreated: Partly = "it helps if the pod template causes it; a sick node harms the former revision's pods as well",
+    /// An init container runs for long.
+    InitRunsLong: Partly = "nothing has failed; a rollback stops the init container half-way, which is dangerous while it migrates data",
+    /// A sidecar has not started, so the containers after it wait.
+    SidecarNotStarted: Yes = "the former revision's sidecars started",
     /// A volume cannot be mounted.
-    VolumeNotMounted: Partly,
+    VolumeNotMounted: Partly = "it helps if the volume is new, or if the new pod waits for a disk that the old one holds; a broken storage stays broken",
     /// A resource quota leaves no room for the new pods.
-    QuotaExceeded: Partly,
+    QuotaExceeded: Partly = "it needs no room for the new pods; pods that were scaled down may not fit again",
     /// A resource quota demands requests or limits that the pod does not set.
-    QuotaNeedsResources: Yes,
+    QuotaNeedsResources: Yes = "the former revision set them, unless the quota is new",
     /// The pod's resources lie outside a LimitRange.
-    LimitRangeViolated: Yes,
+    LimitRangeViolated: Yes = "the former revision's resources lay inside, unless the LimitRange is new",
     /// The pod's ServiceAccount does not exist.
-    ServiceAccountMissing: Partly,
+    ServiceAccountMissing: Partly = "it helps if the name is new; if someone deleted the ServiceAccount, the former revision's pods cannot be created either",
     /// The namespace's pod security level refuses the pod.
-    PodSecurityViolated: Partly,
+    PodSecurityViolated: Partly = "it helps unless the namespace's level is stricter than when the former revision was created",
     /// An admission webhook or policy refuses the pod.
-    AdmissionDenied: Partly,
+    AdmissionDenied: Partly = "it helps unless the policy is newer than the former revision",
     /// An admission webhook does not answer.
-    WebhookUnavailable: No,
+    WebhookUnavailable: No = "no pod can be created meanwhile, those of the former revision included",
     /// Pods cannot be created for another reason.
-    PodCreationRefused: Partly,
+    PodCreationRefused: Partly = "it helps if the pod template causes it",
     /// The ReplicaSet of the new revision cannot be created.
-    ReplicaSetNotCreated: Partly,
+    ReplicaSetNotCreated: Partly = "the former revision's ReplicaSet exists, so none has to be created",
     /// No node can take the pod.
-    Unschedulable: Partly,
+    Unschedulable: Partly = "it frees the room that the new pods ask for, and adds none",
     /// The readiness probe keeps failing.
-    ReadinessFailing: Partly,
+    ReadinessFailing: Partly = "it helps if the application or its probe causes it, not if what it depends on is down",
     /// The liveness probe kills the container before it has started.
-    LivenessKillsStart: Yes,
+    LivenessKillsStart: Yes = "the former revision started within its probe's time",
     /// The startup probe gives up on the container.
-    StartupProbeExhausted: Yes,
-    /// The Deployment is paused: nothing will happen.
-    Paused: No,
+    StartupProbeExhausted: Yes = "the former revision started within its probe's time",
+    /// Pods are ready but do not answer over HTTP as expected.
+    HttpCheckFailing: Yes = "the former revision answered, unless what it depends on has changed",
+    /// The workload is paused: nothing will happen.
+    Paused: No = "a rollback of a paused workload is not rolled out either",
     /// The update strategy is OnDelete: pods are replaced only once somebody deletes them.
-    WaitsForDeletion: No,
+    WaitsForDeletion: No = "a rollback of an OnDelete workload waits for deletions as well",
     /// A pod of a former revision is not ready, and the StatefulSet's controller waits for it before it
     /// replaces any.
-    StatefulSetStuck: Partly,
+    StatefulSetStuck: Partly = "the controller waits for the same pod after a rollback; deleting it helps in either case",
     /// A node is not ready, so its pod cannot be updated.
-    NodeNotReady: No,
+    NodeNotReady: No = "the node is down, whatever the revision",
     /// The controller has not read the newest spec for long.
-    ControllerLagging: No,
+    ControllerLagging: No = "the controller would not read the former spec either",
     /// The Deployment's own progress deadline has passed.
-    ProgressDeadlineExceeded: Partly,
-    /// Pods are ready but do not answer over HTTP as expected.
-    HttpCheckFailing: Yes,
+    ProgressDeadlineExceeded: Partly = "it says that time has passed, and not why",
     /// The workload has zero replicas: nothing was verified.
-    NothingToVerify: No,
+    NothingToVerify: No = "nothing has failed",
 }
 
 impl fmt::Display for FindingCode {

@@ -16,6 +16,18 @@ pub struct Rule {
     /// Whether it is enough that one pod shows it although others of the new revision are ready:
     /// true where the pod template alone determines the cause, so that every pod will meet it.
     pub template_determined: bool,
+    /// Why these numbers and no others, in words for the reader of `docs/findings.md`.
+    pub why: &'static str,
+}
+
+impl Rule {
+    /// The attempts of what never decides.
+    const NEVER: u32 = u32::MAX;
+
+    const fn because(mut self, why: &'static str) -> Self {
+        self.why = why;
+        self
+    }
 }
 
 /// The thresholds of one session.
@@ -61,13 +73,6 @@ impl Default for Policy {
     }
 }
 
-/// What may always heal, and is only ever named as a suspect.
-const NEVER: Rule = Rule {
-    grace: Duration::MAX,
-    attempts: 1,
-    template_determined: true,
-};
-
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -77,15 +82,96 @@ const fn of_template(grace: u64, attempts: u32) -> Rule {
         grace: secs(grace),
         attempts,
         template_determined: true,
+        why: "",
     }
 }
 
 const fn of_time(grace: u64, attempts: u32) -> Rule {
     Rule {
-        grace: secs(grace),
-        attempts,
         template_determined: false,
+        ..of_template(grace, attempts)
     }
+}
+
+/// Informational: never decides.
+const fn never() -> Rule {
+    of_time(0, Rule::NEVER)
+}
+
+/// May always heal: only ever a suspect of a verdict that timed out.
+const fn suspect() -> Rule {
+    Rule {
+        grace: Duration::MAX,
+        ..of_template(0, 1)
+    }
+}
+
+macro_rules! rules {
+    ($policy:ident; $($($name:ident)|+ => $rule:expr, $why:literal;)+) => {
+        const fn written($policy: &Policy, code: FindingCode) -> Rule {
+            match code { $($(FindingCode::$name)|+ => $rule.because($why),)+ }
+        }
+    };
+}
+
+rules! { policy;
+    // krane#819: a tag that a geo-replicated registry has not copied yet. kubelet.go
+    // `imageBackOffPeriod`: the second pull follows 10 s after the first.
+    ImageNotFound => of_template(10, 2), "two pulls 10s apart: a tag that is just being pushed, or copied to another region, may be there at the second";
+    InvalidImageName => of_template(5, 1), "the pod template is wrong and stays so: seen once more after 5s";
+    ImagePullDenied => of_time(120, 2), "a role assignment (AcrPull) takes minutes to become effective";
+    ImagePullFailing => of_time(300, 3), "registries throttle, fail over and come back within minutes";
+    RegistryNotTrusted => of_time(120, 2), "a proxy or a registry may just be renewing its certificate";
+    ImageWrongPlatform => of_template(10, 2), "two pulls 10s apart: the build for another platform may still be on its way to the registry";
+    ImageNeverPulled => of_template(5, 1), "nobody pulls with this policy: seen once more after 5s";
+    ImageSignatureRefused => of_template(10, 2), "two tries 10s apart: the signature may be pushed right after the image";
+    ImageNotInspected => of_time(60, 1), "the container runtime may hiccup for some seconds";
+    NodeDiskFull => of_time(180, 2), "the kubelet removes unused images within minutes";
+    SlowPull => never(), "a slow pull is no failure: shown after 30s, for the reader to choose a longer timeout";
+    // kuberuntime_manager.go: back-off 0, 10, 20 s. Nodes can lower its cap to 1 s
+    // (KubeletConfiguration `crashLoopBackOff.maxContainerRestartPeriod`), hence the 30 s.
+    CrashAtStart => of_time(30, 4), "whoever waits for a dependency by crashing has had three more tries, and at least 30s even on nodes that restart containers faster";
+    CrashAfterReady => of_time(30, 3), "it had everything it needs and failed three times: one crash may be an accident, and 30s outlast a dependency that restarts";
+    ExitsAtOnce => of_time(10, 3), "a program that should run has ended three times; 10s keep a fast-restarting node from deciding in one";
+    NotRestarted => of_time(30, 1), "a restart rule would have started it again within seconds";
+    CommandNotRunnable => of_template(0, 2), "the command is not in the image: the second try, about a second later, tells the same";
+    ExecFormatError => of_template(0, 2), "the program does not fit the node: the second try, about a second later, tells the same";
+    PostStartHookFailing => of_time(10, 3), "a hook may lose the first race against its own container";
+    OutOfMemory => of_time(10, 3), "one kill may be a peak; three in a row are the limit";
+    ConfigObjectMissing => of_template(30, 1), "the same pipeline, or an operator, may create the object moments later, and the kubelet sees it only with its next look, 10s to 15s after the last";
+    ConfigKeyMissing => of_template(20, 1), "the kubelet looks again after 10s to 15s only, so a key added right after the rollout still reads as missing until then; terminal as soon as a look at least 10s after the first has failed too";
+    RunAsNonRootRefused => of_template(5, 1), "image and securityContext contradict each other: seen once more after 5s";
+    SubPathNotPrepared => of_template(30, 1), "a file share may not be mounted yet at the first look, and the next comes 10s to 15s later";
+    ContainerSpecInvalid => of_template(5, 1), "the runtime cannot do what the template asks: seen once more after 5s";
+    ContainerNotCreated => of_time(120, 1), "an overloaded runtime (`name is reserved`, `context deadline exceeded`) recovers within two minutes";
+    InitRunsLong => never(), "an init container may migrate data for as long as it needs: shown after 1m, never a reason to fail";
+    SidecarNotStarted => never(), "its startup probe decides: once that gives up, the cause is StartupProbeExhausted";
+    // kubelet: attach_detach_controller.go, `maxWaitForUnmountDuration` 6 min.
+    VolumeNotMounted => of_time(420, 1), "a disk is detached by force after 6m only";
+    // Applies only while nothing in this rollout frees quota, see diagnose/creation.rs.
+    QuotaExceeded => of_time(30, 1), "counts only while nothing in this rollout frees quota";
+    QuotaNeedsResources => of_template(5, 1), "the template lacks what the quota demands: seen once more after 5s";
+    LimitRangeViolated => of_template(5, 1), "the template lies outside the limits: seen once more after 5s";
+    ServiceAccountMissing => of_template(30, 1), "the same pipeline may create the ServiceAccount moments later";
+    PodSecurityViolated => of_template(5, 1), "the template violates the level: seen once more after 5s";
+    AdmissionDenied => of_template(5, 1), "the policy judges the template, which stays the same: seen once more after 5s";
+    WebhookUnavailable => of_time(180, 1), "the webhook's own pods may be rolling out";
+    PodCreationRefused => of_time(180, 1), "what is not known may pass";
+    ReplicaSetNotCreated => of_time(60, 1), "the controller tries again for a while";
+    // kstatus waits 15 s.
+    Unschedulable => of_time(120, 1), "a rolling update frees room as it goes on, and clusters scale; other tools wait 15s, far too short";
+    ReadinessFailing => Rule { grace: policy.readiness_grace, ..of_time(0, 1) }, "a warm-up without a startupProbe is common and looks just the same";
+    LivenessKillsStart => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe";
+    StartupProbeExhausted => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe";
+    Paused => of_template(10, 1), "a pause is lifted by hand, or by the same script within seconds";
+    HttpCheckFailing => of_template(30, 5), "every answer was wrong for half a minute after the pod said that it was ready";
+    WaitsForDeletion => of_template(600, 1), "an operator may delete the pods one by one; in ten minutes it has begun";
+    StatefulSetStuck => of_template(60, 1), "the former pod may become ready after all, and the rollout go on";
+    NodeNotReady => suspect(), "not of the workload's making, and over as soon as the node is back";
+    ControllerLagging => suspect(), "not of the workload's making, and over as soon as the control plane is back";
+    // failures.md 1.5: latched over a rollback, reset by pods that flap.
+    ProgressDeadlineExceeded => never(), "it outlives a rollback and is reset by pods that come and go, so it never decides";
+    NothingToVerify => never(), "zero replicas may be meant, for example by an autoscaler";
 }
 
 impl Policy {
@@ -94,71 +180,18 @@ impl Policy {
     /// A cause whose rule asks for more than the timeout allows is not lost: it is named as a
     /// suspect of a timed-out verdict.
     #[must_use]
-    #[expect(
-        clippy::match_same_arms,
-        reason = "equal numbers, each with a reason of its own"
-    )]
     pub const fn rule(&self, code: FindingCode) -> Option<Rule> {
-        Some(match code {
-            // The template is wrong: seen twice, 5 s apart, it stays so.
-            FindingCode::InvalidImageName
-            | FindingCode::ImageNeverPulled
-            | FindingCode::RunAsNonRootRefused
-            | FindingCode::QuotaNeedsResources
-            | FindingCode::LimitRangeViolated
-            | FindingCode::PodSecurityViolated
-            | FindingCode::AdmissionDenied => of_template(5, 1),
-            // Two pulls 10 s apart (kubelet's image back-off starts at 10 s, kubelet.go
-            // `imageBackOffPeriod`). A tag that a geo-replicated registry has not copied yet looks
-            // the same, hence never at once (Shopify/krane#819).
-            FindingCode::ImageNotFound | FindingCode::ImageWrongPlatform => of_template(10, 2),
-            // An AcrPull role assignment takes minutes to become effective.
-            FindingCode::ImagePullDenied => of_time(120, 2),
-            // Registries throttle, fail over and come back.
-            FindingCode::ImagePullFailing => of_time(300, 3),
-            // The third restart comes about 30 s after the first start (back-off 0, 10, 20 s):
-            // whoever waits for a dependency by crashing has had three tries by then.
-            FindingCode::CrashAtStart => of_time(0, 4),
-            FindingCode::ExitsAtOnce => of_time(0, 3),
-            FindingCode::CommandNotRunnable => of_template(0, 2),
-            FindingCode::OutOfMemory => of_time(0, 3),
-            // The same pipeline, or an operator, may create the object moments later.
-            FindingCode::ConfigObjectMissing | FindingCode::ServiceAccountMissing => {
-                of_template(30, 1)
-            }
-            // The kubelet looks again after 10 to 15 s: a key that was added meanwhile must be seen.
-            FindingCode::ConfigKeyMissing => of_template(20, 1),
-            // Runtime overload ("name is reserved", "context deadline exceeded") passes.
-            FindingCode::ContainerNotCreated => of_time(120, 1),
-            // Azure Disk detaches by force after 6 minutes.
-            FindingCode::VolumeNotMounted => of_time(420, 1),
-            // Applies only while nothing in this rollout frees quota, see diagnose/creation.rs.
-            FindingCode::QuotaExceeded => of_time(30, 1),
-            // The webhook's own Deployment may be rolling out.
-            FindingCode::WebhookUnavailable | FindingCode::PodCreationRefused => of_time(180, 1),
-            FindingCode::ReplicaSetNotCreated => of_time(60, 1),
-            // kstatus waits 15 s, far too short for a cluster that scales; a rolling update frees
-            // room as it goes on.
-            FindingCode::Unschedulable => of_time(120, 1),
-            FindingCode::ReadinessFailing => Rule {
-                grace: self.readiness_grace,
-                attempts: 1,
-                template_determined: false,
-            },
-            // One kill may be an accident, a second is the arithmetic of the probe.
-            FindingCode::LivenessKillsStart | FindingCode::StartupProbeExhausted => of_time(0, 2),
-            FindingCode::Paused => of_template(10, 1),
-            // An operator may delete the pods one by one: ten minutes are time enough for it to begin.
-            FindingCode::WaitsForDeletion => of_template(600, 1),
-            // The former pod may become ready after all, and the rollout go on.
-            FindingCode::StatefulSetStuck => of_template(60, 1),
-            // Not of the workload's making, and over as soon as the node or the control plane is back:
-            // only ever a suspect.
-            FindingCode::NodeNotReady | FindingCode::ControllerLagging => NEVER,
-            // Every answer was wrong for half a minute: caches are warm by then.
-            FindingCode::HttpCheckFailing => of_template(30, 5),
-            // Latched over a rollback, reset by pods that flap: it never decides (failures, section 1.5).
-            FindingCode::ProgressDeadlineExceeded | FindingCode::NothingToVerify => return None,
-        })
+        let rule = written(self, code);
+        if rule.attempts == Rule::NEVER {
+            None
+        } else {
+            Some(rule)
+        }
+    }
+
+    /// Why the numbers of a cause's rule, or why it has none.
+    #[must_use]
+    pub const fn why(&self, code: FindingCode) -> &'static str {
+        written(self, code).why
     }
 }

@@ -152,6 +152,17 @@ impl DeploymentBuilder {
         )
     }
 
+    /// The same, of a named ReplicaSet.
+    #[must_use]
+    pub fn deadline_of(self, set: &str) -> Self {
+        let message = format!("ReplicaSet \"{set}\" has timed out progressing.");
+        self.condition(
+            "Progressing",
+            "False",
+            ("ProgressDeadlineExceeded", &message),
+        )
+    }
+
     /// As raw JSON.
     #[must_use]
     pub fn json(self) -> Value {

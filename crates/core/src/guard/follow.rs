@@ -90,7 +90,11 @@ impl Follow {
         }
         self.findings = judgement.findings;
         self.verdict = judgement.verdict;
-        judgement.wake_at
+        if self.verdict.is_terminal() {
+            Timestamp::MAX
+        } else {
+            judgement.wake_at
+        }
     }
 
     /// Whether the workload is still the one that this session began with.

@@ -6,12 +6,16 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::finding::FindingCode;
 use crate::observation::Blindness;
 use crate::testing::{
     DeploymentBuilder, PodBuilder, at, deployment, listed, pod, replica_set, seen, seen_set, start,
     web,
 };
-use crate::workload::Workload;
+use crate::workload::{Workload, WorkloadRef};
+
+mod kinds;
+mod many;
 
 fn policy(timeout: u64) -> Policy {
     Policy {
@@ -22,7 +26,29 @@ fn policy(timeout: u64) -> Policy {
 
 /// Runs a session with a tick whenever it asks for one, up to an hour.
 fn session(timeout: u64, observations: &[Observation]) -> (Guard, Verdict, u64) {
-    let mut guard = Guard::new([web()], policy(timeout), start());
+    session_of(&web(), timeout, observations)
+}
+
+fn session_of(
+    workload: &WorkloadRef,
+    timeout: u64,
+    observations: &[Observation],
+) -> (Guard, Verdict, u64) {
+    session_of_all(vec![workload.clone()], timeout, observations)
+}
+
+fn session_of_all(
+    workloads: Vec<WorkloadRef>,
+    timeout: u64,
+    observations: &[Observation],
+) -> (Guard, Verdict, u64) {
+    run(
+        Guard::new(workloads, policy(timeout), start()),
+        observations,
+    )
+}
+
+fn run(mut guard: Guard, observations: &[Observation]) -> (Guard, Verdict, u64) {
     let mut pending = observations.iter().cloned().peekable();
     let mut wake_at = start();
     loop {
@@ -49,7 +75,7 @@ fn session(timeout: u64, observations: &[Observation]) -> (Guard, Verdict, u64) 
         }
         assert!(
             step.wake_at > now,
-            "a session that wakes at once would spin"
+            "a session that wakes at once would spin: {step:?}"
         );
         wake_at = step.wake_at;
     }
@@ -291,10 +317,10 @@ fn rows() -> Vec<Row> {
             60,
         ),
         row(
-            "crashed four times",
+            "crashed four times, and nothing changes for half a minute",
             first_look(rolling(), &[crashing()]),
             "failed",
-            0,
+            30,
         ),
         row(
             "crashed three times, then nothing changes",

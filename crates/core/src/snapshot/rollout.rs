@@ -294,7 +294,7 @@ impl<'a> Rollout<'a> {
             let new: Vec<&&Pod> = on_it.iter().filter(|pod| self.is_new(pod)).collect();
             let fell_under_it = new
                 .iter()
-                .any(|pod| created(&pod.metadata).is_none_or(|made| made < since));
+                .any(|pod| created(&pod.metadata).is_none_or(|made| made <= since));
             if on_it.is_empty() || fell_under_it {
                 continue;
             }

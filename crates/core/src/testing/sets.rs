@@ -215,6 +215,13 @@ pub fn agent_pod(node: &str, version: &str) -> PodBuilder {
 }
 
 impl PodBuilder {
+    /// With one more label.
+    #[must_use]
+    pub fn labelled(mut self, key: &str, value: &str) -> Self {
+        self.object["metadata"]["labels"][key] = json!(value);
+        self
+    }
+
     /// Made at a second.
     #[must_use]
     pub fn made(mut self, second: u64) -> Self {

@@ -1,0 +1,75 @@
+//! What pods answer to the check `/healthz`.
+
+use std::time::Duration;
+
+use super::*;
+use crate::http::HttpAnswer;
+use crate::observation::Answer;
+
+fn answered(second: u64, status: u16) -> Observation {
+    let answer = Answer::Came {
+        answer: HttpAnswer::new(status, Duration::from_millis(12), "not yet"),
+    };
+    seen_answer(second, answer)
+}
+
+fn seen_answer(second: u64, answer: Answer) -> Observation {
+    let seen = Seen::Answered {
+        pod: "pod-a".into(),
+        check: 0,
+        answer,
+    };
+    Observation::new(at(second), seen)
+}
+
+fn ready(says: &'static str, answers: Vec<Observation>, judged: (u64, Expect)) -> Row {
+    let mut row = rollout(
+        says,
+        deployment("web").counts(1, 1, 1, 1),
+        &[pod("a").ready(0)],
+        judged,
+    );
+    row.observations.extend(answers);
+    row
+}
+
+pub(super) fn rows() -> Vec<Row> {
+    let refused = || Answer::Failed {
+        message: "error trying to reach service: connection refused".into(),
+    };
+    let every = |seconds: u64| (0..=seconds / 2).map(move |it| answered(it * 2, 503));
+    let refusals = (0..=15).map(|it| seen_answer(it * 2, refused()));
+    vec![
+        ready(
+            "503 for half a minute",
+            every(30).collect(),
+            (30, Terminal(HttpCheckFailing)),
+        )
+        .healed_by(34, vec![answered(34, 200)]),
+        ready(
+            "503 for ten seconds after ready: caches may be warming",
+            every(10).collect(),
+            (10, Transient(HttpCheckFailing)),
+        ),
+        ready(
+            "no answer for half a minute",
+            refusals.collect(),
+            (30, Terminal(HttpCheckFailing)),
+        ),
+        ready(
+            "answered as expected",
+            vec![answered(1, 200)],
+            (60, Absent(HttpCheckFailing)),
+        ),
+        ready("not asked yet", vec![], (60, Absent(HttpCheckFailing))),
+        {
+            let mut row = ready(
+                "what it answered before it became ready anew does not count",
+                every(30).collect(),
+                (40, Absent(HttpCheckFailing)),
+            );
+            row.observations.extend(pod("a").ready(38).seen(38));
+            row
+        },
+    ]
+}

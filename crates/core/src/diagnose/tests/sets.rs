@@ -1,0 +1,162 @@
+//! What only StatefulSets and DaemonSets meet.
+
+use super::*;
+use crate::testing::{
+    SetBuilder, agent_pod, daemon_set, db_pod, node, stateful_set, workload_event,
+};
+
+const QUOTA: &str = "create Pod db-2 in StatefulSet db failed error: pods \"db-2\" is forbidden: exceeded quota: \
+                     small, requested: pods=1, used: pods=2, limited: pods=2";
+const SECURITY: &str = "Error creating: pods \"agent-\" is forbidden: violates PodSecurity \"restricted:latest\": \
+                        hostNetwork=true";
+
+fn set(
+    says: &'static str,
+    workload: SetBuilder,
+    pods: &[PodBuilder],
+    judged: (u64, Expect),
+) -> Row {
+    let mut observations = workload.seen(0);
+    observations.extend(pods.iter().flat_map(|pod| pod.seen(0)));
+    Row {
+        says,
+        observations,
+        seconds: judged.0,
+        expect: judged.1,
+        healing: None,
+    }
+}
+
+fn with(mut row: Row, more: impl IntoIterator<Item = Observation>) -> Row {
+    row.observations.extend(more);
+    row
+}
+
+fn refused(says: &'static str, judged: (u64, Expect)) -> Row {
+    let missing = stateful_set().counts(3, 0, 2).existing(2);
+    with(
+        set(says, missing, &[], judged),
+        [workload_event(1, "s-1", "FailedCreate", QUOTA)],
+    )
+}
+
+fn nodes() -> Vec<Observation> {
+    vec![node("one", true, 0), node("two", false, 0)]
+}
+
+pub(super) fn rows() -> Vec<Row> {
+    let old = |ordinal| db_pod(ordinal, "v1").ready(0);
+    let broken = db_pod(0, "v1").running(0, 0);
+    vec![
+        refused(
+            "a StatefulSet's pod is refused for 31 s: only an event tells",
+            (31, Terminal(QuotaExceeded)),
+        )
+        .healed_by(40, stateful_set().counts(3, 1, 3).seen(40)),
+        refused(
+            "a StatefulSet's pod is refused for 10 s",
+            (10, Transient(QuotaExceeded)),
+        ),
+        with(
+            refused("the next attempt went well", (60, Absent(QuotaExceeded))),
+            [workload_event(
+                5,
+                "s-1",
+                "SuccessfulCreate",
+                "create Pod db-2 in StatefulSet db successful",
+            )],
+        ),
+        with(
+            set(
+                "no pod is missing: the event is of the past",
+                stateful_set().counts(3, 1, 3),
+                &[],
+                (60, Absent(QuotaExceeded)),
+            ),
+            [workload_event(1, "s-1", "FailedCreate", QUOTA)],
+        ),
+        with(
+            set(
+                "a DaemonSet's pods violate pod security",
+                daemon_set().counts(3, 0, 2).existing(2),
+                &[],
+                (6, Terminal(PodSecurityViolated)),
+            ),
+            [workload_event(1, "ds-1", "FailedCreate", SECURITY)],
+        ),
+        set(
+            "OnDelete, and nobody deletes for ten minutes",
+            stateful_set().on_delete().counts(3, 0, 3),
+            &[old(0), old(1), old(2)],
+            (600, Terminal(WaitsForDeletion)),
+        )
+        .healed_by(
+            610,
+            (0..3)
+                .flat_map(|it| db_pod(it, "v2").ready(605).seen(605))
+                .collect(),
+        ),
+        set(
+            "OnDelete for a minute: an operator may be at it",
+            stateful_set().on_delete().counts(3, 0, 3),
+            &[old(0), old(1), old(2)],
+            (60, Transient(WaitsForDeletion)),
+        ),
+        set(
+            "RollingUpdate replaces the pods itself",
+            stateful_set().counts(3, 0, 3),
+            &[old(0), old(1), old(2)],
+            (600, Absent(WaitsForDeletion)),
+        ),
+        set(
+            "an ordered StatefulSet waits for a broken pod of the former revision",
+            stateful_set().counts(1, 0, 0),
+            std::slice::from_ref(&broken),
+            (60, Terminal(StatefulSetStuck)),
+        )
+        .healed_by(70, db_pod(0, "v1").ready(65).seen(65)),
+        set(
+            "it waits for half a minute: the pod may become ready",
+            stateful_set().counts(1, 0, 0),
+            std::slice::from_ref(&broken),
+            (30, Transient(StatefulSetStuck)),
+        ),
+        set(
+            "a parallel StatefulSet does not wait",
+            stateful_set().parallel().counts(1, 0, 0),
+            &[broken],
+            (60, Absent(StatefulSetStuck)),
+        ),
+        with(
+            set(
+                "a node is down since before: its pod is not updated",
+                daemon_set().counts(2, 1, 1),
+                &[agent_pod("one", "v2").ready(0), agent_pod("two", "v1")],
+                (60, Transient(NodeNotReady)),
+            ),
+            nodes(),
+        )
+        .healed_by(70, vec![node("two", true, 65)]),
+        with(
+            set(
+                "every node is ready",
+                daemon_set().counts(2, 1, 1),
+                &[
+                    agent_pod("one", "v2").ready(0),
+                    agent_pod("two", "v1").ready(0),
+                ],
+                (60, Absent(NodeNotReady)),
+            ),
+            [node("one", true, 0), node("two", true, 0)],
+        ),
+        with(
+            set(
+                "a node that goes down under its new pod is not excused",
+                daemon_set().counts(2, 2, 1),
+                &[agent_pod("one", "v2").ready(0), agent_pod("two", "v2")],
+                (60, Absent(NodeNotReady)),
+            ),
+            [node("one", true, 0), node("two", false, 30)],
+        ),
+    ]
+}

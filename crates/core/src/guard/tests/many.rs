@@ -1,0 +1,243 @@
+//! Several workloads in one session, one revision that is meant, and HTTP checks.
+
+use super::*;
+use crate::http::{HttpAnswer, HttpCheck};
+use crate::observation::Answer;
+use crate::testing::{db, db_pod, listed_for, stateful_set};
+use crate::workload::{Revision, WorkloadKind, WorkloadRef};
+
+fn both() -> Vec<WorkloadRef> {
+    vec![web(), db()]
+}
+
+/// Both workloads at once: the Deployment's pods and the StatefulSet's.
+fn look(
+    workload: DeploymentBuilder,
+    web_pods: &[PodBuilder],
+    db_pods: &[PodBuilder],
+) -> Vec<Observation> {
+    let uids = [
+        "d-1", "rs-v1", "rs-v2", "s-1", "cr-db-v1", "cr-db-v2", "pod-a", "pod-db-0",
+    ];
+    let mut all = vec![seen(0, workload), seen_set(0, replica_set("v2", 2, (1, 0)))];
+    all.extend(stateful_set().counts(1, 1, 1).seen(0));
+    all.extend(web_pods.iter().chain(db_pods).flat_map(|pod| pod.seen(0)));
+    all.extend(listed_for(WorkloadKind::Deployment, 0, &uids));
+    all.extend(listed_for(WorkloadKind::StatefulSet, 0, &uids));
+    all
+}
+
+fn sentence(guard: &Guard, verdict: &Verdict) -> String {
+    crate::report::Report::new(guard, verdict, at(60)).sentence
+}
+
+#[test]
+fn a_success_needs_all_and_a_failure_one() {
+    let good = [db_pod(0, "v2").ready(0)];
+    let invalid = pod("a").waiting("InvalidImageName", "");
+    let forbidden_sets = blind(0, ResourceKind::StatefulSet, forbidden());
+    let rows = [
+        (
+            "both are healthy",
+            look(complete(), &[pod("a").ready(0)], &good),
+            ("succeeded", 10),
+            "all 2 workloads are healthy: their rollouts are complete and stable",
+        ),
+        (
+            "one fails, and nobody waits for the other",
+            look(rolling(), &[invalid], &[]),
+            ("failed", 5),
+            "1 of 2 workloads fail: Deployment \"web\" fails: container `app`: image name `registry.test/app:v2` is malformed (InvalidImageName)",
+        ),
+        (
+            "one is not complete in time",
+            look(rolling(), &[], &good),
+            ("timedOut", 60),
+            "1 of 2 workloads are not complete in time: Deployment \"web\" is not complete in time: 1 old replica is still there; no cause in sight",
+        ),
+        (
+            "one cannot be seen: the other's success is not enough",
+            with(
+                look(complete(), &[pod("a").ready(0)], &good),
+                vec![forbidden_sets],
+            ),
+            ("undetermined", 10),
+            "cannot tell of 1 of 2 workloads: StatefulSet \"db\": cannot tell: may not watch statefulsets: no",
+        ),
+        (
+            "one is superseded: the other's success is not enough",
+            with(
+                look(complete(), &[pod("a").ready(0)], &good),
+                vec![seen(3, complete().version("v3"))],
+            ),
+            ("superseded", 10),
+            "1 of 2 workloads are superseded: Deployment \"web\" is superseded: a newer rollout began meanwhile",
+        ),
+    ];
+    for (says, observations, expected, told) in rows {
+        let (guard, verdict, second) = session_of_all(both(), 60, &observations);
+        assert_eq!((verdict.word(), second), expected, "{says}: {verdict:?}");
+        assert_eq!(sentence(&guard, &verdict), told, "{says}");
+    }
+}
+
+#[test]
+fn one_cause_in_two_workloads_reads_as_one_finding() {
+    let causes = [
+        pod("a").waiting("InvalidImageName", ""),
+        db_pod(0, "v2").waiting("InvalidImageName", ""),
+    ];
+    let [one, other] = causes;
+    let observations = look(rolling(), &[one], &[other]);
+    let (guard, _, _) = session_of_all(both(), 60, &observations);
+    let findings = guard.findings();
+    let named: Vec<_> = findings
+        .iter()
+        .map(|it| (it.code, it.pods, it.workloads.join(" ")))
+        .collect();
+    let both = "deployment/web statefulset/db".to_owned();
+    assert_eq!(named, [(FindingCode::InvalidImageName, 2, both)]);
+}
+
+#[test]
+fn a_reminder_names_one_and_counts_the_others() {
+    let unready = look(rolling(), &[], &[]);
+    let mut guard = Guard::new(both(), policy(120), start());
+    for observation in unready {
+        let _ = guard.observe(observation);
+    }
+    let events = guard.observe(Guard::tick(at(30))).events;
+    let lines: Vec<String> = events
+        .iter()
+        .flat_map(|it| crate::report::event_lines(it, start(), true))
+        .map(|it| it.text())
+        .collect();
+    assert_eq!(
+        lines,
+        ["  +30s  deployment/web: still waiting: 1 old replica is still there, and for 1 more"]
+    );
+}
+
+#[test]
+fn a_revision_that_is_meant_is_judged_and_no_other() {
+    let rows = [
+        (
+            2,
+            "succeeded",
+            10,
+            "Deployment \"web\" is healthy: the rollout is complete and stable",
+        ),
+        (
+            1,
+            "superseded",
+            0,
+            "Deployment \"web\" is superseded: revision 2 took the place of revision 1",
+        ),
+        (
+            3,
+            "undetermined",
+            60,
+            "Deployment \"web\": cannot tell: revision 3 never came; the newest is 2",
+        ),
+    ];
+    for (revision, word, second, told) in rows {
+        let target = Target {
+            workload: web(),
+            revision: Some(Revision(revision)),
+        };
+        let observations = first_look(complete(), &[pod("a").ready(0)]);
+        let (guard, verdict, at) = run(Guard::new([target], policy(60), start()), &observations);
+        assert_eq!((verdict.word(), at), (word, second), "revision {revision}");
+        assert_eq!(sentence(&guard, &verdict), told);
+    }
+}
+
+fn answer(second: u64, status: u16) -> Observation {
+    let answer = Answer::Came {
+        answer: HttpAnswer::new(status, Duration::from_millis(12), "body"),
+    };
+    let seen = Seen::Answered {
+        pod: "pod-a".into(),
+        check: 0,
+        answer,
+    };
+    Observation::new(at(second), seen)
+}
+
+fn asking() -> Guard {
+    let policy = Policy {
+        http: vec![HttpCheck::parse("/healthz:8080").unwrap()],
+        ..policy(60)
+    };
+    Guard::new([web()], policy, start())
+}
+
+#[test]
+fn a_rollout_is_healthy_once_each_new_pod_answers_as_expected() {
+    let healthy = || first_look(complete(), &[pod("a").ready(0)]);
+    let denied = |why| blind(3, ResourceKind::PodProxy, why);
+    let rows = [
+        (
+            "200 after 15 s",
+            vec![answer(1, 503), answer(15, 200)],
+            "succeeded",
+            15,
+        ),
+        (
+            "200 at once: still stable for ten seconds",
+            vec![answer(1, 200)],
+            "succeeded",
+            10,
+        ),
+        ("nobody answers the asks", vec![], "timedOut", 60),
+        (
+            "503 for half a minute",
+            (0..=15).map(|it| answer(it * 2, 503)).collect(),
+            "failed",
+            30,
+        ),
+        (
+            "the proxy may not be used: not a success that nobody looked at",
+            vec![denied(forbidden())],
+            "undetermined",
+            3,
+        ),
+        (
+            "the proxy is out of reach",
+            vec![denied(disconnected())],
+            "undetermined",
+            33,
+        ),
+    ];
+    for (says, more, word, second) in rows {
+        let (_, verdict, at) = run(asking(), &with(healthy(), more));
+        assert_eq!((verdict.word(), at), (word, second), "{says}: {verdict:?}");
+    }
+}
+
+#[test]
+fn a_pod_is_asked_when_it_is_ready_and_again_until_it_answers_as_expected() {
+    let mut guard = asking();
+    let mut asks = Vec::new();
+    let pause = pod("a").waiting("ContainerCreating", "");
+    let mut observations = first_look(complete(), &[pause]);
+    observations.extend(pod("a").ready(2).seen(2));
+    observations.extend([
+        answer(3, 503),
+        Guard::tick(at(4)),
+        Guard::tick(at(5)),
+        answer(6, 200),
+    ]);
+    observations.extend(pod("a").ready(7).seen(7));
+    for observation in observations {
+        let second = elapsed_seconds(observation.at);
+        let step = guard.observe(observation);
+        asks.extend(step.asks.into_iter().map(|ask| (second, ask.pod)));
+    }
+    let a = || "a".to_owned();
+    assert_eq!(
+        asks,
+        [(2, a()), (5, a()), (7, a())],
+        "ready, 2 s after 503, ready anew"
+    );
+}
