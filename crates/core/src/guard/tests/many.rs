@@ -62,7 +62,7 @@ fn a_success_needs_all_and_a_failure_one() {
                 vec![forbidden_sets],
             ),
             ("undetermined", 10),
-            "cannot tell of 1 of 2 workloads: StatefulSet \"db\": cannot tell: may not watch statefulsets: no",
+            "cannot tell of 1 of 2 workloads: StatefulSet \"db\": cannot tell: may not watch statefulsets: forbidden",
         ),
         (
             "one is superseded: the other's success is not enough",
