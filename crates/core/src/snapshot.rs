@@ -15,13 +15,16 @@ mod trouble;
 
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};
-pub use trouble::Trouble;
 use trouble::Troubles;
+pub use trouble::{Ends, Trouble};
 
 /// The annotation in which the Deployment controller counts revisions.
 pub const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
 /// The label that the Deployment controller adds to a ReplicaSet's pod template.
 pub const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
+
+/// How many deleted pods are remembered: three decide, and a report shows one.
+const MOST_DEPARTED: usize = 32;
 
 /// All that is known at one time.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,6 +34,11 @@ pub struct Snapshot {
     pods: BTreeMap<String, Pod>,
     events: BTreeMap<String, Event>,
     troubles: Troubles,
+    /// Pods that had failed as a whole when they were deleted, the first of them: StatefulSets and
+    /// DaemonSets delete such pods at once, and only their number tells.
+    departed: BTreeMap<String, Pod>,
+    /// When a pod was last seen gone: what it took of a quota is free since.
+    pod_gone_at: Option<Timestamp>,
     /// How often each container had been restarted when it was first seen.
     restarts_at_first: BTreeMap<(String, String), u32>,
     listed: BTreeSet<ResourceKind>,
@@ -42,6 +50,7 @@ impl Snapshot {
     /// Takes one observation in.
     pub fn apply(&mut self, observation: Observation) {
         let Observation { at, seen } = observation;
+        let pods = self.pods.len();
         match seen {
             Seen::Workload { object } => {
                 self.blind.remove(&ResourceKind::Workload);
@@ -85,6 +94,9 @@ impl Snapshot {
             }
             Seen::Tick => {}
         }
+        if self.pods.len() < pods {
+            self.pod_gone_at = Some(at);
+        }
     }
 
     fn forget(&mut self, resource: ResourceKind, keep: impl Fn(&str) -> bool) {
@@ -94,6 +106,7 @@ impl Snapshot {
             }
             ResourceKind::ReplicaSet => self.replica_sets.retain(|uid, _| keep(uid)),
             ResourceKind::Pod => {
+                self.remember_failed(&keep);
                 self.pods.retain(|uid, _| keep(uid));
                 let pods = &self.pods;
                 self.troubles.retain(|uid| pods.contains_key(uid));
@@ -101,6 +114,14 @@ impl Snapshot {
                     .retain(|(uid, _), _| pods.contains_key(uid));
             }
             ResourceKind::Event => self.events.retain(|uid, _| keep(uid)),
+        }
+    }
+
+    fn remember_failed(&mut self, keep: impl Fn(&str) -> bool) {
+        for (uid, pod) in &self.pods {
+            if !keep(uid) && has_failed(pod) && self.departed.len() < MOST_DEPARTED {
+                self.departed.insert(uid.clone(), pod.clone());
+            }
         }
     }
 
@@ -206,17 +227,53 @@ impl Snapshot {
             .collect()
     }
 
-    /// Whether a pod of the workload is on its way out.
+    /// The pods of the new revision that ended as a whole (phase `Failed`), deleted ones included.
     #[must_use]
-    pub fn has_terminating_pods(&self) -> bool {
+    pub fn new_ended_pods(&self) -> Vec<PodView<'_>> {
+        let Some(set) = self.new_replica_set() else {
+            return Vec::new();
+        };
+        let uid = uid_of(&set.metadata);
+        let all = self.pods.values().chain(self.departed.values());
+        all.filter(|pod| owned_by(&pod.metadata, uid) && has_failed(pod))
+            .map(|pod| PodView {
+                pod,
+                snapshot: self,
+            })
+            .collect()
+    }
+
+    /// The pods of the workload that are on their way out.
+    #[must_use]
+    pub fn terminating_pods(&self) -> Vec<PodView<'_>> {
         let sets: BTreeSet<&str> = self
             .replica_sets()
             .map(|set| uid_of(&set.metadata))
             .collect();
-        self.pods.values().any(|pod| {
+        let going = |pod: &&Pod| {
             pod.metadata.deletion_timestamp.is_some()
                 && controller_of(&pod.metadata).is_some_and(|uid| sets.contains(uid))
-        })
+        };
+        self.pods
+            .values()
+            .filter(going)
+            .map(|pod| PodView {
+                pod,
+                snapshot: self,
+            })
+            .collect()
+    }
+
+    /// Whether a pod of the workload is on its way out.
+    #[must_use]
+    pub fn has_terminating_pods(&self) -> bool {
+        !self.terminating_pods().is_empty()
+    }
+
+    /// When a pod of the workload was last seen gone.
+    #[must_use]
+    pub const fn pod_gone_at(&self) -> Option<Timestamp> {
+        self.pod_gone_at
     }
 
     /// The events about an object.
@@ -234,6 +291,11 @@ fn is_active(pod: &Pod) -> bool {
         .as_ref()
         .and_then(|status| status.phase.as_deref());
     pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Failed" | "Succeeded"))
+}
+
+fn has_failed(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    status.and_then(|status| status.phase.as_deref()) == Some("Failed")
 }
 
 /// A template without the label that the Deployment controller adds to it.

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::*;
 use crate::finding::Prognosis;
-use crate::observation::Observation;
+use crate::observation::{Observation, ResourceKind, Seen};
 use crate::testing::{
     DeploymentBuilder, PodBuilder, at, deployment, pod, pod_of, refused_replica_set, replica_set,
     seen, seen_set,
@@ -17,8 +19,11 @@ mod config;
 mod crash;
 mod creation;
 mod image;
+mod node;
 mod probe;
+mod sandbox;
 mod scheduling;
+mod start;
 mod volume;
 mod workload;
 
@@ -36,6 +41,7 @@ enum Expect {
 }
 use Expect::{Absent, Noted, Terminal, Transient};
 
+#[derive(Clone)]
 struct Row {
     says: &'static str,
     observations: Vec<Observation>,
@@ -112,6 +118,20 @@ fn refused(says: &'static str, message: &str, seconds: u64, expect: Expect) -> R
     }
 }
 
+/// The pod is ready since a second.
+fn well(since: u64) -> Vec<Observation> {
+    pod("a").ready(since).seen(since)
+}
+
+/// A pod is deleted.
+fn gone(seconds: u64, uid: &str) -> Vec<Observation> {
+    let gone = Seen::Gone {
+        resource: ResourceKind::Pod,
+        uid: uid.to_owned(),
+    };
+    vec![Observation::new(at(seconds), gone)]
+}
+
 fn findings(row: &Row) -> Vec<Finding> {
     judged(&row.observations, row.seconds)
 }
@@ -127,6 +147,7 @@ fn judged(observations: &[Observation], seconds: u64) -> Vec<Finding> {
         workload: snapshot.workload().unwrap(),
         set: snapshot.new_replica_set(),
         pods: snapshot.new_pods(),
+        ended: snapshot.new_ended_pods(),
         policy: &policy,
         started: at(0),
         now: at(seconds),
@@ -139,8 +160,11 @@ fn rows() -> Vec<Row> {
         crash::rows(),
         creation::rows(),
         image::rows(),
+        node::rows(),
         probe::rows(),
+        sandbox::rows(),
         scheduling::rows(),
+        start::rows(),
         volume::rows(),
         workload::rows(),
     ]
@@ -168,31 +192,34 @@ fn prognosis(found: &[Finding], code: FindingCode) -> Option<Prognosis> {
 
 #[test]
 fn every_row_holds() {
+    let mut wrong = Vec::new();
     for row in rows() {
         let (code, expected) = row.expect.parts();
         let found = findings(&row);
-        assert_eq!(
-            prognosis(&found, code),
-            expected,
-            "{}: {found:#?}",
-            row.says
-        );
+        if prognosis(&found, code) != expected {
+            wrong.push(format!("{}: {found:#?}", row.says));
+        }
         if let Some((seconds, healing)) = row.healing {
             let all = [row.observations, healing].concat();
             let found = judged(&all, seconds);
-            let says = row.says;
-            assert_eq!(prognosis(&found, code), None, "{says}, healed: {found:#?}");
+            if prognosis(&found, code).is_some() {
+                wrong.push(format!("{}, healed: {found:#?}", row.says));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
-
-/// Codes whose healed-again row is still to be written.
-const NOT_HEALED_YET: &[FindingCode] = FindingCode::ALL;
 
 #[test]
 fn every_code_has_a_hit_a_near_miss_and_heals_again() {
     let (mut hits, mut misses, mut healed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    healed.extend(NOT_HEALED_YET.iter().copied());
+    // Their healed-again rows are still to be written.
+    healed.extend(
+        FindingCode::ALL
+            .iter()
+            .copied()
+            .skip_while(|it| *it != VolumeNotMounted),
+    );
     for row in rows() {
         let (code, expected) = row.expect.parts();
         match expected {
@@ -235,7 +262,7 @@ fn sentences_name_what_matters() {
     insta::assert_debug_snapshot!(
         rows()
             .into_iter()
-            .filter(|row| matches!(row.expect, Terminal(_)))
+            .filter(|row| matches!(row.expect, Terminal(_) | Noted(_)))
             .flat_map(said)
             .collect::<BTreeSet<_>>()
     );

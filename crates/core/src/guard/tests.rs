@@ -293,7 +293,7 @@ fn rows() -> Vec<Row> {
             "crashed four times",
             first_look(rolling(), &[crashing()]),
             "failed",
-            0,
+            30,
         ),
         row(
             "crashed three times, then nothing changes",
