@@ -221,11 +221,13 @@ fn findings_of(
     } = *view;
     let set = snapshot.new_replica_set();
     let pods = snapshot.new_pods();
+    let ended = snapshot.new_ended_pods();
     diagnose(&Case {
         snapshot,
         workload,
         set,
         pods,
+        ended,
         policy,
         started,
         now,
