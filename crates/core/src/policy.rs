@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::duration::Human;
 use crate::finding::FindingCode;
 
 /// What a cause must show before it counts as one that does not heal.
@@ -112,7 +113,7 @@ rules! { policy;
     // kuberuntime_manager.go: back-off 0, 10, 20 s. Nodes can lower its cap to 1 s
     // (KubeletConfiguration `crashLoopBackOff.maxContainerRestartPeriod`), hence the 30 s.
     CrashAtStart => of_time(30, 4), "whoever waits for a dependency by crashing has had three more tries, and at least 30s even on nodes that restart containers faster";
-    CrashAfterReady => of_time(30, 3), "it had everything it needs and failed three times: one crash may be an accident, and 30s outlast a dependency that restarts";
+    CrashAfterReady => of_time(30, 3), "three ends, each after a time of being ready, are no accident; where it does not become ready in between it may wait for what it lost, so a fourth end is asked for";
     ExitsAtOnce => of_time(10, 3), "a program that should run has ended three times; 10s keep a fast-restarting node from deciding in one";
     NotRestarted => of_time(30, 1), "a restart rule would have started it again within seconds";
     CommandNotRunnable => of_template(0, 2), "the command is not in the image: the second try, about a second later, tells the same";
@@ -171,6 +172,7 @@ rules! { policy;
     SubnetExhausted => of_time(180, 3), "addresses of pods that ended are given back after a minute or two";
     RuntimeHandlerMissing => of_template(60, 2), "a node that has just joined may still be installing its runtimes";
     DeviceNotPrepared => of_time(120, 2), "a device driver that is just starting needs a minute";
+    StillCreating => never(), "without a word of the node nothing is known: shown after 1m, so that a timeout has a place to look at";
     OldPodsNotEnding => never(), "shown 1m after the end of its grace period; the new pods decide";
     ReadinessFailing => Rule { grace: policy.readiness_grace, ..of_time(0, 1) }, "a warm-up without a startupProbe is common and looks just the same";
     ProbeCannotRun => of_template(5, 1), "the template names a port or a command that is not there: seen once more after 5s";
@@ -178,6 +180,7 @@ rules! { policy;
     ProbeRedirected => never(), "a redirect counts as success to the kubelet: shown because it may be a login page";
     LivenessKillsStart => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe";
     StartupProbeExhausted => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe";
+    StillStarting => never(), "the startup probe's own budget decides: shown after 30s, for the reader to compare it with the timeout";
     Paused => of_template(10, 1), "a pause is lifted by hand, or by the same script within seconds";
     NothingToVerify => never(), "zero replicas may be meant, for example by an autoscaler";
 }
@@ -197,9 +200,61 @@ impl Policy {
         }
     }
 
+    /// What a cause's rule says, in words: `terminal after 10s and twice`.
+    #[must_use]
+    pub fn class(&self, code: FindingCode) -> String {
+        let Some(rule) = self.rule(code) else {
+            return "informational: never decides".to_owned();
+        };
+        let times = match rule.attempts {
+            0 | 1 => String::new(),
+            2 => "twice".to_owned(),
+            many => format!("{many} times"),
+        };
+        let lasted = Human(rule.grace);
+        match (rule.grace.is_zero(), times.is_empty()) {
+            (true, true) => "terminal at once".to_owned(),
+            (true, false) => format!("terminal once it has happened {times}"),
+            (false, true) => format!("terminal after {lasted}"),
+            (false, false) => format!("terminal after {lasted} and {times}"),
+        }
+    }
+
     /// Why the numbers of a cause's rule, or why it has none.
     #[must_use]
     pub const fn why(&self, code: FindingCode) -> &'static str {
         written(self, code).why
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_says_why_in_one_sentence() {
+        let policy = Policy::default();
+        for &code in FindingCode::ALL {
+            for why in [policy.why(code), code.rollback_why()] {
+                assert!(!why.is_empty() && !why.ends_with('.'), "{code}: {why}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_reads_as_words() {
+        let policy = Policy::default();
+        let rows = [
+            (FindingCode::ImageNotFound, "terminal after 10s and twice"),
+            (FindingCode::InvalidImageName, "terminal after 5s"),
+            (
+                FindingCode::CommandNotRunnable,
+                "terminal once it has happened twice",
+            ),
+            (FindingCode::SlowPull, "informational: never decides"),
+        ];
+        for (code, expected) in rows {
+            assert_eq!(policy.class(code), expected, "{code}");
+        }
     }
 }

@@ -80,6 +80,11 @@ fn series(
     let first = container.remembered_ends().map(|ends| ends.first);
     let since = first.or_else(|| container.pod.created());
     let attempts = failed_starts(container, end).min(own.max(1));
+    let attempts = if ended_after_ready(container) {
+        ends_after_ready(container, attempts)
+    } else {
+        attempts
+    };
     Some((since.unwrap_or(case.now), attempts))
 }
 
@@ -111,12 +116,20 @@ fn failed_starts(container: &ContainerView<'_>, end: &ContainerStateTerminated) 
     }
 }
 
+/// How many ends of a container that was ready count. One that follows a time of being ready counts
+/// in full. Where it has not been ready since the first, it may wait for what it lost, and one more
+/// end must show that it does not come back: the back-off hides for 20 s that it is there again.
+fn ends_after_ready(container: &ContainerView<'_>, ends: u32) -> u32 {
+    let seen = container.remembered_ends().map_or(0, |it| it.after_ready);
+    seen.max(ends.saturating_sub(1)).max(1)
+}
+
 /// Whether it has been ready before its last end. Without a readiness probe every start counts as
 /// ready, so that being ready tells nothing.
 fn ended_after_ready(container: &ContainerView<'_>) -> bool {
     let seen = container
         .remembered_ends()
-        .is_some_and(|ends| ends.after_ready);
+        .is_some_and(|ends| ends.after_ready > 0);
     container.spec.readiness_probe.is_some() && (seen || container.pod.was_ready())
 }
 

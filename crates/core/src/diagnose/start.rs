@@ -104,8 +104,9 @@ fn long_init(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> 
             container.title()
         ))
         .remedy(format!(
-            "read its log (`kubectl logs {} -c {}`) and wait, or raise the timeout; do not end it while \
-             it may be changing data",
+            "read its log (`kubectl logs -n {} {} -c {}`) and wait, or raise the timeout; do not end it \
+             while it may be changing data",
+            container.pod.object().metadata.namespace.as_deref().unwrap_or("NAMESPACE"),
             container.pod.name(),
             container.name()
         ));

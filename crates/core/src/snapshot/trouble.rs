@@ -27,8 +27,8 @@ pub struct Trouble {
 pub struct Ends {
     /// When the first of this series of ends was seen, or happened.
     pub first: Timestamp,
-    /// Whether one of them was seen to follow a time of being ready.
-    pub after_ready: bool,
+    /// How many of them were seen to follow a time of being ready.
+    pub after_ready: u32,
 }
 
 /// The uid of a pod and the name of a container in it.
@@ -99,14 +99,15 @@ impl Troubles {
         let came_late = former.is_none() && status.restart_count > 1;
         let known = self.ends.entry(key.clone()).or_insert(Ends {
             first: created.filter(|_| came_late).unwrap_or(happened),
-            after_ready: false,
+            after_ready: 0,
         });
         // After such a run the kubelet begins a new series, and so do we.
         if run_of(end).is_some_and(|ran| ran > BACK_OFF_MEMORY) {
             known.first = happened;
+            known.after_ready = 0;
         }
         let anew = former.is_some_and(|former| former.ready && pod::last_end(former) != Some(end));
-        known.after_ready |= anew;
+        known.after_ready += u32::from(anew);
     }
 }
 

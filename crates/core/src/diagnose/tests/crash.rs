@@ -43,17 +43,27 @@ fn init(spec: &serde_json::Value, restarts: i32, exit_code: i32) -> PodBuilder {
         .with("/status/initContainerStatuses", json!([status]))
 }
 
-/// Seen ready at second 1, ended at second 10 for the first time, and backing off after so many
-/// restarts since second 40.
-fn flapping(name: &str, restarts: i32) -> Vec<Observation> {
+/// Ready and down again so often, every 15 s; down for the first time at second 10.
+fn flapping(name: &str, ends: i32) -> Vec<Observation> {
     let down = |restarts| {
         pod(name)
             .crash_loop(restarts, ("Error", 1, ""))
             .ready_once(9)
     };
-    let mut all = pod(name).ready(1).seen(1);
-    all.extend(down(0).seen(10));
-    all.extend(down(restarts).seen(40));
+    let mut all = Vec::new();
+    for end in 0..ends {
+        let second = u64::try_from(end).unwrap() * 15;
+        all.extend(pod(name).ready(second).seen(second));
+        all.extend(down(end).seen(second + 10));
+    }
+    all
+}
+
+/// Ready once, then down so often without being ready in between.
+fn lost(ends: i32) -> Vec<Observation> {
+    let mut all = flapping("a", 1);
+    let down = pod("a").crash_loop(ends - 1, ("Error", 1, ""));
+    all.extend(down.ready_once(9).seen(40));
     all
 }
 
@@ -172,37 +182,49 @@ fn at_start() -> Vec<Row> {
 }
 
 fn after_ready() -> Vec<Row> {
-    let both = |restarts| [flapping("a", restarts), flapping("b", restarts)].concat();
+    let both = |ends| [flapping("a", ends), flapping("b", ends)].concat();
     let up_again = |seconds| pod("b").ready_after_crash(seconds, 8).seen(seconds);
     vec![
         flaps(
             "three ends after being ready",
-            flapping("a", 2),
+            flapping("a", 3),
             45,
             Terminal(CrashAfterReady),
         ),
         flaps(
+            "four ends, none of them ready again after the first",
+            lost(4),
+            45,
+            Terminal(CrashAfterReady),
+        ),
+        flaps(
+            "three ends, none of them ready again after the first: what it lost may be back",
+            lost(3),
+            45,
+            Transient(CrashAfterReady),
+        ),
+        flaps(
             "three ends after being ready, as the other pod is just up between two of its own",
-            [both(2), up_again(44)].concat(),
+            [both(3), up_again(44)].concat(),
             45,
             Terminal(CrashAfterReady),
         ),
         flaps(
             "three ends after being ready, but another pod stays ready",
-            [flapping("a", 2), pod("b").ready(1).seen(1)].concat(),
+            [flapping("a", 3), pod("b").ready(1).seen(1)].concat(),
             45,
             Transient(CrashAfterReady),
         ),
         flaps(
             "two ends after being ready: the dependency may be back",
-            flapping("a", 1),
+            flapping("a", 2),
             45,
             Transient(CrashAfterReady),
         )
         .healed_by(90, well(50)),
         flaps(
             "without a readiness probe every start is ready, which tells nothing",
-            flapping("a", 2).into_iter().map(unprobed).collect(),
+            flapping("a", 3).into_iter().map(unprobed).collect(),
             45,
             Transient(CrashAtStart),
         ),
