@@ -177,6 +177,8 @@ finding_codes! {
     RuntimeHandlerMissing: Yes = "the former revision's runtime was there",
     /// The node cannot prepare the devices that the pod claims.
     DeviceNotPrepared: Partly = "it helps if the claim is new; a broken device driver stays broken",
+    /// The pod is on its node, its containers are not created, and no event says why.
+    StillCreating: No = "nothing is known to have failed",
     /// A pod on its way out does not end.
     OldPodsNotEnding: No = "the pod is being deleted already, and a rollback does not end it",
     /// The readiness probe keeps failing.
@@ -191,6 +193,8 @@ finding_codes! {
     LivenessKillsStart: Yes = "the former revision started within its probe's time",
     /// The startup probe gives up on the container.
     StartupProbeExhausted: Yes = "the former revision started within its probe's time",
+    /// The container runs and its startup probe has not passed yet.
+    StillStarting: No = "nothing has failed: the start goes on",
     /// The workload is paused: nothing will happen.
     Paused: No = "a rollback of a paused workload is not rolled out either",
     /// The workload has zero replicas: nothing was verified.

@@ -21,6 +21,9 @@ const LONGEST_START: Duration = Duration::from_secs(1800);
 /// A start of this length is proposed at least where a startupProbe is missing.
 const LEAST_START: Duration = Duration::from_secs(60);
 
+/// How long a start lasts before it is told of.
+const SHOW_START_AFTER: Duration = Duration::from_secs(30);
+
 mod answer;
 
 use answer::{newest_event, newest_failure, outcome};
@@ -36,7 +39,8 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
             let killed =
                 kill(case, &container, "startup").or_else(|| kill(case, &container, "liveness"));
             let killed = killed.or_else(|| cannot_run(case, &container));
-            found.extend(killed.or_else(|| unready(case, pod, &container)));
+            let unready = killed.or_else(|| unready(case, pod, &container));
+            found.extend(unready.or_else(|| starting(case, &container)));
         }
         found.extend(gate(case, pod));
     }
@@ -208,6 +212,35 @@ fn readiness_grace(case: &Case<'_>, container: &ContainerView<'_>, not_there: bo
         .into_iter()
         .flatten()
         .fold(base, Duration::max)
+}
+
+/// A container within the time that its startup probe allows: no failure, and the reason of a
+/// timeout that is shorter. Sidecars are told of elsewhere, as others wait for them.
+fn starting(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
+    let probe = container.spec.startup_probe.as_ref()?;
+    let since = container.running_since()?;
+    let started = container.status?.started == Some(true);
+    if started || container.init || elapsed(since, case.now) < SHOW_START_AFTER {
+        return None;
+    }
+    let allowed = budget(probe);
+    let longer = if allowed > case.policy.timeout {
+        format!(", longer than the timeout {}", Human(case.policy.timeout))
+    } else {
+        String::new()
+    };
+    let answer = newest_failure(container, "startup");
+    let what = format!(
+        "{} is still starting: {}; its startupProbe allows {}{longer}",
+        container.title(),
+        outcome(probe, answer),
+        Human(allowed)
+    );
+    let subject = Subject::container(container.pod.name(), container.name());
+    let finding = Finding::new(FindingCode::StillStarting, subject, since)
+        .message(what)
+        .remedy("wait, with a timeout that is longer than the startupProbe allows; the log tells how far it is");
+    Some(finding.into())
 }
 
 /// A probe that never has a result, since its result is thrown away (`prober/worker.go`, "errored"):

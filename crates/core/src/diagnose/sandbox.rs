@@ -1,13 +1,19 @@
 //! Pods whose sandbox, network or devices the node cannot prepare: only events tell (kubelet
 //! `kuberuntime_manager.go`, `pod_workers.go`); the containers stay in `ContainerCreating`.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Event;
 
 use super::volume::{is_creating, went_on_since};
 use super::{Candidate, Case, between, clipped, core_of, has_any};
-use crate::duration::elapsed;
+use crate::duration::{Human, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
+use crate::observation::ResourceKind;
 use crate::snapshot::{PodView, event_count, event_start, event_time};
+
+/// How long a node may be silent about a pod: pulls and mounts have had their first word by then.
+const SHOW_SILENCE_AFTER: Duration = Duration::from_secs(60);
 
 const REASONS: [&str; 3] = [
     "FailedCreatePodSandBox",
@@ -19,8 +25,41 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods
         .iter()
         .filter(|pod| is_creating(pod))
-        .filter_map(|pod| one(case, pod))
+        .filter_map(|pod| one(case, pod).or_else(|| silent(case, pod)))
         .collect()
+}
+
+/// A pod that its node took, and of which nothing has been heard since.
+fn silent(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
+    let node = pod.node()?;
+    let scheduled = pod.condition("PodScheduled")?;
+    let since = scheduled.last_transition_time.as_ref()?.0;
+    let told = |event: &Event| event.reason.as_deref() != Some("Scheduled");
+    if elapsed(since, case.now) < SHOW_SILENCE_AFTER || pod.events().any(told) {
+        return None;
+    }
+    let late = Human(elapsed(since, case.now));
+    let (why, remedy) = if case.snapshot.blindness(ResourceKind::Event).is_some() {
+        (
+            "events, which would say why, may not be read",
+            "grant `list` and `watch` on events in this namespace, or look at `kubectl describe pod`",
+        )
+    } else {
+        (
+            "no event says why",
+            "look at the node (`kubectl describe node`) and its kubelet",
+        )
+    };
+    let finding = Finding::new(
+        FindingCode::StillCreating,
+        Subject::new("Pod", pod.name()),
+        since,
+    )
+    .message(format!(
+        "a pod is on node `{node}` for {late} and its containers are not created: {why}"
+    ))
+    .remedy(remedy);
+    Some(finding.into())
 }
 
 fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {

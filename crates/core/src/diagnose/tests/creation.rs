@@ -257,3 +257,51 @@ fn words_of_other_components_mean_what_they_quote() {
     }
     insta::assert_debug_snapshot!(said);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    /// Whatever a webhook or a node says, it is read and bounded.
+    #[test]
+    fn hostile_words_are_read_and_kept_short(
+        words in proptest::collection::vec(proptest::sample::select(WORDS), 0..12),
+        rest in ".{0,40}",
+    ) {
+        let message = words.concat() + &rest;
+        let (_, what, _) = classify(&message);
+        proptest::prop_assert!(what.chars().count() < 1000);
+        for pod in [pod("a").unschedulable(&message), pod("a").failed("Evicted", &message),
+            pod("a").event("FailedMount", &message, i32::MAX).event("FailedAttachVolume", &message, i32::MAX),
+            pod("a").event("FailedCreatePodSandBox", &message, i32::MAX)] {
+            let _ = findings(&row("hostile", &[pod], 600, Absent(Paused)));
+        }
+    }
+}
+
+/// The parts between which the readers look for names.
+const WORDS: &[&str] = &[
+    "exceeded quota: ",
+    "requested: ",
+    "=",
+    ",",
+    ", used: ",
+    "limited: ",
+    "\"",
+    "\" : ",
+    " desc = ",
+    "0/4294967295 nodes are available: ",
+    "4294967295 Insufficient cpu, ",
+    ". ",
+    "ж",
+    "{",
+    "https://",
+    "persistentvolumeclaim \"",
+    "\" not found",
+    "Container ",
+    " exceeded its local",
+    "objectName:",
+    "failed calling webhook \"",
+    "secrets store objects",
+    "already used by pod(s) ",
+    "%!s(MISSING)",
+];

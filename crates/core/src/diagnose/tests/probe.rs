@@ -30,7 +30,29 @@ fn kills() -> Vec<Row> {
         )
     };
     let ready = || pod("a").ready(40).seen(45);
+    let starting = || {
+        pod("a")
+            .running(0, 0)
+            .with("/status/containerStatuses/0/started", json!(false))
+            .with(
+                "/spec/containers/0/startupProbe",
+                json!({"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 10, "failureThreshold": 60}),
+            )
+    };
     vec![
+        row(
+            "starting for 35 s, and its startup probe allows more than the timeout",
+            &[starting()],
+            35,
+            Noted(StillStarting),
+        )
+        .healed_by(45, ready()),
+        row(
+            "starting for 20 s",
+            &[starting()],
+            20,
+            Absent(StillStarting),
+        ),
         row(
             "killed twice by its liveness probe",
             &[liveness(2)],

@@ -24,7 +24,26 @@ pub(super) fn rows() -> Vec<Row> {
         it.later_event(second, "Pulled", "image already present")
             .seen(second)
     };
+    let silent = || {
+        on_node(pod("a")).with(
+            "/status/conditions",
+            serde_json::json!([{"type": "PodScheduled", "status": "True", "lastTransitionTime": at(0)}]),
+        )
+    };
     vec![
+        row(
+            "on its node for 1 min without a word",
+            &[silent().event("Scheduled", "Successfully assigned shop/a to node-1", 1)],
+            60,
+            Noted(StillCreating),
+        )
+        .healed_by(70, went_on(silent(), 70)),
+        row(
+            "on its node for 1 min, and pulling its image",
+            &[silent().event("Pulling", "Pulling image", 1)],
+            60,
+            Absent(StillCreating),
+        ),
         row(
             "no sandbox for 5 min",
             &[sandbox(290, plugin, 20)],
