@@ -3,23 +3,29 @@
 //! Only pods of the new revision are judged. A diagnoser says what it sees, since when and how
 //! often; whether that is more than what heals is decided here, by the rule in [`Policy`].
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::duration::{after, elapsed};
-use crate::finding::{Finding, Prognosis, grouped};
+use crate::finding::{Finding, FindingCode, Prognosis, grouped};
 use crate::policy::Policy;
 use crate::snapshot::{PodView, Rollout, Snapshot};
 use crate::workload::Workload;
 
+mod claim;
 mod config;
 mod crash;
 mod creation;
 mod http;
 mod image;
+mod node;
 mod probe;
+mod refusal;
+mod sandbox;
 mod scheduling;
+mod start;
 #[cfg(test)]
 mod tests;
 mod volume;
@@ -36,7 +42,7 @@ pub struct Case<'a> {
     pub rollout: Rollout<'a>,
     /// The pods of the new revision that count.
     pub pods: Vec<PodView<'a>>,
-    /// The pods of the new revision that ended.
+    /// The pods of the new revision that ended as a whole: evicted, refused by the kubelet, shut down.
     pub ended: Vec<PodView<'a>>,
     /// The thresholds.
     pub policy: &'a Policy,
@@ -82,18 +88,26 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
         image::diagnose(case),
         config::diagnose(case),
         crash::diagnose(case),
+        start::diagnose(case),
         creation::diagnose(case),
         volume::diagnose(case),
         scheduling::diagnose(case),
+        claim::diagnose(case),
+        sandbox::diagnose(case),
+        node::diagnose(case),
         probe::diagnose(case),
         http::diagnose(case),
         workload::diagnose(case),
     ];
+    let candidates: Vec<Candidate> = candidates.into_iter().flatten().collect();
     let some_ready = case.pods.iter().any(|pod| pod.ready_since().is_some());
+    let some_steady = steady(case, &candidates);
     let workload = case.workload.reference().to_string();
     let mut decide_at = None;
-    let judged = candidates.into_iter().flatten().map(|candidate| {
-        let (mut finding, at) = settle(candidate, case, some_ready);
+    let judged = candidates.into_iter().map(|candidate| {
+        let flaps = candidate.finding.code == FindingCode::CrashAfterReady;
+        let well = if flaps { some_steady } else { some_ready };
+        let (mut finding, at) = settle(candidate, case, well);
         finding.workloads = vec![workload.clone()];
         decide_at = [decide_at, at].into_iter().flatten().min();
         finding
@@ -103,6 +117,20 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
         findings,
         decide_at,
     }
+}
+
+/// Whether a pod is ready that does not itself end again and again: where all pods flap, some of them
+/// are ready at any time.
+fn steady(case: &Case<'_>, candidates: &[Candidate]) -> bool {
+    let flapping: BTreeSet<&str> = candidates
+        .iter()
+        .map(|candidate| &candidate.finding)
+        .filter(|finding| finding.code == FindingCode::CrashAfterReady)
+        .map(|finding| finding.subject.name.as_str())
+        .collect();
+    case.pods
+        .iter()
+        .any(|pod| pod.ready_since().is_some() && !flapping.contains(pod.name()))
 }
 
 /// Applies the rule of the code to one candidate, so that no evidence is mixed across pods; says
@@ -143,4 +171,24 @@ fn has_any(text: &str, patterns: &[&str]) -> bool {
     patterns
         .iter()
         .any(|pattern| text.contains(&pattern.to_ascii_lowercase()))
+}
+
+/// An error without the layers that only passed it on: `… rpc error: code = Internal desc = `,
+/// `MountVolume.SetUp failed for volume "v" : `.
+fn core_of(message: &str) -> &str {
+    let inner = message.rsplit_once(" desc = ").map(|(_, inner)| inner);
+    let inner = inner.or_else(|| message.split_once("\" : ").map(|(_, inner)| inner));
+    inner.unwrap_or(message).trim()
+}
+
+/// The beginning of a foreign text, with an ellipsis where it was cut.
+fn clipped(text: &str, most: usize) -> String {
+    let text = text.trim();
+    let mut chars = text.chars();
+    let short: String = chars.by_ref().take(most).collect();
+    if chars.next().is_some() {
+        short + "…"
+    } else {
+        short
+    }
 }

@@ -106,32 +106,102 @@ finding_codes! {
     SidecarNotStarted: Yes = "the former revision's sidecars started",
     /// A volume cannot be mounted.
     VolumeNotMounted: Partly = "it helps if the volume is new, or if the new pod waits for a disk that the old one holds; a broken storage stays broken",
+    /// A disk that one node may have at a time is held by another pod of the workload.
+    VolumeHeldElsewhere: Yes = "it takes the new pod away, and the old one keeps the disk",
+    /// The secret store (Azure Key Vault) gives the pod nothing to mount.
+    SecretStoreFailing: Partly = "it helps if the reference is new; a missing permission or secret hits the former revision's pods at their next start",
+    /// A file share refuses to be mounted.
+    FileShareRefused: Partly = "it helps if the volume is new; a changed key or firewall hits the former revision's pods at their next start",
     /// A resource quota leaves no room for the new pods.
     QuotaExceeded: Partly = "it needs no room for the new pods; pods that were scaled down may not fit again",
     /// A resource quota demands requests or limits that the pod does not set.
     QuotaNeedsResources: Yes = "the former revision set them, unless the quota is new",
+    /// No quota of the namespace covers the pods, and one is demanded.
+    QuotaDoesNotCover: Yes = "the former revision's pods were covered, unless the demand is new",
+    /// A resource quota is so new that its usage is not known yet.
+    QuotaStatusUnknown: No = "the quota refuses the former revision's pods as well",
     /// The pod's resources lie outside a LimitRange.
     LimitRangeViolated: Yes = "the former revision's resources lay inside, unless the LimitRange is new",
     /// The pod's ServiceAccount does not exist.
     ServiceAccountMissing: Partly = "it helps if the name is new; if someone deleted the ServiceAccount, the former revision's pods cannot be created either",
+    /// The pod uses a Secret that its ServiceAccount does not list.
+    SecretNotAllowed: Yes = "the former revision used listed secrets only, unless the list was shortened",
+    /// The pod's PriorityClass does not exist.
+    PriorityClassMissing: Partly = "it helps if the name is new; if someone deleted the class, the former revision's pods cannot be created either",
+    /// The pod's RuntimeClass does not exist.
+    RuntimeClassMissing: Partly = "it helps if the name is new; if someone deleted the class, the former revision's pods cannot be created either",
     /// The namespace's pod security level refuses the pod.
     PodSecurityViolated: Partly = "it helps unless the namespace's level is stricter than when the former revision was created",
     /// An admission webhook or policy refuses the pod.
     AdmissionDenied: Partly = "it helps unless the policy is newer than the former revision",
     /// An admission webhook does not answer.
     WebhookUnavailable: No = "no pod can be created meanwhile, those of the former revision included",
+    /// The namespace is being deleted.
+    NamespaceTerminating: No = "nothing can be created in the namespace any more",
+    /// The API server holds the pod for invalid.
+    InvalidPod: Yes = "the former revision's pods were valid, unless a mutating webhook has changed since",
+    /// The API server is too busy, or not ready, to create pods.
+    ApiOverloaded: No = "the control plane is busy, whatever the revision",
+    /// The workload's controller may not create pods.
+    ControllerNotPermitted: No = "no pod can be created, those of the former revision included",
     /// Pods cannot be created for another reason.
     PodCreationRefused: Partly = "it helps if the pod template causes it",
     /// The ReplicaSet of the new revision cannot be created.
     ReplicaSetNotCreated: Partly = "the former revision's ReplicaSet exists, so none has to be created",
     /// No node can take the pod.
     Unschedulable: Partly = "it frees the room that the new pods ask for, and adds none",
+    /// No node has the labels or tolerated taints that the pod asks for.
+    NoNodeMatches: Partly = "it helps if the selector or the tolerations are new; if the nodes changed, the former revision's pods find none either once they move",
+    /// A PersistentVolumeClaim that the pod uses does not exist.
+    ClaimMissing: Partly = "it helps if the reference is new; a claim that was deleted does not come back with a rollback",
+    /// A PersistentVolumeClaim that the pod uses is not bound to a volume.
+    ClaimNotBound: Partly = "it helps if the claim is new; a broken claim stays broken",
+    /// The storage driver cannot make a volume for a claim.
+    ClaimNotProvisioned: Partly = "it helps if the claim is new; the storage driver's trouble stays",
+    /// The pod's volumes are where no free node is.
+    VolumeExcludesNodes: Partly = "it lets the old pod keep its volume; it brings no node to where the volume is",
+    /// The pod waits for a scheduling gate to be lifted.
+    SchedulingGated: No = "nothing has failed: another controller holds the pod",
+    /// The scheduler itself fails on the pod.
+    SchedulerFailing: No = "the scheduler or the storage driver fails, whatever the revision",
+    /// A pod is taken away by somebody else: preempted, drained, its node shut down.
+    PodDisrupted: No = "it is not this rollout's fault",
+    /// Pods are evicted for writing more than their own limit.
+    EvictedForOwnLimit: Yes = "the former revision stayed within its limit, unless the load has grown since",
+    /// Nodes evict the pods for want of memory or disk.
+    EvictedByNode: Partly = "it helps if the new revision uses more than the former; a full node stays full",
+    /// The kubelet turns pods away that were placed on its node.
+    NodeTurnsPodAway: Partly = "it helps if the new revision asks for more than the former; the node's trouble stays",
+    /// The kubelet does not accept what the pod asks for (sysctl, AppArmor profile, operating system).
+    NodeForbidsPod: Yes = "the former revision's pods were accepted",
+    /// The node of a pod does not report any more.
+    NodeNotReady: No = "the node is lost, whatever the revision",
+    /// The node cannot create the pod's sandbox or its network.
+    SandboxNotCreated: No = "the node or its network plugin fails, whatever the revision",
+    /// No IP address is left for the pod.
+    SubnetExhausted: Partly = "it frees the addresses that the new pods ask for, and adds none",
+    /// The node lacks the runtime handler of the pod's RuntimeClass.
+    RuntimeHandlerMissing: Yes = "the former revision's runtime was there",
+    /// The node cannot prepare the devices that the pod claims.
+    DeviceNotPrepared: Partly = "it helps if the claim is new; a broken device driver stays broken",
+    /// The pod is on its node, its containers are not created, and no event says why.
+    StillCreating: No = "nothing is known to have failed",
+    /// A pod on its way out does not end.
+    OldPodsNotEnding: No = "the pod is being deleted already, and a rollback does not end it",
     /// The readiness probe keeps failing.
     ReadinessFailing: Partly = "it helps if the application or its probe causes it, not if what it depends on is down",
+    /// A probe cannot be carried out: its port name or command does not exist.
+    ProbeCannotRun: Yes = "the former revision's probe could be carried out",
+    /// The pod waits for a readiness gate that another controller opens.
+    ReadinessGateClosed: Partly = "it helps if the new revision answers the load balancer differently; a controller that is down opens no gate",
+    /// A probe counts as passed although it was redirected to another host.
+    ProbeRedirected: No = "nothing has failed",
     /// The liveness probe kills the container before it has started.
     LivenessKillsStart: Yes = "the former revision started within its probe's time",
     /// The startup probe gives up on the container.
     StartupProbeExhausted: Yes = "the former revision started within its probe's time",
+    /// The container runs and its startup probe has not passed yet.
+    StillStarting: No = "nothing has failed: the start goes on",
     /// Pods are ready but do not answer over HTTP as expected.
     HttpCheckFailing: Yes = "the former revision answered, unless what it depends on has changed",
     /// The workload is paused: nothing will happen.
@@ -141,8 +211,8 @@ finding_codes! {
     /// A pod of a former revision is not ready, and the StatefulSet's controller waits for it before it
     /// replaces any.
     StatefulSetStuck: Partly = "the controller waits for the same pod after a rollback; deleting it helps in either case",
-    /// A node is not ready, so its pod cannot be updated.
-    NodeNotReady: No = "the node is down, whatever the revision",
+    /// A node is not ready since before its new pod was made, so its pod of the DaemonSet cannot be updated.
+    NodeNotUpdated: No = "the node is down, whatever the revision",
     /// The controller has not read the newest spec for long.
     ControllerLagging: No = "the controller would not read the former spec either",
     /// The Deployment's own progress deadline has passed.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::duration::Human;
 use crate::finding::FindingCode;
 use crate::http::HttpCheck;
 
@@ -126,12 +127,12 @@ rules! { policy;
     ImageNeverPulled => of_template(5, 1), "nobody pulls with this policy: seen once more after 5s";
     ImageSignatureRefused => of_template(10, 2), "two tries 10s apart: the signature may be pushed right after the image";
     ImageNotInspected => of_time(60, 1), "the container runtime may hiccup for some seconds";
-    NodeDiskFull => of_time(180, 2), "the kubelet removes unused images within minutes";
+    NodeDiskFull => of_time(180, 1), "the kubelet removes unused images within minutes";
     SlowPull => never(), "a slow pull is no failure: shown after 30s, for the reader to choose a longer timeout";
     // kuberuntime_manager.go: back-off 0, 10, 20 s. Nodes can lower its cap to 1 s
     // (KubeletConfiguration `crashLoopBackOff.maxContainerRestartPeriod`), hence the 30 s.
     CrashAtStart => of_time(30, 4), "whoever waits for a dependency by crashing has had three more tries, and at least 30s even on nodes that restart containers faster";
-    CrashAfterReady => of_time(30, 3), "it had everything it needs and failed three times: one crash may be an accident, and 30s outlast a dependency that restarts";
+    CrashAfterReady => of_time(30, 3), "three ends, each after a time of being ready, are no accident; where it does not become ready in between it may wait for what it lost, so a fourth end is asked for";
     ExitsAtOnce => of_time(10, 3), "a program that should run has ended three times; 10s keep a fast-restarting node from deciding in one";
     NotRestarted => of_time(30, 1), "a restart rule would have started it again within seconds";
     CommandNotRunnable => of_template(0, 2), "the command is not in the image: the second try, about a second later, tells the same";
@@ -148,26 +149,62 @@ rules! { policy;
     SidecarNotStarted => never(), "its startup probe decides: once that gives up, the cause is StartupProbeExhausted";
     // kubelet: attach_detach_controller.go, `maxWaitForUnmountDuration` 6 min.
     VolumeNotMounted => of_time(420, 1), "a disk is detached by force after 6m only";
+    VolumeHeldElsewhere => of_template(120, 1), "the holder would have been stopped by then if the rollout were going to stop it, and a disk moves within two minutes of that";
+    // kubelet `exponentialBackOffOnError`: tries at 0, 0.5, 1.5, 3.5, 7.5 … 63, 127 s.
+    SecretStoreFailing => of_time(120, 4), "a new role assignment or federated credential takes a minute or two to become effective";
+    FileShareRefused => of_time(60, 3), "a wrong key or a closed firewall stays so, and one minute lets a key that was just rotated arrive";
     // Applies only while nothing in this rollout frees quota, see diagnose/creation.rs.
-    QuotaExceeded => of_time(30, 1), "counts only while nothing in this rollout frees quota";
+    QuotaExceeded => of_time(30, 1), "counts only while nothing in this rollout frees quota; once something did, until the controller has tried again";
     QuotaNeedsResources => of_template(5, 1), "the template lacks what the quota demands: seen once more after 5s";
+    QuotaDoesNotCover => of_template(5, 1), "the template asks for what no quota covers: seen once more after 5s";
+    QuotaStatusUnknown => of_time(60, 1), "the quota controller writes the usage of a new quota within seconds";
     LimitRangeViolated => of_template(5, 1), "the template lies outside the limits: seen once more after 5s";
     ServiceAccountMissing => of_template(30, 1), "the same pipeline may create the ServiceAccount moments later";
+    SecretNotAllowed => of_template(5, 1), "the template and the list contradict each other: seen once more after 5s";
+    // ReplicaSet back-off 5 ms · 2ⁿ: a cause that ends at t is seen ended by 2 t.
+    PriorityClassMissing | RuntimeClassMissing => of_template(20, 1), "the same pipeline may create the class moments later; the controller tries again at growing intervals, so 20s tolerate one that comes within 10s";
     PodSecurityViolated => of_template(5, 1), "the template violates the level: seen once more after 5s";
     AdmissionDenied => of_template(5, 1), "the policy judges the template, which stays the same: seen once more after 5s";
     WebhookUnavailable => of_time(180, 1), "the webhook's own pods may be rolling out";
+    NamespaceTerminating => of_template(5, 1), "a namespace that is being deleted does not come back: seen once more after 5s";
+    InvalidPod => of_template(5, 1), "the pod stays invalid: seen once more after 5s";
+    ApiOverloaded => of_time(180, 1), "an overloaded control plane recovers within minutes";
+    ControllerNotPermitted => of_time(120, 1), "roles take a while to become effective after an upgrade";
     PodCreationRefused => of_time(180, 1), "what is not known may pass";
     ReplicaSetNotCreated => of_time(60, 1), "the controller tries again for a while";
     // kstatus waits 15 s.
     Unschedulable => of_time(120, 1), "a rolling update frees room as it goes on, and clusters scale; other tools wait 15s, far too short";
+    NoNodeMatches => of_time(45, 1), "an autoscaler that has a pool to grow from zero says so within its 10s scan, and then gets its own time; nothing in a rollout adds a label to a node";
+    ClaimMissing => of_template(20, 1), "the same pipeline may create the claim moments later";
+    ClaimNotBound => of_time(180, 1), "an Azure disk or share is made within a minute or two";
+    ClaimNotProvisioned => of_time(60, 3), "the storage driver has failed three times, its tries growing further apart";
+    VolumeExcludesNodes => of_time(120, 1), "an old pod that ends frees its place for a disk; clusters scale";
+    SchedulingGated => never(), "another controller decides when the pod may start";
+    SchedulerFailing => of_time(300, 1), "the scheduler tries again, and making a volume may take it minutes";
+    PodDisrupted => never(), "its replacement decides, with a clock of its own";
+    EvictedForOwnLimit => of_time(0, 2), "one pod may have been unlucky, a second writes too much as well";
+    EvictedByNode => of_time(120, 3), "one full node evicts one pod; three pods in two minutes show more than one bad node";
+    NodeTurnsPodAway => of_time(60, 3), "kubelet and scheduler race for the last room, once or twice";
+    NodeForbidsPod => of_template(0, 2), "the kubelet answers at once and always the same: the second pod tells";
+    SandboxNotCreated => of_time(300, 3), "the network plugin of a node that has just joined needs minutes";
+    SubnetExhausted => of_time(180, 3), "addresses of pods that ended are given back after a minute or two";
+    RuntimeHandlerMissing => of_template(60, 2), "a node that has just joined may still be installing its runtimes";
+    DeviceNotPrepared => of_time(120, 2), "a device driver that is just starting needs a minute";
+    StillCreating => never(), "without a word of the node nothing is known: shown after 1m, so that a timeout has a place to look at";
+    OldPodsNotEnding => never(), "shown 1m after the end of its grace period; the new pods decide";
     ReadinessFailing => Rule { grace: policy.readiness_grace, ..of_time(0, 1) }, "a warm-up without a startupProbe is common and looks just the same";
+    ProbeCannotRun => of_template(5, 1), "the template names a port or a command that is not there: seen once more after 5s";
+    ReadinessGateClosed => of_time(300, 1), "an application gateway takes minutes to take a backend in";
+    ProbeRedirected => never(), "a redirect counts as success to the kubelet: shown because it may be a login page";
     LivenessKillsStart => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe";
     StartupProbeExhausted => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe";
+    StillStarting => never(), "the startup probe's own budget decides: shown after 30s, for the reader to compare it with the timeout";
     Paused => of_template(10, 1), "a pause is lifted by hand, or by the same script within seconds";
     HttpCheckFailing => of_template(30, 5), "every answer was wrong for half a minute after the pod said that it was ready";
     WaitsForDeletion => of_template(600, 1), "an operator may delete the pods one by one; in ten minutes it has begun";
     StatefulSetStuck => of_template(60, 1), "the former pod may become ready after all, and the rollout go on";
-    NodeNotReady => suspect(), "not of the workload's making, and over as soon as the node is back";
+    NodeNotReady => never(), "the node comes back, or the pod is moved: other causes decide";
+    NodeNotUpdated => suspect(), "not of the workload's making, and over as soon as the node is back";
     ControllerLagging => suspect(), "not of the workload's making, and over as soon as the control plane is back";
     // failures.md 1.5: latched over a rollback, reset by pods that flap.
     ProgressDeadlineExceeded => never(), "it outlives a rollback and is reset by pods that come and go, so it never decides";
@@ -189,9 +226,61 @@ impl Policy {
         }
     }
 
+    /// What a cause's rule says, in words: `terminal after 10s and twice`.
+    #[must_use]
+    pub fn class(&self, code: FindingCode) -> String {
+        let Some(rule) = self.rule(code) else {
+            return "informational: never decides".to_owned();
+        };
+        let times = match rule.attempts {
+            0 | 1 => String::new(),
+            2 => "twice".to_owned(),
+            many => format!("{many} times"),
+        };
+        let lasted = Human(rule.grace);
+        match (rule.grace.is_zero(), times.is_empty()) {
+            (true, true) => "terminal at once".to_owned(),
+            (true, false) => format!("terminal once it has happened {times}"),
+            (false, true) => format!("terminal after {lasted}"),
+            (false, false) => format!("terminal after {lasted} and {times}"),
+        }
+    }
+
     /// Why the numbers of a cause's rule, or why it has none.
     #[must_use]
     pub const fn why(&self, code: FindingCode) -> &'static str {
         written(self, code).why
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_says_why_in_one_sentence() {
+        let policy = Policy::default();
+        for &code in FindingCode::ALL {
+            for why in [policy.why(code), code.rollback_why()] {
+                assert!(!why.is_empty() && !why.ends_with('.'), "{code}: {why}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_reads_as_words() {
+        let policy = Policy::default();
+        let rows = [
+            (FindingCode::ImageNotFound, "terminal after 10s and twice"),
+            (FindingCode::InvalidImageName, "terminal after 5s"),
+            (
+                FindingCode::CommandNotRunnable,
+                "terminal once it has happened twice",
+            ),
+            (FindingCode::SlowPull, "informational: never decides"),
+        ];
+        for (code, expected) in rows {
+            assert_eq!(policy.class(code), expected, "{code}");
+        }
     }
 }

@@ -23,13 +23,16 @@ pub use rollout::{Excused, Rollout};
 
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};
-pub use trouble::Trouble;
 use trouble::Troubles;
+pub use trouble::{Ends, Trouble};
 
 /// The annotation in which the Deployment controller counts revisions.
 pub const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
 /// The label that the Deployment controller adds to a ReplicaSet's pod template.
 pub const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
+
+/// How many deleted pods are remembered: three decide, and a report shows one.
+const MOST_DEPARTED: usize = 32;
 
 /// All that is known at one time, of every workload of the session's namespace that was shown.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,6 +46,11 @@ pub struct Snapshot {
     events: BTreeMap<String, BTreeMap<String, Event>>,
     answers: BTreeMap<(String, usize), Answers>,
     troubles: Troubles,
+    /// Pods that had failed as a whole when they were deleted, the first of them: StatefulSets and
+    /// DaemonSets delete such pods at once, and only their number tells.
+    departed: BTreeMap<String, Pod>,
+    /// When a pod was last seen gone: what it took of a quota is free since.
+    pod_gone_at: Option<Timestamp>,
     /// How often each container had been restarted when it was first seen.
     restarts_at_first: BTreeMap<(String, String), u32>,
     listed: BTreeSet<ResourceKind>,
@@ -54,6 +62,7 @@ impl Snapshot {
     /// Takes one observation in.
     pub fn apply(&mut self, observation: Observation) {
         let Observation { at, seen } = observation;
+        let pods = self.pods.len();
         match seen {
             Seen::Workload { object } => {
                 self.blind.remove(&ResourceKind::of(object.kind()));
@@ -105,6 +114,9 @@ impl Snapshot {
             }
             Seen::Tick => {}
         }
+        if self.pods.len() < pods {
+            self.pod_gone_at = Some(at);
+        }
     }
 
     fn take_pod(&mut self, pod: Pod, at: Timestamp) {
@@ -129,6 +141,7 @@ impl Snapshot {
             ResourceKind::ReplicaSet => self.replica_sets.retain(|uid, _| keep(uid)),
             ResourceKind::ControllerRevision => self.revisions.retain(|uid, _| keep(uid)),
             ResourceKind::Pod => {
+                self.remember_failed(&keep);
                 self.pods.retain(|uid, _| keep(uid));
                 let pods = &self.pods;
                 self.troubles.retain(|uid| pods.contains_key(uid));
@@ -144,6 +157,14 @@ impl Snapshot {
             }
             ResourceKind::Node => self.nodes.retain(|uid, _| keep(uid)),
             ResourceKind::PodProxy => {}
+        }
+    }
+
+    fn remember_failed(&mut self, keep: impl Fn(&str) -> bool) {
+        for (uid, pod) in &self.pods {
+            if !keep(uid) && has_failed(pod) && self.departed.len() < MOST_DEPARTED {
+                self.departed.insert(uid.clone(), pod.clone());
+            }
         }
     }
 
@@ -185,6 +206,12 @@ impl Snapshot {
         self.blind.iter().map(|(resource, why)| (*resource, why))
     }
 
+    /// When a pod was last seen gone.
+    #[must_use]
+    pub const fn pod_gone_at(&self) -> Option<Timestamp> {
+        self.pod_gone_at
+    }
+
     /// The events about an object.
     pub fn events_about<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Event> + use<'a> {
         self.events.get(uid).into_iter().flat_map(BTreeMap::values)
@@ -215,6 +242,11 @@ fn is_active(pod: &Pod) -> bool {
         .as_ref()
         .and_then(|status| status.phase.as_deref());
     pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Failed" | "Succeeded"))
+}
+
+fn has_failed(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    status.and_then(|status| status.phase.as_deref()) == Some("Failed")
 }
 
 /// A template without the label that the Deployment controller adds to it.

@@ -379,6 +379,49 @@ impl PodBuilder {
         self
     }
 
+    /// Any field, by its JSON pointer: for what is too rare to have a builder of its own.
+    #[must_use]
+    pub fn with(mut self, pointer: &str, value: Value) -> Self {
+        if let Some((parent, field)) = pointer.rsplit_once('/')
+            && let Some(object) = self
+                .object
+                .pointer_mut(parent)
+                .and_then(Value::as_object_mut)
+        {
+            object.insert(field.to_owned(), value);
+        }
+        self
+    }
+
+    /// An event about the pod, so many times from [`start`] to a second.
+    #[must_use]
+    pub fn event_until(self, last: u64, said: (&str, &str), count: i32) -> Self {
+        let mut this = self.event(said.0, said.1, count);
+        if let Some(event) = this.events.last_mut() {
+            event["lastTimestamp"] = json!(at(last));
+        }
+        this
+    }
+
+    /// The newest event is about a PersistentVolumeClaim instead.
+    #[must_use]
+    pub fn about_claim(mut self, claim: &str) -> Self {
+        if let Some(event) = self.events.last_mut() {
+            event["involvedObject"] =
+                json!({"kind": "PersistentVolumeClaim", "name": claim, "uid": "claim-1"});
+        }
+        self
+    }
+
+    /// The pod ended as a whole, on node `node-1`.
+    #[must_use]
+    pub fn failed(self, reason: &str, message: &str) -> Self {
+        self.with("/spec/nodeName", json!("node-1"))
+            .with("/status/phase", json!("Failed"))
+            .with("/status/reason", json!(reason))
+            .with("/status/message", json!(message))
+    }
+
     /// As a typed object.
     #[must_use]
     pub fn build(&self) -> Pod {

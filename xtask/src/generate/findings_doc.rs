@@ -223,7 +223,7 @@ mod tests {
                 FindingCode::CommandNotRunnable,
                 ["any time", "twice", "yes"],
             ),
-            (FindingCode::NodeNotReady, [ONLY_SUSPECT, "once", "yes"]),
+            (FindingCode::NodeNotUpdated, [ONLY_SUSPECT, "once", "yes"]),
             (FindingCode::ReadinessFailing, ["5m", "once", "no"]),
             (
                 FindingCode::NothingToVerify,

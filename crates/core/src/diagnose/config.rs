@@ -1,64 +1,119 @@
 //! Containers that cannot be configured or created (kubelet `kubelet_pods.go`,
 //! `kuberuntime/security_context_others.go`).
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::image::{disk_full, node_of};
 use super::{Candidate, Case, between, has_any};
+use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::{ContainerView, PodView};
+use crate::snapshot::{ContainerView, PodView, event_time};
+
+/// A look of the kubelet so long after the first one tells of a lasting state: pipelines apply what
+/// belongs together within a few seconds.
+const LATER_LOOK: Duration = Duration::from_secs(10);
+
+/// What is wrong, and what to do.
+type Refused = (FindingCode, String, String);
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods
         .iter()
         .flat_map(PodView::containers)
         .filter_map(|container| one(case, &container))
-        .map(Candidate::from)
         .collect()
 }
 
-fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
+fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let waiting = container.waiting()?;
     let message = waiting.message.as_deref().unwrap_or_default();
-    let (family, refused) = match waiting.reason.as_deref()? {
-        "CreateContainerConfigError" => ("config", refused(container, message)),
-        "CreateContainerError" | "ImageInspectError" => ("create", None),
+    let (family, (code, what, remedy)) = match waiting.reason.as_deref()? {
+        "CreateContainerConfigError" => ("config", configured(container, message)),
+        "CreateContainerError" => ("create", created(container, message)),
         _ => return None,
     };
+    // One message may follow another: "failed to sync" says nothing about the key that lacks later.
     let since = container
         .trouble(family)
-        .map_or(case.now, |trouble| trouble.since);
+        .map_or(case.now, |trouble| trouble.said_since);
     let subject = Subject::container(container.pod.name(), container.name());
-    let (code, what, remedy) = refused.unwrap_or_else(|| {
-        let what = format!("{} cannot be created", container.title());
-        (
-            FindingCode::ContainerNotCreated,
-            what,
-            "read the message; if it names the runtime, look at the node".to_owned(),
-        )
-    });
     let finding = Finding::new(code, subject, since)
         .message(what)
-        .remedy(remedy);
-    Some(finding.evidence(EvidenceKind::ContainerStatus, message))
+        .remedy(remedy)
+        .evidence(EvidenceKind::ContainerStatus, message);
+    let looked_again = code == FindingCode::ConfigKeyMissing
+        && last_look(container, message).is_some_and(|at| elapsed(since, at) >= LATER_LOOK);
+    Some(Candidate {
+        grace: looked_again.then_some(LATER_LOOK),
+        ..Candidate::from(finding)
+    })
 }
 
-/// A refusal that names its cause; `None` for what may be the kubelet's own trouble ("failed to
-/// sync secret cache: timed out", Shopify/krane#886).
-fn refused(container: &ContainerView<'_>, message: &str) -> Option<(FindingCode, String, String)> {
-    const ROOT: &[&str] = &[
-        "runasnonroot and image will run as root",
-        "cannot verify user is non-root",
-        "breaks non-root policy",
-    ];
+/// When the kubelet last found the same, by its event "Error: …": the status keeps the words between
+/// two looks, and changes its time with none of them.
+fn last_look(container: &ContainerView<'_>, message: &str) -> Option<Timestamp> {
+    let wanted = format!("Error: {message}");
+    container
+        .events()
+        .filter(|event| {
+            let text = event.message.as_deref();
+            text.is_some_and(|text| text.ends_with(&wanted))
+        })
+        .filter_map(event_time)
+        .max()
+}
+
+/// What the kubelet cannot put together (`ErrCreateContainerConfig`).
+fn configured(container: &ContainerView<'_>, message: &str) -> Refused {
+    as_root(container, message)
+        .or_else(|| missing(container, message))
+        .or_else(|| sub_path(container, message))
+        .unwrap_or_else(|| {
+            let what = if has_any(message, NOT_YET) {
+                format!(
+                    "the kubelet has not yet read what {} needs",
+                    container.title()
+                )
+            } else {
+                format!("{} cannot be configured", container.title())
+            };
+            let remedy = "read the message; if it names the kubelet, look at the node";
+            (FindingCode::ContainerNotCreated, what, remedy.to_owned())
+        })
+}
+
+/// The kubelet's own trouble, which passes (krane#886; `watch_based_manager.go`, `kubelet_pods.go`).
+const NOT_YET: &[&str] = &[
+    "failed to sync",
+    "services have not yet been read",
+    "not registered",
+];
+
+/// `verifyRunAsNonRoot`.
+fn as_root(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
+    let (title, image) = (container.title(), container.image());
+    let what = if let Some(user) = between(message, "image has non-numeric user (", ")") {
+        format!(
+            "{title} must not run as root, and the kubelet cannot tell whether user `{user}` of image \
+             `{image}` is root"
+        )
+    } else if has_any(message, &["breaks non-root policy"]) {
+        format!("{title} must not run as root, but its runAsUser is 0")
+    } else if has_any(message, &["runasnonroot and image"]) {
+        format!("{title} must not run as root, but image `{image}` does")
+    } else {
+        return None;
+    };
+    let remedy = "set a numeric runAsUser above 0, or `USER 10001` in the Dockerfile";
+    Some((FindingCode::RunAsNonRootRefused, what, remedy.to_owned()))
+}
+
+/// A ConfigMap, a Secret, or a key in it (`makeEnvironmentVariables`).
+fn missing(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
     let title = container.title();
-    if has_any(message, ROOT) {
-        let what = format!(
-            "{title} must not run as root, but image `{}` does",
-            container.image()
-        );
-        let remedy = "set a numeric runAsUser above 0, or `USER 10001` in the Dockerfile";
-        return Some((FindingCode::RunAsNonRootRefused, what, remedy.to_owned()));
-    }
-    if let Some(missing) = missing_key(message) {
-        let MissingKey { key, kind, object } = missing;
+    if let Some(MissingKey { key, kind, object }) = missing_key(message) {
         let what = format!("{title} needs key `{key}` of {kind} `{object}`, which lacks it");
         let remedy =
             format!("add key `{key}` to {kind} `{object}`, or mark the reference optional: true");
@@ -66,10 +121,79 @@ fn refused(container: &ContainerView<'_>, message: &str) -> Option<(FindingCode,
     }
     let (kind, name) = missing_object(message)?;
     let what = format!("{title} needs {kind} `{name}`, which does not exist");
-    let remedy = format!(
-        "create {kind} `{name}` in this namespace before the Deployment, or correct its name"
+    let mut remedy = format!(
+        "create {kind} `{name}` in this namespace before the workload, or correct its name"
     );
+    if kind == "Secret" {
+        remedy += "; a Secret synchronised from Key Vault (`secretObjects`) appears only while a pod \
+                   mounts its CSI volume";
+    }
     Some((FindingCode::ConfigObjectMissing, what, remedy))
+}
+
+/// `makeMounts`: the path is bad, or what it leads into is not mounted yet.
+fn sub_path(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
+    const SUB_PATH: &[&str] = &[
+        "subpath for volumemount",
+        "subpath directory for volumemount",
+    ];
+    let title = container.title();
+    let what = if has_any(message, SUB_PATH) {
+        let volume = between(message, "volumeMount \"", "\"").unwrap_or("?");
+        let path = sub_path_of(container, volume).unwrap_or("?");
+        format!("{title}: subPath `{path}` of volume `{volume}` cannot be prepared")
+    } else if has_any(message, &["subpath `"]) {
+        let path = between(message, "SubPath `", "`").unwrap_or("?");
+        format!("{title}: subPath `{path}` is not a relative path inside its volume")
+    } else {
+        return None;
+    };
+    let remedy = "correct the subPath: relative, without `..`, and not through a link or a file of \
+                  the volume; the container must be allowed to write where it is to be created";
+    Some((FindingCode::SubPathNotPrepared, what, remedy.to_owned()))
+}
+
+fn sub_path_of<'a>(container: &ContainerView<'a>, volume: &str) -> Option<&'a str> {
+    let mut mounts = container.spec.volume_mounts.iter().flatten();
+    let mount = mounts.find(|mount| mount.name == volume && has_sub_path(mount))?;
+    mount.sub_path.as_deref().or(mount.sub_path_expr.as_deref())
+}
+
+const fn has_sub_path(mount: &k8s_openapi::api::core::v1::VolumeMount) -> bool {
+    mount.sub_path.is_some() || mount.sub_path_expr.is_some()
+}
+
+/// What the runtime does not make (`ErrCreateContainer`; containerd `container_create.go`, "failed to
+/// generate container spec").
+fn created(container: &ContainerView<'_>, message: &str) -> Refused {
+    // What template and image alone decide; everything else may be the node's.
+    const INVALID: &[&str] = &[
+        "no command specified",
+        "no matching entries in passwd file",
+        "no matching entries in group file",
+        "no users found",
+        "unknown capability",
+    ];
+    let title = container.title();
+    if has_any(message, &["no space left on device"]) {
+        let full = disk_full(&node_of(container), &format!("{title} cannot be created"));
+        return (full.code, full.what, full.remedy);
+    }
+    if has_any(message, INVALID) {
+        let why = message
+            .rsplit_once("spec: ")
+            .map_or(message, |(_, why)| why);
+        let what = format!("the container runtime refuses {title}: {why}");
+        let remedy = "correct command, securityContext or USER to what the image has";
+        return (FindingCode::ContainerSpecInvalid, what, remedy.to_owned());
+    }
+    let what = format!(
+        "{title} cannot be created by the container runtime of {}",
+        node_of(container)
+    );
+    let remedy = "read the message; if it names the runtime, look at the node, or delete the pod so \
+                  that another node may take it";
+    (FindingCode::ContainerNotCreated, what, remedy.to_owned())
 }
 
 struct MissingKey<'a> {

@@ -1,27 +1,33 @@
 //! Containers that start and end again (kubelet `kuberuntime_manager.go`: back-off 0, 10, 20 … s).
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
 
-use super::{Candidate, Case, has_any};
+use super::image::{disk_full, node_of};
+use super::{Candidate, Case, between, has_any, start};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, PodView, run_of};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
-    case.pods
-        .iter()
-        .flat_map(PodView::containers)
+    let running = case.pods.iter().flat_map(PodView::containers);
+    // Where no container is started again, the pod ends as a whole, and its replacement does the same.
+    // A pod that ended for a reason of its own (evicted, refused) is another cause's matter.
+    let ended = case.ended.iter().filter(|pod| pod.reason().is_none());
+    let ended = ended.flat_map(PodView::containers).filter(|container| {
+        let end = container.last_end();
+        end.is_some_and(|end| end.exit_code != 0 && stays_ended(container, end))
+    });
+    running
+        .chain(ended)
         .filter_map(|container| one(case, &container))
         .collect()
 }
 
 fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let end = container.last_end()?;
-    let finished_init = container.init && end.exit_code == 0;
-    let killed_by_probe = ["liveness", "startup"]
-        .iter()
-        .any(|it| container.probe_kills(it).0 > 0);
-    if finished_init || killed_by_probe {
+    let finished_init = container.init && !container.sidecar() && end.exit_code == 0;
+    if finished_init {
         return None;
     }
     // A ready pod that has outlived the run it crashed after is well.
@@ -31,11 +37,11 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
             return None;
         }
     }
-    let since = container.pod.created().unwrap_or(case.now);
+    let (since, attempts) = series(case, container, end)?;
     let subject = Subject::container(container.pod.name(), container.name());
     let (code, what, remedy) = classify(container, end);
     let mut finding = Finding::new(code, subject, since)
-        .attempts(failed_starts(container, end))
+        .attempts(attempts)
         .message(what)
         .remedy(remedy)
         .evidence(EvidenceKind::ContainerStatus, status_line(end));
@@ -47,10 +53,53 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let held = container.running_since().is_some()
         || (code == FindingCode::ContainerNotCreated && container.ends() < 3);
     Some(Candidate {
-        finding,
-        grace: None,
         held,
+        ..Candidate::from(finding)
     })
+}
+
+/// Since when, and how often, instances ended of themselves; `None` if the kubelet ended the last
+/// one, which is another cause's matter (`probe.rs`, `start.rs`).
+fn series(
+    case: &Case<'_>,
+    container: &ContainerView<'_>,
+    end: &ContainerStateTerminated,
+) -> Option<(Timestamp, u32)> {
+    const KILLED: [i32; 2] = [137, 143];
+    if stays_ended(container, end) {
+        let since = end.finished_at.as_ref().map(|time| time.0);
+        let first = container.remembered_ends().map(|ends| ends.first);
+        return Some((since.or(first).unwrap_or(case.now), 1));
+    }
+    let by_probe = |probe: &str| container.probe_kills(probe).0;
+    let kills = by_probe("liveness") + by_probe("startup") + start::hook_failures(container).0;
+    let own = container.ends().saturating_sub(kills);
+    if kills > 0 && (own == 0 || KILLED.contains(&end.exit_code)) {
+        return None;
+    }
+    let first = container.remembered_ends().map(|ends| ends.first);
+    let since = first.or_else(|| container.pod.created());
+    let attempts = failed_starts(container, end).min(own.max(1));
+    let attempts = if ended_after_ready(container) {
+        ends_after_ready(container, attempts)
+    } else {
+        attempts
+    };
+    Some((since.unwrap_or(case.now), attempts))
+}
+
+/// Whether the kubelet leaves it at this end (`ContainerShouldRestart`, kubernetes
+/// `pkg/api/v1/pod/util.go`): its own restart policy stands above the pod's. A rule that restarts it
+/// nevertheless (`restartPolicyRules`) shows within seconds, by another state than this.
+fn stays_ended(container: &ContainerView<'_>, end: &ContainerStateTerminated) -> bool {
+    let state = container.status.and_then(|status| status.state.as_ref());
+    let ended = state.is_some_and(|state| state.terminated.is_some());
+    let leaves = match container.spec.restart_policy.as_deref() {
+        Some("Never") => true,
+        Some("OnFailure") => end.exit_code == 0,
+        _ => false,
+    };
+    ended && leaves
 }
 
 /// How many instances ended in this series. One that ran longer than the kubelet's back-off
@@ -67,6 +116,23 @@ fn failed_starts(container: &ContainerView<'_>, end: &ContainerStateTerminated) 
     }
 }
 
+/// How many ends of a container that was ready count. One that follows a time of being ready counts
+/// in full. Where it has not been ready since the first, it may wait for what it lost, and one more
+/// end must show that it does not come back: the back-off hides for 20 s that it is there again.
+fn ends_after_ready(container: &ContainerView<'_>, ends: u32) -> u32 {
+    let seen = container.remembered_ends().map_or(0, |it| it.after_ready);
+    seen.max(ends.saturating_sub(1)).max(1)
+}
+
+/// Whether it has been ready before its last end. Without a readiness probe every start counts as
+/// ready, so that being ready tells nothing.
+fn ended_after_ready(container: &ContainerView<'_>) -> bool {
+    let seen = container
+        .remembered_ends()
+        .is_some_and(|ends| ends.after_ready > 0);
+    container.spec.readiness_probe.is_some() && (seen || container.pod.was_ready())
+}
+
 fn status_line(end: &ContainerStateTerminated) -> String {
     let reason = end.reason.as_deref().unwrap_or("unknown");
     format!(
@@ -79,18 +145,11 @@ fn classify(
     container: &ContainerView<'_>,
     end: &ContainerStateTerminated,
 ) -> (FindingCode, String, String) {
-    // Exit code 128 alone may also be the node's fault; the text tells.
-    const NOT_RUNNABLE: &[&str] = &[
-        "executable file not found",
-        "permission denied",
-        "no such file or directory",
-        "is a directory",
-        "exec format error",
-        "not a directory",
-    ];
     let title = container.title();
-    let message = end.message.as_deref().unwrap_or_default();
     let times = times(container.ends());
+    if stays_ended(container, end) {
+        return not_restarted(container, end);
+    }
     match end.reason.as_deref() {
         Some("OOMKilled") => {
             let limit = memory_limit(container);
@@ -100,47 +159,125 @@ fn classify(
                           DOTNET_GCHeapHardLimit) below it";
             (FindingCode::OutOfMemory, what, remedy.to_owned())
         }
-        Some("StartError" | "ContainerCannotRun")
-            if message.contains("exec") && has_any(message, NOT_RUNNABLE) =>
-        {
-            let what = format!(
-                "{title}: its command cannot be run{}",
-                command_of(container)
-            );
-            let remedy = "correct command and args, or the image that should contain them";
-            (FindingCode::CommandNotRunnable, what, remedy.to_owned())
-        }
-        Some("StartError" | "ContainerCannotRun") => {
-            let what = format!("{title} cannot be started by the container runtime");
-            (
-                FindingCode::ContainerNotCreated,
-                what,
-                "read the message; if it names the runtime, look at the node".to_owned(),
-            )
-        }
+        Some("StartError" | "ContainerCannotRun") => not_started(container, end),
+        _ if says(end, "exec format error") => exec_format(container),
         _ if end.exit_code == 0 => {
             let what = format!(
-                "{title} ended {times} with exit code 0; a Deployment expects it to keep running"
+                "{title} ended {times} with exit code 0; a workload expects it to keep running"
             );
             let remedy = "keep the process in the foreground, or use a batch Job";
             (FindingCode::ExitsAtOnce, what, remedy.to_owned())
         }
-        _ => {
-            let code = end.exit_code;
-            let never = if container.pod.was_ready() {
-                ""
-            } else {
-                " and was never ready"
-            };
-            let what = format!(
-                "{title} ended {times} with exit code {code}{}{never}",
-                meaning(code)
-            );
-            let remedy = "read the last log lines below; compare settings and dependencies with the \
-                          former revision";
-            (FindingCode::CrashAtStart, what, remedy.to_owned())
-        }
+        _ => crashed(container, end),
     }
+}
+
+/// It ran and failed.
+fn crashed(
+    container: &ContainerView<'_>,
+    end: &ContainerStateTerminated,
+) -> (FindingCode, String, String) {
+    let (title, times, exit) = (container.title(), times(container.ends()), exit_of(end));
+    if ended_after_ready(container) {
+        let what = format!("{title} was ready and ended nevertheless, {times} with {exit}");
+        let remedy = "read the last log lines below: it fails at work rather than at start (a request, \
+                      a timer, a lost connection); compare with the former revision";
+        return (FindingCode::CrashAfterReady, what, remedy.to_owned());
+    }
+    let never = if container.init || container.pod.was_ready() {
+        ""
+    } else {
+        " and was never ready"
+    };
+    let what = format!("{title} ended {times} with {exit}{never}");
+    let remedy = "read the last log lines below; compare settings and dependencies with the \
+                  former revision";
+    (FindingCode::CrashAtStart, what, remedy.to_owned())
+}
+
+/// Its restart policy leaves it at this end.
+fn not_restarted(
+    container: &ContainerView<'_>,
+    end: &ContainerStateTerminated,
+) -> (FindingCode, String, String) {
+    let policy = container.spec.restart_policy.as_deref();
+    let what = format!(
+        "{} ended with {} and is not started again: its restartPolicy is {}",
+        container.title(),
+        exit_of(end),
+        policy.unwrap_or("Never")
+    );
+    let remedy = "remove the container's own restartPolicy, so that the kubelet starts it again, and \
+                  mend why it ends";
+    (FindingCode::NotRestarted, what, remedy.to_owned())
+}
+
+/// The runtime could not run its command. Exit code 128 alone may also be the node's fault; the
+/// text tells (runc `init_linux.go`).
+fn not_started(
+    container: &ContainerView<'_>,
+    end: &ContainerStateTerminated,
+) -> (FindingCode, String, String) {
+    const NOT_RUNNABLE: &[&str] = &[
+        "executable file not found",
+        "permission denied",
+        "no such file or directory",
+        "is a directory",
+        "not a directory",
+    ];
+    let title = container.title();
+    let message = end.message.as_deref().unwrap_or_default();
+    if has_any(message, &["no space left on device"]) {
+        let full = disk_full(&node_of(container), &format!("{title} cannot be started"));
+        return (full.code, full.what, full.remedy);
+    }
+    if message.contains("exec format error") {
+        return exec_format(container);
+    }
+    if message.contains("exec") && has_any(message, NOT_RUNNABLE) {
+        let (what, remedy) = match between(message, "chdir to cwd (\"", "\"") {
+            Some(folder) => (
+                format!("{title}: its working directory `{folder}` cannot be entered"),
+                "correct workingDir, or create the folder in the image, readable for the user",
+            ),
+            None => (
+                format!(
+                    "{title}: its command cannot be run{}",
+                    command_of(container, message)
+                ),
+                "correct command and args, or the image that should contain them; a script needs its \
+                 execute bit and an interpreter that exists",
+            ),
+        };
+        return (FindingCode::CommandNotRunnable, what, remedy.to_owned());
+    }
+    let what = format!(
+        "{title} cannot be started by the container runtime of {}",
+        node_of(container)
+    );
+    let remedy = "read the message; if it names the runtime, look at the node";
+    (FindingCode::ContainerNotCreated, what, remedy.to_owned())
+}
+
+/// The node's processor, or the kernel, does not know this format.
+fn exec_format(container: &ContainerView<'_>) -> (FindingCode, String, String) {
+    let what = format!(
+        "{}: its program does not run on {}: exec format error",
+        container.title(),
+        node_of(container)
+    );
+    let remedy = "build the image for the nodes' processor (`docker buildx build --platform \
+                  linux/amd64,linux/arm64`), or pin the pods with nodeSelector kubernetes.io/arch; a \
+                  script needs a first line such as `#!/bin/sh`";
+    (FindingCode::ExecFormatError, what, remedy.to_owned())
+}
+
+fn says(end: &ContainerStateTerminated, words: &str) -> bool {
+    end.message.as_deref().is_some_and(|it| it.contains(words))
+}
+
+fn exit_of(end: &ContainerStateTerminated) -> String {
+    format!("exit code {}{}", end.exit_code, meaning(end.exit_code))
 }
 
 fn times(count: u32) -> String {
@@ -156,10 +293,12 @@ const fn meaning(code: i32) -> &'static str {
     match code {
         126 => " (command not executable)",
         127 => " (command not found)",
+        128 => " (not started)",
         134 => " (aborted)",
         137 => " (killed)",
         139 => " (segmentation fault)",
         143 => " (terminated)",
+        255 => " (unknown)",
         _ => "",
     }
 }
@@ -175,11 +314,10 @@ fn memory_limit(container: &ContainerView<'_>) -> String {
         .map_or_else(String::new, |it| format!(" ({})", it.0))
 }
 
-fn command_of(container: &ContainerView<'_>) -> String {
-    let command = container
-        .spec
-        .command
-        .as_ref()
-        .and_then(|command| command.first());
-    command.map_or_else(String::new, |it| format!(" (`{it}`)"))
+/// What could not be run: the runtime names it, the template only if it does not leave it to the image.
+fn command_of(container: &ContainerView<'_>, message: &str) -> String {
+    let command = container.spec.command.as_ref();
+    let said = between(message, "exec: \"", "\"");
+    said.or_else(|| command?.first().map(String::as_str))
+        .map_or_else(String::new, |it| format!(" (`{it}`)"))
 }

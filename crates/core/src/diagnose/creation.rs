@@ -7,7 +7,9 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 
-use super::{Candidate, Case, between, has_any};
+use super::refusal::{classify, quota_grace};
+use super::{Candidate, Case};
+use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{created, event_start, event_time, name_of};
 use crate::workload::Workload;
@@ -89,11 +91,14 @@ fn refused(
         .message(what)
         .remedy(remedy)
         .evidence(kind, message);
-    let held = code == FindingCode::QuotaExceeded && rollout_frees_quota(case, created);
+    let quota = code == FindingCode::QuotaExceeded;
+    let gone = case.snapshot.pod_gone_at();
+    let freed = gone.map(|gone| elapsed(since, gone));
+    let grace = case.policy.rule(code).filter(|_| quota);
     Candidate {
         finding,
-        grace: None,
-        held,
+        grace: grace.map(|rule| quota_grace(rule.grace, freed)),
+        held: quota && rollout_frees_quota(case, created),
     }
 }
 
@@ -136,96 +141,4 @@ fn rollout_frees_quota(case: &Case<'_>, created: i32) -> bool {
         other.metadata.uid.as_deref() != new && is > wanted
     });
     created > 0 || shrinking || !case.rollout.terminating_pods().is_empty()
-}
-
-/// What the API server's words mean: (code, sentence, remedy).
-fn classify(message: &str) -> (FindingCode, String, String) {
-    of_quota(message)
-        .or_else(|| of_admission(message))
-        .or_else(|| of_service_account(message))
-        .unwrap_or_else(|| {
-            (
-                FindingCode::PodCreationRefused,
-                "the API server refuses to create the new pods".to_owned(),
-                "read the message: it names what refuses them".to_owned(),
-            )
-        })
-}
-
-fn of_quota(message: &str) -> Option<(FindingCode, String, String)> {
-    if let Some(quota) = between(message, "exceeded quota: ", ",") {
-        let used = message
-            .split_once("exceeded quota: ")
-            .map_or("", |(_, rest)| rest);
-        let numbers = used.split_once(", ").map_or("", |(_, numbers)| numbers);
-        return Some((
-            FindingCode::QuotaExceeded,
-            format!("quota `{quota}` leaves no room for the new pods ({numbers})"),
-            format!(
-                "raise quota `{quota}`, lower the pods' resources, or set maxSurge 0 and maxUnavailable 1"
-            ),
-        ));
-    }
-    if let Some(quota) = between(message, "failed quota: ", ": must specify") {
-        let missing = message
-            .split_once("must specify ")
-            .map_or("", |(_, rest)| rest);
-        return Some((
-            FindingCode::QuotaNeedsResources,
-            format!("quota `{quota}` demands resources that the pods do not set: {missing}"),
-            format!("set {missing} in the pod template, or add a LimitRange with defaults"),
-        ));
-    }
-    None
-}
-
-fn of_admission(message: &str) -> Option<(FindingCode, String, String)> {
-    // limitranger/admission.go
-    const LIMIT_RANGE: &[&str] = &[" usage per ", "max limit to request ratio per "];
-    if message.contains("violates PodSecurity") {
-        let level = between(message, "violates PodSecurity \"", "\"").unwrap_or("of the namespace");
-        return Some((
-            FindingCode::PodSecurityViolated,
-            format!("pod security level `{level}` refuses the pods"),
-            "set the securityContext fields that the message lists".to_owned(),
-        ));
-    }
-    if has_any(message, &["failed calling webhook"]) {
-        let name = between(message, "failed calling webhook \"", "\"").unwrap_or("unknown");
-        return Some((
-            FindingCode::WebhookUnavailable,
-            format!("admission webhook `{name}` does not answer, so no pod can be created"),
-            format!("look at the Service and pods behind webhook `{name}`"),
-        ));
-    }
-    if message.contains("denied the request") || message.contains("denied request") {
-        let name = between(message, "admission webhook \"", "\"")
-            .or_else(|| between(message, "ValidatingAdmissionPolicy '", "'"))
-            .unwrap_or("unknown");
-        return Some((
-            FindingCode::AdmissionDenied,
-            format!("admission policy `{name}` refuses the pods"),
-            format!("change the pod template as policy `{name}` asks, or have the policy changed"),
-        ));
-    }
-    if message.contains("forbidden") && has_any(message, LIMIT_RANGE) {
-        let rule = message
-            .rsplit_once("is forbidden: ")
-            .map_or(message, |(_, rule)| rule);
-        return Some((
-            FindingCode::LimitRangeViolated,
-            format!("a LimitRange refuses the pods: {rule}"),
-            "set requests and limits inside the namespace's LimitRange".to_owned(),
-        ));
-    }
-    None
-}
-
-fn of_service_account(message: &str) -> Option<(FindingCode, String, String)> {
-    let name = between(message, "serviceaccount \"", "\" not found")?;
-    Some((
-        FindingCode::ServiceAccountMissing,
-        format!("ServiceAccount `{name}` does not exist, so no pod can be created"),
-        format!("create ServiceAccount `{name}` in this namespace, or correct serviceAccountName"),
-    ))
 }

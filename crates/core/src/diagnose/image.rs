@@ -1,8 +1,17 @@
 //! Images that cannot be had (kubelet `images/image_manager.go`, `images/types.go`).
 
 use super::{Candidate, Case, has_any};
+use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::{ContainerView, PodView, event_count, event_start};
+use crate::snapshot::{ContainerView, PodView, event_count, event_start, event_time};
+
+mod pull;
+
+use pull::Refusal;
+pub(super) use pull::disk_full;
+
+/// From when on a pull is worth a word: most take some seconds.
+const SLOW_PULL: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods
@@ -19,49 +28,104 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     match waiting.reason.as_deref()? {
         "InvalidImageName" => Some(invalid(case, container, message)),
         "ErrImageNeverPull" => Some(never(case, container, message)),
-        "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable" => {
-            Some(pull(case, container, message))
-        }
+        "ImageInspectError" => Some(uninspected(case, container, message)),
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "RegistryUnavailable"
+        | "SignatureValidationFailed" => Some(pull(case, container, message)),
+        "ContainerCreating" | "PodInitializing" => slow(case, container),
         _ => None,
     }
 }
 
-fn start(case: &Case<'_>, container: &ContainerView<'_>, family: &str) -> jiff::Timestamp {
-    container
+/// A finding about the container, since its trouble of a family began.
+fn about(
+    case: &Case<'_>,
+    container: &ContainerView<'_>,
+    (code, family): (FindingCode, &str),
+) -> Finding {
+    let subject = Subject::container(container.pod.name(), container.name());
+    let since = container
         .trouble(family)
-        .map_or(case.now, |trouble| trouble.since)
+        .map_or(case.now, |trouble| trouble.since);
+    Finding::new(code, subject, since)
 }
 
+/// `EnsureImageExists`: "Failed to apply default image tag".
 fn invalid(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Finding {
-    let subject = Subject::container(container.pod.name(), container.name());
-    Finding::new(
-        FindingCode::InvalidImageName,
-        subject,
-        start(case, container, "name"),
-    )
-    .message(format!(
-        "{}: image name `{}` is malformed",
-        container.title(),
-        container.image()
-    ))
-    .remedy("correct the image name: look for an unreplaced token, upper case or a space")
-    .evidence(EvidenceKind::ContainerStatus, message)
+    about(case, container, (FindingCode::InvalidImageName, "name"))
+        .message(format!(
+            "{}: image name `{}` is malformed",
+            container.title(),
+            container.image()
+        ))
+        .remedy("correct the image name: look for an unreplaced token, upper case or a space")
+        .evidence(EvidenceKind::ContainerStatus, message)
 }
 
+/// `imagePullPrecheck`: "is not present with pull policy of Never".
 fn never(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Finding {
+    about(case, container, (FindingCode::ImageNeverPulled, "never"))
+        .message(format!(
+            "{}: image `{}` is not on {} and imagePullPolicy is Never",
+            container.title(),
+            container.image(),
+            node_of(container)
+        ))
+        .remedy("set imagePullPolicy to IfNotPresent, or load the image on every node")
+        .evidence(EvidenceKind::ContainerStatus, message)
+}
+
+/// `ErrImageInspect`: the runtime's own trouble, or a damaged image.
+fn uninspected(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Finding {
+    about(case, container, (FindingCode::ImageNotInspected, "inspect"))
+        .message(format!(
+            "{}: the container runtime of {} cannot inspect image `{}`",
+            container.title(),
+            node_of(container),
+            container.image()
+        ))
+        .remedy(
+            "look at the node's container runtime; delete the pod so that another node may take it, \
+             or push the image again",
+        )
+        .evidence(EvidenceKind::ContainerStatus, message)
+}
+
+/// A pull that goes on: event "Pulling image" with neither "Pulled" nor "Failed" after it.
+fn slow(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
+    let newest = |reasons: &[&str]| {
+        container
+            .events()
+            .filter(|event| reasons.contains(&event.reason.as_deref().unwrap_or_default()))
+            .filter(|event| {
+                let text = event.message.as_deref().unwrap_or_default();
+                text.contains(&format!("\"{}\"", container.image()))
+            })
+            .filter_map(event_time)
+            .max()
+    };
+    let since = newest(&["Pulling"])?;
+    // Events know whole seconds: an end within the same second is an end.
+    let done = newest(&["Pulled", "Failed"]).is_some_and(|done| done >= since);
+    if done || elapsed(since, case.now) < SLOW_PULL {
+        return None;
+    }
     let subject = Subject::container(container.pod.name(), container.name());
-    Finding::new(
-        FindingCode::ImageNeverPulled,
-        subject,
-        start(case, container, "never"),
-    )
-    .message(format!(
-        "{}: image `{}` is not on the node and imagePullPolicy is Never",
-        container.title(),
-        container.image()
+    let finding = Finding::new(FindingCode::SlowPull, subject, since)
+        .message(format!(
+            "{}: image `{}` is still being pulled",
+            container.title(),
+            container.image()
+        ))
+        .remedy(
+            "wait, or raise the timeout; a smaller image, a registry in the cluster's region or \
+             Artifact Streaming (AKS) makes it faster",
+        );
+    Some(finding.evidence(
+        EvidenceKind::Event,
+        "Pulling, without Pulled or Failed since",
     ))
-    .remedy("set imagePullPolicy to IfNotPresent")
-    .evidence(EvidenceKind::ContainerStatus, message)
 }
 
 /// Failed pulls, as remembered and as the event "Failed to pull image" counts them: the one knows
@@ -70,91 +134,55 @@ fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Findin
     let trouble = container.trouble("pull");
     let message = trouble.map_or(message, |trouble| trouble.message.as_str());
     let wanted = format!("Failed to pull image \"{}\"", container.image());
-    let events: Vec<_> = container
-        .pod
-        .events()
-        .filter(|event| {
-            // Two containers may have one image; the field path tells whose pull it was.
-            let path = event.involved_object.field_path.as_deref();
-            let own = path.is_none_or(|path| path.contains(&format!("{{{}}}", container.name())));
-            own && event
-                .message
-                .as_deref()
-                .is_some_and(|text| text.starts_with(&wanted))
+    let failed = || {
+        container.events().filter(|event| {
+            let text = event.message.as_deref();
+            text.is_some_and(|text| text.starts_with(&wanted))
         })
-        .collect();
-    let counted: u32 = events.iter().map(|event| event_count(event)).sum();
+    };
+    let counted: u32 = failed().map(event_count).sum();
     let attempts = trouble.map_or(1, |trouble| trouble.times).max(counted);
-    let since = events
-        .iter()
-        .filter_map(|event| event_start(event))
+    let since = failed()
+        .filter_map(event_start)
         .chain(trouble.map(|trouble| trouble.since))
         .min()
         .unwrap_or(case.now);
-    let (code, what, remedy) = classify(message, container.image());
+    let Refusal { code, what, remedy } = pull::classify(message, container);
     let subject = Subject::container(container.pod.name(), container.name());
-    Finding::new(code, subject, since)
+    let mut finding = Finding::new(code, subject, since)
         .attempts(attempts)
         .message(format!(
             "{}: image `{}` {what}",
             container.title(),
             container.image()
         ))
-        .remedy(remedy)
-        .evidence(EvidenceKind::ContainerStatus, message)
+        .evidence(EvidenceKind::ContainerStatus, message);
+    let missing = if code == FindingCode::ImagePullDenied {
+        missing_pull_secrets(container)
+    } else {
+        None
+    };
+    let Some((names, text)) = missing else {
+        return finding.remedy(remedy);
+    };
+    finding = finding.evidence(EvidenceKind::Event, text);
+    finding.remedy(format!(
+        "create imagePullSecret `{names}` in this namespace: the pod names it, and it is not there"
+    ))
 }
 
-/// What the runtime's message means. The order matters: "pull access denied, repository does not
-/// exist or may require authorization" is a refusal, not an absence.
-fn classify(message: &str, image: &str) -> (FindingCode, &'static str, String) {
-    const DENIED: &[&str] = &[
-        "401 unauthorized",
-        "403 forbidden",
-        "pull access denied",
-        "failed to authorize",
-        "authentication required",
-        "no basic auth credentials",
-    ];
-    const WRONG_PLATFORM: &[&str] = &["no match for platform"];
-    const ABSENT: &[&str] = &[
-        ": not found",
-        "manifest unknown",
-        "name unknown",
-        "manifest_unknown",
-        "name_unknown",
-    ];
-    if has_any(message, DENIED) {
-        let remedy = "let the cluster pull: `az aks update --attach-acr REGISTRY`, or add an \
-                      imagePullSecret in this namespace; `az aks check-acr` tells what is missing";
-        return (
-            FindingCode::ImagePullDenied,
-            "is refused by the registry",
-            remedy.to_owned(),
-        );
-    }
-    if has_any(message, WRONG_PLATFORM) {
-        let remedy = "build the image for the nodes' platform, or pin the pods with nodeSelector \
-                      kubernetes.io/arch";
-        return (
-            FindingCode::ImageWrongPlatform,
-            "has no build for the node's platform",
-            remedy.to_owned(),
-        );
-    }
-    if has_any(message, ABSENT) {
-        let remedy =
-            format!("push `{image}` or correct the tag; check that the build's push step ran");
-        return (
-            FindingCode::ImageNotFound,
-            "does not exist in the registry",
-            remedy,
-        );
-    }
-    let remedy = "the registry or the way to it fails: check its status, the node's egress and DNS, \
-                  and the node's disk";
-    (
-        FindingCode::ImagePullFailing,
-        "cannot be pulled",
-        remedy.to_owned(),
-    )
+/// The names in the kubelet's "Unable to retrieve some image pull secrets (a, b)" (`kubelet_pods.go`),
+/// and its words. Alone it is no cause: a public image is pulled all the same.
+fn missing_pull_secrets<'a>(container: &ContainerView<'a>) -> Option<(&'a str, &'a str)> {
+    let mut events = container.pod.events();
+    let event =
+        events.find(|event| event.reason.as_deref() == Some("FailedToRetrieveImagePullSecret"))?;
+    let text = event.message.as_deref()?;
+    super::between(text, "(", ")").map(|names| (names, text))
+}
+
+/// `node "aks-1"`, or words for a node that is not known.
+pub(super) fn node_of(container: &ContainerView<'_>) -> String {
+    let name = container.pod.node();
+    name.map_or_else(|| "the node".to_owned(), |name| format!("node `{name}`"))
 }

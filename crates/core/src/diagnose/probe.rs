@@ -1,23 +1,48 @@
-//! Probes that keep a pod from being ready, or kill it (kubelet `prober/worker.go`).
+//! Probes that keep a pod from being ready, or kill it (kubelet `prober/worker.go`, `prober.go`),
+//! and the readiness gates that other controllers open (`status/generate.go`).
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Event, Probe};
+use k8s_openapi::api::core::v1::{Container, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{Candidate, Case};
+use super::{Candidate, Case, between, clipped};
 use crate::duration::{Human, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::{ContainerView, PodView, event_start, event_time};
+use crate::snapshot::{ContainerView, PodView, event_count, event_start, event_time};
+
+/// How long a readiness probe may be answered with 404: the application is up, and the path is not
+/// there, but some register their paths late.
+const NOT_THERE_GRACE: Duration = Duration::from_secs(120);
+
+/// The longest start of the former revision's pods that is taken for one.
+const LONGEST_START: Duration = Duration::from_secs(1800);
+
+/// A start of this length is proposed at least where a startupProbe is missing.
+const LEAST_START: Duration = Duration::from_secs(60);
+
+/// How long a start lasts before it is told of.
+const SHOW_START_AFTER: Duration = Duration::from_secs(30);
+
+mod answer;
+
+use answer::{newest_event, newest_failure, outcome};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
-    let mut found = Vec::new();
+    let mut found: Vec<Candidate> = case
+        .pods
+        .iter()
+        .filter_map(|pod| redirected(case, pod))
+        .collect();
     for pod in case.pods.iter().filter(|pod| pod.ready_since().is_none()) {
         for container in pod.containers() {
             let killed =
                 kill(case, &container, "startup").or_else(|| kill(case, &container, "liveness"));
-            found.extend(killed.or_else(|| unready(case, pod, &container)));
+            let killed = killed.or_else(|| cannot_run(case, &container));
+            let unready = killed.or_else(|| unready(case, pod, &container));
+            found.extend(unready.or_else(|| starting(case, &container)));
         }
+        found.extend(gate(case, pod));
     }
     found
 }
@@ -40,27 +65,31 @@ fn kill(case: &Case<'_>, container: &ContainerView<'_>, kind: &str) -> Option<Ca
     // Kills of a container that had started are about its health, and may lie long back.
     let held = container.pod.was_ready();
     let allowed = probe.map_or(Duration::ZERO, budget);
+    let answer = newest_failure(container, kind);
+    let times = if count == 1 {
+        "once".to_owned()
+    } else {
+        format!("{count} times")
+    };
+    let never = if held {
+        ""
+    } else {
+        " without ever being ready"
+    };
+    let asked = probe.map_or_else(String::new, |probe| format!(": {}", outcome(probe, answer)));
     let what = format!(
-        "{} was killed {} by its {kind} probe after about {}{}",
+        "{} was killed {times} by its {kind} probe, about {} after its start,{never}{asked}",
         container.title(),
-        if count == 1 {
-            "once".to_owned()
-        } else {
-            format!("{count} times")
-        },
         Human(allowed),
-        if held {
-            ""
-        } else {
-            " without ever being ready"
-        }
     );
+    // The comma belongs to "without ever being ready".
+    let what = what.replace(",: ", ": ");
     let subject = Subject::container(container.pod.name(), container.name());
     let mut finding = Finding::new(code, subject, since)
         .attempts(count)
         .message(what)
-        .remedy(kill_remedy(kind, probe));
-    if let Some(answer) = newest_failure(&container.pod, kind) {
+        .remedy(kill_remedy(container, kind, allowed));
+    if let Some(answer) = answer {
         finding = finding.evidence(EvidenceKind::Event, answer);
     }
     let finding = finding.evidence(
@@ -74,30 +103,51 @@ fn kill(case: &Case<'_>, container: &ContainerView<'_>, kind: &str) -> Option<Ca
     })
 }
 
-fn kill_remedy(kind: &str, probe: Option<&Probe>) -> String {
-    let allowed = Human(probe.map_or(Duration::ZERO, budget));
+/// The arithmetic that would let the container start.
+fn kill_remedy(container: &ContainerView<'_>, kind: &str, allowed: Duration) -> String {
+    const PERIOD: u64 = 10;
+    let former = container
+        .pod
+        .former_start()
+        .filter(|it| *it < LONGEST_START);
+    let likely = allowed.saturating_mul(3).max(LEAST_START);
+    let needed = former.map_or(likely, |it| it.saturating_mul(2).max(likely));
+    let failures = needed.as_secs().div_ceil(PERIOD);
+    let covered = Human(Duration::from_secs(failures.saturating_mul(PERIOD)));
+    let sum = format!(
+        "failureThreshold × periodSeconds ≥ the longest start, for example {failures} × {PERIOD}s = {covered}"
+    );
+    let known = former.map_or_else(String::new, |it| {
+        format!(
+            "; the former revision's pods took {} to be ready",
+            Human(it)
+        )
+    });
+    let allowed = Human(allowed);
     if kind == "startup" {
-        return format!(
-            "the startupProbe allows {allowed}: raise failureThreshold × periodSeconds above the longest start, or mend the start"
-        );
+        format!(
+            "the startupProbe allows {allowed}: if the application needs longer, set {sum}{known}; otherwise mend the start"
+        )
+    } else {
+        format!(
+            "killed after {allowed}: if the application needs longer to start, add a startupProbe with {sum}{known}; otherwise correct what the livenessProbe asks for"
+        )
     }
-    format!(
-        "the application needs longer than {allowed} to start: add a startupProbe whose failureThreshold × periodSeconds covers the longest start"
-    )
 }
 
 /// How long a probe lets a container fail from its start: `initialDelaySeconds` +
 /// `failureThreshold` × `periodSeconds`, with the API's defaults 0, 3 and 10.
 fn budget(probe: &Probe) -> Duration {
-    let seconds = |value: Option<i32>, default: u64| {
-        value
-            .and_then(|it| u64::try_from(it).ok())
-            .unwrap_or(default)
-    };
     let initial = seconds(probe.initial_delay_seconds, 0);
     let failures = seconds(probe.failure_threshold, 3).max(1);
     let period = seconds(probe.period_seconds, 10).max(1);
     Duration::from_secs(initial.saturating_add(failures.saturating_mul(period)))
+}
+
+fn seconds(value: Option<i32>, default: u64) -> u64 {
+    value
+        .and_then(|it| u64::try_from(it).ok())
+        .unwrap_or(default)
 }
 
 fn unready(case: &Case<'_>, pod: &PodView<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
@@ -111,68 +161,205 @@ fn unready(case: &Case<'_>, pod: &PodView<'_>, container: &ContainerView<'_>) ->
     let since = since
         .max(pod.unready_since().unwrap_or(since))
         .max(pod.created().unwrap_or(since));
-    let timeout = probe
-        .timeout_seconds
-        .and_then(|it| u64::try_from(it).ok())
-        .unwrap_or(1);
-    let own = budget(probe)
-        .saturating_add(Duration::from_secs(timeout))
-        .saturating_mul(3);
-    let answer = newest_failure(pod, "Readiness");
+    let answer = newest_failure(container, "readiness");
     // Events are lossy and may be forbidden: without one, the probe's own budget must have passed.
     if answer.is_none() && elapsed(since, case.now) < budget(probe) {
         return None;
     }
+    let not_there = answer.is_some_and(|it| it.ends_with("statuscode: 404"));
+    let remedy = if not_there {
+        "the application answers, and not on this path: correct the path (or httpGet.port and the Host header), or serve it; the last log lines may tell"
+    } else {
+        "check that the application listens there (on 0.0.0.0, not on localhost) and answers, and what it waits for; if it only needs longer, raise the timeout"
+    };
     let subject = Subject::container(pod.name(), container.name());
     let mut finding = Finding::new(FindingCode::ReadinessFailing, subject, since)
-        .message(format!("{} runs but is not ready: {}", container.title(), target(probe)))
-        .remedy("check that the application listens there and answers; if it only needs longer, raise the timeout");
+        .message(format!(
+            "{} runs but is not ready: {}",
+            container.title(),
+            outcome(probe, answer)
+        ))
+        .remedy(remedy);
     if let Some(answer) = answer {
         finding = finding.evidence(EvidenceKind::Event, answer);
     }
     Some(Candidate {
         finding,
-        grace: Some(case.policy.readiness_grace.max(own)),
+        grace: Some(readiness_grace(case, container, not_there)),
         held: false,
     })
 }
 
-/// What the probe asks, in words.
-fn target(probe: &Probe) -> String {
-    let port = |port: &IntOrString| match port {
-        IntOrString::Int(number) => number.to_string(),
-        IntOrString::String(name) => name.clone(),
+/// The policy's grace, raised to three times the probe's own time, and to twice the time that the
+/// former revision's pods took to be ready.
+fn readiness_grace(case: &Case<'_>, container: &ContainerView<'_>, not_there: bool) -> Duration {
+    let own = container.spec.readiness_probe.as_ref().map(|probe| {
+        budget(probe)
+            .saturating_add(Duration::from_secs(seconds(probe.timeout_seconds, 1)))
+            .saturating_mul(3)
+    });
+    let former = container.pod.former_start();
+    // A pod that found its readiness again after a blip only looks as if it had taken so long.
+    let former = former.filter(|it| *it < LONGEST_START);
+    let former = former.map(|it| it.saturating_mul(2));
+    let most = case.policy.readiness_grace;
+    let base = if not_there {
+        most.min(NOT_THERE_GRACE)
+    } else {
+        most
     };
-    if let Some(http) = &probe.http_get {
-        let path = http.path.as_deref().unwrap_or("/");
-        return format!("GET {path} on port {} fails", port(&http.port));
-    }
-    if let Some(tcp) = &probe.tcp_socket {
-        return format!("no connection to port {}", port(&tcp.port));
-    }
-    if let Some(grpc) = &probe.grpc {
-        return format!("the gRPC health check on port {} fails", grpc.port);
-    }
-    let command = probe.exec.as_ref().and_then(|exec| exec.command.as_ref());
-    command.map_or_else(
-        || "its readiness probe fails".to_owned(),
-        |command| format!("its readiness command `{}` fails", command.join(" ")),
-    )
+    [own, former]
+        .into_iter()
+        .flatten()
+        .fold(base, Duration::max)
 }
 
-fn newest_failure<'a>(pod: &PodView<'a>, kind: &str) -> Option<&'a str> {
-    let wanted = format!("{kind} probe failed").to_ascii_lowercase();
-    let is_failure = |event: &&Event| {
-        let text = event
-            .message
-            .as_deref()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        event.reason.as_deref() == Some("Unhealthy") && text.starts_with(&wanted)
+/// A container within the time that its startup probe allows: no failure, and the reason of a
+/// timeout that is shorter. Sidecars are told of elsewhere, as others wait for them.
+fn starting(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
+    let probe = container.spec.startup_probe.as_ref()?;
+    let since = container.running_since()?;
+    let started = container.status?.started == Some(true);
+    if started || container.init || elapsed(since, case.now) < SHOW_START_AFTER {
+        return None;
+    }
+    let allowed = budget(probe);
+    let longer = if allowed > case.policy.timeout {
+        format!(", longer than the timeout {}", Human(case.policy.timeout))
+    } else {
+        String::new()
     };
-    pod.events()
-        .filter(is_failure)
-        .max_by_key(|event| event_time(event))?
-        .message
-        .as_deref()
+    let answer = newest_failure(container, "startup");
+    let what = format!(
+        "{} is still starting: {}; its startupProbe allows {}{longer}",
+        container.title(),
+        outcome(probe, answer),
+        Human(allowed)
+    );
+    let subject = Subject::container(container.pod.name(), container.name());
+    let finding = Finding::new(FindingCode::StillStarting, subject, since)
+        .message(what)
+        .remedy("wait, with a timeout that is longer than the startupProbe allows; the log tells how far it is");
+    Some(finding.into())
+}
+
+/// A probe that never has a result, since its result is thrown away (`prober/worker.go`, "errored"):
+/// the port's name is none of the container's (`probe/util.go`), or the command is not in the image.
+/// Such a liveness probe never kills, so it is left alone.
+fn cannot_run(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
+    let status = container.status?;
+    let since = container.running_since()?;
+    let (kind, probe) = match (
+        &container.spec.startup_probe,
+        &container.spec.readiness_probe,
+    ) {
+        (Some(probe), _) if status.started != Some(true) => ("startup", probe),
+        (_, Some(probe)) if !status.ready => ("readiness", probe),
+        _ => return None,
+    };
+    let errored = newest_event(container, &format!("{kind} probe errored"));
+    let subject = Subject::container(container.pod.name(), container.name());
+    let finding = Finding::new(FindingCode::ProbeCannotRun, subject, since);
+    let title = container.title();
+    let (finding, held) = if let Some(port) = unknown_port(container.spec, probe) {
+        let what = format!(
+            "the {kind} probe of {title} asks port `{port}`, which the container does not name"
+        );
+        let remedy =
+            format!("add `name: {port}` to the container's ports, or give the port's number");
+        (finding.message(what).remedy(remedy), false)
+    } else {
+        let event = errored?;
+        let said = event.message.as_deref().unwrap_or_default();
+        let command = between(said, "exec: \"", "\": executable file not found")
+            .or_else(|| between(said, "exec: \"", "\": stat "))?;
+        let what =
+            format!("the {kind} probe of {title} runs `{command}`, which is not in the image");
+        let remedy = format!(
+            "put `{command}` into the image, or use httpGet, tcpSocket or grpc instead of exec"
+        );
+        (finding.message(what).remedy(remedy), event_count(event) < 2)
+    };
+    let said = errored.and_then(|event| event.message.as_deref());
+    let finding = match said {
+        Some(said) => finding.evidence(EvidenceKind::Event, said),
+        None => finding,
+    };
+    // Counted by our clock at most: a node's may run ahead.
+    let since = finding.since.min(case.now);
+    Some(Candidate {
+        finding: Finding { since, ..finding },
+        grace: None,
+        held,
+    })
+}
+
+fn unknown_port<'a>(container: &Container, probe: &'a Probe) -> Option<&'a str> {
+    let http = probe.http_get.as_ref().map(|it| &it.port);
+    let port = http.or_else(|| probe.tcp_socket.as_ref().map(|it| &it.port))?;
+    let IntOrString::String(name) = port else {
+        return None;
+    };
+    let mut known = container.ports.iter().flatten();
+    let named = known.any(|it| it.name.as_deref() == Some(name));
+    (!named && name.parse::<u16>().is_err()).then_some(name)
+}
+
+/// A pod whose containers are all ready and which another controller holds back.
+fn gate(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
+    let ready = pod.condition("Ready").filter(|it| {
+        it.status != "True" && it.reason.as_deref() == Some("ReadinessGatesNotReady")
+    })?;
+    let since = ready.last_transition_time.as_ref().map(|time| time.0);
+    // The containers were ready later than the pod was unready.
+    let containers = pod.condition("ContainersReady");
+    let opened = containers.and_then(|it| it.last_transition_time.as_ref().map(|time| time.0));
+    let since = since.max(opened).unwrap_or(case.now);
+    let gates = pod.object().spec.as_ref()?.readiness_gates.as_ref()?;
+    let closed: Vec<String> = gates
+        .iter()
+        .filter(|gate| {
+            let condition = pod.condition(&gate.condition_type);
+            condition.is_none_or(|it| it.status != "True")
+        })
+        .map(|gate| format!("`{}`", gate.condition_type))
+        .collect();
+    let finding = Finding::new(
+        FindingCode::ReadinessGateClosed,
+        Subject::new("Pod", pod.name()),
+        since,
+    )
+    .message(format!(
+        "all containers are ready, and readiness gate {} is still closed",
+        closed.join(", ")
+    ))
+    .remedy("look at the controller that opens the gate, such as the Application Gateway's or a service mesh's: its backend health tells why");
+    let said = ready.message.as_deref().unwrap_or_default();
+    Some(finding.evidence(EvidenceKind::Condition, said).into())
+}
+
+/// A probe that was sent elsewhere (`probe/http/http.go`, "Probe terminated redirects").
+fn redirected(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
+    let newest = pod
+        .events()
+        .filter(|event| event.reason.as_deref() == Some("ProbeWarning"))
+        .filter(|event| {
+            let text = event.message.as_deref().unwrap_or_default();
+            text.contains("terminated redirects")
+        })
+        .max_by_key(|event| event_time(event))?;
+    let message = newest.message.as_deref().unwrap_or_default();
+    let kind = message.split(' ').next().unwrap_or_default().to_lowercase();
+    let since = event_start(newest).unwrap_or(case.now);
+    let finding = Finding::new(
+        FindingCode::ProbeRedirected,
+        Subject::new("Pod", pod.name()),
+        since,
+    )
+    .message(format!(
+        "the {kind} probe is redirected to another host, which counts as success: it may have seen a login page only"
+    ))
+    .remedy("let the probe ask a path that answers without a login and without a redirect");
+    let said = clipped(message, 300);
+    Some(finding.evidence(EvidenceKind::Event, said).into())
 }

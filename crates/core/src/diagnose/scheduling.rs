@@ -1,8 +1,27 @@
-//! Pods that no node can take (kube-scheduler; cluster autoscaler events).
+//! Pods that no node can take (kube-scheduler `framework/types.go` writes the sentence, the plugins
+//! under `framework/plugins` its parts; cluster autoscaler and Karpenter events).
 
-use super::{Candidate, Case};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Event, PodCondition};
+
+use super::node::STUCK_AFTER;
+use super::{Candidate, Case, between, claim, clipped};
+use crate::duration::after;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::PodView;
+use crate::observation::ResourceKind;
+use crate::snapshot::{PodView, event_time};
+
+/// How long pods wait at least when the cluster autoscaler said that it adds no node for them: a
+/// rolling update may free room as it goes on, once its old pods have ended (30 s by default).
+const NO_SCALE_UP_GRACE: Duration = Duration::from_secs(60);
+
+/// How long nodes may be cordoned: a node of an AKS upgrade comes back, or its surge node does.
+const CORDON_GRACE: Duration = Duration::from_secs(300);
+
+/// How long nodes may be tainted: a node that joins bears `not-ready` for a minute or so.
+const TAINT_GRACE: Duration = Duration::from_secs(120);
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods.iter().filter_map(|pod| one(case, pod)).collect()
@@ -11,49 +30,301 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
 fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let condition = pod
         .condition("PodScheduled")
-        .filter(|it| it.status == "False" && it.reason.as_deref() == Some("Unschedulable"))?;
-    let message = condition.message.as_deref().unwrap_or_default();
+        .filter(|it| it.status == "False")?;
+    match condition.reason.as_deref()? {
+        "Unschedulable" => Some(unschedulable(case, pod, condition)),
+        "SchedulingGated" => Some(gated(case, pod, condition)),
+        "SchedulerError" => Some(scheduler_error(case, pod, condition)),
+        _ => None,
+    }
+}
+
+fn begins(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -> Timestamp {
     let since = condition.last_transition_time.as_ref().map(|time| time.0);
-    let since = since.or_else(|| pod.created()).unwrap_or(case.now);
-    // One node may take several pods, and only one of them gets the event.
-    let grows = case.pods.iter().flat_map(PodView::events).any(|event| {
-        matches!(
-            event.reason.as_deref(),
-            Some("TriggeredScaleUp" | "Nominated")
-        )
-    });
-    let finding = Finding::new(
-        FindingCode::Unschedulable,
-        Subject::new("Pod", pod.name()),
-        since,
-    )
-    .message(format!(
-        "no node can take the new pods: {}",
-        shortened(message)
-    ))
-    .remedy(remedy(message))
-    .evidence(EvidenceKind::Condition, message);
-    Some(Candidate {
+    since.or_else(|| pod.created()).unwrap_or(case.now)
+}
+
+fn unschedulable(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -> Candidate {
+    let message = condition.message.as_deref().unwrap_or_default();
+    let reasons = Reasons::read(message);
+    let (code, what, remedy) = classify(pod, message, &reasons);
+    let since = begins(case, pod, condition);
+    let finding = Finding::new(code, Subject::new("Pod", pod.name()), since)
+        .message(what)
+        .remedy(remedy)
+        .evidence(EvidenceKind::Condition, message);
+    let about_nodes = matches!(
+        code,
+        FindingCode::Unschedulable | FindingCode::NoNodeMatches | FindingCode::VolumeExcludesNodes
+    );
+    if !about_nodes {
+        return finding.into();
+    }
+    let rule = case.policy.rule(code).map(|rule| rule.grace);
+    let (grace, said) = patience(case, &reasons, rule.unwrap_or_default());
+    let finding = match said {
+        Some(said) => finding.evidence(EvidenceKind::Event, said),
+        None => finding,
+    };
+    Candidate {
         finding,
-        grace: grows.then_some(case.policy.scale_up_grace),
-        held: false,
+        grace: Some(grace),
+        held: code != FindingCode::NoNodeMatches && makes_room(case),
+    }
+}
+
+/// Whether an old pod is about to end and to leave its room; one that is stuck leaves none.
+fn makes_room(case: &Case<'_>) -> bool {
+    case.rollout.terminating_pods().iter().any(|pod| {
+        let ends = pod.object().metadata.deletion_timestamp.as_ref();
+        ends.is_some_and(|ends| case.now < after(ends.0, STUCK_AFTER))
     })
 }
 
-/// The scheduler's sentence without what it says about preemption.
-fn shortened(message: &str) -> &str {
-    message
-        .split_once(" preemption:")
-        .map_or(message, |(first, _)| first)
-        .trim_end_matches('.')
+/// How long to wait for a node, and the event that says so.
+fn patience<'a>(
+    case: &Case<'a>,
+    reasons: &Reasons<'_>,
+    rule: Duration,
+) -> (Duration, Option<&'a str>) {
+    // One node may take several pods, and only one of them gets the event.
+    let newest = |wanted: &[&str]| -> Option<&'a Event> {
+        case.pods
+            .iter()
+            .flat_map(PodView::events)
+            .filter(|event| {
+                let reason = event.reason.as_deref();
+                reason.is_some_and(|it| wanted.contains(&it))
+            })
+            .max_by_key(|event| event_time(event))
+    };
+    let grows = newest(&["TriggeredScaleUp", "Nominated"]);
+    let refuses = newest(&["NotTriggerScaleUp"]);
+    let said = |event: Option<&'a Event>| event.and_then(|it| it.message.as_deref());
+    if grows.is_some() && grows.and_then(event_time) >= refuses.and_then(event_time) {
+        return (case.policy.scale_up_grace, said(grows));
+    }
+    // An autoscaler may have promised a node where we cannot hear it.
+    if case.snapshot.blindness(ResourceKind::Event).is_some() {
+        return (case.policy.scale_up_grace, None);
+    }
+    if reasons.any(Reason::Cordoned) {
+        return (rule.max(CORDON_GRACE), None);
+    }
+    // Which taint it is, Kubernetes 1.35 does not say: that of a node that is just joining goes away.
+    let rule = if reasons.any(Reason::Taint) {
+        rule.max(TAINT_GRACE)
+    } else {
+        rule
+    };
+    match said(refuses) {
+        // "in backoff after failed scale-up": it will try again.
+        Some(text) if text.contains("backoff") => (case.policy.scale_up_grace, Some(text)),
+        Some(text) => (rule.min(NO_SCALE_UP_GRACE), Some(text)),
+        None => (rule, None),
+    }
 }
 
-fn remedy(message: &str) -> &'static str {
-    if message.contains("Insufficient") {
-        "lower the pods' requests, lower maxSurge, or add nodes"
-    } else if message.contains("affinity") || message.contains("taint") {
-        "correct nodeSelector, affinity or tolerations, or add a node that fits"
+/// Why nodes are excluded, as far as it changes what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// Too little of a resource (`noderesources/fit.go`).
+    Insufficient,
+    /// The pod's nodeSelector or node affinity (`nodeaffinity`, `nodename`).
+    Selector,
+    /// A taint (`tainttoleration`).
+    Taint,
+    /// Pod affinity or anti-affinity (`interpodaffinity`).
+    PodAffinity,
+    /// Topology spread (`podtopologyspread`).
+    Spread,
+    /// Host ports (`nodeports`).
+    Ports,
+    /// Cordoned (`nodeunschedulable`), or tainted for its present state.
+    Cordoned,
+    /// Where the pod's disks are, or how many a node takes (`volumebinding`, `volumezone`,
+    /// `nodevolumelimits`, `volumerestrictions`).
+    Volume,
+    /// Anything else.
+    Other,
+}
+
+impl Reason {
+    fn of(text: &str) -> Self {
+        let has = |patterns: &[&str]| patterns.iter().any(|it| text.contains(it));
+        if text.contains("Insufficient ") || text.contains("Too many pods") {
+            Self::Insufficient
+        } else if has(&[
+            "volume",
+            "available disk",
+            "free storage",
+            "PersistentVolume",
+            "pvc(",
+        ]) {
+            Self::Volume
+        } else if has(&["anti-affinity rules", "pod affinity rules"]) {
+            Self::PodAffinity
+        } else if has(&["node affinity", "requested node name", "node selector"]) {
+            Self::Selector
+        } else if text.contains("taint {node.kubernetes.io/") {
+            // `not-ready`, `unreachable`, `unschedulable`, pressure: the node's present state.
+            Self::Cordoned
+        } else if text.contains("taint") {
+            Self::Taint
+        } else if text.contains("topology spread") {
+            Self::Spread
+        } else if text.contains("free ports") {
+            Self::Ports
+        } else if text.contains("were unschedulable") {
+            Self::Cordoned
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable. …`, read.
+#[derive(Debug)]
+struct Reasons<'a> {
+    nodes: u32,
+    counted: Vec<(u32, Reason)>,
+    /// The sentence up to what it says about preemption.
+    text: &'a str,
+}
+
+impl<'a> Reasons<'a> {
+    fn read(message: &'a str) -> Self {
+        let text = message.split_once(". ").map_or(message, |(first, _)| first);
+        let text = text
+            .split_once(" preemption:")
+            .map_or(text, |(first, _)| first)
+            .trim_end_matches('.');
+        let nodes = between(text, "0/", " nodes are available");
+        let list = text.split_once("are available: ").map_or("", |(_, it)| it);
+        let counted = list.split(", ").filter_map(|part| {
+            let (count, reason) = part.trim().split_once(' ')?;
+            Some((count.parse().ok()?, Reason::of(reason)))
+        });
+        Self {
+            nodes: nodes.and_then(|it| it.parse().ok()).unwrap_or_default(),
+            counted: counted.collect(),
+            text,
+        }
+    }
+
+    fn any(&self, wanted: Reason) -> bool {
+        self.counted.iter().any(|(_, reason)| *reason == wanted)
+    }
+
+    /// Whether nothing but some reasons excludes the nodes, and they exclude all of them.
+    fn only(&self, wanted: &[Reason]) -> bool {
+        let counts = self.counted.iter().map(|(count, _)| *count);
+        let sum = counts.fold(0, u32::saturating_add);
+        let all = self.counted.iter().all(|(_, it)| wanted.contains(it));
+        self.nodes > 0 && all && sum >= self.nodes
+    }
+}
+
+fn classify(
+    pod: &PodView<'_>,
+    message: &str,
+    reasons: &Reasons<'_>,
+) -> (FindingCode, String, String) {
+    if let Some(claim) = claim::classify(pod, message) {
+        return claim;
+    }
+    let text = clipped(reasons.text, 300);
+    if reasons.only(&[Reason::Selector, Reason::Taint]) {
+        let asked = asked_for(pod);
+        return (
+            FindingCode::NoNodeMatches,
+            format!("no node matches what the pods ask for{asked}: {text}"),
+            "correct nodeSelector, node affinity or tolerations, or label a node pool so (`az aks nodepool update --labels` / `--node-taints`)".to_owned(),
+        );
+    }
+    if reasons.any(Reason::Volume) && !reasons.any(Reason::Insufficient) {
+        return (
+            FindingCode::VolumeExcludesNodes,
+            format!("no node can reach the pods' volumes: {text}"),
+            "an Azure disk stays in its zone and a node takes a limited number of disks: add a node in that zone, use zone-redundant storage (ZRS) or Azure Files, or strategy Recreate where one disk serves one pod".to_owned(),
+        );
+    }
+    (
+        FindingCode::Unschedulable,
+        format!("no node can take the new pods: {text}"),
+        remedy(reasons).to_owned(),
+    )
+}
+
+/// The labels that the pods want a node to have.
+fn asked_for(pod: &PodView<'_>) -> String {
+    let spec = pod.object().spec.as_ref();
+    let selector = spec.and_then(|spec| spec.node_selector.as_ref());
+    let labels: Vec<String> = selector
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| format!("`{name}={value}`"))
+        .collect();
+    if labels.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", labels.join(", "))
+    }
+}
+
+fn remedy(reasons: &Reasons<'_>) -> &'static str {
+    if reasons.any(Reason::Cordoned) {
+        "nodes are cordoned or not ready, as during an upgrade: wait for it, or look at `kubectl get nodes` and `kubectl uncordon` them"
+    } else if reasons.any(Reason::PodAffinity) {
+        "where anti-affinity allows one pod on each node, a surge pod finds no node: set maxSurge 0 and maxUnavailable 1, or use preferredDuringScheduling"
+    } else if reasons.any(Reason::Ports) {
+        "a host port is free once on each node: set maxSurge 0 and maxUnavailable 1, or drop hostPort"
+    } else if reasons.any(Reason::Spread) {
+        "set whenUnsatisfiable: ScheduleAnyway, or matchLabelKeys: [pod-template-hash] so that old pods do not count"
+    } else if reasons.text.contains("Too many pods") {
+        "the nodes take no more pods: add nodes, or a node pool with a larger --max-pods"
+    } else if reasons.any(Reason::Insufficient) {
+        "lower the pods' requests, lower maxSurge, or add nodes (AKS: raise the autoscaler's --max-count)"
     } else {
         "read the message: it counts the nodes that each reason excludes"
     }
+}
+
+fn gated(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -> Candidate {
+    let spec = pod.object().spec.as_ref();
+    let gates = spec.and_then(|spec| spec.scheduling_gates.as_ref());
+    let gates: Vec<String> = gates
+        .into_iter()
+        .flatten()
+        .map(|gate| format!("`{}`", gate.name))
+        .collect();
+    let message = condition.message.as_deref().unwrap_or_default();
+    Finding::new(
+        FindingCode::SchedulingGated,
+        Subject::new("Pod", pod.name()),
+        begins(case, pod, condition),
+    )
+    .message(format!(
+        "the pods wait for scheduling gate {} to be lifted",
+        gates.join(", ")
+    ))
+    .remedy("look at the controller that sets and lifts the gate (for example Kueue)")
+    .evidence(EvidenceKind::Condition, message)
+    .into()
+}
+
+fn scheduler_error(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -> Candidate {
+    let message = condition.message.as_deref().unwrap_or_default();
+    Finding::new(
+        FindingCode::SchedulerFailing,
+        Subject::new("Pod", pod.name()),
+        begins(case, pod, condition),
+    )
+    .message(format!(
+        "the scheduler cannot place the pods: {}",
+        clipped(message, 200)
+    ))
+    .remedy("where the message names volumes, look at `kubectl describe pvc` and the storage driver; it tries again by itself")
+    .evidence(EvidenceKind::Condition, message)
+    .into()
 }

@@ -1,12 +1,10 @@
-//! Volumes that cannot be mounted: only events tell (kubelet `volume_manager.go`); the containers
-//! just stay in `ContainerCreating`.
-
-use std::time::Duration;
+//! Volumes that cannot be mounted: only events tell (kubelet `volume_manager.go`, attach-detach
+//! controller `reconciler.go`); the containers just stay in `ContainerCreating`.
 
 use k8s_openapi::api::core::v1::Event;
 
 use super::config::missing_object;
-use super::{Candidate, Case, between};
+use super::{Candidate, Case, between, clipped, core_of, has_any};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{PodView, event_count, event_start, event_time};
@@ -21,7 +19,8 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         .collect()
 }
 
-fn is_creating(pod: &PodView<'_>) -> bool {
+/// Whether no container of a pod has been created yet.
+pub(super) fn is_creating(pod: &PodView<'_>) -> bool {
     pod.containers().all(|container| {
         let reason = container
             .waiting()
@@ -40,38 +39,47 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
                 .is_some_and(|it| REASONS.contains(&it))
         })
         .collect();
-    let newest = events.iter().max_by_key(|event| event_time(event))?;
-    if mounted_since(pod, newest) {
+    let newest = *events.iter().max_by_key(|event| event_time(event))?;
+    if went_on_since(pod, newest) {
         return None;
     }
-    let message = newest.message.as_deref().unwrap_or_default();
+    // "timed out waiting for the condition" only says that it has not worked for two minutes; the
+    // event before it says why.
+    let told = |event: &&&Event| !is_time_out(event.message.as_deref().unwrap_or_default());
+    let telling = events.iter().filter(told).max_by_key(|it| event_time(it));
+    let message = telling.map_or(newest, |it| *it).message.as_deref();
+    let message = message.unwrap_or_default();
     let since = events
         .iter()
         .filter_map(|it| event_start(it))
         .min()
         .unwrap_or(case.now);
-    let attempts = events.iter().map(|it| event_count(it)).sum();
-    let (code, what, remedy) = classify(message);
+    let counts = events.iter().map(|it| event_count(it));
+    let attempts = counts.fold(0, u32::saturating_add);
+    let (code, what, remedy) = classify(pod, message);
     let finding = Finding::new(code, Subject::new("Pod", pod.name()), since);
     let finding = finding.attempts(attempts).message(what).remedy(remedy);
     let finding = finding.evidence(EvidenceKind::Event, message);
     // The kubelet tries at growing intervals: what failed before the grace ran out may have been
-    // mended since, so the newest failure counts, not the time that has passed.
-    let grace = case
-        .policy
-        .rule(code)
-        .map_or(Duration::ZERO, |rule| rule.grace);
+    // mended since, so the newest failure counts, not the time that has passed. The attach-detach
+    // controller says only once that another pod holds a disk.
+    let grace = case.policy.rule(code).map(|rule| rule.grace);
+    let said_once = code == FindingCode::VolumeHeldElsewhere;
     let newest = event_time(newest).unwrap_or(since);
     Some(Candidate {
         finding,
         grace: None,
-        held: elapsed(since, newest) < grace,
+        held: !said_once && elapsed(since, newest) < grace.unwrap_or_default(),
     })
 }
 
-/// Whether the volumes were mounted after all: events of failures stay, and the containers still say
+fn is_time_out(message: &str) -> bool {
+    message.starts_with("Unable to attach or mount volumes")
+}
+
+/// Whether the pod went on after a failure: events of failures stay, and the containers still say
 /// `ContainerCreating` while their images are pulled.
-fn mounted_since(pod: &PodView<'_>, failure: &Event) -> bool {
+pub(super) fn went_on_since(pod: &PodView<'_>, failure: &Event) -> bool {
     let ready = pod
         .condition("PodReadyToStartContainers")
         .is_some_and(|it| it.status == "True");
@@ -84,29 +92,156 @@ fn mounted_since(pod: &PodView<'_>, failure: &Event) -> bool {
     ready || went_on
 }
 
-fn classify(message: &str) -> (FindingCode, String, String) {
-    let volume = between(message, "for volume \"", "\"").unwrap_or("unknown");
+fn classify(pod: &PodView<'_>, message: &str) -> (FindingCode, String, String) {
+    let volume = between(message, "for volume \"", "\"")
+        .or_else(|| between(message, "unmounted volumes=[", "]"))
+        .unwrap_or("unknown");
     let transient = message.contains("not registered") || message.contains("failed to sync");
     if let Some((kind, name)) = missing_object(message).filter(|_| !transient) {
         return (
             FindingCode::ConfigObjectMissing,
             format!("volume `{volume}` needs {kind} `{name}`, which does not exist"),
             format!(
-                "create {kind} `{name}` in this namespace before the Deployment, or correct its name"
+                "create {kind} `{name}` in this namespace before the workload, or correct its name"
             ),
         );
     }
     if let Some((_, key)) = message.split_once("references non-existent ") {
         return (
             FindingCode::ConfigKeyMissing,
-            format!("volume `{volume}` needs a key that does not exist: {key}"),
+            format!(
+                "volume `{volume}` needs a key that does not exist: {}",
+                clipped(key, 200)
+            ),
             "add the key, or mark the reference optional: true".to_owned(),
         );
     }
-    (
-        FindingCode::VolumeNotMounted,
-        format!("volume `{volume}` cannot be mounted"),
-        "read the message; a disk that another pod holds needs strategy Recreate or a StatefulSet"
-            .to_owned(),
-    )
+    of_disk(pod, volume, message)
+        .or_else(|| of_secret_store(volume, message))
+        .or_else(|| of_share(volume, message))
+        .unwrap_or_else(|| {
+            (
+                FindingCode::VolumeNotMounted,
+                format!(
+                    "volume `{volume}` cannot be mounted: {}",
+                    clipped(core_of(message), 200)
+                ),
+                remedy(message).to_owned(),
+            )
+        })
+}
+
+fn remedy(message: &str) -> &'static str {
+    if message.contains("Multi-Attach") {
+        "another node still holds the disk: Azure lets go of it a few minutes after its pod ended (6 minutes where the node is lost)"
+    } else if message.contains("not found in the list of registered CSI drivers") {
+        "the storage driver does not run on that node: look at its pods in kube-system, or enable the AKS add-on that brings it"
+    } else if message.contains("hostPath type check failed") {
+        "the node does not have what hostPath names: correct path and type, or let type DirectoryOrCreate make it"
+    } else {
+        "read the message: it names what the storage driver could not do on that node"
+    }
+}
+
+/// A disk that one node may have at a time, held by a pod of this very workload: a rolling update
+/// waits for the new pod and the new pod for the old one, for ever (attach-detach controller,
+/// `reportMultiAttachError`).
+fn of_disk(
+    pod: &PodView<'_>,
+    volume: &str,
+    message: &str,
+) -> Option<(FindingCode, String, String)> {
+    let (_, names) = message.split_once("already used by pod(s) ")?;
+    let names = names.split_once(" and ").map_or(names, |(first, _)| first);
+    let holder = names.split(", ").map(str::trim).find(|it| pod.stays(it))?;
+    Some((
+        FindingCode::VolumeHeldElsewhere,
+        format!("disk `{volume}` is held by pod `{holder}` of the same workload on another node, and one node may hold it at a time"),
+        "use strategy Recreate, a StatefulSet with a claim for each pod, or a volume that many nodes may mount (Azure Files)".to_owned(),
+    ))
+}
+
+/// Secrets Store CSI driver with the Azure Key Vault provider.
+fn of_secret_store(volume: &str, message: &str) -> Option<(FindingCode, String, String)> {
+    const STORE: &[&str] = &[
+        "secrets store objects",
+        "secretproviderclass",
+        "keyvault",
+        "vault.azure.net",
+    ];
+    if !has_any(message, STORE) {
+        return None;
+    }
+    let class = between(message, "secrets-store.csi.x-k8s.io \"", "\" not found");
+    let object =
+        between(message, "objectName:", ",").or_else(|| between(message, "/secrets/", "/"));
+    let object = object.map_or_else(|| "its objects".to_owned(), |it| format!("`{it}`"));
+    let (why, remedy) = if let Some(class) = class {
+        (
+            format!("SecretProviderClass `{class}` does not exist"),
+            format!("create SecretProviderClass `{class}` in this namespace, or correct its name"),
+        )
+    } else if has_any(
+        message,
+        &[
+            "SecretNotFound",
+            "CertificateNotFound",
+            "KeyNotFound",
+            "StatusCode=404",
+            "404 Not Found",
+        ],
+    ) {
+        (
+            format!("Key Vault does not have {object}"),
+            "add it to the Key Vault, or correct objectName in the SecretProviderClass".to_owned(),
+        )
+    } else if has_any(message, &["StatusCode=403", "403 Forbidden", "Forbidden"]) {
+        (
+            format!("Key Vault refuses {object}"),
+            "grant the identity of the SecretProviderClass the role Key Vault Secrets User (or a get access policy), and let the nodes' subnet through the vault's firewall".to_owned(),
+        )
+    } else if has_any(
+        message,
+        &[
+            "AADSTS",
+            "StatusCode=401",
+            "identity not found",
+            "federated",
+        ],
+    ) {
+        (
+            "the identity for Key Vault gets no token".to_owned(),
+            "check clientID and tenantId in the SecretProviderClass and the federated credential of the ServiceAccount".to_owned(),
+        )
+    } else {
+        (
+            clipped(core_of(message), 200),
+            "look at the pods of the Secrets Store CSI driver in kube-system on that node"
+                .to_owned(),
+        )
+    };
+    Some((
+        FindingCode::SecretStoreFailing,
+        format!("volume `{volume}` gets nothing from the secret store: {why}"),
+        remedy,
+    ))
+}
+
+/// A file share that says no (mount.cifs, mount.nfs).
+fn of_share(volume: &str, message: &str) -> Option<(FindingCode, String, String)> {
+    let refused = has_any(
+        message,
+        &[
+            "mount error(13)",
+            "access denied by server",
+            "mount error(2)",
+        ],
+    );
+    refused.then(|| {
+        (
+            FindingCode::FileShareRefused,
+            format!("the file share of volume `{volume}` refuses the node: {}", clipped(core_of(message), 200)),
+            "check the share's name and the storage account's key (Secret azurestorageaccountkey), its firewall and, for NFS, its allowed subnets".to_owned(),
+        )
+    })
 }

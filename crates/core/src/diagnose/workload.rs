@@ -205,7 +205,7 @@ fn nodes(case: &Case<'_>) -> Option<Candidate> {
         .copied()
         .collect::<Vec<_>>()
         .join(", ");
-    let finding = Finding::new(FindingCode::NodeNotReady, Subject::new("Node", first), since)
+    let finding = Finding::new(FindingCode::NodeNotUpdated, Subject::new("Node", first), since)
         .message(format!(
             "{count} of {} nodes is not ready, its pod is not updated: {list}",
             case.workload.counts().desired

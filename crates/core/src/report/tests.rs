@@ -21,7 +21,7 @@ fn failed() -> Report {
         seen_set(0, replica_set("v2", 2, (1, 0))),
     ];
     observations.extend(pod("a").crash_loop(3, ("Error", 1, "")).seen(0));
-    observations.extend(listed(0, &["d-1", "rs-v1", "rs-v2", "pod-a"]));
+    observations.extend(listed(33, &["d-1", "rs-v1", "rs-v2", "pod-a"]));
     let mut verdict = Verdict::Progressing {
         pending: Pending::NotSeen,
     };

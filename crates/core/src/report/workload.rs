@@ -128,7 +128,7 @@ fn note(follow: &Follow) -> Option<&Finding> {
     follow.findings().iter().find(|it| {
         matches!(
             it.code,
-            FindingCode::NothingToVerify | FindingCode::NodeNotReady
+            FindingCode::NothingToVerify | FindingCode::NodeNotUpdated
         )
     })
 }

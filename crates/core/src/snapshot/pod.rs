@@ -1,16 +1,17 @@
 //! A pod of the new revision, with the questions that diagnoses ask of it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
     Container, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Event, Pod,
-    PodCondition,
+    PodCondition, Volume,
 };
 
 use crate::duration::elapsed;
 
-use super::{Snapshot, Trouble, event_count, name_of, uid_of};
+use super::{Ends, Snapshot, Trouble, event_count, name_of, uid_of};
 
 /// After a run of this length the kubelet forgets earlier crashes.
 pub(crate) const BACK_OFF_MEMORY: Duration = Duration::from_secs(600);
@@ -97,6 +98,79 @@ impl<'a> PodView<'a> {
         snapshot.events_about(uid_of(&self.pod.metadata))
     }
 
+    /// The node it is placed on.
+    #[must_use]
+    pub fn node(&self) -> Option<&'a str> {
+        self.pod.spec.as_ref()?.node_name.as_deref()
+    }
+
+    /// Why it ended as a whole, in one word.
+    #[must_use]
+    pub fn reason(&self) -> Option<&'a str> {
+        self.pod.status.as_ref()?.reason.as_deref()
+    }
+
+    /// Why it ended as a whole, in the kubelet's words.
+    #[must_use]
+    pub fn message(&self) -> Option<&'a str> {
+        self.pod.status.as_ref()?.message.as_deref()
+    }
+
+    /// The names of the PersistentVolumeClaims it uses, those of generic ephemeral volumes included
+    /// (`<pod>-<volume>`).
+    #[must_use]
+    pub fn claims(&self) -> Vec<String> {
+        let spec = self.pod.spec.as_ref();
+        let volumes = spec.and_then(|spec| spec.volumes.as_deref());
+        let of = |volume: &Volume| {
+            let claim = volume.persistent_volume_claim.as_ref();
+            let named = claim.map(|it| it.claim_name.clone());
+            let own = || format!("{}-{}", self.name(), volume.name);
+            named.or_else(|| volume.ephemeral.is_some().then(own))
+        };
+        volumes.unwrap_or_default().iter().filter_map(of).collect()
+    }
+
+    /// Events about one of its claims. Claims are not watched, so they are tied by name; what was
+    /// said before the pod was created is left out, as it may be about another claim of that name.
+    pub fn claim_events(&self, claim: &str) -> impl Iterator<Item = &'a Event> {
+        let created = self.created();
+        let all = self.snapshot.events.values().flat_map(BTreeMap::values);
+        all.filter(move |event| {
+            let about = &event.involved_object;
+            about.kind.as_deref() == Some("PersistentVolumeClaim")
+                && about.name.as_deref() == Some(claim)
+                && super::event_time(event) >= created
+        })
+    }
+
+    /// Whether a pod of the workload with this name is there to stay.
+    #[must_use]
+    pub fn stays(&self, name: &str) -> bool {
+        let mut all = self.snapshot.pods.values();
+        all.any(|pod| name_of(&pod.metadata) == name && super::is_active(pod))
+    }
+
+    /// How long pods of another revision took to be ready, by the quickest of them: a pod that lost
+    /// its readiness and found it again looks slower than it was.
+    #[must_use]
+    pub fn former_start(&self) -> Option<Duration> {
+        let revision = |pod: &'a Pod| {
+            let labels = pod.metadata.labels.as_ref()?;
+            let label = labels.get(super::TEMPLATE_HASH_LABEL);
+            label.or_else(|| labels.get("controller-revision-hash"))
+        };
+        let own = revision(self.pod);
+        let others = self.snapshot.pods.values();
+        let others = others.filter(|pod| revision(pod).is_some() && revision(pod) != own);
+        others
+            .filter_map(|pod| {
+                let view = PodView { pod, ..*self };
+                Some(elapsed(view.created()?, view.ready_since()?))
+            })
+            .min()
+    }
+
     /// Its containers: the init containers first, as they run.
     pub fn containers(&self) -> impl Iterator<Item = ContainerView<'a>> + use<'a> {
         let this = *self;
@@ -139,10 +213,19 @@ impl<'a> ContainerView<'a> {
         &self.spec.name
     }
 
-    /// `container "app"` or `init container "app"`.
+    /// Whether it is an init container that keeps running beside the others
+    /// (`IsRestartableInitContainer`, kubernetes `pkg/api/v1/pod/util.go`).
+    #[must_use]
+    pub fn sidecar(&self) -> bool {
+        self.init && self.spec.restart_policy.as_deref() == Some("Always")
+    }
+
+    /// `container "app"`, `init container "app"` or `sidecar "app"`.
     #[must_use]
     pub fn title(&self) -> String {
-        let kind = if self.init {
+        let kind = if self.sidecar() {
+            "sidecar"
+        } else if self.init {
             "init container"
         } else {
             "container"
@@ -165,17 +248,7 @@ impl<'a> ContainerView<'a> {
     /// How its last instance ended: the present state if that is an end, else the former one.
     #[must_use]
     pub fn last_end(&self) -> Option<&'a ContainerStateTerminated> {
-        let status = self.status?;
-        let now = status
-            .state
-            .as_ref()
-            .and_then(|state| state.terminated.as_ref());
-        now.or_else(|| {
-            status
-                .last_state
-                .as_ref()
-                .and_then(|state| state.terminated.as_ref())
-        })
+        last_end(self.status?)
     }
 
     /// Since when its present instance runs.
@@ -222,6 +295,22 @@ impl<'a> ContainerView<'a> {
         restarts + u32::from(ended_now || between)
     }
 
+    /// What is remembered of its ends.
+    #[must_use]
+    pub fn remembered_ends(&self) -> Option<&'a Ends> {
+        let troubles = &self.pod.snapshot.troubles;
+        troubles.ends(self.pod.uid(), self.name())
+    }
+
+    /// The events about it: the field path says which container of the pod one is about.
+    pub fn events(&self) -> impl Iterator<Item = &'a Event> + use<'a> {
+        let own = format!("{{{}}}", self.name());
+        self.pod.events().filter(move |event| {
+            let path = event.involved_object.field_path.as_deref();
+            path.is_none_or(|path| path.contains(&own))
+        })
+    }
+
     /// What is remembered of its failing to start.
     #[must_use]
     pub fn trouble(&self, family: &str) -> Option<&'a Trouble> {
@@ -234,10 +323,16 @@ impl<'a> ContainerView<'a> {
     }
 
     /// How often the kubelet killed it for a probe (`kuberuntime_manager.go`, "Container c failed
-    /// liveness probe, will be restarted"), and the newest of those events.
+    /// liveness probe, will be restarted"; `kuberuntime_container.go`, "Init container c failed startup
+    /// probe"), and the newest of those events.
     #[must_use]
     pub fn probe_kills(&self, probe: &str) -> (u32, Option<&'a Event>) {
-        let wanted = format!("Container {} failed {probe} probe", self.name());
+        let kind = if self.init {
+            "Init container"
+        } else {
+            "Container"
+        };
+        let wanted = format!("{kind} {} failed {probe} probe", self.name());
         let kills: Vec<&Event> = self
             .pod
             .events()
@@ -249,7 +344,8 @@ impl<'a> ContainerView<'a> {
                     .is_some_and(|text| text.contains(&wanted))
             })
             .collect();
-        let count = kills.iter().map(|event| event_count(event)).sum();
+        let counts = kills.iter().map(|event| event_count(event));
+        let count = counts.fold(0, u32::saturating_add);
         (
             count,
             kills
@@ -278,6 +374,13 @@ pub(super) fn ready_since(pod: &Pod) -> Option<Timestamp> {
     let ready = condition(pod, "Ready").filter(|condition| condition.status == "True")?;
     let since = ready.last_transition_time.as_ref().map(|time| time.0);
     since.or_else(|| super::created(&pod.metadata))
+}
+
+/// The present state if that is an end, else the former one.
+pub(super) fn last_end(status: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    [&status.state, &status.last_state]
+        .into_iter()
+        .find_map(|state| state.as_ref()?.terminated.as_ref())
 }
 
 pub(super) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {

@@ -7,8 +7,8 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::{Node, Pod};
 
 use super::{
-    PodView, Snapshot, controller_of, created, is_active, name_of, owned_by, plain_template,
-    revision_of, uid_of,
+    PodView, Snapshot, controller_of, created, has_failed, is_active, name_of, owned_by,
+    plain_template, revision_of, uid_of,
 };
 use crate::workload::{Revision, Workload};
 
@@ -165,9 +165,9 @@ impl<'a> Rollout<'a> {
         }
     }
 
-    /// Every pod of the workload, of whatever revision and in whatever state.
-    fn pods(&self) -> impl Iterator<Item = &'a Pod> + use<'a> {
-        let owners: BTreeSet<&str> = match self.workload {
+    /// The uids of what owns its pods.
+    fn owners(&self) -> BTreeSet<&'a str> {
+        match self.workload {
             Workload::Deployment(_) => self
                 .replica_sets()
                 .map(|set| uid_of(&set.metadata))
@@ -175,7 +175,12 @@ impl<'a> Rollout<'a> {
             Workload::StatefulSet(_) | Workload::DaemonSet(_) => {
                 BTreeSet::from([self.workload.uid()])
             }
-        };
+        }
+    }
+
+    /// Every pod of the workload, of whatever revision and in whatever state.
+    fn pods(&self) -> impl Iterator<Item = &'a Pod> + use<'a> {
+        let owners = self.owners();
         self.snapshot
             .pods
             .values()
@@ -236,15 +241,17 @@ impl<'a> Rollout<'a> {
             .collect()
     }
 
-    /// The pods of the new revision that ended: a controller replaces them, but they tell why.
+    /// The pods of the new revision that ended as a whole (phase `Failed`), deleted ones included: a
+    /// controller replaces them, but they tell why.
     #[must_use]
     pub fn ended_pods(&self) -> Vec<PodView<'a>> {
-        let failed = |pod: &Pod| {
-            let status = pod.status.as_ref();
-            status.and_then(|status| status.phase.as_deref()) == Some("Failed")
-        };
+        let owners = self.owners();
+        let departed = self.snapshot.departed.values();
+        let departed = departed
+            .filter(|pod| controller_of(&pod.metadata).is_some_and(|it| owners.contains(it)));
         self.pods()
-            .filter(|pod| self.is_new(pod) && failed(pod))
+            .chain(departed)
+            .filter(|pod| self.is_new(pod) && has_failed(pod))
             .map(|pod| self.view(pod))
             .collect()
     }

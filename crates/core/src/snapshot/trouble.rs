@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
-use super::{pod, uid_of};
+use super::{BACK_OFF_MEMORY, pod, run_of, uid_of};
 
 /// A container that cannot start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,27 +18,44 @@ pub struct Trouble {
     pub times: u32,
     /// The most telling message seen: a back-off message does not replace the error before it.
     pub message: String,
+    /// Since when that message has been the same.
+    pub said_since: Timestamp,
 }
 
-/// The troubles of all containers, by the uid of the pod and the name of the container.
+/// A container whose instances ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// When the first of this series of ends was seen, or happened.
+    pub first: Timestamp,
+    /// How many of them were seen to follow a time of being ready.
+    pub after_ready: u32,
+}
+
+/// The uid of a pod and the name of a container in it.
+type Key = (String, String);
+
+/// The troubles of all containers.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Troubles(BTreeMap<(String, String), Trouble>);
+pub(super) struct Troubles {
+    starts: BTreeMap<Key, Trouble>,
+    ends: BTreeMap<Key, Ends>,
+}
 
 impl Troubles {
     /// Takes a pod in; `before` is the same pod as it was known until now.
     pub(super) fn observe(&mut self, pod: &Pod, before: Option<&Pod>, at: Timestamp) {
         for status in pod::statuses(pod) {
             let key = (uid_of(&pod.metadata).to_owned(), status.name.clone());
+            let former = before.and_then(|pod| pod::status(pod, &status.name));
+            self.observe_end(&key, (status, former), (at, super::created(&pod.metadata)));
             let Some(symptom) = symptom(status) else {
                 if status.ready || status.started == Some(true) {
-                    self.0.remove(&key);
+                    self.starts.remove(&key);
                 }
                 continue;
             };
-            let former = before
-                .and_then(|pod| pod::status(pod, &status.name))
-                .and_then(self::symptom);
-            let known = self.0.entry(key).or_insert_with(|| symptom.begins(at));
+            let former = former.and_then(self::symptom);
+            let known = self.starts.entry(key).or_insert_with(|| symptom.begins(at));
             if known.family != symptom.family {
                 *known = symptom.begins(at);
             }
@@ -46,18 +63,57 @@ impl Troubles {
                 former.is_some_and(|former| former.family == symptom.family && !former.failed);
             if symptom.failed {
                 known.times += u32::from(again);
+                if known.message != symptom.message {
+                    known.said_since = at;
+                }
                 symptom.message.clone_into(&mut known.message);
             }
         }
     }
 
     pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.0.retain(|(uid, _), _| keep(uid));
+        self.starts.retain(|(uid, _), _| keep(uid));
+        self.ends.retain(|(uid, _), _| keep(uid));
     }
 
     pub(super) fn get(&self, pod: &str, container: &str) -> Option<&Trouble> {
-        self.0.get(&(pod.to_owned(), container.to_owned()))
+        self.starts.get(&(pod.to_owned(), container.to_owned()))
     }
+
+    pub(super) fn ends(&self, pod: &str, container: &str) -> Option<&Ends> {
+        self.ends.get(&(pod.to_owned(), container.to_owned()))
+    }
+
+    /// Remembers an end: a status tells of the last one only.
+    fn observe_end(
+        &mut self,
+        key: &Key,
+        (status, former): (&ContainerStatus, Option<&ContainerStatus>),
+        (at, created): (Timestamp, Option<Timestamp>),
+    ) {
+        let Some(end) = pod::last_end(status) else {
+            return;
+        };
+        let happened = ended(end, at);
+        // Where we came late, the age of the pod stands in for the time of the first end.
+        let came_late = former.is_none() && status.restart_count > 1;
+        let known = self.ends.entry(key.clone()).or_insert(Ends {
+            first: created.filter(|_| came_late).unwrap_or(happened),
+            after_ready: 0,
+        });
+        // After such a run the kubelet begins a new series, and so do we.
+        if run_of(end).is_some_and(|ran| ran > BACK_OFF_MEMORY) {
+            known.first = happened;
+            known.after_ready = 0;
+        }
+        let anew = former.is_some_and(|former| former.ready && pod::last_end(former) != Some(end));
+        known.after_ready += u32::from(anew);
+    }
+}
+
+/// When an instance ended. A node whose clock is ahead must not make it end in the future.
+fn ended(end: &ContainerStateTerminated, at: Timestamp) -> Timestamp {
+    end.finished_at.as_ref().map_or(at, |time| time.0.min(at))
 }
 
 /// What a status shows at one time.
@@ -76,6 +132,7 @@ impl Symptom<'_> {
             since: at,
             times: 1,
             message: self.message.to_owned(),
+            said_since: at,
         }
     }
 }
@@ -83,11 +140,13 @@ impl Symptom<'_> {
 fn symptom(status: &ContainerStatus) -> Option<Symptom<'_>> {
     let waiting = status.state.as_ref()?.waiting.as_ref()?;
     let (family, failed) = match waiting.reason.as_deref()? {
-        "ErrImagePull" | "RegistryUnavailable" => ("pull", true),
+        "ErrImagePull" | "RegistryUnavailable" | "SignatureValidationFailed" => ("pull", true),
         "ImagePullBackOff" => ("pull", false),
         "InvalidImageName" => ("name", true),
         "ErrImageNeverPull" => ("never", true),
-        "ImageInspectError" | "CreateContainerError" | "RunContainerError" => ("create", true),
+        "ImageInspectError" => ("inspect", true),
+        "PostStartHookError" => ("hook", true),
+        "CreateContainerError" | "RunContainerError" => ("create", true),
         "CreateContainerConfigError" => ("config", true),
         _ => return None,
     };

@@ -1,125 +1,307 @@
 //! Pods that the API server refuses.
 
 use super::*;
+use crate::diagnose::refusal::{classify, quota_grace};
+use crate::observation::{ResourceKind, Seen};
 
-const QUOTA: &str = "pods \"web-v2-x\" is forbidden: exceeded quota: small, requested: limits.cpu=2, \
-                     used: limits.cpu=7, limited: limits.cpu=8";
+const QUOTA: &str = "pods \"web-v2-x\" is forbidden: exceeded quota: small, requested: limits.cpu=2,pods=1, \
+                     used: limits.cpu=7,pods=10, limited: limits.cpu=8,pods=10";
+
+/// A cause with its hit, its near miss, and healed again: the ReplicaSet has created its pod.
+struct Refusal {
+    code: FindingCode,
+    message: &'static str,
+    /// What hits and what does not yet, with the seconds.
+    hit: (&'static str, u64),
+    miss: (&'static str, u64),
+}
+
+fn refusals() -> Vec<Refusal> {
+    let of = |code, message, hit, miss| Refusal {
+        code,
+        message,
+        hit,
+        miss,
+    };
+    vec![
+        of(
+            QuotaExceeded,
+            QUOTA,
+            ("quota full for 30 s", 30),
+            ("quota full for 10 s", 10),
+        ),
+        of(
+            QuotaNeedsResources,
+            "pods \"x\" is forbidden: failed quota: small: must specify limits.cpu for: app",
+            ("quota demands limits, 5 s", 5),
+            ("quota demands limits, just seen", 2),
+        ),
+        of(
+            QuotaDoesNotCover,
+            "pods \"x\" is forbidden: insufficient quota to match these scopes: [{PriorityClass In [system-node-critical]}]",
+            ("no quota covers the priority class, 5 s", 5),
+            ("no quota covers the priority class, just seen", 2),
+        ),
+        of(
+            QuotaStatusUnknown,
+            "pods \"x\" is forbidden: status unknown for quota: small, resources: pods",
+            ("a quota has no usage for 1 min", 60),
+            ("a new quota has no usage yet", 20),
+        ),
+        of(
+            LimitRangeViolated,
+            "pods \"x\" is forbidden: [maximum cpu usage per Container is 1, but limit is 2, maximum memory usage per Container is 1Gi, but limit is 2Gi]",
+            ("limit range, 5 s", 5),
+            ("limit range, just seen", 1),
+        ),
+        of(
+            ServiceAccountMissing,
+            "pods \"x\" is forbidden: error looking up service account shop/web: serviceaccount \"web\" not found",
+            ("service account missing for 30 s", 30),
+            (
+                "service account missing for 10 s: it may be created next",
+                10,
+            ),
+        ),
+        of(
+            SecretNotAllowed,
+            "pods \"x\" is forbidden: volume with secret.secretName=\"db\" is not allowed because service account web does not reference that secret",
+            ("a secret that the service account does not list, 5 s", 5),
+            (
+                "a secret that the service account does not list, just seen",
+                2,
+            ),
+        ),
+        of(
+            PriorityClassMissing,
+            "pods \"x\" is forbidden: no PriorityClass with name urgent was found",
+            ("priority class missing for 20 s", 20),
+            ("priority class missing for 10 s: it may come next", 10),
+        ),
+        of(
+            RuntimeClassMissing,
+            "pods \"x\" is forbidden: pod rejected: RuntimeClass \"gvisor\" not found",
+            ("runtime class missing for 20 s", 20),
+            ("runtime class missing for 10 s: it may come next", 10),
+        ),
+        of(
+            PodSecurityViolated,
+            "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true (pod or container \"app\" must set securityContext.runAsNonRoot=true)",
+            ("pod security, 5 s", 5),
+            ("pod security, just seen", 2),
+        ),
+        of(
+            AdmissionDenied,
+            "admission webhook \"validation.gatekeeper.sh\" denied the request: [azurepolicy-k8sazurev2noprivilege-1f2e] Privileged container is not allowed: app",
+            ("a webhook denies, 5 s", 5),
+            ("a webhook denies, just seen", 2),
+        ),
+        of(
+            WebhookUnavailable,
+            "Internal error occurred: failed calling webhook \"policy.test\": failed to call webhook: Post \"https://policy.guard.svc:443/validate?timeout=10s\": no endpoints available for service \"policy\"",
+            ("a webhook is down for 3 min", 180),
+            ("a webhook is down for 1 min", 60),
+        ),
+        of(
+            NamespaceTerminating,
+            "pods \"x\" is forbidden: unable to create new content in namespace shop because it is being terminated",
+            ("the namespace is being deleted, 5 s", 5),
+            ("the namespace is being deleted, just seen", 2),
+        ),
+        of(
+            InvalidPod,
+            "Pod \"x\" is invalid: spec.containers[0].env[3].name: Invalid value: \"1=2\"",
+            ("an invalid pod, 5 s", 5),
+            ("an invalid pod, just seen", 2),
+        ),
+        of(
+            ApiOverloaded,
+            "etcdserver: request timed out",
+            ("etcd is late for 3 min", 180),
+            ("etcd is late for 1 min", 60),
+        ),
+        of(
+            ControllerNotPermitted,
+            "pods is forbidden: User \"system:serviceaccount:kube-system:replicaset-controller\" cannot create resource \"pods\" in API group \"\" in the namespace \"shop\"",
+            ("the controller may not create pods for 2 min", 120),
+            ("the controller may not create pods for 1 min", 60),
+        ),
+        of(
+            PodCreationRefused,
+            "pods \"x\" is forbidden: for a reason of its own",
+            ("refused for another reason, 3 min", 180),
+            ("refused for another reason, 1 min", 60),
+        ),
+    ]
+}
 
 pub(super) fn rows() -> Vec<Row> {
-    let limit_range =
-        "pods \"x\" is forbidden: maximum cpu usage per Container is 1, but limit is 2";
-    let must_specify =
-        "pods \"x\" is forbidden: failed quota: small: must specify limits.cpu for: app";
-    let no_account = "pods \"x\" is forbidden: error looking up service account shop/web: serviceaccount \"web\" not found";
-    let pod_security =
-        "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true";
-    let denied = "admission webhook \"policy.test\" denied the request: no latest tag";
+    let mut all = Vec::new();
+    for it in refusals() {
+        let created = vec![seen_set(it.hit.1 + 1, replica_set("v2", 2, (1, 0)))];
+        all.push(
+            refused(it.hit.0, it.message, it.hit.1, Terminal(it.code))
+                .healed_by(it.hit.1 + 1, created),
+        );
+        all.push(refused(
+            it.miss.0,
+            it.message,
+            it.miss.1,
+            Transient(it.code),
+        ));
+    }
+    all.extend([quota_while_old_pods_go(), quota_freed_between_two_tries()]);
     let policy = "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: no latest tag";
-    let webhook_down =
-        "Internal error occurred: failed calling webhook \"policy.test\": connection refused";
-    let other = "pods \"x\" is forbidden: no PriorityClass with name urgent was found";
-    let mut shrinking = refused(
+    all.push(refused(
+        "a policy denies, 5 s",
+        policy,
+        5,
+        Terminal(AdmissionDenied),
+    ));
+    all
+}
+
+fn quota_while_old_pods_go() -> Row {
+    let mut row = refused(
         "quota full while old pods go",
         QUOTA,
         60,
         Transient(QuotaExceeded),
     );
-    shrinking
-        .observations
-        .push(seen_set(1, replica_set("v0", 0, (0, 0))));
     let mut old = serde_json::to_value(replica_set("v1", 1, (3, 3))).unwrap();
     old["spec"]["replicas"] = serde_json::json!(2);
-    shrinking
-        .observations
+    row.observations
+        .push(seen_set(1, replica_set("v0", 0, (0, 0))));
+    row.observations
         .push(seen_set(1, serde_json::from_value(old).unwrap()));
-    vec![
-        refused("quota full for 30 s", QUOTA, 30, Terminal(QuotaExceeded)),
-        refused("quota full for 10 s", QUOTA, 10, Transient(QuotaExceeded)),
-        shrinking,
-        refused(
-            "quota demands limits, 5 s",
-            must_specify,
-            5,
-            Terminal(QuotaNeedsResources),
-        ),
-        refused(
-            "a quota whose status is not known yet",
-            "status unknown for quota: small",
-            5,
-            Absent(QuotaNeedsResources),
-        ),
-        refused(
-            "limit range, 5 s",
-            limit_range,
-            5,
-            Terminal(LimitRangeViolated),
-        ),
-        refused(
-            "limit range, just seen",
-            limit_range,
-            1,
-            Transient(LimitRangeViolated),
-        ),
-        refused(
-            "service account missing for 30 s",
-            no_account,
-            30,
-            Terminal(ServiceAccountMissing),
-        ),
-        refused(
-            "service account missing for 10 s: it may be created next",
-            no_account,
-            10,
-            Transient(ServiceAccountMissing),
-        ),
-        refused(
-            "pod security, 5 s",
-            pod_security,
-            5,
-            Terminal(PodSecurityViolated),
-        ),
-        refused(
-            "pod security, just seen",
-            pod_security,
-            2,
-            Transient(PodSecurityViolated),
-        ),
-        refused(
-            "a webhook denies, 5 s",
-            denied,
-            5,
-            Terminal(AdmissionDenied),
-        ),
-        refused("a policy denies, 5 s", policy, 5, Terminal(AdmissionDenied)),
-        refused(
-            "a webhook that is down denies nothing",
-            webhook_down,
-            60,
-            Absent(AdmissionDenied),
-        ),
-        refused(
-            "a webhook is down for 3 min",
-            webhook_down,
-            180,
-            Terminal(WebhookUnavailable),
-        ),
-        refused(
-            "a webhook is down for 1 min",
-            webhook_down,
-            60,
-            Transient(WebhookUnavailable),
-        ),
-        refused(
-            "refused for another reason, 3 min",
-            other,
-            180,
-            Terminal(PodCreationRefused),
-        ),
-        refused(
-            "refused for another reason, 1 min",
-            other,
-            60,
-            Transient(PodCreationRefused),
-        ),
-    ]
+    row
 }
+
+fn quota_freed_between_two_tries() -> Row {
+    let mut row = refused(
+        "an old pod is gone after 40 s, and the ReplicaSet tries again at 80 s only",
+        QUOTA,
+        79,
+        Transient(QuotaExceeded),
+    );
+    row.observations.extend(pod_of("old", "v1").seen(0));
+    row.observations.push(Observation::new(
+        at(40),
+        Seen::Gone {
+            resource: ResourceKind::Pod,
+            uid: "pod-old".into(),
+        },
+    ));
+    row
+}
+
+#[test]
+fn a_quota_that_was_freed_is_waited_for_until_the_next_try() {
+    let secs = Duration::from_secs;
+    let rows = [
+        ("never freed", None, 30),
+        ("freed at once", Some(1), 30),
+        ("freed after a minute", Some(60), 125),
+    ];
+    for (says, freed, grace) in rows {
+        let freed = freed.map(secs);
+        assert_eq!(quota_grace(secs(30), freed), secs(grace), "{says}");
+    }
+}
+
+#[test]
+fn words_of_other_components_mean_what_they_quote() {
+    let rows = [
+        (
+            "a StatefulSet's event, volume claim over quota",
+            "create Claim data-web-0 for Pod web-0 in StatefulSet web failed error: persistentvolumeclaims \"data-web-0\" is forbidden: exceeded quota: disks, requested: requests.storage=8Gi, used: requests.storage=60Gi, limited: requests.storage=64Gi",
+            QuotaExceeded,
+        ),
+        (
+            "a claim outside a LimitRange",
+            "persistentvolumeclaims \"data-web-0\" is forbidden: minimum storage usage per PersistentVolumeClaim is 2Gi, but request is 1Gi",
+            LimitRangeViolated,
+        ),
+        (
+            "a webhook that speaks of quotas",
+            "admission webhook \"w.test\" denied the request: exceeded quota: mine, ask me",
+            AdmissionDenied,
+        ),
+        (
+            "a webhook that is late",
+            "Internal error occurred: failed calling webhook \"w.test\": failed to call webhook: Post \"https://w.a.svc:443/\": context deadline exceeded",
+            WebhookUnavailable,
+        ),
+        (
+            "two pods that changed a quota at once",
+            "Operation cannot be fulfilled on resourcequotas \"small\": the object has been modified; please apply your changes to the latest version and try again",
+            ApiOverloaded,
+        ),
+        (
+            "an imagePullSecret that is not listed",
+            "pods \"x\" is forbidden: imagePullSecrets[0].name=\"acr\" is not allowed because service account web does not reference that imagePullSecret",
+            SecretNotAllowed,
+        ),
+        (
+            "a webhook that asks to try again",
+            "admission webhook \"w.test\" denied the request: too many requests",
+            AdmissionDenied,
+        ),
+        ("nothing at all", "", PodCreationRefused),
+    ];
+    let mut said = Vec::new();
+    for (says, message, code) in rows {
+        let (found, what, remedy) = classify(message);
+        assert_eq!(found, code, "{says}");
+        said.push(format!("{says}: {what} | {remedy}"));
+    }
+    insta::assert_debug_snapshot!(said);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    /// Whatever a webhook or a node says, it is read and bounded.
+    #[test]
+    fn hostile_words_are_read_and_kept_short(
+        words in proptest::collection::vec(proptest::sample::select(WORDS), 0..12),
+        rest in ".{0,40}",
+    ) {
+        let message = words.concat() + &rest;
+        let (_, what, _) = classify(&message);
+        proptest::prop_assert!(what.chars().count() < 1000);
+        for pod in [pod("a").unschedulable(&message), pod("a").failed("Evicted", &message),
+            pod("a").event("FailedMount", &message, i32::MAX).event("FailedAttachVolume", &message, i32::MAX),
+            pod("a").event("FailedCreatePodSandBox", &message, i32::MAX)] {
+            let _ = findings(&row("hostile", &[pod], 600, Absent(Paused)));
+        }
+    }
+}
+
+/// The parts between which the readers look for names.
+const WORDS: &[&str] = &[
+    "exceeded quota: ",
+    "requested: ",
+    "=",
+    ",",
+    ", used: ",
+    "limited: ",
+    "\"",
+    "\" : ",
+    " desc = ",
+    "0/4294967295 nodes are available: ",
+    "4294967295 Insufficient cpu, ",
+    ". ",
+    "ж",
+    "{",
+    "https://",
+    "persistentvolumeclaim \"",
+    "\" not found",
+    "Container ",
+    " exceeded its local",
+    "objectName:",
+    "failed calling webhook \"",
+    "secrets store objects",
+    "already used by pod(s) ",
+    "%!s(MISSING)",
+];

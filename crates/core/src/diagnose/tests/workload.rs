@@ -19,7 +19,8 @@ pub(super) fn rows() -> Vec<Row> {
             "the ReplicaSet is refused for 30 s",
             refused_set.clone(),
             (30, Transient(ReplicaSetNotCreated)),
-        ),
+        )
+        .healed_by(50, vec![seen_set(40, replica_set("v2", 2, (1, 0)))]),
         rollout(
             "the ReplicaSet was refused before, and exists now",
             refused_set,
@@ -65,6 +66,13 @@ pub(super) fn rows() -> Vec<Row> {
             &[],
             (60, Absent(ProgressDeadlineExceeded)),
         ),
+        rollout(
+            "paused for 5 s: a script may lift it",
+            deployment("web").counts(3, 3, 1, 3).paused(),
+            &[],
+            (5, Transient(Paused)),
+        )
+        .healed_by(30, vec![seen(10, deployment("web").counts(3, 3, 1, 3))]),
         rollout(
             "paused, but complete",
             deployment("web").counts(3, 3, 3, 3).paused(),

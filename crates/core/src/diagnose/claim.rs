@@ -1,0 +1,105 @@
+//! PersistentVolumeClaims that keep pods from being placed: the scheduler's words
+//! (`volumebinding/volume_binding.go`) and the claims' own events (`pv_controller.go`,
+//! external-provisioner).
+
+use super::{Candidate, Case, between, clipped, core_of};
+use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
+use crate::snapshot::{PodView, event_count, event_start, event_time};
+
+pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
+    case.pods
+        .iter()
+        .filter_map(|pod| unprovisioned(case, pod))
+        .collect()
+}
+
+/// What the scheduler says of a claim: the code, the sentence, the remedy.
+pub(super) fn classify(pod: &PodView<'_>, message: &str) -> Option<(FindingCode, String, String)> {
+    if let Some(claim) = between(message, "persistentvolumeclaim \"", "\" not found") {
+        return Some((
+            FindingCode::ClaimMissing,
+            format!("PersistentVolumeClaim `{claim}` does not exist, so no node can take the pods"),
+            format!(
+                "create PersistentVolumeClaim `{claim}` in this namespace, or correct claimName"
+            ),
+        ));
+    }
+    let (what, remedy) = unbound(pod, message)?;
+    Some((FindingCode::ClaimNotBound, what, remedy))
+}
+
+/// Claims that are not bound to a volume.
+fn unbound(pod: &PodView<'_>, message: &str) -> Option<(String, String)> {
+    if message.contains("unbound immediate PersistentVolumeClaims") {
+        let claims: Vec<String> = pod.claims().iter().map(|it| format!("`{it}`")).collect();
+        let claims = if claims.is_empty() {
+            "of the pods".to_owned()
+        } else {
+            claims.join(", ")
+        };
+        return Some((
+            format!("PersistentVolumeClaim {claims} is not bound to a volume"),
+            "look at `kubectl describe pvc`: the StorageClass is missing, cannot provision, or no volume fits".to_owned(),
+        ));
+    }
+    if let Some(volume) = between(message, "bound to non-existent persistentvolume \"", "\"") {
+        return Some((
+            format!("the PersistentVolume `{volume}` of the pods' claim does not exist any more"),
+            "delete the claim and create it anew, or restore the volume from a backup".to_owned(),
+        ));
+    }
+    let claim = between(message, "persistentvolumeclaim \"", "\" is being deleted")?;
+    Some((
+        format!("PersistentVolumeClaim `{claim}` is being deleted, so no new pod may use it"),
+        format!("let the pods that still use claim `{claim}` end, then create it anew"),
+    ))
+}
+
+/// A claim for which the storage driver cannot make a volume: the pod waits, and only the claim's
+/// events tell.
+fn unprovisioned(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
+    if pod.node().is_some() {
+        return None;
+    }
+    let newest = |reason: &str| {
+        pod.claims().into_iter().find_map(|claim| {
+            let events = pod.claim_events(&claim);
+            let events = events.filter(|event| event.reason.as_deref() == Some(reason));
+            let newest = events.max_by_key(|event| event_time(event))?;
+            Some((claim, newest))
+        })
+    };
+    let (claim, failed) = newest("ProvisioningFailed")?;
+    let made = newest("ProvisioningSucceeded");
+    if made.is_some_and(|(_, made)| event_time(made) >= event_time(failed)) {
+        return None;
+    }
+    let message = failed.message.as_deref().unwrap_or_default();
+    let since = event_start(failed).or_else(|| pod.created());
+    let since = since
+        .unwrap_or(case.now)
+        .max(pod.created().unwrap_or(case.now));
+    let class = between(message, "storageclass.storage.k8s.io \"", "\" not found");
+    let (what, remedy) = match class {
+        Some(class) => (
+            format!("StorageClass `{class}` of PersistentVolumeClaim `{claim}` does not exist"),
+            format!("create StorageClass `{class}`, or correct storageClassName (`kubectl get storageclass`; AKS brings managed-csi and azurefile-csi)"),
+        ),
+        None => (
+            format!(
+                "no volume can be made for PersistentVolumeClaim `{claim}`: {}",
+                clipped(core_of(message), 200)
+            ),
+            "read the message; on AKS the disk or file driver names the quota, zone or permission that is missing".to_owned(),
+        ),
+    };
+    let finding = Finding::new(
+        FindingCode::ClaimNotProvisioned,
+        Subject::new("Pod", pod.name()),
+        since,
+    )
+    .attempts(event_count(failed))
+    .message(what)
+    .remedy(remedy);
+    Some(finding.evidence(EvidenceKind::Event, message).into())
+}

@@ -1,0 +1,213 @@
+//! What a failed pull means: the words of the registry and of the runtime.
+
+use super::{has_any, node_of};
+use crate::finding::FindingCode;
+use crate::snapshot::ContainerView;
+
+/// Why a pull failed.
+pub(in crate::diagnose) struct Refusal {
+    pub(in crate::diagnose) code: FindingCode,
+    /// Completes "image `x` …".
+    pub(in crate::diagnose) what: String,
+    pub(in crate::diagnose) remedy: String,
+}
+
+/// What the runtime's message means. The order matters: a token that cannot be fetched because the
+/// registry is down reads "failed to authorize" as well, and "pull access denied, repository does
+/// not exist or may require authorization" is a refusal, not an absence.
+pub(super) fn classify(message: &str, container: &ContainerView<'_>) -> Refusal {
+    sick_node(message, container)
+        .or_else(|| sick_registry(message, container.image()))
+        .or_else(|| refused(message, container.image()))
+        .or_else(|| unfit(message, container.image()))
+        .unwrap_or_else(|| Refusal {
+            code: FindingCode::ImagePullFailing,
+            what: "cannot be pulled".to_owned(),
+            remedy: "read the message; check the registry's status and the node's way to it"
+                .to_owned(),
+        })
+}
+
+/// Disk and trust of the node.
+fn sick_node(message: &str, container: &ContainerView<'_>) -> Option<Refusal> {
+    const TLS: &[&str] = &["x509:", "failed to verify certificate"];
+    if has_any(message, &["no space left on device"]) {
+        let node = node_of(container);
+        return Some(disk_full(&node, "cannot be stored"));
+    }
+    has_any(message, TLS).then(|| Refusal {
+        code: FindingCode::RegistryNotTrusted,
+        what: format!(
+            "cannot be pulled: the TLS certificate of `{}` is not trusted",
+            registry_of(container.image())
+        ),
+        remedy: "renew the registry's certificate, or install its CA on the nodes (AKS: custom \
+                 certificate authority, `--custom-ca-trust-certificates`); a proxy that opens TLS \
+                 needs its CA there as well"
+            .to_owned(),
+    })
+}
+
+/// The node's disk has no room, whoever needs it.
+pub(in crate::diagnose) fn disk_full(node: &str, what: &str) -> Refusal {
+    Refusal {
+        code: FindingCode::NodeDiskFull,
+        what: format!("{what}: the disk of {node} is full"),
+        remedy: format!(
+            "free the disk of {node} (unused images, logs), or give the node pool a larger OS disk"
+        ),
+    }
+}
+
+/// A registry that throttles, is down or out of reach.
+fn sick_registry(message: &str, image: &str) -> Option<Refusal> {
+    const THROTTLED: &[&str] = &["toomanyrequests", "429 too many requests"];
+    const NO_NAME: &[&str] = &[
+        "no such host",
+        "server misbehaving",
+        "failure in name resolution",
+    ];
+    const NO_WAY: &[&str] = &[
+        "i/o timeout",
+        "connection refused",
+        "connection reset",
+        "no route to host",
+        "network is unreachable",
+        "tls handshake timeout",
+        "context deadline exceeded",
+        "proxyconnect",
+    ];
+    const BROKEN: &[&str] = &[
+        "500 internal server error",
+        "502 bad gateway",
+        "503 service unavailable",
+        "504 gateway time",
+        "registry is unavailable",
+    ];
+    let registry = registry_of(image);
+    let (what, remedy) = if has_any(message, THROTTLED) {
+        (
+            format!("cannot be pulled: `{registry}` throttles (429 Too Many Requests)"),
+            "wait; mirror the image in your own registry (`az acr import`), or raise the registry's \
+             tier",
+        )
+    } else if has_any(message, NO_NAME) {
+        (
+            format!("cannot be pulled: the name `{registry}` cannot be resolved"),
+            "check the registry's name, the cluster's DNS, and the private DNS zone of a private \
+             endpoint",
+        )
+    } else if has_any(message, NO_WAY) {
+        (
+            format!("cannot be pulled: `{registry}` cannot be reached"),
+            "check the nodes' egress, firewall and proxy, and the registry's private endpoint; \
+             `az aks check-acr` tries the way from a node",
+        )
+    } else if has_any(message, BROKEN) {
+        (
+            format!("cannot be pulled: `{registry}` answers with an error"),
+            "check the registry's status, and wait until it is back",
+        )
+    } else {
+        return None;
+    };
+    Some(Refusal {
+        code: FindingCode::ImagePullFailing,
+        what,
+        remedy: remedy.to_owned(),
+    })
+}
+
+/// Credentials and signatures.
+fn refused(message: &str, image: &str) -> Option<Refusal> {
+    const UNSIGNED: &[&str] = &["signature validation failed", "signaturevalidationfailed"];
+    const DENIED: &[&str] = &[
+        "401 unauthorized",
+        "403 forbidden",
+        "pull access denied",
+        "access to the resource is denied",
+        "failed to authorize",
+        "authentication required",
+        "no basic auth credentials",
+        "insufficient_scope",
+    ];
+    if has_any(message, UNSIGNED) {
+        return Some(Refusal {
+            code: FindingCode::ImageSignatureRefused,
+            what: "has no signature that the node accepts".to_owned(),
+            remedy:
+                "sign the image with the key that the node's policy names, or correct the policy"
+                    .to_owned(),
+        });
+    }
+    let registry = registry_of(image);
+    has_any(message, DENIED).then(|| Refusal {
+        code: FindingCode::ImagePullDenied,
+        what: format!("is refused by registry `{registry}`"),
+        remedy: admit(message, registry),
+    })
+}
+
+/// How the cluster gets in; Azure Container Registry has ways of its own.
+fn admit(message: &str, registry: &str) -> String {
+    let Some(name) = registry.strip_suffix(".azurecr.io") else {
+        return format!(
+            "add an imagePullSecret for `{registry}` in this namespace, or correct the one the pod \
+             names; where the repository does not exist, registries say the same"
+        );
+    };
+    if has_any(message, &["is not allowed access", "client with ip"]) {
+        return format!(
+            "the registry's firewall shuts the nodes out: allow their egress address in `{name}`, or \
+             give it a private endpoint"
+        );
+    }
+    format!(
+        "let the cluster pull: `az aks update -n CLUSTER -g GROUP --attach-acr {name}`; \
+         `az aks check-acr -n CLUSTER -g GROUP --acr {registry}` tells what is missing; a new role \
+         assignment takes minutes"
+    )
+}
+
+/// An image that is not there, or not for this node.
+fn unfit(message: &str, image: &str) -> Option<Refusal> {
+    const ABSENT: &[&str] = &[
+        "manifest unknown",
+        "manifest_unknown",
+        "name unknown",
+        "name_unknown",
+    ];
+    if has_any(message, &["no match for platform"]) {
+        return Some(Refusal {
+            code: FindingCode::ImageWrongPlatform,
+            what: "has no build for the node's platform".to_owned(),
+            remedy:
+                "build the image for the nodes' platform (`docker buildx build --platform`), or \
+                     pin the pods with nodeSelector kubernetes.io/arch and kubernetes.io/os"
+                    .to_owned(),
+        });
+    }
+    // A layer or a snapshot that the node itself has lost reads "not found" as well.
+    let unresolved = has_any(message, &["failed to resolve"]) && has_any(message, &[": not found"]);
+    if !unresolved && !has_any(message, ABSENT) {
+        return None;
+    }
+    let mut remedy =
+        format!("push `{image}` or correct the tag; check that the build's push step ran");
+    if registry_of(image).ends_with(".azurecr.io") {
+        remedy += "; a geo-replicated registry may need minutes until every region has a new tag: \
+                   deploy by digest, or wait longer with `--grace ImageNotFound=5m`";
+    }
+    Some(Refusal {
+        code: FindingCode::ImageNotFound,
+        what: "does not exist in the registry".to_owned(),
+        remedy,
+    })
+}
+
+/// The registry that an image reference names (`distribution/reference`, `splitDockerDomain`).
+fn registry_of(image: &str) -> &str {
+    let host = image.split_once('/').map(|(host, _)| host);
+    host.filter(|host| host.contains(['.', ':']) || *host == "localhost")
+        .unwrap_or("docker.io")
+}

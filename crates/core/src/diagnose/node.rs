@@ -1,0 +1,299 @@
+//! Pods that ended as a whole (evicted, refused by the kubelet, preempted, shut down), and pods on
+//! a node that was lost.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::PodCondition;
+
+use super::{Candidate, Case, between, clipped};
+use crate::duration::{Human, after, elapsed};
+use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
+use crate::snapshot::{PodView, event_time};
+
+/// How far the clocks of a node and of the controllers may lie apart. (estimated)
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// How long after the end of its grace period a pod counts as stuck: the kubelet kills at the end
+/// of it and then has to unmount volumes and report. (estimated)
+pub(super) const STUCK_AFTER: Duration = Duration::from_secs(60);
+
+pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
+    let mut found = ended(case);
+    found.extend(case.pods.iter().filter_map(|pod| disrupted(case, pod)));
+    found.extend(case.pods.iter().filter_map(|pod| node_lost(case, pod)));
+    let stuck = case.rollout.terminating_pods();
+    found.extend(stuck.iter().filter_map(|pod| not_ending(case, pod)));
+    found
+}
+
+/// Pods that failed. One pod may have been unlucky: the code counts all of them that share a cause,
+/// since each attempt is a pod of its own.
+fn ended(case: &Case<'_>) -> Vec<Candidate> {
+    let ends: Vec<(FindingCode, &PodView<'_>, (String, String))> = case
+        .ended
+        .iter()
+        .filter(|pod| !replaced_well(case, pod))
+        .filter_map(|pod| {
+            let (code, what, remedy) = cause_of_end(pod)?;
+            Some((code, pod, (what, remedy)))
+        })
+        .collect();
+    let first = |code| {
+        let times = ends.iter().filter(|(it, ..)| *it == code);
+        times.filter_map(|(_, pod, _)| pod.created()).min()
+    };
+    let count = |code| ends.iter().filter(|(it, ..)| *it == code).count();
+    ends.iter()
+        .map(|(code, pod, (what, remedy))| {
+            let since = first(*code).unwrap_or(case.now).max(case.started);
+            let finding = Finding::new(*code, Subject::new("Pod", pod.name()), since)
+                .attempts(u32::try_from(count(*code)).unwrap_or(u32::MAX))
+                .message(what.clone())
+                .remedy(remedy.clone());
+            let said = pod.message().unwrap_or_default();
+            let said = format!("{}: {said}", pod.reason().unwrap_or("Failed"));
+            Candidate {
+                finding: finding.evidence(EvidenceKind::ContainerStatus, said),
+                grace: None,
+                // A later pod is ready: if it stays so, the cause is gone.
+                held: successors(case, pod).any(|it| it.ready_since().is_some()),
+            }
+        })
+        .collect()
+}
+
+/// Whether a pod that came after this one has been ready for as long as a rollout must stay complete,
+/// or was ready before: what was evicted last week says nothing about today.
+fn replaced_well(case: &Case<'_>, ended: &PodView<'_>) -> bool {
+    successors(case, ended).any(|pod| {
+        let stable = pod
+            .ready_since()
+            .is_some_and(|since| after(since, case.policy.stable_for) <= case.now);
+        stable || pod.was_ready()
+    })
+}
+
+/// The pods that were created after one that ended.
+fn successors<'a>(
+    case: &'a Case<'_>,
+    ended: &PodView<'a>,
+) -> impl Iterator<Item = &'a PodView<'a>> {
+    let created = ended.created();
+    case.pods.iter().filter(move |pod| pod.created() >= created)
+}
+
+/// Why a pod failed, by `status.reason` (kubelet `eviction/helpers.go`, `lifecycle/predicate.go`,
+/// `lifecycle/handlers.go`, `sysctl/allowlist.go`, `nodeshutdown_manager.go`).
+fn cause_of_end(pod: &PodView<'_>) -> Option<(FindingCode, String, String)> {
+    let message = pod.message().unwrap_or_default();
+    let node = pod.node().unwrap_or("unknown");
+    let reason = pod.reason().unwrap_or_default();
+    match reason {
+        "Evicted" => Some(eviction(message, node)),
+        "SysctlForbidden"
+        | "AppArmor"
+        | "PodOSNotSupported"
+        | "PodOSSelectorNodeLabelDoesNotMatch"
+        | "InitContainerRestartPolicyForbidden"
+        | "SupplementalGroupsPolicyNotSupported"
+        | "PodLevelResourcesNotSupported" => Some((
+            FindingCode::NodeForbidsPod,
+            format!(
+                "node `{node}` does not accept the pods ({reason}): {}",
+                clipped(message, 200)
+            ),
+            forbidden_remedy(reason).to_owned(),
+        )),
+        "NodeAffinity"
+        | "NodePorts"
+        | "UnexpectedAdmissionError"
+        | "InvalidNodeInfo"
+        | "NodeShutdown"
+        | "UnknownReason"
+        | "UnexpectedPredicateFailureType" => Some(turned_away(reason, message, node)),
+        _ if reason.starts_with("OutOf") => Some(turned_away(reason, message, node)),
+        _ => {
+            let target = disruption(pod)?;
+            Some(disruption_words(target, node))
+        }
+    }
+}
+
+fn turned_away(reason: &str, message: &str, node: &str) -> (FindingCode, String, String) {
+    let remedy = match reason {
+        "UnexpectedAdmissionError" => {
+            "look at the device plugin's pods on that node: the kubelet could not give the pods the devices they ask for"
+        }
+        "NodeAffinity" => {
+            "the node's labels changed after the pods were placed: correct the labels, or nodeSelector and affinity"
+        }
+        "NodeShutdown" => "wait for the node to come back, or drain it",
+        _ => {
+            "compare the node's allocatable resources with what runs on it (`kubectl describe node`): pods that no scheduler placed, static ones or spec.nodeName, take the room"
+        }
+    };
+    (
+        FindingCode::NodeTurnsPodAway,
+        format!(
+            "node `{node}` turned the pods away after they were placed on it ({reason}): {}",
+            clipped(message, 200)
+        ),
+        remedy.to_owned(),
+    )
+}
+
+fn forbidden_remedy(reason: &str) -> &'static str {
+    match reason {
+        "SysctlForbidden" => {
+            "remove the sysctl from securityContext, or use a node pool that allows it (AKS: `az aks nodepool add --kubelet-config` with allowedUnsafeSysctls)"
+        }
+        "AppArmor" => "load the AppArmor profile on the nodes, or use RuntimeDefault",
+        "PodOSNotSupported" | "PodOSSelectorNodeLabelDoesNotMatch" => {
+            "set nodeSelector kubernetes.io/os to the system that spec.os.name asks for"
+        }
+        _ => "use a node pool of a version that knows this field, or remove it from the template",
+    }
+}
+
+fn eviction(message: &str, node: &str) -> (FindingCode, String, String) {
+    let own = if let Some(container) = between(message, "Container ", " exceeded its local") {
+        let limit = between(message, "ephemeral storage limit \"", "\"").unwrap_or("unknown");
+        Some((
+            format!(
+                "container `{container}` was evicted for writing more than its ephemeral-storage limit {limit}"
+            ),
+            format!(
+                "raise limits.ephemeral-storage of container `{container}`, write less to its file system and logs, or use a volume"
+            ),
+        ))
+    } else if let Some(volume) = between(message, "Usage of EmptyDir volume \"", "\"") {
+        let limit = between(message, "exceeds the limit \"", "\"").unwrap_or("unknown");
+        Some((
+            format!(
+                "the pods were evicted for writing more than sizeLimit {limit} of emptyDir `{volume}`"
+            ),
+            format!("raise sizeLimit of emptyDir `{volume}`, or write less to it"),
+        ))
+    } else {
+        between(message, "usage exceeds the total limit of containers ", ".").map(|limit| {
+            (
+                format!("the pods were evicted for writing more than {limit}, the sum of their containers' ephemeral-storage limits"),
+                "raise limits.ephemeral-storage, or write less".to_owned(),
+            )
+        })
+    };
+    if let Some((what, remedy)) = own {
+        return (FindingCode::EvictedForOwnLimit, what, remedy);
+    }
+    let resource = between(message, "low on resource: ", ".")
+        .or_else(|| between(message, "had condition: ", "."))
+        .unwrap_or("resources");
+    (
+        FindingCode::EvictedByNode,
+        format!("node `{node}` was low on {resource} and evicted the pods"),
+        format!(
+            "set the pods' requests to what they use, so that the scheduler leaves them room, or give the node more {resource}"
+        ),
+    )
+}
+
+fn disruption<'a>(pod: &PodView<'a>) -> Option<&'a PodCondition> {
+    pod.condition("DisruptionTarget")
+        .filter(|it| it.status == "True")
+}
+
+/// A pod that is being taken away by somebody else (`DisruptionTarget`, `pkg/apis/core`).
+fn disrupted(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
+    let target = disruption(pod)?;
+    let since = target.last_transition_time.as_ref().map(|time| time.0);
+    let (code, what, remedy) = disruption_words(target, pod.node().unwrap_or("unknown"));
+    let finding = Finding::new(
+        code,
+        Subject::new("Pod", pod.name()),
+        since.unwrap_or(case.now),
+    );
+    let said = target.message.as_deref().unwrap_or_default();
+    let finding = finding.message(what).remedy(remedy);
+    Some(finding.evidence(EvidenceKind::Condition, said).into())
+}
+
+fn disruption_words(target: &PodCondition, node: &str) -> (FindingCode, String, String) {
+    let reason = target.reason.as_deref().unwrap_or("unknown");
+    let who = match reason {
+        "PreemptionByScheduler" => "a pod of higher priority took its place",
+        "DeletionByTaintManager" => "its node was tainted",
+        "EvictionByEvictionAPI" => "it was evicted, as when a node is drained",
+        "DeletionByPodGC" => "its node is gone",
+        "TerminationByKubelet" => "its node shut down or needed room",
+        _ => "somebody else removed it",
+    };
+    (
+        FindingCode::PodDisrupted,
+        format!("a pod on node `{node}` is taken away and not by this rollout: {who} ({reason})"),
+        "wait: its replacement counts; a PodDisruptionBudget keeps enough of them during node upgrades"
+            .to_owned(),
+    )
+}
+
+/// A pod whose node does not report any more (`controller/util/node/controller_utils.go`).
+fn node_lost(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
+    let unready = pod.unready_since()?;
+    let event = pod
+        .events()
+        .filter(|event| event.reason.as_deref() == Some("NodeNotReady"))
+        .max_by_key(|event| event_time(event))?;
+    let since = event_time(event)?;
+    // The pod turned unready because of it, and not long after it.
+    let same = elapsed(since, unready) <= CLOCK_SKEW && elapsed(unready, since) <= CLOCK_SKEW;
+    let node = pod.node().unwrap_or("unknown");
+    let heard = pod
+        .containers()
+        .filter_map(|it| it.running_since())
+        .any(|started| started > since);
+    (same && !heard).then(|| {
+        let subject = Subject::new("Pod", pod.name());
+        let said = event.message.as_deref().unwrap_or_default();
+        Finding::new(FindingCode::NodeNotReady, subject, since.min(case.now))
+            .message(format!("node `{node}` does not report any more, so the pods on it count as not ready"))
+            .remedy(format!("look at `kubectl describe node {node}`; the pods move after 5 minutes unless their tolerations say otherwise, those of a DaemonSet wait for the node"))
+            .evidence(EvidenceKind::Event, said)
+            .into()
+    })
+}
+
+/// A pod that should long have ended. Its `deletionTimestamp` is the end of its grace period.
+fn not_ending(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
+    let metadata = &pod.object().metadata;
+    let ends: Timestamp = metadata.deletion_timestamp.as_ref()?.0;
+    if case.now < after(ends, STUCK_AFTER) {
+        return None;
+    }
+    let node = pod.node().unwrap_or("unknown");
+    let late = Human(elapsed(ends, case.now));
+    let finalizers = metadata.finalizers.clone().unwrap_or_default();
+    let (why, remedy) = if finalizers.is_empty() {
+        (
+            format!("node `{node}` has not reported its end"),
+            format!(
+                "look at node `{node}`: a lost node or a hanging unmount keeps it; `kubectl delete pod {} --force` only when the node is surely off",
+                pod.name()
+            ),
+        )
+    } else {
+        (
+            format!("finalizers hold it: {}", finalizers.join(", ")),
+            "look at the controller that owns the finalizer".to_owned(),
+        )
+    };
+    let finding = Finding::new(
+        FindingCode::OldPodsNotEnding,
+        Subject::new("Pod", pod.name()),
+        ends,
+    )
+    .message(format!(
+        "a pod on its way out should have ended {late} ago: {why}"
+    ))
+    .remedy(remedy);
+    Some(finding.into())
+}

@@ -1,0 +1,372 @@
+//! What the API server's words mean when it refuses to create a pod (or a volume claim, or a
+//! ReplicaSet): the same text stands in a ReplicaSet's `ReplicaFailure` condition and in the
+//! `FailedCreate` events of ReplicaSets, StatefulSets and DaemonSets.
+
+use std::time::Duration;
+
+use super::{between, clipped, has_any};
+use crate::finding::FindingCode;
+
+/// A cause, its sentence and its remedy.
+type Meaning = (FindingCode, String, String);
+
+/// The least time between two looks at the quota after it was freed.
+const QUOTA_MARGIN: Duration = Duration::from_secs(5);
+
+/// What a refusal means.
+pub(super) fn classify(message: &str) -> Meaning {
+    // What quotes comes before what may be quoted: a webhook or a policy may say anything.
+    of_webhook(message)
+        .or_else(|| of_policy(message))
+        .or_else(|| of_namespace(message))
+        .or_else(|| of_overload(message))
+        .or_else(|| of_quota(message))
+        .or_else(|| of_limits(message))
+        .or_else(|| of_service_account(message))
+        .or_else(|| of_class(message))
+        .or_else(|| of_permission(message))
+        .or_else(|| of_validation(message))
+        .unwrap_or_else(|| {
+            (
+                FindingCode::PodCreationRefused,
+                format!(
+                    "the API server refuses to create {}: {}",
+                    what(message),
+                    clipped(rule_of(message), 300)
+                ),
+                "the message names what refuses them: change that, or the pod template".to_owned(),
+            )
+        })
+}
+
+/// How long a full quota must have been seen when some of it was freed `freed` after the first
+/// refusal. The ReplicaSet tries again after 5 ms · 2ⁿ up to 1000 s
+/// (`DefaultTypedControllerRateLimiter`, client-go), and nothing but time wakes it: its next try
+/// comes when about twice the time has passed that had passed when the quota was freed.
+pub(super) fn quota_grace(rule: Duration, freed: Option<Duration>) -> Duration {
+    let tried_again = freed.map(|freed| freed.saturating_mul(2).saturating_add(QUOTA_MARGIN));
+    tried_again.map_or(rule, |until| until.max(rule))
+}
+
+/// What is refused, in words.
+fn what(message: &str) -> &'static str {
+    if message.contains("persistentvolumeclaims \"") || message.contains("Claim ") {
+        "the volume claims"
+    } else if message.contains("replicasets.apps \"") {
+        "the new ReplicaSet"
+    } else {
+        "the new pods"
+    }
+}
+
+/// The API server's sentence without `pods "x" is forbidden: ` before it.
+fn rule_of(message: &str) -> &str {
+    message
+        .split_once("is forbidden: ")
+        .map_or(message, |(_, rule)| rule)
+}
+
+/// apiserver `resourcequota/controller.go`.
+fn of_quota(message: &str) -> Option<Meaning> {
+    let what = what(message);
+    if let Some(quota) = between(message, "exceeded quota: ", ",") {
+        return Some((
+            FindingCode::QuotaExceeded,
+            format!(
+                "quota `{quota}` leaves no room for {what}: {}",
+                quota_numbers(message)
+            ),
+            format!(
+                "raise quota `{quota}`, lower what the pods ask for, or set maxSurge 0 and maxUnavailable 1 so that an old pod makes room first"
+            ),
+        ));
+    }
+    if let Some(quota) = between(message, "failed quota: ", ": must specify") {
+        let missing = message
+            .split_once("must specify ")
+            .map_or("", |(_, rest)| rest);
+        let missing = clipped(missing, 300);
+        return Some((
+            FindingCode::QuotaNeedsResources,
+            format!("quota `{quota}` demands resources that the pods do not set: {missing}"),
+            format!("set {missing} in the pod template, or add a LimitRange with defaults"),
+        ));
+    }
+    if let Some((_, rest)) = message.split_once("insufficient quota to ") {
+        let scope = clipped(rest, 200);
+        return Some((
+            FindingCode::QuotaDoesNotCover,
+            format!("no quota in this namespace allows {what}: insufficient quota to {scope}"),
+            "add a ResourceQuota that covers it (a priority class such as system-cluster-critical needs one with its scope), or use another priority class"
+                .to_owned(),
+        ));
+    }
+    let quota = between(message, "status unknown for quota: ", ",")?;
+    Some((
+        FindingCode::QuotaStatusUnknown,
+        format!("quota `{quota}` is new and has no usage yet, so it refuses {what}"),
+        format!(
+            "wait a moment; if it stays so, look at `kubectl describe quota {quota}` and at the controller manager"
+        ),
+    ))
+}
+
+/// `requested: a=1,b=2, used: a=7,b=3, limited: a=8,b=4` as `a: 1 requested, 7 of 8 used; …`.
+fn quota_numbers(message: &str) -> String {
+    let part = |open, close| {
+        let text = between(message, open, close)?;
+        Some(
+            text.split(',')
+                .filter_map(|it| it.trim().split_once('='))
+                .collect::<Vec<_>>(),
+        )
+    };
+    let all = format!("{message}\n");
+    let limited = between(&all, "limited: ", "\n").unwrap_or_default();
+    let limited: Vec<_> = limited
+        .split(',')
+        .filter_map(|it| it.trim().split_once('='))
+        .collect();
+    let used = part("used: ", ", limited: ").unwrap_or_default();
+    let find = |of: &[(&str, &str)], name: &str| {
+        of.iter()
+            .find(|(it, _)| *it == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
+    let lines: Vec<String> = part("requested: ", ", used: ")
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|(name, requested)| {
+            let (used, limit) = (find(&used, name)?, find(&limited, name)?);
+            Some(format!(
+                "{name} {requested} requested, {used} of {limit} used"
+            ))
+        })
+        .collect();
+    if lines.is_empty() {
+        clipped(rule_of(message), 300)
+    } else {
+        lines.join("; ")
+    }
+}
+
+/// apiserver `webhook/errors`: a webhook that cannot be asked.
+fn of_webhook(message: &str) -> Option<Meaning> {
+    if !has_any(message, &["failed calling webhook"]) {
+        return None;
+    }
+    let name = between(message, "failed calling webhook \"", "\"").unwrap_or("unknown");
+    let why = message
+        .split_once("failed calling webhook \"")
+        .and_then(|(_, rest)| rest.split_once("\": "))
+        .map_or(message, |(_, why)| why);
+    let service = between(why, "https://", "/")
+        .map(|host| host.split(':').next().unwrap_or(host))
+        .and_then(|host| host.strip_suffix(".svc"))
+        .and_then(|host| host.split_once('.'));
+    let look = service.map_or_else(
+        || format!("look at the Service and the pods behind webhook `{name}`"),
+        |(service, namespace)| {
+            format!(
+                "look at Service `{service}` in namespace `{namespace}` and the pods behind it: `kubectl get endpointslices -n {namespace} -l kubernetes.io/service-name={service}`"
+            )
+        },
+    );
+    Some((
+        FindingCode::WebhookUnavailable,
+        format!(
+            "admission webhook `{name}` does not answer, so {} cannot be created: {}",
+            what(message),
+            clipped(why, 200)
+        ),
+        look,
+    ))
+}
+
+/// Refusals by a rule that somebody wrote: pod security (`pod-security-admission`), webhooks such
+/// as Gatekeeper and Kyverno, and admission policies (`validating/plugin.go`).
+fn of_policy(message: &str) -> Option<Meaning> {
+    let what = what(message);
+    if let Some((_, words)) = message.split_once("violates PodSecurity ") {
+        let level = between(message, "violates PodSecurity \"", "\"").unwrap_or("of the namespace");
+        let broken = words.split_once("\": ").map_or(words, |(_, list)| list);
+        return Some((
+            FindingCode::PodSecurityViolated,
+            format!(
+                "pod security level `{level}` refuses {what}: {}",
+                clipped(broken, 400)
+            ),
+            "set the securityContext fields that the message names; if the namespace's label pod-security.kubernetes.io/enforce is newer than the former revision, a rollback meets it as well"
+                .to_owned(),
+        ));
+    }
+    let (_, said) = message
+        .split_once("denied the request")
+        .or_else(|| message.split_once("denied request"))?;
+    let name = between(message, "admission webhook \"", "\"")
+        .or_else(|| between(message, "AdmissionPolicy '", "'"))
+        .unwrap_or("unknown");
+    let said = clipped(said.trim_start_matches([':', ' ']), 300);
+    let remedy = if message.contains("[azurepolicy-") {
+        "change the pod template as the policy asks; Azure Policy assigned it (`kubectl get constraints` shows it), and an exemption is made there".to_owned()
+    } else {
+        format!("change the pod template as policy `{name}` asks, or have the policy changed")
+    };
+    Some((
+        FindingCode::AdmissionDenied,
+        format!("admission policy `{name}` refuses {what}: {said}"),
+        remedy,
+    ))
+}
+
+/// apiserver `namespace/lifecycle/admission.go`.
+fn of_namespace(message: &str) -> Option<Meaning> {
+    let name = between(
+        message,
+        "unable to create new content in namespace ",
+        " because it is being terminated",
+    )?;
+    Some((
+        FindingCode::NamespaceTerminating,
+        format!("namespace `{name}` is being deleted, so nothing can be created in it"),
+        format!(
+            "wait until namespace `{name}` is gone, create it anew and deploy again; if it hangs, `kubectl get namespace {name} -o yaml` names the finalizers"
+        ),
+    ))
+}
+
+/// The API server or etcd is overloaded or not ready: the words of apimachinery `api/errors`,
+/// etcd's errors, and a quota that two pods changed at once.
+fn of_overload(message: &str) -> Option<Meaning> {
+    const PASSING: &[&str] = &[
+        "etcdserver: ",
+        "was unable to return a response in the time allotted",
+        "could not be completed at this time, please try again",
+        "too many requests",
+        "the server is currently unable to handle the request",
+        "resource quota evaluation timed out",
+        "not yet ready to handle request",
+        "operation cannot be fulfilled on resourcequotas",
+        "client connection lost",
+        "connection refused",
+        "connection reset",
+        "unexpected eof",
+        "context deadline exceeded",
+        "i/o timeout",
+        "tls handshake timeout",
+    ];
+    has_any(message, PASSING).then(|| {
+        (
+            FindingCode::ApiOverloaded,
+            format!(
+                "the API server is too busy to create {}: {}",
+                what(message),
+                clipped(message, 200)
+            ),
+            "wait; if it lasts, look at the control plane's metrics (AKS: the tier of the cluster, API server throttling under Diagnose and solve problems)"
+                .to_owned(),
+        )
+    })
+}
+
+/// `limitranger/admission.go`.
+fn of_limits(message: &str) -> Option<Meaning> {
+    const LIMIT_RANGE: &[&str] = &[" usage per ", "max limit to request ratio per "];
+    (message.contains("forbidden") && has_any(message, LIMIT_RANGE)).then(|| {
+        let rule = clipped(rule_of(message), 300);
+        let remedy = if rule.contains("per PersistentVolumeClaim") {
+            "set the claim's storage request inside the namespace's LimitRange"
+        } else if rule.contains("No limit is specified") || rule.contains("No request is specified")
+        {
+            "set requests and limits in the pod template: the namespace's LimitRange demands them (`kubectl describe limitrange`)"
+        } else {
+            "set requests and limits inside the namespace's LimitRange (`kubectl describe limitrange`)"
+        };
+        (
+            FindingCode::LimitRangeViolated,
+            format!("a LimitRange refuses {}: {rule}", what(message)),
+            remedy.to_owned(),
+        )
+    })
+}
+
+/// `serviceaccount/admission.go`.
+fn of_service_account(message: &str) -> Option<Meaning> {
+    if let Some(account) = between(
+        message,
+        "is not allowed because service account ",
+        " does not reference that",
+    ) {
+        let secret = between(message, "secret.secretName=\"", "\"")
+            .or_else(|| between(message, "].name=\"", "\""))
+            .unwrap_or("unknown");
+        return Some((
+            FindingCode::SecretNotAllowed,
+            format!(
+                "ServiceAccount `{account}` may use listed secrets only, and Secret `{secret}` is not among them"
+            ),
+            format!(
+                "add Secret `{secret}` to the secrets (or imagePullSecrets) of ServiceAccount `{account}`, or remove its annotation kubernetes.io/enforce-mountable-secrets"
+            ),
+        ));
+    }
+    let name = between(message, "serviceaccount \"", "\" not found")?;
+    Some((
+        FindingCode::ServiceAccountMissing,
+        format!("ServiceAccount `{name}` does not exist, so no pod can be created"),
+        format!("create ServiceAccount `{name}` in this namespace, or correct serviceAccountName"),
+    ))
+}
+
+/// `priority/admission.go`, `runtimeclass/admission.go`.
+fn of_class(message: &str) -> Option<Meaning> {
+    if let Some(name) = between(message, "no PriorityClass with name ", " was found") {
+        return Some((
+            FindingCode::PriorityClassMissing,
+            format!("PriorityClass `{name}` does not exist, so no pod can be created"),
+            format!("create PriorityClass `{name}`, or correct priorityClassName"),
+        ));
+    }
+    let name = between(message, "RuntimeClass \"", "\" not found")?;
+    Some((
+        FindingCode::RuntimeClassMissing,
+        format!("RuntimeClass `{name}` does not exist, so no pod can be created"),
+        format!(
+            "create RuntimeClass `{name}`, or correct runtimeClassName (AKS brings kata-vm-isolation only with a node pool made for it)"
+        ),
+    ))
+}
+
+/// `user/authorizer`: the controller itself may not create pods.
+fn of_permission(message: &str) -> Option<Meaning> {
+    const PATTERNS: &[&str] = &[
+        "cannot create resource \"pods\"",
+        "cannot create resource \"replicasets\"",
+        "cannot create resource \"persistentvolumeclaims\"",
+        "cannot set blockownerdeletion",
+    ];
+    has_any(message, PATTERNS).then(|| {
+        let user = between(message, "User \"", "\"").unwrap_or("of the controller");
+        (
+            FindingCode::ControllerNotPermitted,
+            format!("user `{user}` may not create {}", what(message)),
+            "restore the cluster's system:controller roles (`kubectl auth reconcile`), or the role the message names"
+                .to_owned(),
+        )
+    })
+}
+
+/// apimachinery `NewInvalid`: a value that only the finished pod shows, often by a mutating webhook.
+fn of_validation(message: &str) -> Option<Meaning> {
+    let (_, fields) = message.split_once("\" is invalid: ")?;
+    Some((
+        FindingCode::InvalidPod,
+        format!(
+            "the API server holds {} for invalid: {}",
+            what(message),
+            clipped(fields, 300)
+        ),
+        "correct the field that the message names; if the template does not set it, a mutating webhook does"
+            .to_owned(),
+    ))
+}

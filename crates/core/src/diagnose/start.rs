@@ -1,0 +1,143 @@
+//! Containers on their way to running: hooks, init containers, sidecars (kubelet
+//! `kuberuntime_container.go`).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Container, LifecycleHandler};
+
+use super::{Candidate, Case};
+use crate::duration::elapsed;
+use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
+use crate::snapshot::{ContainerView, PodView, event_count, event_start};
+
+/// From when on a running init container is worth a word.
+const LONG_INIT: Duration = Duration::from_secs(60);
+
+/// From when on a sidecar that has not started is worth a word.
+const LONG_SIDECAR: Duration = Duration::from_secs(30);
+
+pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
+    case.pods
+        .iter()
+        .filter(|pod| pod.ready_since().is_none())
+        .flat_map(PodView::containers)
+        .filter_map(|container| {
+            hook(case, &container)
+                .or_else(|| long_init(case, &container))
+                .or_else(|| sidecar(case, &container))
+        })
+        .map(Candidate::from)
+        .collect()
+}
+
+/// How often its postStart hook failed, and when first: event `FailedPostStartHook`, whose details the
+/// kubelet withholds, and waiting reason `PostStartHookError`.
+pub(super) fn hook_failures(container: &ContainerView<'_>) -> (u32, Option<Timestamp>) {
+    let failed = || {
+        container
+            .events()
+            .filter(|event| event.reason.as_deref() == Some("FailedPostStartHook"))
+    };
+    let known = container.trouble("hook");
+    let seen = known.map_or(0, |trouble| trouble.times);
+    let first = failed()
+        .filter_map(event_start)
+        .chain(known.map(|trouble| trouble.since))
+        .min();
+    (failed().map(event_count).sum::<u32>().max(seen), first)
+}
+
+fn hook(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
+    let spec = post_start(container.spec)?;
+    let (count, since) = hook_failures(container);
+    if count == 0 {
+        return None;
+    }
+    let times = if count == 1 {
+        "once".to_owned()
+    } else {
+        format!("{count} times")
+    };
+    let finding = about(case, container, (FindingCode::PostStartHookFailing, since))
+        .attempts(count)
+        .message(format!(
+            "{}: its postStart hook{} failed {times}, and the kubelet ends the container each time",
+            container.title(),
+            words_of(spec)
+        ))
+        .remedy(
+            "run the hook's command in the image by hand; it starts together with the container's own \
+             process, so it must wait for what it needs of it",
+        );
+    let message = container
+        .trouble("hook")
+        .map(|trouble| trouble.message.as_str());
+    Some(match message.filter(|text| !text.is_empty()) {
+        Some(text) => finding.evidence(EvidenceKind::ContainerStatus, text),
+        None => finding.evidence(EvidenceKind::Event, "FailedPostStartHook"),
+    })
+}
+
+fn post_start(container: &Container) -> Option<&LifecycleHandler> {
+    container.lifecycle.as_ref()?.post_start.as_ref()
+}
+
+fn words_of(hook: &LifecycleHandler) -> String {
+    let command = hook.exec.as_ref().and_then(|it| it.command.as_ref());
+    let path = hook.http_get.as_ref().and_then(|it| it.path.as_deref());
+    command
+        .map(|words| format!(" (`{}`)", words.join(" ")))
+        .or_else(|| path.map(|path| format!(" (GET {path})")))
+        .unwrap_or_default()
+}
+
+/// Never a cause: migrations take their time.
+fn long_init(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
+    let since = container.running_since()?;
+    if !container.init || container.sidecar() || elapsed(since, case.now) < LONG_INIT {
+        return None;
+    }
+    let finding = about(case, container, (FindingCode::InitRunsLong, Some(since)))
+        .message(format!(
+            "{} is still running, and the pod waits for it",
+            container.title()
+        ))
+        .remedy(format!(
+            "read its log (`kubectl logs -n {} {} -c {}`) and wait, or raise the timeout; do not end it \
+             while it may be changing data",
+            container.pod.object().metadata.namespace.as_deref().unwrap_or("NAMESPACE"),
+            container.pod.name(),
+            container.name()
+        ));
+    Some(finding.evidence(EvidenceKind::ContainerStatus, "running, not ended"))
+}
+
+/// The containers after a sidecar wait until its startup probe has passed.
+fn sidecar(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
+    let since = container.running_since()?;
+    let started = container.status.and_then(|status| status.started);
+    if !container.sidecar() || started != Some(false) || elapsed(since, case.now) < LONG_SIDECAR {
+        return None;
+    }
+    let finding = about(
+        case,
+        container,
+        (FindingCode::SidecarNotStarted, Some(since)),
+    )
+    .message(format!(
+        "{} runs, but its startup probe has not passed, and the containers after it wait",
+        container.title()
+    ))
+    .remedy("read its log; check its startupProbe, and what the sidecar waits for");
+    Some(finding.evidence(EvidenceKind::ContainerStatus, "running, started: false"))
+}
+
+fn about(
+    case: &Case<'_>,
+    container: &ContainerView<'_>,
+    (code, since): (FindingCode, Option<Timestamp>),
+) -> Finding {
+    let subject = Subject::container(container.pod.name(), container.name());
+    Finding::new(code, subject, since.unwrap_or(case.now))
+}
