@@ -215,7 +215,7 @@ impl Guard {
 
     /// Ends the following of a workload with what a last look at it showed: a verdict that does not
     /// hold any more is not told. The verdict over all of them afterwards.
-    pub fn amend(&mut self, workload: &WorkloadRef, verdict: Verdict) -> Verdict {
+    pub fn amend(&mut self, workload: &WorkloadRef, verdict: &Verdict) -> Verdict {
         for follow in &mut self.follows {
             if follow.workload() == workload {
                 follow.amend(verdict.clone());

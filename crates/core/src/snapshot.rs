@@ -46,7 +46,7 @@ pub struct Snapshot {
     events: BTreeMap<String, BTreeMap<String, Event>>,
     answers: BTreeMap<(String, usize), Answers>,
     troubles: Troubles,
-    /// Pods that had failed as a whole when they were deleted, the first of them: StatefulSets and
+    /// Pods that had ended as a whole when they were deleted, the first of them: StatefulSets and
     /// DaemonSets delete such pods at once, and only their number tells.
     departed: BTreeMap<String, Pod>,
     /// When a pod was last seen gone: what it took of a quota is free since.
@@ -141,7 +141,7 @@ impl Snapshot {
             ResourceKind::ReplicaSet => self.replica_sets.retain(|uid, _| keep(uid)),
             ResourceKind::ControllerRevision => self.revisions.retain(|uid, _| keep(uid)),
             ResourceKind::Pod => {
-                self.remember_failed(&keep);
+                self.remember_ended(&keep);
                 self.pods.retain(|uid, _| keep(uid));
                 let pods = &self.pods;
                 self.troubles.retain(|uid| pods.contains_key(uid));
@@ -160,9 +160,9 @@ impl Snapshot {
         }
     }
 
-    fn remember_failed(&mut self, keep: impl Fn(&str) -> bool) {
+    fn remember_ended(&mut self, keep: impl Fn(&str) -> bool) {
         for (uid, pod) in &self.pods {
-            if !keep(uid) && has_failed(pod) && self.departed.len() < MOST_DEPARTED {
+            if !keep(uid) && has_ended(pod) && self.departed.len() < MOST_DEPARTED {
                 self.departed.insert(uid.clone(), pod.clone());
             }
         }
@@ -244,9 +244,11 @@ fn is_active(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Failed" | "Succeeded"))
 }
 
-fn has_failed(pod: &Pod) -> bool {
+/// Whether a pod has ended as a whole. No pod of a workload is meant to.
+fn has_ended(pod: &Pod) -> bool {
     let status = pod.status.as_ref();
-    status.and_then(|status| status.phase.as_deref()) == Some("Failed")
+    let phase = status.and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Failed" | "Succeeded"))
 }
 
 /// A template without the label that the Deployment controller adds to it.

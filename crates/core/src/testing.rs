@@ -444,6 +444,16 @@ impl PodBuilder {
     }
 }
 
+/// The workload that an observation shows.
+#[must_use]
+pub fn subject(observation: &Observation) -> Option<WorkloadRef> {
+    if let Seen::Workload { object } = &observation.seen {
+        Some(object.reference())
+    } else {
+        None
+    }
+}
+
 /// The Deployment as seen at a second.
 #[must_use]
 pub fn seen(seconds: u64, deployment: DeploymentBuilder) -> Observation {

@@ -11,7 +11,7 @@ use super::refusal::{classify, quota_grace};
 use super::{Candidate, Case};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::{created, event_start, event_time, name_of};
+use crate::snapshot::{created, event_start, event_time, name_of, uid_of};
 use crate::workload::Workload;
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
@@ -22,26 +22,47 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     found.into_iter().collect()
 }
 
+/// What the controller was told, and what it was about.
+struct Refused<'a> {
+    subject: Subject,
+    /// The newest words.
+    said: (EvidenceKind, &'a str),
+    /// When the same was said first, before the session perhaps.
+    first: Timestamp,
+    /// Whether some pods were created all the same.
+    some_created: bool,
+}
+
+/// The condition is there while pods are refused, but its message is the first one, latched
+/// (`replica_set_utils.go`); what is refused now stands in the newest event.
 fn of_condition(case: &Case<'_>) -> Option<Candidate> {
     let set = case.rollout.new_replica_set()?;
-    let conditions = set.status.as_ref()?.conditions.as_ref()?;
-    let failure = conditions
+    let status = set.status.as_ref()?;
+    let failure = status
+        .conditions
+        .as_ref()?
         .iter()
         .find(|it| it.type_ == "ReplicaFailure" && it.status == "True")
         .filter(|it| it.reason.as_deref() == Some("FailedCreate"))?;
-    let message = failure.message.as_deref().unwrap_or_default();
-    let since = failure
-        .last_transition_time
-        .as_ref()
-        .map_or(case.now, |time| time.0)
-        .max(case.started);
-    let subject = Subject::new("ReplicaSet", name_of(&set.metadata));
-    let created = set.status.as_ref().map_or(0, |status| status.replicas);
-    Some(refused(
+    let latched = failure.message.as_deref().unwrap_or_default();
+    let changed = failure.last_transition_time.as_ref();
+    let latched_at = changed.map_or(case.now, |time| time.0);
+    let events = refusals(case, uid_of(&set.metadata), latched_at);
+    let newest = events.last().copied();
+    let said = newest.map_or((EvidenceKind::Condition, latched), |event| {
+        (EvidenceKind::Event, words(event))
+    });
+    let code = classify(said.1).0;
+    let of_condition = (classify(latched).0 == code).then_some(latched_at);
+    let first = of_condition.into_iter().chain(first_of(&events, code));
+    Some(judged(
         case,
-        (subject, since),
-        (EvidenceKind::Condition, message),
-        created,
+        Refused {
+            subject: Subject::new("ReplicaSet", name_of(&set.metadata)),
+            said,
+            first: first.min().unwrap_or(latched_at),
+            some_created: status.replicas > 0,
+        },
     ))
 }
 
@@ -52,53 +73,77 @@ fn of_events(case: &Case<'_>) -> Option<Candidate> {
     if counts.current >= counts.desired {
         return None;
     }
-    let newest = |reason: &str| {
-        let about = case.snapshot.events_about(case.workload.uid());
-        about
-            .filter(|event| event.reason.as_deref() == Some(reason))
-            .max_by_key(|event| event_time(event))
-    };
-    let failure: &Event = newest("FailedCreate")?;
-    let failed = event_time(failure)?;
-    let went_well = newest("SuccessfulCreate").and_then(event_time);
-    let revision = case.rollout.new_revision()?;
-    let begun = created(&revision.metadata)?;
-    if went_well.is_some_and(|at| at >= failed) || failed < begun {
+    let begun = created(&case.rollout.new_revision()?.metadata)?;
+    let events = refusals(case, case.workload.uid(), begun);
+    let newest = events.last().copied()?;
+    let about = case.snapshot.events_about(case.workload.uid());
+    let went_well = about
+        .filter(|event| event.reason.as_deref() == Some("SuccessfulCreate"))
+        .filter_map(event_time)
+        .max();
+    if went_well >= event_time(newest) {
         return None;
     }
-    let message = failure.message.as_deref().unwrap_or_default();
-    let since: Timestamp = event_start(failure)
-        .unwrap_or(failed)
-        .max(begun)
-        .max(case.started);
-    let subject = Subject::new(case.workload.kind().as_str(), case.workload.name());
-    Some(refused(
+    let message = words(newest);
+    let first = first_of(&events, classify(message).0);
+    Some(judged(
         case,
-        (subject, since),
-        (EvidenceKind::Event, message),
-        0,
+        Refused {
+            subject: Subject::new(case.workload.kind().as_str(), case.workload.name()),
+            said: (EvidenceKind::Event, message),
+            first: first.min().unwrap_or(case.now).max(begun),
+            some_created: false,
+        },
     ))
 }
 
-fn refused(
-    case: &Case<'_>,
-    (subject, since): (Subject, Timestamp),
-    (kind, message): (EvidenceKind, &str),
-    created: i32,
-) -> Candidate {
+/// The refusals of an object's pods since a time, the newest last. Each pod has a name of its own, so
+/// that one refusal that is repeated makes many events.
+fn refusals<'a>(case: &Case<'a>, about: &str, since: Timestamp) -> Vec<&'a Event> {
+    let all = case.snapshot.events_about(about);
+    let mut refusals: Vec<&Event> = all
+        .filter(|event| event.reason.as_deref() == Some("FailedCreate"))
+        .filter(|event| event_time(event).is_some_and(|at| at >= since))
+        .collect();
+    refusals.sort_by_key(|event| event_time(event));
+    refusals
+}
+
+fn first_of<'a>(
+    events: &'a [&Event],
+    code: FindingCode,
+) -> impl Iterator<Item = Timestamp> + use<'a> {
+    let same = events
+        .iter()
+        .filter(move |it| classify(words(it)).0 == code);
+    same.filter_map(|event| event_start(event))
+}
+
+fn words(event: &Event) -> &str {
+    event.message.as_deref().unwrap_or_default()
+}
+
+fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
+    let Refused {
+        subject,
+        said: (kind, message),
+        first,
+        some_created,
+    } = refused;
     let (code, what, remedy) = classify(message);
-    let finding = Finding::new(code, subject, since)
+    // What was said before the session may have been mended since.
+    let finding = Finding::new(code, subject, first.max(case.started))
         .message(what)
         .remedy(remedy)
         .evidence(kind, message);
     let quota = code == FindingCode::QuotaExceeded;
     let gone = case.snapshot.pod_gone_at();
-    let freed = gone.map(|gone| elapsed(since, gone));
-    let grace = case.policy.rule(code).filter(|_| quota);
+    let freed = gone.map(|gone| elapsed(first, gone));
+    let rule = case.policy.rule(code).filter(|_| quota);
     Candidate {
         finding,
-        grace: grace.map(|rule| quota_grace(rule.grace, freed)),
-        held: quota && rollout_frees_quota(case, created),
+        grace: rule.map(|rule| quota_grace(rule.grace, freed)),
+        held: quota && rollout_frees_quota(case, some_created),
     }
 }
 
@@ -129,7 +174,7 @@ fn of_replica_set(case: &Case<'_>) -> Option<Candidate> {
 
 /// Whether this rollout itself may still free quota: pods on their way out, old replicas that it
 /// may take down, or new pods that were created in spite of the refusal.
-fn rollout_frees_quota(case: &Case<'_>, created: i32) -> bool {
+fn rollout_frees_quota(case: &Case<'_>, some_created: bool) -> bool {
     let new = case.rollout.new_uid();
     let shrinking = case.rollout.replica_sets().any(|other| {
         let wanted = other
@@ -140,5 +185,5 @@ fn rollout_frees_quota(case: &Case<'_>, created: i32) -> bool {
         let is = other.status.as_ref().map_or(0, |status| status.replicas);
         other.metadata.uid.as_deref() != new && is > wanted
     });
-    created > 0 || shrinking || !case.rollout.terminating_pods().is_empty()
+    some_created || shrinking || !case.rollout.terminating_pods().is_empty()
 }

@@ -86,9 +86,15 @@ fn successors<'a>(
 /// Why a pod failed, by `status.reason` (kubelet `eviction/helpers.go`, `lifecycle/predicate.go`,
 /// `lifecycle/handlers.go`, `sysctl/allowlist.go`, `nodeshutdown_manager.go`).
 fn cause_of_end(pod: &PodView<'_>) -> Option<(FindingCode, String, String)> {
-    let message = pod.message().unwrap_or_default();
+    // An application that ends well when it is evicted leaves a pod that succeeded, without a reason:
+    // only the event tells.
+    let told = pod
+        .events()
+        .find(|event| event.reason.as_deref() == Some("Evicted"));
+    let reason = pod.reason().or(told.map(|_| "Evicted")).unwrap_or_default();
+    let message = pod.message().or(told.and_then(|it| it.message.as_deref()));
+    let message = message.unwrap_or_default();
     let node = pod.node().unwrap_or("unknown");
-    let reason = pod.reason().unwrap_or_default();
     match reason {
         "Evicted" => Some(eviction(message, node)),
         "SysctlForbidden"

@@ -12,7 +12,7 @@ use crate::http::HttpCheck;
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::testing::{
     DeploymentBuilder, PodBuilder, at, deployment, pod, pod_of, refused_replica_set, replica_set,
-    seen, seen_set,
+    seen, seen_set, subject,
 };
 
 use FindingCode::*;
@@ -149,10 +149,7 @@ fn judged(observations: &[Observation], seconds: u64) -> Vec<Finding> {
         http: vec![HttpCheck::parse("/healthz").unwrap()],
         ..Policy::default()
     };
-    let workload = observations.iter().find_map(|it| match &it.seen {
-        Seen::Workload { object } => Some(object.reference()),
-        _ => None,
-    });
+    let workload = observations.iter().find_map(subject);
     let rollout = snapshot.rollout(&workload.unwrap()).unwrap();
     let case = Case {
         snapshot: &snapshot,

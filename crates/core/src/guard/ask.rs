@@ -56,7 +56,16 @@ impl Asked {
                     };
                 }
             }
-            _ => {}
+            Seen::Workload { .. }
+            | Seen::ReplicaSet { .. }
+            | Seen::ControllerRevision { .. }
+            | Seen::Node { .. }
+            | Seen::Pod { .. }
+            | Seen::Event { .. }
+            | Seen::Gone { .. }
+            | Seen::Listed { .. }
+            | Seen::Blind { .. }
+            | Seen::Tick => {}
         }
     }
 

@@ -429,7 +429,10 @@ fn confirmed(guard: &Guard, fresh: &Workload) -> Result<(), String> {
     confirmed.map_err(|instead| match instead {
         Verdict::Undetermined { why } => why.to_string(),
         Verdict::Superseded { by } => by.to_string(),
-        other => other.word().to_owned(),
+        Verdict::Progressing { .. }
+        | Verdict::Succeeded
+        | Verdict::Failed { .. }
+        | Verdict::TimedOut { .. } => unreachable!("no verdict that a look can take away"),
     })
 }
 

@@ -267,5 +267,5 @@ fn bad_character(path: &str) -> Option<char> {
 fn percent_encoded(c: char) -> String {
     let mut bytes = [0; 4];
     let bytes = c.encode_utf8(&mut bytes).bytes();
-    bytes.map(|byte| format!("%{byte:02X}")).collect()
+    bytes.fold(String::new(), |text, byte| format!("{text}%{byte:02X}"))
 }

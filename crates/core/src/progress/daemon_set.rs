@@ -7,11 +7,11 @@ use crate::workload::Counts;
 
 pub(super) fn complete(counts: &Counts, excused: &Excused<'_>) -> Result<(), Pending> {
     let desired = desired(counts, excused);
-    let updated = counts.updated - excused.updated;
+    let updated = counts.updated.saturating_sub(excused.updated);
     if updated < desired {
         return Err(Pending::Updating { updated, desired });
     }
-    let available = counts.available - excused.available;
+    let available = counts.available.saturating_sub(excused.available);
     if available < desired {
         return Err(Pending::Unavailable {
             available,

@@ -14,7 +14,7 @@ pub(super) const fn complete(counts: &Counts) -> Result<(), Pending> {
     if updated < desired {
         return Err(Pending::Updating { updated, desired });
     }
-    let old = current - updated;
+    let old = current.saturating_sub(updated);
     if old > 0 {
         return Err(Pending::OldReplicas { old });
     }

@@ -1,5 +1,6 @@
-//! Is the StatefulSet's rollout complete? Stricter than kubectl in one point: it does not ask for
-//! available replicas, so `minReadySeconds` means nothing to it.
+//! Is the StatefulSet's rollout complete? Stricter than kubectl in two points: it asks neither for
+//! available replicas, so that `minReadySeconds` means nothing to it, nor whether a replica too many
+//! is still there.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 
@@ -26,7 +27,7 @@ pub(super) fn complete(set: &StatefulSet, counts: &Counts) -> Result<(), Pending
     }
     if current > desired {
         return Err(Pending::OldReplicas {
-            old: current - desired,
+            old: current.saturating_sub(desired),
         });
     }
     if available < desired {
@@ -45,7 +46,7 @@ pub(super) fn desired(set: &StatefulSet, replicas: i32) -> i32 {
         .and_then(|spec| spec.update_strategy.as_ref())
         .and_then(|strategy| strategy.rolling_update.as_ref());
     let partition = rolling.and_then(|it| it.partition).unwrap_or_default();
-    (replicas - partition).max(0)
+    replicas.saturating_sub(partition).max(0)
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ fn sentence_of_many(follows: &[Follow], verdict: &Verdict) -> String {
                 format!("all {all} workloads are healthy: their rollouts are complete and stable");
             match notes.as_slice() {
                 [] => healthy,
-                [first, rest @ ..] if rest.is_empty() => format!("{healthy}, but {first}"),
+                [only] => format!("{healthy}, but {only}"),
                 [first, rest @ ..] => {
                     format!("{healthy}, but {first} (and {} more notes)", rest.len())
                 }

@@ -7,7 +7,7 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::{Node, Pod};
 
 use super::{
-    PodView, Snapshot, controller_of, created, has_failed, is_active, name_of, owned_by,
+    PodView, Snapshot, controller_of, created, has_ended, is_active, name_of, owned_by,
     plain_template, revision_of, uid_of,
 };
 use crate::workload::{Revision, Workload};
@@ -241,7 +241,7 @@ impl<'a> Rollout<'a> {
             .collect()
     }
 
-    /// The pods of the new revision that ended as a whole (phase `Failed`), deleted ones included: a
+    /// The pods of the new revision that ended as a whole (phase `Failed` or `Succeeded`), deleted ones included: a
     /// controller replaces them, but they tell why.
     #[must_use]
     pub fn ended_pods(&self) -> Vec<PodView<'a>> {
@@ -251,7 +251,7 @@ impl<'a> Rollout<'a> {
             .filter(|pod| controller_of(&pod.metadata).is_some_and(|it| owners.contains(it)));
         self.pods()
             .chain(departed)
-            .filter(|pod| self.is_new(pod) && has_failed(pod))
+            .filter(|pod| self.is_new(pod) && has_ended(pod))
             .map(|pod| self.view(pod))
             .collect()
     }

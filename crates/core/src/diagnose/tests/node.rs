@@ -69,6 +69,21 @@ fn evictions() -> Vec<Row> {
             Terminal(EvictedForOwnLimit),
         ),
         row(
+            "two pods wrote too much and ended well when they were told to: only events tell",
+            &["a", "b"].map(|name| {
+                pod(name)
+                    .with("/spec/nodeName", json!("node-1"))
+                    .with("/status/phase", json!("Succeeded"))
+                    .event(
+                        "Evicted",
+                        "Usage of EmptyDir volume \"tmp\" exceeds the limit \"64Mi\". ",
+                        1,
+                    )
+            }),
+            30,
+            Terminal(EvictedForOwnLimit),
+        ),
+        row(
             "one pod wrote too much",
             &[storage("a")],
             30,

@@ -76,6 +76,26 @@ pub(super) fn rows() -> Vec<Row> {
             [workload_event(1, "s-1", "FailedCreate", QUOTA)],
         ),
         with(
+            refused(
+                "each attempt names another pod: the first of them counts",
+                (32, Terminal(QuotaExceeded)),
+            ),
+            (2..30).map(|second| workload_event(second, "s-1", "FailedCreate", QUOTA)),
+        ),
+        with(
+            refused(
+                "the quota was mended, and now something else is wrong",
+                (32, Transient(ServiceAccountMissing)),
+            ),
+            [workload_event(
+                30,
+                "s-1",
+                "FailedCreate",
+                "create Pod db-2 in StatefulSet db failed error: pods \"db-2\" is forbidden: error looking up \
+                 service account shop/db: serviceaccount \"db\" not found",
+            )],
+        ),
+        with(
             set(
                 "a DaemonSet's pods violate pod security",
                 daemon_set().counts(3, 0, 2).existing(2),

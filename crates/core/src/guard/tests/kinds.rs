@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testing::{
-    SetBuilder, agent, agent_pod, daemon_set, db, db_pod, listed_for, node, stateful_set,
+    SetBuilder, agent, agent_pod, daemon_set, db, db_pod, listed_for, node, stateful_set, subject,
 };
 use crate::workload::{WorkloadKind, WorkloadRef};
 
@@ -37,13 +37,7 @@ fn case(
     expected: (&'static str, u64, &'static str),
 ) -> Case {
     let mut seen = set.seen(0);
-    let workload = seen
-        .iter()
-        .find_map(|it| match &it.seen {
-            Seen::Workload { object } => Some(object.reference()),
-            _ => None,
-        })
-        .unwrap();
+    let workload = seen.iter().find_map(subject).unwrap();
     let more: Vec<Observation> = more.into_iter().collect();
     let (now, later): (Vec<_>, Vec<_>) = more.into_iter().partition(|it| it.at == start());
     seen.extend(now);
