@@ -206,10 +206,10 @@ fn nodes(case: &Case<'_>) -> Option<Candidate> {
         .collect::<Vec<_>>()
         .join(", ");
     let finding = Finding::new(FindingCode::NodeNotUpdated, Subject::new("Node", first), since)
-        .message(format!(
-            "{count} of {} nodes is not ready, its pod is not updated: {list}",
-            case.workload.counts().desired
-        ))
+        .message(match count {
+            1 => format!("node {list} is not ready, so its pod is not updated"),
+            count => format!("{count} nodes are not ready, so their pods are not updated: {list}"),
+        })
         .remedy("mend or remove the node; its pod is updated once it is back. A node that is down uses up maxUnavailable");
     Some(finding.into())
 }

@@ -22,8 +22,7 @@ pub(super) fn complete(counts: &Counts, excused: &Excused<'_>) -> Result<(), Pen
 }
 
 pub(super) fn desired(counts: &Counts, excused: &Excused<'_>) -> i32 {
-    let down = i32::try_from(excused.nodes.len()).unwrap_or(i32::MAX);
-    counts.desired.saturating_sub(down).max(0)
+    counts.desired.saturating_sub(excused.desired).max(0)
 }
 
 #[cfg(test)]
@@ -73,6 +72,7 @@ mod tests {
     fn a_node_that_is_down_is_taken_out_of_every_count() {
         let down = |updated, available| Excused {
             nodes: vec!["node-2"],
+            desired: 1,
             updated,
             available,
         };

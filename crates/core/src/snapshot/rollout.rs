@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, Taint, Toleration};
 
 use super::{
     PodView, Snapshot, controller_of, created, has_ended, is_active, name_of, owned_by,
@@ -32,11 +32,13 @@ pub struct Rollout<'a> {
 /// them: a rollout does not wait for a node that was down before its pod came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Excused<'a> {
-    /// The names of the nodes, each with a pod of the DaemonSet.
+    /// The names of all such nodes that have a pod of the DaemonSet.
     pub nodes: Vec<&'a str>,
-    /// How many of their pods are of the newest template.
+    /// How many of them `desiredNumberScheduled` counts: only those whose taints its pods tolerate.
+    pub desired: i32,
+    /// How many of the pods on them are of the newest template.
     pub updated: i32,
-    /// How many of their pods still count as available.
+    /// How many of the pods on them still count as available.
     pub available: i32,
 }
 
@@ -306,21 +308,61 @@ impl<'a> Rollout<'a> {
                 continue;
             }
             excused.nodes.push(name);
-            let count = |pods: usize| i32::try_from(pods.min(1)).unwrap_or_default();
-            excused.updated += count(new.iter().filter(|pod| is_active(pod)).count());
-            let ready = on_it
-                .iter()
-                .filter(|pod| self.view(pod).ready_since().is_some());
-            excused.available += count(ready.count());
+            // The counts leave out a node that its pods may not be placed on any more, and what is
+            // on it (`daemon_controller.go`, `updateDaemonSetStatus`).
+            if !on_it.iter().all(|pod| tolerates(pod, node)) {
+                continue;
+            }
+            let one = |any: bool| i32::from(any);
+            excused.desired += 1;
+            excused.updated += one(new.iter().any(|pod| is_active(pod)));
+            let ready = |pod: &&Pod| self.view(pod).ready_since().is_some();
+            excused.available += one(on_it.iter().any(ready));
         }
         // Where every node is down nothing would be verified at all.
-        let wanted = usize::try_from(self.workload.counts().desired).unwrap_or_default();
-        if excused.nodes.len() < wanted {
+        if excused.desired < self.workload.counts().desired {
             excused
         } else {
-            Excused::default()
+            Excused {
+                nodes: excused.nodes,
+                ..Excused::default()
+            }
         }
     }
+}
+
+/// Whether a pod may be placed on a node in spite of its taints (`component-helpers`,
+/// `scheduling/corev1/helpers.go`, `FindMatchingUntoleratedTaint`).
+fn tolerates(pod: &Pod, node: &Node) -> bool {
+    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref());
+    let tolerations = pod.spec.as_ref().and_then(|it| it.tolerations.as_deref());
+    let repels = |taint: &&Taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute");
+    taints
+        .unwrap_or_default()
+        .iter()
+        .filter(repels)
+        .all(|taint| {
+            let mut all = tolerations.unwrap_or_default().iter();
+            all.any(|toleration| matches(toleration, taint))
+        })
+}
+
+fn matches(toleration: &Toleration, taint: &Taint) -> bool {
+    let key = toleration.key.as_deref().unwrap_or_default();
+    let effect = toleration.effect.as_deref().unwrap_or_default();
+    let of_effect = effect.is_empty() || effect == taint.effect;
+    let of_key = key.is_empty() || key == taint.key;
+    let of_value = match toleration.operator.as_deref() {
+        Some("Exists") => true,
+        Some("Equal" | "") | None => {
+            !key.is_empty()
+                && toleration.value.as_deref().unwrap_or_default()
+                    == taint.value.as_deref().unwrap_or_default()
+        }
+        // A comparison of numbers: not known here, so the node is waited for.
+        Some(_) => false,
+    };
+    of_effect && of_key && of_value
 }
 
 /// Since when a node is not ready; `None` when it is.

@@ -246,6 +246,17 @@ pub fn node(name: &str, ready: bool, since: u64) -> Observation {
     )
 }
 
+/// The node bears the taint of one that is out of reach, which pods tolerate only where they say so.
+#[must_use]
+pub fn tainted(observation: Observation) -> Observation {
+    let Seen::Node { mut object } = observation.seen else {
+        return observation;
+    };
+    let taint = json!({"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule"});
+    object.spec = Some(typed(json!({ "taints": [taint] })));
+    Observation::new(observation.at, Seen::Node { object })
+}
+
 /// An event about a workload, at a second.
 #[must_use]
 pub fn workload_event(second: u64, about: &str, reason: &str, message: &str) -> Observation {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::testing::{
     SetBuilder, agent, agent_pod, daemon_set, db, db_pod, listed_for, node, stateful_set, subject,
+    tainted,
 };
 use crate::workload::{WorkloadKind, WorkloadRef};
 
@@ -42,7 +43,7 @@ fn case(
     let (now, later): (Vec<_>, Vec<_>) = more.into_iter().partition(|it| it.at == start());
     seen.extend(now);
     let mut known: Vec<&str> = UIDS.to_vec();
-    known.extend(["node-one", "node-two"]);
+    known.extend(["node-one", "node-two", "node-three", "pod-agent-three-v1"]);
     seen.extend(listed_for(workload.kind, 0, &known));
     seen.extend(later);
     Case {
@@ -135,7 +136,7 @@ fn cases() -> Vec<Case> {
             (
                 "succeeded",
                 10,
-                "DaemonSet \"agent\" is healthy: the rollout is complete and stable, but 1 of 2 nodes is not ready, its pod is not updated: two",
+                "DaemonSet \"agent\" is healthy: the rollout is complete and stable, but node two is not ready, so its pod is not updated",
             ),
         ),
         case(
@@ -147,6 +148,24 @@ fn cases() -> Vec<Case> {
                     node("one", true, 0),
                     node("two", true, 0),
                     node("two", false, 30),
+                ],
+            ]
+            .concat(),
+            ("timedOut", 60, ""),
+        ),
+        case(
+            "a node that is down and not counted as desired does not stand for one that is not updated",
+            daemon_set().counts(2, 1, 2),
+            [
+                pods([
+                    &agent_pod("one", "v2").ready(0),
+                    &agent_pod("two", "v1").ready(0),
+                    &agent_pod("three", "v1"),
+                ]),
+                vec![
+                    node("one", true, 0),
+                    node("two", true, 0),
+                    tainted(node("three", false, 0)),
                 ],
             ]
             .concat(),
