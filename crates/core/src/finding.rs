@@ -5,6 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+mod parse;
+
+pub use parse::UnknownCode;
+
 macro_rules! finding_codes {
     ($($(#[doc = $doc:literal])+ $name:ident: $helps:ident,)+) => {
         /// The stable name of a cause; `docs/findings.md` lists them all.

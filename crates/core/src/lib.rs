@@ -6,11 +6,13 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod diagnose;
+pub mod document;
 pub mod duration;
 pub mod finding;
 pub mod guard;
 pub mod handover;
 pub mod history;
+pub mod http;
 pub mod observation;
 pub mod policy;
 pub mod progress;

@@ -1,0 +1,121 @@
+//! Codes as people write them.
+
+use std::cmp::Ordering;
+
+use super::FindingCode;
+
+/// How alike a code must be to be worth suggesting, from 0 (nothing) to 1 (the same). Jaro-Winkler:
+/// a slip or two in a long word stays above it, another word that merely ends alike does not.
+const ALIKE: f64 = 0.85;
+
+/// How much less alike than the best guess another may be: without it, a shared first word suffices.
+const NEARLY_AS_ALIKE: f64 = 0.05;
+
+/// How many codes are suggested at most.
+const SUGGESTIONS: usize = 3;
+
+/// Not a finding code; names those that were probably meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a finding code; {}", what_instead(.nearest))]
+pub struct UnknownCode {
+    /// What was written.
+    pub text: String,
+    /// The codes that are most like it, the most alike first; none where nothing is.
+    pub nearest: Vec<FindingCode>,
+}
+
+impl FindingCode {
+    /// Reads a code as reports write it; the case does not matter.
+    ///
+    /// # Errors
+    /// When there is no such code.
+    pub fn parse(text: &str) -> Result<Self, UnknownCode> {
+        let known = Self::ALL.iter().copied();
+        known
+            .clone()
+            .find(|code| code.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| UnknownCode {
+                text: text.to_owned(),
+                nearest: nearest(text, known),
+            })
+    }
+}
+
+fn nearest(text: &str, known: impl Iterator<Item = FindingCode>) -> Vec<FindingCode> {
+    let bare = letters(text);
+    let mut rated: Vec<(f64, FindingCode)> = known
+        .map(|code| (strsim::jaro_winkler(&bare, &letters(code.as_str())), code))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .collect();
+    rated.sort_by(|(a, _), (b, _)| b.partial_cmp(a).unwrap_or(Ordering::Equal));
+    let best = rated.first().map_or(0.0, |(alike, _)| *alike);
+    rated
+        .into_iter()
+        .filter(|(alike, _)| best - alike <= NEARLY_AS_ALIKE)
+        .map(|(_, code)| code)
+        .take(SUGGESTIONS)
+        .collect()
+}
+
+/// `image-not-found` is as good as `ImageNotFound` for a guess.
+fn letters(text: &str) -> String {
+    let bare = text.chars().filter(|c| c.is_alphanumeric());
+    bare.flat_map(char::to_lowercase).collect()
+}
+
+fn what_instead(nearest: &[FindingCode]) -> String {
+    match nearest {
+        [] => "docs/findings.md lists the codes".to_owned(),
+        some => {
+            let names: Vec<String> = some.iter().map(|code| format!("`{code}`")).collect();
+            format!("did you mean {}?", names.join(" or "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_read_back_in_any_case() {
+        for code in FindingCode::ALL {
+            for text in [
+                code.to_string(),
+                code.as_str().to_lowercase(),
+                code.as_str().to_uppercase(),
+            ] {
+                assert_eq!(FindingCode::parse(&text), Ok(*code));
+            }
+        }
+    }
+
+    #[test]
+    fn a_slip_is_answered_with_the_nearest_codes() {
+        let rows = [
+            ("ImagNotFound", "did you mean `ImageNotFound`"),
+            ("image-not-found", "did you mean `ImageNotFound`"),
+            ("OutOfMemroy", "did you mean `OutOfMemory`"),
+            ("Crash", "did you mean `CrashAtStart`"),
+            ("Banana", "docs/findings.md lists the codes"),
+            ("", "docs/findings.md lists the codes"),
+        ];
+        for (text, says) in rows {
+            let error = FindingCode::parse(text).unwrap_err();
+            let expected = format!("`{text}` is not a finding code; {says}");
+            assert!(error.to_string().starts_with(&expected), "{error}");
+            assert!(error.nearest.len() <= SUGGESTIONS);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in ".{0,60}") {
+            if let Err(error) = FindingCode::parse(&text) {
+                prop_assert!(error.to_string().contains("is not a finding code"));
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Reads `PATH[:PORT][=STATUS|~REGEX]`.
+
+use super::{HttpCheck, HttpExpectation, HttpPort, Pattern};
+
+/// The longest check that is read, in bytes; a URL that servers accept is about as long.
+const LONGEST: usize = 2000;
+
+/// Why a text is no check over HTTP, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpCheckError {
+    /// Nothing before the port or the expectation.
+    #[error("`{0}` has no path; write for example `/healthz` or `/healthz:8080`")]
+    NoPath(String),
+    /// A whole URL.
+    #[error(
+        "`{0}` is a URL; write only its path and the port of the container, such as \
+         `/healthz:8080`"
+    )]
+    Url(String),
+    /// A relative path.
+    #[error("`{0}` does not begin with `/`; write `/{0}`")]
+    NoSlash(String),
+    /// Too long.
+    #[error("a check of {0} characters is too long; write at most {LONGEST}")]
+    TooLong(usize),
+    /// A character that no URL has.
+    #[error("`{text}`: a path cannot hold `{bad}`; write `{encoded}` for it")]
+    BadCharacter {
+        /// What was written.
+        text: String,
+        /// The character.
+        bad: char,
+        /// How a URL holds it.
+        encoded: String,
+    },
+    /// A segment `.` or `..`.
+    #[error("`{0}`: a path cannot go up or stay; write it without `.` and `..`")]
+    DotSegment(String),
+    /// Not a port.
+    #[error(
+        "`{text}`: `{port}` is not a port; write a number from 1 to 65535 or the name of a \
+         container port, and `%3A` for a `:` of the path"
+    )]
+    BadPort {
+        /// What was written.
+        text: String,
+        /// What stands behind the colon.
+        port: String,
+    },
+    /// Not a status.
+    #[error(
+        "`{text}`: `{status}` is not an HTTP status; write for example `=204`, or `~{status}` for \
+         what the body must hold, and `%3D` for a `=` of the path"
+    )]
+    BadStatus {
+        /// What was written.
+        text: String,
+        /// What stands behind the `=`.
+        status: String,
+    },
+    /// It may be a status or the value of a query.
+    #[error(
+        "`{text}`: `={status}` may be a status or a part of the query; write `{text}&` for the \
+         query, or `{place}&={status}` for the status"
+    )]
+    StatusOrQuery {
+        /// What was written.
+        text: String,
+        /// What stands before the `=`.
+        place: String,
+        /// What stands behind it.
+        status: String,
+    },
+    /// It may be a home directory or what the body must hold.
+    #[error(
+        "`{text}`: `~` begins what the body must hold; write `%7E` for a `~` of the path, or \
+         `{place}~(?:{pattern})` for the body"
+    )]
+    PatternOrPath {
+        /// What was written.
+        text: String,
+        /// What stands before the `~`.
+        place: String,
+        /// What stands behind it.
+        pattern: String,
+    },
+    /// Nothing behind `~`.
+    #[error("`{0}`: nothing stands behind `~`; write what the body must hold, such as `~ready`")]
+    NoPattern(String),
+    /// A regular expression that does not compile.
+    #[error("`{pattern}` is not a regular expression: {why}; write for example `~ok|ready`")]
+    BadPattern {
+        /// The expression.
+        pattern: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl HttpCheck {
+    /// Reads `PATH[:PORT][=STATUS|~REGEX]`.
+    ///
+    /// The first `~` begins the pattern, whatever it holds. Without one, the last `=` with three
+    /// digits behind it begins the status. Before that, the last `:` begins the port, unless `/`,
+    /// `?` or `&` follow it. A path writes `%7E` for `~`, `%3D` for `=` and `%3A` for `:` where it
+    /// would be taken for one of these. What can be read in two ways that a user may well mean is
+    /// refused: a check that asks for something else than was meant would be worse than none.
+    ///
+    /// # Errors
+    /// When it is not one; the error says what to write.
+    pub fn parse(text: &str) -> Result<Self, HttpCheckError> {
+        let text = text.trim();
+        if text.len() > LONGEST {
+            return Err(HttpCheckError::TooLong(text.chars().count()));
+        }
+        let (place, expect) = expectation(text)?;
+        let (path, port) = port(text, place)?;
+        path_is_right(text, path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            port,
+            expect,
+        })
+    }
+}
+
+fn expectation(text: &str) -> Result<(&str, HttpExpectation), HttpCheckError> {
+    if let Some((place, pattern)) = text.split_once('~') {
+        return Ok((place, body(text, place, pattern)?));
+    }
+    let Some((place, behind)) = text.rsplit_once('=') else {
+        return Ok((text, HttpExpectation::Success));
+    };
+    if behind.len() == 3 && behind.bytes().all(|c| c.is_ascii_digit()) {
+        return Ok((place, status(text, place, behind)?));
+    }
+    if place.contains('?') || behind.contains(['/', '?']) {
+        return Ok((text, HttpExpectation::Success));
+    }
+    Err(HttpCheckError::BadStatus {
+        text: text.to_owned(),
+        status: behind.to_owned(),
+    })
+}
+
+/// `/~ops/healthz` is far more likely a path than the page `/` with `ops/healthz` in it.
+fn body(text: &str, place: &str, pattern: &str) -> Result<HttpExpectation, HttpCheckError> {
+    if pattern.is_empty() {
+        return Err(HttpCheckError::NoPattern(text.to_owned()));
+    }
+    let word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let home = place.ends_with('/')
+        && pattern
+            .split_once('/')
+            .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(word));
+    if home {
+        return Err(HttpCheckError::PatternOrPath {
+            text: text.to_owned(),
+            place: place.to_owned(),
+            pattern: pattern.to_owned(),
+        });
+    }
+    Pattern::new(pattern)
+        .map(HttpExpectation::Body)
+        .map_err(|error| HttpCheckError::BadPattern {
+            pattern: pattern.to_owned(),
+            why: error.to_string(),
+        })
+}
+
+/// `/x?code=200` reads both ways; a colon, a second `=` or nothing before it settles it.
+fn status(text: &str, place: &str, digits: &str) -> Result<HttpExpectation, HttpCheckError> {
+    let parameter = place
+        .split_once('?')
+        .and_then(|(_, query)| query.rsplit(['?', '&']).next())
+        .unwrap_or_default();
+    if !parameter.is_empty() && !parameter.contains(['=', ':']) {
+        return Err(HttpCheckError::StatusOrQuery {
+            text: text.to_owned(),
+            place: place.to_owned(),
+            status: digits.to_owned(),
+        });
+    }
+    match digits.parse::<u16>() {
+        Ok(status @ 100..=599) => Ok(HttpExpectation::Status(status)),
+        Ok(_) | Err(_) => Err(HttpCheckError::BadStatus {
+            text: text.to_owned(),
+            status: digits.to_owned(),
+        }),
+    }
+}
+
+fn port<'a>(text: &str, place: &'a str) -> Result<(&'a str, Option<HttpPort>), HttpCheckError> {
+    let Some((path, behind)) = place.rsplit_once(':') else {
+        return Ok((place, None));
+    };
+    if behind.contains(['/', '?', '&']) {
+        return Ok((place, None));
+    }
+    let number = behind.bytes().all(|c| c.is_ascii_digit());
+    let port = match behind.parse::<u16>() {
+        Ok(port @ 1..) if number => Some(HttpPort::Number(port)),
+        Ok(_) | Err(_) if is_port_name(behind) => Some(HttpPort::Name(behind.to_owned())),
+        Ok(_) | Err(_) => None,
+    };
+    let port = port.ok_or_else(|| HttpCheckError::BadPort {
+        text: text.to_owned(),
+        port: behind.to_owned(),
+    })?;
+    Ok((path, Some(port)))
+}
+
+/// The form of a container port's name (`k8s.io/apimachinery/pkg/util/validation`,
+/// `IsValidPortName`).
+fn is_port_name(text: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    (1..=15).contains(&text.len())
+        && text.bytes().all(allowed)
+        && text.bytes().any(|c| c.is_ascii_lowercase())
+        && !text.contains("--")
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// The path becomes part of a URL of the API server: it must not lead anywhere else there.
+fn path_is_right(text: &str, path: &str) -> Result<(), HttpCheckError> {
+    if path.is_empty() {
+        return Err(HttpCheckError::NoPath(text.to_owned()));
+    }
+    if text.contains("://") && !text.starts_with('/') {
+        return Err(HttpCheckError::Url(text.to_owned()));
+    }
+    if !path.starts_with('/') {
+        return Err(HttpCheckError::NoSlash(text.to_owned()));
+    }
+    if let Some(bad) = bad_character(path) {
+        return Err(HttpCheckError::BadCharacter {
+            text: text.to_owned(),
+            bad,
+            encoded: percent_encoded(bad),
+        });
+    }
+    let names = path.split_once('?').map_or(path, |(path, _)| path);
+    let names = names.to_ascii_lowercase().replace("%2e", ".");
+    if names
+        .split(['/', '\\'])
+        .any(|name| name == "." || name == "..")
+    {
+        return Err(HttpCheckError::DotSegment(text.to_owned()));
+    }
+    Ok(())
+}
+
+/// The first character that RFC 3986 does not allow in a path with a query; a `%` must have two
+/// hexadecimal digits behind it.
+fn bad_character(path: &str) -> Option<char> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?%".contains(c);
+    let escaped = |rest: &str| {
+        let digits = rest.as_bytes().get(1..3);
+        digits.is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit))
+    };
+    path.char_indices()
+        .find(|(at, c)| !allowed(*c) || (*c == '%' && !path.get(*at..).is_some_and(escaped)))
+        .map(|(_, c)| c)
+}
+
+fn percent_encoded(c: char) -> String {
+    let mut bytes = [0; 4];
+    let bytes = c.encode_utf8(&mut bytes).bytes();
+    bytes.fold(String::new(), |text, byte| format!("{text}%{byte:02X}"))
+}
