@@ -27,6 +27,10 @@ package overlay="dev":
 deny:
     cargo deny check
 
+# Fuzzes one target or all, ten seconds each: `just fuzz trace --seconds 600`
+fuzz *args:
+    cargo xtask fuzz {{args}}
+
 # Rehearses the stage on the embedded cluster
 drill *args:
     cargo run --quiet -- drill {{args}}

@@ -41,6 +41,10 @@ fn main() -> ExitCode {
             depends_on,
         ),
         trial(
+            "both checks ask over HTTP and are patient alike, line by line",
+            lists,
+        ),
+        trial(
             "an environment that does not fit a stage's name is refused",
             environment,
         ),
@@ -145,6 +149,8 @@ fn parameters() -> Result<()> {
         ("namespace", string(None)),
         ("deploymentName", string(None)),
         ("timeout", string(Some(Value::text("1m")))),
+        ("http", string(Some(Value::text("")))),
+        ("graces", string(Some(Value::text("")))),
         (
             "dependsOn",
             (ParameterType::Object, Some(Value::Array(Vec::new()))),
@@ -219,6 +225,24 @@ fn depends_on() -> Result<()> {
     for (given, expected) in rows {
         let found = stage(&[("dependsOn", given.clone())])?.depends_on;
         ensure!(found == expected, "{given}: found {found:?}");
+    }
+    Ok(())
+}
+
+fn lists() -> Result<()> {
+    let http = "/healthz:8080=204\n/ready~ok|up\n";
+    let graces = "ImageNotFound=2m\nUnschedulable=5m\n";
+    let given = [("http", json!(http)), ("graces", json!(graces))];
+    for (extra, expected) in [(&given[..], [http, graces]), (&[], ["", ""])] {
+        let stage = stage(extra)?;
+        for name in ["AksDeploymentHealthCheck", "AksRollbackHealthCheck"] {
+            let step = job(&stage, name)?.steps.first().context("a step")?;
+            let found = ["http", "graces"].map(|key| {
+                let input = step.inputs.iter().find(|(name, _)| name == key);
+                input.map(|(_, value)| value.as_str()).unwrap_or_default()
+            });
+            ensure!(found == expected, "`{name}` passes {found:?}");
+        }
     }
     Ok(())
 }

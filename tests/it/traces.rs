@@ -20,8 +20,8 @@ const HEALS_TIMEOUT: Duration = Duration::from_secs(120);
 pub(crate) fn policy(scenario: &Scenario) -> Policy {
     Policy {
         timeout: match scenario.expect {
-            Expect::Fails { .. } => FAILS_TIMEOUT,
-            Expect::Heals => HEALS_TIMEOUT,
+            Expect::Fails { .. } | Expect::TimesOut { .. } => FAILS_TIMEOUT,
+            Expect::Heals | Expect::IsSuperseded => HEALS_TIMEOUT,
         },
         ..Policy::default()
     }

@@ -1,4 +1,4 @@
-//! A whole real Kubernetes cluster with a real node, for rung 5 of the test ladder.
+//! A whole real Kubernetes cluster with real nodes, for rung 5 of the test ladder.
 //!
 //! etcd, the control plane, containerd and the kubelet run as child processes; pods are real
 //! processes in network namespaces on a bridge of their own. It takes root on Linux, and the
@@ -25,7 +25,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use k8s_openapi::api::core::v1::{Node as NodeObject, ServiceAccount};
+use k8s_openapi::api::core::v1::{Node as NodeObject, ServiceAccount, Taint};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use tokio::time::{Instant, sleep};
@@ -39,7 +39,7 @@ pub use objects::{apply, wait_for_rollout};
 use binaries::installed;
 use certificates::Certificates;
 use image::Image;
-use node::{Node, node_name};
+use node::{Node, PodNetwork, Which};
 use registry::{Access, Registry};
 use run::Run;
 
@@ -88,7 +88,10 @@ impl RealCluster {
         let pause = run.built("pause")?;
         let pki = Certificates::make(&run)?;
         let server_url = control_plane::start_api(&run, &pki)?;
-        let node = Node::start_runtime(&run)?;
+        let network = PodNetwork::create(&run)?;
+        for which in Which::ALL {
+            Node { run: &run, which }.start_runtime()?;
+        }
         control_plane::start_controllers(&run, &pki, &server_url)?;
 
         let open = Registry::reserve(&run, "open")?;
@@ -113,14 +116,22 @@ impl RealCluster {
             run,
         };
         cluster.push_image("app:good")?;
-        cluster.fill_node(&pause).await?;
+        cluster.fill_nodes(&pause).await?;
         cluster
             .until("the API server", || cluster.api_is_ready())
             .await?;
-        node.start_kubelet(&cluster.run, &pki, &cluster.server_url)?;
-        cluster
-            .until("the node", || cluster.node_is_ready())
-            .await?;
+        let api = node::Api {
+            url: &cluster.server_url,
+            pki: &pki,
+        };
+        for node in cluster.nodes() {
+            node.start_kubelet(&network, &api)?;
+        }
+        for which in Which::ALL {
+            cluster
+                .until(which.folder(), || cluster.node_is_ready(which))
+                .await?;
+        }
         cluster
             .until("the controllers", || cluster.controllers_are_ready())
             .await?;
@@ -144,6 +155,13 @@ impl RealCluster {
     #[must_use]
     pub fn kubeconfig_for(&self, token: &str) -> String {
         access::kubeconfig(&self.server_url, &self.ca_pem, token)
+    }
+
+    /// The name of the node that only pods get to that tolerate its taint `rollguard.test/second`;
+    /// its label of that name is `true`.
+    #[must_use]
+    pub fn second_node(&self) -> String {
+        Which::Second.name(self.run.id())
     }
 
     /// `https://127.0.0.1:<port>`.
@@ -229,14 +247,23 @@ impl RealCluster {
         registry.push(&Image::busybox(&full_name, &self.busybox)?, repository, tag)
     }
 
-    async fn fill_node(&self, pause: &Path) -> Result<()> {
+    fn nodes(&self) -> [Node<'_>; 2] {
+        Which::ALL.map(|which| Node {
+            run: &self.run,
+            which,
+        })
+    }
+
+    async fn fill_nodes(&self, pause: &Path) -> Result<()> {
         let images = [
             Image::pause(pause)?,
             Image::busybox(BUSYBOX, &self.busybox)?,
         ];
-        for image in &images {
-            let import = || async { Node::import(&self.run, image) };
-            self.until("containerd", import).await?;
+        for node in self.nodes() {
+            for image in &images {
+                let import = || async { node.import(image) };
+                self.until("containerd", import).await?;
+            }
         }
         Ok(())
     }
@@ -247,9 +274,9 @@ impl RealCluster {
         Ok(())
     }
 
-    async fn node_is_ready(&self) -> Result<()> {
+    async fn node_is_ready(&self, which: Which) -> Result<()> {
         let nodes: Api<NodeObject> = Api::all(self.client());
-        let node = nodes.get(&node_name(self.run.id())).await?;
+        let node = nodes.get(&which.name(self.run.id())).await?;
         let conditions = node
             .status
             .and_then(|status| status.conditions)
@@ -263,11 +290,9 @@ impl RealCluster {
         if ready.status != "True" {
             bail!("{}", ready.message.as_deref().unwrap_or("not Ready"));
         }
-        let tainted = node
-            .spec
-            .and_then(|spec| spec.taints)
-            .is_some_and(|taints| !taints.is_empty());
-        if tainted {
+        let taints = node.spec.and_then(|spec| spec.taints).unwrap_or_default();
+        let not_ready = |taint: &Taint| taint.key == "node.kubernetes.io/not-ready";
+        if taints.iter().any(not_ready) {
             bail!("still tainted as not ready");
         }
         Ok(())

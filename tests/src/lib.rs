@@ -1,6 +1,8 @@
 //! Fakes for what cannot be had, and what the tests of the whole product share.
 
 pub mod cluster;
+pub mod contract;
+pub mod counting;
 pub mod fakes;
 pub mod product;
 pub mod scenarios;

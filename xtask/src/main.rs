@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod fuzz;
 mod generate;
 mod package;
 mod test;
@@ -22,6 +23,7 @@ fn cli() -> Command {
                 "Measures the time to verdict beside kubectl's, and writes docs/benchmarks.md",
             ),
         )
+        .subcommand(fuzz_command())
         .subcommand(
             Command::new("generate")
                 .about("Writes what is derived from code: task.json inputs, docs, report schema")
@@ -56,9 +58,31 @@ fn cli() -> Command {
         )
 }
 
+fn fuzz_command() -> Command {
+    Command::new("fuzz")
+        .about("Runs the fuzz targets over their kept inputs and on from there")
+        .arg(Arg::new("target").num_args(0..).help("Only these targets"))
+        .arg(
+            Arg::new("seconds")
+                .long("seconds")
+                .value_name("N")
+                .value_parser(clap::value_parser!(u64).range(1..))
+                .help("How long each target runs [default: 10]"),
+        )
+}
+
 fn main() -> Result<()> {
     match cli().get_matches().subcommand() {
         Some(("bench-verdict", _)) => bench::run(),
+        Some(("fuzz", m)) => fuzz::run(
+            &m.get_many("target")
+                .unwrap_or_default()
+                .cloned()
+                .collect::<Vec<String>>(),
+            m.get_one("seconds")
+                .copied()
+                .unwrap_or(fuzz::DEFAULT_SECONDS),
+        ),
         Some(("generate", m)) => generate::run(m.get_flag("check")),
         Some(("package", m)) => {
             package::run(m.get_one::<String>("overlay").map_or("dev", String::as_str))

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+pub(crate) use packages::{Package, install};
 pub(crate) use rung::real as real_cluster;
 use rung::{RUNGS, Rung};
 use tally::Tally;

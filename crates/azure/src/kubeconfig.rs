@@ -29,7 +29,12 @@ pub enum Authentication {
 }
 
 impl ClusterAccess {
-    pub(crate) fn read(kubeconfig: &Secret, cluster: &str) -> Result<Self> {
+    /// Reads the kubeconfig of a cluster, as AKS hands it out.
+    ///
+    /// # Errors
+    /// When it is no kubeconfig, or its user signs in in a way that is not known. The message
+    /// quotes nothing of it.
+    pub fn read(kubeconfig: &Secret, cluster: &str) -> Result<Self> {
         let unusable = |detail: String| {
             let task = Task::ReadKubeconfig {
                 cluster: cluster.to_owned(),
@@ -39,6 +44,10 @@ impl ClusterAccess {
         // The parser's own words might quote the text.
         let mut document: Value = serde_yaml::from_str(kubeconfig.expose())
             .map_err(|_| unusable("the kubeconfig is not YAML".to_owned()))?;
+        // Else `<<: {exec: …}` would be overlooked here and obeyed by the next reader.
+        document
+            .apply_merge()
+            .map_err(|_| unusable("the kubeconfig has a merge key without a mapping".to_owned()))?;
         let authentication = authentication(&document).map_err(unusable)?;
         strip_programs(&mut document);
         let kubeconfig = serde_yaml::to_string(&document)
@@ -130,11 +139,12 @@ fn holds_credentials(user: &Value) -> bool {
 /// kube would run the program named by `exec`.
 fn strip_programs(document: &mut Value) {
     let users = document.get_mut("users").and_then(Value::as_sequence_mut);
-    for user in users.into_iter().flatten() {
-        if let Some(Value::Mapping(user)) = user.get_mut("user") {
+    for entry in users.into_iter().flatten() {
+        // Values with a YAML tag are seen through, as by whoever reads the kubeconfig next.
+        if let Some(user) = entry.get_mut("user").and_then(Value::as_mapping_mut) {
             user.remove("exec");
             user.remove("auth-provider");
-        } else if let Value::Mapping(entry) = user {
+        } else if let Some(entry) = entry.as_mapping_mut() {
             entry.insert("user".into(), Value::Mapping(Mapping::new()));
         }
     }
@@ -253,6 +263,22 @@ mod tests {
                 "{row}: {}",
                 error.kind()
             );
+        }
+    }
+
+    /// Found by fuzzing: readers of YAML see through tags and merge keys, so the stripping must too.
+    #[test]
+    fn no_program_is_left_behind_a_tag_or_a_merge_key() {
+        let head = "current-context: web\ncontexts: [{name: web, context: {user: u}}]\nusers:\n";
+        for users in [
+            "- {name: u, user: !t {token: abc, exec: {command: kubelogin, args: [--server-id, ID]}}}",
+            "- !t {name: u, user: !t {exec: {command: kubelogin, args: [--server-id, ID]}}}",
+            "- {name: u, user: {token: abc}}\n- !t {name: x, user: !t {exec: {command: /bin/evil}}}",
+            "- {name: u, user: {token: abc, <<: {exec: {command: kubelogin, args: [--server-id, ID]}}}}",
+        ] {
+            let text = format!("{head}{}", users.replace("ID", SERVER_ID));
+            let access = ClusterAccess::read(&Secret::new(text), "web").ok().unwrap();
+            assert!(!access.kubeconfig.expose().contains("exec"), "{users}");
         }
     }
 

@@ -10,7 +10,6 @@ use rollguard_agent::inputs::{CommandInputs, CommandName, Inputs};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Connection, Login, connect};
 use rollguard_core::trace::{FORMAT, Header};
-use rollguard_core::workload::WorkloadRef;
 
 use crate::args;
 use crate::cancel::Cancel;
@@ -19,7 +18,7 @@ use crate::console::Console;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::recorder::Recorder;
-use crate::run::check::{check, print_json};
+use crate::run::check::{check, only_workload, print_json};
 use crate::run::drill::{Answer, DrillInputs, Place, drill};
 use crate::run::rollback::{Asked, Consent, Given, How, rollback};
 use crate::run::tools::Tools;
@@ -54,8 +53,8 @@ pub(crate) async fn dispatch(
         Ok(outcome) => outcome,
         Err(failure) => {
             console.lines(&failure.lines());
-            if json {
-                console.document(&failure.to_json());
+            if let (true, Ok(document)) = (json, failure.to_json()) {
+                console.document(&document);
             }
             failure.outcome
         }
@@ -142,13 +141,9 @@ impl App<'_> {
     }
 
     /// Without `-n` the context's own namespace holds, as with kubectl.
-    fn place(&self, workload: &mut WorkloadRef, connection: &Connection) {
-        if self.text("namespace").is_none() {
-            connection
-                .client
-                .default_namespace()
-                .clone_into(&mut workload.namespace);
-        }
+    fn namespace<'a>(&self, connection: &'a Connection) -> Option<&'a str> {
+        let own = connection.client.default_namespace();
+        self.text("namespace").is_none().then_some(own)
     }
 
     async fn check(&self, console: &mut Console) -> Result<Outcome, Failure> {
@@ -158,14 +153,17 @@ impl App<'_> {
                 "the inputs are not those of a check",
             ));
         };
+        only_workload(&inputs)?;
         let connection = self.connect().await?;
-        self.place(&mut inputs.workload, &connection);
+        if let Some(namespace) = self.namespace(&connection) {
+            inputs.place_in(namespace);
+        }
         let mut recorder = match self.text("record") {
             Some(path) => Recorder::to_file(
                 Path::new(path),
                 &Header {
                     rollguard_trace: FORMAT,
-                    workload: inputs.workload.clone(),
+                    workload: only_workload(&inputs)?.clone(),
                     kubernetes: connection.version.clone(),
                     timeout_seconds: Some(inputs.timeout.as_secs()),
                     stable_for_seconds: Some(inputs.stable_for.as_secs()),
@@ -203,7 +201,9 @@ impl App<'_> {
             .hint("pass --yes to roll back without asking, or --dry-run to only look"));
         }
         let connection = self.connect().await?;
-        self.place(&mut inputs.workload, &connection);
+        if let Some(namespace) = self.namespace(&connection) {
+            namespace.clone_into(&mut inputs.workload.namespace);
+        }
         let asked = Asked {
             cancel: self.cancel.clone(),
         };

@@ -5,16 +5,17 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use rollguard_cluster::Clock;
-use rollguard_core::duration::{Human, after, elapsed};
+use rollguard_core::duration::{after, elapsed};
 use rollguard_core::guard::{Guard, Step};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
-use rollguard_core::report::{Line, Style, event_lines};
+use rollguard_core::report::{Style, event_lines};
 use rollguard_core::verdict::Verdict;
 
 use crate::cancel::Cancel;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::recorder::Recorder;
+use crate::status;
 
 /// How a session ended.
 #[derive(Debug, PartialEq)]
@@ -35,6 +36,19 @@ pub(crate) struct Shell<'a> {
 
 /// Follows a rollout until its verdict.
 pub(crate) async fn drive<S>(
+    guard: &mut Guard,
+    observations: S,
+    shell: &mut Shell<'_>,
+) -> Result<Outcome, Failure>
+where
+    S: Stream<Item = Observation>,
+{
+    let outcome = follow(guard, observations, shell).await;
+    shell.console.status(&[]);
+    outcome
+}
+
+async fn follow<S>(
     guard: &mut Guard,
     observations: S,
     shell: &mut Shell<'_>,
@@ -81,11 +95,13 @@ fn show(guard: &Guard, step: &Step, now: Timestamp, shell: &mut Shell<'_>) {
         shell.console.lines(&event_lines(event, guard.started()));
     }
     if let Verdict::Progressing { pending } = &step.verdict {
-        let passed = Human(elapsed(guard.started(), now));
-        shell.console.status(&Line::styled(
-            Style::Dim,
-            format!("  … {passed}  {pending}"),
-        ));
+        let row = status::Row {
+            elapsed: elapsed(guard.started(), now),
+            name: guard.workload().to_string(),
+            text: pending.to_string(),
+            style: Style::Plain,
+        };
+        shell.console.status(&status::table(&[row]));
     }
 }
 

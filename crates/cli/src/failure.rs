@@ -7,7 +7,8 @@ use rollguard_agent::inputs::InputErrors;
 use rollguard_agent::service_connection::ServiceConnectionError;
 use rollguard_azure::{AzureError, AzureErrorKind};
 use rollguard_cluster::{ClusterError, ClusterErrorKind};
-use rollguard_core::report::{Line, SCHEMA_VERSION, Style, without_markers};
+use rollguard_core::document::{Ending, NotChecked};
+use rollguard_core::report::{Line, Style};
 
 /// A command's end without a result.
 #[derive(Debug)]
@@ -38,16 +39,29 @@ impl Failure {
         self
     }
 
-    /// The document for programs: nothing was seen, and this is why.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let document = serde_json::json!({
-            "schemaVersion": SCHEMA_VERSION,
-            "verdict": "undetermined",
-            "sentence": self.messages.join("; "),
-            "hint": self.hint,
-        });
-        without_markers(&document.to_string())
+    /// The document for programs: why there is no report.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        let ending = match self.outcome {
+            Outcome::BadInput => Ending::BadInput,
+            Outcome::Credentials => Ending::Credentials,
+            Outcome::Unreachable => Ending::Unreachable,
+            Outcome::Undetermined => Ending::Undetermined,
+            Outcome::Cancelled => Ending::Cancelled,
+            // The others are results, and come with a report or belong to a rollback.
+            Outcome::Unexpected
+            | Outcome::Succeeded
+            | Outcome::RolledBack
+            | Outcome::Failed
+            | Outcome::TimedOut
+            | Outcome::Refused
+            | Outcome::RollbackFailed => Ending::Unexpected,
+        };
+        NotChecked::new(ending, self.outcome.exit_code(), &self.messages)
+            .hint(self.hint.clone())
+            .to_json()
     }
 
     /// The lines for people.

@@ -69,6 +69,37 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
             &["error: `WORKLOAD`: is missing"],
         ),
         (
+            "a space for a slash",
+            &["check", "deployment", "web"],
+            2,
+            &[
+                "error: `WORKLOAD`: `deployment web` has a space where a slash belongs; write \
+               `deployment/web`",
+            ],
+        ),
+        (
+            "every bad item of every list",
+            &[
+                "check",
+                "deployment/web",
+                "--http",
+                "healthz",
+                "--http",
+                "/a:0",
+                "--grace",
+                "ImagNotFound=2m",
+                "-l",
+                "app:web",
+            ],
+            2,
+            &[
+                "error: `--http`: `healthz` does not begin with `/`; write `/healthz`",
+                "error: `--http`: `/a:0`: `0` is not a port",
+                "error: `--grace`: `ImagNotFound` is not a finding code; did you mean `ImageNotFound`?",
+                "error: `--selector`: `app:web` is not a label selector",
+            ],
+        ),
+        (
             "another kind",
             &["check", "cronjob/web"],
             2,
@@ -166,6 +197,36 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
             assert!(all.contains(part), "{says}: `{part}` is not in:\n{all}");
         }
         assert!(!all.contains("secret-token"), "{says}: {all}");
+    }
+}
+
+#[test]
+fn a_check_that_never_began_prints_one_document_that_agrees_with_the_exit_code() {
+    let rows = [
+        (
+            "badInput",
+            2,
+            ["check", "web", "--timeout", "60"].as_slice(),
+        ),
+        (
+            "unreachable",
+            4,
+            &["check", "deployment/web", "--kubeconfig", "kubeconfig"],
+        ),
+    ];
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("kubeconfig"), NOBODY).unwrap();
+    for (outcome, code, args) in rows {
+        let ran = run(home.path(), &[args, &["--output", "json"]].concat(), &[]);
+        let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        assert_eq!(document["outcome"], outcome);
+        assert_eq!(document["exitCode"], code);
+        assert_eq!(document.get("verdict"), None, "{document:#}");
+        for message in document["messages"].as_array().unwrap() {
+            let message = message.as_str().unwrap();
+            assert!(ran.stderr.contains(message), "{message}: {}", ran.stderr);
+        }
     }
 }
 

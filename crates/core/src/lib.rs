@@ -6,6 +6,7 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod diagnose;
+pub mod document;
 pub mod duration;
 pub mod finding;
 pub mod guard;

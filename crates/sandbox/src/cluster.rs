@@ -34,6 +34,9 @@ pub(crate) struct Cluster {
     pub(crate) closed: bool,
 }
 
+/// The count of a DaemonSet's templates, an annotation since `apps/v1` has no field for it.
+pub(crate) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
 /// Which part of an object a write is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -79,6 +82,9 @@ impl Cluster {
         dry_run: bool,
     ) -> Result<Value, ApiFailure> {
         self.check_place(resource, namespace, &object)?;
+        if let Some(failure) = self.faults.refused.get(resource.plural()) {
+            return Err(failure.clone());
+        }
         prune_nulls(&mut object);
         if resource.namespaced() {
             object["metadata"]["namespace"] = json!(namespace);
@@ -186,8 +192,12 @@ impl Cluster {
             | Resource::ServiceAccounts
             | Resource::Quotas
             | Resource::LimitRanges
+            | Resource::Nodes
             | Resource::Deployments
             | Resource::ReplicaSets
+            | Resource::StatefulSets
+            | Resource::DaemonSets
+            | Resource::ControllerRevisions
             | Resource::SelfSubjectAccessReviews => {
                 self.store.remove(key);
             }
@@ -304,19 +314,28 @@ impl Cluster {
         metadata["uid"] = json!(uid);
         metadata["creationTimestamp"] = json!(seconds(self.clock.now()));
         match resource {
-            Resource::Deployments | Resource::ReplicaSets | Resource::Pods => {
+            Resource::Deployments
+            | Resource::ReplicaSets
+            | Resource::StatefulSets
+            | Resource::Pods => {
                 metadata["generation"] = json!(1);
+            }
+            Resource::DaemonSets => {
+                metadata["generation"] = json!(1);
+                set(metadata, &["annotations", TEMPLATE_GENERATION], json!("1"));
             }
             Resource::Namespaces => {
                 let label = metadata["name"].clone();
                 set(metadata, &["labels", "kubernetes.io/metadata.name"], label);
             }
-            Resource::Events
+            Resource::Nodes
+            | Resource::Events
             | Resource::ConfigMaps
             | Resource::Secrets
             | Resource::ServiceAccounts
             | Resource::Quotas
             | Resource::LimitRanges
+            | Resource::ControllerRevisions
             | Resource::SelfSubjectAccessReviews => {}
         }
     }
@@ -398,8 +417,33 @@ fn keep_system_fields(new: &mut Value, old: &Value) {
 
 /// The generation counts changes of the spec.
 fn count_generation(resource: Resource, new: &mut Value, old: &Value, also: bool) {
-    let counted = matches!(resource, Resource::Deployments | Resource::ReplicaSets);
+    if resource == Resource::DaemonSets {
+        count_template_generation(new, old);
+    }
+    let counted = matches!(
+        resource,
+        Resource::Deployments
+            | Resource::ReplicaSets
+            | Resource::StatefulSets
+            | Resource::DaemonSets
+    );
     if counted && (also || new["spec"] != old["spec"]) {
         new["metadata"]["generation"] = json!(int_or(old, "/metadata/generation", 0) + 1);
     }
+}
+
+/// Nobody but the server may write the count of a DaemonSet's templates (kubernetes
+/// `pkg/registry/apps/daemonset/strategy.go`, `PrepareForUpdate`).
+fn count_template_generation(new: &mut Value, old: &Value) {
+    let before: i64 = old["metadata"]["annotations"][TEMPLATE_GENERATION]
+        .as_str()
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(0);
+    let more = i64::from(new["spec"]["template"] != old["spec"]["template"]);
+    let count = json!((before + more).to_string());
+    set(
+        new,
+        &["metadata", "annotations", TEMPLATE_GENERATION],
+        count,
+    );
 }

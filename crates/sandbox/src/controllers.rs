@@ -1,9 +1,14 @@
 //! The controllers: one task that works off what changed and what is due, and then sleeps.
 
 mod condition;
+mod daemon_set;
 mod deployment;
+mod history;
 mod pod_gc;
+mod readiness;
 mod replica_set;
+mod retry;
+mod stateful_set;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,16 +18,22 @@ use serde_json::Value;
 
 use crate::admission::refresh_quotas;
 use crate::cluster::Cluster;
+use crate::node;
 use crate::object::{being_deleted, controller_uid, uid};
 use crate::resource::Resource;
 use crate::shared::Shared;
 use crate::store::{Change, Key};
+use daemon_set::FailedPods;
+use retry::Retries;
 
 /// Something to look at again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Work {
     Deployment(Key),
     ReplicaSet(Key),
+    StatefulSet(Key),
+    DaemonSet(Key),
+    Node(Key),
     /// The script of the pod with this uid.
     Play(String),
     /// The quotas of this namespace.
@@ -31,6 +42,9 @@ enum Work {
     Orphans(String),
 }
 
+/// What is to be done about an object of some kind.
+type Kind = fn(Key) -> Work;
+
 /// What is to be done now and later.
 #[derive(Debug, Default)]
 struct Agenda {
@@ -38,8 +52,8 @@ struct Agenda {
     seen: u64,
     queue: VecDeque<Work>,
     timers: BTreeMap<Work, Timestamp>,
-    /// How often in a row a ReplicaSet could not be brought to its size.
-    failures: BTreeMap<Key, u32>,
+    retries: Retries,
+    failed_daemons: FailedPods,
 }
 
 /// Runs until the sandbox ends.
@@ -86,8 +100,17 @@ impl Agenda {
 
     fn perform(&mut self, cluster: &mut Cluster, work: &Work) {
         let again = match work {
-            Work::Deployment(key) => deployment::sync(cluster, key),
-            Work::ReplicaSet(key) => replica_set::sync(cluster, key, &mut self.failures),
+            Work::Deployment(key) => deployment::sync(cluster, key, &mut self.retries),
+            Work::ReplicaSet(key) => replica_set::sync(cluster, key, &mut self.retries),
+            Work::StatefulSet(key) => stateful_set::sync(cluster, key, &mut self.retries),
+            Work::DaemonSet(key) => {
+                let memory = (&mut self.retries, &mut self.failed_daemons);
+                daemon_set::sync(cluster, key, memory)
+            }
+            Work::Node(key) => {
+                node::care_for(cluster, key);
+                None
+            }
             Work::Play(pod_uid) => cluster.go_on(pod_uid),
             Work::Quotas(namespace) => {
                 refresh_quotas(cluster, namespace);
@@ -150,6 +173,9 @@ impl Agenda {
                 }
                 self.put_owner(cluster, &change.key, object);
             }
+            Resource::StatefulSets => self.put(Work::StatefulSet(change.key.clone())),
+            Resource::DaemonSets => self.put(Work::DaemonSet(change.key.clone())),
+            Resource::Nodes => self.consider_node(cluster, &change.key),
             Resource::Pods => self.consider_pod(cluster, change, object),
             Resource::Quotas => self.put(Work::Quotas(change.key.namespace.clone())),
             Resource::Deployments
@@ -159,10 +185,22 @@ impl Agenda {
             | Resource::Secrets
             | Resource::ServiceAccounts
             | Resource::LimitRanges
+            | Resource::ControllerRevisions
             | Resource::SelfSubjectAccessReviews => {}
         }
         if gone {
             self.put(Work::Orphans(uid(object).to_owned()));
+        }
+    }
+
+    /// What waits for a node may begin, what a lost node played stands still, and daemons follow.
+    fn consider_node(&mut self, cluster: &Cluster, key: &Key) {
+        self.put(Work::Node(key.clone()));
+        for pod_uid in cluster.plays() {
+            self.put(Work::Play(pod_uid));
+        }
+        for (key, _) in cluster.store.list(Resource::DaemonSets, None) {
+            self.put(Work::DaemonSet(key));
         }
     }
 
@@ -192,17 +230,20 @@ impl Agenda {
         let Some(owner) = controller_uid(object) else {
             return;
         };
-        for resource in [Resource::ReplicaSets, Resource::Deployments] {
-            for (owner_key, candidate) in cluster.store.list(resource, Some(&key.namespace)) {
-                if uid(&candidate) != owner {
-                    continue;
-                }
-                if resource == Resource::Deployments {
-                    self.put(Work::Deployment(owner_key));
-                } else {
-                    self.put(Work::ReplicaSet(owner_key.clone()));
-                    self.put_owner(cluster, &owner_key, &candidate);
-                }
+        let kinds: [(Resource, Kind); 4] = [
+            (Resource::ReplicaSets, Work::ReplicaSet),
+            (Resource::Deployments, Work::Deployment),
+            (Resource::StatefulSets, Work::StatefulSet),
+            (Resource::DaemonSets, Work::DaemonSet),
+        ];
+        for (resource, work) in kinds {
+            let mut candidates = cluster
+                .store
+                .list(resource, Some(&key.namespace))
+                .into_iter();
+            if let Some((owner_key, found)) = candidates.find(|(_, it)| uid(it) == owner) {
+                self.put(work(owner_key.clone()));
+                self.put_owner(cluster, &owner_key, &found);
                 return;
             }
         }

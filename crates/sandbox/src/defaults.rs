@@ -25,8 +25,12 @@ pub(crate) fn complete(resource: Resource, object: &mut Value) {
             object["spec"] = json!({"finalizers": ["kubernetes"]});
             object["status"] = json!({"phase": "Active"});
         }
+        Resource::StatefulSets => stateful_set(&mut object["spec"]),
+        Resource::DaemonSets => daemon_set(&mut object["spec"]),
         Resource::Secrets => default(object, "type", json!("Opaque")),
-        Resource::Events
+        Resource::Nodes
+        | Resource::ControllerRevisions
+        | Resource::Events
         | Resource::ConfigMaps
         | Resource::ServiceAccounts
         | Resource::Quotas
@@ -55,6 +59,41 @@ fn deployment(spec: &mut Value) {
         default(rolling, "maxSurge", json!("25%"));
         default(rolling, "maxUnavailable", json!("25%"));
     }
+    template(&mut spec["template"]);
+}
+
+fn stateful_set(spec: &mut Value) {
+    default(spec, "podManagementPolicy", json!("OrderedReady"));
+    default(spec, "updateStrategy", json!({}));
+    let strategy = &mut spec["updateStrategy"];
+    if strategy.get("type").is_none() {
+        default(strategy, "type", json!("RollingUpdate"));
+        default(strategy, "rollingUpdate", json!({}));
+    }
+    if strategy["type"] == "RollingUpdate"
+        && let Some(rolling) = strategy.get_mut("rollingUpdate")
+    {
+        default(rolling, "partition", json!(0));
+    }
+    let retention = "persistentVolumeClaimRetentionPolicy";
+    default(spec, retention, json!({}));
+    default(&mut spec[retention], "whenDeleted", json!("Retain"));
+    default(&mut spec[retention], "whenScaled", json!("Retain"));
+    default(spec, "replicas", json!(1));
+    default(spec, "revisionHistoryLimit", json!(10));
+    template(&mut spec["template"]);
+}
+
+fn daemon_set(spec: &mut Value) {
+    default(spec, "updateStrategy", json!({}));
+    default(&mut spec["updateStrategy"], "type", json!("RollingUpdate"));
+    if spec["updateStrategy"]["type"] == "RollingUpdate" {
+        default(&mut spec["updateStrategy"], "rollingUpdate", json!({}));
+        let rolling = &mut spec["updateStrategy"]["rollingUpdate"];
+        default(rolling, "maxUnavailable", json!(1));
+        default(rolling, "maxSurge", json!(0));
+    }
+    default(spec, "revisionHistoryLimit", json!(10));
     template(&mut spec["template"]);
 }
 

@@ -30,6 +30,9 @@ pub(crate) enum Source {
     Scheduler,
     DeploymentController,
     ReplicaSetController,
+    StatefulSetController,
+    DaemonSetController,
+    NodeController,
 }
 
 impl Source {
@@ -39,6 +42,9 @@ impl Source {
             Self::Scheduler => "default-scheduler",
             Self::DeploymentController => "deployment-controller",
             Self::ReplicaSetController => "replicaset-controller",
+            Self::StatefulSetController => "statefulset-controller",
+            Self::DaemonSetController => "daemonset-controller",
+            Self::NodeController => "node-controller",
         }
     }
 }
@@ -201,11 +207,13 @@ impl Cluster {
         let similar = self.similar(about, object, &happening);
         let recent = similar.iter().filter(|(_, event)| {
             crate::object::time(event, "/lastTimestamp").is_some_and(|at| at >= recently)
+                && !text(event, "/message").starts_with(COMBINED)
         });
         let known = similar
             .iter()
             .any(|(_, event)| text(event, "/message") == happening.message);
-        if !known && recent.count() >= SIMILAR {
+        // This one makes it ten.
+        if !known && recent.count() + 1 >= SIMILAR {
             happening.message = format!("{COMBINED}{}", happening.message);
         }
         happening
@@ -241,5 +249,34 @@ impl Cluster {
     fn put_event(&mut self, about: &Key, event: Value) {
         // Fails only when the namespace is gone, and then nobody can read it.
         let _ = self.create((Resource::Events, &about.namespace), event, false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_source_tells_twenty_five_things_of_an_object_and_then_one_in_five_minutes() {
+        let mut recorder = Recorder::default();
+        let start = Timestamp::UNIX_EPOCH;
+        let told = |recorder: &mut Recorder, seconds: i64| {
+            let now = start + SignedDuration::from_secs(seconds);
+            (0..100)
+                .filter(|_| recorder.admits(Source::Kubelet, "u1", now))
+                .count()
+        };
+        assert_eq!(told(&mut recorder, 0), 25);
+        assert_eq!(told(&mut recorder, 299), 0);
+        assert_eq!(told(&mut recorder, 300), 1);
+        assert_eq!(told(&mut recorder, 1200), 3);
+        assert!(
+            recorder.admits(Source::Scheduler, "u1", start),
+            "another source"
+        );
+        assert!(
+            recorder.admits(Source::Kubelet, "u2", start),
+            "another object"
+        );
     }
 }

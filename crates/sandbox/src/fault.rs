@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::admission::{PodRefusal, PodRule};
 use crate::http::{Call, Verb};
+use crate::node::{self, NodeState};
 use crate::shared::Shared;
 use crate::status::ApiFailure;
 
@@ -87,6 +88,7 @@ struct Rule {
 pub(crate) struct FaultTable {
     rules: Vec<Rule>,
     silent: Vec<Requests>,
+    pub(crate) refused: BTreeMap<String, ApiFailure>,
     watches: BTreeMap<u64, Watch>,
     next_watch: u64,
 }
@@ -197,11 +199,47 @@ impl Faults {
             .change(|cluster| cluster.pod_rules.push(PodRule { matches, refusal }));
     }
 
-    /// Lifts every fault. Watches that were dropped stay so.
+    /// A node's kubelet is not heard of any more: what runs there stands still and is not ready,
+    /// and no new pod comes, until [`Faults::find_node`]. The node controller acts at once here;
+    /// a real one waits 50 seconds, and would evict pods after another five minutes.
+    pub fn lose_node(&self, name: &str) {
+        self.set_node(name, NodeState::Lost);
+    }
+
+    /// A node's kubelet says that it is not ready; else as [`Faults::lose_node`].
+    pub fn break_node(&self, name: &str) {
+        self.set_node(name, NodeState::NotReady);
+    }
+
+    /// A node is ready again, and its pods go on.
+    pub fn find_node(&self, name: &str) {
+        self.set_node(name, NodeState::Ready);
+    }
+
+    fn set_node(&self, name: &str, state: NodeState) {
+        self.0.change(|cluster| {
+            let condition = node::ready_condition(cluster.now(), state);
+            cluster.modify(&node::key(name), |node| {
+                node["status"]["conditions"] = serde_json::json!([condition]);
+            });
+        });
+    }
+
+    /// Does not let objects of a resource be created, by clients or controllers, until
+    /// [`Faults::clear`]: `replicasets`, `controllerrevisions`. For pods there is
+    /// [`Faults::refuse_pods`].
+    pub fn refuse_creation(&self, plural: &str, failure: ApiFailure) {
+        self.0.change(|cluster| {
+            cluster.faults.refused.insert(plural.to_owned(), failure);
+        });
+    }
+
+    /// Lifts every fault, lost nodes apart. Watches that were dropped stay so.
     pub fn clear(&self) {
         self.0.change(|cluster| {
             cluster.faults.rules.clear();
             cluster.faults.silent.clear();
+            cluster.faults.refused.clear();
             cluster.pod_rules.clear();
         });
     }

@@ -1,6 +1,7 @@
 //! The API server's front: which request means what.
 
 mod call;
+mod proxy;
 mod read;
 mod review;
 mod service;

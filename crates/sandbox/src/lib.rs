@@ -1,5 +1,6 @@
-//! The embedded cluster: a stateful Kubernetes API in this process, the few controllers that a
-//! Deployment's rollout needs, and a puppet kubelet that plays pod statuses, events and logs.
+//! The embedded cluster: a stateful Kubernetes API in this process, the few controllers that the
+//! rollout of a Deployment, a StatefulSet or a DaemonSet needs, and a puppet kubelet that plays pod
+//! statuses, events, logs and answers over HTTP.
 //!
 //! Tests run it in paused tokio time, `rollguard drill` in real time. It knows the API well enough
 //! for a `kube::Client` with watchers, paging, patches and dry runs, and refuses in the words of
@@ -15,6 +16,7 @@ mod fault;
 mod http;
 mod log;
 mod names;
+mod node;
 mod object;
 mod patch;
 mod puppet;
@@ -31,6 +33,6 @@ mod watch;
 pub use admission::PodRefusal;
 pub use fault::{Fault, Faults, Requests};
 pub use http::{Request, Verb};
-pub use puppet::Script;
+pub use puppet::{Answer, Script};
 pub use sandbox::{Sandbox, SandboxBuilder};
 pub use status::ApiFailure;

@@ -1,6 +1,7 @@
 //! The puppet kubelet: plays a script per pod instead of running containers.
 
 mod actor;
+mod answer;
 mod built_in;
 mod script;
 mod trace;
@@ -15,12 +16,15 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+pub use answer::Answer;
+pub(crate) use answer::Content;
 pub use script::Script;
 
-use crate::clock::later;
+use crate::clock::{later, seconds};
 use crate::cluster::{Cluster, Deletion};
 use crate::event::{Happening, Source};
-use crate::object::{int_or, items, text, uid};
+use crate::node;
+use crate::object::{being_deleted, int_or, items, text, uid};
 use crate::store::Key;
 use script::{Scene, Step};
 
@@ -48,6 +52,13 @@ struct Play {
     stops_in: Duration,
     /// When the pod's containers have stopped and the pod goes away.
     ends: Option<Timestamp>,
+    /// The node that plays it, once there is one.
+    node: Option<String>,
+    /// Whether it has not begun, for want of a node that is alive.
+    asleep: bool,
+    /// What was reported last, to be reported again when the node comes back.
+    status: Option<Value>,
+    script: Script,
 }
 
 impl Play {
@@ -79,17 +90,146 @@ impl Cluster {
     pub(crate) fn begin_play(&mut self, key: &Key, pod: &Value) -> Option<Timestamp> {
         let typed = Pod::deserialize(pod).ok()?;
         let script = self.cast.script_for(&typed);
-        let began = self.now();
         let play = Play {
             key: key.clone(),
-            began,
-            steps: script.steps(&typed, began),
+            began: self.now(),
+            steps: VecDeque::new(),
             stops_in: script.stops_in(),
             ends: None,
+            node: None,
+            asleep: true,
+            status: None,
+            script,
         };
-        let due = play.due();
         self.cast.plays.insert(uid(pod).to_owned(), play);
-        due
+        self.wake(uid(pod))
+    }
+
+    /// Begins what waits for a node, if one has come. Returns when its next step is due.
+    fn wake(&mut self, pod_uid: &str) -> Option<Timestamp> {
+        let key = self.cast.plays.get(pod_uid)?.key.clone();
+        let pod = self.store.get(&key).cloned()?;
+        if being_deleted(&pod) {
+            return None;
+        }
+        let mut typed = Pod::deserialize(&*pod).ok()?;
+        let on = |node: &str| {
+            let plays = self.cast.plays.values();
+            plays.filter(|it| it.node.as_deref() == Some(node)).count()
+        };
+        let node = match node::choose(&self.store, &pod, on) {
+            Ok(node) => node,
+            Err(message) => {
+                self.tell_unscheduled(&key, &message);
+                return None;
+            }
+        };
+        typed.spec.get_or_insert_default().node_name = Some(node.clone());
+        let began = self.now();
+        if !node::is_alive(&self.store, &node) {
+            self.bind_only(&key, &pod, &node);
+            self.cast.plays.get_mut(pod_uid)?.node = Some(node);
+            return None;
+        }
+        let play = self.cast.plays.get_mut(pod_uid)?;
+        play.steps = play.script.steps(&typed, began);
+        play.began = began;
+        play.node = Some(node);
+        play.asleep = false;
+        play.due()
+    }
+
+    /// No node fits: told of once, until the reason is another one.
+    fn tell_unscheduled(&mut self, key: &Key, message: &str) {
+        let now = seconds(self.now());
+        let changed = self.modify(key, |pod| {
+            let told = items(pod, "/status/conditions")
+                .iter()
+                .any(|it| text(it, "/message") == message);
+            if !told {
+                pod["status"]["conditions"] = json!([{
+                    "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                    "message": message, "lastProbeTime": null, "lastTransitionTime": now,
+                    "observedGeneration": 1,
+                }]);
+            }
+        });
+        if changed {
+            let happening = Happening::warning(Source::Scheduler, "FailedScheduling", message);
+            self.record(key, &happening);
+        }
+    }
+
+    /// The scheduler binds the pod to a node whose kubelet does not take it up.
+    fn bind_only(&mut self, key: &Key, pod: &Value, node: &str) {
+        if !text(pod, "/spec/nodeName").is_empty() {
+            return;
+        }
+        let now = seconds(self.now());
+        self.modify(key, |pod| {
+            pod["spec"]["nodeName"] = json!(node);
+            pod["status"]["conditions"] = json!([{
+                "type": "PodScheduled", "status": "True", "lastProbeTime": null,
+                "lastTransitionTime": now, "observedGeneration": 1,
+            }]);
+        });
+        let message = format!(
+            "Successfully assigned {}/{} to {node}",
+            key.namespace, key.name
+        );
+        self.record(
+            key,
+            &Happening::normal(Source::Scheduler, "Scheduled", message),
+        );
+    }
+
+    /// The pods that a change of a node may concern, by uid.
+    pub(crate) fn plays(&self) -> Vec<String> {
+        self.cast.plays.keys().cloned().collect()
+    }
+
+    /// The node controller says that nobody vouches for the readiness of a node's pods
+    /// (kubernetes `pkg/controller/util/node/controller_utils.go`, `MarkPodsNotReady`).
+    pub(crate) fn mark_unready(&mut self, node: &str) {
+        let now = seconds(self.now());
+        for (key, pod) in self.store.list(crate::resource::Resource::Pods, None) {
+            if text(&pod, "/spec/nodeName") != node {
+                continue;
+            }
+            let changed = self.modify(&key, |pod| {
+                let conditions = pod.pointer_mut("/status/conditions");
+                let ready = conditions
+                    .and_then(Value::as_array_mut)
+                    .into_iter()
+                    .flatten()
+                    .find(|it| it["type"] == "Ready" && it["status"] == "True");
+                if let Some(ready) = ready {
+                    ready["status"] = json!("False");
+                    ready["lastTransitionTime"] = json!(now);
+                }
+            });
+            if changed {
+                let source = Source::NodeController;
+                let told = Happening::warning(source, "NodeNotReady", "Node is not ready");
+                self.record(&key, &told);
+            }
+        }
+    }
+
+    /// What a pod answers to a request over HTTP; refused when nothing of it runs.
+    pub(crate) fn answer_of(&self, pod: &Value, (port, path): (u16, &str)) -> Answer {
+        let runs = items(pod, "/status/containerStatuses")
+            .iter()
+            .any(|it| it.pointer("/state/running").is_some());
+        let dead = !node::is_alive(&self.store, text(pod, "/spec/nodeName"));
+        let Some(play) = self.cast.plays.get(uid(pod)).filter(|_| runs) else {
+            return Answer::refused();
+        };
+        if dead {
+            return Answer::unreachable("i/o timeout");
+        }
+        let age = Duration::try_from(self.now().duration_since(play.began)).unwrap_or_default();
+        play.script.answer(age, (port, path))
     }
 
     /// A pod is being deleted: its containers are told to stop, and it goes when they have.
@@ -122,6 +262,16 @@ impl Cluster {
         let now = self.now();
         loop {
             let play = self.cast.plays.get_mut(pod_uid)?;
+            if let Some(node) = play.node.clone()
+                && !node::is_alive(&self.store, &node)
+            {
+                return None;
+            }
+            if play.asleep && play.ends.is_none() {
+                return self.wake(pod_uid);
+            }
+            self.report_again(pod_uid);
+            let play = self.cast.plays.get_mut(pod_uid)?;
             let due = play.due()?;
             if due > now {
                 return Some(due);
@@ -148,11 +298,33 @@ impl Cluster {
         self.logs.forget(pod_uid);
     }
 
+    /// A kubelet that is back corrects what was said about its pods meanwhile.
+    fn report_again(&mut self, pod_uid: &str) {
+        let Some(play) = self.cast.plays.get(pod_uid) else {
+            return;
+        };
+        let (key, status) = (play.key.clone(), play.status.clone());
+        if let Some(status) = status {
+            self.modify(&key, |pod| pod["status"] = status);
+        }
+    }
+
     fn perform(&mut self, key: &Key, pod_uid: &str, scene: Scene) {
         match scene {
             Scene::Status { node, mut status } => {
+                let play = self.cast.plays.get_mut(pod_uid);
+                let node = match (node, &play) {
+                    (Some(recorded), Some(play)) => play.node.clone().or(Some(recorded)),
+                    (node, _) => node,
+                };
+                let pod = self.store.get(key);
+                let class = pod.map_or(Value::Null, |it| it["status"]["qosClass"].clone());
+                status["qosClass"] = class;
+                crate::object::prune_nulls(&mut status);
+                if let Some(play) = play {
+                    play.status = Some(status.clone());
+                }
                 self.modify(key, |pod| {
-                    status["qosClass"] = pod["status"]["qosClass"].clone();
                     pod["status"] = status;
                     if let Some(node) = node {
                         pod["spec"]["nodeName"] = json!(node);

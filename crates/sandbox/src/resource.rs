@@ -4,6 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Resource {
     Namespaces,
+    Nodes,
     Pods,
     Events,
     ConfigMaps,
@@ -13,13 +14,17 @@ pub(crate) enum Resource {
     LimitRanges,
     Deployments,
     ReplicaSets,
+    StatefulSets,
+    DaemonSets,
+    ControllerRevisions,
     /// Answered, never stored.
     SelfSubjectAccessReviews,
 }
 
 impl Resource {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Namespaces,
+        Self::Nodes,
         Self::Pods,
         Self::Events,
         Self::ConfigMaps,
@@ -29,6 +34,9 @@ impl Resource {
         Self::LimitRanges,
         Self::Deployments,
         Self::ReplicaSets,
+        Self::StatefulSets,
+        Self::DaemonSets,
+        Self::ControllerRevisions,
         Self::SelfSubjectAccessReviews,
     ];
 
@@ -41,9 +49,14 @@ impl Resource {
 
     pub(crate) const fn group(self) -> &'static str {
         match self {
-            Self::Deployments | Self::ReplicaSets => "apps",
+            Self::Deployments
+            | Self::ReplicaSets
+            | Self::StatefulSets
+            | Self::DaemonSets
+            | Self::ControllerRevisions => "apps",
             Self::SelfSubjectAccessReviews => "authorization.k8s.io",
             Self::Namespaces
+            | Self::Nodes
             | Self::Pods
             | Self::Events
             | Self::ConfigMaps
@@ -57,6 +70,7 @@ impl Resource {
     pub(crate) const fn plural(self) -> &'static str {
         match self {
             Self::Namespaces => "namespaces",
+            Self::Nodes => "nodes",
             Self::Pods => "pods",
             Self::Events => "events",
             Self::ConfigMaps => "configmaps",
@@ -66,6 +80,9 @@ impl Resource {
             Self::LimitRanges => "limitranges",
             Self::Deployments => "deployments",
             Self::ReplicaSets => "replicasets",
+            Self::StatefulSets => "statefulsets",
+            Self::DaemonSets => "daemonsets",
+            Self::ControllerRevisions => "controllerrevisions",
             Self::SelfSubjectAccessReviews => "selfsubjectaccessreviews",
         }
     }
@@ -73,6 +90,7 @@ impl Resource {
     pub(crate) const fn kind(self) -> &'static str {
         match self {
             Self::Namespaces => "Namespace",
+            Self::Nodes => "Node",
             Self::Pods => "Pod",
             Self::Events => "Event",
             Self::ConfigMaps => "ConfigMap",
@@ -82,15 +100,23 @@ impl Resource {
             Self::LimitRanges => "LimitRange",
             Self::Deployments => "Deployment",
             Self::ReplicaSets => "ReplicaSet",
+            Self::StatefulSets => "StatefulSet",
+            Self::DaemonSets => "DaemonSet",
+            Self::ControllerRevisions => "ControllerRevision",
             Self::SelfSubjectAccessReviews => "SelfSubjectAccessReview",
         }
     }
 
     pub(crate) const fn api_version(self) -> &'static str {
         match self {
-            Self::Deployments | Self::ReplicaSets => "apps/v1",
+            Self::Deployments
+            | Self::ReplicaSets
+            | Self::StatefulSets
+            | Self::DaemonSets
+            | Self::ControllerRevisions => "apps/v1",
             Self::SelfSubjectAccessReviews => "authorization.k8s.io/v1",
             Self::Namespaces
+            | Self::Nodes
             | Self::Pods
             | Self::Events
             | Self::ConfigMaps
@@ -102,14 +128,24 @@ impl Resource {
     }
 
     pub(crate) fn namespaced(self) -> bool {
-        !matches!(self, Self::Namespaces | Self::SelfSubjectAccessReviews)
+        !matches!(
+            self,
+            Self::Namespaces | Self::Nodes | Self::SelfSubjectAccessReviews
+        )
     }
 
     /// Whether the status is a subresource, so that a write to the object leaves it alone.
     pub(crate) fn has_status(self) -> bool {
         matches!(
             self,
-            Self::Namespaces | Self::Pods | Self::Quotas | Self::Deployments | Self::ReplicaSets
+            Self::Namespaces
+                | Self::Nodes
+                | Self::Pods
+                | Self::Quotas
+                | Self::Deployments
+                | Self::ReplicaSets
+                | Self::StatefulSets
+                | Self::DaemonSets
         )
     }
 

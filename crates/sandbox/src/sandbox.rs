@@ -51,6 +51,7 @@ pub struct Sandbox {
 pub struct SandboxBuilder {
     origin: Timestamp,
     namespaces: Vec<String>,
+    nodes: Vec<String>,
     roles: Vec<crate::puppet::Role>,
 }
 
@@ -74,6 +75,13 @@ impl SandboxBuilder {
     #[must_use]
     pub fn namespace(mut self, name: &str) -> Self {
         self.namespaces.push(name.to_owned());
+        self
+    }
+
+    /// Makes a node. Without any there is one, `sandbox-node-1`.
+    #[must_use]
+    pub fn node(mut self, name: &str) -> Self {
+        self.nodes.push(name.to_owned());
         self
     }
 
@@ -112,6 +120,18 @@ impl SandboxBuilder {
             let namespace = json!({"metadata": {"name": name}});
             // Fails only for a name that is there already, and then it is there.
             let _ = cluster.create((Resource::Namespaces, ""), namespace, false);
+        }
+        let nodes = match self.nodes.as_slice() {
+            [] => vec!["sandbox-node-1".to_owned()],
+            named => named.to_vec(),
+        };
+        for name in nodes {
+            let node = crate::node::new(&name, cluster.now());
+            let status = node["status"].clone();
+            // Fails only for a name that is there already.
+            if cluster.create((Resource::Nodes, ""), node, false).is_ok() {
+                cluster.modify(&crate::node::key(&name), |node| node["status"] = status);
+            }
         }
         let shared = Arc::new(Shared::new(cluster));
         let controllers = tokio::spawn(controllers::run(Arc::clone(&shared)));

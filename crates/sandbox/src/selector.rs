@@ -70,7 +70,12 @@ impl Filter {
         self.labels.matches(&labels(object))
             && self.fields.iter().all(|field| {
                 let pointer = format!("/{}", field.path.replace('.', "/"));
-                (text(object, &pointer) == field.value) == field.equal
+                let shown = match object.pointer(&pointer) {
+                    Some(Value::Bool(it)) => it.to_string(),
+                    None if field.path == "spec.unschedulable" => "false".to_owned(),
+                    Some(_) | None => text(object, &pointer).to_owned(),
+                };
+                (shown == field.value) == field.equal
             })
     }
 }
@@ -165,12 +170,16 @@ fn known(resource: Resource, path: &str) -> bool {
         ),
         Resource::Namespaces => path == "status.phase",
         Resource::Secrets => path == "type",
+        Resource::Nodes => path == "spec.unschedulable",
         Resource::ConfigMaps
         | Resource::ServiceAccounts
         | Resource::Quotas
         | Resource::LimitRanges
         | Resource::Deployments
         | Resource::ReplicaSets
+        | Resource::StatefulSets
+        | Resource::DaemonSets
+        | Resource::ControllerRevisions
         | Resource::SelfSubjectAccessReviews => false,
     }
 }
@@ -178,7 +187,11 @@ fn known(resource: Resource, path: &str) -> bool {
 fn unsupported(resource: Resource, path: &str) -> ApiFailure {
     let converted = matches!(
         resource,
-        Resource::Pods | Resource::Events | Resource::Namespaces | Resource::Secrets
+        Resource::Pods
+            | Resource::Nodes
+            | Resource::Events
+            | Resource::Namespaces
+            | Resource::Secrets
     );
     ApiFailure::bad_request(if converted {
         format!("field label not supported: {path}")

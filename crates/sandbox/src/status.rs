@@ -204,6 +204,14 @@ impl Invalid {
         }
     }
 
+    pub(crate) fn forbidden(field: &'static str, message: &str) -> Self {
+        Self {
+            field,
+            reason: "FieldValueForbidden",
+            message: format!("Forbidden: {message}"),
+        }
+    }
+
     pub(crate) fn value(field: &'static str, value: &Value, message: &str) -> Self {
         Self {
             field,

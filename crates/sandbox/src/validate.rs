@@ -1,8 +1,10 @@
 //! The part of the API server's validation that a rollout can meet.
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::{
+    ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
+};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Event, LimitRange, Namespace, Pod, ResourceQuota, Secret, ServiceAccount,
+    ConfigMap, Event, LimitRange, Namespace, Node, Pod, ResourceQuota, Secret, ServiceAccount,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,6 +17,7 @@ use crate::status::{ApiFailure, Invalid};
 pub(crate) fn decodes(resource: Resource, object: &Value) -> Result<(), ApiFailure> {
     match resource {
         Resource::Namespaces => check::<Namespace>(resource, object),
+        Resource::Nodes => check::<Node>(resource, object),
         Resource::Pods => check::<Pod>(resource, object),
         Resource::Events => check::<Event>(resource, object),
         Resource::ConfigMaps => check::<ConfigMap>(resource, object),
@@ -24,6 +27,9 @@ pub(crate) fn decodes(resource: Resource, object: &Value) -> Result<(), ApiFailu
         Resource::LimitRanges => check::<LimitRange>(resource, object),
         Resource::Deployments => check::<Deployment>(resource, object),
         Resource::ReplicaSets => check::<ReplicaSet>(resource, object),
+        Resource::StatefulSets => check::<StatefulSet>(resource, object),
+        Resource::DaemonSets => check::<DaemonSet>(resource, object),
+        Resource::ControllerRevisions => check::<ControllerRevision>(resource, object),
         Resource::SelfSubjectAccessReviews => Ok(()),
     }
 }
@@ -44,9 +50,14 @@ pub(crate) fn validate(
     old: Option<&Value>,
 ) -> Result<(), ApiFailure> {
     let cause = match resource {
-        Resource::Deployments | Resource::ReplicaSets => workload(object, old),
+        Resource::Deployments | Resource::ReplicaSets | Resource::DaemonSets => {
+            workload(object, old)
+        }
+        Resource::StatefulSets => stateful_set(object, old).and_then(|()| workload(object, None)),
+        Resource::ControllerRevisions => revision(object, old),
         Resource::Pods => containers(object, "/spec/containers", "spec.containers"),
         Resource::Namespaces
+        | Resource::Nodes
         | Resource::Events
         | Resource::ConfigMaps
         | Resource::Secrets
@@ -89,6 +100,51 @@ fn workload(object: &Value, old: Option<&Value>) -> Result<(), Invalid> {
         "/spec/template/spec/containers",
         "spec.template.spec.containers",
     )
+}
+
+/// What a StatefulSet's update may change (kubernetes `pkg/apis/apps/validation/validation.go`,
+/// `ValidateStatefulSetUpdate`).
+fn stateful_set(object: &Value, old: Option<&Value>) -> Result<(), Invalid> {
+    const MUTABLE: [&str; 7] = [
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+    ];
+    let Some(old) = old else {
+        return Ok(());
+    };
+    let fixed = |object: &Value| {
+        let mut spec = object["spec"].clone();
+        for field in MUTABLE {
+            spec[field] = Value::Null;
+        }
+        spec
+    };
+    if fixed(object) == fixed(old) {
+        return Ok(());
+    }
+    Err(Invalid::forbidden(
+        "spec",
+        "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
+         'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
+         'minReadySeconds' are forbidden",
+    ))
+}
+
+/// The data of a revision never changes (`ValidateControllerRevisionUpdate`).
+fn revision(object: &Value, old: Option<&Value>) -> Result<(), Invalid> {
+    match old {
+        Some(old) if old["data"] != object["data"] => Err(Invalid::value(
+            "data",
+            &object["data"],
+            "field is immutable",
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn containers(object: &Value, pointer: &str, field: &'static str) -> Result<(), Invalid> {

@@ -37,8 +37,9 @@ const V1_SETTLES: Duration = Duration::from_secs(30);
 pub(crate) fn trials() -> Vec<Trial> {
     let walks = scenarios::all().map(|scenario| {
         let ends = match scenario.expect {
-            Expect::Fails { .. } => "fails and goes back",
+            Expect::Fails { .. } | Expect::TimesOut { .. } => "fails and goes back",
             Expect::Heals => "heals",
+            Expect::IsSuperseded => "is superseded",
         };
         trial(format!("{} {ends}", scenario.name), move || {
             happens(scenario)
@@ -53,7 +54,9 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 fn nothing_is_left_out() -> Result<()> {
-    let found = (scenarios::FAILING.len(), scenarios::HEALING.len());
+    let (bad, good): (Vec<&Scenario>, Vec<_>) =
+        scenarios::all().partition(|it| it.expect.code().is_some());
+    let found = (bad.len(), good.len());
     ensure!(
         found.0 >= AT_LEAST.0 && found.1 >= AT_LEAST.1,
         "only {found:?} scenarios"
@@ -77,7 +80,7 @@ async fn happens(scenario: &'static Scenario) -> Result<()> {
     let (world, checked) = up_to_verdict(scenario).await?;
     is_as_on_the_real_cluster(scenario, &checked.report)?;
     match scenario.expect {
-        Expect::Fails { code } => {
+        Expect::Fails { code } | Expect::TimesOut { code } => {
             is_found_bad(&checked, code)?;
             goes_back(&world, &checked).await
         }
@@ -86,6 +89,7 @@ async fn happens(scenario: &'static Scenario) -> Result<()> {
             ensure!(checked.outcome == Outcome::Succeeded, "{sentence}");
             world.has("v2").await
         }
+        Expect::IsSuperseded => world.has("v3").await,
     }
 }
 
@@ -146,7 +150,11 @@ async fn up_to_verdict(scenario: &'static Scenario) -> Result<(World, Checked)> 
 fn is_played(scenario: &Scenario) -> bool {
     scenario.extras.iter().any(|extra| match extra.what {
         What::Objects(yaml) => yaml.contains(PLAYED) || yaml.contains("pod-security"),
-        What::PushLateTag | What::WakeRegistry => false,
+        What::Await(_)
+        | What::PushLateTag
+        | What::WakeRegistry
+        | What::Scale(_)
+        | What::EvictNewPod => false,
     })
 }
 
@@ -156,7 +164,11 @@ async fn extras(world: &World, scenario: &Scenario, when: When) -> Result<()> {
             What::Objects(yaml) if yaml.contains(PLAYED) => {}
             What::Objects(yaml) => world.apply(&filled(yaml)).await?,
             // The recorded pods play what a registry does.
-            What::PushLateTag | What::WakeRegistry => {}
+            What::Await(_)
+            | What::PushLateTag
+            | What::WakeRegistry
+            | What::Scale(_)
+            | What::EvictNewPod => {}
         }
     }
     Ok(())

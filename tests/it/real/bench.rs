@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use rollguard_tests::cluster::RealCluster;
-use rollguard_tests::scenarios::{self, DEPLOYMENT};
+use rollguard_tests::scenarios::{self, Scenario};
 use serde::Serialize;
 
 /// One update.
@@ -37,17 +37,17 @@ pub(crate) struct Judgement {
 /// if it shows the text that the cluster itself shows.
 pub(crate) async fn kubectl(
     cluster: &RealCluster,
-    namespace: &str,
+    (namespace, scenario): (&str, &Scenario),
     timeout: &str,
-    sign: &str,
 ) -> Result<Judgement> {
+    let sign = scenario.sign;
     let mut command = Command::new(cluster.kubectl());
     command
         .arg("--kubeconfig")
         .arg(cluster.kubeconfig_path())
         .args(["--namespace", namespace, "rollout", "status", "--timeout"])
         .arg(timeout)
-        .arg(format!("deployment/{DEPLOYMENT}"));
+        .arg(scenario.kind.workload());
     let started = Instant::now();
     let output = tokio::task::spawn_blocking(move || command.output())
         .await?

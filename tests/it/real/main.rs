@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "a test program talks to a terminal")]
 
 mod bench;
+mod contract;
 mod drill;
 mod refusals;
 mod smoke;
@@ -20,8 +21,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use libtest_mimic::{Arguments, Failed, Trial};
+use rollguard_core::trace::Trace;
 use rollguard_tests::cluster::RealCluster;
-use rollguard_tests::scenarios::{self, Expect};
+use rollguard_tests::scenarios::{self, Expect, Scenario};
 use tokio::runtime::{Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -151,10 +153,17 @@ fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         stage,
         smoke::rolls_out,
     );
-    let updates = scenarios::all().map(|scenario| {
+    let contract = trial(
+        "the API server keeps the contract of the embedded one",
+        stage,
+        contract::is_kept,
+    );
+    let updates = longest_first().into_iter().map(|scenario| {
         let ends = match scenario.expect {
             Expect::Fails { .. } => "fails",
+            Expect::TimesOut { .. } => "times out",
             Expect::Heals => "heals",
+            Expect::IsSuperseded => "is superseded",
         };
         let name = format!("{} {ends}: {}", scenario.name, scenario.says);
         trial(&name, stage, move |stage| walk::happens(stage, scenario))
@@ -178,10 +187,37 @@ fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         let name = format!("a drill on a cluster ends: {}", case.says);
         trial(&name, stage, move |stage| drill::ends(stage, case))
     });
-    let others = [smoke, refusals, may_look, pipeline]
-        .into_iter()
-        .chain(drills);
-    others.filter(|_| !compares()).chain(updates).collect()
+    if compares() {
+        return updates.collect();
+    }
+    // The longest of all goes first.
+    let others = [smoke, contract, refusals, may_look];
+    let all = std::iter::once(pipeline).chain(updates).chain(others);
+    all.chain(drills).collect()
+}
+
+/// The scenarios, those first whose traces last longest: who begins last shall not keep the others
+/// waiting.
+fn longest_first() -> Vec<&'static Scenario> {
+    let mut scenarios: Vec<&Scenario> = scenarios::all().collect();
+    scenarios.sort_by_key(|scenario| std::cmp::Reverse(recorded(scenario)));
+    scenarios
+}
+
+/// How many seconds a scenario's trace covers; many where nothing happens any more up to the
+/// deadline, and for one without a trace.
+fn recorded(scenario: &Scenario) -> i64 {
+    if matches!(scenario.expect, Expect::TimesOut { .. }) {
+        return i64::MAX;
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/traces");
+    let path = format!("{folder}/{}.jsonl", scenario.name);
+    let trace = std::fs::read_to_string(path).ok();
+    let trace = trace.and_then(|text| Trace::parse(&text).ok());
+    let ends = trace.and_then(|it| Some((it.observations.first()?.at, it.observations.last()?.at)));
+    ends.map_or(i64::MAX, |(first, last)| {
+        last.as_second() - first.as_second()
+    })
 }
 
 /// Ends the cluster before the program, whose trials cannot be stopped otherwise.

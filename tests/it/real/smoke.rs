@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use k8s_openapi::api::apps::v1::Deployment;
 use rollguard_tests::cluster::{apply, wait_for_rollout, with_namespace};
 
 use crate::Stage;
@@ -30,7 +31,7 @@ spec:
 pub(crate) async fn rolls_out(stage: Arc<Stage>) -> Result<()> {
     with_namespace(stage.cluster()?, "smoke", async |client, namespace| {
         apply(&client, &namespace, WEB).await?;
-        wait_for_rollout(&client, &namespace, "web", Duration::from_secs(60)).await
+        wait_for_rollout::<Deployment>(&client, &namespace, "web", Duration::from_secs(60)).await
     })
     .await
 }

@@ -1,15 +1,15 @@
-//! Each scenario as a user lives through it: v1 is checked, v2 is checked, and where v2 fails it is
-//! rolled back and checked again, all by the real binary.
+//! Each scenario as a user lives through it: v1 is checked, v2 is checked, and where v2 of a
+//! Deployment fails it is rolled back and checked again, all by the real binary.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::apps::v1::Deployment;
+use anyhow::{Result, ensure};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 use rollguard_tests::cluster::{dump, with_namespace};
 use rollguard_tests::product::{Ran, Rollguard};
-use rollguard_tests::scenarios::{DEPLOYMENT, Expect, Play, Scenario};
+use rollguard_tests::scenarios::{Expect, Kind, Play, Scenario};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -20,8 +20,11 @@ use crate::{Stage, compares};
 const FAILS_TIMEOUT: &str = "60s";
 /// The timeout of the check of an update that heals, and of the checks of v1.
 const HEALS_TIMEOUT: &str = "120s";
-/// The workload as the user writes it.
-const WORKLOAD: &str = "deployment/web";
+/// No revision to go back to is found by itself: the check alone saw that v1 was serving, and says
+/// so.
+const ONLY_THE_CHECK_KNOWS: [&str; 3] = ["answers-500", "answers-old-page", "crash-after-ready"];
+/// Nothing can be undone: nothing was done.
+const NOTHING_TO_UNDO: &str = "paused";
 
 /// Lives through the scenario.
 pub(crate) async fn happens(stage: Arc<Stage>, scenario: &'static Scenario) -> Result<()> {
@@ -40,16 +43,19 @@ pub(crate) async fn happens(stage: Arc<Stage>, scenario: &'static Scenario) -> R
             walk.is_healthy("v1", "v1").await?;
         }
         play.deploy_v2().await?;
+        let timeout = match scenario.expect {
+            Expect::Fails { .. } | Expect::TimesOut { .. } => FAILS_TIMEOUT,
+            Expect::Heals | Expect::IsSuperseded => HEALS_TIMEOUT,
+        };
+        let ran = walk.judged(&stage, timeout).await?;
+        walk.is_judged_right(&ran).await?;
         match scenario.expect {
-            Expect::Fails { code } => {
-                let ran = walk.judged(&stage, FAILS_TIMEOUT).await?;
-                walk.is_found(code, &ran).await?;
-                walk.goes_back().await
+            Expect::Fails { code } | Expect::TimesOut { code } => {
+                walk.is_explained(code, &ran)?;
+                walk.goes_back(&ran).await
             }
-            Expect::Heals => {
-                let ran = walk.judged(&stage, HEALS_TIMEOUT).await?;
-                walk.heals(&ran).await
-            }
+            Expect::Heals => walk.is_at("v2").await,
+            Expect::IsSuperseded => walk.is_at("v3").await,
         }
     })
     .await
@@ -63,11 +69,15 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    fn workload(&self) -> &'static str {
+        self.scenario.kind.workload()
+    }
+
     async fn check(&self, timeout: &str) -> Result<Ran> {
         let trace = trace_file(self.scenario.name);
         let mut args = vec![
             "check",
-            WORKLOAD,
+            self.workload(),
             "-n",
             self.namespace,
             "--timeout",
@@ -75,6 +85,7 @@ impl Walk<'_> {
             "--output",
             "json",
         ];
+        args.extend(self.scenario.flags);
         if let Some(trace) = &trace {
             args.extend(["--record", trace]);
         }
@@ -93,16 +104,12 @@ impl Walk<'_> {
             if !compares() {
                 return Ok(None);
             }
-            let sign = self.scenario.sign;
-            let judged = kubectl(stage.cluster()?, self.namespace, timeout, sign).await?;
-            Ok(Some(judged))
+            let at = (self.namespace, self.scenario);
+            Ok(Some(kubectl(stage.cluster()?, at, timeout).await?))
         };
         let ((ran, seconds), kubectl) = tokio::try_join!(check, kubectl)?;
         let report = ran.json().unwrap_or_default();
-        let expected = match self.scenario.expect {
-            Expect::Fails { code } => Some(code),
-            Expect::Heals => None,
-        };
+        let expected = self.scenario.expect.code();
         let verdict = text(&report, "/verdict").to_owned();
         let named = expected == Some(text(&report, "/findings/0/code"));
         stage.keep(Row {
@@ -118,28 +125,16 @@ impl Walk<'_> {
         Ok(ran)
     }
 
-    async fn is_found(&self, code: &str, ran: &Ran) -> Result<()> {
+    /// The verdict and the exit code are right, and the cluster showed what the scenario is about.
+    async fn is_judged_right(&self, ran: &Ran) -> Result<()> {
         let report = ran.json()?;
-        let verdict = text(&report, "/verdict");
-        let expected = [("failed", 10), ("timedOut", 11)];
-        ensure!(
-            expected.contains(&(verdict, ran.code)),
-            "not found bad: {}",
-            ran.all()
+        let expected = (
+            self.scenario.expect.verdict(),
+            self.scenario.expect.exit_code(),
         );
         ensure!(
-            text(&report, "/findings/0/code") == code,
-            "{code} is not the first finding: {}",
-            ran.all()
-        );
-        ensure!(
-            text(&report, "/sentence").contains(code),
-            "{code} is not in the sentence: {}",
-            ran.all()
-        );
-        ensure!(
-            text(&report, "/rollback/decision") == "apply",
-            "no rollback is proposed: {}",
+            (text(&report, "/verdict"), ran.code) == expected,
+            "not {expected:?}: {}",
             ran.all()
         );
         let shown = dump(self.client, self.namespace)
@@ -149,12 +144,37 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// The sentence alone tells the cause.
+    fn is_explained(&self, code: &str, ran: &Ran) -> Result<()> {
+        let report = ran.json()?;
+        ensure!(
+            text(&report, "/findings/0/code") == code,
+            "{code} is not the first finding: {}",
+            ran.all()
+        );
+        for named in [code].iter().chain(self.scenario.names) {
+            ensure!(
+                text(&report, "/sentence").contains(named),
+                "{named} is not in the sentence: {}",
+                ran.all()
+            );
+        }
+        Ok(())
+    }
+
     /// Back to v1, healthy; and a second rollback never goes to the failed revision.
-    async fn goes_back(&self) -> Result<()> {
-        // What serves no more cannot be found by a rollback on its own; the check named it.
-        let named = self.scenario.name == "crash-after-ready";
-        let mut args = vec!["rollback", WORKLOAD, "-n", self.namespace, "--yes"];
-        if named {
+    async fn goes_back(&self, checked: &Ran) -> Result<()> {
+        let name = self.scenario.name;
+        if self.scenario.kind != Kind::Deployment || name == NOTHING_TO_UNDO {
+            return Ok(());
+        }
+        ensure!(
+            text(&checked.json()?, "/rollback/decision") == "apply",
+            "no rollback is proposed: {}",
+            checked.all()
+        );
+        let mut args = vec!["rollback", self.workload(), "-n", self.namespace, "--yes"];
+        if ONLY_THE_CHECK_KNOWS.contains(&name) {
             args.extend(["--to-revision", "1"]);
         }
         let ran = self.rollguard.run(&args).await?;
@@ -162,34 +182,20 @@ impl Walk<'_> {
         self.is_healthy("v1", "after the rollback").await?;
         let again = self
             .rollguard
-            .run(&["rollback", WORKLOAD, "-n", self.namespace, "--yes"])
+            .run(&["rollback", self.workload(), "-n", self.namespace, "--yes"])
             .await?;
         ensure!(
             again.code == 21,
             "a second rollback is not refused: {}",
             again.all()
         );
-        ensure!(
-            self.version().await? == "v1",
-            "the second rollback changed the Deployment"
-        );
-        Ok(())
-    }
-
-    async fn heals(&self, ran: &Ran) -> Result<()> {
-        ensure!(ran.code == 0, "a false alarm: {}", ran.all());
-        ensure!(self.version().await? == "v2", "not v2");
-        let shown = dump(self.client, self.namespace)
-            .await
-            .contains(self.scenario.sign);
-        ensure!(shown, "`{}` was not seen meanwhile", self.scenario.sign);
-        Ok(())
+        self.is_at("v1").await
     }
 
     async fn is_healthy(&self, version: &str, when: &str) -> Result<()> {
         let args = [
             "check",
-            WORKLOAD,
+            self.workload(),
             "-n",
             self.namespace,
             "--timeout",
@@ -199,19 +205,20 @@ impl Walk<'_> {
         ];
         let ran = self.rollguard.run(&args).await?;
         ensure!(ran.code == 0, "not healthy {when}: {}", ran.all());
-        ensure!(self.version().await? == version, "not {version}");
-        Ok(())
+        self.is_at(version).await
     }
 
-    /// The `version` label of the pod template.
-    async fn version(&self) -> Result<String> {
-        let api: Api<Deployment> = Api::namespaced(self.client.clone(), self.namespace);
-        let template = api.get(DEPLOYMENT).await?.spec.context("no spec")?.template;
-        let labels = template
-            .metadata
-            .and_then(|it| it.labels)
-            .unwrap_or_default();
-        labels.get("version").cloned().context("no label `version`")
+    /// The pod template has this `version` label.
+    async fn is_at(&self, version: &str) -> Result<()> {
+        let kind = self.scenario.kind;
+        let kind = GroupVersionKind::gvk("apps", "v1", &format!("{kind:?}"));
+        let resource = ApiResource::from_gvk(&kind);
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), self.namespace, &resource);
+        let workload = api.get(self.scenario.kind.name()).await?;
+        let found = &workload.data["spec"]["template"]["metadata"]["labels"]["version"];
+        ensure!(found == version, "{found}, not {version}");
+        Ok(())
     }
 }
 

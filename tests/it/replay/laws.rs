@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use rollguard_core::duration::elapsed;
 use rollguard_core::guard::Guard;
 use rollguard_core::observation::{Observation, ResourceKind, Seen};
 use rollguard_core::policy::Policy;
@@ -15,8 +16,13 @@ use crate::traces::{policy, replay};
 
 /// Every so many observations all is listed anew.
 const RELIST_EVERY: usize = 7;
+/// What is seen within this time counts as seen at one instant: watches are not in step.
+const INSTANT: Duration = Duration::from_millis(50);
 /// Timeouts in seconds, from hasty to patient.
 const TIMEOUTS: [u64; 6] = [15, 30, 60, 120, 300, 900];
+
+/// Another order of what was seen together.
+type Turn = fn(&mut [Observation]);
 
 /// Every prefix is accepted, and once a prefix has a verdict every longer one has the same.
 pub(crate) fn verdict_is_kept(scenario: &Scenario, trace: &Trace) -> Result<()> {
@@ -59,6 +65,46 @@ pub(crate) fn repetition_is_no_news(scenario: &Scenario, trace: &Trace) -> Resul
     let once = replay(trace, policy(scenario))?;
     for (how, repeated) in [("twice", told_twice(trace)), ("relisted", relisted(trace))] {
         let again = replay(&repeated, policy(scenario))?;
+        ensure!(again == once, "{how}: {again:#?} instead of {once:#?}");
+    }
+    Ok(())
+}
+
+/// What is seen of several objects at one instant may be seen in any order.
+pub(crate) fn order_is_no_news(scenario: &Scenario, trace: &Trace) -> Result<()> {
+    let groups = at_one_instant(trace);
+    ensure!(
+        groups.iter().any(|group| group.len() > 1),
+        "no two objects were seen together"
+    );
+    let told = |turn: Turn| {
+        let mut groups = groups.clone();
+        for group in &mut groups {
+            turn(group);
+        }
+        let observations = groups.concat();
+        let header = trace.header.clone();
+        replay(
+            &Trace {
+                header,
+                observations,
+            },
+            policy(scenario),
+        )
+    };
+    let once = told(|_| ())?;
+    let turns: [(&str, Turn); 3] = [
+        ("reversed", |group| group.reverse()),
+        ("turned by one", |group| group.rotate_left(1)),
+        ("first ones swapped", |group| {
+            let last = group.len() - 1;
+            group.swap(0, last.min(1));
+        }),
+    ];
+    for (how, turn) in turns {
+        let mut again = told(turn)?;
+        // What was told on the way may differ: it was true when it was told.
+        again.timeline.clone_from(&once.timeline);
         ensure!(again == once, "{how}: {again:#?} instead of {once:#?}");
     }
     Ok(())
@@ -109,6 +155,42 @@ fn after_silence(mut guard: Guard, last: &Observation) -> Verdict {
     step.verdict
 }
 
+/// The trace with what was seen of different objects within a moment put at one instant. Whatever
+/// else is seen (a list, a failure) stands alone: it is about many objects.
+fn at_one_instant(trace: &Trace) -> Vec<Vec<Observation>> {
+    let mut groups: Vec<Vec<Observation>> = Vec::new();
+    for observation in &trace.observations {
+        let fits = |group: &&mut Vec<Observation>| {
+            let others = group.iter().map(|it| object_of(&it.seen));
+            let known: Vec<_> = others.collect();
+            let near = group
+                .first()
+                .is_some_and(|first| elapsed(first.at, observation.at) <= INSTANT);
+            let object = object_of(&observation.seen);
+            near && object.is_some() && known.iter().all(|it| it.is_some() && *it != object)
+        };
+        match groups.last_mut().filter(fits) {
+            Some(group) => group.push(observation.clone()),
+            None => groups.push(vec![observation.clone()]),
+        }
+    }
+    for group in &mut groups {
+        let at = group.last().map(|it| it.at).unwrap_or_default();
+        for observation in group {
+            observation.at = at;
+        }
+    }
+    groups
+}
+
+/// The uid of the one object that was seen.
+fn object_of(seen: &Seen) -> Option<String> {
+    if let Seen::Gone { uid, .. } = seen {
+        return Some(uid.clone());
+    }
+    Known::named(seen).map(|(_, uid)| uid)
+}
+
 fn told_twice(trace: &Trace) -> Trace {
     let twice = |it: &Observation| [it.clone(), it.clone()];
     Trace {
@@ -144,23 +226,28 @@ struct Known(
 
 impl Known {
     fn take(&mut self, seen: &Seen) {
+        if let Some((resource, uid)) = Self::named(seen) {
+            let objects = self.0.entry(resource).or_default();
+            objects.insert(uid, seen.clone());
+        } else if let Seen::Gone { resource, uid } = seen {
+            self.0.entry(*resource).or_default().remove(uid);
+        } else if let Seen::Listed { resource, .. } = seen {
+            self.1.push(*resource);
+        }
+    }
+
+    /// Resource and uid of an object that was seen.
+    fn named(seen: &Seen) -> Option<(ResourceKind, String)> {
         let (resource, metadata) = match seen {
             Seen::Workload { object } => (ResourceKind::Workload, &object.metadata),
             Seen::ReplicaSet { object } => (ResourceKind::ReplicaSet, &object.metadata),
             Seen::Pod { object } => (ResourceKind::Pod, &object.metadata),
             Seen::Event { object } => (ResourceKind::Event, &object.metadata),
-            Seen::Gone { resource, uid } => {
-                self.0.entry(*resource).or_default().remove(uid);
-                return;
+            Seen::Gone { .. } | Seen::Listed { .. } | Seen::Blind { .. } | Seen::Tick => {
+                return None;
             }
-            Seen::Listed { resource, .. } => return self.1.push(*resource),
-            Seen::Blind { .. } | Seen::Tick => return,
         };
-        let uid = metadata.uid.clone().unwrap_or_default();
-        self.0
-            .entry(resource)
-            .or_default()
-            .insert(uid, seen.clone());
+        Some((resource, metadata.uid.clone().unwrap_or_default()))
     }
 
     fn lists(&self) -> Vec<Seen> {

@@ -5,19 +5,10 @@ use rollguard::console::Console;
 use rollguard_core::duration::elapsed;
 use rollguard_core::report::Report;
 use rollguard_core::trace::Trace;
-use rollguard_tests::scenarios::{Expect, Scenario};
+use rollguard_tests::scenarios::Scenario;
 use serde::Serialize;
 
 use crate::traces::{folder, policy, replay};
-
-/// Their causes may heal for longer than the timeout of the recorded checks, so the timeout ends
-/// them, with the cause as a suspect.
-const HEAL_LATE: [&str; 4] = [
-    "readiness-never",
-    "registry-refuses",
-    "too-big-for-any-node",
-    "unschedulable",
-];
 
 /// What is kept of a report: all that would be a change for the user.
 #[derive(Serialize)]
@@ -34,14 +25,17 @@ struct Outcome {
 pub(crate) fn is_as_expected(scenario: &Scenario, trace: &Trace) -> Result<()> {
     let outcome = outcome(replay(trace, policy(scenario))?);
     let first = outcome.codes.first().map(String::as_str);
-    match scenario.expect {
-        Expect::Fails { code } => {
-            let late = HEAL_LATE.contains(&scenario.name);
-            let expected = if late { "timedOut" } else { "failed" };
-            ensure!(outcome.verdict == expected, "{}", outcome.sentence);
-            ensure!(first == Some(code), "{first:?} instead of {code}");
-        }
-        Expect::Heals => ensure!(outcome.verdict == "succeeded", "{}", outcome.verdict),
+    let expect = scenario.expect;
+    ensure!(outcome.verdict == expect.verdict(), "{}", outcome.sentence);
+    if let Some(code) = expect.code() {
+        ensure!(first == Some(code), "{first:?} instead of {code}");
+    }
+    for named in scenario.names {
+        ensure!(
+            outcome.sentence.contains(named),
+            "no {named}: {}",
+            outcome.sentence
+        );
     }
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");

@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
+use super::node::Which;
+
 /// The token of a cluster administrator (group `system:masters`).
 pub const ADMIN_TOKEN: &str = "admin-token-of-the-test-cluster";
 
@@ -15,17 +17,21 @@ pub const LIMITED_USER: &str = "limited";
 
 pub(super) const CONTROLLER_MANAGER_TOKEN: &str = "controller-manager-token-of-the-test-cluster";
 pub(super) const SCHEDULER_TOKEN: &str = "scheduler-token-of-the-test-cluster";
-pub(super) const NODE_TOKEN: &str = "node-token-of-the-test-cluster";
 
 /// The API server's `--token-auth-file`: token, user, uid, groups. A token that is not in it, say an
 /// expired one, is answered with 401.
-pub(super) fn token_file(node: &str) -> String {
+pub(super) fn token_file(run_id: &str) -> String {
+    let nodes = Which::ALL.map(|which| {
+        let (token, name) = (which.token(), which.name(run_id));
+        format!("{token},system:node:{name},{name},system:nodes\n")
+    });
     format!(
         "{ADMIN_TOKEN},admin,admin,system:masters\n\
          {LIMITED_TOKEN},{LIMITED_USER},limited\n\
          {CONTROLLER_MANAGER_TOKEN},system:kube-controller-manager,controller-manager\n\
          {SCHEDULER_TOKEN},system:kube-scheduler,scheduler\n\
-         {NODE_TOKEN},system:node:{node},node,system:nodes\n"
+         {}",
+        nodes.concat()
     )
 }
 

@@ -14,10 +14,10 @@ use anyhow::{Context, Result, bail};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::node::bridge_name;
+use super::node::{Which, bridge_name};
 use super::process::start_time;
 
-/// Below the run's folder: one folder per sandbox and container, named by its id.
+/// Below a node's folder: one folder per sandbox and container, named by its id.
 const TASKS: &str = "containerd/state/io.containerd.runtime.v2.task/k8s.io";
 
 /// How long killed processes may take to disappear.
@@ -116,11 +116,16 @@ fn runtime_helpers(folder: &Path) -> Vec<u32> {
         .collect()
 }
 
-/// The ids of all sandboxes and containers: containerd has a folder for each.
+/// The folders that the two containerds have for each sandbox and container.
+fn tasks(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    Which::ALL
+        .into_iter()
+        .flat_map(move |node| subfolders(&folder.join(node.folder()).join(TASKS)))
+}
+
+/// The ids of all sandboxes and containers.
 fn containers(folder: &Path) -> Vec<String> {
-    let names = subfolders(&folder.join(TASKS));
-    names
-        .iter()
+    tasks(folder)
         .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
         .collect()
 }
@@ -183,7 +188,7 @@ fn subfolders(folder: &Path) -> Vec<PathBuf> {
 
 /// Each shim listens on a socket outside the run's folder and writes its address inside it.
 fn remove_shim_sockets(folder: &Path) {
-    for task in subfolders(&folder.join(TASKS)) {
+    for task in tasks(folder) {
         let address = fs::read_to_string(task.join("address")).unwrap_or_default();
         if let Some(socket) = address.trim().strip_prefix("unix://") {
             let _ = fs::remove_file(socket);

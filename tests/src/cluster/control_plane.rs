@@ -7,7 +7,6 @@ use anyhow::Result;
 
 use super::access::{CONTROLLER_MANAGER_TOKEN, SCHEDULER_TOKEN, kubeconfig, token_file};
 use super::certificates::Certificates;
-use super::node::node_name;
 use super::run::Run;
 
 /// Starts etcd and the API server, which answers some seconds later.
@@ -21,7 +20,7 @@ pub(super) fn start_api(run: &Run, pki: &Certificates) -> Result<String> {
     start_etcd(run, &etcd)?;
     let port = run.port()?;
 
-    let tokens = run.write("tokens.csv", token_file(&node_name(run.id())))?;
+    let tokens = run.write("tokens.csv", token_file(run.id()))?;
     let mut command = Command::new(run.built("kube-apiserver")?);
     command
         .args([

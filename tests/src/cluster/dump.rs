@@ -2,19 +2,21 @@
 
 use std::fmt::Write as _;
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::ListParams;
 use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Deployments, ReplicaSets and pods with their status, then the events in order. What cannot be
+/// Workloads, ReplicaSets and pods with their status, then the events in order. What cannot be
 /// listed is said in its place: a dump never hides the failure it explains.
 pub async fn dump(client: &Client, namespace: &str) -> String {
     let mut text = format!("--- namespace {namespace} ---\n");
     statuses::<Deployment>(client, namespace, &mut text).await;
     statuses::<ReplicaSet>(client, namespace, &mut text).await;
+    statuses::<StatefulSet>(client, namespace, &mut text).await;
+    statuses::<DaemonSet>(client, namespace, &mut text).await;
     statuses::<Pod>(client, namespace, &mut text).await;
     events(client, namespace, &mut text).await;
     text

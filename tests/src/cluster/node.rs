@@ -1,12 +1,12 @@
-//! One real node: a bridge, containerd and the kubelet.
+//! Two real nodes on one bridge, each with a containerd and a kubelet of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::access::{NODE_TOKEN, kubeconfig};
+use super::access::kubeconfig;
 use super::binaries::installed;
 use super::certificates::Certificates;
 use super::control_plane::flag;
@@ -16,8 +16,39 @@ use super::run::Run;
 /// Where Debian's `containernetworking-plugins` puts them.
 const CNI_PLUGINS: &str = "/usr/lib/cni";
 
-pub(super) fn node_name(id: &str) -> String {
-    format!("node-{id}")
+/// The taint of the second node, and its label: only pods that ask for it get there, so that what
+/// a scenario does to it meets no other scenario.
+const SECOND_ONLY: &str = "rollguard.test/second";
+
+/// Which of the two nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// The one for every pod.
+    First,
+    /// The one that may be cordoned.
+    Second,
+}
+
+impl Which {
+    pub(super) const ALL: [Self; 2] = [Self::First, Self::Second];
+
+    /// Its folder below the run's.
+    pub(super) fn folder(self) -> &'static str {
+        match self {
+            Self::First => "first-node",
+            Self::Second => "second-node",
+        }
+    }
+
+    /// Its name in the run `id`.
+    pub(super) fn name(self, id: &str) -> String {
+        format!("{}-{id}", self.folder())
+    }
+
+    /// The token that its kubelet shows.
+    pub(super) fn token(self) -> String {
+        format!("{}-token-of-the-test-cluster", self.folder())
+    }
 }
 
 /// At most 15 characters: the kernel's limit for a network device.
@@ -27,7 +58,7 @@ pub(super) fn bridge_name(id: &str) -> String {
 
 /// The pods' network: a private range that no other device of the machine uses.
 #[derive(Debug)]
-struct PodNetwork {
+pub(super) struct PodNetwork {
     bridge: String,
     /// The first three octets.
     prefix: String,
@@ -36,7 +67,11 @@ struct PodNetwork {
 impl PodNetwork {
     /// Creates the bridge with its address, which is the node's address: the kubelet refuses
     /// loopback.
-    fn create(id: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When the machine does not allow it: it needs root.
+    pub(super) fn create(run: &Run) -> Result<Self> {
+        let id = run.id();
         let taken = ip(&["-4", "-oneline", "address", "show"])?;
         let seed = u32::from_str_radix(id, 16).unwrap_or_default();
         let prefix = (0..512)
@@ -52,6 +87,7 @@ impl PodNetwork {
         let address = format!("{}/24", network.gateway());
         ip(&["address", "add", &address, "dev", &network.bridge])?;
         ip(&["link", "set", &network.bridge, "up"])?;
+        run.write("cni/net.d/10-bridge.conflist", network.cni_config(run))?;
         Ok(network)
     }
 
@@ -96,38 +132,59 @@ fn ip(arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A container runtime that is being started.
-#[derive(Debug)]
-pub(super) struct Node {
-    network: PodNetwork,
+/// Where the kubelets find the API server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Api<'a> {
+    pub(super) url: &'a str,
+    pub(super) pki: &'a Certificates,
 }
 
-impl Node {
-    /// Creates the bridge and starts containerd.
+/// A node that is being started.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node<'a> {
+    pub(super) run: &'a Run,
+    pub(super) which: Which,
+}
+
+impl Node<'_> {
+    /// A path in the node's folder, from the run's folder down.
+    fn inside(&self, path: &str) -> String {
+        format!("{}/{path}", self.which.folder())
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.run.path(&self.inside("containerd/containerd.sock"))
+    }
+
+    fn spawn(&self, program: &str, command: Command) -> Result<()> {
+        let name = format!("{program}-{}", self.which.folder());
+        self.run.spawn(&name, command)
+    }
+
+    /// Starts containerd.
     ///
     /// # Errors
-    /// When a program is missing, or the machine does not allow it: it needs root.
-    pub(super) fn start_runtime(run: &Run) -> Result<Self> {
-        let network = PodNetwork::create(run.id())?;
-        run.write("cni/net.d/10-bridge.conflist", network.cni_config(run))?;
-        let config = run.write("containerd/config.toml", containerd_config(&run.path("")))?;
+    /// When it is missing or cannot be started.
+    pub(super) fn start_runtime(&self) -> Result<()> {
+        let folders = [self.run.path(self.which.folder()), self.run.path("cni")];
+        let config = containerd_config(&folders[0], &folders[1]);
+        let config = self
+            .run
+            .write(&self.inside("containerd/config.toml"), config)?;
         let mut command = Command::new(installed("containerd")?);
         command.arg("--config").arg(config);
-        run.spawn("containerd", command)?;
-        Ok(Self { network })
+        self.spawn("containerd", command)
     }
 
     /// Tries to import an image; fails as long as containerd does not answer yet.
     ///
     /// # Errors
     /// With what `ctr` says.
-    pub(super) fn import(run: &Run, image: &Image) -> Result<()> {
-        let archive = run.write(
-            &format!("images/{}.tar", image.file_stem()),
-            image.archive()?,
-        )?;
+    pub(super) fn import(&self, image: &Image) -> Result<()> {
+        let archive = self.inside(&format!("images/{}.tar", image.file_stem()));
+        let archive = self.run.write(&archive, image.archive()?)?;
         let output = Command::new(installed("ctr")?)
-            .arg(flag("--address", &run.path("containerd/containerd.sock")))
+            .arg(flag("--address", &self.socket()))
             .args(["--namespace=k8s.io", "images", "import"])
             .arg(archive)
             .output()
@@ -139,40 +196,55 @@ impl Node {
         Ok(())
     }
 
-    /// Starts the kubelet, which registers the node under [`node_name`].
+    /// Starts the kubelet, which registers the node under [`Which::name`].
     ///
     /// # Errors
     /// When it is missing or cannot be started.
-    pub(super) fn start_kubelet(&self, run: &Run, pki: &Certificates, server: &str) -> Result<()> {
-        let access = kubeconfig(server, &pki.ca_pem, NODE_TOKEN);
-        let access = run.write("kubeconfig/kubelet", access)?;
-        let config = run.write("kubelet/config.json", self.kubelet_config(run, pki)?)?;
-        let mut command = Command::new(run.built("kubelet")?);
+    pub(super) fn start_kubelet(&self, network: &PodNetwork, api: &Api<'_>) -> Result<()> {
+        let access = kubeconfig(api.url, &api.pki.ca_pem, &self.which.token());
+        let access = self.run.write(&self.inside("kubelet/kubeconfig"), access)?;
+        let config = self.kubelet_config(&network.gateway(), api.pki)?;
+        let config = self
+            .run
+            .write(&self.inside("kubelet/config.json"), config)?;
+        let root = self.run.path(&self.inside("kubelet/root"));
+        let certificates = self.run.path(&self.inside("kubelet/pki"));
+        let mut command = Command::new(self.run.built("kubelet")?);
         command
             .arg(flag("--config", &config))
             .arg(flag("--kubeconfig", &access))
-            .arg(flag("--root-dir", &run.path("kubelet/root")))
-            .arg(flag("--cert-dir", &run.path("kubelet/pki")))
-            .arg(format!("--hostname-override={}", node_name(run.id())))
-            .arg(format!("--node-ip={}", self.network.gateway()));
-        run.spawn("kubelet", command)
+            .arg(flag("--root-dir", &root))
+            .arg(flag("--cert-dir", &certificates))
+            .arg(format!(
+                "--hostname-override={}",
+                self.which.name(self.run.id())
+            ))
+            .arg(format!("--node-ip={}", network.gateway()));
+        if self.which == Which::Second {
+            command.arg(format!("--node-labels={SECOND_ONLY}=true"));
+        }
+        self.spawn("kubelet", command)
     }
 
-    fn kubelet_config(&self, run: &Run, pki: &Certificates) -> Result<String> {
-        let socket = run.path("containerd/containerd.sock");
+    fn kubelet_config(&self, address: &str, pki: &Certificates) -> Result<String> {
+        let taints = match self.which {
+            Which::First => json!([]),
+            Which::Second => json!([{ "key": SECOND_ONLY, "effect": "NoSchedule" }]),
+        };
         Ok(json!({
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
-            "address": self.network.gateway(),
-            "port": run.port()?,
+            "address": address,
+            "port": self.run.port()?,
             "healthzPort": 0,
+            "registerWithTaints": taints,
             "authentication": {
                 "anonymous": { "enabled": false },
                 "webhook": { "enabled": false },
                 "x509": { "clientCAFile": pki.ca },
             },
             "authorization": { "mode": "AlwaysAllow" },
-            "containerRuntimeEndpoint": format!("unix://{}", socket.display()),
+            "containerRuntimeEndpoint": format!("unix://{}", self.socket().display()),
             "cgroupDriver": "cgroupfs",
             "cgroupsPerQOS": false,
             "enforceNodeAllocatable": [],
@@ -186,20 +258,21 @@ impl Node {
             "registryPullQPS": 0,
             // The machine's packet filter is none of the cluster's business.
             "makeIPTablesUtilChains": false,
-            "podLogsDir": run.path("pod-logs"),
-            "volumePluginDir": run.path("kubelet/plugins"),
-            "resolvConf": run.write("kubelet/resolv.conf", "")?,
+            // A volume that outgrows its limit is found when the volumes are measured.
+            "volumeStatsAggPeriod": "5s",
+            "podLogsDir": self.run.path(&self.inside("pod-logs")),
+            "volumePluginDir": self.run.path(&self.inside("kubelet/plugins")),
+            "resolvConf": self.run.write(&self.inside("kubelet/resolv.conf"), "")?,
         })
         .to_string())
     }
 }
 
-/// containerd's own configuration: everything below the run's folder, and what a machine without
+/// containerd's own configuration: everything below the node's folder, and what a machine without
 /// `CAP_SYS_RESOURCE` needs (`restrict_oom_score_adj`; else runc ends with "can't get final child's
 /// PID from pipe: EOF").
-fn containerd_config(folder: &Path) -> String {
-    let folder = folder.display().to_string();
-    let folder = folder.trim_end_matches('/');
+fn containerd_config(folder: &Path, cni: &Path) -> String {
+    let (folder, cni) = (folder.display(), cni.display());
     format!(
         r#"version = 2
 root = "{folder}/containerd/root"
@@ -221,7 +294,7 @@ stream_server_port = "0"
 tolerate_missing_hugetlb_controller = true
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "{CNI_PLUGINS}"
-conf_dir = "{folder}/cni/net.d"
+conf_dir = "{cni}/net.d"
 [plugins."io.containerd.grpc.v1.cri".containerd]
 snapshotter = "overlayfs"
 default_runtime_name = "runc"

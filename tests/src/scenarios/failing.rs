@@ -1,319 +1,342 @@
-//! Updates that do not come to a good end without a change.
+//! Updates of a Deployment that do not come to a good end without a change.
 
-use super::{Expect, HEALTHY, Scenario, before_v1, before_v2};
+use super::{Scenario, before_v1, before_v2};
 
 /// One row per cause.
-pub const FAILING: &[Scenario] = &[
-    Scenario {
-        name: "image-tag-missing",
-        says: "the image's tag was never pushed",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/image-tag-missing/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "ImageNotFound",
-        },
-        sign: "not found",
-    },
-    Scenario {
-        name: "image-name-invalid",
-        says: "a token in the image's name was not replaced",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/image-name-invalid/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "InvalidImageName",
-        },
-        sign: "InvalidImageName",
-    },
-    Scenario {
-        name: "image-never-pulled",
-        says: "the image is not on the node and must not be pulled",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/image-never-pulled/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "ImageNeverPulled",
-        },
-        sign: "ErrImageNeverPull",
-    },
-    Scenario {
-        name: "registry-refuses",
-        says: "the registry asks for credentials that nobody gave the node",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/registry-refuses/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "ImagePullDenied",
-        },
-        sign: "401 Unauthorized",
-    },
-    Scenario {
-        name: "crash-at-start",
-        says: "the program ends with an error right after its start",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/crash-at-start/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "CrashAtStart",
-        },
-        sign: "\"exitCode\":1",
-    },
-    Scenario {
-        name: "crash-in-init",
-        says: "the init container ends with an error",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/crash-in-init/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "CrashAtStart",
-        },
-        sign: "\"exitCode\":3",
-    },
-    Scenario {
-        name: "ends-with-zero",
-        says: "the program ends without an error, and a Deployment wants it to stay",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/ends-with-zero/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "ExitsAtOnce",
-        },
-        sign: "\"exitCode\":0",
-    },
-    Scenario {
-        name: "command-missing",
-        says: "the image does not have the command",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/command-missing/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "CommandNotRunnable",
-        },
-        sign: "/bin/web-server",
-    },
-    Scenario {
-        name: "config-key-missing",
-        says: "the ConfigMap lacks the key that the container wants",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/config-key-missing/v2.yaml"),
-        extras: &[before_v1(include_str!(
-            "../../scenarios/config-key-missing/before-v1.yaml"
-        ))],
-        expect: Expect::Fails {
-            code: "ConfigKeyMissing",
-        },
-        sign: "couldn't find key level",
-    },
-    Scenario {
-        name: "secret-missing",
-        says: "the Secret that the container wants does not exist",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/secret-missing/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "ConfigObjectMissing",
-        },
-        sign: "secret \"web-token\" not found",
-    },
-    Scenario {
-        name: "volume-source-missing",
-        says: "the ConfigMap that a volume is made from does not exist",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/volume-source-missing/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "ConfigObjectMissing",
-        },
-        sign: "configmap \"web-pages\" not found",
-    },
-    Scenario {
-        name: "root-refused",
-        says: "the pod must not run as root and its image does",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/root-refused/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "RunAsNonRootRefused",
-        },
-        sign: "runAsNonRoot",
-    },
-    Scenario {
-        name: "quota-exceeded",
-        says: "the quota has no room for the surge pod, and no old pod may go first",
-        v1: include_str!("../../scenarios/quota-exceeded/v1.yaml"),
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/quota-exceeded/v2.yaml"),
-        extras: &[before_v1(include_str!(
-            "../../scenarios/quota-exceeded/before-v1.yaml"
-        ))],
-        expect: Expect::Fails {
-            code: "QuotaExceeded",
-        },
-        sign: "exceeded quota",
-    },
-    Scenario {
-        name: "quota-needs-resources",
-        says: "the quota wants a memory limit, which v2 forgot",
-        v1: include_str!("../../scenarios/quota-needs-resources/v1.yaml"),
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/quota-needs-resources/v2.yaml"),
-        extras: &[before_v1(include_str!(
-            "../../scenarios/quota-needs-resources/before-v1.yaml"
-        ))],
-        expect: Expect::Fails {
-            code: "QuotaNeedsResources",
-        },
-        sign: "must specify limits.memory",
-    },
-    Scenario {
-        name: "limit-range-violated",
-        says: "the memory limit is above what the namespace allows",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/limit-range-violated/v2.yaml"),
-        extras: &[before_v1(include_str!(
-            "../../scenarios/limit-range-violated/before-v1.yaml"
-        ))],
-        expect: Expect::Fails {
-            code: "LimitRangeViolated",
-        },
-        sign: "maximum memory usage per Container is 64Mi",
-    },
-    Scenario {
-        name: "service-account-missing",
-        says: "the pod's ServiceAccount does not exist",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/service-account-missing/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "ServiceAccountMissing",
-        },
-        sign: "error looking up service account",
-    },
-    Scenario {
-        name: "pod-security-violated",
-        says: "the namespace has become restricted since v1 was deployed",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/pod-security-violated/v2.yaml"),
-        extras: &[before_v2(include_str!(
-            "../../scenarios/pod-security-violated/before-v2.yaml"
-        ))],
-        expect: Expect::Fails {
-            code: "PodSecurityViolated",
-        },
-        sign: "violates PodSecurity",
-    },
-    Scenario {
-        name: "policy-denies",
-        says: "an admission policy refuses privileged containers",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/policy-denies/v2.yaml"),
-        extras: &[before_v1(include_str!(
-            "../../scenarios/policy-denies/before-v1.yaml"
-        ))],
-        expect: Expect::Fails {
-            code: "AdmissionDenied",
-        },
-        sign: "privileged containers are not allowed here",
-    },
-    Scenario {
-        name: "unschedulable",
-        says: "no node has the label that the pod selects",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/unschedulable/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "Unschedulable",
-        },
-        sign: "didn't match Pod's node affinity/selector",
-    },
-    Scenario {
-        name: "too-big-for-any-node",
-        says: "the pod requests more memory than any node has",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/too-big-for-any-node/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "Unschedulable",
-        },
-        sign: "Insufficient memory",
-    },
-    Scenario {
-        name: "readiness-never",
-        says: "the readiness probe asks for a page that is not there",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/readiness-never/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "ReadinessFailing",
-        },
-        sign: "Readiness probe failed",
-    },
-    Scenario {
-        name: "liveness-kills-start",
-        says: "the liveness probe kills the container long before it has started",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/liveness-kills-start/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "LivenessKillsStart",
-        },
-        sign: "failed liveness probe",
-    },
-    Scenario {
-        name: "startup-probe-exhausted",
-        says: "the start takes longer than the startup probe allows",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/startup-probe-exhausted/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "StartupProbeExhausted",
-        },
-        sign: "failed startup probe",
-    },
-    Scenario {
-        name: "out-of-memory",
-        says: "the program wants more memory than its limit",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/out-of-memory/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "OutOfMemory",
-        },
-        sign: "OOMKilled",
-    },
-    Scenario {
-        name: "crash-after-ready",
-        says: "the program ends with an error some seconds after it became ready",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/crash-after-ready/v2.yaml"),
-        extras: &[],
-        expect: Expect::Fails {
-            code: "CrashAtStart",
-        },
-        sign: "\"exitCode\":2",
-    },
+pub(super) const FAILING: &[Scenario] = &[
+    update!(
+        Deployment,
+        "image-tag-missing",
+        "the image's tag was never pushed"
+    )
+    .fails("ImageNotFound")
+    .naming(&["`app`", "/app:missing`"])
+    .shows("not found"),
+    update!(
+        Deployment,
+        "image-name-invalid",
+        "a token in the image's name was not replaced"
+    )
+    .fails("InvalidImageName")
+    .naming(&["`app`", "/app:#{Build.BuildId}#`"])
+    .shows("InvalidImageName"),
+    update!(
+        Deployment,
+        "image-never-pulled",
+        "the image is not on the node and must not be pulled"
+    )
+    .fails("ImageNeverPulled")
+    .naming(&["`app`", "/app:good`", "Never"])
+    .shows("ErrImageNeverPull"),
+    update!(
+        Deployment,
+        "registry-refuses",
+        "the registry asks for credentials that nobody gave the node"
+    )
+    .times_out("ImagePullDenied")
+    .naming(&["`app`", "/app:good`"])
+    .shows("401 Unauthorized"),
+    update!(
+        Deployment,
+        "crash-at-start",
+        "the program ends with an error right after its start"
+    )
+    .fails("CrashAtStart")
+    .naming(&["`app`", "exit code 1"])
+    .shows("\"exitCode\":1"),
+    update!(
+        Deployment,
+        "crash-in-init",
+        "the init container ends with an error"
+    )
+    .fails("CrashAtStart")
+    .naming(&["`migrate`", "exit code 3"])
+    .shows("\"exitCode\":3"),
+    update!(
+        Deployment,
+        "ends-with-zero",
+        "the program ends without an error, and a Deployment wants it to stay"
+    )
+    .fails("ExitsAtOnce")
+    .naming(&["`app`", "exit code 0"])
+    .shows("\"exitCode\":0"),
+    update!(
+        Deployment,
+        "command-missing",
+        "the image does not have the command"
+    )
+    .fails("CommandNotRunnable")
+    .naming(&["`app`", "`/bin/web-server`"])
+    .shows("/bin/web-server"),
+    update!(
+        Deployment,
+        "config-key-missing",
+        "the ConfigMap lacks the key that the container wants"
+    )
+    .with(&[before_v1(yaml!("config-key-missing", "before-v1"))])
+    .fails("ConfigKeyMissing")
+    .naming(&["`app`", "`level`", "`settings`"])
+    .shows("couldn't find key level"),
+    update!(
+        Deployment,
+        "secret-missing",
+        "the Secret that the container wants does not exist"
+    )
+    .fails("ConfigObjectMissing")
+    .naming(&["`app`", "Secret `web-token`"])
+    .shows("secret \"web-token\" not found"),
+    update!(
+        Deployment,
+        "volume-source-missing",
+        "the ConfigMap that a volume is made from does not exist"
+    )
+    .fails("ConfigObjectMissing")
+    .naming(&["`pages`", "ConfigMap `web-pages`"])
+    .shows("configmap \"web-pages\" not found"),
+    update!(
+        Deployment,
+        "root-refused",
+        "the pod must not run as root and its image does"
+    )
+    .fails("RunAsNonRootRefused")
+    .naming(&["`app`", "root"])
+    .shows("runAsNonRoot"),
+    update!(
+        Deployment,
+        "quota-exceeded",
+        "the quota has no room for the surge pod, and no old pod may go first"
+    )
+    .from(yaml!("quota-exceeded", "v1"))
+    .with(&[before_v1(yaml!("quota-exceeded", "before-v1"))])
+    .fails("QuotaExceeded")
+    .naming(&[
+        "`memory`",
+        "limits.memory=32Mi",
+        "limits.memory=64Mi",
+        "limits.memory=80Mi",
+    ])
+    .shows("exceeded quota"),
+    update!(
+        Deployment,
+        "quota-needs-resources",
+        "the quota wants a memory limit, which v2 forgot"
+    )
+    .from(yaml!("quota-needs-resources", "v1"))
+    .with(&[before_v1(yaml!("quota-needs-resources", "before-v1"))])
+    .fails("QuotaNeedsResources")
+    .naming(&["`memory`", "limits.memory"])
+    .shows("must specify limits.memory"),
+    update!(
+        Deployment,
+        "limit-range-violated",
+        "the memory limit is above what the namespace allows"
+    )
+    .with(&[before_v1(yaml!("limit-range-violated", "before-v1"))])
+    .fails("LimitRangeViolated")
+    .naming(&["64Mi", "256Mi"])
+    .shows("maximum memory usage per Container is 64Mi"),
+    update!(
+        Deployment,
+        "service-account-missing",
+        "the pod's ServiceAccount does not exist"
+    )
+    .fails("ServiceAccountMissing")
+    .naming(&["`web-runner`"])
+    .shows("error looking up service account"),
+    update!(
+        Deployment,
+        "pod-security-violated",
+        "the namespace has become restricted since v1 was deployed"
+    )
+    .with(&[before_v2(yaml!("pod-security-violated", "before-v2"))])
+    .fails("PodSecurityViolated")
+    .naming(&["restricted"])
+    .shows("violates PodSecurity"),
+    update!(
+        Deployment,
+        "policy-denies",
+        "an admission policy refuses privileged containers"
+    )
+    .with(&[before_v1(yaml!("policy-denies", "before-v1"))])
+    .fails("AdmissionDenied")
+    .naming(&["`policy-denies-"])
+    .shows("privileged containers are not allowed here"),
+    update!(
+        Deployment,
+        "unschedulable",
+        "no node has the label that the pod selects"
+    )
+    .times_out("Unschedulable")
+    .naming(&["node affinity/selector"])
+    .shows("didn't match Pod's node affinity/selector"),
+    update!(
+        Deployment,
+        "too-big-for-any-node",
+        "the pod requests more memory than any node has"
+    )
+    .times_out("Unschedulable")
+    .naming(&["Insufficient memory"])
+    .shows("Insufficient memory"),
+    update!(
+        Deployment,
+        "readiness-never",
+        "the readiness probe asks for a page that is not there"
+    )
+    .times_out("ReadinessFailing")
+    .naming(&["`app`", "/healthz", "8080"])
+    .shows("Readiness probe failed"),
+    update!(
+        Deployment,
+        "liveness-kills-start",
+        "the liveness probe kills the container long before it has started"
+    )
+    .fails("LivenessKillsStart")
+    .naming(&["`app`", "liveness"])
+    .shows("failed liveness probe"),
+    update!(
+        Deployment,
+        "startup-probe-exhausted",
+        "the start takes longer than the startup probe allows"
+    )
+    .fails("StartupProbeExhausted")
+    .naming(&["`app`", "startup"])
+    .shows("failed startup probe"),
+    update!(
+        Deployment,
+        "out-of-memory",
+        "the program wants more memory than its limit"
+    )
+    .fails("OutOfMemory")
+    .naming(&["`app`", "24Mi"])
+    .shows("OOMKilled"),
+    update!(
+        Deployment,
+        "crash-after-ready",
+        "the program ends with an error some seconds after it became ready"
+    )
+    .fails("CrashAtStart")
+    .naming(&["`app`", "exit code 2"])
+    .shows("\"exitCode\":2"),
+    update!(
+        Deployment,
+        "exec-format",
+        "the program is a script without a first line that says so"
+    )
+    .with(&[before_v1(yaml!("exec-format", "before-v1"))])
+    .fails("CommandNotRunnable")
+    .naming(&["`app`", "/scripts/start"])
+    .shows("exec format error"),
+    update!(
+        Deployment,
+        "post-start-fails",
+        "the hook after the start ends with an error"
+    )
+    .fails("PostStartHookFailed")
+    .naming(&["`app`"])
+    .shows("FailedPostStartHook"),
+    update!(
+        Deployment,
+        "probe-port-unknown",
+        "the readiness probe names a port that the container does not have"
+    )
+    .fails("ProbePortUnknown")
+    .naming(&["`app`", "`web`"])
+    .shows("Readiness probe errored"),
+    update!(
+        Deployment,
+        "sub-path-variable-missing",
+        "the path in a volume names a variable that the container does not have"
+    )
+    .fails("ContainerNotCreated")
+    .naming(&["`app`", "TENANT"])
+    .shows("CreateContainerConfigError"),
+    update!(
+        Deployment,
+        "priority-class-missing",
+        "the pod's PriorityClass does not exist"
+    )
+    .fails("PriorityClassMissing")
+    .naming(&["`web-critical`"])
+    .shows("no PriorityClass with name web-critical was found"),
+    update!(
+        Deployment,
+        "webhook-unavailable",
+        "the webhook that is asked about each pod does not answer"
+    )
+    .with(&[before_v2(yaml!("webhook-unavailable", "before-v2"))])
+    .times_out("WebhookUnavailable")
+    .naming(&["`labels.policy.example.com`"])
+    .shows("failed calling webhook"),
+    update!(
+        Deployment,
+        "taint-not-tolerated",
+        "the only node that the pod selects has a taint"
+    )
+    .times_out("Unschedulable")
+    .naming(&["taint"])
+    .shows("untolerated taint"),
+    update!(
+        Deployment,
+        "volume-fills-up",
+        "the program writes more into its volume than the volume may hold"
+    )
+    .fails("EvictedForOwnLimit")
+    .naming(&["`cache`", "2Mi"])
+    .shows("exceeds the limit"),
+    update!(
+        Deployment,
+        "recreate-crashes",
+        "the program ends with an error, and all old pods are gone"
+    )
+    .from(yaml!("recreate-crashes", "v1"))
+    .fails("CrashAtStart")
+    .naming(&["`app`", "exit code 2"])
+    .shows("\"exitCode\":2"),
+    update!(
+        Deployment,
+        "sidecar-crashes",
+        "the container that the others wait for ends with an error"
+    )
+    .fails("CrashAtStart")
+    .naming(&["`proxy`", "exit code 4"])
+    .shows("\"exitCode\":4"),
+    update!(
+        Deployment,
+        "second-container-crashes",
+        "the program is ready, and the container beside it ends with an error"
+    )
+    .fails("CrashAtStart")
+    .naming(&["`exporter`", "exit code 5"])
+    .shows("\"exitCode\":5"),
+    update!(
+        Deployment,
+        "init-hangs",
+        "the init container waits for something that does not come"
+    )
+    .times_out("InitHangs")
+    .naming(&["`wait-for-database`"])
+    .shows("wait-for-database"),
+    update!(
+        Deployment,
+        "paused",
+        "the Deployment is paused: nothing happens"
+    )
+    .fails("Paused")
+    .shows("DeploymentPaused"),
+    update!(
+        Deployment,
+        "answers-500",
+        "the pods are ready, and the orders page answers 500"
+    )
+    .asking(&["--http", "/cgi-bin/orders:8080"])
+    .fails("HttpUnexpected")
+    .naming(&["/cgi-bin/orders", "500"]),
+    update!(
+        Deployment,
+        "answers-old-page",
+        "the pods are ready, and the version page is not that of v2"
+    )
+    .asking(&["--http", "/version:8080=~release two"])
+    .fails("HttpUnexpected")
+    .naming(&["/version", "release two"]),
 ];

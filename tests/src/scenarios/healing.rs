@@ -1,124 +1,147 @@
-//! Updates that look as if they failed, and then complete: each is a near miss of a failing one.
+//! Updates of a Deployment that look as if they failed, and then complete: each is a near miss of a
+//! failing one.
 
-use super::{Expect, HEALTHY, Scenario, What, after_v2, before_v1};
+use super::{Scenario, What, When, after_v2, await_before, before_v1, before_v2};
 
 /// Whoever calls one of these failed raises a false alarm.
-pub const HEALING: &[Scenario] = &[
-    Scenario {
-        name: "slow-start",
-        says: "the start takes 8 s, which the startup probe allows",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/slow-start/v2.yaml"),
-        extras: &[],
-        expect: Expect::Heals,
-        sign: "Startup probe failed",
-    },
-    Scenario {
-        name: "crashes-twice",
-        says: "the program ends twice while its broker is away, then stays",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/crashes-twice/v2.yaml"),
-        extras: &[],
-        expect: Expect::Heals,
-        sign: "BackOff",
-    },
-    Scenario {
-        name: "secret-arrives-late",
-        says: "the Secret that the container wants arrives 5 s after the Deployment",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/secret-arrives-late/v2.yaml"),
-        extras: &[after_v2(
-            5,
-            What::Objects(include_str!(
-                "../../scenarios/secret-arrives-late/after.yaml"
-            )),
-        )],
-        expect: Expect::Heals,
-        sign: "secret \"web-token\" not found",
-    },
-    Scenario {
-        name: "volume-source-arrives-late",
-        says: "the ConfigMap that a volume is made from arrives 5 s after the Deployment",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/volume-source-arrives-late/v2.yaml"),
-        extras: &[after_v2(
-            5,
-            What::Objects(include_str!(
-                "../../scenarios/volume-source-arrives-late/after.yaml"
-            )),
-        )],
-        expect: Expect::Heals,
-        sign: "configmap \"web-pages\" not found",
-    },
-    Scenario {
-        name: "service-account-arrives-late",
-        says: "the pod's ServiceAccount arrives 3 s after the Deployment",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/service-account-arrives-late/v2.yaml"),
-        extras: &[after_v2(
-            3,
-            What::Objects(include_str!(
-                "../../scenarios/service-account-arrives-late/after.yaml"
-            )),
-        )],
-        expect: Expect::Heals,
-        sign: "error looking up service account",
-    },
-    Scenario {
-        name: "registry-comes-back",
-        says: "the registry is down for 8 s",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/registry-comes-back/v2.yaml"),
-        extras: &[after_v2(8, What::WakeRegistry)],
-        expect: Expect::Heals,
-        sign: "connection refused",
-    },
-    Scenario {
-        name: "tag-pushed-late",
-        says: "the image's tag is pushed 6 s after the Deployment",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/tag-pushed-late/v2.yaml"),
-        extras: &[after_v2(6, What::PushLateTag)],
-        expect: Expect::Heals,
-        sign: "not found",
-    },
-    Scenario {
-        name: "quota-frees-itself",
-        says: "the quota has room once the first old pod is gone",
-        v1: include_str!("../../scenarios/quota-frees-itself/v1.yaml"),
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/quota-frees-itself/v2.yaml"),
-        extras: &[before_v1(include_str!(
-            "../../scenarios/quota-frees-itself/before-v1.yaml"
-        ))],
-        expect: Expect::Heals,
-        sign: "exceeded quota",
-    },
-    Scenario {
-        name: "readiness-blips",
-        says: "each new pod is ready, then not for some seconds, then ready again",
-        v1: HEALTHY,
-        v1_is_healthy: true,
-        v2: include_str!("../../scenarios/readiness-blips/v2.yaml"),
-        extras: &[],
-        expect: Expect::Heals,
-        sign: "Readiness probe failed",
-    },
-    Scenario {
-        name: "old-revision-broken",
-        says: "v1 crashes all the time, v2 repairs it",
-        v1: include_str!("../../scenarios/old-revision-broken/v1.yaml"),
-        v1_is_healthy: false,
-        v2: include_str!("../../scenarios/old-revision-broken/v2.yaml"),
-        extras: &[],
-        expect: Expect::Heals,
-        sign: "BackOff",
-    },
+pub(super) const HEALING: &[Scenario] = &[
+    update!(
+        Deployment,
+        "slow-start",
+        "the start takes 8 s, which the startup probe allows"
+    )
+    .shows("Startup probe failed"),
+    update!(
+        Deployment,
+        "crashes-twice",
+        "the program ends twice while its broker is away, then stays"
+    )
+    .shows("BackOff"),
+    update!(
+        Deployment,
+        "secret-arrives-late",
+        "the Secret that the container wants arrives 5 s after the Deployment"
+    )
+    .with(&[after_v2(
+        5,
+        What::Objects(yaml!("secret-arrives-late", "after")),
+    )])
+    .shows("secret \"web-token\" not found"),
+    update!(
+        Deployment,
+        "volume-source-arrives-late",
+        "the ConfigMap that a volume is made from arrives 5 s after the Deployment"
+    )
+    .with(&[after_v2(
+        5,
+        What::Objects(yaml!("volume-source-arrives-late", "after")),
+    )])
+    .shows("configmap \"web-pages\" not found"),
+    update!(
+        Deployment,
+        "service-account-arrives-late",
+        "the pod's ServiceAccount arrives 3 s after the Deployment"
+    )
+    .with(&[after_v2(
+        3,
+        What::Objects(yaml!("service-account-arrives-late", "after")),
+    )])
+    .shows("error looking up service account"),
+    update!(
+        Deployment,
+        "registry-comes-back",
+        "the registry is down for 8 s"
+    )
+    .with(&[after_v2(8, What::WakeRegistry)])
+    .shows("connection refused"),
+    update!(
+        Deployment,
+        "tag-pushed-late",
+        "the image's tag is pushed 6 s after the Deployment"
+    )
+    .with(&[after_v2(6, What::PushLateTag)])
+    .shows("not found"),
+    update!(
+        Deployment,
+        "quota-frees-itself",
+        "the quota has room once the first old pod is gone"
+    )
+    .from(yaml!("quota-frees-itself", "v1"))
+    .with(&[before_v1(yaml!("quota-frees-itself", "before-v1"))])
+    .shows("exceeded quota"),
+    update!(
+        Deployment,
+        "readiness-blips",
+        "each new pod is ready, then not for some seconds, then ready again"
+    )
+    .shows("Readiness probe failed"),
+    update!(
+        Deployment,
+        "old-revision-broken",
+        "v1 crashes all the time, v2 repairs it"
+    )
+    .from(yaml!("old-revision-broken", "v1"))
+    .which_is_broken()
+    .with(&[await_before(When::BeforeV2, "BackOff")])
+    .shows("BackOff"),
+    update!(
+        Deployment,
+        "node-cordoned",
+        "the only node for the pods is cordoned for 8 s"
+    )
+    .from(yaml!("node-cordoned", "v1"))
+    .with(&[
+        before_v2(yaml!("node-cordoned", "before-v2")),
+        after_v2(8, What::Objects(yaml!("node-cordoned", "after"))),
+    ])
+    .shows("were unschedulable"),
+    update!(
+        Deployment,
+        "scaled-meanwhile",
+        "an autoscaler wants four pods while the first new ones start"
+    )
+    .from(yaml!("scaled-meanwhile", "v1"))
+    .with(&[after_v2(2, What::Scale(4))])
+    .shows("Scaled up replica set"),
+    update!(
+        Deployment,
+        "pod-evicted",
+        "a new pod is evicted while the others start"
+    )
+    .with(&[after_v2(2, What::EvictNewPod)])
+    .shows("EvictionByEvictionAPI"),
+    update!(
+        Deployment,
+        "paused-then-resumed",
+        "the Deployment is paused for 5 s"
+    )
+    .with(&[after_v2(
+        5,
+        What::Objects(yaml!("paused-then-resumed", "after")),
+    )])
+    .shows("DeploymentResumed"),
+    update!(Deployment, "superseded", "v3 is deployed 5 s later")
+        .with(&[after_v2(5, What::Objects(yaml!("superseded", "after")))])
+        .is_superseded()
+        .shows("Readiness probe failed"),
+    update!(
+        Deployment,
+        "deadline-is-stale",
+        "v2 was there before, and the Deployment still says that v1 missed its deadline"
+    )
+    .from(yaml!("deadline-is-stale", "v1"))
+    .which_is_broken()
+    .with(&[
+        before_v1(yaml!("deadline-is-stale", "before-v1")),
+        await_before(When::BeforeV1, "NewReplicaSetAvailable"),
+        await_before(When::BeforeV2, "ProgressDeadlineExceeded"),
+    ])
+    .shows("ErrImagePull"),
+    update!(
+        Deployment,
+        "deadline-too-short",
+        "the start takes 12 s, and the Deployment allows 4 s without progress"
+    )
+    .from(yaml!("deadline-too-short", "v1"))
+    .shows("ProgressDeadlineExceeded"),
 ];

@@ -11,7 +11,10 @@ use crate::generate::root;
 
 /// A Debian package and the file that shows it is there. Where the file comes from does not matter:
 /// on another distribution the user may have put it there.
-const PACKAGES: &[(&str, &[&str])] = &[
+pub(crate) type Package = (&'static str, &'static [&'static str]);
+
+/// What the real cluster needs.
+pub(super) const CLUSTER: &[Package] = &[
     ("busybox-static", &["/bin/busybox", "/usr/bin/busybox"]),
     ("containerd", &["/usr/bin/containerd"]),
     ("containernetworking-plugins", &["/usr/lib/cni/bridge"]),
@@ -24,9 +27,9 @@ const PACKAGES: &[(&str, &[&str])] = &[
 ///
 /// # Errors
 /// When some are missing and the user is not root, or apt-get fails.
-pub(super) fn install_debian() -> Result<()> {
+pub(crate) fn install(packages: &[Package]) -> Result<()> {
     let is_there = |paths: &[&str]| paths.iter().any(|path| Path::new(path).exists());
-    let missing: Vec<&str> = PACKAGES
+    let missing: Vec<&str> = packages
         .iter()
         .filter(|(_, paths)| !is_there(paths))
         .map(|(name, _)| *name)

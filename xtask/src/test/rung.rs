@@ -73,6 +73,12 @@ pub(super) const RUNGS: &[Rung] = &[
         counts_tests: true,
     },
     Rung {
+        name: "fuzz",
+        proves: "rung 2: no foreign text breaks a promise, each target for ten seconds",
+        prepare: || cargo(&["xtask", "fuzz"]),
+        counts_tests: true,
+    },
+    Rung {
         name: "real",
         proves: "rung 5: real rollouts on a real cluster with a real node",
         prepare: real,
@@ -122,7 +128,7 @@ fn shim() -> Result<Command> {
 /// # Errors
 /// When something cannot be installed or built.
 pub(crate) fn real() -> Result<Command> {
-    packages::install_debian()?;
+    packages::install(packages::CLUSTER)?;
     let binaries = cluster_binaries::build(Modules::from_env())?;
     // The trials run the product itself, which building them alone does not build.
     let built = cargo(&["build", "--package", "rollguard"])?

@@ -13,6 +13,7 @@ use rollguard_core::policy::Policy;
 use rollguard_core::report::{Line, Proposal, Report, Style, report_lines, to_json};
 use rollguard_core::rollback::{Request, RollbackDecision, decide};
 use rollguard_core::verdict::{Undetermined, Verdict};
+use rollguard_core::workload::WorkloadRef;
 
 use super::tools::Tools;
 use crate::console::Console;
@@ -34,6 +35,31 @@ pub struct Checked {
     pub handover: Option<Handover>,
 }
 
+/// The one workload to check. What is not supported yet is refused: an input that is ignored in
+/// silence would be believed in.
+///
+/// # Errors
+/// When anything else is asked for.
+pub fn only_workload(inputs: &CheckInputs) -> Result<&WorkloadRef, Failure> {
+    let asked = [
+        ("more than one workload", inputs.workloads.len() > 1),
+        ("a selector", inputs.selector.is_some()),
+        ("a check over HTTP", !inputs.http.is_empty()),
+        ("a grace", !inputs.graces.is_empty()),
+        ("a revision", inputs.revision.is_some()),
+    ];
+    let refused = asked
+        .iter()
+        .find_map(|(what, asked)| asked.then_some(*what));
+    match (refused, inputs.workloads.first()) {
+        (None, Some(workload)) => Ok(workload),
+        (what, _) => Err(Failure::new(
+            Outcome::BadInput,
+            format!("{} is not supported yet", what.unwrap_or("no workload")),
+        )),
+    }
+}
+
 /// Follows the rollout to its verdict and prints the report.
 ///
 /// # Errors
@@ -43,7 +69,7 @@ pub async fn check(
     inputs: &CheckInputs,
     tools: &mut Tools<'_>,
 ) -> Result<Checked, Failure> {
-    let workload = &inputs.workload;
+    let workload = only_workload(inputs)?;
     let find = access::find(&connection.client, workload);
     let deployment = tools.cancel.unless(find).await??;
     let watch = Watch::new(workload.clone(), &deployment)?;

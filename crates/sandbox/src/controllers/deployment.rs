@@ -1,5 +1,5 @@
-//! The Deployment controller (kubernetes `pkg/controller/deployment`, 1.35), without proportional
-//! scaling and without adoption of ReplicaSets that it did not create.
+//! The Deployment controller (kubernetes `pkg/controller/deployment`, 1.35), without adoption of
+//! ReplicaSets that it did not create.
 
 mod revision;
 mod rollout;
@@ -8,41 +8,56 @@ mod status;
 
 use jiff::Timestamp;
 
+use super::retry::Retries;
 use crate::cluster::{Cluster, Deletion};
 use crate::object::{being_deleted, int_or, text};
 use crate::resource::Resource;
+use crate::status::ApiFailure;
 use crate::store::Key;
 use rollout::Rollout;
 
 /// Moves a Deployment one step on and reports. Returns when to look again.
-pub(super) fn sync(cluster: &mut Cluster, key: &Key) -> Option<Timestamp> {
-    let rollout = Rollout::load(cluster, key)?;
-    if being_deleted(&rollout.object) {
-        return status::write(cluster, key, false);
+pub(super) fn sync(cluster: &mut Cluster, key: &Key, retries: &mut Retries) -> Option<Timestamp> {
+    let Some(rollout) = Rollout::load(cluster, key) else {
+        retries.forget(key);
+        return None;
+    };
+    if let Ok(next) = step(cluster, &rollout) {
+        retries.forget(key);
+        return next;
     }
-    status::mark_paused(cluster, &rollout);
+    // Nothing more is written: `observedGeneration` stays behind as long as this goes on.
+    Some(retries.failed(key, cluster.now()))
+}
+
+fn step(cluster: &mut Cluster, rollout: &Rollout) -> Result<Option<Timestamp>, ApiFailure> {
+    let key = &rollout.key;
+    if being_deleted(&rollout.object) {
+        return Ok(status::write(cluster, key, false));
+    }
+    status::mark_paused(cluster, rollout);
     if rollout.paused() {
-        revision::keep(cluster, key, false);
+        revision::keep(cluster, key, false)?;
         scale::to_size(cluster, key);
         clean_up(cluster, key);
-        return status::write(cluster, key, false);
+        return Ok(status::write(cluster, key, false));
     }
     if rollout.is_scaled() {
-        revision::keep(cluster, key, false);
+        revision::keep(cluster, key, false)?;
         scale::to_size(cluster, key);
-        return status::write(cluster, key, false);
+        return Ok(status::write(cluster, key, false));
     }
     if rollout.recreates() {
-        recreate(cluster, key);
+        recreate(cluster, key)?;
     } else {
+        revision::keep(cluster, key, true)?;
         roll(cluster, key);
     }
-    status::write(cluster, key, true)
+    Ok(status::write(cluster, key, true))
 }
 
 /// New pods before old ones go, within the bounds of surge and unavailability.
 fn roll(cluster: &mut Cluster, key: &Key) -> Option<()> {
-    revision::keep(cluster, key, true);
     if scale::new_set_up(cluster, key)? || scale::old_sets_down(cluster, key)? {
         return Some(());
     }
@@ -50,16 +65,20 @@ fn roll(cluster: &mut Cluster, key: &Key) -> Option<()> {
 }
 
 /// All old pods are gone before the first new one.
-fn recreate(cluster: &mut Cluster, key: &Key) -> Option<()> {
-    revision::keep(cluster, key, false);
-    if scale::old_sets_to_zero(cluster, key)? {
-        return Some(());
+fn recreate(cluster: &mut Cluster, key: &Key) -> Result<(), ApiFailure> {
+    revision::keep(cluster, key, false)?;
+    if scale::old_sets_to_zero(cluster, key) == Some(true) {
+        return Ok(());
     }
-    let rollout = Rollout::load(cluster, key)?;
-    if old_pods_run(cluster, &rollout) {
-        return Some(());
+    if Rollout::load(cluster, key).is_none_or(|rollout| old_pods_run(cluster, &rollout)) {
+        return Ok(());
     }
-    revision::keep(cluster, key, true);
+    revision::keep(cluster, key, true)?;
+    start_all(cluster, key);
+    Ok(())
+}
+
+fn start_all(cluster: &mut Cluster, key: &Key) -> Option<()> {
     let rollout = Rollout::load(cluster, key)?;
     let new = rollout.new_set()?.key.clone();
     scale::set_to(cluster, &rollout, &new, rollout.desired());

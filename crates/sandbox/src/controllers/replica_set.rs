@@ -1,15 +1,13 @@
 //! The ReplicaSet controller (kubernetes `pkg/controller/replicaset`).
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 
 use super::condition;
-use crate::clock::{later, seconds};
+use super::readiness::{Pods, available_at, controller_reference, has_ended, ready_since};
+use super::retry::Retries;
+use crate::clock::seconds;
 use crate::cluster::{Cluster, Deletion};
 use crate::event::{Happening, Source};
 use crate::object::{
@@ -22,21 +20,10 @@ use crate::store::Key;
 /// Most pods created or deleted in one go (`BurstReplicas`).
 const BURST: usize = 500;
 
-/// Back-off of failed syncs: doubled from here up to there
-/// (client-go `util/workqueue/default_rate_limiters.go`).
-const FIRST_RETRY: Duration = Duration::from_millis(5);
-const LAST_RETRY: Duration = Duration::from_secs(1000);
-
-type Pods = Vec<(Key, Arc<Value>)>;
-
 /// Brings a ReplicaSet to its size and reports. Returns when to look again.
-pub(super) fn sync(
-    cluster: &mut Cluster,
-    key: &Key,
-    failures: &mut BTreeMap<Key, u32>,
-) -> Option<Timestamp> {
+pub(super) fn sync(cluster: &mut Cluster, key: &Key, retries: &mut Retries) -> Option<Timestamp> {
     let Some(set) = cluster.store.get(key).cloned() else {
-        failures.remove(key);
+        retries.forget(key);
         return None;
     };
     // Counted before pods are created or deleted: those changes bring the next sync.
@@ -49,12 +36,9 @@ pub(super) fn sync(
     let counts = Counts::of(&set, &active, terminating, cluster.now());
     write_status(cluster, key, &counts, managed.as_ref().err());
     if managed.is_err() {
-        let times = failures.entry(key.clone()).or_default();
-        let delay = FIRST_RETRY * 2_u32.saturating_pow(*times);
-        *times = (*times + 1).min(20);
-        return Some(later(cluster.now(), delay.min(LAST_RETRY)));
+        return Some(retries.failed(key, cluster.now()));
     }
-    failures.remove(key);
+    retries.forget(key);
     counts.next_available
 }
 
@@ -62,10 +46,7 @@ pub(super) fn sync(
 fn pods(cluster: &Cluster, set: &Value) -> (Pods, usize) {
     let namespace = text(set, "/metadata/namespace");
     let mut owned = cluster.store.list(Resource::Pods, Some(namespace));
-    owned.retain(|(_, pod)| {
-        controller_uid(pod) == Some(uid(set))
-            && !matches!(text(pod, "/status/phase"), "Failed" | "Succeeded")
-    });
+    owned.retain(|(_, pod)| controller_uid(pod) == Some(uid(set)) && !has_ended(pod));
     let all = owned.len();
     owned.retain(|(_, pod)| !being_deleted(pod));
     let terminating = all - owned.len();
@@ -99,10 +80,7 @@ fn create(cluster: &mut Cluster, key: &Key, set: &Value) -> Result<(), ApiFailur
     let template = &set["spec"]["template"];
     let mut metadata = template["metadata"].clone();
     metadata["generateName"] = json!(format!("{}-", key.name));
-    metadata["ownerReferences"] = json!([{
-        "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": key.name, "uid": uid(set),
-        "controller": true, "blockOwnerDeletion": true,
-    }]);
+    metadata["ownerReferences"] = controller_reference(set);
     let pod = json!({"metadata": metadata, "spec": template["spec"]});
     match cluster.create((Resource::Pods, &key.namespace), pod, false) {
         Ok(pod) => {
@@ -147,14 +125,6 @@ fn rank(pod: &Value) -> impl Ord + use<> {
     )
 }
 
-fn ready_since(pod: &Value) -> Option<Timestamp> {
-    let ready = condition::find(pod, "Ready")?;
-    if ready["status"] != "True" {
-        return None;
-    }
-    time(ready, "/lastTransitionTime")
-}
-
 /// What a ReplicaSet's status counts.
 struct Counts {
     current: usize,
@@ -167,7 +137,6 @@ struct Counts {
 
 impl Counts {
     fn of(set: &Value, active: &Pods, terminating: usize, now: Timestamp) -> Self {
-        let settle = u64::try_from(int(set, "/spec/minReadySeconds")).unwrap_or_default();
         let template = labels(&set["spec"]["template"]);
         let labeled = |pod: &Value| {
             let labels = labels(pod);
@@ -177,8 +146,7 @@ impl Counts {
         };
         let available_at: Vec<Timestamp> = active
             .iter()
-            .filter_map(|(_, pod)| ready_since(pod))
-            .map(|since| later(since, Duration::from_secs(settle)))
+            .filter_map(|(_, pod)| available_at(set, pod))
             .collect();
         Self {
             current: active.len(),

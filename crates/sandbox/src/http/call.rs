@@ -71,6 +71,8 @@ pub(crate) struct Call {
     pub(crate) namespace: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) subresource: Option<String>,
+    /// What follows `…/proxy`, with its slash.
+    pub(crate) tail: String,
     query: BTreeMap<String, String>,
 }
 
@@ -89,6 +91,7 @@ impl Call {
             namespace: place.namespace.map(str::to_owned),
             name: place.name.map(str::to_owned),
             subresource: place.subresource.map(str::to_owned),
+            tail: tail(uri.path(), &place),
             query,
         })
     }
@@ -101,6 +104,7 @@ impl Call {
             namespace: None,
             name: None,
             subresource: None,
+            tail: String::new(),
             query: BTreeMap::new(),
         }
     }
@@ -197,6 +201,15 @@ fn verb(
     }
 }
 
+/// The path that a proxied request is for, as it was sent.
+fn tail(path: &str, place: &Place<'_>) -> String {
+    let (Some(name), Some("proxy")) = (place.name, place.subresource) else {
+        return String::new();
+    };
+    let after = path.split_once(&format!("/{name}/proxy"));
+    after.map_or_else(String::new, |(_, tail)| tail.to_owned())
+}
+
 /// What the segments of a path say.
 struct Place<'a> {
     path: Path,
@@ -229,6 +242,7 @@ impl<'a> Place<'a> {
             [] => (None, None),
             [name] => (Some(*name), None),
             [name, subresource] => (Some(*name), Some(*subresource)),
+            [name, "proxy", ..] if resource == Resource::Pods => (Some(*name), Some("proxy")),
             _ => return None,
         };
         let scoped = resource.namespaced();
@@ -279,6 +293,12 @@ mod tests {
                 "/api/v1/namespaces/shop/pods/a/log",
                 "get pods/log shop a",
             ),
+            (
+                "GET",
+                "/api/v1/namespaces/shop/pods/http:a:80/proxy/live/",
+                "get pods/proxy shop http:a:80",
+            ),
+            ("GET", "/api/v1/nodes/n", "get nodes - n"),
             (
                 "PATCH",
                 "/apis/apps/v1/namespaces/shop/deployments/web?",

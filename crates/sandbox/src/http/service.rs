@@ -12,10 +12,13 @@ use http_body_util::{BodyExt, Full};
 use kube::client::Body;
 use serde_json::{Value, json};
 
-use super::{Call, Path, Request, Verb, read, review, write};
+use super::proxy::Asked;
+use super::{Call, Path, Request, Verb, proxy, read, review, write};
 use crate::clock::http_date;
 use crate::cluster::Cluster;
 use crate::fault::Fault;
+use crate::puppet::Content as Answered;
+use crate::resource::Resource;
 use crate::shared::Shared;
 use crate::status::ApiFailure;
 use crate::watch;
@@ -118,6 +121,9 @@ async fn serve(
             Err(failure) => respond(&shared, refusal(&failure)),
         };
     }
+    if call.subresource.as_deref() == Some("proxy") && call.resource() == Some(Resource::Pods) {
+        return respond(&shared, pass_on(&shared, &call).await?);
+    }
     let body = body.collect().await?.to_bytes();
     let reply = shared
         .change(|cluster| answer(cluster, &call, &head, &body))
@@ -126,6 +132,24 @@ async fn serve(
         return Err(Broken::Lost.into());
     }
     respond(&shared, reply)
+}
+
+/// Fetches a pod's answer, which takes as long as the pod does.
+async fn pass_on(shared: &Shared, call: &Call) -> Result<Reply, Broken> {
+    let (answer, address) = match shared.with(|cluster| proxy::ask(cluster, call)) {
+        Ok(Asked::Answered { answer, address }) => (answer, address),
+        Ok(Asked::Aborted) => return Err(Broken::Lost),
+        Err(failure) => return Ok(refusal(&failure)),
+    };
+    tokio::time::sleep(answer.delay).await;
+    match answer.content {
+        Answered::Http { status, body } => Ok(Reply {
+            code: status,
+            content: Content::Text(body),
+        }),
+        Answered::Unreachable(because) => Ok(refusal(&proxy::unreachable(&address, &because))),
+        Answered::Silence => pending().await,
+    }
 }
 
 fn answer(
@@ -149,9 +173,7 @@ fn answer(
         (Path::Resource(_), Verb::List | Verb::Watch) => {
             Ok(read::list(cluster, call)?.narrowed_for(head))
         }
-        (Path::Resource(crate::resource::Resource::SelfSubjectAccessReviews), _) => {
-            review::access(cluster, body)
-        }
+        (Path::Resource(Resource::SelfSubjectAccessReviews), _) => review::access(cluster, body),
         (Path::Resource(_), Verb::Create) => write::create(cluster, call, body),
         (Path::Resource(_), Verb::Update) => write::update(cluster, call, body),
         (Path::Resource(_), Verb::Patch) => write::patch(cluster, call, content_type, body),

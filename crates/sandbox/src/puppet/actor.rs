@@ -11,9 +11,6 @@ use super::script::{Scene, Step};
 use crate::clock::{later, seconds};
 use crate::event::{Happening, Source};
 
-/// The name of the only node.
-pub(super) const NODE: &str = "sandbox-node-1";
-
 /// A pod whose first container acts; the others run and are ready as soon as it was created.
 pub(super) struct Actor {
     pod: Pod,
@@ -122,14 +119,22 @@ impl Actor {
     pub(super) fn schedule(&mut self) {
         let metadata = &self.pod.metadata;
         let message = format!(
-            "Successfully assigned {}/{} to {NODE}",
+            "Successfully assigned {}/{} to {}",
             metadata.namespace.as_deref().unwrap_or_default(),
             metadata.name.as_deref().unwrap_or_default(),
+            self.node(),
         );
         self.condition("PodScheduled", None);
         self.stage = Stage::Bound;
         self.event(Happening::normal(Source::Scheduler, "Scheduled", message));
         self.report();
+    }
+
+    /// The node that was chosen for the pod.
+    fn node(&self) -> &str {
+        let spec = self.pod.spec.as_ref();
+        spec.and_then(|it| it.node_name.as_deref())
+            .unwrap_or_default()
     }
 
     /// The acting container waits.
@@ -304,7 +309,7 @@ impl Actor {
             status["podIP"] = json!("10.244.0.10");
             status["podIPs"] = json!([{"ip": "10.244.0.10"}]);
         }
-        let node = (self.stage >= Stage::Bound).then(|| NODE.to_owned());
+        let node = (self.stage >= Stage::Bound).then(|| self.node().to_owned());
         self.note(Scene::Status { node, status });
     }
 

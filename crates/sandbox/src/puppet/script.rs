@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
+use super::answer::{Answer, Answers};
 use crate::event::Happening;
 
 /// How long a container takes to stop that obeys SIGTERM.
@@ -46,6 +47,7 @@ type Write = dyn Fn(&Pod, Timestamp) -> Vec<Step> + Send + Sync;
 pub struct Script {
     write: Arc<Write>,
     stops_in: Duration,
+    answers: Answers,
 }
 
 impl fmt::Debug for Script {
@@ -63,6 +65,7 @@ impl Script {
         Self {
             write: Arc::new(write),
             stops_in: STOPS_IN,
+            answers: Answers::default(),
         }
     }
 
@@ -94,7 +97,7 @@ impl Script {
                 },
             })
             .collect();
-        let write = self.write;
+        let write = Arc::clone(&self.write);
         Self {
             write: Arc::new(move |pod, began| {
                 let mut steps = write(pod, began);
@@ -102,7 +105,28 @@ impl Script {
                 steps
             }),
             stops_in: self.stops_in,
+            answers: self.answers,
         }
+    }
+
+    /// The same script for a pod that answers a path over HTTP like this. The path is compared
+    /// with that of the request, without its query; `*` stands for every path, and `8081/ready`
+    /// is for one port only. Of several answers that fit the one added last counts.
+    /// A pod without answers says 200 with the body `ok`, as soon as a container runs.
+    #[must_use]
+    pub fn answering(self, path: &str, answer: Answer) -> Self {
+        self.answering_after(Duration::ZERO, path, answer)
+    }
+
+    /// As [`Script::answering`], from some time after the pod's creation on.
+    #[must_use]
+    pub fn answering_after(mut self, after: Duration, path: &str, answer: Answer) -> Self {
+        self.answers.add(after, path, answer);
+        self
+    }
+
+    pub(crate) fn answer(&self, age: Duration, request: (u16, &str)) -> Answer {
+        self.answers.find(age, request)
     }
 
     pub(crate) fn stops_in(&self) -> Duration {

@@ -90,7 +90,15 @@ impl Recording {
         })
     }
 
-    /// The recording as steps of another pod.
+    /// The node that had the pod.
+    fn node(&self) -> Option<&str> {
+        self.scenes.iter().find_map(|(_, scene)| match scene {
+            Scene::Status { node, .. } => node.as_deref(),
+            Scene::Event(_) | Scene::Log { .. } => None,
+        })
+    }
+
+    /// The recording as steps of another pod, on the node that this one has.
     fn steps(&self, pod: &Pod, began: Timestamp) -> Vec<Step> {
         let part = |it: &Option<String>| it.clone().unwrap_or_default();
         let (name, namespace) = (part(&pod.metadata.name), part(&pod.metadata.namespace));
@@ -105,6 +113,10 @@ impl Recording {
                 format!("{namespace}/{name}"),
             ),
             (self.name.clone(), name),
+            (
+                self.node().unwrap_or_default().to_owned(),
+                part(&pod.spec.as_ref().and_then(|it| it.node_name.clone())),
+            ),
         ];
         let times = Times {
             created: self.created,

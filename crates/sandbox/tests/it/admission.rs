@@ -91,6 +91,11 @@ async fn retries_back_off_and_events_are_combined() {
         .iter()
         .filter(|it| it.starts_with("(combined from similar events): "));
     assert_eq!(combined.count(), 1);
+    assert_eq!(
+        messages.len(),
+        10,
+        "nine in their own words, and the combined one"
+    );
 }
 
 #[tokio::test(start_paused = true)]

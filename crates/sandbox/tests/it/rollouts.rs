@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{ListParams, Patch, PatchParams, WatchEvent, WatchParams};
-use rollguard_sandbox::Script;
+use rollguard_sandbox::{ApiFailure, Script};
 use serde_json::json;
 
 use crate::support::{
@@ -11,6 +11,7 @@ use crate::support::{
 };
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
+const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 
 #[tokio::test(start_paused = true)]
 async fn a_new_deployment_becomes_available() {
@@ -395,4 +396,50 @@ async fn pods_that_are_not_ready_are_deleted_first() {
         .unwrap();
     seconds(5).await;
     assert_eq!(counts(&shop.set("v1").await), (2, 2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_set_that_cannot_be_created_leaves_the_observed_generation_behind() {
+    let sandbox = shop().build();
+    let shop = Shop::of(&sandbox).with_web(&json!({})).await;
+    let refused = ApiFailure::forbidden("replicasets.apps is forbidden: no");
+    sandbox.faults().refuse_creation("replicasets", refused);
+    shop.update("v2").await;
+    seconds(60).await;
+    assert_eq!(
+        shop.condition("Progressing").await,
+        "False/ReplicaSetCreateError"
+    );
+    let web = shop.web().await;
+    assert_eq!(web.metadata.generation, Some(2));
+    assert_eq!(web.status.unwrap().observed_generation, Some(1));
+    let told = shop.messages("ReplicaSetCreateError").await;
+    assert_eq!(told.len(), 1, "one event that is counted up: {told:?}");
+    sandbox.faults().clear();
+    seconds(120).await;
+    let status = shop.web().await.status.unwrap();
+    assert_eq!(status.observed_generation, Some(2));
+    assert_eq!(counts(&shop.set("v2").await), (3, 3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_is_scaled_on_the_way_grows_and_shrinks_in_proportion() {
+    let sandbox = shop_where_v2(Script::never_ready());
+    let shop = Shop::of(&sandbox).with_web(&json!({"replicas": 10})).await;
+    shop.update("v2").await;
+    seconds(30).await;
+    assert_eq!(counts(&shop.set("v1").await), (8, 8, 8));
+    assert_eq!(counts(&shop.set("v2").await), (0, 5, 5));
+    // Up to 25: 13 pods become 32.
+    for (replicas, old, new) in [(20, 15, 10), (10, 8, 5), (0, 0, 0)] {
+        let scale = json!([{"op": "replace", "path": "/spec/replicas", "value": replicas}]);
+        shop.patch(scale).await.unwrap();
+        seconds(30).await;
+        assert_eq!(counts(&shop.set("v1").await).2, old, "of {replicas}");
+        assert_eq!(counts(&shop.set("v2").await).2, new, "of {replicas}");
+        assert_eq!(
+            annotation(&shop.set("v1").await.metadata, DESIRED),
+            replicas.to_string()
+        );
+    }
 }

@@ -376,7 +376,7 @@ async fn a_recording_is_played_in_the_name_and_the_time_of_another_pod() {
     assert_eq!(phase(&pod), "Running");
     assert_eq!(
         pod.spec.as_ref().unwrap().node_name.as_deref(),
-        Some("node-7")
+        Some("sandbox-node-1")
     );
     let status = pod.status.unwrap();
     assert_eq!(

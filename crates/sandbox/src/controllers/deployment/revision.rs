@@ -11,6 +11,7 @@ use crate::event::{Happening, Source};
 use crate::names::template_hash;
 use crate::object::{int, labels, set, uid};
 use crate::resource::Resource;
+use crate::status::ApiFailure;
 use crate::store::Key;
 
 /// Annotations of a Deployment that are not copied to its ReplicaSets (`annotationsToSkip`).
@@ -24,15 +25,20 @@ const NOT_COPIED: [&str; 6] = [
 ];
 
 /// Brings the new ReplicaSet's revision up to date; creates it if it is missing and may be.
-pub(super) fn keep(cluster: &mut Cluster, key: &Key, create: bool) -> Option<()> {
-    let rollout = Rollout::load(cluster, key)?;
+///
+/// # Errors
+/// When it could not be created: the sync ends there.
+pub(super) fn keep(cluster: &mut Cluster, key: &Key, create: bool) -> Result<(), ApiFailure> {
+    let Some(rollout) = Rollout::load(cluster, key) else {
+        return Ok(());
+    };
     let next = rollout.old_sets().map(Set::revision).max().unwrap_or(0) + 1;
     match rollout.new_set() {
         Some(new) => renew(cluster, &rollout, new, next),
-        None if create => create_set(cluster, &rollout, next),
+        None if create => create_set(cluster, &rollout, next)?,
         None => {}
     }
-    Some(())
+    Ok(())
 }
 
 /// An existing ReplicaSet of the template: after a rollback it gets the highest revision.
@@ -69,7 +75,7 @@ fn renew(cluster: &mut Cluster, rollout: &Rollout, new: &Set, next: i64) {
     }
 }
 
-fn create_set(cluster: &mut Cluster, rollout: &Rollout, next: i64) {
+fn create_set(cluster: &mut Cluster, rollout: &Rollout, next: i64) -> Result<(), ApiFailure> {
     let object = &rollout.object;
     let hash = template_hash(
         &without_hash(&object["spec"]["template"]),
@@ -86,7 +92,7 @@ fn create_set(cluster: &mut Cluster, rollout: &Rollout, next: i64) {
                 let count = int(object, "/status/collisionCount") + 1;
                 set(object, &["status", "collisionCount"], json!(count));
             });
-            return;
+            return Err(failure);
         }
         Err(failure) => {
             let message = format!(
@@ -99,9 +105,11 @@ fn create_set(cluster: &mut Cluster, rollout: &Rollout, next: i64) {
                 &rollout.key,
                 &Happening::warning(SOURCE, reason, &*message),
             );
-            let failed = Condition::new(("Progressing", "False"), reason, message);
-            status::set_condition(cluster, &rollout.key, &failed);
-            return;
+            if rollout.deadline().is_some() {
+                let failed = Condition::new(("Progressing", "False"), reason, message);
+                status::set_condition(cluster, &rollout.key, &failed);
+            }
+            return Err(failure);
         }
     }
     if size > 0 {
@@ -115,6 +123,7 @@ fn create_set(cluster: &mut Cluster, rollout: &Rollout, next: i64) {
         let created = Condition::new(("Progressing", "True"), "NewReplicaSetCreated", message);
         status::set_condition(cluster, &rollout.key, &created);
     }
+    Ok(())
 }
 
 const SOURCE: Source = Source::DeploymentController;

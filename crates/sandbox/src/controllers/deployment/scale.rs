@@ -86,8 +86,7 @@ pub(super) fn old_sets_to_zero(cluster: &mut Cluster, key: &Key) -> Option<bool>
     Some(changed)
 }
 
-/// Follows a change of `replicas`. With several active ReplicaSets only the annotations follow;
-/// the rolling update does the rest (the real one scales them in proportion).
+/// Follows a change of `replicas` (`sync.go`, `scale`).
 pub(super) fn to_size(cluster: &mut Cluster, key: &Key) -> Option<()> {
     let rollout = Rollout::load(cluster, key)?;
     let active: Vec<&Set> = rollout.sets.iter().filter(|it| it.desired() > 0).collect();
@@ -99,13 +98,82 @@ pub(super) fn to_size(cluster: &mut Cluster, key: &Key) -> Option<()> {
         [only] => {
             set_to(cluster, &rollout, &only.key, rollout.desired());
         }
-        several => {
-            for set in several {
-                set_to(cluster, &rollout, &set.key, set.desired());
+        several if is_saturated(&rollout) => {
+            let new = rollout.new_set().map(|it| it.key.clone());
+            for set in several.iter().filter(|it| Some(&it.key) != new.as_ref()) {
+                set_to(cluster, &rollout, &set.key, 0);
             }
         }
+        several if !rollout.recreates() => {
+            for (key, size) in proportions(&rollout, several) {
+                set_to(cluster, &rollout, &key, size);
+            }
+        }
+        _ => {}
     }
     Some(())
+}
+
+/// Whether the new ReplicaSet alone is the whole Deployment, and available (`IsSaturated`).
+fn is_saturated(rollout: &Rollout) -> bool {
+    let desired = rollout.desired();
+    rollout.new_set().is_some_and(|new| {
+        let told = new.annotation(DESIRED).and_then(|it| it.parse().ok());
+        new.desired() == desired && told == Some(desired) && new.available() == desired
+    })
+}
+
+/// The size of each ReplicaSet when all grow or shrink alike; what is left over by rounding goes
+/// to the largest.
+fn proportions(rollout: &Rollout, active: &[&Set]) -> Vec<(Key, i64)> {
+    let desired = rollout.desired();
+    let most = if desired > 0 {
+        desired + rollout.max_surge()
+    } else {
+        0
+    };
+    let more = most - active.iter().map(|it| it.desired()).sum::<i64>();
+    // Oldest first; of two of one size the newer grows first and the older shrinks first.
+    let mut sets = active.to_vec();
+    if more > 0 {
+        sets.reverse();
+    }
+    sets.sort_by_key(|it| std::cmp::Reverse(it.desired()));
+    let mut added = 0;
+    let mut sizes: Vec<(Key, i64)> = Vec::new();
+    for set in sets {
+        let share = fraction(rollout, set);
+        let part = if more > 0 {
+            share.min(more - added)
+        } else {
+            share.max(more - added)
+        };
+        let part = if more == added { 0 } else { part };
+        added += part;
+        sizes.push((set.key.clone(), set.desired() + part));
+    }
+    if let Some((_, size)) = sizes.first_mut() {
+        *size = (*size + more - added).max(0);
+    }
+    sizes
+}
+
+/// By how much one ReplicaSet grows with the Deployment (`getReplicaSetFraction`).
+fn fraction(rollout: &Rollout, set: &Set) -> i64 {
+    if rollout.desired() == 0 {
+        return -set.desired();
+    }
+    let before = set
+        .annotation(MAX)
+        .and_then(|it| it.parse().ok())
+        .filter(|most| *most > 0)
+        .unwrap_or_else(|| crate::object::int(&rollout.object, "/status/replicas"));
+    if before == 0 {
+        return 0;
+    }
+    let now = rollout.desired() + rollout.max_surge();
+    // Rounded half up; all numbers are positive.
+    (2 * set.desired() * now + before) / (2 * before) - set.desired()
 }
 
 /// Sets a ReplicaSet's size and the annotations that say what for. Whether the size changed.

@@ -1,0 +1,98 @@
+//! Fuzz targets: what reads foreign text must not panic on any, and keeps its promises.
+//!
+//! The targets are plain functions, so that an ordinary test runs every kept input
+//! (`tests/corpus.rs`); `cargo xtask fuzz` hands them to libFuzzer (`main.rs`).
+// A broken promise is a panic here: that is what a fuzzer looks for.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a panic is the finding")]
+
+mod agent;
+mod azure;
+mod mutate;
+mod session;
+mod stage;
+mod words;
+mod world;
+
+use std::path::{Path, PathBuf};
+
+/// Something that reads foreign text.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, also that of its corpus in `corpus/`.
+    pub name: &'static str,
+    /// What is put to the test.
+    pub says: &'static str,
+    /// Panics where a promise is broken.
+    pub run: fn(&[u8]),
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "command",
+        says: "foreign text never yields a logging command; escapes are reversible",
+        run: |data| with_text(data, agent::command),
+    },
+    Target {
+        name: "endpoint",
+        says: "a service connection of any shape is read or refused, its secret never shown",
+        run: |data| with_text(data, agent::endpoint),
+    },
+    Target {
+        name: "expression",
+        says: "any template expression is read and evaluated, or refused",
+        run: |data| with_text(data, stage::expression),
+    },
+    Target {
+        name: "inputs",
+        says: "any inputs are understood, or refused with names and reasons",
+        run: |data| with_text(data, agent::inputs),
+    },
+    Target {
+        name: "kubeconfig",
+        says: "no kubeconfig makes anyone run a program or quote a secret",
+        run: |data| with_text(data, azure::kubeconfig),
+    },
+    Target {
+        name: "observations",
+        says: "any session ends, keeps its verdict, and its report holds no command",
+        run: session::observations,
+    },
+    Target {
+        name: "template",
+        says: "any stage template is read and expanded, or refused",
+        run: |data| with_text(data, stage::template),
+    },
+    Target {
+        name: "trace",
+        says: "any trace is read and replayed, or refused; what is read is written alike",
+        run: |data| with_text(data, session::trace),
+    },
+    Target {
+        name: "words",
+        says: "durations, workloads, revisions and hand-overs are read alike after being shown",
+        run: |data| with_text(data, words::words),
+    },
+];
+
+impl Target {
+    /// The target of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        TARGETS.iter().find(|target| target.name == name)
+    }
+
+    /// Where its inputs are kept.
+    #[must_use]
+    pub fn corpus(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("corpus")
+            .join(self.name)
+    }
+}
+
+fn with_text(data: &[u8], run: fn(&str)) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        run(text);
+    }
+}

@@ -1,0 +1,128 @@
+//! The other tools that follow a rollout, run on the same update at the same time, and what each
+//! asks of the API server.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use rollguard_tests::cluster::RealCluster;
+use rollguard_tests::counting::Counting;
+use rollguard_tests::scenarios::{Kind, Scenario};
+use serde_json::json;
+
+use crate::bench::Judgement;
+
+/// A tool to compare with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// `kubectl rollout status`.
+    Kubectl,
+    /// `kubedog multitrack`, with its defaults.
+    Kubedog,
+}
+
+/// One update that is followed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Update<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) scenario: &'static Scenario,
+    /// In seconds.
+    pub(crate) timeout: u64,
+}
+
+impl Peer {
+    /// Follows the update that has just been applied. It names the cause if it shows the text that
+    /// the cluster itself shows.
+    pub(crate) async fn follows(
+        self,
+        cluster: &RealCluster,
+        update: Update<'_>,
+    ) -> Result<Judgement> {
+        let counting = Counting::start(cluster.client()).await?;
+        let (command, input) = self.command(cluster, update, counting.kubeconfig())?;
+        let started = Instant::now();
+        let output = tokio::task::spawn_blocking(move || run(command, &input)).await??;
+        let seconds = started.elapsed().as_secs_f64();
+        let told = [output.stdout.as_slice(), &output.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        let sign = update.scenario.sign;
+        Ok(Judgement {
+            verdict: self.verdict(output.status.success(), &told).to_owned(),
+            named: !sign.is_empty() && told.contains(sign),
+            seconds,
+            load: counting.load(),
+        })
+    }
+
+    fn command(
+        self,
+        cluster: &RealCluster,
+        update: Update<'_>,
+        kubeconfig: &Path,
+    ) -> Result<(Command, String)> {
+        let Update {
+            namespace,
+            scenario,
+            timeout,
+        } = update;
+        match self {
+            Self::Kubectl => {
+                let mut command = Command::new(cluster.kubectl());
+                command
+                    .arg("--kubeconfig")
+                    .arg(kubeconfig)
+                    .args(["--namespace", namespace, "rollout", "status"])
+                    .arg(format!("--timeout={timeout}s"))
+                    .arg(scenario.kind.workload());
+                Ok((command, String::new()))
+            }
+            Self::Kubedog => {
+                let program = cluster.kubectl().with_file_name("kubedog");
+                anyhow::ensure!(program.exists(), "kubedog was not built: set ROLLGUARD_PEERS=1");
+                let kinds = match scenario.kind {
+                    Kind::Deployment => "Deployments",
+                    Kind::StatefulSet => "StatefulSets",
+                    Kind::DaemonSet => "DaemonSets",
+                };
+                let name = scenario.kind.name();
+                let input = json!({ kinds: [{ "ResourceName": name, "Namespace": namespace }] });
+                let mut command = Command::new(program);
+                command
+                    .arg("--kube-config")
+                    .arg(kubeconfig)
+                    .args(["multitrack", "--timeout", &timeout.to_string()]);
+                Ok((command, input.to_string()))
+            }
+        }
+    }
+
+    /// What it says, in rollguard's words.
+    fn verdict(self, succeeded: bool, told: &str) -> &'static str {
+        let timed_out = match self {
+            Self::Kubectl => told.contains("timed out waiting"),
+            Self::Kubedog => told.contains("timed out"),
+        };
+        match (self, succeeded) {
+            (_, true) => "succeeded",
+            _ if timed_out => "timedOut",
+            (Self::Kubectl, _) if told.contains("exceeded its progress deadline") => "failed",
+            (Self::Kubectl, _) => "undetermined",
+            (Self::Kubedog, _) => "failed",
+        }
+    }
+}
+
+fn run(mut command: Command, input: &str) -> Result<Output> {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().context("failed to start a tool")?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A tool that reads nothing may have closed it.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    child.wait_with_output().context("failed to follow a tool")
+}
