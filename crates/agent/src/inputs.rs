@@ -1,22 +1,26 @@
 //! The inputs of a command: what was said ([`RawInputs`]) becomes what is meant ([`Inputs`]),
 //! without touching the world.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rollguard_core::finding::FindingCode;
 use rollguard_core::handover::Handover;
+use rollguard_core::http::HttpCheck;
 use rollguard_core::workload::{Revision, WorkloadRef};
 
 mod error;
 mod raw;
 mod reader;
+mod selector;
 mod spec;
 
 pub use error::{InputError, InputErrors, InputProblem};
 pub use raw::{RawInputs, Source};
 pub use spec::{
     AKS_CLUSTER, AZURE_RESOURCE_GROUP, AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID, COMMAND,
-    CliForm, EVIDENCE, Group, INPUTS, InputKind, InputSpec, NAMESPACE, STABLE_FOR, TIMEOUT,
-    TO_REVISION, WORKLOADS,
+    CliForm, EVIDENCE, GRACES, Group, HTTP, INPUTS, InputKind, InputSpec, NAMESPACE, REVISION,
+    SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION, WORKLOADS,
 };
 
 /// What to do.
@@ -69,12 +73,22 @@ pub enum CommandInputs {
 /// The inputs of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckInputs {
-    /// What to check.
-    pub workload: WorkloadRef,
+    /// Where the workloads are; also those of `workloads`.
+    pub namespace: String,
+    /// What to check by name, each once; empty only where there is a selector.
+    pub workloads: Vec<WorkloadRef>,
+    /// What to check besides, by the workloads' own labels.
+    pub selector: Option<String>,
     /// How long the rollout may take.
     pub timeout: Duration,
     /// How long it must stay complete; shorter than `timeout`.
     pub stable_for: Duration,
+    /// What each new pod must answer.
+    pub http: Vec<HttpCheck>,
+    /// How long causes may last, where not as long as the policy has it.
+    pub graces: BTreeMap<FindingCode, Duration>,
+    /// The revision to check; only with one workload and no selector.
+    pub revision: Option<Revision>,
 }
 
 /// The inputs of a rollback.
@@ -101,6 +115,31 @@ pub struct AksTarget {
     pub cluster: String,
 }
 
+impl CheckInputs {
+    /// A check of one workload, and of nothing more than its rollout.
+    #[must_use]
+    pub fn of(workload: WorkloadRef, timeout: Duration, stable_for: Duration) -> Self {
+        Self {
+            namespace: workload.namespace.clone(),
+            workloads: vec![workload],
+            selector: None,
+            timeout,
+            stable_for,
+            http: Vec::new(),
+            graces: BTreeMap::new(),
+            revision: None,
+        }
+    }
+
+    /// The same workloads in another namespace: on the command line the kubeconfig may name it.
+    pub fn place_in(&mut self, namespace: &str) {
+        namespace.clone_into(&mut self.namespace);
+        for workload in &mut self.workloads {
+            namespace.clone_into(&mut workload.namespace);
+        }
+    }
+}
+
 impl Inputs {
     /// Understands the inputs.
     ///
@@ -117,10 +156,9 @@ impl Inputs {
                 (cluster, right)
             }
         };
-        let workload = reader.workload();
         let command = match name {
-            Some(CommandName::Check) => reader.check(workload).map(CommandInputs::Check),
-            Some(CommandName::Rollback) => reader.rollback(workload).map(CommandInputs::Rollback),
+            Some(CommandName::Check) => reader.check().map(CommandInputs::Check),
+            Some(CommandName::Rollback) => reader.rollback().map(CommandInputs::Rollback),
             None => None,
         };
         let inputs = command

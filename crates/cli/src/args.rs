@@ -128,12 +128,16 @@ fn input_arg(spec: &InputSpec) -> Arg {
         InputKind::Evidence => {
             "A file with what the check handed over, or `-` for stdin".to_owned()
         }
+        InputKind::HttpChecks | InputKind::Graces => spec
+            .help
+            .replace(", one in a line:", "; may be given several times:"),
+        InputKind::Workloads => spec.help.replace(", one in a line:", ":"),
         InputKind::Command
         | InputKind::ServiceConnection
         | InputKind::SubscriptionId
         | InputKind::ResourceGroup
         | InputKind::Cluster
-        | InputKind::Workloads
+        | InputKind::Selector
         | InputKind::Duration
         | InputKind::Revision => match spec.default {
             Some(default) => format!("{} [default: {default}]", spec.help),
@@ -144,6 +148,11 @@ fn input_arg(spec: &InputSpec) -> Arg {
     match spec.cli {
         CliForm::Flag { long, short, value } => {
             let arg = arg.long(long).value_name(value);
+            let arg = if spec.kind.is_list() {
+                arg.action(ArgAction::Append)
+            } else {
+                arg
+            };
             match short {
                 Some(short) => arg.short(short),
                 None => arg,
@@ -215,5 +224,44 @@ mod tests {
             said(&rollguard_agent::inputs::TIMEOUT).as_deref(),
             Some("-5m")
         );
+    }
+
+    #[test]
+    fn what_takes_several_values_may_be_given_several_times() {
+        let matches = command().try_get_matches_from([
+            "rollguard",
+            "check",
+            "deployment/web",
+            "--http",
+            "/healthz:8080",
+            "sts/db",
+            "-l",
+            "app=web",
+            "--http",
+            "/ready~ok",
+            "--grace",
+            "ImageNotFound=2m",
+            "--grace=Unschedulable=5m",
+        ]);
+        let matches = matches.unwrap();
+        let raw = raw_inputs(CommandName::Check, matches.subcommand().unwrap().1, |_| {
+            Ok(String::new())
+        })
+        .unwrap();
+        let rows = [
+            (
+                &rollguard_agent::inputs::WORKLOADS,
+                "deployment/web\nsts/db",
+            ),
+            (&rollguard_agent::inputs::SELECTOR, "app=web"),
+            (&rollguard_agent::inputs::HTTP, "/healthz:8080\n/ready~ok"),
+            (
+                &rollguard_agent::inputs::GRACES,
+                "ImageNotFound=2m\nUnschedulable=5m",
+            ),
+        ];
+        for (spec, said) in rows {
+            assert_eq!(raw.get(spec), Some(said), "{}", spec.name);
+        }
     }
 }

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use rollguard_agent::{LoggingCommand, Secret, mask, neutralise_line};
-use rollguard_core::report::{Line, Style};
+use rollguard_core::report::{Line, Span, Style};
+
+use crate::live::{Live, SizeOf};
 
 /// Where lines, data and commands go.
 pub struct Console {
@@ -14,11 +16,9 @@ pub struct Console {
     data: Box<dyn Write + Send>,
     /// Put before each line: a drill shows the task's lines under its own.
     indent: &'static str,
-    colour: bool,
-    /// Whether `human` is a terminal on which a line may be drawn over.
-    live: bool,
-    status_shown: bool,
-    secrets: Vec<Secret>,
+    /// The status lines, where `human` is a terminal on which lines may be drawn over.
+    live: Option<Live>,
+    ink: Ink,
 }
 
 impl Console {
@@ -29,105 +29,161 @@ impl Console {
             human,
             data,
             indent: "",
-            colour: false,
-            live: false,
-            status_shown: false,
-            secrets: Vec::new(),
+            live: None,
+            ink: Ink::default(),
         }
     }
 
-    /// With colours, if `colour`; with a status line that is drawn over, if `live`.
+    /// With colours, if `colour`; with status lines that are drawn over, if the terminal's size is
+    /// known to `live`.
     #[must_use]
-    pub fn with_terminal(self, colour: bool, live: bool) -> Self {
-        Self {
-            colour,
-            live,
-            ..self
-        }
+    pub fn with_terminal(mut self, colour: bool, live: Option<SizeOf>) -> Self {
+        self.ink.colour = colour;
+        self.live = live.map(Live::new);
+        self
     }
 
     /// With each line indented.
     #[must_use]
-    pub fn with_indent(self, indent: &'static str) -> Self {
-        Self { indent, ..self }
+    pub fn with_indent(mut self, indent: &'static str) -> Self {
+        self.indent = indent;
+        self
     }
 
     /// Has the agent mask these values, and never prints them.
     pub fn register(&mut self, secrets: impl IntoIterator<Item = Secret>) {
         for secret in secrets {
+            self.hide_status();
             for command in LoggingCommand::set_secret(&secret) {
-                let _ = writeln!(self.human, "{command}");
+                write_all(&mut self.human, &format!("{command}\n"));
             }
-            self.secrets.push(secret);
+            self.above_status("");
+            self.ink.secrets.push(secret);
         }
     }
 
     /// A text for a file, with the same values hidden.
     #[must_use]
     pub fn masked(&self, text: &str) -> String {
-        mask(text, &self.secrets)
+        mask(text, &self.ink.secrets)
     }
 
-    /// How often a status line is worth drawing; `None` where it would only fill a log.
+    /// How often the status is worth drawing; `None` where it would only fill a log.
     #[must_use]
     pub fn status_interval(&self) -> Option<Duration> {
-        self.live.then_some(Duration::from_secs(1))
+        self.live.is_some().then_some(Duration::from_secs(1))
     }
 
     /// Prints a line for people.
     pub fn line(&mut self, line: &Line) {
-        self.clear_status();
-        let text = self.rendered(line);
-        let _ = writeln!(self.human, "{}{text}", self.indent);
-        let _ = self.human.flush();
+        self.lines([line]);
     }
 
     /// Prints lines for people.
     pub fn lines<'a>(&mut self, lines: impl IntoIterator<Item = &'a Line>) {
+        let mut text = String::new();
         for line in lines {
-            self.line(line);
+            text += self.indent;
+            text += &self.ink.rendered(line);
+            text.push('\n');
         }
+        self.above_status(&text);
     }
 
-    /// Draws a line that the next one replaces; nothing where lines cannot be replaced.
-    pub fn status(&mut self, line: &Line) {
-        if self.live {
-            let text = self.rendered(line);
-            let _ = write!(self.human, "\r\u{1b}[2K{}{text}", self.indent);
-            let _ = self.human.flush();
-            self.status_shown = true;
-        }
+    /// Shows these lines below everything else, instead of those shown before; without any,
+    /// nothing. Does nothing where lines cannot be drawn over.
+    pub fn status(&mut self, lines: &[Line]) {
+        let Some(live) = &mut self.live else { return };
+        // Now, because what is made harmless may become longer, and no row may be too long.
+        let shown = lines.iter().map(|line| {
+            let Line(spans) = self.ink.harmless(line);
+            let indent = Line::plain(self.indent).0;
+            Line(indent.into_iter().chain(spans).collect())
+        });
+        live.set(shown.collect());
+        let codes = live.draw(|line| self.ink.rendered(line));
+        write_all(&mut self.human, &codes);
     }
 
     /// Prints a question and leaves the cursor behind it.
     pub fn ask(&mut self, question: &str) {
-        self.clear_status();
-        let line = self.rendered(&Line::styled(Style::Strong, question));
-        let _ = write!(self.human, "{}{line} ", self.indent);
-        let _ = self.human.flush();
+        self.status(&[]);
+        let line = Line::styled(Style::Strong, question);
+        let text = format!("{}{} ", self.indent, self.ink.rendered(&line));
+        write_all(&mut self.human, &text);
     }
 
     /// Tells the agent something.
     pub fn command(&mut self, command: &LoggingCommand) {
-        let _ = writeln!(self.human, "{}", mask(&command.to_string(), &self.secrets));
-        let _ = self.human.flush();
+        let text = mask(&command.to_string(), &self.ink.secrets);
+        self.hide_status();
+        self.above_status(&format!("{text}\n"));
     }
 
     /// Prints a document for programs.
     pub fn document(&mut self, text: &str) {
-        let _ = writeln!(self.data, "{}", mask(text, &self.secrets));
-        let _ = self.data.flush();
+        // It may go to the same terminal.
+        self.hide_status();
+        let text = format!("{}\n", mask(text, &self.ink.secrets));
+        write_all(&mut self.data, &text);
+        self.above_status("");
     }
 
-    fn clear_status(&mut self) {
-        if std::mem::take(&mut self.status_shown) {
-            let _ = write!(self.human, "\r\u{1b}[2K");
+    /// Until the next text: nothing of it may share a line with a command or with data.
+    fn hide_status(&mut self) {
+        let codes = self.live.as_mut().map(Live::erase);
+        write_all(&mut self.human, &codes.unwrap_or_default());
+    }
+
+    /// All in one piece, so that the terminal never shows a moment in between.
+    fn above_status(&mut self, text: &str) {
+        let mut all = String::new();
+        if let Some(live) = &mut self.live {
+            all += &live.erase();
+            all += text;
+            all += &live.draw(|line| self.ink.rendered(line));
+        } else {
+            text.clone_into(&mut all);
         }
+        write_all(&mut self.human, &all);
     }
+}
 
+impl Drop for Console {
+    /// What is shown below everything is nothing to leave behind.
+    fn drop(&mut self) {
+        self.status(&[]);
+    }
+}
+
+fn write_all(out: &mut Box<dyn Write + Send>, text: &str) {
+    if !text.is_empty() {
+        // A reader that went away is no reason to stop a check.
+        let _ = out.write_all(text.as_bytes());
+        let _ = out.flush();
+    }
+}
+
+/// How a line becomes text.
+#[derive(Default)]
+struct Ink {
+    colour: bool,
+    secrets: Vec<Secret>,
+}
+
+impl Ink {
     /// Masked before, because neutralising may alter a secret; and after, because it may uncover one.
     fn safe(&self, text: &str) -> String {
         mask(&neutralise_line(&mask(text, &self.secrets)), &self.secrets)
+    }
+
+    /// The line with each of its texts made harmless.
+    fn harmless(&self, line: &Line) -> Line {
+        let spans = line.0.iter().map(|span| Span {
+            text: self.safe(&span.text),
+            style: span.style,
+        });
+        Line(spans.collect())
     }
 
     /// The line as text: spans are neutralised one by one, so that only our own codes are left,
@@ -136,14 +192,12 @@ impl Console {
         if !self.colour {
             return self.safe(&line.text());
         }
-        let spans = line.0.iter().map(|span| {
-            let text = self.safe(&span.text);
-            match code(span.style) {
-                Some(code) => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-                None => text,
-            }
+        let spans = self.harmless(line).0.into_iter();
+        let coloured = spans.map(|Span { text, style }| match code(style) {
+            Some(code) => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            None => text,
         });
-        spans.collect()
+        coloured.collect()
     }
 }
 
@@ -167,7 +221,7 @@ mod tests {
     fn printed(line: &Line, colour: bool) -> String {
         let sink = Sink::default();
         let mut console = Console::new(Box::new(sink.clone()), Box::new(Sink::default()))
-            .with_terminal(colour, false);
+            .with_terminal(colour, None);
         console.register([Secret::new("hunter2")]);
         console.line(line);
         sink.text().lines().last().unwrap_or_default().to_owned()

@@ -9,8 +9,6 @@ use clap::error::ErrorKind;
 use rollguard_agent::inputs::{CommandInputs, CommandName, Inputs};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Connection, Login, connect};
-use rollguard_core::trace::{FORMAT, Header};
-use rollguard_core::workload::WorkloadRef;
 
 use crate::args;
 use crate::cancel::Cancel;
@@ -142,13 +140,9 @@ impl App<'_> {
     }
 
     /// Without `-n` the context's own namespace holds, as with kubectl.
-    fn place(&self, workload: &mut WorkloadRef, connection: &Connection) {
-        if self.text("namespace").is_none() {
-            connection
-                .client
-                .default_namespace()
-                .clone_into(&mut workload.namespace);
-        }
+    fn namespace<'a>(&self, connection: &'a Connection) -> Option<&'a str> {
+        let own = connection.client.default_namespace();
+        self.text("namespace").is_none().then_some(own)
     }
 
     async fn check(&self, console: &mut Console) -> Result<Outcome, Failure> {
@@ -159,19 +153,11 @@ impl App<'_> {
             ));
         };
         let connection = self.connect().await?;
-        self.place(&mut inputs.workload, &connection);
+        if let Some(namespace) = self.namespace(&connection) {
+            inputs.place_in(namespace);
+        }
         let mut recorder = match self.text("record") {
-            Some(path) => Recorder::to_file(
-                Path::new(path),
-                &Header {
-                    rollguard_trace: FORMAT,
-                    workload: inputs.workload.clone(),
-                    kubernetes: connection.version.clone(),
-                    timeout_seconds: Some(inputs.timeout.as_secs()),
-                    stable_for_seconds: Some(inputs.stable_for.as_secs()),
-                    provenance: "cluster".to_owned(),
-                },
-            )?,
+            Some(path) => Recorder::to_file(Path::new(path))?,
             None => Recorder::off(),
         };
         let mut tools = Tools {
@@ -203,7 +189,9 @@ impl App<'_> {
             .hint("pass --yes to roll back without asking, or --dry-run to only look"));
         }
         let connection = self.connect().await?;
-        self.place(&mut inputs.workload, &connection);
+        if let Some(namespace) = self.namespace(&connection) {
+            namespace.clone_into(&mut inputs.workload.namespace);
+        }
         let asked = Asked {
             cancel: self.cancel.clone(),
         };

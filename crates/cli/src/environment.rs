@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rollguard_cluster::Proxies;
+use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::console::Console;
+use crate::live::{Size, SizeOf};
 use crate::run::drill::Screen;
 
 /// The process's surroundings.
@@ -74,8 +76,9 @@ impl Environment {
         }
     }
 
-    fn wants_colour(&self) -> bool {
-        self.get("NO_COLOR").is_none() && self.get("TERM").is_none_or(|term| term != "dumb")
+    /// Whether the terminal understands more than text.
+    fn is_capable(&self) -> bool {
+        self.get("TERM").is_none_or(|term| term != "dumb")
     }
 
     /// A console for a person on stdout, or on stderr where stdout is for programs.
@@ -92,10 +95,16 @@ impl Environment {
 
     /// Where people read.
     pub(crate) fn screen(&self, data_on_stdout: bool) -> Screen {
-        let live = if data_on_stdout {
+        let is_terminal = if data_on_stdout {
             io::stderr().is_terminal()
         } else {
             io::stdout().is_terminal()
+        };
+        let live = is_terminal && self.is_capable();
+        let size_of: SizeOf = if data_on_stdout {
+            || size(terminal_size_of(io::stderr()))
+        } else {
+            || size(terminal_size_of(io::stdout()))
         };
         let open = move || -> Box<dyn Write + Send> {
             if data_on_stdout {
@@ -106,8 +115,19 @@ impl Environment {
         };
         Screen {
             open: Box::new(open),
-            colour: live && self.wants_colour(),
-            live,
+            colour: live && self.get("NO_COLOR").is_none(),
+            live: live.then_some(size_of),
         }
+    }
+}
+
+/// A terminal that tells none, or nothing sensible, has the usual size.
+fn size(told: Option<(Width, Height)>) -> Size {
+    match told {
+        Some((Width(columns @ 1..), Height(rows @ 1..))) => Size {
+            columns: columns.into(),
+            rows: rows.into(),
+        },
+        Some(_) | None => Size::default(),
     }
 }

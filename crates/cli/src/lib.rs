@@ -11,9 +11,11 @@ mod dispatch;
 mod drive;
 mod environment;
 pub mod failure;
+pub mod live;
 mod prompt;
 pub mod recorder;
 pub mod run;
+mod status;
 #[cfg(test)]
 mod testing;
 

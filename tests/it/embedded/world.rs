@@ -99,12 +99,8 @@ impl World {
 
     /// Checks as a pipeline would.
     pub(crate) async fn check(&self, timeout: Duration) -> Result<Checked, Failure> {
-        self.check_as(&CheckInputs {
-            workload: workload(),
-            timeout,
-            stable_for: STABLE_FOR,
-        })
-        .await
+        self.check_as(&CheckInputs::of(workload(), timeout, STABLE_FOR))
+            .await
     }
 
     async fn check_as(&self, inputs: &CheckInputs) -> Result<Checked, Failure> {
@@ -120,11 +116,7 @@ impl World {
 
     /// The check of a version that should be healthy.
     pub(crate) async fn is_healthy(&self, version: &str) -> Result<()> {
-        let inputs = CheckInputs {
-            workload: workload(),
-            timeout: HEALTHY_TIMEOUT,
-            stable_for: HEALTHY_FOR,
-        };
+        let inputs = CheckInputs::of(workload(), HEALTHY_TIMEOUT, HEALTHY_FOR);
         let checked = self.check_as(&inputs).await.map_err(told)?;
         let sentence = checked.report.sentence;
         ensure!(checked.outcome == Outcome::Succeeded, "{sentence}");

@@ -88,7 +88,7 @@ pub(crate) fn patience_does_no_harm(_: &Scenario, trace: &Trace) -> Result<()> {
 fn begin(trace: &Trace, policy: Policy) -> Guard {
     let first = trace.observations.first().map(|it| it.at);
     Guard::new(
-        trace.header.workload.clone(),
+        trace.header.workloads.clone(),
         policy,
         first.unwrap_or_default(),
     )
@@ -145,8 +145,12 @@ struct Known(
 impl Known {
     fn take(&mut self, seen: &Seen) {
         let (resource, metadata) = match seen {
-            Seen::Workload { object } => (ResourceKind::Workload, &object.metadata),
+            Seen::Workload { object } => (ResourceKind::of(object.kind()), object.metadata()),
             Seen::ReplicaSet { object } => (ResourceKind::ReplicaSet, &object.metadata),
+            Seen::ControllerRevision { object } => {
+                (ResourceKind::ControllerRevision, &object.metadata)
+            }
+            Seen::Node { object } => (ResourceKind::Node, &object.metadata),
             Seen::Pod { object } => (ResourceKind::Pod, &object.metadata),
             Seen::Event { object } => (ResourceKind::Event, &object.metadata),
             Seen::Gone { resource, uid } => {
@@ -154,7 +158,7 @@ impl Known {
                 return;
             }
             Seen::Listed { resource, .. } => return self.1.push(*resource),
-            Seen::Blind { .. } | Seen::Tick => return,
+            Seen::Answered { .. } | Seen::Blind { .. } | Seen::Tick => return,
         };
         let uid = metadata.uid.clone().unwrap_or_default();
         self.0

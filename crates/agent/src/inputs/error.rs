@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use rollguard_core::duration::{DurationError, Human};
+use rollguard_core::finding::{FindingCode, UnknownCode};
 use rollguard_core::handover::HandoverError;
+use rollguard_core::http::HttpCheckError;
 use rollguard_core::workload::WorkloadError;
 
 /// What is wrong with one input, and what to write instead.
@@ -55,9 +57,56 @@ pub enum InputProblem {
     /// Not a workload.
     #[error(transparent)]
     Workload(WorkloadError),
-    /// More workloads than can be handled.
-    #[error("{0} workloads are given; write one")]
+    /// More workloads than a rollback takes.
+    #[error("{0} workloads are given; a rollback takes one")]
     SeveralWorkloads(usize),
+    /// Nothing to check.
+    #[error("is missing; write for example `deployment/web`, or give {selector} instead")]
+    NoWorkload {
+        /// The input for a selector as the user writes it.
+        selector: String,
+    },
+    /// The kind stands apart from the name, as in `kubectl get deployment web`.
+    #[error("{}", apart(.kind, .names))]
+    KindApart {
+        /// The kind.
+        kind: String,
+        /// The names behind it; perhaps none.
+        names: Vec<String>,
+    },
+    /// Not a label selector.
+    #[error(
+        "`{0}` is not a label selector; write for example `app=web`, `app!=web` or \
+         `tier in (web, api)`, and a `,` between several"
+    )]
+    Selector(String),
+    /// Not a check over HTTP.
+    #[error(transparent)]
+    Http(HttpCheckError),
+    /// Not a grace.
+    #[error("`{0}` is not a grace; write `CODE=DURATION`, such as `ImageNotFound=2m`")]
+    Grace(String),
+    /// The grace of no known cause.
+    #[error(transparent)]
+    Code(UnknownCode),
+    /// The grace of a cause that has none.
+    #[error("`{0}` never decides a verdict, so it has no grace; leave it out")]
+    NeverDecides(FindingCode),
+    /// The grace of a cause that has one already.
+    #[error("`{0}` is given twice; write it once")]
+    SecondGrace(FindingCode),
+    /// A grace of no duration.
+    #[error("the grace of `{code}`: {problem}")]
+    GraceDuration {
+        /// The cause.
+        code: FindingCode,
+        /// What is wrong.
+        #[source]
+        problem: DurationError,
+    },
+    /// A revision of more than one workload.
+    #[error("a revision belongs to one workload; name exactly one, and no selector")]
+    RevisionOfSeveral,
     /// Not a duration.
     #[error(transparent)]
     Duration(DurationError),
@@ -84,6 +133,18 @@ pub enum InputProblem {
     /// Not what a check handed over.
     #[error("is not what a check hands over")]
     Evidence(#[source] HandoverError),
+}
+
+fn apart(kind: &str, names: &[String]) -> String {
+    if names.is_empty() {
+        return format!("`{kind}` has no name; write for example `{kind}/web`");
+    }
+    let right: Vec<String> = names.iter().map(|name| format!("{kind}/{name}")).collect();
+    format!(
+        "`{kind} {}` has a space where a slash belongs; write `{}`",
+        names.join(" "),
+        right.join(" ")
+    )
 }
 
 /// One input that is wrong.
@@ -120,6 +181,16 @@ impl InputError {
             | InputProblem::Namespace(_)
             | InputProblem::Workload(_)
             | InputProblem::SeveralWorkloads(_)
+            | InputProblem::NoWorkload { .. }
+            | InputProblem::KindApart { .. }
+            | InputProblem::Selector(_)
+            | InputProblem::Http(_)
+            | InputProblem::Grace(_)
+            | InputProblem::Code(_)
+            | InputProblem::NeverDecides(_)
+            | InputProblem::SecondGrace(_)
+            | InputProblem::GraceDuration { .. }
+            | InputProblem::RevisionOfSeveral
             | InputProblem::Duration(_)
             | InputProblem::NotShorterThanTimeout { .. }
             | InputProblem::BesidesEvidence

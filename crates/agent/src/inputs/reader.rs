@@ -1,11 +1,18 @@
 //! Understands inputs one by one and keeps what is wrong with them.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use rollguard_core::duration;
+use rollguard_core::finding::FindingCode;
 use rollguard_core::handover::Handover;
+use rollguard_core::http::HttpCheck;
+use rollguard_core::policy::Policy;
 use rollguard_core::workload::{Revision, WorkloadName, WorkloadRef, is_dns_label};
 
 use super::error::{InputError, InputErrors, InputProblem};
 use super::raw::{RawInputs, Source};
+use super::selector::selector;
 use super::spec::{self, InputSpec};
 use super::{AksTarget, CheckInputs, CommandName, RollbackInputs};
 
@@ -50,14 +57,36 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(super) fn workload(&mut self) -> Option<WorkloadRef> {
+    pub(super) fn check(&mut self) -> Option<CheckInputs> {
         let namespace = self.required(&spec::NAMESPACE, namespace);
-        let workload = self.required(&spec::WORKLOADS, one_workload);
-        Some(workload?.in_namespace(&namespace?))
+        let workloads = self.workloads(namespace.as_deref());
+        let selector = self.optional(&spec::SELECTOR, selector);
+        if self.is_absent(&spec::WORKLOADS) && self.is_absent(&spec::SELECTOR) {
+            let selector = self.raw.source().written(&spec::SELECTOR);
+            self.wrong(&spec::WORKLOADS, InputProblem::NoWorkload { selector });
+        }
+        self.nothing_for_others_than(CommandName::Check);
+        let (timeout, stable_for) = self.times().unzip();
+        let http = self.http();
+        let graces = self.graces();
+        let revision = self.optional(&spec::REVISION, revision);
+        let several = workloads.as_ref().is_some_and(|it| it.len() > 1);
+        if revision.is_some() && (several || !self.is_absent(&spec::SELECTOR)) {
+            self.wrong(&spec::REVISION, InputProblem::RevisionOfSeveral);
+        }
+        Some(CheckInputs {
+            namespace: namespace?,
+            workloads: workloads?,
+            selector,
+            timeout: timeout?,
+            stable_for: stable_for?,
+            http,
+            graces,
+            revision,
+        })
     }
 
-    pub(super) fn check(&mut self, workload: Option<WorkloadRef>) -> Option<CheckInputs> {
-        self.nothing_for_others_than(CommandName::Check);
+    fn times(&mut self) -> Option<(Duration, Duration)> {
         let read = |text: &str| duration::parse(text).map_err(InputProblem::Duration);
         let timeout = self.required(&spec::TIMEOUT, read);
         let stable_for = self.required(&spec::STABLE_FOR, read);
@@ -69,18 +98,51 @@ impl<'a> Reader<'a> {
             };
             self.wrong(&spec::STABLE_FOR, problem);
         }
-        Some(CheckInputs {
-            workload: workload?,
-            timeout,
-            stable_for,
-        })
+        Some((timeout, stable_for))
     }
 
-    pub(super) fn rollback(&mut self, workload: Option<WorkloadRef>) -> Option<RollbackInputs> {
-        self.nothing_for_others_than(CommandName::Rollback);
-        let to_revision = self.optional(&spec::TO_REVISION, |text| {
-            Revision::parse(text).ok_or_else(|| InputProblem::Revision(text.to_owned()))
+    fn workloads(&mut self, namespace: Option<&str>) -> Option<Vec<WorkloadRef>> {
+        let names = self.each(&spec::WORKLOADS, workload_names);
+        let workloads = names
+            .into_iter()
+            .map(|name| Some(name.in_namespace(namespace?)));
+        workloads.collect::<Option<_>>().map(distinct)
+    }
+
+    fn http(&mut self) -> Vec<HttpCheck> {
+        let read = |line: &str| HttpCheck::parse(line).map_err(InputProblem::Http);
+        distinct(self.each(&spec::HTTP, |text| lines(text).map(read).collect()))
+    }
+
+    fn graces(&mut self) -> BTreeMap<FindingCode, Duration> {
+        let mut graces = BTreeMap::new();
+        for (code, grace) in self.each(&spec::GRACES, |text| lines(text).map(grace).collect()) {
+            if graces.insert(code, grace).is_some() {
+                self.wrong(&spec::GRACES, InputProblem::SecondGrace(code));
+            }
+        }
+        graces
+    }
+
+    pub(super) fn rollback(&mut self) -> Option<RollbackInputs> {
+        let namespace = self.required(&spec::NAMESPACE, namespace);
+        let workloads = self.workloads(namespace.as_deref());
+        let workload = workloads.and_then(|workloads| match workloads.as_slice() {
+            [] => {
+                if self.is_absent(&spec::WORKLOADS) {
+                    self.wrong(&spec::WORKLOADS, InputProblem::Missing);
+                }
+                None
+            }
+            [one] => Some(one.clone()),
+            several => {
+                let problem = InputProblem::SeveralWorkloads(several.len());
+                self.wrong(&spec::WORKLOADS, problem);
+                None
+            }
         });
+        self.nothing_for_others_than(CommandName::Rollback);
+        let to_revision = self.optional(&spec::TO_REVISION, revision);
         let evidence = self.optional(&spec::EVIDENCE, |text| {
             Handover::parse(text).map_err(InputProblem::Evidence)
         });
@@ -92,6 +154,29 @@ impl<'a> Reader<'a> {
             to_revision,
             evidence,
         })
+    }
+
+    fn is_absent(&self, spec: &InputSpec) -> bool {
+        self.raw.get(spec).is_none()
+    }
+
+    /// What is right of a list; everything that is wrong in it is kept.
+    fn each<T>(
+        &mut self,
+        spec: &InputSpec,
+        read: impl FnOnce(&str) -> Vec<Result<T, InputProblem>>,
+    ) -> Vec<T> {
+        let Some(list) = self.optional(spec, |text| Ok(read(text))) else {
+            return Vec::new();
+        };
+        let right = list.into_iter().filter_map(|item| match item {
+            Ok(item) => Some(item),
+            Err(problem) => {
+                self.wrong(spec, problem);
+                None
+            }
+        });
+        right.collect()
     }
 
     /// An input that a command does not know would be ignored in silence, and the user would
@@ -197,10 +282,55 @@ fn namespace(text: &str) -> Result<String, InputProblem> {
     Err(InputProblem::Namespace(text.to_owned()))
 }
 
-fn one_workload(text: &str) -> Result<WorkloadName, InputProblem> {
-    let given: Vec<&str> = text.split_whitespace().collect();
-    match given.as_slice() {
-        [one] => WorkloadName::parse(one).map_err(InputProblem::Workload),
-        several => Err(InputProblem::SeveralWorkloads(several.len())),
+fn revision(text: &str) -> Result<Revision, InputProblem> {
+    Revision::parse(text).ok_or_else(|| InputProblem::Revision(text.to_owned()))
+}
+
+/// Saying a thing twice changes nothing.
+fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for item in items {
+        if !once.contains(&item) {
+            once.push(item);
+        }
     }
+    once
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+/// Words such as `deployment/web`. That kubectl also takes `deployment web` makes it the most likely
+/// slip, so that one is told apart.
+fn workload_names(text: &str) -> Vec<Result<WorkloadName, InputProblem>> {
+    let is_kind = |word: &str| WorkloadName::parse(&format!("{word}/x")).is_ok();
+    let mut words = text.split_whitespace().peekable();
+    let mut names = Vec::new();
+    while let Some(word) = words.next() {
+        names.push(if is_kind(word) {
+            let name = |next: &&str| !next.contains('/') && !is_kind(next);
+            let behind = std::iter::from_fn(|| words.next_if(name));
+            Err(InputProblem::KindApart {
+                kind: word.to_owned(),
+                names: behind.map(str::to_owned).collect(),
+            })
+        } else {
+            WorkloadName::parse(word).map_err(InputProblem::Workload)
+        });
+    }
+    names
+}
+
+fn grace(line: &str) -> Result<(FindingCode, Duration), InputProblem> {
+    let (code, grace) = line
+        .split_once('=')
+        .ok_or_else(|| InputProblem::Grace(line.to_owned()))?;
+    let code = FindingCode::parse(code.trim()).map_err(InputProblem::Code)?;
+    if Policy::default().rule(code).is_none() {
+        return Err(InputProblem::NeverDecides(code));
+    }
+    let grace =
+        duration::parse(grace).map_err(|problem| InputProblem::GraceDuration { code, problem })?;
+    Ok((code, grace))
 }

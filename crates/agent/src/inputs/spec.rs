@@ -67,6 +67,12 @@ pub enum InputKind {
     Namespace,
     /// Workloads, one in a line.
     Workloads,
+    /// A label selector.
+    Selector,
+    /// Checks over HTTP, one in a line.
+    HttpChecks,
+    /// Graces of causes, one in a line.
+    Graces,
     /// A duration with its unit.
     Duration,
     /// The number of a revision.
@@ -74,6 +80,26 @@ pub enum InputKind {
     /// What a check handed over, as JSON. On the command line it is a file that holds it, or `-`;
     /// the caller passes the content on.
     Evidence,
+}
+
+impl InputKind {
+    /// Whether it takes several values: one in a line, or a flag that may be repeated.
+    #[must_use]
+    pub const fn is_list(self) -> bool {
+        match self {
+            Self::Workloads | Self::HttpChecks | Self::Graces => true,
+            Self::Command
+            | Self::ServiceConnection
+            | Self::SubscriptionId
+            | Self::ResourceGroup
+            | Self::Cluster
+            | Self::Namespace
+            | Self::Selector
+            | Self::Duration
+            | Self::Revision
+            | Self::Evidence => false,
+        }
+    }
 }
 
 /// A part of the task's form.
@@ -109,7 +135,7 @@ impl Group {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Cluster => "AKS cluster",
-            Self::Workload => "Workload",
+            Self::Workload => "Workloads",
             Self::Check => "Check",
             Self::Rollback => "Rollback",
         }
@@ -246,13 +272,35 @@ pub const NAMESPACE: InputSpec = InputSpec {
 pub const WORKLOADS: InputSpec = InputSpec {
     name: "workloads",
     cli: CliForm::Positional { value: "WORKLOAD" },
-    label: "Workload",
-    help: "The workload, written as kubectl does: `deployment/web`. One for now.",
+    label: "Workloads",
+    help: "The workloads, written as kubectl does, one in a line: `deployment/web`, \
+           `statefulset/db`, `daemonset/agent`. A check takes any number of them, or a selector; \
+           a rollback takes exactly one.",
     kind: InputKind::Workloads,
     default: None,
-    required: true,
+    // A selector may stand for it.
+    required: false,
     commands: ALL_COMMANDS,
     group: Some(Group::Workload),
+    task: true,
+};
+
+/// What else a check is about.
+pub const SELECTOR: InputSpec = InputSpec {
+    name: "selector",
+    cli: CliForm::Flag {
+        long: "selector",
+        short: Some('l'),
+        value: "SELECTOR",
+    },
+    label: "Selector",
+    help: "Checks every workload of the namespace whose own labels match, such as `app=web` or \
+           `tier in (web, api)`; those named in `workloads` as well.",
+    kind: InputKind::Selector,
+    default: None,
+    required: false,
+    commands: &[Check],
+    group: Some(Group::Check),
     task: true,
 };
 
@@ -288,6 +336,66 @@ pub const STABLE_FOR: InputSpec = InputSpec {
            shorter than the timeout.",
     kind: InputKind::Duration,
     default: Some("10s"),
+    required: false,
+    commands: &[Check],
+    group: Some(Group::Check),
+    task: true,
+};
+
+/// What a healthy pod answers.
+pub const HTTP: InputSpec = InputSpec {
+    name: "http",
+    cli: CliForm::Flag {
+        long: "http",
+        short: None,
+        value: "CHECK",
+    },
+    label: "Health over HTTP",
+    help: "What each new pod must answer besides its probes, one in a line: \
+           `PATH[:PORT][=STATUS|~REGEX]`, such as `/healthz`, `/ready:8080=204` or \
+           `/health:http~ok|up`. Without a status any from 200 to 399 is expected; a pattern must \
+           be found in the body as well. Asked through the API server, so the agent needs no way \
+           to the pods. A path writes `%7E` for `~`, `%3D` for `=`, `%3A` for `:`.",
+    kind: InputKind::HttpChecks,
+    default: None,
+    required: false,
+    commands: &[Check],
+    group: Some(Group::Check),
+    task: true,
+};
+
+/// How long causes may last.
+pub const GRACES: InputSpec = InputSpec {
+    name: "graces",
+    cli: CliForm::Flag {
+        long: "grace",
+        short: None,
+        value: "CODE=DURATION",
+    },
+    label: "Graces",
+    help: "How long a cause may last before it counts as one that does not heal, one in a line: \
+           `CODE=DURATION`, such as `ImageNotFound=2m`. Codes and defaults: docs/findings.md.",
+    kind: InputKind::Graces,
+    default: None,
+    required: false,
+    commands: &[Check],
+    group: Some(Group::Check),
+    task: true,
+};
+
+/// Which revision to check.
+pub const REVISION: InputSpec = InputSpec {
+    name: "revision",
+    cli: CliForm::Flag {
+        long: "revision",
+        short: None,
+        value: "REVISION",
+    },
+    label: "Revision",
+    help: "The revision to check, a number of `kubectl rollout history`; for one workload only. \
+           Left empty: the newest one when the check begins.",
+    kind: InputKind::Revision,
+    default: None,
     required: false,
     commands: &[Check],
     group: Some(Group::Check),
@@ -341,8 +449,12 @@ pub const INPUTS: &[InputSpec] = &[
     AKS_CLUSTER,
     WORKLOADS,
     NAMESPACE,
+    SELECTOR,
     TIMEOUT,
     STABLE_FOR,
+    HTTP,
+    GRACES,
+    REVISION,
     TO_REVISION,
     EVIDENCE,
 ];
@@ -366,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_the_names_in_kebab_case_and_unique() {
+    fn flags_are_the_names_in_kebab_case_and_those_of_lists_may_be_singular() {
         for spec in INPUTS {
             let Some(flag) = spec.flag() else { continue };
             let kebab: String = spec
@@ -380,7 +492,8 @@ mod tests {
                     }
                 })
                 .collect();
-            assert_eq!(flag, kebab);
+            let singular = kebab.strip_suffix('s').filter(|_| spec.kind.is_list());
+            assert!(flag == kebab || Some(flag) == singular, "{flag}");
         }
     }
 
@@ -402,7 +515,16 @@ mod tests {
         };
         assert_eq!(
             names(Check),
-            ["workloads", "namespace", "timeout", "stableFor"]
+            [
+                "workloads",
+                "namespace",
+                "selector",
+                "timeout",
+                "stableFor",
+                "http",
+                "graces",
+                "revision"
+            ]
         );
         assert_eq!(
             names(Rollback),

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use rollguard_core::workload::WorkloadKind;
 
@@ -41,6 +43,18 @@ fn web() -> WorkloadRef {
     }
 }
 
+fn web_check(timeout: Duration) -> CheckInputs {
+    CheckInputs::of(web(), timeout, Duration::from_secs(10))
+}
+
+/// The task's inputs of a check, with some of them set otherwise.
+fn checked(changes: &[(&str, &str)]) -> CheckInputs {
+    match Inputs::parse(&task(changes)).unwrap().command {
+        CommandInputs::Check(check) => check,
+        CommandInputs::Rollback(_) => panic!("another command"),
+    }
+}
+
 fn complaints(raw: &RawInputs) -> Vec<String> {
     let errors = Inputs::parse(raw).unwrap_err();
     errors.errors().iter().map(ToString::to_string).collect()
@@ -51,11 +65,7 @@ fn the_inputs_of_a_check_task_are_understood() {
     let subscription = "00000000-AAAA-0000-0000-00000000000b";
     let inputs = Inputs::parse(&task(&[("azureSubscriptionId", subscription)])).unwrap();
     let expected = Inputs {
-        command: CommandInputs::Check(CheckInputs {
-            workload: web(),
-            timeout: Duration::from_mins(5),
-            stable_for: Duration::from_secs(10),
-        }),
+        command: CommandInputs::Check(web_check(Duration::from_mins(5))),
         cluster: Some(AksTarget {
             service_connection_id: CONNECTION.to_owned(),
             subscription_id: Some(subscription.to_lowercase()),
@@ -107,11 +117,7 @@ fn the_arguments_of_a_command_are_understood() {
         ("timeout", "90s"),
     ]);
     let inputs = Inputs::parse(&raw).unwrap();
-    let expected = CommandInputs::Check(CheckInputs {
-        workload: web(),
-        timeout: Duration::from_secs(90),
-        stable_for: Duration::from_secs(10),
-    });
+    let expected = CommandInputs::Check(web_check(Duration::from_secs(90)));
     assert_eq!(
         inputs,
         Inputs {
@@ -123,16 +129,14 @@ fn the_arguments_of_a_command_are_understood() {
 
 #[test]
 fn what_is_not_given_has_the_documented_default() {
-    let raw = task(&[
+    let check = checked(&[
         ("command", ""),
         ("namespace", ""),
         ("timeout", ""),
         ("stableFor", ""),
     ]);
-    let CommandInputs::Check(check) = Inputs::parse(&raw).unwrap().command else {
-        panic!("another command");
-    };
-    assert_eq!(check.workload.namespace, "default");
+    assert_eq!(check.workloads[0].namespace, "default");
+    assert_eq!(check.namespace, "default");
     assert_eq!(check.timeout, Duration::from_mins(5));
     assert_eq!(check.stable_for, Duration::from_secs(10));
 
@@ -195,7 +199,12 @@ const WRONG: &[(&str, &str, &str)] = &[
         "input `namespace`: `Shop` is not the name of a namespace; it has at most 63 lower-case \
              letters, digits and `-`, and a letter or digit at both ends",
     ),
-    ("workloads", "", "input `workloads`: is missing"),
+    (
+        "workloads",
+        "",
+        "input `workloads`: is missing; write for example `deployment/web`, or give input \
+         `selector` instead",
+    ),
     (
         "workloads",
         "web",
@@ -203,8 +212,64 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "workloads",
-        "deployment/web\ndeployment/api",
-        "input `workloads`: 2 workloads are given; write one",
+        "deployment web",
+        "input `workloads`: `deployment web` has a space where a slash belongs; write \
+         `deployment/web`",
+    ),
+    (
+        "workloads",
+        "deploy web api\ndeployment/db",
+        "input `workloads`: `deploy web api` has a space where a slash belongs; write \
+         `deploy/web deploy/api`",
+    ),
+    (
+        "workloads",
+        "deployment",
+        "input `workloads`: `deployment` has no name; write for example `deployment/web`",
+    ),
+    (
+        "selector",
+        "app:web",
+        "input `selector`: `app:web` is not a label selector; write for example `app=web`, \
+         `app!=web` or `tier in (web, api)`, and a `,` between several",
+    ),
+    (
+        "http",
+        "/ready\nhealthz",
+        "input `http`: `healthz` does not begin with `/`; write `/healthz`",
+    ),
+    (
+        "graces",
+        "ImageNotFound 2m",
+        "input `graces`: `ImageNotFound 2m` is not a grace; write `CODE=DURATION`, such as \
+         `ImageNotFound=2m`",
+    ),
+    (
+        "graces",
+        "ImageNotFond=2m",
+        "input `graces`: `ImageNotFond` is not a finding code; did you mean `ImageNotFound`?",
+    ),
+    (
+        "graces",
+        "NothingToVerify=2m",
+        "input `graces`: `NothingToVerify` never decides a verdict, so it has no grace; leave it \
+         out",
+    ),
+    (
+        "graces",
+        "ImageNotFound=2",
+        "input `graces`: the grace of `ImageNotFound`: `2` has no unit; write `2s` or `2m`",
+    ),
+    (
+        "graces",
+        "ImageNotFound=2m\nimagenotfound=3m",
+        "input `graces`: `ImageNotFound` is given twice; write it once",
+    ),
+    (
+        "revision",
+        "newest",
+        "input `revision`: `newest` is not a revision; write a number as `kubectl rollout history` \
+         shows it, such as `3`",
     ),
     (
         "timeout",
@@ -246,8 +311,111 @@ fn a_wrong_input_says_what_is_wrong_and_what_to_write() {
 }
 
 #[test]
+fn a_check_takes_many_workloads_each_once() {
+    let check = checked(&[(
+        "workloads",
+        "deployment/web\n  deploy/api deployments/web\n\ndeployment/db",
+    )]);
+    let names: Vec<String> = check.workloads.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["deployment/web", "deployment/api", "deployment/db"]);
+    assert!(check.workloads.iter().all(|it| it.namespace == "shop"));
+}
+
+#[test]
+fn a_selector_stands_beside_workloads_or_for_them() {
+    let beside = checked(&[("selector", "tier in (web, api),!canary")]);
+    assert_eq!(beside.workloads, [web()]);
+    assert_eq!(
+        beside.selector.as_deref(),
+        Some("tier in (web, api),!canary")
+    );
+    let alone = checked(&[("selector", "app=web"), ("workloads", "")]);
+    assert_eq!(
+        (alone.workloads.len(), alone.namespace.as_str()),
+        (0, "shop")
+    );
+}
+
+#[test]
+fn checks_over_http_are_read_line_by_line_and_asked_once() {
+    let check = checked(&[(
+        "http",
+        "/healthz:8080=204\n\n /ready~ok|up \n/healthz:8080=204",
+    )]);
+    let asked: Vec<String> = check.http.iter().map(ToString::to_string).collect();
+    assert_eq!(asked, ["/healthz:8080=204", "/ready~ok|up"]);
+}
+
+#[test]
+fn graces_are_read_line_by_line_in_any_case() {
+    let check = checked(&[("graces", "ImageNotFound=2m\nunschedulable = 1m30s")]);
+    let expected = [
+        (FindingCode::ImageNotFound, Duration::from_secs(120)),
+        (FindingCode::Unschedulable, Duration::from_secs(90)),
+    ];
+    assert_eq!(check.graces, BTreeMap::from(expected));
+}
+
+#[test]
+fn a_revision_belongs_to_one_workload() {
+    assert_eq!(checked(&[("revision", "3")]).revision, Some(Revision(3)));
+    let says = "input `revision`: a revision belongs to one workload; name exactly one, and no \
+                selector";
+    for other in [
+        ("workloads", "deployment/web deployment/api"),
+        ("selector", "app=web"),
+    ] {
+        assert_eq!(complaints(&task(&[("revision", "3"), other])), [says]);
+    }
+    let twice = checked(&[
+        ("revision", "3"),
+        ("workloads", "deployment/web deploy/web"),
+    ]);
+    assert_eq!(twice.revision, Some(Revision(3)));
+}
+
+#[test]
+fn everything_that_is_wrong_in_a_list_is_told() {
+    let raw = task(&[
+        ("workloads", "web\ndeployment/api\ndeployment db"),
+        ("http", "a\n/b:0"),
+        ("graces", "Banana=1m\nImageNotFound=x"),
+    ]);
+    let told = complaints(&raw);
+    let of = |input: &str| told.iter().filter(|it| it.starts_with(input)).count();
+    assert_eq!(told.len(), 6, "{told:#?}");
+    for input in ["input `workloads`", "input `http`", "input `graces`"] {
+        assert_eq!(of(input), 2, "{told:#?}");
+    }
+}
+
+#[test]
+fn workloads_can_be_placed_in_the_namespace_of_the_context() {
+    let mut check = checked(&[("workloads", "deployment/web deployment/api")]);
+    check.place_in("eu");
+    assert_eq!(check.namespace, "eu");
+    assert!(check.workloads.iter().all(|it| it.namespace == "eu"));
+}
+
+#[test]
 fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
     let rows: &[(&str, &str, &str)] = &[
+        ("workloads", "", "input `workloads`: is missing"),
+        (
+            "workloads",
+            "deployment/web\ndeployment/api",
+            "input `workloads`: 2 workloads are given; a rollback takes one",
+        ),
+        (
+            "selector",
+            "app=web",
+            "input `selector`: is for the command `check` only; leave it empty",
+        ),
+        (
+            "http",
+            "/healthz",
+            "input `http`: is for the command `check` only; leave it empty",
+        ),
         (
             "toRevision",
             "latest",
@@ -360,17 +528,35 @@ fn all_wrong_inputs_are_reported_together() {
 fn on_the_command_line_inputs_are_named_as_they_are_written_there() {
     let raw = RawInputs::from_flags([
         ("command", "check"),
-        ("workloads", "deployment/web"),
-        ("workloads", "deployment/api"),
+        ("workloads", "deployment"),
+        ("workloads", "web"),
+        ("http", "/a:0"),
+        ("graces", "x"),
         ("timeout", "$(x)"),
         ("stableFor", "0s"),
     ]);
     assert_eq!(
         complaints(&raw),
         [
-            "`WORKLOAD`: 2 workloads are given; write one",
+            "`WORKLOAD`: `deployment web` has a space where a slash belongs; write \
+             `deployment/web`",
             "`--timeout`: `$(x)` is not a duration; write for example `90s`, `5m` or `1m30s`",
             "`--stable-for`: `0s` is not longer than zero; write for example `90s` or `5m`",
+            "`--http`: `/a:0`: `0` is not a port; write a number from 1 to 65535 or the name of a \
+             container port, and `%3A` for a `:` of the path",
+            "`--grace`: `x` is not a grace; write `CODE=DURATION`, such as `ImageNotFound=2m`",
+        ]
+    );
+}
+
+#[test]
+fn without_workload_and_selector_both_ways_are_named_as_they_are_written() {
+    let raw = RawInputs::from_flags([("command", "check")]);
+    assert_eq!(
+        complaints(&raw),
+        [
+            "`WORKLOAD`: is missing; write for example `deployment/web`, or give `--selector` \
+             instead"
         ]
     );
 }

@@ -16,6 +16,7 @@ use super::world::World;
 use crate::cancel::Cancel;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::live::SizeOf;
 use crate::prompt;
 use crate::recorder::Recorder;
 use crate::run::task::{Connector, task};
@@ -42,7 +43,7 @@ pub(crate) struct Screen {
     /// Opens the place where people read.
     pub(crate) open: Box<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>,
     pub(crate) colour: bool,
-    pub(crate) live: bool,
+    pub(crate) live: Option<SizeOf>,
 }
 
 const INDENT: &str = "    ";

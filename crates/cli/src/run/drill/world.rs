@@ -162,15 +162,12 @@ impl World {
             .await
             .map_err(|error| deploy_failed(&error))?;
         let timeout = rollguard_core::duration::parse(TIMEOUT).map_err(anyhow::Error::from)?;
-        let inputs = CheckInputs {
-            workload: WorkloadRef {
-                kind: WorkloadKind::Deployment,
-                namespace: self.namespace.clone(),
-                name: manifest::NAME.to_owned(),
-            },
-            timeout,
-            stable_for: std::time::Duration::from_secs(1),
+        let workload = WorkloadRef {
+            kind: WorkloadKind::Deployment,
+            namespace: self.namespace.clone(),
+            name: manifest::NAME.to_owned(),
         };
+        let inputs = CheckInputs::of(workload, timeout, std::time::Duration::from_secs(1));
         let mut console = screen.console();
         let mut tools = Tools {
             console: &mut console,
