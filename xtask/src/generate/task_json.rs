@@ -167,11 +167,12 @@ const fn kind(kind: InputKind) -> &'static str {
     match kind {
         InputKind::Command => "pickList",
         InputKind::ServiceConnection => "connectedService:AzureRM",
-        InputKind::Workloads => "multiLine",
+        InputKind::Workloads | InputKind::HttpChecks | InputKind::Graces => "multiLine",
         InputKind::SubscriptionId
         | InputKind::ResourceGroup
         | InputKind::Cluster
         | InputKind::Namespace
+        | InputKind::Selector
         | InputKind::Duration
         | InputKind::Revision
         | InputKind::Evidence => "string",
@@ -193,7 +194,7 @@ fn options(kind: InputKind) -> BTreeMap<String, String> {
 }
 
 fn properties(kind: InputKind) -> BTreeMap<String, String> {
-    if kind != InputKind::Workloads {
+    if !kind.is_list() {
         return BTreeMap::new();
     }
     [("resizable", "true"), ("rows", "2")]
