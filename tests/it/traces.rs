@@ -42,7 +42,7 @@ pub(crate) fn text(scenario: &str) -> Result<String> {
 /// Replays a trace up to its verdict, with the ticks that a live session would have had.
 pub(crate) fn replay(trace: &Trace, policy: Policy) -> Result<Report> {
     let first = trace.observations.first().context("the trace is empty")?;
-    let mut guard = Guard::new(trace.header.workload.clone(), policy, first.at);
+    let mut guard = Guard::new(trace.header.workloads.clone(), policy, first.at);
     let mut wake_at = first.at;
     let mut recorded = trace.observations.iter().peekable();
     loop {

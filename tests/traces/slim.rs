@@ -48,7 +48,6 @@ const HOLLOW: &[&str] = &[
 /// Paths that are left out, from the observation down.
 const IDLE: &[(&str, &str)] = &[
     ("/seen/object", "apiVersion"),
-    ("/seen/object", "kind"),
     ("/seen/object/involvedObject", "apiVersion"),
     ("/seen/object/involvedObject", "namespace"),
 ];
@@ -92,6 +91,13 @@ fn slim(text: &str) -> Result<String> {
     let mut slimmed = String::new();
     for mut line in lines {
         shrink(&mut line);
+        // A workload without a kind is a Deployment.
+        if matches!(line.pointer("/seen/object/kind"), Some(kind) if !is_set(kind)) {
+            let object = line
+                .pointer_mut("/seen/object")
+                .and_then(Value::as_object_mut);
+            object.map(|fields| fields.remove("kind"));
+        }
         for (parent, name) in IDLE {
             let parent = line.pointer_mut(parent).and_then(Value::as_object_mut);
             parent.map(|fields| fields.remove(*name));
@@ -100,6 +106,11 @@ fn slim(text: &str) -> Result<String> {
         slimmed.push('\n');
     }
     Ok(slimmed)
+}
+
+/// Whether a kind has to stand in a trace.
+fn is_set(kind: &Value) -> bool {
+    kind == "StatefulSet" || kind == "DaemonSet"
 }
 
 /// The uids of pods of v1.

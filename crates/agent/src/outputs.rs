@@ -54,7 +54,9 @@ impl OutputVariable {
     #[must_use]
     pub const fn description(self) -> &'static str {
         match self {
-            Self::Verdict => "What the check found: succeeded, failed, timedOut or undetermined.",
+            Self::Verdict => {
+                "What the check found: succeeded, failed, timedOut, undetermined or superseded."
+            }
             Self::RollbackTo => {
                 "The revision that a rollback would restore; empty when none is offered."
             }

@@ -90,6 +90,8 @@ pub enum Outcome {
     TimedOut,
     /// The rollout cannot be seen.
     Undetermined,
+    /// Another rollout took its place.
+    Superseded,
     /// The rollback was refused.
     Refused,
     /// The rollback was tried and failed.
@@ -100,7 +102,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of the exit codes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Succeeded,
         Self::RolledBack,
         Self::Unexpected,
@@ -110,6 +112,7 @@ impl Outcome {
         Self::Failed,
         Self::TimedOut,
         Self::Undetermined,
+        Self::Superseded,
         Self::Refused,
         Self::RollbackFailed,
         Self::Cancelled,
@@ -124,6 +127,7 @@ impl Outcome {
             Verdict::Failed { .. } => Some(Self::Failed),
             Verdict::TimedOut { .. } => Some(Self::TimedOut),
             Verdict::Undetermined { .. } => Some(Self::Undetermined),
+            Verdict::Superseded { .. } => Some(Self::Superseded),
         }
     }
 
@@ -139,6 +143,7 @@ impl Outcome {
             Self::Failed => 10,
             Self::TimedOut => 11,
             Self::Undetermined => 12,
+            Self::Superseded => 13,
             Self::Refused => 21,
             Self::RollbackFailed => 22,
             Self::Cancelled => 130,
@@ -158,6 +163,7 @@ impl Outcome {
             Self::Failed => "failed",
             Self::TimedOut => "timed out",
             Self::Undetermined => "undetermined",
+            Self::Superseded => "superseded",
             Self::Refused => "rollback refused",
             Self::RollbackFailed => "rollback failed",
             Self::Cancelled => "cancelled",
@@ -185,6 +191,10 @@ impl Outcome {
                 "Rollguard could not see the rollout, so it claims nothing; rolling back is never \
                  offered."
             }
+            Self::Superseded => {
+                "A newer rollout took the place of the one that was checked: nothing is said of \
+                 either, and rolling back is never offered."
+            }
             Self::Refused => {
                 "Nothing was changed, because rolling back would not have been safe; the reason \
                  is named."
@@ -209,7 +219,7 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
-    use rollguard_core::verdict::{Pending, Undetermined};
+    use rollguard_core::verdict::{Pending, Supersession, Undetermined};
 
     use super::*;
 
@@ -231,6 +241,7 @@ mod tests {
                 ("failed", 10),
                 ("timed out", 11),
                 ("undetermined", 12),
+                ("superseded", 13),
                 ("rollback refused", 21),
                 ("rollback failed", 22),
                 ("cancelled", 130),
@@ -270,6 +281,12 @@ mod tests {
                     why: Undetermined::Deleted,
                 },
                 Some(Outcome::Undetermined),
+            ),
+            (
+                Verdict::Superseded {
+                    by: Supersession::NewerRollout,
+                },
+                Some(Outcome::Superseded),
             ),
         ];
         for (verdict, outcome) in rows {

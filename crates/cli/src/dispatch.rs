@@ -9,7 +9,6 @@ use clap::error::ErrorKind;
 use rollguard_agent::inputs::{CommandInputs, CommandName, Inputs};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Connection, Login, connect};
-use rollguard_core::trace::{FORMAT, Header};
 
 use crate::args;
 use crate::cancel::Cancel;
@@ -18,7 +17,7 @@ use crate::console::Console;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::recorder::Recorder;
-use crate::run::check::{check, only_workload, print_json};
+use crate::run::check::{check, print_json};
 use crate::run::drill::{Answer, DrillInputs, Place, drill};
 use crate::run::rollback::{Asked, Consent, Given, How, rollback};
 use crate::run::tools::Tools;
@@ -153,23 +152,12 @@ impl App<'_> {
                 "the inputs are not those of a check",
             ));
         };
-        only_workload(&inputs)?;
         let connection = self.connect().await?;
         if let Some(namespace) = self.namespace(&connection) {
             inputs.place_in(namespace);
         }
         let mut recorder = match self.text("record") {
-            Some(path) => Recorder::to_file(
-                Path::new(path),
-                &Header {
-                    rollguard_trace: FORMAT,
-                    workload: only_workload(&inputs)?.clone(),
-                    kubernetes: connection.version.clone(),
-                    timeout_seconds: Some(inputs.timeout.as_secs()),
-                    stable_for_seconds: Some(inputs.stable_for.as_secs()),
-                    provenance: "cluster".to_owned(),
-                },
-            )?,
+            Some(path) => Recorder::to_file(Path::new(path))?,
             None => Recorder::off(),
         };
         let mut tools = Tools {

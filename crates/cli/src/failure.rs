@@ -56,6 +56,7 @@ impl Failure {
             | Outcome::RolledBack
             | Outcome::Failed
             | Outcome::TimedOut
+            | Outcome::Superseded
             | Outcome::Refused
             | Outcome::RollbackFailed => Ending::Unexpected,
         };

@@ -1,78 +1,255 @@
-//! The first look at the workload, before anything else.
+//! The first look at the workloads, before anything else.
 //!
-//! A watch of a Deployment that does not exist is as silent as a watch of a healthy one: only a
-//! `get` tells them apart.
+//! A watch of a workload that does not exist is as silent as a watch of a healthy one: only a `get`
+//! tells them apart.
 
-use k8s_openapi::api::apps::v1::Deployment;
+use std::fmt::Debug;
+
+use futures::FutureExt;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
-use rollguard_core::workload::WorkloadRef;
+use kube::{Api, Client, Resource, ResourceExt};
+use rollguard_core::observation::ResourceKind;
+use rollguard_core::workload::{Workload, WorkloadKind, WorkloadRef};
+use serde::de::DeserializeOwned;
 
 use crate::Result;
 use crate::error::{Cause, ClusterError, ClusterErrorKind, Permission};
-use crate::request::{READ_LIMIT, within};
+use crate::request::{PAGE, READ_LIMIT, within};
 
 /// How many other names a hint lists at most.
 const NAMES: u32 = 20;
+/// How many workloads are asked for at once.
+const AT_ONCE: usize = 8;
 
 /// The workload as it is now.
 ///
 /// # Errors
-/// Not found, saying whether the Deployment or its namespace is missing and what exists instead;
+/// Not found, saying whether the workload or its namespace is missing and what exists instead;
 /// forbidden with the permission to grant; credentials; unreachable.
-pub async fn find(client: &Client, workload: &WorkloadRef) -> Result<Deployment> {
+pub async fn find(client: &Client, workload: &WorkloadRef) -> Result<Workload> {
     let WorkloadRef {
         namespace, name, ..
     } = workload;
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-    match within(READ_LIMIT, deployments.get(name)).await {
+    let found = match workload.kind {
+        WorkloadKind::Deployment => get(client, namespace, name)
+            .await
+            .map(|it| Workload::Deployment(Box::new(it))),
+        WorkloadKind::StatefulSet => get(client, namespace, name)
+            .await
+            .map(|it| Workload::StatefulSet(Box::new(it))),
+        WorkloadKind::DaemonSet => get(client, namespace, name)
+            .await
+            .map(|it| Workload::DaemonSet(Box::new(it))),
+    };
+    match found {
         Ok(found) => Ok(found),
         Err(Cause::Answer { code: 404, .. }) => Err(missing(client, workload).await),
         Err(cause) => {
             let doing = format!("read {workload} in namespace `{namespace}`");
-            Err(ClusterError::new(doing, cause).needs(&Permission::to_look(namespace)))
+            let needed = Permission::to_look(namespace, Some(workload.kind));
+            Err(ClusterError::new(doing, cause).needs(&needed))
         }
     }
 }
 
-/// Says what is missing. Whatever else cannot be seen (a namespace may not be readable) changes
-/// nothing about the answer, only how much it says.
+/// All of these workloads, in their order.
+///
+/// # Errors
+/// The first of the errors that [`find`] has.
+pub async fn find_all(client: &Client, workloads: &[WorkloadRef]) -> Result<Vec<Workload>> {
+    let each: Vec<_> = workloads
+        .iter()
+        .map(|workload| find(client, workload).boxed())
+        .collect();
+    stream::iter(each).buffered(AT_ONCE).try_collect().await
+}
+
+async fn get<K>(client: &Client, namespace: &str, name: &str) -> std::result::Result<K, Cause>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    K: Clone + DeserializeOwned + Debug,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    within(READ_LIMIT, api.get(name)).await
+}
+
+/// What a selector found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Selected {
+    /// The workloads, by kind and name.
+    pub workloads: Vec<Workload>,
+    /// Of which kinds nothing could be seen, and why: the selection may lack some.
+    pub notes: Vec<String>,
+}
+
+/// The workloads of every kind whose own labels match a selector. That one kind may not be listed
+/// is no failure: nobody asked for it by name.
+///
+/// # Errors
+/// Not found when nothing matches; bad input when it is no selector; forbidden when no kind may be
+/// listed; credentials; unreachable.
+pub async fn select(client: &Client, namespace: &str, selector: &str) -> Result<Selected> {
+    let (deployments, stateful_sets, daemon_sets) = futures::join!(
+        matching(client, namespace, selector),
+        matching(client, namespace, selector),
+        matching(client, namespace, selector),
+    );
+    let found = [
+        of_kind(deployments, |it| Workload::Deployment(Box::new(it))),
+        of_kind(stateful_sets, |it| Workload::StatefulSet(Box::new(it))),
+        of_kind(daemon_sets, |it| Workload::DaemonSet(Box::new(it))),
+    ];
+    let mut selected = Selected::default();
+    let mut refusal = None;
+    for (kind, found) in WorkloadKind::ALL.into_iter().zip(found) {
+        match found {
+            Ok(found) => selected.workloads.extend(found),
+            Err(cause @ Cause::Answer { code: 403, .. }) => {
+                let plural = ResourceKind::of(kind).plural();
+                selected.notes.push(format!(
+                    "may not list {plural}, so that none is selected: {cause}"
+                ));
+                refusal = Some(cause);
+            }
+            Err(cause) => return Err(not_listed((namespace, selector), cause)),
+        }
+    }
+    match refusal {
+        Some(cause) if selected.notes.len() == WorkloadKind::ALL.len() => {
+            Err(not_listed((namespace, selector), cause))
+        }
+        _ if selected.workloads.is_empty() => {
+            Err(nothing(client, (namespace, selector), &selected.notes).await)
+        }
+        _ => {
+            selected.workloads.sort_by_key(Workload::reference);
+            Ok(selected)
+        }
+    }
+}
+
+fn of_kind<K>(
+    found: std::result::Result<Vec<K>, Cause>,
+    wrap: impl Fn(K) -> Workload,
+) -> std::result::Result<Vec<Workload>, Cause> {
+    found.map(|all| all.into_iter().map(wrap).collect())
+}
+
+async fn matching<K>(
+    client: &Client,
+    namespace: &str,
+    selector: &str,
+) -> std::result::Result<Vec<K>, Cause>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    K: Clone + DeserializeOwned + Debug,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    let mut params = ListParams::default().labels(selector).limit(PAGE);
+    let mut all = Vec::new();
+    loop {
+        let page = within(READ_LIMIT, api.list(&params)).await?;
+        all.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(next) => params.continue_token = Some(next),
+            None => return Ok(all),
+        }
+    }
+}
+
+fn not_listed((namespace, selector): (&str, &str), cause: Cause) -> ClusterError {
+    let doing = format!("list the workloads with labels `{selector}` in namespace `{namespace}`");
+    if let Cause::Answer { code: 400, message } = &cause {
+        let doing = format!("{doing}: {message}");
+        return ClusterError::plain(ClusterErrorKind::BadInput, doing)
+            .with_hint("write the selector as for `kubectl get -l`, such as `app=web`");
+    }
+    let needed = Permission::to_look(namespace, None);
+    ClusterError::new(doing, cause).needs(&needed)
+}
+
+async fn nothing(
+    client: &Client,
+    (namespace, selector): (&str, &str),
+    notes: &[String],
+) -> ClusterError {
+    if let Some(error) = no_namespace(client, namespace, "workloads").await {
+        return error;
+    }
+    let doing = format!(
+        "find workloads: no Deployment, StatefulSet or DaemonSet in namespace `{namespace}` has \
+         labels `{selector}`"
+    );
+    let hint = match notes {
+        [] => "the labels are those of the workloads themselves, not of their pods: kubectl get \
+               deployments,statefulsets,daemonsets --show-labels"
+            .to_owned(),
+        notes => notes.join("; "),
+    };
+    ClusterError::plain(ClusterErrorKind::NotFound, doing).with_hint(hint)
+}
+
+/// The error for a namespace that does not exist. Whatever else cannot be seen (a namespace may not
+/// be readable) changes nothing about the answer, only how much it says.
+async fn no_namespace(client: &Client, namespace: &str, what: &str) -> Option<ClusterError> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let answer = within(READ_LIMIT, namespaces.get(namespace)).await;
+    matches!(answer, Err(Cause::Answer { code: 404, .. })).then(|| {
+        ClusterError::plain(
+            ClusterErrorKind::NotFound,
+            format!("find {what}: namespace `{namespace}` does not exist"),
+        )
+        .with_hint("check the namespace and the cluster (--namespace, --context)")
+    })
+}
+
+/// Says what is missing.
 async fn missing(client: &Client, workload: &WorkloadRef) -> ClusterError {
     let WorkloadRef {
-        namespace, name, ..
+        kind,
+        namespace,
+        name,
     } = workload;
-    let not_found = |doing| ClusterError::plain(ClusterErrorKind::NotFound, doing);
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    if let Err(Cause::Answer { code: 404, .. }) =
-        within(READ_LIMIT, namespaces.get(namespace)).await
-    {
-        return not_found(format!(
-            "find {workload}: namespace `{namespace}` does not exist"
-        ))
-        .with_hint("check the namespace and the cluster (--namespace, --context)");
+    if let Some(error) = no_namespace(client, namespace, &workload.to_string()).await {
+        return error;
     }
-    let error = not_found(format!(
-        "find {workload}: it does not exist in namespace `{namespace}`"
-    ));
-    match others(client, namespace).await {
+    let error = ClusterError::plain(
+        ClusterErrorKind::NotFound,
+        format!("find {workload}: it does not exist in namespace `{namespace}`"),
+    );
+    match others(client, workload).await {
         Some(others) if others.is_empty() => error.with_hint(format!(
-            "namespace `{namespace}` has no Deployments; check the namespace and the cluster"
+            "namespace `{namespace}` has no {kind}s; check the namespace and the cluster"
         )),
         Some(mut others) => {
             others.sort_by_key(|other| (distance(other, name), other.clone()));
-            error.with_hint(format!("Deployments there: {}", others.join(", ")))
+            error.with_hint(format!("{kind}s there: {}", others.join(", ")))
         }
         None => error.with_hint("check the name, the namespace and the cluster"),
     }
 }
 
-async fn others(client: &Client, namespace: &str) -> Option<Vec<String>> {
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+async fn others(client: &Client, workload: &WorkloadRef) -> Option<Vec<String>> {
+    let namespace = &workload.namespace;
+    match workload.kind {
+        WorkloadKind::Deployment => names::<Deployment>(client, namespace).await,
+        WorkloadKind::StatefulSet => names::<StatefulSet>(client, namespace).await,
+        WorkloadKind::DaemonSet => names::<DaemonSet>(client, namespace).await,
+    }
+}
+
+async fn names<K>(client: &Client, namespace: &str) -> Option<Vec<String>>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    K: Clone + DeserializeOwned + Debug,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
     let few = ListParams::default().limit(NAMES);
-    let list = within(READ_LIMIT, deployments.list_metadata(&few))
-        .await
-        .ok()?;
+    let list = within(READ_LIMIT, api.list_metadata(&few)).await.ok()?;
     Some(list.items.iter().map(ResourceExt::name_any).collect())
 }
 
@@ -163,5 +340,84 @@ mod tests {
         let server = Server::new().on("GET", "/deployments/web", |_| status(401, "Unauthorized"));
         let error = find(&server.client(), &web()).await.unwrap_err();
         assert_eq!(error.kind(), ClusterErrorKind::Credentials);
+    }
+
+    fn list(kind: &str, names: &[&str]) -> serde_json::Value {
+        let item = |name: &&str| {
+            serde_json::json!({"kind": kind, "apiVersion": "apps/v1",
+                "metadata": {"name": name, "namespace": "shop"},
+                "spec": {"selector": {}, "serviceName": "", "template": {}}})
+        };
+        let items: Vec<serde_json::Value> = names.iter().map(item).collect();
+        serde_json::json!({"kind": format!("{kind}List"), "apiVersion": "apps/v1",
+            "metadata": {"resourceVersion": "1"}, "items": items})
+    }
+
+    #[tokio::test]
+    async fn a_selector_finds_workloads_of_every_kind() {
+        let server = Server::new()
+            .json("GET", "/deployments", list("Deployment", &["web", "api"]))
+            .json("GET", "/statefulsets", list("StatefulSet", &["db"]))
+            .json("GET", "/daemonsets", list("DaemonSet", &[]));
+        let selected = select(&server.client(), "shop", "team=checkout")
+            .await
+            .unwrap();
+        let found: Vec<String> = selected
+            .workloads
+            .iter()
+            .map(|it| it.reference().to_string())
+            .collect();
+        assert_eq!(
+            found,
+            ["deployment/api", "deployment/web", "statefulset/db"]
+        );
+        assert_eq!(selected.notes, Vec::<String>::new());
+        let asked = server.requests("GET", "");
+        assert_eq!(asked.len(), 3);
+        let wanted = "labelSelector=team%3Dcheckout";
+        assert!(
+            asked.iter().all(|it| it.query.contains(wanted)),
+            "{asked:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_kind_that_may_not_be_listed_is_noted_and_three_are_an_error() {
+        let forbidden = |server: Server, path| server.on("GET", path, |_| status(403, "may not"));
+        let sets = |server| forbidden(forbidden(server, "/statefulsets"), "/daemonsets");
+        let server = sets(Server::new().json("GET", "/deployments", list("Deployment", &["web"])));
+        let selected = select(&server.client(), "shop", "a=b").await.unwrap();
+        assert_eq!(selected.workloads.len(), 1);
+        assert_eq!(
+            selected.notes,
+            [
+                "may not list statefulsets, so that none is selected: may not (HTTP 403)",
+                "may not list daemonsets, so that none is selected: may not (HTTP 403)",
+            ]
+        );
+        let server = sets(forbidden(Server::new(), "/deployments"));
+        let error = select(&server.client(), "shop", "a=b").await.unwrap_err();
+        assert_eq!(error.kind(), ClusterErrorKind::Forbidden);
+        assert!(error.hint().unwrap().contains("statefulsets.apps"));
+    }
+
+    #[tokio::test]
+    async fn a_selector_that_matches_nothing_or_is_none_says_so() {
+        let empty = |kind| list(kind, &[]);
+        let server = Server::new()
+            .json("GET", "/deployments", empty("Deployment"))
+            .json("GET", "/statefulsets", empty("StatefulSet"))
+            .json("GET", "/daemonsets", empty("DaemonSet"))
+            .on("GET", "/namespaces/shop", |_| status(403, "no"));
+        let error = select(&server.client(), "shop", "a=b").await.unwrap_err();
+        assert_eq!(error.kind(), ClusterErrorKind::NotFound);
+        assert_eq!(
+            error.to_string(),
+            "find workloads: no Deployment, StatefulSet or DaemonSet in namespace `shop` has \
+             labels `a=b`"
+        );
+        let server = Server::new().on("GET", "", |_| status(400, "unable to parse"));
+        let error = select(&server.client(), "shop", "a=").await.unwrap_err();
+        assert_eq!(error.kind(), ClusterErrorKind::BadInput);
     }
 }

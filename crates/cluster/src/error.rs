@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rollguard_core::workload::WorkloadKind;
+
 mod cause;
 mod discreet;
 
@@ -108,11 +110,26 @@ pub(crate) struct Permission<'a> {
 }
 
 impl Permission<'_> {
-    /// What a check needs.
-    pub(crate) const fn to_look(namespace: &str) -> Permission<'_> {
+    /// What a check of workloads of one kind needs, or of all kinds.
+    pub(crate) const fn to_look(namespace: &str, kind: Option<WorkloadKind>) -> Permission<'_> {
+        let resources = match kind {
+            Some(WorkloadKind::Deployment) => {
+                "deployments.apps,replicasets.apps,pods,pods/log,events"
+            }
+            Some(WorkloadKind::StatefulSet) => {
+                "statefulsets.apps,controllerrevisions.apps,pods,pods/log,events"
+            }
+            Some(WorkloadKind::DaemonSet) => {
+                "daemonsets.apps,controllerrevisions.apps,pods,pods/log,events"
+            }
+            None => {
+                "deployments.apps,statefulsets.apps,daemonsets.apps,replicasets.apps,\
+                 controllerrevisions.apps,pods,pods/log,events"
+            }
+        };
         Permission {
             verbs: "get,list,watch",
-            resources: "deployments.apps,replicasets.apps,pods,pods/log,events",
+            resources,
             namespace,
         }
     }

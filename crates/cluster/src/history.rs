@@ -22,7 +22,8 @@ const LISTS: u32 = 3;
 pub async fn history(client: &Client, workload: &WorkloadRef) -> Result<History> {
     let namespace = &workload.namespace;
     let failed = |doing: String| {
-        move |cause: Cause| ClusterError::new(doing, cause).needs(&Permission::to_look(namespace))
+        let needed = Permission::to_look(namespace, Some(workload.kind));
+        move |cause: Cause| ClusterError::new(doing, cause).needs(&needed)
     };
     let deployment = deployment(client, workload).await.map_err(failed(format!(
         "read {workload} in namespace `{namespace}`"

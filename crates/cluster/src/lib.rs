@@ -1,9 +1,9 @@
 //! The Kubernetes side of the shell: it carries, it does not decide.
 //!
-//! [`connect`] signs in and takes over the API server's time, [`access::find`] asks for the
-//! workload before anything else, [`observe`] turns watches into one stream of observations,
-//! [`logs::evidence`] fetches last words, [`history::history`] reads the revisions and
-//! [`apply::apply`] carries a rollback plan out under its own preconditions.
+//! [`connect`] signs in and takes over the API server's time, [`access`] asks for the workloads
+//! before anything else, [`observe`] turns watches into one stream of observations, [`http::ask`]
+//! asks a pod over HTTP, [`logs::evidence`] fetches last words, [`history::history`] reads the
+//! revisions and [`apply::apply`] carries a rollback plan out under its own preconditions.
 //!
 //! Everything works on a [`kube::Client`], whatever is behind it, and in tokio's time only, so
 //! that tests run in virtual time.
@@ -14,6 +14,7 @@ mod clock;
 mod connect;
 mod error;
 pub mod history;
+pub mod http;
 mod login;
 pub mod logs;
 mod observe;

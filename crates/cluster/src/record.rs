@@ -22,17 +22,16 @@ pub struct Recorder<W> {
     redactor: Redactor,
 }
 
-impl Recorder<BufWriter<File>> {
-    /// Begins a trace in a new file; a file that exists is replaced.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn create(path: &Path, header: &Header) -> Result<Self> {
-        let file = File::create(path).map_err(|source| {
-            ClusterError::new(format!("write the trace to `{}`", path.display()), source)
-        })?;
-        Self::new(BufWriter::new(file), header)
-    }
+/// Makes the file of a trace, before there is anything to write: that it cannot be written is better
+/// known at once. A file that exists is replaced.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn create(path: &Path) -> Result<BufWriter<File>> {
+    let file = File::create(path).map_err(|source| {
+        ClusterError::new(format!("write the trace to `{}`", path.display()), source)
+    })?;
+    Ok(BufWriter::new(file))
 }
 
 impl<W: Write> Recorder<W> {
@@ -43,7 +42,7 @@ impl<W: Write> Recorder<W> {
     pub fn new(writer: W, header: &Header) -> Result<Self> {
         let mut recorder = Self {
             writer,
-            redactor: Redactor::default(),
+            redactor: Redactor::new(header.http.clone()),
         };
         recorder.put(header)?;
         Ok(recorder)
@@ -80,10 +79,13 @@ mod tests {
     fn header() -> Header {
         Header {
             rollguard_trace: FORMAT,
-            workload: web(),
+            workloads: vec![web()],
             kubernetes: "v1.35.4".to_owned(),
             timeout_seconds: None,
             stable_for_seconds: None,
+            revision: None,
+            http: vec!["/healthz~ok".to_owned().try_into().unwrap()],
+            grace_seconds: [].into(),
             provenance: "cluster".to_owned(),
         }
     }
@@ -103,14 +105,14 @@ mod tests {
     fn every_line_is_on_disk_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.jsonl");
-        let recorder = Recorder::create(&path, &header()).unwrap();
+        let recorder = Recorder::new(create(&path).unwrap(), &header()).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
         drop(recorder);
     }
 
     #[test]
     fn a_path_that_cannot_be_written_is_bad_input_and_named() {
-        let error = Recorder::create(Path::new("/absent/trace.jsonl"), &header()).unwrap_err();
+        let error = create(Path::new("/absent/trace.jsonl")).unwrap_err();
         assert_eq!(error.kind(), ClusterErrorKind::BadInput);
         assert_eq!(
             error.to_string(),

@@ -214,7 +214,8 @@ impl Guard {
     }
 
     /// Ends the following of a workload with what a last look at it showed: a verdict that does not
-    /// hold any more is not told. The verdict over all of them afterwards.
+    /// hold any more is not told. The verdict over all of them afterwards; where that is not terminal
+    /// (the only one that failed was replaced by a newer rollout), the session goes on.
     pub fn amend(&mut self, workload: &WorkloadRef, verdict: &Verdict) -> Verdict {
         for follow in &mut self.follows {
             if follow.workload() == workload {
@@ -223,7 +224,7 @@ impl Guard {
         }
         let verdicts: Vec<Verdict> = self.verdicts().cloned().collect();
         let verdict = Verdict::of_all(&verdicts);
-        self.decided = Some(verdict.clone());
+        self.decided = verdict.is_terminal().then(|| verdict.clone());
         verdict
     }
 

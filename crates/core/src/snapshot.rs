@@ -217,6 +217,12 @@ impl Snapshot {
         self.events.get(uid).into_iter().flat_map(BTreeMap::values)
     }
 
+    /// A pod by its uid, as it is now.
+    #[must_use]
+    pub fn pod(&self, uid: &str) -> Option<&Pod> {
+        self.pods.get(uid)
+    }
+
     /// What a pod answered to one of the session's HTTP checks.
     #[must_use]
     pub fn answers(&self, pod: &str, check: usize) -> Option<&Answers> {

@@ -2,10 +2,14 @@
 //!
 //! The first line is the [`Header`], each further line one [`Observation`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::finding::FindingCode;
+use crate::http::HttpCheck;
 use crate::observation::Observation;
-use crate::workload::WorkloadRef;
+use crate::workload::{Revision, WorkloadRef};
 
 /// The format's version; readers refuse any other.
 pub const FORMAT: u32 = 2;
@@ -26,6 +30,15 @@ pub struct Header {
     /// How long the rollout had to stay complete, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stable_for_seconds: Option<u64>,
+    /// The revision that was meant, where one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+    /// What the pods were asked over HTTP; answers name a check by its place here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub http: Vec<HttpCheck>,
+    /// The graces that the user set, in seconds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub grace_seconds: BTreeMap<FindingCode, u64>,
     /// Where the pods' statuses came from: `cluster` or `embedded`.
     pub provenance: String,
 }
@@ -122,6 +135,9 @@ mod tests {
             kubernetes: "v1.35.4".into(),
             timeout_seconds: Some(60),
             stable_for_seconds: None,
+            revision: Some(Revision(3)),
+            http: vec!["/healthz:8080".to_owned().try_into().unwrap()],
+            grace_seconds: BTreeMap::from([(FindingCode::ImageNotFound, 120)]),
             provenance: "cluster".into(),
         }
     }

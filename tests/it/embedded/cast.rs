@@ -88,7 +88,7 @@ pub(crate) fn recorded_image(trace: &str) -> Result<String> {
         let Seen::Workload { object } = &it.seen else {
             return None;
         };
-        let spec = object.spec.as_ref()?.template.spec.as_ref()?;
+        let spec = object.template()?.spec.as_ref()?;
         spec.containers.first()?.image.clone()
     });
     images.next_back().context("no update was recorded")

@@ -134,7 +134,7 @@ pub(crate) fn patience_does_no_harm(_: &Scenario, trace: &Trace) -> Result<()> {
 fn begin(trace: &Trace, policy: Policy) -> Guard {
     let first = trace.observations.first().map(|it| it.at);
     Guard::new(
-        trace.header.workload.clone(),
+        trace.header.workloads.clone(),
         policy,
         first.unwrap_or_default(),
     )
@@ -239,11 +239,19 @@ impl Known {
     /// Resource and uid of an object that was seen.
     fn named(seen: &Seen) -> Option<(ResourceKind, String)> {
         let (resource, metadata) = match seen {
-            Seen::Workload { object } => (ResourceKind::Workload, &object.metadata),
+            Seen::Workload { object } => (ResourceKind::of(object.kind()), object.metadata()),
             Seen::ReplicaSet { object } => (ResourceKind::ReplicaSet, &object.metadata),
+            Seen::ControllerRevision { object } => {
+                (ResourceKind::ControllerRevision, &object.metadata)
+            }
+            Seen::Node { object } => (ResourceKind::Node, &object.metadata),
             Seen::Pod { object } => (ResourceKind::Pod, &object.metadata),
             Seen::Event { object } => (ResourceKind::Event, &object.metadata),
-            Seen::Gone { .. } | Seen::Listed { .. } | Seen::Blind { .. } | Seen::Tick => {
+            Seen::Answered { .. }
+            | Seen::Gone { .. }
+            | Seen::Listed { .. }
+            | Seen::Blind { .. }
+            | Seen::Tick => {
                 return None;
             }
         };

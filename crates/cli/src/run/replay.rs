@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rollguard_agent::Outcome;
 use rollguard_core::duration::{Human, elapsed};
-use rollguard_core::guard::Guard;
+use rollguard_core::guard::{Guard, Target};
 use rollguard_core::policy::Policy;
 use rollguard_core::report::{Line, Report, Style, event_lines, report_lines};
-use rollguard_core::trace::Trace;
+use rollguard_core::trace::{Header, Trace};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -25,18 +25,15 @@ pub fn replay(
 ) -> Result<(Outcome, Report), Failure> {
     let trace = read(path)?;
     let header = &trace.header;
-    let mut policy = Policy::default();
-    let recorded = header.timeout_seconds.map(Duration::from_secs);
-    policy.timeout = timeout.or(recorded).unwrap_or(policy.timeout);
-    policy.stable_for = header
-        .stable_for_seconds
-        .map_or(policy.stable_for, Duration::from_secs);
+    let policy = policy(header, timeout);
+    let targets: Vec<Target> = targets(header).collect();
+    let many = targets.len() > 1;
     let (Some(first), Some(last)) = (trace.observations.first(), trace.observations.last()) else {
         let message = format!("`{}` holds no observation", path.display());
         return Err(Failure::new(Outcome::BadInput, message));
     };
     let (begin, end) = (first.at, last.at);
-    let mut guard = Guard::new(header.workload.clone(), policy, begin);
+    let mut guard = Guard::new(targets, policy, begin);
     let mut wake_at = begin;
     let mut recorded = trace.observations.into_iter().peekable();
     loop {
@@ -46,7 +43,7 @@ pub fn replay(
         let now = observation.at;
         let step = guard.observe(observation);
         for event in &step.events {
-            console.lines(&event_lines(event, begin));
+            console.lines(&event_lines(event, begin, many));
         }
         if step.verdict.is_terminal() {
             if now > end {
@@ -62,6 +59,31 @@ pub fn replay(
         }
         wake_at = step.wake_at.max(now);
     }
+}
+
+/// The thresholds of the recorded session.
+fn policy(header: &Header, timeout: Option<Duration>) -> Policy {
+    let default = Policy::default();
+    let recorded = header.timeout_seconds.map(Duration::from_secs);
+    let graces = header.grace_seconds.iter();
+    Policy {
+        timeout: timeout.or(recorded).unwrap_or(default.timeout),
+        stable_for: header
+            .stable_for_seconds
+            .map_or(default.stable_for, Duration::from_secs),
+        http: header.http.clone(),
+        graces: graces
+            .map(|(code, seconds)| (*code, Duration::from_secs(*seconds)))
+            .collect(),
+        ..default
+    }
+}
+
+fn targets(header: &Header) -> impl Iterator<Item = Target> {
+    header.workloads.iter().map(|workload| Target {
+        workload: workload.clone(),
+        revision: header.revision,
+    })
 }
 
 fn read(path: &Path) -> Result<Trace, Failure> {

@@ -10,7 +10,7 @@ use rollguard_cluster::{Connection, access};
 use rollguard_core::history::ROLLED_BACK;
 use rollguard_core::report::{Line, Style, plan_lines};
 use rollguard_core::rollback::{Refusal, Request, RollbackDecision, RollbackPlan, decide};
-use rollguard_core::workload::Revision;
+use rollguard_core::workload::{Revision, WorkloadKind, WorkloadRef};
 
 use crate::cancel::Cancel;
 use crate::console::Console;
@@ -90,6 +90,12 @@ pub async fn rollback(
     how: &How<'_>,
     console: &mut Console,
 ) -> Result<RolledBack, Failure> {
+    if inputs.workload.kind != WorkloadKind::Deployment {
+        return Err(Failure::new(
+            Outcome::Refused,
+            not_supported(&inputs.workload),
+        ));
+    }
     let look = async {
         access::find(&connection.client, &inputs.workload).await?;
         history(&connection.client, &inputs.workload).await
@@ -129,6 +135,24 @@ pub async fn rollback(
             }
             // From here on the wish to stop is too late: a write in flight is seen to its end.
             carry_out(connection, &plan, how.dry_run, console).await
+        }
+    }
+}
+
+/// Why a workload of this kind is not rolled back, and what a person does instead.
+pub(super) fn not_supported(workload: &WorkloadRef) -> String {
+    let namespace = &workload.namespace;
+    let undo = format!("`kubectl rollout undo {workload} -n {namespace}` goes back one revision");
+    match workload.kind {
+        WorkloadKind::Deployment => undo,
+        // kubernetes `stateful_set_control.go`: an ordered update waits for the broken pod, even
+        // once the template is the former one again.
+        WorkloadKind::StatefulSet => format!(
+            "a StatefulSet is not rolled back from here; {undo}, then delete each pod that is \
+             stuck, one at a time, and wait for the next"
+        ),
+        WorkloadKind::DaemonSet => {
+            format!("a DaemonSet is not rolled back from here; {undo}")
         }
     }
 }

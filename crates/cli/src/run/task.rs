@@ -161,8 +161,10 @@ fn upload_summary(env: &AgentEnv, checked: &Checked, tools: &mut Tools<'_>) -> a
     let Some(folder) = env.get(&TEMP_DIRECTORY) else {
         return Ok(());
     };
-    let workload = checked.report.workloads.first();
-    let name = workload.map_or("workload", |it| it.workload.name.as_str());
+    let name = match checked.report.workloads.as_slice() {
+        [only] => only.workload.name.clone(),
+        many => format!("{}-workloads", many.len()),
+    };
     let path = Path::new(folder).join(format!(
         "rollguard-{name}-{}.md",
         checked.report.ended.as_second()

@@ -10,6 +10,7 @@ use kube::client::Body;
 use kube::client::retry::{InvalidBackoff, RetryPolicy};
 use tower::retry::Policy;
 
+use crate::http::Once;
 use crate::login::BoxError;
 
 /// How often a read is sent again after 429, 503 or 504.
@@ -17,7 +18,7 @@ const RETRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// kube's policy, for reads only. `Retry-After` is not waited for, since it has no upper bound;
+/// kube's policy, for reads only, unless they are marked as sent once. `Retry-After` is not waited for, since it has no upper bound;
 /// watches have a back-off of their own.
 #[derive(Clone)]
 pub(super) struct ReadsOnly(RetryPolicy);
@@ -41,7 +42,8 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for ReadsOnly {
 
     /// Only what was cloned can be sent again.
     fn clone_request(&mut self, request: &Request<Body>) -> Option<Request<Body>> {
-        if request.method() == Method::GET {
+        let once = request.extensions().get::<Once>().is_some();
+        if request.method() == Method::GET && !once {
             super::bearer::copy(request)
         } else {
             None

@@ -1,6 +1,6 @@
 //! One resource: listed, watched, lost, found again.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -18,13 +18,18 @@ const PAGE_LIMIT: Duration = Duration::from_secs(30);
 /// An annotation that repeats the whole object, secrets of the author included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// Whether an object is worth telling.
+pub(super) type Keep<K> = Box<dyn Fn(&K) -> bool + Send + Sync>;
+/// How an object is told.
+pub(super) type Show<K> = Box<dyn Fn(Box<K>) -> Seen + Send + Sync>;
+
 /// What one [`Look`] looks at.
 pub(super) struct Target<K> {
     pub(super) api: Api<K>,
     pub(super) config: Config,
     pub(super) resource: ResourceKind,
-    pub(super) keep: Box<dyn Fn(&K) -> bool + Send + Sync>,
-    pub(super) seen: fn(Box<K>) -> Seen,
+    pub(super) keep: Keep<K>,
+    pub(super) seen: Show<K>,
 }
 
 /// The state of one resource's watch.
@@ -34,6 +39,8 @@ pub(super) struct Look<K> {
     /// What a list under way has brought so far. It is told as a whole, so that half a list is
     /// never taken for sight.
     listing: Option<Vec<K>>,
+    /// The uids of what was told and is not gone.
+    known: HashSet<String>,
     troubles: Troubles,
     told: Option<Blindness>,
     pause: Option<Duration>,
@@ -50,6 +57,7 @@ where
             target,
             watcher,
             listing: None,
+            known: HashSet::new(),
             troubles: Troubles::default(),
             told: None,
             pause: None,
@@ -112,27 +120,35 @@ where
             watcher::Event::Apply(object) => {
                 self.troubles.clear();
                 if (self.target.keep)(&object) {
+                    self.known.extend(object.uid());
                     self.out
                         .push_back((self.target.seen)(Box::new(slim(object))));
+                } else {
+                    // It lost its labels; a server that sorts would tell it as deleted.
+                    self.forget(&object);
                 }
             }
             watcher::Event::Delete(object) => {
                 self.troubles.clear();
-                if (self.target.keep)(&object) {
-                    let resource = self.target.resource;
-                    self.out
-                        .extend(object.uid().map(|uid| Seen::Gone { resource, uid }));
-                }
+                self.forget(&object);
             }
         }
+    }
+
+    fn forget(&mut self, object: &K) {
+        let resource = self.target.resource;
+        let known = object.uid().filter(|uid| self.known.remove(uid));
+        self.out
+            .extend(known.map(|uid| Seen::Gone { resource, uid }));
     }
 
     fn listed(&mut self) {
         self.troubles.clear();
         self.told = None;
         let objects = self.listing.take().unwrap_or_default();
-        let uids = objects.iter().filter_map(ResourceExt::uid).collect();
-        let seen = self.target.seen;
+        let uids: Vec<String> = objects.iter().filter_map(ResourceExt::uid).collect();
+        self.known = uids.iter().cloned().collect();
+        let seen = &self.target.seen;
         self.out
             .extend(objects.into_iter().map(|object| seen(Box::new(object))));
         self.out.push_back(Seen::Listed {

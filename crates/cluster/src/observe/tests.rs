@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::testing::{
     Answer, Asked, Server, deployment, ended_watch, ok, open_watch, refused, replica_set, silence,
-    status, web,
+    status,
 };
 
 fn pod(name: &str, version: &str) -> Value {
@@ -68,8 +68,8 @@ fn others() -> Server {
 }
 
 fn watch() -> Watch {
-    let found: Deployment = serde_json::from_value(deployment("v1")).unwrap();
-    Watch::new(web(), &found).unwrap()
+    let found = serde_json::from_value(deployment("v1")).unwrap();
+    Watch::new(&[found]).unwrap()
 }
 
 fn clock() -> Clock {
@@ -78,10 +78,13 @@ fn clock() -> Clock {
 
 fn resource_of(seen: &Seen) -> Option<ResourceKind> {
     match seen {
-        Seen::Workload { .. } => Some(ResourceKind::Workload),
+        Seen::Workload { object } => Some(ResourceKind::of(object.kind())),
         Seen::ReplicaSet { .. } => Some(ResourceKind::ReplicaSet),
+        Seen::ControllerRevision { .. } => Some(ResourceKind::ControllerRevision),
         Seen::Pod { .. } => Some(ResourceKind::Pod),
         Seen::Event { .. } => Some(ResourceKind::Event),
+        Seen::Node { .. } => Some(ResourceKind::Node),
+        Seen::Answered { .. } => Some(ResourceKind::PodProxy),
         Seen::Gone { resource, .. }
         | Seen::Listed { resource, .. }
         | Seen::Blind { resource, .. } => Some(*resource),
@@ -99,8 +102,11 @@ fn word(seen: &Seen) -> String {
         )
     };
     match seen {
-        Seen::Workload { object } => name(&object.metadata),
+        Seen::Workload { object } => name(object.metadata()),
         Seen::ReplicaSet { object } => name(&object.metadata),
+        Seen::ControllerRevision { object } => name(&object.metadata),
+        Seen::Node { object } => name(&object.metadata),
+        Seen::Answered { pod, .. } => format!("answer of {pod}"),
         Seen::Pod { object } => name(&object.metadata),
         Seen::Event { object } => name(&object.metadata),
         Seen::Gone { uid, .. } => format!("gone {uid}"),
@@ -156,7 +162,7 @@ async fn everything_is_listed_and_then_watched() {
     ];
     assert_eq!(pods_seen(&server).await, expected);
     for (resource, expected) in [
-        (ResourceKind::Workload, ["web@10", "listed d-1"]),
+        (ResourceKind::Deployment, ["web@10", "listed d-1"]),
         (ResourceKind::ReplicaSet, ["web-v1@9", "listed rs-v1"]),
         (
             ResourceKind::Event,
@@ -407,51 +413,195 @@ async fn time_comes_from_the_clock() {
     assert_eq!(first.at, "2026-01-01T00:00:00Z".parse().unwrap());
 }
 
-#[test]
-fn events_are_picked_by_kind_and_name() {
-    let long = "a".repeat(60);
-    let cut = format!("{}x7k2p", "a".repeat(58));
-    let rows = [
+fn workload(kind: &str, name: &str) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": kind,
+        "metadata": {"name": name, "namespace": "shop", "uid": format!("uid-{name}"),
+            "resourceVersion": "10"},
+        "spec": {"selector": {"matchLabels": {"app": name}}, "serviceName": name, "template": {}}})
+}
+
+fn labelled(name: &str, app: &str) -> Value {
+    let mut pod = pod(name, "9");
+    pod["metadata"]["labels"]["app"] = json!(app);
+    pod
+}
+
+fn watch_of(workloads: &[Value]) -> Watch {
+    let found = workloads.iter().cloned().map(serde_json::from_value);
+    let found: Vec<Workload> = found.collect::<Result<_, _>>().unwrap();
+    Watch::new(&found).unwrap()
+}
+
+/// What is seen of each resource within three seconds, in its order.
+async fn all_seen(server: &Server, watch: &Watch) -> Vec<(ResourceKind, String)> {
+    let stream = observe(&server.client(), watch, clock());
+    let end = tokio::time::sleep(Duration::from_secs(3));
+    let seen: Vec<Observation> = stream.take_until(Box::pin(end)).collect().await;
+    let mut seen: Vec<(ResourceKind, String)> = seen
+        .iter()
+        .map(|it| (resource_of(&it.seen).unwrap(), word(&it.seen)))
+        .collect();
+    seen.sort_by_key(|(resource, _)| *resource);
+    seen
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_kind_has_the_watches_that_it_needs_and_no_others() {
+    let rows: [(&str, &[&str]); 3] = [
         (
-            "a pod of the workload",
-            "web",
-            "Pod",
-            "web-5d4f-x7k2p",
-            true,
-        ),
-        (
-            "a ReplicaSet of the workload",
-            "web",
-            "ReplicaSet",
-            "web-5d4f",
-            true,
-        ),
-        ("the workload", "web", "Deployment", "web", true),
-        (
-            "another workload with a longer name",
-            "web",
             "Deployment",
-            "web-2",
-            false,
+            &["deployments", "events", "pods", "replicasets"],
         ),
         (
-            "another workload's pod",
-            "web",
-            "Pod",
-            "webshop-5d4f-x7k2p",
-            false,
+            "StatefulSet",
+            &["controllerrevisions", "events", "pods", "statefulsets"],
         ),
-        ("a node of the same name", "web", "Node", "web-1", false),
         (
-            "a pod whose generated name was cut",
-            &long,
-            "Pod",
-            &cut,
-            true,
+            "DaemonSet",
+            &[
+                "controllerrevisions",
+                "daemonsets",
+                "events",
+                "nodes",
+                "pods",
+            ],
         ),
     ];
-    for (says, workload, kind, name, expected) in rows {
-        let event: Event = serde_json::from_value(event(kind, name)).unwrap();
-        assert_eq!(Subject::new(workload).concerns(&event), expected, "{says}");
+    for (kind, expected) in rows {
+        let server = Server::new().on("GET", "", |asked| {
+            if is_watch(asked) {
+                open_watch(&[])
+            } else {
+                ok(&list(&[], ""))
+            }
+        });
+        all_seen(&server, &watch_of(&[workload(kind, "web")])).await;
+        let asked = server.requests("GET", "");
+        let mut watched: Vec<&str> = asked
+            .iter()
+            .filter(|it| is_watch(it))
+            .filter_map(|it| it.path.rsplit('/').next())
+            .collect();
+        watched.sort_unstable();
+        assert_eq!(watched, expected, "{kind}");
+        let nodes = asked.iter().find(|it| it.path.ends_with("nodes"));
+        assert!(nodes.is_none_or(|it| it.path == "/api/v1/nodes"), "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_workloads_share_one_watch_of_each_resource() {
+    let quiet = |_: &Asked| open_watch(&[]);
+    let sets = ["db-0", "other-0"].map(|name| labelled(name, name.trim_end_matches("-0")));
+    let pods = [
+        sets.as_slice(),
+        &[labelled("web-v1-1", "web"), labelled("api-v1-1", "api")],
+    ];
+    let names = ["web", "api", "stranger"];
+    let deployments = names.map(|name| workload("Deployment", name));
+    let server = resource(Server::new(), "/deployments", (deployments.into(), quiet));
+    let server = resource(
+        server,
+        "/statefulsets",
+        (vec![workload("StatefulSet", "db")], quiet),
+    );
+    let server = resource(server, "/pods", (pods.concat(), quiet));
+    let server = resource(server, "/events", (vec![event("Pod", "db-0")], quiet));
+    let server = resource(server, "/replicasets", (vec![], quiet));
+    let server = resource(server, "/controllerrevisions", (vec![], quiet));
+    let watch = watch_of(&[
+        workload("Deployment", "web"),
+        workload("Deployment", "api"),
+        workload("StatefulSet", "db"),
+    ]);
+    let seen = all_seen(&server, &watch).await;
+    let expected = [
+        (ResourceKind::Deployment, "web@10"),
+        (ResourceKind::Deployment, "api@10"),
+        (ResourceKind::Deployment, "listed uid-web uid-api"),
+        (ResourceKind::StatefulSet, "db@10"),
+        (ResourceKind::StatefulSet, "listed uid-db"),
+        (ResourceKind::ReplicaSet, "listed "),
+        (ResourceKind::ControllerRevision, "listed "),
+        (ResourceKind::Pod, "db-0@9"),
+        (ResourceKind::Pod, "web-v1-1@9"),
+        (ResourceKind::Pod, "api-v1-1@9"),
+        (
+            ResourceKind::Pod,
+            "listed uid-db-0 uid-web-v1-1 uid-api-v1-1",
+        ),
+        (ResourceKind::Event, "e-db-0@5"),
+        (ResourceKind::Event, "listed uid-e-db-0"),
+    ];
+    assert_eq!(seen, expected.map(|(kind, text)| (kind, text.to_owned())));
+    let asked = server.requests("GET", "");
+    assert_eq!(asked.len(), 12, "six lists and six watches");
+    let narrowed = |path: &str, by: &str| {
+        let mut of = asked.iter().filter(|it| it.path.ends_with(path));
+        of.all(|it| it.query.contains(by))
+    };
+    assert!(narrowed(
+        "/statefulsets",
+        "fieldSelector=metadata.name%3Ddb"
+    ));
+    assert!(narrowed("/controllerrevisions", "labelSelector=app%3Ddb"));
+    assert!(!narrowed("/deployments", "Selector") && !narrowed("/pods", "Selector"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_loses_its_labels_is_gone_even_where_the_server_does_not_sort() {
+    let mut orphan = labelled("web-v1-1", "nobody");
+    orphan["metadata"]["resourceVersion"] = json!("11");
+    let watches = [
+        line("MODIFIED", &orphan),
+        line("MODIFIED", &labelled("x-1", "x")),
+    ];
+    let server = Server::new().on("GET", "", move |asked| {
+        match asked.path.rsplit('/').next() {
+            Some("pods") if is_watch(asked) => open_watch(&watches),
+            Some("pods") => ok(&list(&[labelled("web-v1-1", "web")], "")),
+            _ if is_watch(asked) => open_watch(&[]),
+            _ => ok(&list(&[], "")),
+        }
+    });
+    let watch = watch_of(&[workload("Deployment", "web"), workload("Deployment", "api")]);
+    let seen = all_seen(&server, &watch).await;
+    let pods: Vec<String> = seen
+        .into_iter()
+        .filter(|(resource, _)| *resource == ResourceKind::Pod)
+        .map(|(_, text)| text)
+        .collect();
+    assert_eq!(
+        pods,
+        ["web-v1-1@9", "listed uid-web-v1-1", "gone uid-web-v1-1"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_nodes_only_what_is_judged_is_told() {
+    let node = json!({"kind": "Node", "apiVersion": "v1",
+        "metadata": {"name": "n-1", "uid": "n-1", "resourceVersion": "1"},
+        "status": {"images": [{"names": ["web:1"]}], "addresses": [],
+            "conditions": [{"type": "Ready", "status": "False"}]}});
+    let server = Server::new().on("GET", "", move |asked| {
+        let nodes = asked.path.ends_with("/nodes");
+        match (is_watch(asked), nodes) {
+            (true, _) => open_watch(&[]),
+            (false, true) => ok(&list(std::slice::from_ref(&node), "")),
+            (false, false) => ok(&list(&[], "")),
+        }
+    });
+    let mut stream = observe(
+        &server.client(),
+        &watch_of(&[workload("DaemonSet", "agent")]),
+        clock(),
+    );
+    while let Some(observation) = stream.next().await {
+        if let Seen::Node { object } = observation.seen {
+            let status = object.status.unwrap();
+            assert_eq!((status.images, status.addresses), (None, None));
+            assert_eq!(status.conditions.unwrap().len(), 1);
+            return;
+        }
     }
 }

@@ -1,17 +1,24 @@
 //! What a trace does not give away: values of environment variables, arguments, headers of probes,
-//! annotations, addresses.
+//! annotations, addresses, and bodies of answers that no judgement needs.
 
 use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::api::core::v1::{
-    Container, LifecycleHandler, Pod, PodSpec, PodTemplateSpec, Probe,
+    Container, LifecycleHandler, Node, Pod, PodSpec, PodTemplateSpec, Probe,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use rollguard_core::observation::{Observation, Seen};
+use rollguard_core::http::{HttpAnswer, HttpCheck};
+use rollguard_core::observation::{Answer, Observation, Seen};
 use rollguard_core::snapshot::REVISION_ANNOTATION;
+use rollguard_core::workload::Workload;
 
 /// The annotations of objects that a trace keeps.
-const KEPT: [&str; 2] = [REVISION_ANNOTATION, "kubernetes.io/change-cause"];
+const KEPT: [&str; 3] = [
+    REVISION_ANNOTATION,
+    // Ties a DaemonSet to its pods where revisions cannot be seen.
+    "deprecated.daemonset.template.generation",
+    "kubernetes.io/change-cause",
+];
 
 /// Replaces what is nobody's business by `***1`, `***2` and so on: the same value by the same mask
 /// throughout a trace, because two templates that differ in one value only must stay different,
@@ -19,6 +26,7 @@ const KEPT: [&str; 2] = [REVISION_ANNOTATION, "kubernetes.io/change-cause"];
 #[derive(Debug, Default)]
 pub struct Redactor {
     masks: HashMap<String, String>,
+    checks: Vec<HttpCheck>,
 }
 
 /// One observation by itself, redacted.
@@ -28,17 +36,21 @@ pub fn redact(observation: &Observation) -> Observation {
 }
 
 impl Redactor {
+    /// For a session with these HTTP checks.
+    #[must_use]
+    pub fn new(checks: Vec<HttpCheck>) -> Self {
+        Self {
+            checks,
+            ..Self::default()
+        }
+    }
+
     /// An observation with everything masked that a trace must not give away.
     #[must_use]
     pub fn redact(&mut self, observation: &Observation) -> Observation {
         let mut observation = observation.clone();
         match &mut observation.seen {
-            Seen::Workload { object } => {
-                metadata(&mut object.metadata);
-                if let Some(spec) = &mut object.spec {
-                    self.template(&mut spec.template);
-                }
-            }
+            Seen::Workload { object } => self.workload(object),
             Seen::ReplicaSet { object } => {
                 metadata(&mut object.metadata);
                 let spec = object.spec.as_mut();
@@ -48,9 +60,61 @@ impl Redactor {
             }
             Seen::Pod { object } => self.pod(object),
             Seen::Event { object } => metadata(&mut object.metadata),
+            Seen::ControllerRevision { object } => {
+                metadata(&mut object.metadata);
+                // A whole pod template; which revision it is stands outside of it.
+                object.data = None;
+            }
+            Seen::Node { object } => node(object),
+            Seen::Answered { check, answer, .. } => {
+                if let Answer::Came { answer } = answer {
+                    self.answer(*check, answer);
+                }
+            }
             Seen::Gone { .. } | Seen::Listed { .. } | Seen::Blind { .. } | Seen::Tick => {}
         }
         observation
+    }
+
+    fn workload(&mut self, workload: &mut Workload) {
+        match workload {
+            Workload::Deployment(it) => {
+                metadata(&mut it.metadata);
+                if let Some(spec) = &mut it.spec {
+                    self.template(&mut spec.template);
+                }
+            }
+            Workload::StatefulSet(it) => {
+                metadata(&mut it.metadata);
+                if let Some(spec) = &mut it.spec {
+                    self.template(&mut spec.template);
+                    for claim in spec.volume_claim_templates.iter_mut().flatten() {
+                        metadata(&mut claim.metadata);
+                    }
+                }
+            }
+            Workload::DaemonSet(it) => {
+                metadata(&mut it.metadata);
+                if let Some(spec) = &mut it.spec {
+                    self.template(&mut spec.template);
+                }
+            }
+        }
+    }
+
+    /// Drops a body that does not decide.
+    fn answer(&self, check: usize, answer: &mut HttpAnswer) {
+        let without = HttpAnswer {
+            body: String::new(),
+            ..answer.clone()
+        };
+        let decides = self
+            .checks
+            .get(check)
+            .is_some_and(|check| check.judge(answer).is_ok() != check.judge(&without).is_ok());
+        if !decides {
+            *answer = without;
+        }
     }
 
     fn pod(&mut self, pod: &mut Pod) {
@@ -154,6 +218,20 @@ impl Redactor {
     }
 }
 
+/// Its name and labels stay: a pod says on which node it is, and a trace without names is none.
+fn node(node: &mut Node) {
+    metadata(&mut node.metadata);
+    if let Some(spec) = &mut node.spec {
+        spec.pod_cidr = None;
+        spec.pod_cidrs = None;
+        spec.provider_id = None;
+    }
+    if let Some(status) = &mut node.status {
+        status.addresses = None;
+        status.images = None;
+    }
+}
+
 fn metadata(metadata: &mut ObjectMeta) {
     metadata.managed_fields = None;
     if let Some(annotations) = &mut metadata.annotations {
@@ -247,5 +325,53 @@ mod tests {
     fn redacting_twice_changes_nothing_that_matters() {
         let once = redact(&workload("hush"));
         assert_eq!(redact(&once).seen, redact(&redact(&once)).seen);
+    }
+
+    #[test]
+    fn sets_revisions_and_nodes_give_nothing_away_either() {
+        let template = json!({"metadata": {}, "spec": spec("hush")});
+        let set = |kind: &str| {
+            json!({"kind": "workload", "object": {"kind": kind, "metadata": {"name": "db"},
+                "spec": {"selector": {}, "serviceName": "", "template": template,
+                    "volumeClaimTemplates": [{"metadata": {"annotations": {"a": "hush"}}}]}}})
+        };
+        let revision = json!({"kind": "controllerRevision", "object": {"revision": 3,
+            "metadata": {"name": "db-1"}, "data": {"spec": {"template": template}}}});
+        let node = json!({"kind": "node", "object": {"metadata": {"name": "n-1"},
+            "spec": {"providerID": "azure://hush", "podCIDR": "hush", "podCIDRs": ["hush"]},
+            "status": {"addresses": [{"type": "InternalIP", "address": "hush"}],
+                "conditions": [{"type": "Ready", "status": "True"}]}}});
+        for (seen, kept) in [
+            (set("StatefulSet"), "web:1"),
+            (set("DaemonSet"), "web:1"),
+            (revision, "\"revision\":3"),
+            (node, "Ready"),
+        ] {
+            let redacted = text(&redact(&observation(&seen)));
+            assert!(!redacted.contains("hush"), "{redacted}");
+            assert!(redacted.contains(kept), "{kept} in {redacted}");
+        }
+    }
+
+    #[test]
+    fn a_body_stays_only_where_it_decides() {
+        let answered = |check: u32, body: &str| {
+            observation(
+                &json!({"kind": "answered", "pod": "u", "check": check, "answer":
+                {"outcome": "came", "status": 200, "latency": {"secs": 0, "nanos": 1},
+                    "body": body}}),
+            )
+        };
+        let checks = ["/healthz", "/ready~ok"].map(|it| HttpCheck::parse(it).unwrap());
+        let mut redactor = Redactor::new(checks.to_vec());
+        for (says, check, body, stays) in [
+            ("only the status counts", 0, "hush ok", false),
+            ("the pattern is in it", 1, "hush ok", true),
+            ("the pattern is not in it", 1, "hush", false),
+            ("no such check", 7, "hush ok", false),
+        ] {
+            let redacted = text(&redactor.redact(&answered(check, body)));
+            assert_eq!(redacted.contains("hush"), stays, "{says}");
+        }
     }
 }

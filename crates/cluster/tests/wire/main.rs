@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod access;
+mod many;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]

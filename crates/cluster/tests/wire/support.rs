@@ -52,16 +52,16 @@ pub(crate) fn deployments(sandbox: &Sandbox) -> Api<Deployment> {
     Api::namespaced(sandbox.client(), "shop")
 }
 
-/// The Deployment `web` with a version of its template.
-pub(crate) fn manifest(version: &str) -> Value {
+/// A Deployment with a version of its template.
+fn manifest_of(name: &str, version: &str) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "web", "namespace": "shop", "annotations": {"team": "checkout"}},
+        "metadata": {"name": name, "namespace": "shop", "annotations": {"team": "checkout"}},
         "spec": {
             "replicas": 2,
-            "selector": {"matchLabels": {"app": "web"}},
+            "selector": {"matchLabels": {"app": name}},
             "template": {
-                "metadata": {"labels": {"app": "web", "version": version}},
+                "metadata": {"labels": {"app": name, "version": version}},
                 "spec": {"containers": [{"name": "app", "image": format!("web:{version}")}]},
             },
         },
@@ -69,9 +69,14 @@ pub(crate) fn manifest(version: &str) -> Value {
 }
 
 pub(crate) async fn deploy(sandbox: &Sandbox, version: &str) {
+    deploy_as(sandbox, "web", version).await;
+}
+
+/// Deploys a version under a name of its own.
+pub(crate) async fn deploy_as(sandbox: &Sandbox, name: &str, version: &str) {
     let deployments = deployments(sandbox);
-    let manifest = manifest(version);
-    if deployments.get_opt("web").await.unwrap().is_none() {
+    let manifest = manifest_of(name, version);
+    if deployments.get_opt(name).await.unwrap().is_none() {
         let object = serde_json::from_value(manifest).unwrap();
         deployments
             .create(&PostParams::default(), &object)
@@ -80,7 +85,7 @@ pub(crate) async fn deploy(sandbox: &Sandbox, version: &str) {
     } else {
         let patch = Patch::Merge(manifest);
         deployments
-            .patch("web", &PatchParams::default(), &patch)
+            .patch(name, &PatchParams::default(), &patch)
             .await
             .unwrap();
     }
@@ -96,9 +101,14 @@ pub(crate) async fn healthy(sandbox: &Sandbox) -> Connection {
 
 /// Follows `web` to its verdict.
 pub(crate) async fn follow(connection: &Connection) -> Verdict {
-    let found = access::find(&connection.client, &web()).await.unwrap();
-    let watch = Watch::new(web(), &found).unwrap();
-    let mut guard = Guard::new(web(), Policy::default(), connection.clock.now());
+    follow_all(connection, vec![web()]).await
+}
+
+/// Follows some workloads to their verdict.
+pub(crate) async fn follow_all(connection: &Connection, workloads: Vec<WorkloadRef>) -> Verdict {
+    let found = access::find_all(&connection.client, &workloads);
+    let watch = Watch::new(&found.await.unwrap()).unwrap();
+    let mut guard = Guard::new(workloads, Policy::default(), connection.clock.now());
     let mut observations = observe(&connection.client, &watch, connection.clock);
     let mut wake_at = guard.started();
     loop {
@@ -122,7 +132,7 @@ pub(crate) async fn seen(
     mut during: impl Future<Output = ()> + Unpin,
 ) -> Vec<Seen> {
     let found = access::find(&connection.client, &web()).await.unwrap();
-    let watch = Watch::new(web(), &found).unwrap();
+    let watch = Watch::new(&[found]).unwrap();
     let mut observations = observe(&connection.client, &watch, connection.clock);
     let mut seen = Vec::new();
     loop {
@@ -145,10 +155,13 @@ pub(crate) async fn seconds(seconds: u64) {
 
 fn kind(seen: &Seen) -> Option<ResourceKind> {
     match seen {
-        Seen::Workload { .. } => Some(ResourceKind::Workload),
+        Seen::Workload { object } => Some(ResourceKind::of(object.kind())),
         Seen::ReplicaSet { .. } => Some(ResourceKind::ReplicaSet),
+        Seen::ControllerRevision { .. } => Some(ResourceKind::ControllerRevision),
         Seen::Pod { .. } => Some(ResourceKind::Pod),
         Seen::Event { .. } => Some(ResourceKind::Event),
+        Seen::Node { .. } => Some(ResourceKind::Node),
+        Seen::Answered { .. } => Some(ResourceKind::PodProxy),
         Seen::Gone { resource, .. }
         | Seen::Listed { resource, .. }
         | Seen::Blind { resource, .. } => Some(*resource),
@@ -169,6 +182,9 @@ pub(crate) fn blind(seen: &[Seen]) -> Vec<Blindness> {
         Seen::Blind { why, .. } => Some(why.clone()),
         Seen::Workload { .. }
         | Seen::ReplicaSet { .. }
+        | Seen::ControllerRevision { .. }
+        | Seen::Node { .. }
+        | Seen::Answered { .. }
         | Seen::Pod { .. }
         | Seen::Event { .. }
         | Seen::Gone { .. }
@@ -189,7 +205,6 @@ fn version(seen: &Seen) -> Option<String> {
     let Seen::Workload { object } = seen else {
         return None;
     };
-    let template = &object.spec.as_ref()?.template;
-    let labels = template.metadata.as_ref()?.labels.as_ref()?;
+    let labels = object.template()?.metadata.as_ref()?.labels.as_ref()?;
     labels.get("version").cloned()
 }

@@ -59,7 +59,7 @@ async fn a_dropped_watch_resumes_without_a_gap_and_without_a_word() {
         deploy(&sandbox, "v4").await;
         seconds(5).await;
     });
-    let seen = seen(&connection, ResourceKind::Workload, during).await;
+    let seen = seen(&connection, ResourceKind::Deployment, during).await;
     assert_eq!(versions(&seen), ["v1", "v3", "v4"]);
     assert_eq!((lists(&seen), blind(&seen).len()), (1, 0));
 }
@@ -75,7 +75,7 @@ async fn a_history_that_was_compacted_is_listed_anew_without_a_word() {
         sandbox.faults().compact_history();
         seconds(5).await;
     });
-    let seen = seen(&connection, ResourceKind::Workload, during).await;
+    let seen = seen(&connection, ResourceKind::Deployment, during).await;
     assert_eq!(versions(&seen), ["v1", "v3"]);
     assert_eq!((lists(&seen), blind(&seen).len()), (2, 0));
 }
@@ -181,7 +181,7 @@ async fn watches_that_stall_are_found_out_and_the_resource_listed_anew() {
         deploy(&sandbox, "v3").await;
         seconds(17).await;
     });
-    let seen = seen(&connection, ResourceKind::Workload, during).await;
+    let seen = seen(&connection, ResourceKind::Deployment, during).await;
     assert_eq!(versions(&seen), ["v1", "v3"]);
     assert!(
         matches!(blind(&seen)[..], [Blindness::Disconnected { .. }]),
@@ -199,7 +199,7 @@ async fn quiet_watches_go_on_for_minutes_without_a_word() {
         deploy(&sandbox, "v3").await;
         seconds(1).await;
     });
-    let seen = seen(&connection, ResourceKind::Workload, during).await;
+    let seen = seen(&connection, ResourceKind::Deployment, during).await;
     assert_eq!(versions(&seen), ["v1", "v3"]);
     assert_eq!((lists(&seen), blind(&seen).len()), (1, 0));
 }
@@ -211,13 +211,13 @@ async fn seeing_everything_twice_changes_nothing() {
     let connection = healthy(&sandbox).await;
     deploy(&sandbox, "v2").await;
     let found = access::find(&connection.client, &web()).await.unwrap();
-    let watch = Watch::new(web(), &found).unwrap();
+    let watch = Watch::new(&[found]).unwrap();
     let observations: Vec<_> = observe(&connection.client, &watch, connection.clock)
         .take_until(Box::pin(seconds(60)))
         .collect()
         .await;
     let outcome = |twice: bool| {
-        let mut guard = Guard::new(web(), Policy::default(), observations[0].at);
+        let mut guard = Guard::new([web()], Policy::default(), observations[0].at);
         for observation in &observations {
             let _ = guard.observe(observation.clone());
             if twice {

@@ -69,6 +69,9 @@ impl Recording {
                 }
                 Seen::Workload { .. }
                 | Seen::ReplicaSet { .. }
+                | Seen::ControllerRevision { .. }
+                | Seen::Node { .. }
+                | Seen::Answered { .. }
                 | Seen::Gone { .. }
                 | Seen::Listed { .. }
                 | Seen::Blind { .. }

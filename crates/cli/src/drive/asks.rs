@@ -1,0 +1,60 @@
+//! The requests to pods that a session asked for, some of them at a time.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use kube::Client;
+use rollguard_cluster::http;
+use rollguard_core::guard::{Ask, Guard};
+use rollguard_core::observation::Seen;
+
+/// How many pods are asked at once: enough for a large rollout, and little for the API server.
+const AT_ONCE: usize = 8;
+
+/// What is asked and not answered yet.
+#[derive(Default)]
+pub(super) struct Asks {
+    waiting: VecDeque<Ask>,
+    sent: FuturesUnordered<BoxFuture<'static, (Ask, Seen)>>,
+    open: BTreeSet<Ask>,
+}
+
+impl Asks {
+    /// Takes asks in, each once as long as it is open.
+    pub(super) fn take(&mut self, asks: Vec<Ask>) {
+        for ask in asks {
+            if self.open.insert(ask.clone()) {
+                self.waiting.push_back(ask);
+            }
+        }
+    }
+
+    /// Sends as many as may be. A pod that is gone meanwhile is not asked.
+    pub(super) fn send(&mut self, guard: &Guard, client: &Client) {
+        while self.sent.len() < AT_ONCE {
+            let Some(ask) = self.waiting.pop_front() else {
+                return;
+            };
+            let pod = guard.snapshot().pod(&ask.uid).cloned();
+            let check = guard.policy().http.get(ask.check).cloned();
+            let (Some(pod), Some(check)) = (pod, check) else {
+                self.open.remove(&ask);
+                continue;
+            };
+            let client = client.clone();
+            self.sent.push(Box::pin(async move {
+                let seen = http::ask(&client, &pod, (ask.check, &check)).await;
+                (ask, seen)
+            }));
+        }
+    }
+
+    /// The next answer; `None` where nothing is asked.
+    pub(super) async fn next(&mut self) -> Option<Seen> {
+        let (ask, seen) = self.sent.next().await?;
+        self.open.remove(&ask);
+        Some(seen)
+    }
+}

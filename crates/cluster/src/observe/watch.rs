@@ -1,0 +1,259 @@
+//! What to watch: which workloads, and how to tell what belongs to them.
+//!
+//! What can be left to the server is: a name where a kind has only one, labels where all selectors
+//! are the same. What cannot is sorted out here, a little too much rather than too little: the core
+//! ties everything by uid.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Event;
+use kube::core::{Selector, SelectorExt};
+use rollguard_core::observation::ResourceKind;
+use rollguard_core::workload::{Workload, WorkloadKind};
+
+use crate::Result;
+use crate::error::{Cause, ClusterError, ClusterErrorKind};
+
+/// Generated names keep this much of their base (apiserver `storage/names/generate.go`,
+/// `MaxGeneratedNameLength`).
+const GENERATED_BASE: usize = 58;
+
+/// What to watch: workloads of one namespace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watch {
+    namespace: String,
+    subjects: Vec<Subject>,
+}
+
+impl Watch {
+    /// The watch of workloads that [`crate::access`] found. Their selectors never change (`apps/v1`
+    /// makes them immutable).
+    ///
+    /// # Errors
+    /// When a selector is not one that can be asked for, or the workloads are not all of one
+    /// namespace.
+    pub fn new(found: &[Workload]) -> Result<Self> {
+        let subjects: Vec<Subject> = found.iter().map(Subject::of).collect::<Result<_>>()?;
+        let namespace = |it: &Workload| it.metadata().namespace.clone().unwrap_or_default();
+        let first = found.first().map(namespace).unwrap_or_default();
+        if found.iter().any(|it| namespace(it) != first) {
+            return Err(ClusterError::plain(
+                ClusterErrorKind::BadInput,
+                "watch workloads of several namespaces at once",
+            ));
+        }
+        Ok(Self {
+            namespace: first,
+            subjects,
+        })
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The kinds of the workloads; may repeat.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = WorkloadKind> {
+        self.subjects.iter().map(|it| it.kind)
+    }
+
+    /// The names of the workloads of a kind.
+    pub(super) fn names(&self, resource: ResourceKind) -> Vec<String> {
+        let of_kind = self.of(resource);
+        of_kind.map(|it| it.name.clone()).collect()
+    }
+
+    /// How to tell what of a resource may belong to the workloads that need it.
+    pub(super) fn labels(&self, resource: ResourceKind) -> Labels {
+        let mut selectors: Vec<Selector> = Vec::new();
+        for subject in self.of(resource) {
+            if !selectors.contains(&subject.selector) {
+                selectors.push(subject.selector.clone());
+            }
+        }
+        Labels(selectors)
+    }
+
+    /// The workloads that need a resource.
+    fn of(&self, resource: ResourceKind) -> impl Iterator<Item = &Subject> {
+        let needs = move |it: &&Subject| ResourceKind::needed_for(it.kind).contains(&resource);
+        self.subjects.iter().filter(needs)
+    }
+
+    /// Whether an event may be about any of the workloads. Events have no labels and no owner, so
+    /// they are picked by kind and name.
+    pub(super) fn concerns(&self, event: &Event) -> bool {
+        let about = &event.involved_object;
+        let name = about.name.as_deref().unwrap_or_default();
+        let kind = about.kind.as_deref().unwrap_or_default();
+        self.subjects.iter().any(|it| it.is_meant(kind, name))
+    }
+}
+
+/// One workload.
+#[derive(Debug, Clone, PartialEq)]
+struct Subject {
+    kind: WorkloadKind,
+    name: String,
+    /// How the names begin of what its controller makes.
+    prefix: String,
+    selector: Selector,
+}
+
+impl Subject {
+    fn of(workload: &Workload) -> Result<Self> {
+        let selector = workload.selector().cloned().unwrap_or_default();
+        let selector = Selector::try_from(selector).map_err(|source| {
+            let doing = format!("read the selector of {}", workload.reference());
+            ClusterError::new(doing, Cause::Malformed(source.to_string()))
+        })?;
+        let name = workload.name().to_owned();
+        Ok(Self {
+            kind: workload.kind(),
+            prefix: prefix(&name),
+            name,
+            selector,
+        })
+    }
+
+    fn is_meant(&self, kind: &str, name: &str) -> bool {
+        match kind {
+            "Pod" => name.starts_with(&self.prefix),
+            "ReplicaSet" => self.kind == WorkloadKind::Deployment && name.starts_with(&self.prefix),
+            kind => kind == self.kind.as_str() && name == self.name,
+        }
+    }
+}
+
+fn prefix(name: &str) -> String {
+    let base: String = name.chars().take(GENERATED_BASE).collect();
+    // A base that was cut has no room for the dash.
+    if base.len() < GENERATED_BASE {
+        base + "-"
+    } else {
+        base
+    }
+}
+
+/// Which labels may belong to some workloads.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Labels(Vec<Selector>);
+
+impl Labels {
+    /// What the server can be asked for; `None` where only [`Self::fit`] can tell.
+    pub(super) fn selector(&self) -> Option<String> {
+        match self.0.as_slice() {
+            [only] => Some(only.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Whether any of the workloads' selectors matches.
+    pub(super) fn fit(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.0.iter().any(|selector| selector.matches(labels))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn workload(kind: &str, name: &str, app: &str) -> Workload {
+        serde_json::from_value(json!({
+            "kind": kind, "apiVersion": "apps/v1", "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"selector": {"matchLabels": {"app": app}}, "serviceName": "", "template": {}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn events_are_picked_by_kind_and_name() {
+        let long = "a".repeat(60);
+        let cut = format!("{}x7k2p", "a".repeat(58));
+        let web = ("Deployment", "web");
+        let rows = [
+            ("a pod of a Deployment", web, "Pod", "web-5d4f-x7k2p", true),
+            ("its ReplicaSet", web, "ReplicaSet", "web-5d4f", true),
+            ("the Deployment", web, "Deployment", "web", true),
+            ("one with a longer name", web, "Deployment", "web-2", false),
+            ("another's pod", web, "Pod", "webshop-5d4f-x7k2p", false),
+            ("a node of the same name", web, "Node", "web-1", false),
+            ("another kind, same name", web, "StatefulSet", "web", false),
+            ("a cut name", ("Deployment", &long), "Pod", &cut, true),
+            (
+                "a StatefulSet",
+                ("StatefulSet", "db"),
+                "StatefulSet",
+                "db",
+                true,
+            ),
+            ("its pod", ("StatefulSet", "db"), "Pod", "db-0", true),
+            (
+                "a DaemonSet",
+                ("DaemonSet", "agent"),
+                "DaemonSet",
+                "agent",
+                true,
+            ),
+            (
+                "its pod",
+                ("DaemonSet", "agent"),
+                "Pod",
+                "agent-x7k2p",
+                true,
+            ),
+            (
+                "no set of a DaemonSet",
+                ("DaemonSet", "agent"),
+                "ReplicaSet",
+                "agent-1",
+                false,
+            ),
+        ];
+        for (says, (kind, name), about, subject, expected) in rows {
+            let watch = Watch::new(&[workload(kind, name, "x"), workload(kind, "zzz", "x")]);
+            let event = json!({"metadata": {}, "involvedObject": {"kind": about, "name": subject}});
+            let event: Event = serde_json::from_value(event).unwrap();
+            assert_eq!(watch.unwrap().concerns(&event), expected, "{says}");
+        }
+    }
+
+    #[test]
+    fn equal_selectors_are_left_to_the_server_and_others_sorted_out_here() {
+        let labels = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+            pairs.iter().map(own).collect()
+        };
+        let same = [
+            workload("Deployment", "a", "x"),
+            workload("StatefulSet", "b", "x"),
+        ];
+        let watch = Watch::new(&same).unwrap();
+        let pods = watch.labels(ResourceKind::Pod);
+        assert_eq!(pods.selector().as_deref(), Some("app=x"));
+        let different = [
+            workload("Deployment", "a", "x"),
+            workload("StatefulSet", "b", "y"),
+        ];
+        let watch = Watch::new(&different).unwrap();
+        let pods = watch.labels(ResourceKind::Pod);
+        assert_eq!(pods.selector(), None);
+        for (app, fits) in [("x", true), ("y", true), ("z", false)] {
+            assert_eq!(pods.fit(&labels(&[("app", app)])), fits, "{app}");
+        }
+        let sets = watch.labels(ResourceKind::ReplicaSet);
+        assert_eq!(sets.selector().as_deref(), Some("app=x"));
+        let revisions = watch.labels(ResourceKind::ControllerRevision);
+        assert_eq!(revisions.selector().as_deref(), Some("app=y"));
+    }
+
+    #[test]
+    fn workloads_of_two_namespaces_are_refused() {
+        let mut other = serde_json::to_value(workload("Deployment", "a", "x")).unwrap();
+        other["metadata"]["namespace"] = "store".into();
+        let other = serde_json::from_value(other).unwrap();
+        assert!(Watch::new(&[workload("Deployment", "a", "x"), other]).is_err());
+    }
+}

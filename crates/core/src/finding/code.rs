@@ -1,0 +1,539 @@
+//! Every code: what it means, what it is read from, whether a rollback helps.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! finding_codes {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident {
+            signals: $basis:ident = $signals:literal,
+            rollback: $helps:ident = $why:literal,
+        }
+    )+) => {
+        /// The stable name of a cause; `docs/findings.md` lists them all.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum FindingCode { $($(#[doc = $doc])+ $name,)+ }
+
+        impl FindingCode {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The code as it is written in reports.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)+ }
+            }
+
+            /// What the code means, in one sentence.
+            #[must_use]
+            pub const fn describe(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii(),)+ }
+            }
+
+            /// The fields, events and conditions that it is read from, with the file upstream that
+            /// writes them.
+            #[must_use]
+            pub const fn signals(self) -> &'static str {
+                match self { $(Self::$name => $signals,)+ }
+            }
+
+            /// What the knowledge of its signals rests on.
+            #[must_use]
+            pub const fn basis(self) -> Basis {
+                match self { $(Self::$name => Basis::$basis,)+ }
+            }
+
+            /// Whether going back to the former revision helps with this cause.
+            #[must_use]
+            pub const fn rollback_helps(self) -> RollbackHelps {
+                match self { $(Self::$name => RollbackHelps::$helps,)+ }
+            }
+
+            /// Why a rollback helps or not, in one sentence.
+            #[must_use]
+            pub const fn rollback_why(self) -> &'static str {
+                match self { $(Self::$name => $why,)+ }
+            }
+        }
+    };
+}
+
+finding_codes! {
+    /// The registry does not have the image (tag, digest or repository).
+    ImageNotFound {
+        signals: Node = "container waiting `ErrImagePull` or `ImagePullBackOff` (kubelet `images/image_manager.go`) with `manifest unknown`, `name unknown`, or `failed to resolve` and `: not found` in its message; the event `Failed to pull image` counts the pulls",
+        rollback: Yes = "the former revision names an image that could be pulled",
+    }
+    /// The image reference is malformed.
+    InvalidImageName {
+        signals: Node = "container waiting `InvalidImageName` (kubelet `images/image_manager.go`, `images/types.go`)",
+        rollback: Yes = "the former revision's image name is well formed",
+    }
+    /// The registry refuses the node's credentials.
+    ImagePullDenied {
+        signals: Node = "container waiting `ErrImagePull` or `ImagePullBackOff` (kubelet `images/image_manager.go`) with the registry's refusal in its message (`401 Unauthorized`, `403 Forbidden`, `pull access denied`, `failed to authorize` …); the event `FailedToRetrieveImagePullSecret` (kubelet `kubelet_pods.go`) names a pull secret that is not there",
+        rollback: Partly = "it helps if the former image is on the nodes or in another registry; broken credentials hit its pods as well once they move",
+    }
+    /// The registry throttles, answers with errors, or cannot be reached.
+    ImagePullFailing {
+        signals: Node = "container waiting `ErrImagePull`, `ImagePullBackOff` (kubelet `images/image_manager.go`) or `RegistryUnavailable` (`cri-api` `pkg/errors/errors.go`) with throttling, an answer of 500 to 504, a name or an address that is not reached, or words not known in its message",
+        rollback: No = "the registry or the way to it fails, whatever the revision",
+    }
+    /// The node does not trust the registry's TLS certificate.
+    RegistryNotTrusted {
+        signals: Sources = "container waiting `ErrImagePull` or `ImagePullBackOff` (kubelet `images/image_manager.go`) with `x509:` or `failed to verify certificate` in its message",
+        rollback: No = "the certificate or the nodes' trust is wrong, whatever the revision",
+    }
+    /// The image has no build for the node's platform.
+    ImageWrongPlatform {
+        signals: Sources = "container waiting `ErrImagePull` or `ImagePullBackOff` (kubelet `images/image_manager.go`) with containerd's `no match for platform` in its message",
+        rollback: Yes = "the former revision's image ran on these nodes",
+    }
+    /// The pull policy is `Never` and the image is not on the node.
+    ImageNeverPulled {
+        signals: Node = "container waiting `ErrImageNeverPull` (kubelet `images/image_manager.go`, `images/types.go`)",
+        rollback: Yes = "the former revision's image or pull policy could be satisfied",
+    }
+    /// The image's signature is not accepted.
+    ImageSignatureRefused {
+        signals: Sources = "container waiting `SignatureValidationFailed` (`cri-api` `pkg/errors/errors.go`), or that word in the message of a failed pull (kubelet `images/image_manager.go`)",
+        rollback: Yes = "the former revision's image was accepted",
+    }
+    /// The container runtime cannot inspect an image that it has.
+    ImageNotInspected {
+        signals: Sources = "container waiting `ImageInspectError` (kubelet `images/image_manager.go`, `images/types.go`)",
+        rollback: Partly = "it helps if the image itself is damaged; a sick node harms the former revision's pods as well",
+    }
+    /// The node's disk has no room for the image or the container.
+    NodeDiskFull {
+        signals: Documentation = "`no space left on device` in the message of a failed pull (kubelet `images/image_manager.go`), of waiting `CreateContainerError`, or of an instance that ended with `StartError`",
+        rollback: No = "the node's disk is full, whatever the revision; at best the former image is already on it",
+    }
+    /// The image is pulled for long.
+    SlowPull {
+        signals: Sources = "container waiting `ContainerCreating` or `PodInitializing`, and for 30s neither the event `Pulled` nor `Failed` after the event `Pulling` (kubelet `images/image_manager.go`)",
+        rollback: No = "nothing has failed: the pull goes on",
+    }
+    /// The container exits with an error again and again.
+    CrashAtStart {
+        signals: Node = "the last instance in `state.terminated` or `lastState.terminated` with an exit code other than 0, and `restartCount` (kubelet `kuberuntime/kuberuntime_manager.go`); ends that the events of a probe or a hook explain do not count",
+        rollback: Yes = "the former revision could start, unless what it depends on is gone",
+    }
+    /// The container exits with an error again and again after it had been ready.
+    CrashAfterReady {
+        signals: Node = "as `CrashAtStart`, and the container has a readiness probe and was ready before it ended: its `ready` as followed, or the pod's `Ready` condition (kubelet `status/generate.go`)",
+        rollback: Yes = "the former revision kept running, unless load or what it depends on has changed",
+    }
+    /// The container ends with exit code 0 again and again.
+    ExitsAtOnce {
+        signals: Node = "the last instance in `state.terminated` or `lastState.terminated` with exit code 0, and `restartCount`; an init container that is done does not count",
+        rollback: Yes = "the former revision kept running",
+    }
+    /// The container has ended, and its restart policy does not start it again.
+    NotRestarted {
+        signals: Sources = "container `state.terminated` that stays, and its own `restartPolicy` `Never`, or `OnFailure` with exit code 0 (`ContainerShouldRestart` in kubernetes `pkg/api/v1/pod/util.go`); also in a pod that ended as a whole",
+        rollback: Yes = "the former revision kept running",
+    }
+    /// The container's command cannot be run.
+    CommandNotRunnable {
+        signals: Node = "the last instance ended with reason `StartError` (containerd) and runc's `exec … executable file not found`, `permission denied`, `no such file or directory` or `is a directory` in its message",
+        rollback: Yes = "the former revision's command could be run",
+    }
+    /// The container's program is not built for the node's processor, or is a script without an interpreter line.
+    ExecFormatError {
+        signals: Node = "`exec format error` in the last instance's `terminated.message`, whatever its exit code (runc `init_linux.go`)",
+        rollback: Yes = "the former revision's program ran on these nodes",
+    }
+    /// The container's postStart hook fails.
+    PostStartHookFailing {
+        signals: Node = "event `FailedPostStartHook` and container waiting `PostStartHookError` (kubelet `kuberuntime/kuberuntime_container.go`)",
+        rollback: Yes = "the former revision's hook passed, or it had none",
+    }
+    /// The container is killed for using more memory than its limit.
+    OutOfMemory {
+        signals: Node = "the last instance ended with reason `OOMKilled` (set by containerd, told apart in kubelet `kuberuntime/helpers.go`)",
+        rollback: Yes = "the former revision stayed within its limit, unless the load has grown since",
+    }
+    /// A ConfigMap or Secret that the pod refers to does not exist.
+    ConfigObjectMissing {
+        signals: Node = "container waiting `CreateContainerConfigError` (kubelet `kubelet_pods.go`, `makeEnvironmentVariables`) or event `FailedMount` (kubernetes `pkg/volume`) with `secret \"…\" not found` or `configmap \"…\" not found`",
+        rollback: Partly = "it helps if the reference is new; if someone deleted the object, the former revision's pods break at their next start",
+    }
+    /// A ConfigMap or Secret lacks a key that the pod refers to.
+    ConfigKeyMissing {
+        signals: Node = "container waiting `CreateContainerConfigError` with `couldn't find key` (kubelet `kubelet_pods.go`), or event `FailedMount` with `references non-existent` (kubernetes `pkg/volume/secret`, `pkg/volume/configmap`); the kubelet's next look shows in the time of its event `Error: …`",
+        rollback: Partly = "it helps if the reference is new; if someone removed the key, the former revision's pods break at their next start",
+    }
+    /// The pod must not run as root, but its image does.
+    RunAsNonRootRefused {
+        signals: Node = "container waiting `CreateContainerConfigError` with the words of `verifyRunAsNonRoot` (kubelet `kuberuntime/security_context_others.go`)",
+        rollback: Yes = "the former revision's image and securityContext fitted together",
+    }
+    /// A volume's subPath cannot be prepared.
+    SubPathNotPrepared {
+        signals: Sources = "container waiting `CreateContainerConfigError` with `subPath` in one of the sentences of `makeMounts` (kubelet `kubelet_pods.go`)",
+        rollback: Partly = "it helps if the subPath is new; the volume's content is not rolled back",
+    }
+    /// The runtime refuses what the pod template asks of the container.
+    ContainerSpecInvalid {
+        signals: Sources = "container waiting `CreateContainerError` (kubelet `kuberuntime/kuberuntime_container.go`) with a message of containerd (`container_create.go`) that template and image alone decide: `no command specified`, `unknown capability`, a user or a group that the image lacks",
+        rollback: Yes = "the former revision's container could be created",
+    }
+    /// The container runtime cannot create the container.
+    ContainerNotCreated {
+        signals: Sources = "container waiting `CreateContainerError` or `CreateContainerConfigError` (kubelet `kuberuntime/kuberuntime_container.go`), or ended with `StartError`, in words that no other code knows",
+        rollback: Partly = "it helps if the pod template causes it; a sick node harms the former revision's pods as well",
+    }
+    /// An init container runs for long.
+    InitRunsLong {
+        signals: Node = "`initContainerStatuses[].state.running` for 1m, in a container that is no sidecar",
+        rollback: Partly = "nothing has failed; a rollback stops the init container half-way, which is dangerous while it migrates data",
+    }
+    /// A sidecar has not started, so the containers after it wait.
+    SidecarNotStarted {
+        signals: Sources = "`initContainerStatuses[]` of a container with `restartPolicy: Always`: running for 30s with `started: false` (kubelet `prober/prober_manager.go`)",
+        rollback: Yes = "the former revision's sidecars started",
+    }
+    /// A volume cannot be mounted.
+    VolumeNotMounted {
+        signals: Sources = "the newest event `FailedMount` (kubelet `kubelet.go`, `volumemanager/volume_manager.go`), `FailedMapVolume` or `FailedAttachVolume` (kubernetes `pkg/volume/util/operationexecutor/operation_generator.go`), with no `Pulling`, `Pulled` or `Created` after it and every container waiting `ContainerCreating` or `PodInitializing`",
+        rollback: Partly = "it helps if the volume is new, or if the new pod waits for a disk that the old one holds; a broken storage stays broken",
+    }
+    /// A disk that one node may have at a time is held by another pod of the workload.
+    VolumeHeldElsewhere {
+        signals: Sources = "event `FailedAttachVolume` with `already used by pod(s)` (attach-detach controller `reconciler/reconciler.go`, `reportMultiAttachError`) that names a pod of the same workload which is to stay",
+        rollback: Yes = "it takes the new pod away, and the old one keeps the disk",
+    }
+    /// The secret store (Azure Key Vault) gives the pod nothing to mount.
+    SecretStoreFailing {
+        signals: Documentation = "event `FailedMount` with the words of the Secrets Store CSI driver or of its Azure Key Vault provider: `secrets store objects`, `SecretProviderClass`, `vault.azure.net`, and in them the status code",
+        rollback: Partly = "it helps if the reference is new; a missing permission or secret hits the former revision's pods at their next start",
+    }
+    /// A file share refuses to be mounted.
+    FileShareRefused {
+        signals: Documentation = "event `FailedMount` with `mount error(13)` or `mount error(2)` (mount.cifs), or `access denied by server` (mount.nfs)",
+        rollback: Partly = "it helps if the volume is new; a changed key or firewall hits the former revision's pods at their next start",
+    }
+    /// A resource quota leaves no room for the new pods.
+    QuotaExceeded {
+        signals: Node = "`exceeded quota: …` (apiserver `plugin/resourcequota/controller.go`) in the new ReplicaSet's condition `ReplicaFailure` (`replica_set_utils.go`), or in the event `FailedCreate` of a StatefulSet (`stateful_pod_control.go`) or a DaemonSet (`daemon_controller.go`)",
+        rollback: Partly = "it needs no room for the new pods; pods that were scaled down may not fit again",
+    }
+    /// A resource quota demands requests or limits that the pod does not set.
+    QuotaNeedsResources {
+        signals: Node = "`failed quota: … must specify` (apiserver `plugin/resourcequota/controller.go`) where `QuotaExceeded` is read",
+        rollback: Yes = "the former revision set them, unless the quota is new",
+    }
+    /// No quota of the namespace covers the pods, and one is demanded.
+    QuotaDoesNotCover {
+        signals: Sources = "`insufficient quota to …` (apiserver `plugin/resourcequota/controller.go`) where `QuotaExceeded` is read",
+        rollback: Yes = "the former revision's pods were covered, unless the demand is new",
+    }
+    /// A resource quota is so new that its usage is not known yet.
+    QuotaStatusUnknown {
+        signals: Sources = "`status unknown for quota: …` (apiserver `plugin/resourcequota/controller.go`) where `QuotaExceeded` is read",
+        rollback: No = "the quota refuses the former revision's pods as well",
+    }
+    /// The pod's resources lie outside a LimitRange.
+    LimitRangeViolated {
+        signals: Node = "`… usage per …` or `max limit to request ratio per …` in a refusal (kubernetes `plugin/pkg/admission/limitranger/admission.go`), where `QuotaExceeded` is read",
+        rollback: Yes = "the former revision's resources lay inside, unless the LimitRange is new",
+    }
+    /// The pod's ServiceAccount does not exist.
+    ServiceAccountMissing {
+        signals: Node = "`serviceaccount \"…\" not found` (kubernetes `plugin/pkg/admission/serviceaccount/admission.go`) where `QuotaExceeded` is read",
+        rollback: Partly = "it helps if the name is new; if someone deleted the ServiceAccount, the former revision's pods cannot be created either",
+    }
+    /// The pod uses a Secret that its ServiceAccount does not list.
+    SecretNotAllowed {
+        signals: Sources = "`… is not allowed because service account … does not reference that …` (kubernetes `plugin/pkg/admission/serviceaccount/admission.go`) where `QuotaExceeded` is read",
+        rollback: Yes = "the former revision used listed secrets only, unless the list was shortened",
+    }
+    /// The pod's PriorityClass does not exist.
+    PriorityClassMissing {
+        signals: Node = "`no PriorityClass with name … was found` (kubernetes `plugin/pkg/admission/priority/admission.go`) where `QuotaExceeded` is read",
+        rollback: Partly = "it helps if the name is new; if someone deleted the class, the former revision's pods cannot be created either",
+    }
+    /// The pod's RuntimeClass does not exist.
+    RuntimeClassMissing {
+        signals: Sources = "`RuntimeClass \"…\" not found` (kubernetes `plugin/pkg/admission/runtimeclass/admission.go`) where `QuotaExceeded` is read",
+        rollback: Partly = "it helps if the name is new; if someone deleted the class, the former revision's pods cannot be created either",
+    }
+    /// The namespace's pod security level refuses the pod.
+    PodSecurityViolated {
+        signals: Node = "`violates PodSecurity \"…\": …` (`pod-security-admission` `admission/admission.go`) where `QuotaExceeded` is read",
+        rollback: Partly = "it helps unless the namespace's level is stricter than when the former revision was created",
+    }
+    /// An admission webhook or policy refuses the pod.
+    AdmissionDenied {
+        signals: Node = "`admission webhook \"…\" denied the request` (apiserver `plugin/webhook/errors/statuserror.go`) or `ValidatingAdmissionPolicy '…' denied request` (apiserver `plugin/policy/validating/dispatcher.go`) where `QuotaExceeded` is read",
+        rollback: Partly = "it helps unless the policy is newer than the former revision",
+    }
+    /// An admission webhook does not answer.
+    WebhookUnavailable {
+        signals: Node = "`failed calling webhook \"…\"` (apiserver `pkg/util/webhook/error.go`) where `QuotaExceeded` is read",
+        rollback: No = "no pod can be created meanwhile, those of the former revision included",
+    }
+    /// The namespace is being deleted.
+    NamespaceTerminating {
+        signals: Sources = "`unable to create new content in namespace … because it is being terminated` (apiserver `plugin/namespace/lifecycle/admission.go`) where `QuotaExceeded` is read",
+        rollback: No = "nothing can be created in the namespace any more",
+    }
+    /// The API server holds the pod for invalid.
+    InvalidPod {
+        signals: Sources = "`… \"…\" is invalid: …` (apimachinery `api/errors/errors.go`, `NewInvalid`) where `QuotaExceeded` is read",
+        rollback: Yes = "the former revision's pods were valid, unless a mutating webhook has changed since",
+    }
+    /// The API server is too busy, or not ready, to create pods.
+    ApiOverloaded {
+        signals: Sources = "where `QuotaExceeded` is read: the passing errors of the API server (apimachinery `api/errors/errors.go`, apiserver `plugin/resourcequota/controller.go`), of etcd (`etcdserver: …`) and of the way to them",
+        rollback: No = "the control plane is busy, whatever the revision",
+    }
+    /// The workload's controller may not create pods.
+    ControllerNotPermitted {
+        signals: Sources = "`User \"…\" cannot create resource …` (apiserver `handlers/responsewriters/errors.go`) or `cannot set blockOwnerDeletion` (kubernetes `plugin/pkg/admission/gc/gc_admission.go`) where `QuotaExceeded` is read",
+        rollback: No = "no pod can be created, those of the former revision included",
+    }
+    /// Pods cannot be created for another reason.
+    PodCreationRefused {
+        signals: Sources = "any other message where `QuotaExceeded` is read",
+        rollback: Partly = "it helps if the pod template causes it",
+    }
+    /// The ReplicaSet of the new revision cannot be created.
+    ReplicaSetNotCreated {
+        signals: Sources = "the Deployment's condition `Progressing` with reason `ReplicaSetCreateError` (`deployment/sync.go`), while there is no new ReplicaSet",
+        rollback: Partly = "the former revision's ReplicaSet exists, so none has to be created",
+    }
+    /// No node can take the pod.
+    Unschedulable {
+        signals: Node = "the pod's condition `PodScheduled` False with reason `Unschedulable` (kube-scheduler `schedule_one.go`, plugins under `framework/plugins`); the autoscalers' events `TriggeredScaleUp`, `NotTriggerScaleUp` and `Nominated` (from documentation) move the time",
+        rollback: Partly = "it frees the room that the new pods ask for, and adds none",
+    }
+    /// No node has the labels or tolerated taints that the pod asks for.
+    NoNodeMatches {
+        signals: Node = "as `Unschedulable`, where selector, node affinity and taints alone exclude all nodes (`framework/plugins/nodeaffinity`, `tainttoleration`)",
+        rollback: Partly = "it helps if the selector or the tolerations are new; if the nodes changed, the former revision's pods find none either once they move",
+    }
+    /// A PersistentVolumeClaim that the pod uses does not exist.
+    ClaimMissing {
+        signals: Node = "as `Unschedulable`, with `persistentvolumeclaim \"…\" not found` (`framework/plugins/volumebinding`)",
+        rollback: Partly = "it helps if the reference is new; a claim that was deleted does not come back with a rollback",
+    }
+    /// A PersistentVolumeClaim that the pod uses is not bound to a volume.
+    ClaimNotBound {
+        signals: Node = "as `Unschedulable`, with `unbound immediate PersistentVolumeClaims`, a claim bound to a volume that is gone, or a claim that is being deleted (`framework/plugins/volumebinding`)",
+        rollback: Partly = "it helps if the claim is new; a broken claim stays broken",
+    }
+    /// The storage driver cannot make a volume for a claim.
+    ClaimNotProvisioned {
+        signals: Node = "event `ProvisioningFailed` of a claim that the pod uses, with no `ProvisioningSucceeded` after it (`persistentvolume/pv_controller.go`; external-provisioner from reading its source), while the pod has no node",
+        rollback: Partly = "it helps if the claim is new; the storage driver's trouble stays",
+    }
+    /// The pod's volumes are where no free node is.
+    VolumeExcludesNodes {
+        signals: Sources = "as `Unschedulable`, with a volume's zone, node affinity or number among the reasons, and no want of a resource (`framework/plugins/volumebinding`, `volumezone`, `nodevolumelimits`)",
+        rollback: Partly = "it lets the old pod keep its volume; it brings no node to where the volume is",
+    }
+    /// The pod waits for a scheduling gate to be lifted.
+    SchedulingGated {
+        signals: Sources = "the pod's condition `PodScheduled` False with reason `SchedulingGated`, and `spec.schedulingGates` (kubernetes `registry/core/pod/strategy.go`)",
+        rollback: No = "nothing has failed: another controller holds the pod",
+    }
+    /// The scheduler itself fails on the pod.
+    SchedulerFailing {
+        signals: Sources = "the pod's condition `PodScheduled` False with reason `SchedulerError` (kube-scheduler `schedule_one.go`)",
+        rollback: No = "the scheduler or the storage driver fails, whatever the revision",
+    }
+    /// A pod is taken away by somebody else: preempted, drained, its node shut down.
+    PodDisrupted {
+        signals: Node = "the pod's condition `DisruptionTarget` True and its reason (kubernetes `registry/core/pod/storage/eviction.go`; kube-scheduler `framework/preemption/preemption.go` and kubelet `eviction/eviction_manager.go` from reading the sources)",
+        rollback: No = "it is not this rollout's fault",
+    }
+    /// Pods are evicted for writing more than their own limit.
+    EvictedForOwnLimit {
+        signals: Node = "pod `status.reason` `Evicted` with `exceeded its local ephemeral storage limit`, `Usage of EmptyDir volume` or `usage exceeds the total limit` in `status.message` (kubelet `eviction/helpers.go`)",
+        rollback: Yes = "the former revision stayed within its limit, unless the load has grown since",
+    }
+    /// Nodes evict the pods for want of memory or disk.
+    EvictedByNode {
+        signals: Sources = "pod `status.reason` `Evicted` with any other message, such as `The node was low on resource` (kubelet `eviction/helpers.go`)",
+        rollback: Partly = "it helps if the new revision uses more than the former; a full node stays full",
+    }
+    /// The kubelet turns pods away that were placed on its node.
+    NodeTurnsPodAway {
+        signals: Sources = "phase Failed with `status.reason` `OutOf…`, `NodeAffinity`, `NodePorts`, `UnexpectedAdmissionError`, `NodeShutdown` and their like (kubelet `lifecycle/predicate.go`, `cm/admission/errors.go`, `nodeshutdown/nodeshutdown_manager.go`)",
+        rollback: Partly = "it helps if the new revision asks for more than the former; the node's trouble stays",
+    }
+    /// The kubelet does not accept what the pod asks for (sysctl, AppArmor profile, operating system).
+    NodeForbidsPod {
+        signals: Sources = "phase Failed with `status.reason` `SysctlForbidden`, `AppArmor`, `PodOSNotSupported` and their like (kubelet `sysctl/allowlist.go`, `lifecycle/handlers.go`, `lifecycle/predicate.go`)",
+        rollback: Yes = "the former revision's pods were accepted",
+    }
+    /// The node of a pod does not report any more.
+    NodeNotReady {
+        signals: Sources = "event `NodeNotReady` of the pod, at the time at which its condition `Ready` turned False (`controller/util/node/controller_utils.go`)",
+        rollback: No = "the node is lost, whatever the revision",
+    }
+    /// The node cannot create the pod's sandbox or its network.
+    SandboxNotCreated {
+        signals: Sources = "event `FailedCreatePodSandBox` (kubelet `kuberuntime/kuberuntime_manager.go`) or `NetworkNotReady` (kubelet `kubelet.go`), with no `Pulling`, `Pulled` or `Created` after it",
+        rollback: No = "the node or its network plugin fails, whatever the revision",
+    }
+    /// No IP address is left for the pod.
+    SubnetExhausted {
+        signals: Documentation = "event `FailedCreatePodSandBox` with a network plugin's words for no free address (Azure CNI, host-local)",
+        rollback: Partly = "it frees the addresses that the new pods ask for, and adds none",
+    }
+    /// The node lacks the runtime handler of the pod's RuntimeClass.
+    RuntimeHandlerMissing {
+        signals: Sources = "event `FailedCreatePodSandBox` with containerd's `no runtime for \"…\" is configured`",
+        rollback: Yes = "the former revision's runtime was there",
+    }
+    /// The node cannot prepare the devices that the pod claims.
+    DeviceNotPrepared {
+        signals: Sources = "event `FailedPrepareDynamicResources` (kubelet `kuberuntime/kuberuntime_manager.go`)",
+        rollback: Partly = "it helps if the claim is new; a broken device driver stays broken",
+    }
+    /// The pod is on its node, its containers are not created, and no event says why.
+    StillCreating {
+        signals: Sources = "the pod's condition `PodScheduled` for 1m, every container waiting `ContainerCreating` or `PodInitializing`, and no event of the pod but `Scheduled`",
+        rollback: No = "nothing is known to have failed",
+    }
+    /// A pod on its way out does not end.
+    OldPodsNotEnding {
+        signals: Sources = "`metadata.deletionTimestamp`, which is the end of the grace period, and 1m more; `metadata.finalizers`",
+        rollback: No = "the pod is being deleted already, and a rollback does not end it",
+    }
+    /// The readiness probe keeps failing.
+    ReadinessFailing {
+        signals: Node = "container running with `started: true` and `ready: false`; event `Unhealthy`, `Readiness probe failed: …` (kubelet `prober/prober.go`), has the answer",
+        rollback: Partly = "it helps if the application or its probe causes it, not if what it depends on is down",
+    }
+    /// A probe cannot be carried out: its port name or command does not exist.
+    ProbeCannotRun {
+        signals: Node = "a probe of the template that names a port which the container does not (kubernetes `pkg/probe/util.go`), or the event `Unhealthy`, `… probe errored …` (kubelet `prober/prober.go`), with a command that is not in the image (the latter from reading the sources)",
+        rollback: Yes = "the former revision's probe could be carried out",
+    }
+    /// The pod waits for a readiness gate that another controller opens.
+    ReadinessGateClosed {
+        signals: Sources = "the pod's condition `Ready` False with reason `ReadinessGatesNotReady` (kubelet `status/generate.go`), and the conditions that `spec.readinessGates` names",
+        rollback: Partly = "it helps if the new revision answers the load balancer differently; a controller that is down opens no gate",
+    }
+    /// A probe counts as passed although it was redirected to another host.
+    ProbeRedirected {
+        signals: Sources = "event `ProbeWarning`, `… probe warning: Probe terminated redirects …` (kubelet `prober/prober.go`, kubernetes `pkg/probe/http/http.go`)",
+        rollback: No = "nothing has failed",
+    }
+    /// The liveness probe kills the container before it has started.
+    LivenessKillsStart {
+        signals: Node = "event `Killing`, `Container … failed liveness probe` (kubelet `kuberuntime/kuberuntime_manager.go`); event `Unhealthy` has the answer",
+        rollback: Yes = "the former revision started within its probe's time",
+    }
+    /// The startup probe gives up on the container.
+    StartupProbeExhausted {
+        signals: Node = "event `Killing`, `Container … failed startup probe` (kubelet `kuberuntime/kuberuntime_manager.go`); event `Unhealthy` has the answer",
+        rollback: Yes = "the former revision started within its probe's time",
+    }
+    /// The container runs and its startup probe has not passed yet.
+    StillStarting {
+        signals: Node = "container running for 30s with `started: false` and a startup probe; event `Unhealthy`, `Startup probe failed: …` (kubelet `prober/prober.go`), has the answer",
+        rollback: No = "nothing has failed: the start goes on",
+    }
+    /// Pods are ready but do not answer over HTTP as expected.
+    HttpCheckFailing {
+        signals: Sources = "the pod's own answers, asked for over the API server's pod proxy",
+        rollback: Yes = "the former revision answered, unless what it depends on has changed",
+    }
+    /// The workload is paused: nothing will happen.
+    Paused {
+        signals: Node = "`spec.paused` of the Deployment, since its condition with reason `DeploymentPaused` (`deployment/sync.go`)",
+        rollback: No = "a rollback of a paused workload is not rolled out either",
+    }
+    /// The update strategy is OnDelete: pods are replaced only once somebody deletes them.
+    WaitsForDeletion {
+        signals: Node = "`spec.updateStrategy.type` `OnDelete`, and pods of a former revision (`stateful_set_control.go`, `daemon_controller.go`)",
+        rollback: No = "a rollback of an OnDelete workload waits for deletions as well",
+    }
+    /// A pod of a former revision is not ready, and the StatefulSet's controller waits for it before it
+    /// replaces any.
+    StatefulSetStuck {
+        signals: Node = "an ordered StatefulSet without any new pod, and a former pod whose condition `Ready` is not True (`stateful_set_control.go`; kubernetes issue 67250)",
+        rollback: Partly = "the controller waits for the same pod after a rollback; deleting it helps in either case",
+    }
+    /// A node is not ready since before its new pod was made, so its pod of the DaemonSet cannot be updated.
+    NodeNotUpdated {
+        signals: Sources = "a Node's condition `Ready` not True since before its new pod was made, and the DaemonSet's pods on it (`daemon/update.go`)",
+        rollback: No = "the node is down, whatever the revision",
+    }
+    /// The controller has not read the newest spec for long.
+    ControllerLagging {
+        signals: Sources = "`status.observedGeneration` behind `metadata.generation` for 1m",
+        rollback: No = "the controller would not read the former spec either",
+    }
+    /// The Deployment's own progress deadline has passed.
+    ProgressDeadlineExceeded {
+        signals: Node = "the Deployment's condition with reason `ProgressDeadlineExceeded` (`deployment/progress.go`), written in this session and naming the new ReplicaSet",
+        rollback: Partly = "it says that time has passed, and not why",
+    }
+    /// The workload has zero replicas: nothing was verified.
+    NothingToVerify {
+        signals: Sources = "`spec.replicas` 0, or a DaemonSet's `status.desiredNumberScheduled` 0",
+        rollback: No = "nothing has failed",
+    }
+}
+
+impl fmt::Display for FindingCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the knowledge of a code's signals rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// They were seen as a real node and a real control plane send them.
+    Node,
+    /// The source of the program that writes them was read.
+    Sources,
+    /// They are documented or reported, and neither seen nor read in the source.
+    Documentation,
+}
+
+/// Whether a rollback of the workload helps with a cause (rollback facts, section 3.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RollbackHelps {
+    /// The cause came with the new revision.
+    Yes,
+    /// It lies outside the workload; the former revision would suffer as well.
+    No,
+    /// It depends on what changed.
+    Partly,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_says_what_it_alone_is_read_from() {
+        let mut known = BTreeSet::new();
+        for &code in FindingCode::ALL {
+            let signals = code.signals();
+            assert!(!signals.is_empty() && !signals.ends_with('.'), "{code}");
+            assert!(known.insert(signals), "{code}: as another code");
+        }
+    }
+
+    #[test]
+    fn a_word_of_a_program_in_the_signals_is_closed_again() {
+        for &code in FindingCode::ALL {
+            let marks = code.signals().matches('`').count();
+            assert_eq!(marks % 2, 0, "{code}: {}", code.signals());
+        }
+    }
+}

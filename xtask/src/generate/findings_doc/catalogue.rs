@@ -1,0 +1,252 @@
+//! All causes that are known, with their codes or with the reason why they have none.
+
+use rollguard_core::finding::FindingCode;
+
+use super::{code, table};
+
+/// A cause in words, and the codes under which it is told.
+type Cause = (&'static str, &'static [FindingCode]);
+
+macro_rules! causes {
+    ($($cause:literal => $($code:ident)|+;)+) => {
+        &[$(($cause, &[$(FindingCode::$code),+])),+]
+    };
+}
+
+pub(super) fn render() -> String {
+    let rows = CATALOGUE.iter().flat_map(|(family, causes)| {
+        causes.iter().map(|(cause, codes)| {
+            let codes: Vec<String> = codes.iter().map(|it| code(it.as_str())).collect();
+            [(*family).to_owned(), (*cause).to_owned(), codes.join(", ")]
+        })
+    });
+    let without = WITHOUT_CODE
+        .iter()
+        .map(|(cause, why)| [(*cause).to_owned(), (*why).to_owned()]);
+    [
+        "\n## Known causes and their codes\n\n",
+        &table(["family", "cause", "told as"], rows),
+        "\n## Known causes without a code, and why\n\n",
+        &table(["cause", "why it has no code of its own"], without),
+    ]
+    .concat()
+}
+
+const CATALOGUE: &[(&str, &[Cause])] = &[
+    ("image", IMAGE),
+    ("container's configuration", CONFIGURATION),
+    ("application", APPLICATION),
+    ("probes and readiness", PROBES),
+    ("init containers and sidecars", INIT),
+    ("refused by the API server", REFUSED),
+    ("scheduling and nodes", SCHEDULING),
+    ("volumes and network", VOLUMES),
+    ("the workload itself", WORKLOAD),
+];
+
+const IMAGE: &[Cause] = causes! {
+    "tag, digest or repository does not exist" => ImageNotFound;
+    "the registry refuses the credentials, or its firewall the nodes" => ImagePullDenied;
+    "a pull secret that the pod names does not exist" => ImagePullDenied;
+    "the registry throttles, is down or cannot be reached; DNS, proxy, egress" => ImagePullFailing;
+    "the registry's TLS certificate is not trusted" => RegistryNotTrusted;
+    "malformed name, such as an unreplaced token" => InvalidImageName;
+    "pull policy `Never`, and the image is not on the node" => ImageNeverPulled;
+    "no build for the node's processor or operating system" => ImageWrongPlatform;
+    "signature missing or not accepted by the node" => ImageSignatureRefused;
+    "the runtime cannot inspect an image that it has" => ImageNotInspected;
+    "no room on the node's disk" => NodeDiskFull;
+    "a very slow pull; informational, as it may well succeed" => SlowPull;
+};
+
+const CONFIGURATION: &[Cause] = causes! {
+    "environment from a ConfigMap or Secret that does not exist" => ConfigObjectMissing;
+    "a key that the ConfigMap or Secret lacks" => ConfigKeyMissing;
+    "runAsNonRoot, and the image runs as root or as a name" => RunAsNonRootRefused;
+    "subPath that is wrong, or leads to where nothing can be made" => SubPathNotPrepared;
+    "no command, unknown capability, user or group that the image lacks" => ContainerSpecInvalid;
+    "the runtime is overloaded or sick, or refuses in words not known" => ContainerNotCreated;
+    "command not found, not executable; working directory missing" => CommandNotRunnable;
+    "program for another processor; script without an interpreter line" => ExecFormatError;
+    "the postStart hook fails" => PostStartHookFailing;
+    "the node does not have the RuntimeClass's handler" => RuntimeHandlerMissing;
+    "devices: claimed ones cannot be prepared, or a device plugin has none" => DeviceNotPrepared | NodeTurnsPodAway;
+};
+
+const APPLICATION: &[Cause] = causes! {
+    "ends with an error at its start, again and again" => CrashAtStart;
+    "becomes ready, then ends, again and again" => CrashAfterReady;
+    "ends with exit code 0 although it should keep running" => ExitsAtOnce;
+    "is killed for its memory" => OutOfMemory;
+    "ends and is not started again by its own restart policy" => NotRestarted;
+};
+
+const PROBES: &[Cause] = causes! {
+    "the liveness probe kills a slow start" => LivenessKillsStart;
+    "the startup probe's budget is used up" => StartupProbeExhausted;
+    "a long start within the startup probe's budget; informational" => StillStarting;
+    "never ready: nothing listens, wrong path, waits for something" => ReadinessFailing;
+    "a probe names a port or a command that is not there" => ProbeCannotRun;
+    "a probe that a redirect makes pass; informational" => ProbeRedirected;
+    "readiness gate of an application gateway or a mesh stays closed" => ReadinessGateClosed;
+    "ready, and answers the user's own question wrongly" => HttpCheckFailing;
+};
+
+const INIT: &[Cause] = causes! {
+    "an init container fails: its image, its configuration or its command as for any container" => CrashAtStart | CommandNotRunnable | OutOfMemory;
+    "an init container runs for long; informational, as it may be a migration" => InitRunsLong;
+    "a sidecar does not start, and the containers after it wait" => SidecarNotStarted | StartupProbeExhausted;
+};
+
+const REFUSED: &[Cause] = causes! {
+    "quota exceeded" => QuotaExceeded;
+    "quota demands requests or limits" => QuotaNeedsResources;
+    "no quota covers the pods; the quota's usage is not known yet" => QuotaDoesNotCover | QuotaStatusUnknown;
+    "outside a LimitRange" => LimitRangeViolated;
+    "ServiceAccount missing" => ServiceAccountMissing;
+    "a Secret that the ServiceAccount does not list" => SecretNotAllowed;
+    "pod security level of the namespace" => PodSecurityViolated;
+    "denied by a webhook or an admission policy (Gatekeeper, Kyverno, Azure Policy)" => AdmissionDenied;
+    "a webhook that does not answer" => WebhookUnavailable;
+    "PriorityClass or RuntimeClass missing" => PriorityClassMissing | RuntimeClassMissing;
+    "the controller's own rights" => ControllerNotPermitted;
+    "the namespace is being deleted" => NamespaceTerminating;
+    "a pod that is invalid only when finished, often by a mutating webhook" => InvalidPod;
+    "API server or etcd overloaded" => ApiOverloaded;
+    "anything else that refuses pods, or the ReplicaSet itself" => PodCreationRefused | ReplicaSetNotCreated;
+};
+
+const SCHEDULING: &[Cause] = causes! {
+    "too little processor, memory or another resource on the nodes; too many pods" => Unschedulable;
+    "node selector, node affinity or taints exclude every node" => NoNodeMatches;
+    "pod anti-affinity, topology spread, host ports, cordoned nodes" => Unschedulable;
+    "claim missing, unbound, or without a volume from the storage driver" => ClaimMissing | ClaimNotBound | ClaimNotProvisioned;
+    "the volume is in another zone, or the nodes take no more disks" => VolumeExcludesNodes;
+    "scheduling gate; informational" => SchedulingGated;
+    "the scheduler itself fails" => SchedulerFailing;
+    "preempted, drained, evicted by a taint or over the API; informational" => PodDisrupted;
+    "evicted for its own use of disk" => EvictedForOwnLimit;
+    "evicted because the node ran short" => EvictedByNode;
+    "turned away by the kubelet: no room, labels, ports, shutdown" => NodeTurnsPodAway;
+    "not accepted by the kubelet: sysctl, AppArmor, operating system, unknown field" => NodeForbidsPod;
+    "the node is lost; for a DaemonSet, before its new pod was made" => NodeNotReady | NodeNotUpdated;
+    "a DaemonSet's pods fail as a whole and are replaced (`FailedDaemonPod`): by why they failed" => NodeTurnsPodAway | NodeForbidsPod | EvictedForOwnLimit | EvictedByNode;
+};
+
+const VOLUMES: &[Cause] = causes! {
+    "a volume from a ConfigMap or Secret, or a key of it, that does not exist" => ConfigObjectMissing | ConfigKeyMissing;
+    "a disk that cannot be attached or mounted; a storage driver that does not run" => VolumeNotMounted;
+    "a disk for one node, held by the workload's own former pod: a deadlock" => VolumeHeldElsewhere;
+    "a file share with a wrong key, a firewall or a wrong name" => FileShareRefused;
+    "Key Vault by the Secrets Store driver: permission, identity, object" => SecretStoreFailing;
+    "sandbox or network plugin" => SandboxNotCreated;
+    "no IP address left in the subnet" => SubnetExhausted;
+    "the node says nothing of the pod; informational" => StillCreating;
+    "old pods do not end: finalizers, lost node, hanging unmount; informational" => OldPodsNotEnding;
+};
+
+const WORKLOAD: &[Cause] = causes! {
+    "paused Deployment" => Paused;
+    "zero replicas, or a DaemonSet that no node wants" => NothingToVerify;
+    "the controller does not read the spec" => ControllerLagging;
+    "the Deployment's own progress deadline; informational" => ProgressDeadlineExceeded;
+    "a StatefulSet that waits for a broken pod of the former revision" => StatefulSetStuck;
+    "strategy OnDelete" => WaitsForDeletion;
+};
+
+/// What is known and is not told as a finding.
+const WITHOUT_CODE: &[(&str, &str)] = &[
+    (
+        "what an exit code means (126, 137, 143 …)",
+        "a hint and no cause: one code stands for several causes, so it only adds words to the findings of ended containers",
+    ),
+    (
+        "a dependency (database, queue, another service) is down",
+        "not visible in the API: it shows as `CrashAtStart`, `CrashAfterReady` or `ReadinessFailing`, and the last log lines below the finding tell",
+    ),
+    (
+        "`exec format error` that only the log tells of",
+        "`ExecFormatError` needs the words in `terminated.message`; without them the finding is `CrashAtStart` with the log line",
+    ),
+    (
+        "a child process killed for its memory",
+        "where the container's first process lives on, the API does not say so; where it ends, the runtime says `OOMKilled`",
+    ),
+    (
+        "`restartPolicyRules` of a container",
+        "the version of the API's types in use does not have the field; a rule that starts the container again does so within the 30s of `NotRestarted`, and one that does not ends as `NotRestarted`",
+    ),
+    (
+        "a liveness probe that kills what had been ready",
+        "told as `LivenessKillsStart` and never terminal on its own: load or a dependency may be why, so it ends as the suspect of a timed-out verdict",
+    ),
+    (
+        "a liveness probe that names a port or a command that is not there",
+        "its result is thrown away, so it neither kills nor keeps the pod from being ready",
+    ),
+    (
+        "rollguard's own rights: 401, 403",
+        "says nothing about the rollout: where the workload itself may not be read, or the credentials are no longer accepted, the verdict is undetermined; where pods, events or logs may not be read, the report says what could not be seen",
+    ),
+    (
+        "the API server is out of reach",
+        "says nothing about the rollout: after the blind limit the verdict is undetermined",
+    ),
+    (
+        "a node's conditions (DiskPressure, MemoryPressure, PIDPressure) and events (`SystemOOM`, `FreeDiskSpaceFailed`, `ImageGCFailed`)",
+        "reading nodes needs rights over the whole cluster, and a full node may harm no pod of ours; its effects have codes: `NodeDiskFull`, `EvictedByNode`, `NodeTurnsPodAway`, `Unschedulable`. Of nodes only `Ready` is read, and only for DaemonSets",
+    ),
+    (
+        "who uses up a quota",
+        "not looked for: the usage of others is outside the workload; `QuotaExceeded` has the numbers requested, used and allowed",
+    ),
+    (
+        "port 445 to Azure Files is blocked",
+        "looks like any mount that times out: `VolumeNotMounted`",
+    ),
+    (
+        "errors while applying (selector does not match the labels, an immutable field, an unknown field)",
+        "the API server refuses the object, and there is no rollout to check: the step before fails",
+    ),
+    (
+        "an autoscaler (HPA, VPA, KEDA) changes replicas during the rollout",
+        "no trouble: the wanted number is read anew with every change, and a change of replicas alone is no newer rollout",
+    ),
+    (
+        "a newer rollout begins meanwhile, or the workload is made anew",
+        "an outcome of its own, `superseded`: no failure of either, and never a reason to roll back",
+    ),
+    (
+        "the workload is deleted meanwhile",
+        "undetermined, with these words: there is nothing left to judge",
+    ),
+    (
+        "events that are lost, aggregated or expired",
+        "no cause: no success needs an event, and where only events tell of a cause, their absence leaves it unnamed and the pods unready",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_told_for_some_cause() {
+        for finding in FindingCode::ALL {
+            let causes = CATALOGUE.iter().flat_map(|(_, causes)| causes.iter());
+            let told = causes.filter(|(_, codes)| codes.contains(finding)).count();
+            assert!(told > 0, "{finding} stands for no cause");
+        }
+    }
+
+    #[test]
+    fn no_cause_is_told_twice_or_without_a_code() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (cause, codes) in CATALOGUE.iter().flat_map(|(_, causes)| causes.iter()) {
+            assert!(!codes.is_empty() && seen.insert(*cause), "{cause}");
+        }
+        for (cause, why) in WITHOUT_CODE {
+            assert!(!why.is_empty() && seen.insert(*cause), "{cause}");
+        }
+    }
+}
