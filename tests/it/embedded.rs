@@ -8,6 +8,7 @@ mod traces;
 mod embedded {
     pub(crate) mod cast;
     pub(crate) mod faults;
+    pub(crate) mod many;
     pub(crate) mod races;
     pub(crate) mod walk;
     pub(crate) mod world;
@@ -16,7 +17,7 @@ mod embedded {
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use embedded::{faults, races, walk};
+use embedded::{faults, many, races, walk};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         .into_iter()
         .chain(faults::trials())
         .chain(races::trials())
+        .chain(many::trials())
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -103,7 +103,14 @@ impl World {
             .await
     }
 
-    async fn check_as(&self, inputs: &CheckInputs) -> Result<Checked, Failure> {
+    /// The paths of all reads that reached the API server.
+    pub(crate) fn reads(&self) -> Vec<String> {
+        let requests = self.sandbox.requests().into_iter();
+        let reads = requests.filter(|it| it.verb != Verb::Patch);
+        reads.map(|it| it.path).collect()
+    }
+
+    pub(crate) async fn check_as(&self, inputs: &CheckInputs) -> Result<Checked, Failure> {
         let (_sender, cancel) = Cancel::by_hand();
         let mut tools = Tools {
             console: &mut silent(),
@@ -211,7 +218,7 @@ impl Consent for Asked {
     }
 }
 
-fn workload() -> WorkloadRef {
+pub(crate) fn workload() -> WorkloadRef {
     WorkloadRef {
         kind: WorkloadKind::Deployment,
         namespace: NAMESPACE.to_owned(),
@@ -232,7 +239,7 @@ pub(crate) fn told(failure: Failure) -> anyhow::Error {
 }
 
 /// A Deployment of two replicas in a version.
-fn web(version: &str) -> String {
+pub(crate) fn web(version: &str) -> String {
     format!(
         "
 apiVersion: apps/v1

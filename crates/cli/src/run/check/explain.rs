@@ -9,6 +9,7 @@ use rollguard_core::rollback::{Request, RollbackDecision, decide};
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 
 use crate::failure::Failure;
+use crate::run::rollback::not_supported;
 
 /// Of how many findings logs are fetched: whoever reads acts on the first few.
 const LOGS: usize = 5;
@@ -61,7 +62,7 @@ fn by_hand(follows: &[Follow]) -> Proposal {
     let bad = follows.iter().filter(|it| it.verdict().offers_rollback());
     let bad: Vec<&WorkloadRef> = bad.map(Follow::workload).collect();
     let why = match (follows, bad.as_slice()) {
-        ([_], [only]) => super::super::rollback::not_supported(only),
+        ([_], [only]) => not_supported(only),
         (_, bad) => {
             let each: Vec<String> = bad.iter().map(|it| command(it)).collect();
             format!(

@@ -1,0 +1,120 @@
+//! Several workloads in one check, and how little one takes.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use libtest_mimic::Trial;
+use rollguard::run::check::Checked;
+use rollguard_agent::Outcome;
+use rollguard_agent::inputs::CheckInputs;
+use rollguard_core::report::Proposal;
+use rollguard_core::workload::WorkloadRef;
+use rollguard_sandbox::Script;
+use tokio::time::sleep;
+
+use super::world::{World, told, web, workload};
+use crate::trial;
+
+const TIMEOUT: Duration = Duration::from_secs(120);
+const STABLE_FOR: Duration = Duration::from_secs(10);
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("what has long been stable passes at once", passes_at_once),
+        trial("all of several workloads are healthy", all_healthy),
+        trial(
+            "one of several workloads fails: no rollback is asked for",
+            one_fails,
+        ),
+        trial(
+            "a workload that does not exist is told with its name",
+            one_is_missing,
+        ),
+    ]
+}
+
+fn api() -> WorkloadRef {
+    WorkloadRef {
+        name: "api".to_owned(),
+        ..workload()
+    }
+}
+
+/// `web` and `api`, both healthy in v1; pods of v2 crash.
+async fn two() -> Result<World> {
+    let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
+    deploy_api(&world, "v1").await?;
+    Ok(world)
+}
+
+async fn deploy_api(world: &World, version: &str) -> Result<()> {
+    world.apply(&web(version).replace("web", "api")).await
+}
+
+fn both() -> CheckInputs {
+    CheckInputs {
+        workloads: vec![workload(), api()],
+        ..CheckInputs::of(workload(), TIMEOUT, STABLE_FOR)
+    }
+}
+
+async fn check(world: &World) -> Result<Checked> {
+    world.check_as(&both()).await.map_err(told)
+}
+
+async fn passes_at_once() -> Result<()> {
+    let world = World::where_v2(Script::healthy()).await?;
+    sleep(Duration::from_secs(600)).await;
+    let before = world.reads().len();
+    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let report = checked.report;
+    ensure!(checked.outcome == Outcome::Succeeded, "{report:#?}");
+    ensure!(report.ended == report.started, "{report:#?}");
+    let reads = world.reads().split_off(before);
+    let watches = |path: &&String| path.contains("watch=true");
+    let others: Vec<&String> = reads.iter().filter(|path| !watches(path)).collect();
+    // The Deployment itself, and a list of each of four resources.
+    ensure!(others.len() == 5, "{others:#?}");
+    Ok(())
+}
+
+async fn all_healthy() -> Result<()> {
+    let world = two().await?;
+    let checked = check(&world).await?;
+    let sentence = &checked.report.sentence;
+    ensure!(checked.outcome == Outcome::Succeeded, "{sentence}");
+    ensure!(checked.report.workloads.len() == 2, "{sentence}");
+    ensure!(sentence.starts_with("all 2 workloads"), "{sentence}");
+    Ok(())
+}
+
+async fn one_fails() -> Result<()> {
+    let world = two().await?;
+    check(&world).await?;
+    deploy_api(&world, "v2").await?;
+    let checked = check(&world).await?;
+    let report = &checked.report;
+    ensure!(checked.outcome == Outcome::Failed, "{report:#?}");
+    ensure!(checked.handover.is_none(), "{report:#?}");
+    let Proposal::Refused { why } = &report.rollback else {
+        anyhow::bail!("{report:#?}");
+    };
+    ensure!(
+        why.contains("`rollguard rollback deployment/api -n shop`") && !why.contains("web"),
+        "{why}"
+    );
+    let told = format!("{:?}", report.findings.first());
+    ensure!(told.contains("no database"), "{told}");
+    Ok(())
+}
+
+async fn one_is_missing() -> Result<()> {
+    let world = World::where_v2(Script::healthy()).await?;
+    let Err(failure) = world.check_as(&both()).await else {
+        anyhow::bail!("it was found");
+    };
+    ensure!(failure.outcome == Outcome::BadInput, "{failure:?}");
+    let text = failure.messages.join(" ");
+    ensure!(text.contains("deployment/api"), "{text}");
+    Ok(())
+}
