@@ -4,6 +4,7 @@ mod extension;
 mod findings_doc;
 mod inputs_doc;
 mod outputs_doc;
+mod report_schema;
 mod task_json;
 
 use std::fs;
@@ -55,6 +56,10 @@ const GENERATED: &[Generated] = &[
     Generated {
         path: "docs/findings.md",
         text: Text::Whole(findings_doc::render),
+    },
+    Generated {
+        path: "docs/report.schema.json",
+        text: Text::Parts(report_schema::render),
     },
 ];
 

@@ -16,6 +16,7 @@ pub use parse::UnknownCode;
 
 /// Whether a finding heals by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Prognosis {
     /// It has lasted longer, or happened more often, than what heals.
@@ -28,6 +29,7 @@ pub enum Prognosis {
 
 /// What a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Subject {
     /// The API kind: `Pod`, `ReplicaSet`, `Deployment`.
@@ -72,6 +74,7 @@ impl fmt::Display for Subject {
 
 /// Where a piece of evidence comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum EvidenceKind {
     /// A container's status.
@@ -90,6 +93,7 @@ pub enum EvidenceKind {
 
 /// What shows a finding, quoted verbatim (and therefore hostile until neutralised).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// Where it comes from.
     pub kind: EvidenceKind,
@@ -110,6 +114,7 @@ impl Evidence {
 
 /// One cause that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// The stable name of the cause.

@@ -20,6 +20,7 @@ pub const ROLLED_BACK: &str = "rollguard: rolled back";
 
 /// One revision, named so that nothing else can be meant: revision numbers move, uids do not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RevisionId {
     /// The number that `kubectl rollout history` shows now.

@@ -28,6 +28,7 @@ impl Observation {
 
 /// The resources that a session looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ResourceKind {
     /// Deployments.
@@ -190,6 +191,7 @@ pub enum Answer {
 
 /// Why something cannot be seen. Never a reason to roll back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "cause", rename_all = "camelCase")]
 pub enum Blindness {
     /// The API server refuses (403).

@@ -34,6 +34,7 @@ pub struct Request {
 
 /// Which evidence chose the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ChosenBy {
     /// A person named the revision.

@@ -14,6 +14,7 @@ use crate::workload::Revision;
 /// Why a rollout is not complete yet: kubectl's questions in kubectl's order
 /// (`k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go`), then our own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
     tag = "reason",
     rename_all = "camelCase",
@@ -113,6 +114,7 @@ impl fmt::Display for Pending {
 
 /// Why nothing can be said about the rollout. Never a reason to roll back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
     tag = "reason",
     rename_all = "camelCase",
@@ -174,6 +176,7 @@ impl fmt::Display for Undetermined {
 /// What took the place of the rollout that was followed. Never a failure of the newer one, and
 /// never a reason to roll back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
     tag = "reason",
     rename_all = "camelCase",

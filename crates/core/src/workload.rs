@@ -10,6 +10,7 @@ pub use object::{Counts, Workload};
 
 /// The kinds of workload whose rollouts are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum WorkloadKind {
     /// `apps/v1` Deployment.
     Deployment,
@@ -169,6 +170,7 @@ fn is_label(text: &str, max: usize) -> bool {
 
 /// One workload in one namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadRef {
     /// The API kind.
@@ -190,6 +192,7 @@ impl fmt::Display for WorkloadRef {
 /// counter that moves when a rollback reuses an old revision, so it names a revision for people;
 /// uids name it for decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Revision(pub u64);
 

@@ -14,6 +14,7 @@ macro_rules! finding_codes {
     )+) => {
         /// The stable name of a cause; `docs/findings.md` lists them all.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum FindingCode { $($(#[doc = $doc])+ $name,)+ }
 
         impl FindingCode {
@@ -503,6 +504,7 @@ pub enum Basis {
 
 /// Whether a rollback of the workload helps with a cause (rollback facts, section 3.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum RollbackHelps {
     /// The cause came with the new revision.

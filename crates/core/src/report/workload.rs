@@ -15,6 +15,7 @@ use crate::workload::{Counts, Revision, WorkloadRef};
 
 /// A workload as it was when the session ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadReport {
     /// What was checked.
@@ -46,6 +47,7 @@ pub struct WorkloadReport {
 
 /// What pods answered to one HTTP check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HttpReport {
     /// The check, as it is written on the command line.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 /// One change to the pods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
     /// What changes, for example the image of a container.

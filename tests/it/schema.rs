@@ -1,0 +1,212 @@
+//! What `--output json` prints keeps the schema that is published, and the schema lets nothing else
+//! through.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helper may fail the test"
+)]
+
+use std::path::{Path, PathBuf};
+
+use jsonschema::Validator;
+use rollguard::console::Console;
+use rollguard::failure::Failure;
+use rollguard::run::replay::replay;
+use rollguard_agent::Outcome;
+use rollguard_core::history::RevisionId;
+use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
+use rollguard_core::report::{Proposal, Report, to_json};
+use rollguard_core::rollback::{Change, ChosenBy};
+use rollguard_core::trace::Trace;
+use rollguard_core::workload::Revision;
+use serde_json::{Value, json};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn schema() -> Value {
+    let text = std::fs::read_to_string(root().join("docs/report.schema.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The schema as published, which lets a reader see new keys without a new version.
+fn published() -> Validator {
+    jsonschema::draft202012::new(&schema()).unwrap()
+}
+
+/// The same without keys that it does not name: no key goes undocumented.
+fn strict() -> Validator {
+    let mut schema = schema();
+    close(&mut schema);
+    jsonschema::draft202012::new(&schema).unwrap()
+}
+
+fn close(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.get("properties").is_some_and(Value::is_object) {
+                members.insert("unevaluatedProperties".to_owned(), json!(false));
+            }
+            members.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn breaches(validator: &Validator, document: &Value) -> Vec<String> {
+    let errors = validator.iter_errors(document);
+    errors
+        .map(|error| format!("{error} at {}", error.instance_path()))
+        .collect()
+}
+
+fn replayed(path: &Path) -> Report {
+    let mut console = Console::new(Box::new(std::io::sink()), Box::new(std::io::sink()));
+    let (_, report) = replay(path, None, &mut console)
+        .unwrap_or_else(|failure| panic!("{}: {failure:?}", path.display()));
+    report
+}
+
+fn traces() -> Vec<PathBuf> {
+    let files = std::fs::read_dir(root().join("tests/traces")).unwrap();
+    let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|it| it == "jsonl"));
+    paths.sort();
+    paths
+}
+
+/// The first trace, as it would have been had the API server refused from the second look on.
+fn refused() -> Report {
+    let text = std::fs::read_to_string(traces().first().unwrap()).unwrap();
+    let first = Trace::parse(&text).unwrap().observations.remove(0);
+    let why = Blindness::Forbidden {
+        message: "no".to_owned(),
+    };
+    let resource = ResourceKind::Workload;
+    let blind = Observation::new(first.at, Seen::Blind { resource, why });
+    let head: Vec<&str> = text.lines().take(2).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("refused.jsonl");
+    let blind = serde_json::to_string(&blind).unwrap();
+    std::fs::write(&path, format!("{}\n{blind}\n", head.join("\n"))).unwrap();
+    replayed(&path)
+}
+
+fn proposals() -> [Proposal; 3] {
+    let id = |number| RevisionId {
+        revision: Revision(number),
+        name: format!("web-{number}"),
+        uid: format!("u{number}"),
+    };
+    let change = |from: Option<&str>| Change {
+        what: "container `web`: image".to_owned(),
+        from: from.map(str::to_owned),
+        to: None,
+    };
+    [
+        Proposal::None,
+        Proposal::Refused {
+            why: "only one revision".to_owned(),
+        },
+        Proposal::Apply {
+            from: id(2),
+            target: id(1),
+            chosen_by: ChosenBy::StillServing,
+            changes: vec![change(None), change(Some("web:2"))],
+        },
+    ]
+}
+
+#[test]
+fn the_report_of_every_recorded_rollout_keeps_the_schema_with_every_proposal() {
+    let (published, strict) = (published(), strict());
+    let mut verdicts: Vec<String> = Vec::new();
+    let reports = traces().into_iter().map(|path| replayed(&path));
+    for mut report in reports.chain([refused()]) {
+        for proposal in proposals() {
+            report.rollback = proposal;
+            let document: Value = serde_json::from_str(&to_json(&report).unwrap()).unwrap();
+            for validator in [&published, &strict] {
+                let breaches = breaches(validator, &document);
+                assert!(breaches.is_empty(), "{breaches:#?}\n{document:#}");
+            }
+        }
+        verdicts.push(report.verdict);
+    }
+    for verdict in ["succeeded", "failed", "timedOut", "undetermined"] {
+        assert!(
+            verdicts.iter().any(|it| it == verdict),
+            "no report says {verdict}"
+        );
+    }
+}
+
+#[test]
+fn what_came_to_no_report_keeps_the_schema_and_agrees_with_the_exit_code() {
+    let (published, strict) = (published(), strict());
+    for (outcome, word) in [
+        (Outcome::Unexpected, "unexpected"),
+        (Outcome::BadInput, "badInput"),
+        (Outcome::Credentials, "credentials"),
+        (Outcome::Unreachable, "unreachable"),
+        (Outcome::Undetermined, "undetermined"),
+        (Outcome::Cancelled, "cancelled"),
+    ] {
+        for failure in [
+            Failure::new(outcome, "a"),
+            Failure::new(outcome, "a").hint("b"),
+        ] {
+            let document: Value = serde_json::from_str(&failure.to_json().unwrap()).unwrap();
+            for validator in [&published, &strict] {
+                assert_eq!(breaches(validator, &document), [""; 0], "{document:#}");
+            }
+            assert_eq!(document["outcome"], word);
+            assert_eq!(document["exitCode"], outcome.exit_code());
+            let is_verdict = outcome == Outcome::Undetermined;
+            assert_eq!(document.get("verdict").is_some(), is_verdict, "{word}");
+        }
+    }
+}
+
+#[test]
+fn what_rollguard_never_prints_is_refused() {
+    let report = serde_json::to_value(replayed(traces().first().unwrap())).unwrap();
+    let none: Value =
+        serde_json::from_str(&Failure::new(Outcome::Credentials, "a").to_json().unwrap()).unwrap();
+    let rows: [(&str, &Value, &str, Value); 7] = [
+        ("another version", &report, "/schemaVersion", json!(2)),
+        (
+            "another word for the verdict",
+            &report,
+            "/verdict",
+            json!("ok"),
+        ),
+        ("no time", &report, "/started", json!("yesterday")),
+        (
+            "an unknown code",
+            &report,
+            "/findings/0/code",
+            json!("Banana"),
+        ),
+        (
+            "an unknown decision",
+            &report,
+            "/rollback/decision",
+            json!("maybe"),
+        ),
+        ("another outcome", &none, "/outcome", json!("fine")),
+        ("an exit code in words", &none, "/exitCode", json!("3")),
+    ];
+    let schema = schema();
+    let options = jsonschema::draft202012::options().should_validate_formats(true);
+    let validator = options.build(&schema).unwrap();
+    for (says, document, pointer, wrong) in rows {
+        assert!(validator.is_valid(document), "{says}: wrong to begin with");
+        let mut document = document.clone();
+        *document.pointer_mut(pointer).unwrap() = wrong;
+        assert!(!validator.is_valid(&document), "{says}");
+    }
+    assert!(!validator.is_valid(&json!({})), "an empty document");
+}

@@ -1,0 +1,32 @@
+//! `docs/report.schema.json`: what `--output json` prints, for those who read it with a program.
+
+use anyhow::Result;
+use rollguard_core::document;
+
+pub(super) fn render(_present: &str) -> Result<String> {
+    Ok(serde_json::to_string_pretty(&document::schema())? + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_has_a_name_a_version_and_a_word_about_everything() {
+        let schema = document::schema();
+        let id = schema["$id"].as_str().unwrap();
+        assert!(id.ends_with("/report/v1.json"), "{id}");
+        assert_eq!(
+            schema["$schema"],
+            "https://json-schema.org/draft/2020-12/schema"
+        );
+        let text = render("").unwrap();
+        assert!(
+            !text.contains("[`"),
+            "a link of rustdoc means nothing to its reader"
+        );
+        for (name, definition) in schema["$defs"].as_object().unwrap() {
+            assert!(definition["description"].is_string(), "{name}");
+        }
+    }
+}
