@@ -84,7 +84,7 @@ fn refused() -> Report {
     let why = Blindness::Forbidden {
         message: "no".to_owned(),
     };
-    let resource = ResourceKind::Workload;
+    let resource = ResourceKind::Deployment;
     let blind = Observation::new(first.at, Seen::Blind { resource, why });
     let head: Vec<&str> = text.lines().take(2).collect();
     let folder = tempfile::tempdir().unwrap();
@@ -135,7 +135,7 @@ fn the_report_of_every_recorded_rollout_keeps_the_schema_with_every_proposal() {
         }
         verdicts.push(report.verdict);
     }
-    for verdict in ["succeeded", "failed", "timedOut", "undetermined"] {
+    for verdict in ["succeeded", "failed", "timedOut", "undetermined", "superseded"] {
         assert!(
             verdicts.iter().any(|it| it == verdict),
             "no report says {verdict}"
