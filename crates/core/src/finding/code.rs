@@ -219,7 +219,7 @@ finding_codes! {
     }
     /// A resource quota leaves no room for the new pods.
     QuotaExceeded {
-        signals: Node = "`exceeded quota: …` (apiserver `plugin/resourcequota/controller.go`) in the new ReplicaSet's condition `ReplicaFailure` (`replica_set_utils.go`), or in the event `FailedCreate` of a StatefulSet (`stateful_pod_control.go`) or a DaemonSet (`daemon_controller.go`)",
+        signals: Node = "`exceeded quota: …` (apiserver `plugin/resourcequota/controller.go`) in the newest event `FailedCreate` of the new ReplicaSet while its condition `ReplicaFailure` is True (`replica_set_utils.go`; the condition keeps its first message, which counts where events are not seen), of a StatefulSet (`stateful_pod_control.go`) or of a DaemonSet (`daemon_controller.go`)",
         rollback: Partly = "it needs no room for the new pods; pods that were scaled down may not fit again",
     }
     /// A resource quota demands requests or limits that the pod does not set.
@@ -354,12 +354,12 @@ finding_codes! {
     }
     /// Pods are evicted for writing more than their own limit.
     EvictedForOwnLimit {
-        signals: Node = "pod `status.reason` `Evicted` with `exceeded its local ephemeral storage limit`, `Usage of EmptyDir volume` or `usage exceeds the total limit` in `status.message` (kubelet `eviction/helpers.go`)",
+        signals: Node = "pod `status.reason` `Evicted`, or the event of this name where the application ended well, with `exceeded its local ephemeral storage limit`, `Usage of EmptyDir volume` or `usage exceeds the total limit` in its message (kubelet `eviction/helpers.go`)",
         rollback: Yes = "the former revision stayed within its limit, unless the load has grown since",
     }
     /// Nodes evict the pods for want of memory or disk.
     EvictedByNode {
-        signals: Sources = "pod `status.reason` `Evicted` with any other message, such as `The node was low on resource` (kubelet `eviction/helpers.go`)",
+        signals: Sources = "pod `status.reason` `Evicted`, or the event of this name where the application ended well, with any other message, such as `The node was low on resource` (kubelet `eviction/helpers.go`)",
         rollback: Partly = "it helps if the new revision uses more than the former; a full node stays full",
     }
     /// The kubelet turns pods away that were placed on its node.
