@@ -34,11 +34,17 @@ impl Ran {
     }
 }
 
-/// The binary that was built beside this test program.
+/// Names another binary than the one beside this test program, such as a release build.
+const BINARY: &str = "ROLLGUARD_BINARY";
+
+/// The binary that was built beside this test program, or the one that `ROLLGUARD_BINARY` names.
 ///
 /// # Errors
 /// When it is not there: `cargo build` makes it.
 pub fn binary() -> Result<PathBuf> {
+    if let Some(binary) = std::env::var_os(BINARY) {
+        return Ok(PathBuf::from(binary));
+    }
     let program = std::env::current_exe()?;
     let folder = program
         .parent()

@@ -1,23 +1,24 @@
-//! Measures the time to verdict beside `kubectl rollout status`, on a real cluster, and writes
-//! `docs/benchmarks.md`. The times are shown and never asserted.
+//! Measures the time to verdict beside `kubectl rollout status` and kubedog, on a real cluster, and
+//! writes `docs/benchmarks.md`. The times are shown and never asserted.
 
 mod page;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 
 use crate::generate::root;
-use crate::test;
+use crate::test::{self, Modules};
 use page::{Measured, Setting};
 
 const PAGE: &str = "docs/benchmarks.md";
 const MEASURED: &str = "target/bench-verdict.json";
 
-/// Runs every scenario, rollguard and kubectl at the same time, prints the tables and writes them.
+/// Runs every scenario, all three tools at the same time, prints the tables and writes them.
 ///
 /// # Errors
 /// When the cluster cannot be set up, when a scenario was not measured, or, once the page is
@@ -26,8 +27,11 @@ pub(crate) fn run() -> Result<()> {
     let file = root().join(MEASURED);
     // Of an earlier run, which this one must not be taken for.
     let _ = fs::remove_file(&file);
-    let status = test::real_cluster()?
+    // What users run is a release build.
+    let binary = release_build()?;
+    let status = test::real_cluster(Modules::WithPeers)?
         .env("ROLLGUARD_BENCH", "1")
+        .env("ROLLGUARD_BINARY", binary)
         .env("ROLLGUARD_BENCH_FILE", &file)
         .current_dir(root())
         .status()
@@ -43,6 +47,16 @@ pub(crate) fn run() -> Result<()> {
         "not every scenario went as it should: {status}"
     );
     Ok(())
+}
+
+fn release_build() -> Result<PathBuf> {
+    let built = Command::new("cargo")
+        .args(["build", "--release", "--package", "rollguard"])
+        .current_dir(root())
+        .status()
+        .context("failed to run cargo")?;
+    ensure!(built.success(), "failed to build rollguard: {built}");
+    Ok(root().join("target/release/rollguard"))
 }
 
 fn read(file: &Path) -> Result<Measured> {

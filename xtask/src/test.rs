@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+pub(crate) use cluster_binaries::Modules;
 pub(crate) use packages::{Package, install};
-pub(crate) use rung::real as real_cluster;
+pub(crate) use rung::real_with as real_cluster;
 use rung::{RUNGS, Rung};
 use tally::Tally;
 

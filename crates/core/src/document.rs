@@ -146,14 +146,15 @@ fn for_readers(value: &mut serde_json::Value) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
-                match member {
-                    Value::String(text) if name == "description" => {
-                        *text = text
-                            .replace("[`", "`")
-                            .replace("`]", "`")
-                            .replace('\n', " ");
-                    }
-                    other => for_readers(other),
+                if let Value::String(text) = member
+                    && name == "description"
+                {
+                    *text = text
+                        .replace("[`", "`")
+                        .replace("`]", "`")
+                        .replace('\n', " ");
+                } else {
+                    for_readers(member);
                 }
             }
         }

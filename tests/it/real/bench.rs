@@ -1,26 +1,30 @@
-//! Time to verdict beside `kubectl rollout status`, on the same updates at the same time.
+//! Time to verdict beside `kubectl rollout status` and kubedog, on the same updates at the same time.
 //!
 //! `cargo xtask bench-verdict` asks for it and makes a page of what is measured here.
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
-use rollguard_tests::cluster::RealCluster;
-use rollguard_tests::scenarios::{self, Scenario};
+use rollguard_tests::counting::Load;
+use rollguard_tests::scenarios;
 use serde::Serialize;
 
 /// One update.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
     pub(crate) scenario: &'static str,
+    /// What is updated.
+    pub(crate) kind: String,
+    /// The word for the verdict that is right.
+    pub(crate) right: &'static str,
     /// The code of the cause; none for an update that heals.
     pub(crate) expected: Option<&'static str>,
     pub(crate) rollguard: Judgement,
     /// None where nothing was compared.
     pub(crate) kubectl: Option<Judgement>,
+    /// None where nothing was compared.
+    pub(crate) kubedog: Option<Judgement>,
 }
 
 /// What a tool makes of an update.
@@ -31,44 +35,16 @@ pub(crate) struct Judgement {
     /// Whether it names the cause.
     pub(crate) named: bool,
     pub(crate) seconds: f64,
+    /// What it asked of the API server, where that was counted.
+    pub(crate) load: Option<Load>,
 }
 
-/// Follows the update that has just been applied with `kubectl rollout status`. It names the cause
-/// if it shows the text that the cluster itself shows.
-pub(crate) async fn kubectl(
-    cluster: &RealCluster,
-    (namespace, scenario): (&str, &Scenario),
-    timeout: &str,
-) -> Result<Judgement> {
-    let sign = scenario.sign;
-    let mut command = Command::new(cluster.kubectl());
-    command
-        .arg("--kubeconfig")
-        .arg(cluster.kubeconfig_path())
-        .args(["--namespace", namespace, "rollout", "status", "--timeout"])
-        .arg(timeout)
-        .arg(scenario.kind.workload());
-    let started = Instant::now();
-    let output = tokio::task::spawn_blocking(move || command.output())
-        .await?
-        .context("failed to run kubectl")?;
-    let seconds = started.elapsed().as_secs_f64();
-    let told = [output.stdout, output.stderr].concat();
-    let told = String::from_utf8_lossy(&told);
-    let verdict = if output.status.success() {
-        "succeeded"
-    } else if told.contains("timed out waiting") {
-        "timedOut"
-    } else if told.contains("exceeded its progress deadline") {
-        "failed"
-    } else {
-        "undetermined"
-    };
-    Ok(Judgement {
-        verdict: verdict.to_owned(),
-        named: !sign.is_empty() && told.contains(sign),
-        seconds,
-    })
+/// What it takes to call a rollout good that has long been stable, one judgement for each run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Stable {
+    pub(crate) rollguard: Vec<Judgement>,
+    pub(crate) kubectl: Vec<Judgement>,
+    pub(crate) kubedog: Vec<Judgement>,
 }
 
 /// All that was measured, in the order of the scenarios.
@@ -78,16 +54,18 @@ pub(crate) struct Measured {
     /// How many scenarios there are; a page of fewer would be no comparison.
     scenarios: usize,
     rows: Vec<Row>,
+    stable: Stable,
 }
 
 impl Measured {
-    pub(crate) fn new(kubernetes: String, mut rows: Vec<Row>) -> Self {
+    pub(crate) fn new(kubernetes: String, mut rows: Vec<Row>, stable: Stable) -> Self {
         let place = |name: &str| scenarios::all().position(|scenario| scenario.name == name);
         rows.sort_by_key(|row| place(row.scenario));
         Self {
             kubernetes,
             scenarios: scenarios::all().count(),
             rows,
+            stable,
         }
     }
 

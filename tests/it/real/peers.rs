@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rollguard_tests::cluster::RealCluster;
 use rollguard_tests::counting::Counting;
-use rollguard_tests::scenarios::{Kind, Scenario};
+use rollguard_tests::scenarios::Kind;
 use serde_json::json;
 
 use crate::bench::Judgement;
@@ -23,13 +23,15 @@ pub(crate) enum Peer {
     Kubedog,
 }
 
-/// One update that is followed.
+/// A rollout that is followed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Update<'a> {
     pub(crate) namespace: &'a str,
-    pub(crate) scenario: &'static Scenario,
+    pub(crate) kind: Kind,
     /// In seconds.
     pub(crate) timeout: u64,
+    /// The text in which the cluster itself shows the cause; empty where there is none.
+    pub(crate) sign: &'static str,
 }
 
 impl Peer {
@@ -47,12 +49,12 @@ impl Peer {
         let seconds = started.elapsed().as_secs_f64();
         let told = [output.stdout.as_slice(), &output.stderr].concat();
         let told = String::from_utf8_lossy(&told);
-        let sign = update.scenario.sign;
+        let sign = update.sign;
         Ok(Judgement {
             verdict: self.verdict(output.status.success(), &told).to_owned(),
             named: !sign.is_empty() && told.contains(sign),
             seconds,
-            load: counting.load(),
+            load: Some(counting.load()),
         })
     }
 
@@ -64,8 +66,9 @@ impl Peer {
     ) -> Result<(Command, String)> {
         let Update {
             namespace,
-            scenario,
+            kind,
             timeout,
+            ..
         } = update;
         match self {
             Self::Kubectl => {
@@ -75,24 +78,28 @@ impl Peer {
                     .arg(kubeconfig)
                     .args(["--namespace", namespace, "rollout", "status"])
                     .arg(format!("--timeout={timeout}s"))
-                    .arg(scenario.kind.workload());
+                    .arg(kind.workload());
                 Ok((command, String::new()))
             }
             Self::Kubedog => {
                 let program = cluster.kubectl().with_file_name("kubedog");
-                anyhow::ensure!(program.exists(), "kubedog was not built: set ROLLGUARD_PEERS=1");
-                let kinds = match scenario.kind {
+                ensure!(
+                    program.exists(),
+                    "kubedog was not built: run `cargo xtask bench-verdict`"
+                );
+                let kinds = match kind {
                     Kind::Deployment => "Deployments",
                     Kind::StatefulSet => "StatefulSets",
                     Kind::DaemonSet => "DaemonSets",
                 };
-                let name = scenario.kind.name();
+                let name = kind.name();
                 let input = json!({ kinds: [{ "ResourceName": name, "Namespace": namespace }] });
                 let mut command = Command::new(program);
-                command
-                    .arg("--kube-config")
-                    .arg(kubeconfig)
-                    .args(["multitrack", "--timeout", &timeout.to_string()]);
+                command.arg("--kube-config").arg(kubeconfig).args([
+                    "multitrack",
+                    "--timeout",
+                    &timeout.to_string(),
+                ]);
                 Ok((command, input.to_string()))
             }
         }

@@ -9,7 +9,8 @@ use rollguard_tests::cluster::{apply, wait_for_rollout, with_namespace};
 
 use crate::Stage;
 
-const WEB: &str = r#"
+/// A Deployment of two pods that are soon ready.
+pub(crate) const WEB: &str = r#"
 apiVersion: apps/v1
 kind: Deployment
 metadata: { name: web }

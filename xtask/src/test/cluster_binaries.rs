@@ -12,22 +12,11 @@ use crate::generate::root;
 
 /// Which programs are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Modules {
+pub(crate) enum Modules {
     /// What a cluster consists of.
     Cluster,
     /// The peers that a comparison measures, too.
     WithPeers,
-}
-
-impl Modules {
-    /// The peers are built when `ROLLGUARD_PEERS=1` asks for them.
-    pub(super) fn from_env() -> Self {
-        if env::var_os("ROLLGUARD_PEERS").is_some_and(|value| value == "1") {
-            Self::WithPeers
-        } else {
-            Self::Cluster
-        }
-    }
 }
 
 /// A Go module below `tests/cluster` and what is built from it.

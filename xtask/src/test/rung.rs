@@ -128,8 +128,16 @@ fn shim() -> Result<Command> {
 /// # Errors
 /// When something cannot be installed or built.
 pub(crate) fn real() -> Result<Command> {
+    real_with(Modules::Cluster)
+}
+
+/// The same with more programs.
+///
+/// # Errors
+/// When something cannot be installed or built.
+pub(crate) fn real_with(modules: Modules) -> Result<Command> {
     packages::install(packages::CLUSTER)?;
-    let binaries = cluster_binaries::build(Modules::from_env())?;
+    let binaries = cluster_binaries::build(modules)?;
     // The trials run the product itself, which building them alone does not build.
     let built = cargo(&["build", "--package", "rollguard"])?
         .current_dir(root())

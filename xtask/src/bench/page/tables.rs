@@ -1,0 +1,173 @@
+//! The tables of the page.
+
+use super::measured::{Judgement, Load, Measured, Row, Tool};
+use crate::generate::table;
+
+/// The counts for each tool.
+pub(super) fn verdicts(measured: &Measured) -> String {
+    let (failing, healing) = (measured.failing().count(), measured.healing().count());
+    let rows = Tool::ALL.map(|tool| {
+        let both = || measured.failing().chain(measured.healing());
+        let count = |holds: fn(&Row, &Judgement) -> bool| {
+            let judged = both().filter_map(|row| Some((row, tool.of(row)?)));
+            judged.filter(|(row, it)| holds(row, it)).count()
+        };
+        let alarms: Vec<&Judgement> = measured
+            .failing()
+            .filter_map(|row| tool.of(row))
+            .filter(|it| it.verdict != "succeeded")
+            .collect();
+        let seconds: Vec<f64> = alarms.iter().map(|it| it.seconds).collect();
+        let early = alarms.iter().filter(|it| it.verdict == "failed").count();
+        [
+            tool.title().to_owned(),
+            format!("{} of {}", count(Row::is_right), failing + healing),
+            format!("{} of {failing}", count(|row, it| row.fails() && it.named)),
+            format!("{} of {failing}", count(Row::is_false_green)),
+            format!("{} of {healing}", count(Row::is_false_alarm)),
+            format!("{early} of {failing}"),
+            tenths(median(&seconds)),
+            tenths(seconds.iter().copied().fold(0.0, f64::max)),
+        ]
+    });
+    let columns = [
+        "tool",
+        "right",
+        "causes named",
+        "false greens",
+        "false alarms",
+        "early",
+        "median, s",
+        "worst, s",
+    ];
+    table(columns, rows)
+}
+
+const COLUMNS: [&str; 7] = [
+    "scenario",
+    "kind",
+    "cause",
+    "verdicts: rollguard, kubectl, kubedog",
+    "rollguard, s",
+    "kubectl, s",
+    "kubedog, s",
+];
+
+/// The rows with their times, and the medians.
+pub(super) fn times<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
+    let rows: Vec<&Row> = rows.collect();
+    let cell = |tool: Tool, row: &Row| {
+        tool.of(row)
+            .map_or_else(String::new, |it| tenths(it.seconds))
+    };
+    let line = |row: &Row| {
+        let cause = match &row.expected {
+            Some(code) if row.rollguard.named => format!("`{code}`"),
+            Some(code) => format!("`{code}`, not named"),
+            None => String::new(),
+        };
+        let words = Tool::ALL.map(|tool| tool.of(row).map_or("–", |it| it.verdict.as_str()));
+        [
+            row.scenario.clone(),
+            row.kind.clone(),
+            cause,
+            words.join(", "),
+            cell(Tool::Rollguard, row),
+            cell(Tool::Kubectl, row),
+            cell(Tool::Kubedog, row),
+        ]
+    };
+    let middle = |tool: Tool| {
+        let followed = rows.iter().filter_map(|row| tool.of(row));
+        let seconds: Vec<f64> = followed.map(|it| it.seconds).collect();
+        format!("**{}**", tenths(median(&seconds)))
+    };
+    let nothing = String::new;
+    let last = [
+        "**median**".to_owned(),
+        nothing(),
+        nothing(),
+        nothing(),
+        middle(Tool::Rollguard),
+        middle(Tool::Kubectl),
+        middle(Tool::Kubedog),
+    ];
+    table(COLUMNS, rows.iter().map(|row| line(row)).chain([last]))
+}
+
+/// What a stable rollout takes.
+pub(super) fn stable(measured: &Measured) -> String {
+    let rows = Tool::ALL.map(|tool| {
+        let runs = tool.stable(&measured.stable);
+        let seconds: Vec<f64> = runs.iter().map(|it| it.seconds).collect();
+        let fastest = seconds.iter().copied().fold(f64::INFINITY, f64::min);
+        let [requests, bytes] = medians(runs.iter().filter_map(|it| it.load));
+        [
+            tool.title().to_owned(),
+            hundredths(fastest),
+            hundredths(median(&seconds)),
+            requests,
+            bytes,
+        ]
+    });
+    let columns = ["tool", "fastest, s", "median, s", "requests", "kB"];
+    table(columns, rows)
+}
+
+/// What each tool asked of the API server.
+pub(super) fn loads(measured: &Measured) -> String {
+    let of = |tool: Tool, rows: &mut dyn Iterator<Item = &Row>| {
+        let loads: Vec<Load> = rows.filter_map(|row| tool.of(row)?.load).collect();
+        medians(loads.into_iter())
+    };
+    let rows = Tool::ALL.map(|tool| {
+        let [failing, failing_bytes] = of(tool, &mut measured.failing());
+        let [healing, healing_bytes] = of(tool, &mut measured.healing());
+        [
+            tool.title().to_owned(),
+            failing,
+            failing_bytes,
+            healing,
+            healing_bytes,
+        ]
+    });
+    let columns = [
+        "tool",
+        "requests, failing",
+        "kB, failing",
+        "requests, healing",
+        "kB, healing",
+    ];
+    table(columns, rows)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of requests and of bytes, shown rounded"
+)]
+fn medians(loads: impl Iterator<Item = Load>) -> [String; 2] {
+    let (requests, bytes): (Vec<f64>, Vec<f64>) = loads
+        .map(|it| (it.requests as f64, it.bytes as f64 / 1000.0))
+        .unzip();
+    [
+        format!("{:.0}", median(&requests)),
+        format!("{:.0}", median(&bytes)),
+    ]
+}
+
+pub(super) fn tenths(seconds: f64) -> String {
+    format!("{seconds:.1}")
+}
+
+fn hundredths(seconds: f64) -> String {
+    format!("{seconds:.2}")
+}
+
+/// The middle one, or the mean of the two in the middle.
+pub(super) fn median(times: &[f64]) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    let upper = times.get(times.len() / 2).copied().unwrap_or_default();
+    let lower = times.get(times.len().saturating_sub(1) / 2).copied();
+    f64::midpoint(lower.unwrap_or_default(), upper)
+}
