@@ -140,6 +140,9 @@ pub struct Finding {
     pub remedy: String,
     /// Whether a rollback helps.
     pub rollback_helps: RollbackHelps,
+    /// Why it does or does not.
+    #[serde(default)]
+    pub rollback_why: String,
 }
 
 impl Finding {
@@ -158,6 +161,7 @@ impl Finding {
             evidence: Vec::new(),
             remedy: String::new(),
             rollback_helps: code.rollback_helps(),
+            rollback_why: code.rollback_why().to_owned(),
         }
     }
 

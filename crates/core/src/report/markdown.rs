@@ -104,7 +104,10 @@ fn finding_markdown(finding: &Finding) -> String {
         }
     }));
     out.push(format!("- **remedy:** {}", code(&finding.remedy)));
-    out.push(format!("- **does a rollback help?** {helps}\n"));
+    out.push(format!(
+        "- **does a rollback help?** {helps}: {}\n",
+        code(&finding.rollback_why)
+    ));
     out.join("\n")
 }
 
@@ -188,11 +191,13 @@ pub fn summary(report: &Report, limit: usize) -> String {
         )
     }));
     if let Some(cause) = report.findings.first() {
-        lines.push(match cause.rollback_helps {
-            RollbackHelps::Yes => "A rollback helps with this cause.".to_owned(),
-            RollbackHelps::No => "A rollback does not help with this cause.".to_owned(),
-            RollbackHelps::Partly => "A rollback may help with this cause.".to_owned(),
-        });
+        let helps = match cause.rollback_helps {
+            RollbackHelps::Yes => "helps",
+            RollbackHelps::No => "does not help",
+            RollbackHelps::Partly => "may help",
+        };
+        let why = &cause.rollback_why;
+        lines.push(format!("A rollback {helps} with this cause: {why}."));
     }
     match &report.rollback {
         Proposal::None => {}

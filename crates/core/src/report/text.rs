@@ -223,13 +223,16 @@ pub fn finding_lines(finding: &Finding, now: Timestamp) -> Vec<Line> {
     ];
     lines.extend(finding.evidence.iter().flat_map(evidence_lines));
     let helps = match finding.rollback_helps {
-        RollbackHelps::Yes => "a rollback helps",
-        RollbackHelps::No => "a rollback does not help",
-        RollbackHelps::Partly => "a rollback may help",
+        RollbackHelps::Yes => "helps",
+        RollbackHelps::No => "does not help",
+        RollbackHelps::Partly => "may help",
     };
     lines.push(
-        Line::styled(Style::Good, "  remedy: ")
-            .then(Style::Plain, format!("{} ({helps})", finding.remedy)),
+        Line::styled(Style::Good, "  remedy: ").then(Style::Plain, finding.remedy.clone()),
+    );
+    lines.push(
+        Line::styled(Style::Dim, format!("  a rollback {helps}: "))
+            .then(Style::Plain, finding.rollback_why.clone()),
     );
     lines
 }
