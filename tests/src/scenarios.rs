@@ -287,75 +287,12 @@ const fn after_v2(seconds: u64, what: What) -> Extra {
     }
 }
 
-/// Every scenario whose trace is kept: those that fail, then those that heal.
+/// Every scenario: those that fail, then those that heal.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    every().filter(|scenario| !NOT_YET.contains(&scenario.name))
-}
-
-/// Every scenario.
-pub fn every() -> impl Iterator<Item = &'static Scenario> {
     let failing = [failing::FAILING, stateful_set::FAILING, daemon_set::FAILING];
     let healing = [healing::HEALING, stateful_set::HEALING, daemon_set::HEALING];
     failing.into_iter().chain(healing).flatten()
 }
-
-/// Not judged yet: no trace is kept of them.
-const NOT_YET: &[&str] = &[
-    "exec-format",
-    "post-start-fails",
-    "probe-port-unknown",
-    "sub-path-variable-missing",
-    "priority-class-missing",
-    "webhook-unavailable",
-    "taint-not-tolerated",
-    "volume-fills-up",
-    "recreate-crashes",
-    "sidecar-crashes",
-    "second-container-crashes",
-    "init-hangs",
-    "paused",
-    "answers-500",
-    "answers-old-page",
-    "node-cordoned",
-    "scaled-meanwhile",
-    "pod-evicted",
-    "paused-then-resumed",
-    "superseded",
-    "deadline-is-stale",
-    "deadline-too-short",
-    "db-image-tag-missing",
-    "db-crash-at-start",
-    "db-first-crashes",
-    "db-partition-fails",
-    "db-readiness-never",
-    "db-liveness-kills-start",
-    "db-secret-missing",
-    "db-claim-missing",
-    "db-claim-unbound",
-    "db-quota-exceeded",
-    "db-limit-range-violated",
-    "db-on-delete",
-    "db-broken-stays",
-    "db-slow-pods",
-    "db-partition",
-    "db-crashes-twice",
-    "agent-image-tag-missing",
-    "agent-image-name-invalid",
-    "agent-crash-at-start",
-    "agent-one-node-crashes",
-    "agent-init-fails",
-    "agent-config-key-missing",
-    "agent-pod-security-violated",
-    "agent-quota-exceeded",
-    "agent-readiness-never",
-    "agent-host-port-taken",
-    "agent-on-delete",
-    "agent-lost-node-blocks",
-    "agent-slow-start",
-    "agent-config-arrives-late",
-    "agent-old-revision-broken",
-    "agent-node-lost",
-];
 
 #[cfg(test)]
 mod tests {
@@ -370,8 +307,8 @@ mod tests {
 
     #[test]
     fn every_name_is_unique_and_has_its_folder() {
-        let names: BTreeSet<&str> = every().map(|scenario| scenario.name).collect();
-        assert_eq!(names.len(), every().count());
+        let names: BTreeSet<&str> = all().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), all().count());
         for name in names {
             assert!(folder().join(name).is_dir(), "{name}");
         }
@@ -379,7 +316,7 @@ mod tests {
 
     #[test]
     fn every_folder_is_used_by_a_row() {
-        let names: BTreeSet<&str> = every()
+        let names: BTreeSet<&str> = all()
             .map(|scenario| scenario.name)
             .chain(["healthy"])
             .collect();
@@ -391,7 +328,7 @@ mod tests {
 
     #[test]
     fn every_workload_follows_the_conventions() {
-        for scenario in every() {
+        for scenario in all() {
             for (version, yaml) in [("v1", scenario.v1), ("v2", scenario.v2)] {
                 let object: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
                 let template = &object["spec"]["template"];
@@ -414,7 +351,7 @@ mod tests {
             "${PRIVATE_REGISTRY}/",
             "${SLEEPING_REGISTRY}/",
         ];
-        for scenario in every() {
+        for scenario in all() {
             for yaml in [scenario.v1, scenario.v2] {
                 for line in yaml
                     .lines()

@@ -35,8 +35,9 @@ const NOISE: &[&str] = &[
     "successThreshold",
     "terminationMessagePath",
     "terminationMessagePolicy",
-    "tolerations",
 ];
+/// Left out as well, unless a DaemonSet was followed: they say which nodes count for it.
+const TOLERATIONS: &str = "tolerations";
 /// Fields that are left out where they are empty.
 const HOLLOW: &[&str] = &[
     "lastState",
@@ -51,6 +52,8 @@ const IDLE: &[(&str, &str)] = &[
     ("/seen/object/involvedObject", "apiVersion"),
     ("/seen/object/involvedObject", "namespace"),
 ];
+/// The header and the first observation.
+const BEGINNING: usize = 2;
 /// The kubelet of the test cluster says so about each pod: it has no cluster DNS.
 const NODE_EVENT: &str = "MissingClusterDNS";
 /// The volume with the service account's token, in every pod.
@@ -87,10 +90,18 @@ fn slim(text: &str) -> Result<String> {
         .map(serde_json::from_str::<Value>)
         .collect::<Result<Vec<_>, _>>()?;
     let former = former_pods(&lines);
-    lines.retain(|line| !is_small_talk(line, &former));
+    let of_nodes = lines[0]["workloads"][0]["kind"] == "DaemonSet";
+    let tolerations = (!of_nodes).then_some(TOLERATIONS);
+    let noise: Vec<&str> = NOISE.iter().copied().chain(tolerations).collect();
+    // The session begins with the first observation, whatever it is.
+    let mut place = 0;
+    lines.retain(|line| {
+        place += 1;
+        place <= BEGINNING || !is_small_talk(line, &former)
+    });
     let mut slimmed = String::new();
     for mut line in lines {
-        shrink(&mut line);
+        shrink(&mut line, &noise);
         // A workload without a kind is a Deployment.
         if matches!(line.pointer("/seen/object/kind"), Some(kind) if !is_set(kind)) {
             let object = line
@@ -138,24 +149,24 @@ fn is_small_talk(line: &Value, former: &BTreeSet<String>) -> bool {
     line["seen"]["kind"] == "event" && (normal || event["reason"] == NODE_EVENT)
 }
 
-fn shrink(value: &mut Value) {
+fn shrink(value: &mut Value, noise: &[&str]) {
     match value {
         Value::Array(items) => {
             items.retain(|item| !is_token_volume(item));
-            items.iter_mut().for_each(shrink);
+            items.iter_mut().for_each(|item| shrink(item, noise));
         }
         Value::Object(fields) => {
-            fields.values_mut().for_each(shrink);
-            fields.retain(|name, value| !is_noise(name, value));
+            fields.values_mut().for_each(|field| shrink(field, noise));
+            fields.retain(|name, value| !is_noise(name, value, noise));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
-fn is_noise(name: &str, value: &Value) -> bool {
+fn is_noise(name: &str, value: &Value, noise: &[&str]) -> bool {
     let empty =
         value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty);
-    NOISE.contains(&name) || empty && HOLLOW.contains(&name)
+    noise.contains(&name) || empty && HOLLOW.contains(&name)
 }
 
 fn is_token_volume(item: &Value) -> bool {

@@ -60,6 +60,8 @@ struct Candidate {
     grace: Option<Duration>,
     /// Something of this rollout may still remove the cause: never terminal meanwhile.
     held: bool,
+    /// Pods that are ready say nothing against it: those that were so before ended like it.
+    despite_ready: bool,
 }
 
 impl From<Finding> for Candidate {
@@ -68,6 +70,7 @@ impl From<Finding> for Candidate {
             finding,
             grace: None,
             held: false,
+            despite_ready: false,
         }
     }
 }
@@ -105,8 +108,12 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     let workload = case.workload.reference().to_string();
     let mut decide_at = None;
     let judged = candidates.into_iter().map(|candidate| {
-        let flaps = candidate.finding.code == FindingCode::CrashAfterReady;
-        let well = if flaps { some_steady } else { some_ready };
+        let well = if flaps(&candidate.finding) {
+            some_steady
+        } else {
+            some_ready
+        };
+        let well = well && !candidate.despite_ready;
         let (mut finding, at) = settle(candidate, case, well);
         finding.workloads = vec![workload.clone()];
         decide_at = [decide_at, at].into_iter().flatten().min();
@@ -125,12 +132,22 @@ fn steady(case: &Case<'_>, candidates: &[Candidate]) -> bool {
     let flapping: BTreeSet<&str> = candidates
         .iter()
         .map(|candidate| &candidate.finding)
-        .filter(|finding| finding.code == FindingCode::CrashAfterReady)
+        .filter(|finding| flaps(finding))
         .map(|finding| finding.subject.name.as_str())
         .collect();
     case.pods
         .iter()
         .any(|pod| pod.ready_since().is_some() && !flapping.contains(pod.name()))
+}
+
+/// Whether a pod with this cause is ready now and then.
+const fn flaps(finding: &Finding) -> bool {
+    matches!(
+        finding.code,
+        FindingCode::CrashAfterReady
+            | FindingCode::LivenessKillsAgain
+            | FindingCode::LivenessKillsStart
+    )
 }
 
 /// Applies the rule of the code to one candidate, so that no evidence is mixed across pods; says
@@ -140,6 +157,7 @@ fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, 
         mut finding,
         grace,
         held,
+        despite_ready: _,
     } = candidate;
     finding.pods = usize::from(finding.subject.kind == "Pod");
     let Some(rule) = case.policy.rule(finding.code) else {
@@ -147,8 +165,8 @@ fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, 
         return (finding, None);
     };
     // What the user asked for holds, then the circumstances, then the rule.
-    let asked = case.policy.graces.get(&finding.code).copied();
-    let grace = asked.or(grace).unwrap_or(rule.grace);
+    let asked = case.policy.asked(finding.code).is_some();
+    let grace = grace.filter(|_| !asked).unwrap_or(rule.grace);
     let possible =
         finding.attempts >= rule.attempts && (rule.template_determined || !some_ready) && !held;
     if possible && elapsed(finding.since, case.now) >= grace {

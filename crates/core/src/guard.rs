@@ -145,7 +145,7 @@ impl Guard {
         let wakes = [
             wake_at,
             after(self.last_shown, self.policy.reminder),
-            self.asked.next(now, self.policy.http_interval),
+            self.asked.next(now, &self.policy),
         ];
         Step {
             events,
@@ -200,7 +200,7 @@ impl Guard {
         let asks: Vec<Ask> = open
             .flat_map(|rollout| ask::wanted(&rollout, &self.policy))
             .collect();
-        self.asked.due(asks, now, self.policy.http_interval)
+        self.asked.due(asks, now, &self.policy)
     }
 
     fn verdicts(&self) -> impl Iterator<Item = &Verdict> {

@@ -7,6 +7,10 @@ use crate::duration::Human;
 use crate::finding::FindingCode;
 use crate::http::HttpCheck;
 
+mod patience;
+
+pub use patience::{Patience, ShownAfter};
+
 /// What a cause must show before it counts as one that does not heal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
@@ -28,6 +32,13 @@ impl Rule {
     const fn because(mut self, why: &'static str) -> Self {
         self.why = why;
         self
+    }
+
+    /// Whether it only ever makes a suspect of a verdict that timed out.
+    #[must_use]
+    pub const fn only_suspect(&self) -> bool {
+        // No duration that a person writes is as long.
+        self.grace.as_secs() == Duration::MAX.as_secs()
     }
 }
 
@@ -53,9 +64,10 @@ pub struct Policy {
     pub http: Vec<HttpCheck>,
     /// How long after a wrong answer a pod is asked again. Default 2 s.
     pub http_interval: Duration,
-    /// How long pods may stay unschedulable once the cluster autoscaler said it would add a node.
-    /// Default 10 minutes: an AKS node takes 2 to 5 minutes to join.
-    pub scale_up_grace: Duration,
+    /// What circumstances change about a cause's time.
+    pub patience: Patience,
+    /// When what decides nothing is told.
+    pub shown_after: ShownAfter,
 }
 
 impl Default for Policy {
@@ -66,10 +78,11 @@ impl Default for Policy {
             blind_limit: Duration::from_secs(30),
             reminder: Duration::from_secs(30),
             readiness_grace: Duration::from_secs(300),
-            scale_up_grace: Duration::from_secs(600),
             graces: BTreeMap::new(),
             http: Vec::new(),
             http_interval: Duration::from_secs(2),
+            patience: Patience::default(),
+            shown_after: ShownAfter::default(),
         }
     }
 }
@@ -145,7 +158,7 @@ rules! { policy;
     SubPathNotPrepared => of_template(30, 1), "a file share may not be mounted yet at the first look, and the next comes 10s to 15s later";
     ContainerSpecInvalid => of_template(5, 1), "the runtime cannot do what the template asks: seen once more after 5s";
     ContainerNotCreated => of_time(120, 1), "an overloaded runtime (`name is reserved`, `context deadline exceeded`) recovers within two minutes";
-    InitRunsLong => never(), "an init container may migrate data for as long as it needs: shown after 1m, never a reason to fail";
+    InitRunsLong => never(), "an init container may migrate data for as long as it needs: shown after 30s, never a reason to fail";
     SidecarNotStarted => never(), "its startup probe decides: once that gives up, the cause is StartupProbeExhausted";
     // kubelet: attach_detach_controller.go, `maxWaitForUnmountDuration` 6 min.
     VolumeNotMounted => of_time(420, 1), "a disk is detached by force after 6m only";
@@ -196,8 +209,9 @@ rules! { policy;
     ProbeCannotRun => of_template(5, 1), "the template names a port or a command that is not there: seen once more after 5s";
     ReadinessGateClosed => of_time(300, 1), "an application gateway takes minutes to take a backend in";
     ProbeRedirected => never(), "a redirect counts as success to the kubelet: shown because it may be a login page";
+    LivenessKillsAgain => of_time(30, 3), "three kills in this session of what had been ready are no accident, and 30s keep a fast-restarting node from deciding in a moment; where it does not become ready in between it may wait for what it lost, so a fourth is asked for";
     LivenessKillsStart => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe";
-    StartupProbeExhausted => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe";
+    StartupProbeExhausted => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe; what had been ready before may wait for what it lost, and gets one kill and 30s more";
     StillStarting => never(), "the startup probe's own budget decides: shown after 30s, for the reader to compare it with the timeout";
     Paused => of_template(10, 1), "a pause is lifted by hand, or by the same script within seconds";
     HttpCheckFailing => of_template(30, 5), "every answer was wrong for half a minute after the pod said that it was ready";
@@ -212,18 +226,35 @@ rules! { policy;
 }
 
 impl Policy {
-    /// What a cause must show to count as terminal; `None` for what never decides.
+    /// What a cause must show to count as terminal, with the grace that the user set for it; `None`
+    /// for what never decides.
     ///
     /// A cause whose rule asks for more than the timeout allows is not lost: it is named as a
-    /// suspect of a timed-out verdict.
+    /// suspect of a timed-out verdict. What is only ever a suspect stays one, whatever grace is set:
+    /// it is not of the workload's making, and may be days old when a rollout begins.
     #[must_use]
-    pub const fn rule(&self, code: FindingCode) -> Option<Rule> {
+    pub fn rule(&self, code: FindingCode) -> Option<Rule> {
         let rule = written(self, code);
         if rule.attempts == Rule::NEVER {
-            None
-        } else {
-            Some(rule)
+            return None;
         }
+        let asked = self.asked(code).filter(|_| !rule.only_suspect());
+        Some(Rule {
+            grace: asked.unwrap_or(rule.grace),
+            ..rule
+        })
+    }
+
+    /// The grace that the user set for a cause.
+    #[must_use]
+    pub fn asked(&self, code: FindingCode) -> Option<Duration> {
+        self.graces.get(&code).copied()
+    }
+
+    /// Whether a cause can make a rollout fail, so that a grace for it means something.
+    #[must_use]
+    pub fn decides(&self, code: FindingCode) -> bool {
+        self.rule(code).is_some_and(|rule| !rule.only_suspect())
     }
 
     /// What a cause's rule says, in words: `terminal after 10s and twice`.
@@ -237,6 +268,9 @@ impl Policy {
             2 => "twice".to_owned(),
             many => format!("{many} times"),
         };
+        if rule.only_suspect() {
+            return "only ever a suspect".to_owned();
+        }
         let lasted = Human(rule.grace);
         match (rule.grace.is_zero(), times.is_empty()) {
             (true, true) => "terminal at once".to_owned(),
@@ -278,9 +312,76 @@ mod tests {
                 "terminal once it has happened twice",
             ),
             (FindingCode::SlowPull, "informational: never decides"),
+            (FindingCode::NodeNotUpdated, "only ever a suspect"),
         ];
         for (code, expected) in rows {
             assert_eq!(policy.class(code), expected, "{code}");
         }
+    }
+
+    #[test]
+    fn a_grace_of_the_user_replaces_that_of_the_rule_and_of_nothing_else() {
+        let minute = secs(60);
+        let rows = [
+            ("longer", FindingCode::ImageNotFound, secs(600), true),
+            ("shorter", FindingCode::VolumeNotMounted, secs(10), true),
+            ("of readiness", FindingCode::ReadinessFailing, minute, true),
+            ("of a check", FindingCode::HttpCheckFailing, minute, true),
+            (
+                "of what only ever is a suspect",
+                FindingCode::NodeNotUpdated,
+                minute,
+                false,
+            ),
+            (
+                "of what never decides",
+                FindingCode::SlowPull,
+                minute,
+                false,
+            ),
+        ];
+        let default = Policy::default();
+        for (says, code, asked, obeyed) in rows {
+            let policy = Policy {
+                graces: [(code, asked)].into(),
+                ..Policy::default()
+            };
+            let expected = default.rule(code).map(|rule| Rule {
+                grace: if obeyed { asked } else { rule.grace },
+                ..rule
+            });
+            assert_eq!(policy.rule(code), expected, "{says}");
+            assert_eq!(policy.decides(code), obeyed, "{says}");
+            let other = FindingCode::InvalidImageName;
+            assert_eq!(policy.rule(other), default.rule(other), "{says}");
+        }
+    }
+
+    #[test]
+    fn words_name_the_very_times_that_hold() {
+        let Policy {
+            patience,
+            shown_after,
+            ..
+        } = Policy::default();
+        let rows = [
+            (FindingCode::SlowPull, shown_after.pull),
+            (FindingCode::StillStarting, shown_after.start),
+            (FindingCode::InitRunsLong, shown_after.init),
+            (FindingCode::SidecarNotStarted, shown_after.sidecar),
+            (FindingCode::StillCreating, shown_after.silence),
+            (FindingCode::OldPodsNotEnding, patience.ending),
+            (FindingCode::ControllerLagging, patience.controller_lag),
+        ];
+        for (code, lasts) in rows {
+            let words = Human(lasts).to_string();
+            assert!(code.signals().contains(&words), "{code}: {words}");
+            let why = Policy::default().why(code).to_owned();
+            let numbered = why.contains(|it: char| it.is_ascii_digit());
+            assert!(!numbered || why.contains(&words), "{code}: {why}");
+        }
+        let words = Human(patience.startup_after_ready).to_string();
+        let why = Policy::default().why(FindingCode::StartupProbeExhausted);
+        assert!(why.contains(&words), "{why}");
     }
 }

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use k8s_openapi::Metadata;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::{Event, Node, Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -15,6 +14,7 @@ use crate::workload::{Workload, WorkloadRef};
 mod answers;
 mod pod;
 mod rollout;
+mod store;
 mod trouble;
 
 pub use answers::Answers;
@@ -23,6 +23,7 @@ pub use rollout::{Excused, Rollout};
 
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};
+use store::Store;
 use trouble::Troubles;
 pub use trouble::{Ends, Trouble};
 
@@ -38,10 +39,10 @@ const MOST_DEPARTED: usize = 32;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
     workloads: BTreeMap<WorkloadRef, Workload>,
-    replica_sets: BTreeMap<String, ReplicaSet>,
-    revisions: BTreeMap<String, ControllerRevision>,
-    pods: BTreeMap<String, Pod>,
-    nodes: BTreeMap<String, Node>,
+    replica_sets: Store<ReplicaSet>,
+    revisions: Store<ControllerRevision>,
+    pods: Store<Pod>,
+    nodes: Store<Node>,
     /// By the uid of what they are about, then by their own.
     events: BTreeMap<String, BTreeMap<String, Event>>,
     answers: BTreeMap<(String, usize), Answers>,
@@ -72,11 +73,11 @@ impl Snapshot {
             }
             Seen::ReplicaSet { object } => {
                 self.blind.remove(&ResourceKind::ReplicaSet);
-                insert(&mut self.replica_sets, *object);
+                self.replica_sets.insert(*object);
             }
             Seen::ControllerRevision { object } => {
                 self.blind.remove(&ResourceKind::ControllerRevision);
-                insert(&mut self.revisions, *object);
+                self.revisions.insert(*object);
             }
             Seen::Pod { object } => {
                 self.blind.remove(&ResourceKind::Pod);
@@ -84,7 +85,7 @@ impl Snapshot {
             }
             Seen::Node { object } => {
                 self.blind.remove(&ResourceKind::Node);
-                insert(&mut self.nodes, *object);
+                self.nodes.insert(*object);
             }
             Seen::Event { object } => {
                 self.blind.remove(&ResourceKind::Event);
@@ -129,7 +130,7 @@ impl Snapshot {
             self.restarts_at_first.entry(key).or_insert(restarts);
         }
         self.troubles.observe(&pod, self.pods.get(&uid), at);
-        self.pods.insert(uid, pod);
+        self.pods.insert(pod);
     }
 
     fn forget(&mut self, resource: ResourceKind, keep: impl Fn(&str) -> bool) {
@@ -138,16 +139,16 @@ impl Snapshot {
                 self.workloads
                     .retain(|known, it| ResourceKind::of(known.kind) != resource || keep(it.uid()));
             }
-            ResourceKind::ReplicaSet => self.replica_sets.retain(|uid, _| keep(uid)),
-            ResourceKind::ControllerRevision => self.revisions.retain(|uid, _| keep(uid)),
+            ResourceKind::ReplicaSet => self.replica_sets.retain(keep),
+            ResourceKind::ControllerRevision => self.revisions.retain(keep),
             ResourceKind::Pod => {
                 self.remember_ended(&keep);
-                self.pods.retain(|uid, _| keep(uid));
+                self.pods.retain(keep);
                 let pods = &self.pods;
-                self.troubles.retain(|uid| pods.contains_key(uid));
+                self.troubles.retain(|uid| pods.contains(uid));
                 self.restarts_at_first
-                    .retain(|(uid, _), _| pods.contains_key(uid));
-                self.answers.retain(|(uid, _), _| pods.contains_key(uid));
+                    .retain(|(uid, _), _| pods.contains(uid));
+                self.answers.retain(|(uid, _), _| pods.contains(uid));
             }
             ResourceKind::Event => {
                 for events in self.events.values_mut() {
@@ -155,13 +156,13 @@ impl Snapshot {
                 }
                 self.events.retain(|_, events| !events.is_empty());
             }
-            ResourceKind::Node => self.nodes.retain(|uid, _| keep(uid)),
+            ResourceKind::Node => self.nodes.retain(keep),
             ResourceKind::PodProxy => {}
         }
     }
 
     fn remember_ended(&mut self, keep: impl Fn(&str) -> bool) {
-        for (uid, pod) in &self.pods {
+        for (uid, pod) in self.pods.iter() {
             if !keep(uid) && has_ended(pod) && self.departed.len() < MOST_DEPARTED {
                 self.departed.insert(uid.clone(), pod.clone());
             }
@@ -231,13 +232,7 @@ impl Snapshot {
 
     /// The nodes that were seen.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.values()
-    }
-}
-
-fn insert<K: Metadata<Ty = ObjectMeta>>(known: &mut BTreeMap<String, K>, object: K) {
-    if let Some(uid) = object.metadata().uid.clone() {
-        known.insert(uid, object);
+        self.nodes.iter().map(|(_, node)| node)
     }
 }
 
@@ -257,26 +252,24 @@ fn has_ended(pod: &Pod) -> bool {
     matches!(phase, Some("Failed" | "Succeeded"))
 }
 
-/// A template without the label that the Deployment controller adds to it.
-pub(crate) fn plain_template(template: &PodTemplateSpec) -> PodTemplateSpec {
-    let mut template = template.clone();
-    if let Some(metadata) = &mut template.metadata {
+/// Whether two templates are the same to the Deployment controller: but for the label that it adds
+/// itself, and for `creationTimestamp: null`, which a real API server sends in some versions and not
+/// in others.
+#[must_use]
+pub fn same_template(one: &PodTemplateSpec, other: &PodTemplateSpec) -> bool {
+    let plain = |template: &PodTemplateSpec| {
+        let mut metadata = template.metadata.clone()?;
         if let Some(labels) = &mut metadata.labels {
             labels.remove(TEMPLATE_HASH_LABEL);
             if labels.is_empty() {
                 metadata.labels = None;
             }
         }
-        // A real API server sends `creationTimestamp: null` in some versions and not in others.
         metadata.creation_timestamp = None;
-    }
-    template
-}
-
-/// Whether two templates are the same to the Deployment controller.
-#[must_use]
-pub fn same_template(one: &PodTemplateSpec, other: &PodTemplateSpec) -> bool {
-    plain_template(one) == plain_template(other)
+        Some(metadata)
+    };
+    // The specs are long and seldom differ: nothing of them is copied.
+    one.spec == other.spec && plain(one) == plain(other)
 }
 
 pub(crate) fn uid_of(metadata: &ObjectMeta) -> &str {

@@ -8,8 +8,10 @@
 mod bench;
 mod contract;
 mod drill;
+mod peers;
 mod refusals;
 mod smoke;
+mod stable;
 mod stage;
 mod walk;
 
@@ -38,6 +40,7 @@ struct Stage {
     cluster: OnceLock<Arc<RealCluster>>,
     runtime: Handle,
     rows: Mutex<Vec<bench::Row>>,
+    stable: Mutex<bench::Stable>,
 }
 
 impl Stage {
@@ -53,12 +56,18 @@ impl Stage {
             .push(row);
     }
 
+    /// Keeps what a stable rollout takes for the end.
+    fn keep_stable(&self, stable: bench::Stable) {
+        *self.stable.lock().unwrap_or_else(PoisonError::into_inner) = stable;
+    }
+
     /// Shows what was measured, and writes it where it is asked for.
     fn tell(&self) -> Result<()> {
         let client = self.cluster()?.client();
         let version = self.runtime.block_on(client.apiserver_version())?;
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let measured = bench::Measured::new(version.git_version, rows.clone());
+        let stable = self.stable.lock().unwrap_or_else(PoisonError::into_inner);
+        let measured = bench::Measured::new(version.git_version, rows.clone(), stable.clone());
         eprint!("{}", measured.lines());
         env::var_os(BENCH_FILE).map_or(Ok(()), |file| measured.write(Path::new(&file)))
     }
@@ -116,6 +125,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     let stage = Arc::new(Stage {
         cluster: OnceLock::new(),
         rows: Mutex::default(),
+        stable: Mutex::default(),
         runtime: runtime.handle().clone(),
     });
     let trials = trials(&stage);
@@ -187,11 +197,16 @@ fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         let name = format!("a drill on a cluster ends: {}", case.says);
         trial(&name, stage, move |stage| drill::ends(stage, case))
     });
+    let stable = trial(
+        "a rollout that has long been stable passes at once",
+        stage,
+        stable::passes_at_once,
+    );
     if compares() {
-        return updates.collect();
+        return updates.chain([stable]).collect();
     }
     // The longest of all goes first.
-    let others = [smoke, contract, refusals, may_look];
+    let others = [smoke, contract, refusals, may_look, stable];
     let all = std::iter::once(pipeline).chain(updates).chain(others);
     all.chain(drills).collect()
 }

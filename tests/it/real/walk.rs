@@ -8,21 +8,30 @@ use anyhow::{Result, ensure};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 use rollguard_tests::cluster::{dump, with_namespace};
+use rollguard_tests::counting::Counting;
 use rollguard_tests::product::{Ran, Rollguard};
 use rollguard_tests::scenarios::{Expect, Kind, Play, Scenario};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::bench::{Judgement, Row, kubectl};
+use crate::bench::{Judgement, Row};
+use crate::peers::{Peer, Update};
 use crate::{Stage, compares};
 
-/// The timeout of the check of an update that fails.
-const FAILS_TIMEOUT: &str = "60s";
-/// The timeout of the check of an update that heals, and of the checks of v1.
-const HEALS_TIMEOUT: &str = "120s";
+/// The timeout of the check of an update that fails, in seconds.
+const FAILS_TIMEOUT: u64 = 60;
+/// The timeout of the check of an update that heals, and of the checks of v1, in seconds.
+const HEALS_TIMEOUT: u64 = 120;
 /// No revision to go back to is found by itself: the check alone saw that v1 was serving, and says
 /// so.
-const ONLY_THE_CHECK_KNOWS: [&str; 3] = ["answers-500", "answers-old-page", "crash-after-ready"];
+const ONLY_THE_CHECK_KNOWS: [&str; 4] = [
+    "answers-500",
+    "answers-old-page",
+    "crash-after-ready",
+    "volume-fills-up",
+];
+/// Not even the check: the pods of v1 were gone before it began.
+const NOBODY_KNOWS: &str = "recreate-crashes";
 /// Nothing can be undone: nothing was done.
 const NOTHING_TO_UNDO: &str = "paused";
 
@@ -73,15 +82,16 @@ impl Walk<'_> {
         self.scenario.kind.workload()
     }
 
-    async fn check(&self, timeout: &str) -> Result<Ran> {
+    async fn check(&self, rollguard: &Rollguard, timeout: u64) -> Result<Ran> {
         let trace = trace_file(self.scenario.name);
+        let timeout = format!("{timeout}s");
         let mut args = vec![
             "check",
             self.workload(),
             "-n",
             self.namespace,
             "--timeout",
-            timeout,
+            &timeout,
             "--output",
             "json",
         ];
@@ -89,38 +99,60 @@ impl Walk<'_> {
         if let Some(trace) = &trace {
             args.extend(["--record", trace]);
         }
-        self.rollguard.run(&args).await
+        rollguard.run(&args).await
     }
 
-    /// Checks v2, in a comparison beside kubectl with the same timeout, and keeps what came of it,
-    /// right or wrong.
-    async fn judged(&self, stage: &Stage, timeout: &str) -> Result<Ran> {
-        let started = Instant::now();
+    /// Checks v2, in a comparison beside the other tools with the same timeout, and keeps what came
+    /// of it, right or wrong.
+    async fn judged(&self, stage: &Stage, timeout: u64) -> Result<Ran> {
+        let cluster = stage.cluster()?;
         let check = async {
-            let ran = self.check(timeout).await?;
-            Ok::<_, anyhow::Error>((ran, started.elapsed().as_secs_f64()))
+            // Only where it is compared: a proxy between would be one more part to fail.
+            let counting = if compares() {
+                Some(Counting::start(cluster.client()).await?)
+            } else {
+                None
+            };
+            let counted = counting.as_ref().map(|it| Rollguard::new(it.kubeconfig()));
+            let counted = counted.transpose()?;
+            let started = Instant::now();
+            let ran = self
+                .check(counted.as_ref().unwrap_or(self.rollguard), timeout)
+                .await?;
+            let load = counting.map(|it| it.load());
+            Ok::<_, anyhow::Error>((ran, started.elapsed().as_secs_f64(), load))
         };
-        let kubectl = async {
+        let peer = async |peer: Peer| {
             if !compares() {
                 return Ok(None);
             }
-            let at = (self.namespace, self.scenario);
-            Ok(Some(kubectl(stage.cluster()?, at, timeout).await?))
+            let update = Update {
+                namespace: self.namespace,
+                kind: self.scenario.kind,
+                timeout,
+                sign: self.scenario.sign,
+            };
+            peer.follows(cluster, update).await.map(Some)
         };
-        let ((ran, seconds), kubectl) = tokio::try_join!(check, kubectl)?;
+        let ((ran, seconds, load), kubectl, kubedog) =
+            tokio::try_join!(check, peer(Peer::Kubectl), peer(Peer::Kubedog))?;
         let report = ran.json().unwrap_or_default();
         let expected = self.scenario.expect.code();
         let verdict = text(&report, "/verdict").to_owned();
         let named = expected == Some(text(&report, "/findings/0/code"));
         stage.keep(Row {
             scenario: self.scenario.name,
+            kind: format!("{:?}", self.scenario.kind),
+            right: self.scenario.expect.verdict(),
             expected,
             rollguard: Judgement {
                 verdict,
                 named,
                 seconds,
+                load,
             },
             kubectl,
+            kubedog,
         });
         Ok(ran)
     }
@@ -137,10 +169,17 @@ impl Walk<'_> {
             "not {expected:?}: {}",
             ran.all()
         );
-        let shown = dump(self.client, self.namespace)
-            .await
-            .contains(self.scenario.sign);
-        ensure!(shown, "`{}` was not seen", self.scenario.sign);
+        for named in self.scenario.names {
+            ensure!(
+                text(&report, "/sentence").contains(named),
+                "{named} is not in the sentence: {}",
+                ran.all()
+            );
+        }
+        // What has gone again by now was told meanwhile.
+        let sign = self.scenario.sign;
+        let shown = dump(self.client, self.namespace).await.contains(sign);
+        ensure!(shown || ran.stdout.contains(sign), "`{sign}` was not seen");
         Ok(())
     }
 
@@ -152,29 +191,31 @@ impl Walk<'_> {
             "{code} is not the first finding: {}",
             ran.all()
         );
-        for named in [code].iter().chain(self.scenario.names) {
-            ensure!(
-                text(&report, "/sentence").contains(named),
-                "{named} is not in the sentence: {}",
-                ran.all()
-            );
-        }
+        ensure!(
+            text(&report, "/sentence").contains(code),
+            "{code} is not in the sentence: {}",
+            ran.all()
+        );
         Ok(())
     }
 
     /// Back to v1, healthy; and a second rollback never goes to the failed revision.
     async fn goes_back(&self, checked: &Ran) -> Result<()> {
         let name = self.scenario.name;
-        if self.scenario.kind != Kind::Deployment || name == NOTHING_TO_UNDO {
+        if name == NOTHING_TO_UNDO {
             return Ok(());
         }
+        if self.scenario.kind != Kind::Deployment {
+            return self.is_not_rolled_back().await;
+        }
+        let known = name != NOBODY_KNOWS;
         ensure!(
-            text(&checked.json()?, "/rollback/decision") == "apply",
-            "no rollback is proposed: {}",
+            (text(&checked.json()?, "/rollback/decision") == "apply") == known,
+            "a rollback is proposed, or is not: {}",
             checked.all()
         );
         let mut args = vec!["rollback", self.workload(), "-n", self.namespace, "--yes"];
-        if ONLY_THE_CHECK_KNOWS.contains(&name) {
+        if !known || ONLY_THE_CHECK_KNOWS.contains(&name) {
             args.extend(["--to-revision", "1"]);
         }
         let ran = self.rollguard.run(&args).await?;
@@ -192,14 +233,28 @@ impl Walk<'_> {
         self.is_at("v1").await
     }
 
+    /// Only a Deployment is rolled back: of the others a refusal tells how a person does it.
+    async fn is_not_rolled_back(&self) -> Result<()> {
+        let args = ["rollback", self.workload(), "-n", self.namespace, "--yes"];
+        let ran = self.rollguard.run(&args).await?;
+        let undo = format!("kubectl rollout undo {}", self.workload());
+        ensure!(
+            ran.code == 21 && ran.all().contains(&undo),
+            "not refused with a way out: {}",
+            ran.all()
+        );
+        self.is_at("v2").await
+    }
+
     async fn is_healthy(&self, version: &str, when: &str) -> Result<()> {
+        let timeout = format!("{HEALS_TIMEOUT}s");
         let args = [
             "check",
             self.workload(),
             "-n",
             self.namespace,
             "--timeout",
-            HEALS_TIMEOUT,
+            &timeout,
             "--stable-for",
             "3s",
         ];

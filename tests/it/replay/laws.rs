@@ -191,8 +191,14 @@ fn object_of(seen: &Seen) -> Option<String> {
     Known::named(seen).map(|(_, uid)| uid)
 }
 
+/// All but the answers over HTTP: each of them is one more answer.
 fn told_twice(trace: &Trace) -> Trace {
-    let twice = |it: &Observation| [it.clone(), it.clone()];
+    let twice = |it: &Observation| {
+        let again = !matches!(it.seen, Seen::Answered { .. });
+        [Some(it.clone()), again.then(|| it.clone())]
+            .into_iter()
+            .flatten()
+    };
     Trace {
         header: trace.header.clone(),
         observations: trace.observations.iter().flat_map(twice).collect(),

@@ -71,7 +71,7 @@ pub(super) const FAILING: &[Scenario] = &[
     .from(yaml!("agent-quota-exceeded", "v1"))
     .with(&[before_v1(yaml!("agent-quota-exceeded", "before-v1"))])
     .fails("QuotaExceeded")
-    .naming(&["`memory`", "requests.memory=64Mi"])
+    .naming(&["`memory`", "requests.memory 64Mi requested"])
     .shows("exceeded quota"),
     update!(
         DaemonSet,
@@ -96,7 +96,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "pods are replaced when somebody deletes them, and nobody does"
     )
     .from(yaml!("agent-on-delete", "v1"))
-    .times_out("OnDelete")
+    .times_out("WaitsForDeletion")
     .naming(&["OnDelete"]),
     update!(
         DaemonSet,
@@ -108,7 +108,7 @@ pub(super) const FAILING: &[Scenario] = &[
         before_v2(yaml!("agent-lost-node-blocks", "before-v2")),
         await_before(When::BeforeV2, "\"desiredNumberScheduled\":2"),
     ])
-    .times_out("NodeNotReady")
+    .times_out("NodeNotUpdated")
     .naming(&["lost-"])
     .shows("\"desiredNumberScheduled\":2"),
 ];
@@ -151,5 +151,6 @@ pub(super) const HEALING: &[Scenario] = &[
         before_v2(yaml!("agent-node-lost", "before-v2")),
         await_before(When::BeforeV2, "\"desiredNumberScheduled\":2"),
     ])
+    .naming(&["node lost-"])
     .shows("\"desiredNumberScheduled\":2"),
 ];

@@ -111,9 +111,7 @@ pub(super) const FAILING: &[Scenario] = &[
     .fails("QuotaExceeded")
     .naming(&[
         "`memory`",
-        "limits.memory=32Mi",
-        "limits.memory=64Mi",
-        "limits.memory=80Mi",
+        "limits.memory 32Mi requested, 64Mi of 80Mi used",
     ])
     .shows("exceeded quota"),
     update!(
@@ -166,8 +164,8 @@ pub(super) const FAILING: &[Scenario] = &[
         "unschedulable",
         "no node has the label that the pod selects"
     )
-    .times_out("Unschedulable")
-    .naming(&["node affinity/selector"])
+    .fails("NoNodeMatches")
+    .naming(&["`disk=nvme`", "node affinity/selector"])
     .shows("didn't match Pod's node affinity/selector"),
     update!(
         Deployment,
@@ -214,7 +212,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "crash-after-ready",
         "the program ends with an error some seconds after it became ready"
     )
-    .fails("CrashAtStart")
+    .fails("CrashAfterReady")
     .naming(&["`app`", "exit code 2"])
     .shows("\"exitCode\":2"),
     update!(
@@ -223,15 +221,15 @@ pub(super) const FAILING: &[Scenario] = &[
         "the program is a script without a first line that says so"
     )
     .with(&[before_v1(yaml!("exec-format", "before-v1"))])
-    .fails("CommandNotRunnable")
-    .naming(&["`app`", "/scripts/start"])
+    .fails("ExecFormatError")
+    .naming(&["`app`", "exec format error"])
     .shows("exec format error"),
     update!(
         Deployment,
         "post-start-fails",
         "the hook after the start ends with an error"
     )
-    .fails("PostStartHookFailed")
+    .fails("PostStartHookFailing")
     .naming(&["`app`"])
     .shows("FailedPostStartHook"),
     update!(
@@ -239,7 +237,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "probe-port-unknown",
         "the readiness probe names a port that the container does not have"
     )
-    .fails("ProbePortUnknown")
+    .fails("ProbeCannotRun")
     .naming(&["`app`", "`web`"])
     .shows("Readiness probe errored"),
     update!(
@@ -247,7 +245,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "sub-path-variable-missing",
         "the path in a volume names a variable that the container does not have"
     )
-    .fails("ContainerNotCreated")
+    .fails("SubPathNotPrepared")
     .naming(&["`app`", "TENANT"])
     .shows("CreateContainerConfigError"),
     update!(
@@ -272,7 +270,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "taint-not-tolerated",
         "the only node that the pod selects has a taint"
     )
-    .times_out("Unschedulable")
+    .times_out("NoNodeMatches")
     .naming(&["taint"])
     .shows("untolerated taint"),
     update!(
@@ -313,7 +311,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "init-hangs",
         "the init container waits for something that does not come"
     )
-    .times_out("InitHangs")
+    .times_out("InitRunsLong")
     .naming(&["`wait-for-database`"])
     .shows("wait-for-database"),
     update!(
@@ -329,14 +327,14 @@ pub(super) const FAILING: &[Scenario] = &[
         "the pods are ready, and the orders page answers 500"
     )
     .asking(&["--http", "/cgi-bin/orders:8080"])
-    .fails("HttpUnexpected")
+    .fails("HttpCheckFailing")
     .naming(&["/cgi-bin/orders", "500"]),
     update!(
         Deployment,
         "answers-old-page",
         "the pods are ready, and the version page is not that of v2"
     )
-    .asking(&["--http", "/version:8080=~release two"])
-    .fails("HttpUnexpected")
+    .asking(&["--http", "/version:8080~release two"])
+    .fails("HttpCheckFailing")
     .naming(&["/version", "release two"]),
 ];

@@ -119,7 +119,7 @@ pub(super) const HEALING: &[Scenario] = &[
         5,
         What::Objects(yaml!("paused-then-resumed", "after")),
     )])
-    .shows("DeploymentResumed"),
+    .shows("the Deployment is paused"),
     update!(Deployment, "superseded", "v3 is deployed 5 s later")
         .with(&[after_v2(5, What::Objects(yaml!("superseded", "after")))])
         .is_superseded()

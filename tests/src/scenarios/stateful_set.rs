@@ -26,7 +26,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "all new pods but the first are ready"
     )
     .from(yaml!("db-first-crashes", "v1"))
-    .fails("CrashAtStart")
+    .times_out("CrashAtStart")
     .naming(&["`app`", "exit code 1"])
     .shows("\"exitCode\":1"),
     update!(
@@ -75,7 +75,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the claim's storage class does not exist"
     )
     .with(&[before_v2(yaml!("db-claim-unbound", "before-v2"))])
-    .fails("ClaimUnbound")
+    .times_out("ClaimNotProvisioned")
     .naming(&["`db-backup`"])
     .shows("\"managed-premium\" not found"),
     update!(
@@ -88,9 +88,7 @@ pub(super) const FAILING: &[Scenario] = &[
     .fails("QuotaExceeded")
     .naming(&[
         "`memory`",
-        "limits.memory=48Mi",
-        "limits.memory=32Mi",
-        "limits.memory=64Mi",
+        "limits.memory 48Mi requested, 32Mi of 64Mi used",
     ])
     .shows("exceeded quota"),
     update!(
@@ -108,7 +106,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "pods are replaced when somebody deletes them, and nobody does"
     )
     .from(yaml!("db-on-delete", "v1"))
-    .times_out("OnDelete")
+    .times_out("WaitsForDeletion")
     .naming(&["OnDelete"]),
     update!(
         StatefulSet,
@@ -118,7 +116,7 @@ pub(super) const FAILING: &[Scenario] = &[
     .from(yaml!("db-broken-stays", "v1"))
     .which_is_broken()
     .with(&[await_before(When::BeforeV2, "BackOff")])
-    .times_out("OrderedDeadlock")
+    .fails("StatefulSetStuck")
     .naming(&["db-0"])
     .shows("BackOff"),
 ];

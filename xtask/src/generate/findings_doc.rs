@@ -1,7 +1,5 @@
 //! `docs/findings.md`.
 
-use std::time::Duration;
-
 use rollguard_core::duration::Human;
 use rollguard_core::finding::{Basis, FindingCode, RollbackHelps};
 use rollguard_core::policy::{Policy, Rule};
@@ -9,6 +7,7 @@ use rollguard_core::policy::{Policy, Rule};
 use super::{code, table};
 
 mod catalogue;
+mod circumstances;
 mod thresholds;
 
 pub(super) fn render() -> String {
@@ -74,9 +73,12 @@ for `pkg/kubelet`.
 fn section(finding: FindingCode, policy: &Policy) -> String {
     let terminal = policy.rule(finding).map_or_else(
         || "never; it is told and decides nothing".to_owned(),
-        |rule| match lasted(rule).as_str() {
-            ONLY_SUSPECT => "never; it is a suspect where the timeout passes".to_owned(),
-            lasted => format!("after {lasted}, seen {}", happened(rule)),
+        |rule| {
+            if rule.only_suspect() {
+                "never; it is a suspect where the timeout passes, and takes no grace".to_owned()
+            } else {
+                format!("after {}, seen {}", lasted(rule), happened(rule))
+            }
         },
     );
     format!(
@@ -111,7 +113,7 @@ fn row(finding: FindingCode, rule: Option<Rule>) -> [String; 6] {
 }
 
 fn lasted(rule: Rule) -> String {
-    if rule.grace == Duration::MAX {
+    if rule.only_suspect() {
         ONLY_SUSPECT.to_owned()
     } else if rule.grace.is_zero() {
         "any time".to_owned()

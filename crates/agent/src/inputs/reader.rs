@@ -327,7 +327,7 @@ fn grace(line: &str) -> Result<(FindingCode, Duration), InputProblem> {
         .split_once('=')
         .ok_or_else(|| InputProblem::Grace(line.to_owned()))?;
     let code = FindingCode::parse(code.trim()).map_err(InputProblem::Code)?;
-    if Policy::default().rule(code).is_none() {
+    if !Policy::default().decides(code) {
         return Err(InputProblem::NeverDecides(code));
     }
     let grace =

@@ -257,6 +257,12 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "graces",
+        "NodeNotUpdated=2m",
+        "input `graces`: `NodeNotUpdated` never decides a verdict, so it has no grace; leave it \
+         out",
+    ),
+    (
+        "graces",
         "ImageNotFound=2",
         "input `graces`: the grace of `ImageNotFound`: `2` has no unit; write `2s` or `2m`",
     ),

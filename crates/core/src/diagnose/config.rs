@@ -1,8 +1,6 @@
 //! Containers that cannot be configured or created (kubelet `kubelet_pods.go`,
 //! `kuberuntime/security_context_others.go`).
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::image::{disk_full, node_of};
@@ -10,10 +8,6 @@ use super::{Candidate, Case, between, has_any};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{ContainerView, PodView, event_time};
-
-/// A look of the kubelet so long after the first one tells of a lasting state: pipelines apply what
-/// belongs together within a few seconds.
-const LATER_LOOK: Duration = Duration::from_secs(10);
 
 /// What is wrong, and what to do.
 type Refused = (FindingCode, String, String);
@@ -32,6 +26,7 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let (family, (code, what, remedy)) = match waiting.reason.as_deref()? {
         "CreateContainerConfigError" => ("config", configured(container, message)),
         "CreateContainerError" => ("create", created(container, message)),
+        "PreCreateHookError" | "PreStartHookError" => ("create", unprepared(container)),
         _ => return None,
     };
     // One message may follow another: "failed to sync" says nothing about the key that lacks later.
@@ -43,10 +38,15 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         .message(what)
         .remedy(remedy)
         .evidence(EvidenceKind::ContainerStatus, message);
+    let times = &case.policy.patience;
+    // A later look tells of a lasting state, the first one perhaps of a pipeline that is not done.
     let looked_again = code == FindingCode::ConfigKeyMissing
-        && last_look(container, message).is_some_and(|at| elapsed(since, at) >= LATER_LOOK);
+        && last_look(container, message).is_some_and(|at| elapsed(since, at) >= times.later_look);
+    let unset = unset_variables(message).is_some_and(|names| !may_be_set(container, names));
     Some(Candidate {
-        grace: looked_again.then_some(LATER_LOOK),
+        grace: looked_again
+            .then_some(times.later_look)
+            .or(unset.then_some(times.template_alone)),
         ..Candidate::from(finding)
     })
 }
@@ -138,6 +138,14 @@ fn sub_path(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
         "subpath directory for volumemount",
     ];
     let title = container.title();
+    if let Some(names) = unset_variables(message) {
+        let mut mounts = container.spec.volume_mounts.iter().flatten();
+        let path = mounts.find_map(|mount| mount.sub_path_expr.as_deref());
+        let path = path.unwrap_or("?");
+        let what = format!("{title}: subPathExpr `{path}` needs `{names}`, which has no value");
+        let remedy = format!("set `{names}` in the container's env, or correct the subPathExpr");
+        return Some((FindingCode::SubPathNotPrepared, what, remedy));
+    }
     let what = if has_any(message, SUB_PATH) {
         let volume = between(message, "volumeMount \"", "\"").unwrap_or("?");
         let path = sub_path_of(container, volume).unwrap_or("?");
@@ -151,6 +159,22 @@ fn sub_path(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
     let remedy = "correct the subPath: relative, without `..`, and not through a link or a file of \
                   the volume; the container must be allowed to write where it is to be created";
     Some((FindingCode::SubPathNotPrepared, what, remedy.to_owned()))
+}
+
+/// The environment variables without a value that a subPathExpr names (kubelet
+/// `container/helpers.go`, `ExpandContainerVolumeMounts`).
+fn unset_variables(message: &str) -> Option<&str> {
+    message.strip_prefix("missing value for ")
+}
+
+/// Whether one of the variables may get its value from an object that may still change.
+fn may_be_set(container: &ContainerView<'_>, names: &str) -> bool {
+    let spec = container.spec;
+    let from_object = |name: &str| {
+        let mut variables = spec.env.iter().flatten();
+        variables.any(|it| it.name == name && it.value_from.is_some())
+    };
+    spec.env_from.as_ref().is_some_and(|it| !it.is_empty()) || names.split(", ").any(from_object)
 }
 
 fn sub_path_of<'a>(container: &ContainerView<'a>, volume: &str) -> Option<&'a str> {
@@ -193,6 +217,19 @@ fn created(container: &ContainerView<'_>, message: &str) -> Refused {
     );
     let remedy = "read the message; if it names the runtime, look at the node, or delete the pod so \
                   that another node may take it";
+    (FindingCode::ContainerNotCreated, what, remedy.to_owned())
+}
+
+/// What the kubelet itself sets apart for a container before the runtime may have it: processors,
+/// memory, devices (`ErrPreCreateHook`, `ErrPreStartHook`; `cm/internal_container_lifecycle.go`).
+fn unprepared(container: &ContainerView<'_>) -> Refused {
+    let what = format!(
+        "the kubelet of {} cannot prepare {}",
+        node_of(container),
+        container.title()
+    );
+    let remedy = "look at the kubelet's log on that node (its processor, memory or device manager), or \
+                  delete the pod so that another node may take it";
     (FindingCode::ContainerNotCreated, what, remedy.to_owned())
 }
 

@@ -51,7 +51,8 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     // A new instance is running: it deserves to be seen to its end. And a runtime that fails once or
     // twice may be overloaded.
     let held = container.running_since().is_some()
-        || (code == FindingCode::ContainerNotCreated && container.ends() < 3);
+        || (code == FindingCode::ContainerNotCreated
+            && container.ends() < case.policy.patience.runtime_failures);
     Some(Candidate {
         held,
         ..Candidate::from(finding)
@@ -119,7 +120,7 @@ fn failed_starts(container: &ContainerView<'_>, end: &ContainerStateTerminated) 
 /// How many ends of a container that was ready count. One that follows a time of being ready counts
 /// in full. Where it has not been ready since the first, it may wait for what it lost, and one more
 /// end must show that it does not come back: the back-off hides for 20 s that it is there again.
-fn ends_after_ready(container: &ContainerView<'_>, ends: u32) -> u32 {
+pub(super) fn ends_after_ready(container: &ContainerView<'_>, ends: u32) -> u32 {
     let seen = container.remembered_ends().map_or(0, |it| it.after_ready);
     seen.max(ends.saturating_sub(1)).max(1)
 }

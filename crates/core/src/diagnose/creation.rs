@@ -142,8 +142,9 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
     let rule = case.policy.rule(code).filter(|_| quota);
     Candidate {
         finding,
-        grace: rule.map(|rule| quota_grace(rule.grace, freed)),
+        grace: rule.map(|rule| quota_grace(rule.grace, freed, &case.policy.patience)),
         held: quota && rollout_frees_quota(case, some_created),
+        despite_ready: false,
     }
 }
 

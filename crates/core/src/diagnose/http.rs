@@ -6,6 +6,14 @@ use crate::http::HttpCheck;
 use crate::observation::Answer;
 use crate::snapshot::{Answers, PodView};
 
+const REMEDY: &str = "request the same path of the pod (`kubectl port-forward`), and let the readiness \
+                      probe ask for what the check asks";
+
+/// The check comes from the control plane, the readiness probe from the pod's own node.
+const WAY: &str = "; the check comes by way of the API server: see that it listens on that port of the \
+                   pod's address, that no NetworkPolicy shuts the control plane out and, on AKS, that \
+                   the konnectivity-agent pods in kube-system are well";
+
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let ready = case.pods.iter().filter(|pod| pod.ready_since().is_some());
     ready
@@ -23,11 +31,15 @@ fn one(pod: &PodView<'_>, check: &HttpCheck, index: usize) -> Option<Finding> {
         return None;
     }
     let (_, newest) = answers.newest()?;
+    let mut remedy = REMEDY.to_owned();
     let (what, words) = match newest {
         Answer::Came { answer } => (check.judge(answer).err()?, answer.body.as_str()),
-        Answer::Failed { message } => ("it does not answer".to_owned(), message.as_str()),
+        Answer::Failed { message } => {
+            remedy += WAY;
+            ("it does not answer".to_owned(), message.as_str())
+        }
     };
-    Some(finding(pod, check, answers, (what, words)))
+    Some(finding(pod, check, answers, (what, words)).remedy(remedy))
 }
 
 fn finding(
@@ -43,8 +55,9 @@ fn finding(
         since,
     )
     .attempts(answers.times())
-    .message(format!("pods are ready, but HTTP check `{check}` fails: {what}"))
-    .remedy("request the same path of the pod (`kubectl port-forward`), and let the readiness probe ask for what the check asks");
+    .message(format!(
+        "pods are ready, but HTTP check `{check}` fails: {what}"
+    ));
     if words.is_empty() {
         finding
     } else {

@@ -10,9 +10,6 @@ mod pull;
 use pull::Refusal;
 pub(super) use pull::disk_full;
 
-/// From when on a pull is worth a word: most take some seconds.
-const SLOW_PULL: std::time::Duration = std::time::Duration::from_secs(30);
-
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods
         .iter()
@@ -108,7 +105,7 @@ fn slow(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     let since = newest(&["Pulling"])?;
     // Events know whole seconds: an end within the same second is an end.
     let done = newest(&["Pulled", "Failed"]).is_some_and(|done| done >= since);
-    if done || elapsed(since, case.now) < SLOW_PULL {
+    if done || elapsed(since, case.now) < case.policy.shown_after.pull {
         return None;
     }
     let subject = Subject::container(container.pod.name(), container.name());

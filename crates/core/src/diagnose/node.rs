@@ -1,22 +1,13 @@
 //! Pods that ended as a whole (evicted, refused by the kubelet, preempted, shut down), and pods on
 //! a node that was lost.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodCondition;
 
 use super::{Candidate, Case, between, clipped};
 use crate::duration::{Human, after, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::{PodView, event_time};
-
-/// How far the clocks of a node and of the controllers may lie apart. (estimated)
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
-
-/// How long after the end of its grace period a pod counts as stuck: the kubelet kills at the end
-/// of it and then has to unmount volumes and report. (estimated)
-pub(super) const STUCK_AFTER: Duration = Duration::from_secs(60);
+use crate::snapshot::{PodView, event_start, event_time};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let mut found = ended(case);
@@ -30,14 +21,22 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
 /// Pods that failed. One pod may have been unlucky: the code counts all of them that share a cause,
 /// since each attempt is a pod of its own.
 fn ended(case: &Case<'_>) -> Vec<Candidate> {
-    let ends: Vec<(FindingCode, &PodView<'_>, (String, String))> = case
+    let all: Vec<(FindingCode, &PodView<'_>, (String, String))> = case
         .ended
         .iter()
-        .filter(|pod| !replaced_well(case, pod))
         .filter_map(|pod| {
             let (code, what, remedy) = cause_of_end(pod)?;
             Some((code, pod, (what, remedy)))
         })
+        .collect();
+    let own = all
+        .iter()
+        .filter(|(code, ..)| *code == FindingCode::EvictedForOwnLimit);
+    let goes_on = goes_on(case, &own.map(|(_, pod, _)| *pod).collect::<Vec<_>>());
+    let lasts = |code| code == FindingCode::EvictedForOwnLimit && goes_on;
+    let ends: Vec<_> = all
+        .into_iter()
+        .filter(|(code, pod, _)| lasts(*code) || !replaced_well(case, pod))
         .collect();
     let first = |code| {
         let times = ends.iter().filter(|(it, ..)| *it == code);
@@ -57,10 +56,27 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
                 finding: finding.evidence(EvidenceKind::ContainerStatus, said),
                 grace: None,
                 // A later pod is ready: if it stays so, the cause is gone.
-                held: successors(case, pod).any(|it| it.ready_since().is_some()),
+                held: !lasts(*code) && successors(case, pod).any(|it| it.ready_since().is_some()),
+                despite_ready: lasts(*code),
             }
         })
         .collect()
+}
+
+/// Whether a pod that was made after one of them was evicted in this session was evicted as well: pods
+/// write at any time, ready or not, so the next one that is ready proves nothing.
+fn goes_on(case: &Case<'_>, evicted: &[&PodView<'_>]) -> bool {
+    let times = evicted.iter().filter_map(|pod| evicted_at(pod));
+    let first = times.filter(|at| *at >= case.started).min();
+    first.is_some() && evicted.iter().any(|pod| pod.created() > first)
+}
+
+/// When a pod was evicted: the kubelet says so before it ends the pod.
+fn evicted_at(pod: &PodView<'_>) -> Option<Timestamp> {
+    let told = pod
+        .events()
+        .find(|event| event.reason.as_deref() == Some("Evicted"));
+    told.and_then(event_start).or_else(|| pod.unready_since())
 }
 
 /// Whether a pod that came after this one has been ready for as long as a rollout must stay complete,
@@ -251,7 +267,8 @@ fn node_lost(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         .max_by_key(|event| event_time(event))?;
     let since = event_time(event)?;
     // The pod turned unready because of it, and not long after it.
-    let same = elapsed(since, unready) <= CLOCK_SKEW && elapsed(unready, since) <= CLOCK_SKEW;
+    let skew = case.policy.patience.clock_skew;
+    let same = elapsed(since, unready) <= skew && elapsed(unready, since) <= skew;
     let node = pod.node().unwrap_or("unknown");
     let heard = pod
         .containers()
@@ -272,7 +289,7 @@ fn node_lost(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
 fn not_ending(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let metadata = &pod.object().metadata;
     let ends: Timestamp = metadata.deletion_timestamp.as_ref()?.0;
-    if case.now < after(ends, STUCK_AFTER) {
+    if case.now < after(ends, case.policy.patience.ending) {
         return None;
     }
     let node = pod.node().unwrap_or("unknown");

@@ -11,22 +11,11 @@ use crate::duration::{Human, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{ContainerView, PodView, event_count, event_start, event_time};
 
-/// How long a readiness probe may be answered with 404: the application is up, and the path is not
-/// there, but some register their paths late.
-const NOT_THERE_GRACE: Duration = Duration::from_secs(120);
-
-/// The longest start of the former revision's pods that is taken for one.
-const LONGEST_START: Duration = Duration::from_secs(1800);
-
-/// A start of this length is proposed at least where a startupProbe is missing.
-const LEAST_START: Duration = Duration::from_secs(60);
-
-/// How long a start lasts before it is told of.
-const SHOW_START_AFTER: Duration = Duration::from_secs(30);
-
 mod answer;
+mod kill;
 
 use answer::{newest_event, newest_failure, outcome};
+use kill::kill;
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = case
@@ -34,105 +23,22 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         .iter()
         .filter_map(|pod| redirected(case, pod))
         .collect();
-    for pod in case.pods.iter().filter(|pod| pod.ready_since().is_none()) {
-        for container in pod.containers() {
-            let killed =
-                kill(case, &container, "startup").or_else(|| kill(case, &container, "liveness"));
-            let killed = killed.or_else(|| cannot_run(case, &container));
-            let unready = killed.or_else(|| unready(case, pod, &container));
-            found.extend(unready.or_else(|| starting(case, &container)));
-        }
-        found.extend(gate(case, pod));
+    for pod in &case.pods {
+        found.extend(pod.containers().filter_map(|it| one(case, &it)));
     }
+    let unready = case.pods.iter().filter(|pod| pod.ready_since().is_none());
+    found.extend(unready.filter_map(|pod| gate(case, pod)));
     found
 }
 
-fn kill(case: &Case<'_>, container: &ContainerView<'_>, kind: &str) -> Option<Candidate> {
-    let (count, newest) = container.probe_kills(kind);
-    let newest = newest?;
-    let (code, probe) = if kind == "startup" {
-        (
-            FindingCode::StartupProbeExhausted,
-            container.spec.startup_probe.as_ref(),
-        )
-    } else {
-        (
-            FindingCode::LivenessKillsStart,
-            container.spec.liveness_probe.as_ref(),
-        )
-    };
-    let since = event_start(newest).unwrap_or(case.now);
-    // Kills of a container that had started are about its health, and may lie long back.
-    let held = container.pod.was_ready();
-    let allowed = probe.map_or(Duration::ZERO, budget);
-    let answer = newest_failure(container, kind);
-    let times = if count == 1 {
-        "once".to_owned()
-    } else {
-        format!("{count} times")
-    };
-    let never = if held {
-        ""
-    } else {
-        " without ever being ready"
-    };
-    let asked = probe.map_or_else(String::new, |probe| format!(": {}", outcome(probe, answer)));
-    let what = format!(
-        "{} was killed {times} by its {kind} probe, about {} after its start,{never}{asked}",
-        container.title(),
-        Human(allowed),
-    );
-    // The comma belongs to "without ever being ready".
-    let what = what.replace(",: ", ": ");
-    let subject = Subject::container(container.pod.name(), container.name());
-    let mut finding = Finding::new(code, subject, since)
-        .attempts(count)
-        .message(what)
-        .remedy(kill_remedy(container, kind, allowed));
-    if let Some(answer) = answer {
-        finding = finding.evidence(EvidenceKind::Event, answer);
+fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
+    let killed = kill(case, container, "startup").or_else(|| kill(case, container, "liveness"));
+    if killed.is_some() || container.pod.ready_since().is_some() {
+        return killed;
     }
-    let finding = finding.evidence(
-        EvidenceKind::Event,
-        newest.message.as_deref().unwrap_or_default(),
-    );
-    Some(Candidate {
-        finding,
-        grace: None,
-        held,
-    })
-}
-
-/// The arithmetic that would let the container start.
-fn kill_remedy(container: &ContainerView<'_>, kind: &str, allowed: Duration) -> String {
-    const PERIOD: u64 = 10;
-    let former = container
-        .pod
-        .former_start()
-        .filter(|it| *it < LONGEST_START);
-    let likely = allowed.saturating_mul(3).max(LEAST_START);
-    let needed = former.map_or(likely, |it| it.saturating_mul(2).max(likely));
-    let failures = needed.as_secs().div_ceil(PERIOD);
-    let covered = Human(Duration::from_secs(failures.saturating_mul(PERIOD)));
-    let sum = format!(
-        "failureThreshold × periodSeconds ≥ the longest start, for example {failures} × {PERIOD}s = {covered}"
-    );
-    let known = former.map_or_else(String::new, |it| {
-        format!(
-            "; the former revision's pods took {} to be ready",
-            Human(it)
-        )
-    });
-    let allowed = Human(allowed);
-    if kind == "startup" {
-        format!(
-            "the startupProbe allows {allowed}: if the application needs longer, set {sum}{known}; otherwise mend the start"
-        )
-    } else {
-        format!(
-            "killed after {allowed}: if the application needs longer to start, add a startupProbe with {sum}{known}; otherwise correct what the livenessProbe asks for"
-        )
-    }
+    cannot_run(case, container)
+        .or_else(|| unready(case, &container.pod, container))
+        .or_else(|| starting(case, container))
 }
 
 /// How long a probe lets a container fail from its start: `initialDelaySeconds` +
@@ -187,6 +93,7 @@ fn unready(case: &Case<'_>, pod: &PodView<'_>, container: &ContainerView<'_>) ->
         finding,
         grace: Some(readiness_grace(case, container, not_there)),
         held: false,
+        despite_ready: false,
     })
 }
 
@@ -200,11 +107,11 @@ fn readiness_grace(case: &Case<'_>, container: &ContainerView<'_>, not_there: bo
     });
     let former = container.pod.former_start();
     // A pod that found its readiness again after a blip only looks as if it had taken so long.
-    let former = former.filter(|it| *it < LONGEST_START);
+    let former = former.filter(|it| *it < case.policy.patience.longest_start);
     let former = former.map(|it| it.saturating_mul(2));
     let most = case.policy.readiness_grace;
     let base = if not_there {
-        most.min(NOT_THERE_GRACE)
+        most.min(case.policy.patience.path_not_there)
     } else {
         most
     };
@@ -220,7 +127,8 @@ fn starting(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate>
     let probe = container.spec.startup_probe.as_ref()?;
     let since = container.running_since()?;
     let started = container.status?.started == Some(true);
-    if started || container.init || elapsed(since, case.now) < SHOW_START_AFTER {
+    let shown_after = case.policy.shown_after.start;
+    if started || container.init || elapsed(since, case.now) < shown_after {
         return None;
     }
     let allowed = budget(probe);
@@ -291,6 +199,7 @@ fn cannot_run(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidat
         finding: Finding { since, ..finding },
         grace: None,
         held,
+        despite_ready: false,
     })
 }
 

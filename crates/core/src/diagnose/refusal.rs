@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use super::{between, clipped, has_any};
 use crate::finding::FindingCode;
+use crate::policy::Patience;
 
 /// A cause, its sentence and its remedy.
 type Meaning = (FindingCode, String, String);
-
-/// The least time between two looks at the quota after it was freed.
-const QUOTA_MARGIN: Duration = Duration::from_secs(5);
 
 /// What a refusal means.
 pub(super) fn classify(message: &str) -> Meaning {
@@ -43,8 +41,13 @@ pub(super) fn classify(message: &str) -> Meaning {
 /// refusal. The ReplicaSet tries again after 5 ms · 2ⁿ up to 1000 s
 /// (`DefaultTypedControllerRateLimiter`, client-go), and nothing but time wakes it: its next try
 /// comes when about twice the time has passed that had passed when the quota was freed.
-pub(super) fn quota_grace(rule: Duration, freed: Option<Duration>) -> Duration {
-    let tried_again = freed.map(|freed| freed.saturating_mul(2).saturating_add(QUOTA_MARGIN));
+pub(super) fn quota_grace(
+    rule: Duration,
+    freed: Option<Duration>,
+    patience: &Patience,
+) -> Duration {
+    let margin = patience.quota_margin;
+    let tried_again = freed.map(|freed| freed.saturating_mul(2).saturating_add(margin));
     tried_again.map_or(rule, |until| until.max(rule))
 }
 

@@ -1,8 +1,6 @@
 //! Pods whose sandbox, network or devices the node cannot prepare: only events tell (kubelet
 //! `kuberuntime_manager.go`, `pod_workers.go`); the containers stay in `ContainerCreating`.
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::Event;
 
 use super::volume::{is_creating, went_on_since};
@@ -11,9 +9,6 @@ use crate::duration::{Human, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::observation::ResourceKind;
 use crate::snapshot::{PodView, event_count, event_start, event_time};
-
-/// How long a node may be silent about a pod: pulls and mounts have had their first word by then.
-const SHOW_SILENCE_AFTER: Duration = Duration::from_secs(60);
 
 const REASONS: [&str; 3] = [
     "FailedCreatePodSandBox",
@@ -35,7 +30,7 @@ fn silent(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let scheduled = pod.condition("PodScheduled")?;
     let since = scheduled.last_transition_time.as_ref()?.0;
     let told = |event: &Event| event.reason.as_deref() != Some("Scheduled");
-    if elapsed(since, case.now) < SHOW_SILENCE_AFTER || pod.events().any(told) {
+    if elapsed(since, case.now) < case.policy.shown_after.silence || pod.events().any(told) {
         return None;
     }
     let late = Human(elapsed(since, case.now));
@@ -93,6 +88,7 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         finding,
         grace: None,
         held: elapsed(since, newest) < grace.unwrap_or_default() / 2,
+        despite_ready: false,
     })
 }
 

@@ -6,22 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, PodCondition};
 
-use super::node::STUCK_AFTER;
 use super::{Candidate, Case, between, claim, clipped};
 use crate::duration::after;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::observation::ResourceKind;
 use crate::snapshot::{PodView, event_time};
-
-/// How long pods wait at least when the cluster autoscaler said that it adds no node for them: a
-/// rolling update may free room as it goes on, once its old pods have ended (30 s by default).
-const NO_SCALE_UP_GRACE: Duration = Duration::from_secs(60);
-
-/// How long nodes may be cordoned: a node of an AKS upgrade comes back, or its surge node does.
-const CORDON_GRACE: Duration = Duration::from_secs(300);
-
-/// How long nodes may be tainted: a node that joins bears `not-ready` for a minute or so.
-const TAINT_GRACE: Duration = Duration::from_secs(120);
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods.iter().filter_map(|pod| one(case, pod)).collect()
@@ -70,6 +59,7 @@ fn unschedulable(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -
         finding,
         grace: Some(grace),
         held: code != FindingCode::NoNodeMatches && makes_room(case),
+        despite_ready: false,
     }
 }
 
@@ -77,7 +67,7 @@ fn unschedulable(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -
 fn makes_room(case: &Case<'_>) -> bool {
     case.rollout.terminating_pods().iter().any(|pod| {
         let ends = pod.object().metadata.deletion_timestamp.as_ref();
-        ends.is_some_and(|ends| case.now < after(ends.0, STUCK_AFTER))
+        ends.is_some_and(|ends| case.now < after(ends.0, case.policy.patience.ending))
     })
 }
 
@@ -98,29 +88,30 @@ fn patience<'a>(
             })
             .max_by_key(|event| event_time(event))
     };
+    let times = &case.policy.patience;
     let grows = newest(&["TriggeredScaleUp", "Nominated"]);
     let refuses = newest(&["NotTriggerScaleUp"]);
     let said = |event: Option<&'a Event>| event.and_then(|it| it.message.as_deref());
     if grows.is_some() && grows.and_then(event_time) >= refuses.and_then(event_time) {
-        return (case.policy.scale_up_grace, said(grows));
+        return (times.scale_up, said(grows));
     }
     // An autoscaler may have promised a node where we cannot hear it.
     if case.snapshot.blindness(ResourceKind::Event).is_some() {
-        return (case.policy.scale_up_grace, None);
+        return (times.scale_up, None);
     }
     if reasons.any(Reason::Cordoned) {
-        return (rule.max(CORDON_GRACE), None);
+        return (rule.max(times.cordoned), None);
     }
     // Which taint it is, Kubernetes 1.35 does not say: that of a node that is just joining goes away.
     let rule = if reasons.any(Reason::Taint) {
-        rule.max(TAINT_GRACE)
+        rule.max(times.tainted)
     } else {
         rule
     };
     match said(refuses) {
         // "in backoff after failed scale-up": it will try again.
-        Some(text) if text.contains("backoff") => (case.policy.scale_up_grace, Some(text)),
-        Some(text) => (rule.min(NO_SCALE_UP_GRACE), Some(text)),
+        Some(text) if text.contains("backoff") => (times.scale_up, Some(text)),
+        Some(text) => (rule.min(times.no_scale_up), Some(text)),
         None => (rule, None),
     }
 }

@@ -1,8 +1,6 @@
 //! Containers on their way to running: hooks, init containers, sidecars (kubelet
 //! `kuberuntime_container.go`).
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, LifecycleHandler};
 
@@ -10,12 +8,6 @@ use super::{Candidate, Case};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{ContainerView, PodView, event_count, event_start};
-
-/// From when on a running init container is worth a word.
-const LONG_INIT: Duration = Duration::from_secs(60);
-
-/// From when on a sidecar that has not started is worth a word.
-const LONG_SIDECAR: Duration = Duration::from_secs(30);
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods
@@ -95,7 +87,8 @@ fn words_of(hook: &LifecycleHandler) -> String {
 /// Never a cause: migrations take their time.
 fn long_init(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     let since = container.running_since()?;
-    if !container.init || container.sidecar() || elapsed(since, case.now) < LONG_INIT {
+    let shown_after = case.policy.shown_after.init;
+    if !container.init || container.sidecar() || elapsed(since, case.now) < shown_after {
         return None;
     }
     let finding = about(case, container, (FindingCode::InitRunsLong, Some(since)))
@@ -117,7 +110,8 @@ fn long_init(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> 
 fn sidecar(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     let since = container.running_since()?;
     let started = container.status.and_then(|status| status.started);
-    if !container.sidecar() || started != Some(false) || elapsed(since, case.now) < LONG_SIDECAR {
+    let shown_after = case.policy.shown_after.sidecar;
+    if !container.sidecar() || started != Some(false) || elapsed(since, case.now) < shown_after {
         return None;
     }
     let finding = about(

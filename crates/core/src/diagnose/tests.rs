@@ -20,6 +20,7 @@ use FindingCode::*;
 mod config;
 mod crash;
 mod creation;
+mod graces;
 mod http;
 mod image;
 mod node;
@@ -141,13 +142,17 @@ fn findings(row: &Row) -> Vec<Finding> {
 }
 
 fn judged(observations: &[Observation], seconds: u64) -> Vec<Finding> {
+    judged_by(&Policy::default(), observations, seconds)
+}
+
+fn judged_by(policy: &Policy, observations: &[Observation], seconds: u64) -> Vec<Finding> {
     let mut snapshot = Snapshot::default();
     for observation in observations {
         snapshot.apply(observation.clone());
     }
     let policy = Policy {
         http: vec![HttpCheck::parse("/healthz").unwrap()],
-        ..Policy::default()
+        ..policy.clone()
     };
     let workload = observations.iter().find_map(subject);
     let rollout = snapshot.rollout(&workload.unwrap()).unwrap();
@@ -230,7 +235,7 @@ fn every_code_has_a_hit_a_near_miss_and_heals_again() {
         // What is only ever a suspect is transient at its worst.
         let suspect = Policy::default()
             .rule(code)
-            .is_some_and(|rule| rule.grace == Duration::MAX);
+            .is_some_and(|rule| rule.only_suspect());
         match expected {
             Some(Prognosis::Terminal | Prognosis::Informational) => hits.insert(code),
             Some(Prognosis::Transient) if suspect => hits.insert(code),

@@ -70,6 +70,7 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         finding,
         grace: None,
         held: !said_once && elapsed(since, newest) < grace.unwrap_or_default(),
+        despite_ready: false,
     })
 }
 

@@ -9,10 +9,6 @@ use crate::progress;
 use crate::snapshot::{PodView, created, name_of, not_ready_since};
 use crate::workload::Workload;
 
-/// How long a controller may take to read a new spec without a word. (estimated: it takes well under
-/// a second; a control plane that fails over takes some)
-const LAG: std::time::Duration = std::time::Duration::from_secs(60);
-
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let found = [
         paused(case),
@@ -129,7 +125,8 @@ fn stuck(case: &Case<'_>) -> Option<Finding> {
 
 fn lagging(case: &Case<'_>) -> Option<Finding> {
     let since = case.started;
-    if case.workload.is_observed() || elapsed(since, case.now) < LAG {
+    let lag = case.policy.patience.controller_lag;
+    if case.workload.is_observed() || elapsed(since, case.now) < lag {
         return None;
     }
     let kind = case.workload.kind();

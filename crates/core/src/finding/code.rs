@@ -174,7 +174,7 @@ finding_codes! {
     }
     /// A volume's subPath cannot be prepared.
     SubPathNotPrepared {
-        signals: Sources = "container waiting `CreateContainerConfigError` with `subPath` in one of the sentences of `makeMounts` (kubelet `kubelet_pods.go`)",
+        signals: Sources = "container waiting `CreateContainerConfigError` with `subPath` in one of the sentences of `makeMounts` (kubelet `kubelet_pods.go`), or `missing value for …` (kubelet `container/helpers.go`)",
         rollback: Partly = "it helps if the subPath is new; the volume's content is not rolled back",
     }
     /// The runtime refuses what the pod template asks of the container.
@@ -184,12 +184,12 @@ finding_codes! {
     }
     /// The container runtime cannot create the container.
     ContainerNotCreated {
-        signals: Sources = "container waiting `CreateContainerError` or `CreateContainerConfigError` (kubelet `kuberuntime/kuberuntime_container.go`), or ended with `StartError`, in words that no other code knows",
+        signals: Sources = "container waiting `CreateContainerError` or `CreateContainerConfigError` (kubelet `kuberuntime/kuberuntime_container.go`), or ended with `StartError`, in words that no other code knows; container waiting `PreCreateHookError` or `PreStartHookError`, the kubelet's own preparation (`internalLifecycle`)",
         rollback: Partly = "it helps if the pod template causes it; a sick node harms the former revision's pods as well",
     }
     /// An init container runs for long.
     InitRunsLong {
-        signals: Node = "`initContainerStatuses[].state.running` for 1m, in a container that is no sidecar",
+        signals: Node = "`initContainerStatuses[].state.running` for 30s, in a container that is no sidecar",
         rollback: Partly = "nothing has failed; a rollback stops the init container half-way, which is dangerous while it migrates data",
     }
     /// A sidecar has not started, so the containers after it wait.
@@ -431,6 +431,11 @@ finding_codes! {
     LivenessKillsStart {
         signals: Node = "event `Killing`, `Container … failed liveness probe` (kubelet `kuberuntime/kuberuntime_manager.go`); event `Unhealthy` has the answer",
         rollback: Yes = "the former revision started within its probe's time",
+    }
+    /// The liveness probe kills the container again and again after it had been ready.
+    LivenessKillsAgain {
+        signals: Sources = "as `LivenessKillsStart`, and the container was ready before: its `ready` as followed, or the pod's `Ready` condition (kubelet `status/generate.go`); kills from before the session do not count",
+        rollback: Yes = "the former revision answered its liveness probe at work, unless load or what it depends on has changed",
     }
     /// The startup probe gives up on the container.
     StartupProbeExhausted {

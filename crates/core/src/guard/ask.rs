@@ -1,7 +1,6 @@
 //! Which pods are to be asked what over HTTP, and when.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -9,9 +8,6 @@ use crate::duration::after;
 use crate::observation::{Answer, Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::snapshot::{PodView, Rollout};
-
-/// After this time without a word an ask counts as lost.
-const LOST: Duration = Duration::from_secs(30);
 
 /// One request to one pod.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,13 +66,13 @@ impl Asked {
     }
 
     /// Those of the wanted asks whose time has come; they count as asked from now on.
-    pub(super) fn due(&mut self, wanted: Vec<Ask>, now: Timestamp, every: Duration) -> Vec<Ask> {
-        let known: Vec<(String, usize)> = wanted.iter().map(key).collect();
+    pub(super) fn due(&mut self, wanted: Vec<Ask>, now: Timestamp, policy: &Policy) -> Vec<Ask> {
+        let known: BTreeSet<(String, usize)> = wanted.iter().map(key).collect();
         self.0.retain(|key, _| known.contains(key));
         let mut due = Vec::new();
         for ask in wanted {
             let open = self.0.get(&key(&ask));
-            if open.is_none_or(|open| now >= open.again(every)) {
+            if open.is_none_or(|open| now >= open.again(policy)) {
                 let asked = Open {
                     at: now,
                     answered: false,
@@ -89,15 +85,20 @@ impl Asked {
     }
 
     /// When the next ask is due.
-    pub(super) fn next(&self, now: Timestamp, every: Duration) -> Timestamp {
-        let times = self.0.values().map(|open| open.again(every));
+    pub(super) fn next(&self, now: Timestamp, policy: &Policy) -> Timestamp {
+        let times = self.0.values().map(|open| open.again(policy));
         times.filter(|at| *at > now).min().unwrap_or(Timestamp::MAX)
     }
 }
 
 impl Open {
-    fn again(self, every: Duration) -> Timestamp {
-        after(self.at, if self.answered { every } else { LOST })
+    fn again(self, policy: &Policy) -> Timestamp {
+        let wait = if self.answered {
+            policy.http_interval
+        } else {
+            policy.patience.http_lost
+        };
+        after(self.at, wait)
     }
 }
 

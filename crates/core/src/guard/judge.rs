@@ -204,8 +204,7 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: &Limits<'_>) -> Judg
     } else if !terminal.is_empty() {
         Verdict::Failed { causes: terminal }
     } else if now >= deadline && graced.is_none() {
-        let informational = |it: &&Finding| it.prognosis != Prognosis::Informational;
-        let suspects = findings.iter().filter(informational).cloned().collect();
+        let suspects = suspects(&findings);
         Verdict::TimedOut { pending, suspects }
     } else {
         Verdict::Progressing { pending }
@@ -221,6 +220,20 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: &Limits<'_>) -> Judg
         findings,
         complete,
         wake_at,
+    }
+}
+
+/// What may be why the time ran out. What decides nothing is named only where nothing else is: an init
+/// container that is still running explains the wait, and beside an image that is missing it does not.
+fn suspects(findings: &[Finding]) -> Vec<Finding> {
+    let (noted, suspected): (Vec<_>, Vec<_>) = findings
+        .iter()
+        .cloned()
+        .partition(|it| it.prognosis == Prognosis::Informational);
+    if suspected.is_empty() {
+        noted
+    } else {
+        suspected
     }
 }
 

@@ -227,9 +227,7 @@ pub fn finding_lines(finding: &Finding, now: Timestamp) -> Vec<Line> {
         RollbackHelps::No => "does not help",
         RollbackHelps::Partly => "may help",
     };
-    lines.push(
-        Line::styled(Style::Good, "  remedy: ").then(Style::Plain, finding.remedy.clone()),
-    );
+    lines.push(Line::styled(Style::Good, "  remedy: ").then(Style::Plain, finding.remedy.clone()));
     lines.push(
         Line::styled(Style::Dim, format!("  a rollback {helps}: "))
             .then(Style::Plain, finding.rollback_why.clone()),

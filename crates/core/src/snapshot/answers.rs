@@ -20,9 +20,14 @@ impl Answers {
             *self = Self::default();
             self.ready_since = ready_since;
         }
+        let newest = Some((at, answer));
+        // One answer that is told twice is one.
+        if self.newest == newest {
+            return;
+        }
         self.first.get_or_insert(at);
         self.times += 1;
-        self.newest = Some((at, answer));
+        self.newest = newest;
     }
 
     /// The newest answer and when it came.

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 
 use crate::duration::elapsed;
 
-use super::{Ends, Snapshot, Trouble, event_count, name_of, uid_of};
+use super::{Ends, Snapshot, Trouble, controller_of, event_count, name_of, uid_of};
 
 /// After a run of this length the kubelet forgets earlier crashes.
 pub(crate) const BACK_OFF_MEMORY: Duration = Duration::from_secs(600);
@@ -144,10 +144,26 @@ impl<'a> PodView<'a> {
         })
     }
 
+    /// The pods of the same workload, itself included, of whatever revision.
+    fn siblings(&self) -> impl Iterator<Item = &'a Pod> + use<'a> {
+        let Snapshot {
+            pods, replica_sets, ..
+        } = self.snapshot;
+        let owner = controller_of(&self.pod.metadata);
+        let set = owner.and_then(|uid| replica_sets.get(uid));
+        let deployment = set.and_then(|set| controller_of(&set.metadata));
+        let sets = deployment.into_iter().flat_map(|it| replica_sets.of(it));
+        let of_sets = sets.flat_map(|set| pods.of(uid_of(&set.metadata)));
+        let own = owner.filter(|_| deployment.is_none());
+        own.into_iter()
+            .flat_map(|owner| pods.of(owner))
+            .chain(of_sets)
+    }
+
     /// Whether a pod of the workload with this name is there to stay.
     #[must_use]
     pub fn stays(&self, name: &str) -> bool {
-        let mut all = self.snapshot.pods.values();
+        let mut all = self.siblings();
         all.any(|pod| name_of(&pod.metadata) == name && super::is_active(pod))
     }
 
@@ -161,9 +177,8 @@ impl<'a> PodView<'a> {
             label.or_else(|| labels.get("controller-revision-hash"))
         };
         let own = revision(self.pod);
-        let others = self.snapshot.pods.values();
-        let others = others.filter(|pod| revision(pod).is_some() && revision(pod) != own);
-        others
+        self.siblings()
+            .filter(|pod| revision(pod).is_some() && revision(pod) != own)
             .filter_map(|pod| {
                 let view = PodView { pod, ..*self };
                 Some(elapsed(view.created()?, view.ready_since()?))
@@ -277,6 +292,26 @@ impl<'a> ContainerView<'a> {
             .get(&(self.pod.uid().to_owned(), self.name().to_owned()));
         self.ends()
             .saturating_sub(known.copied().unwrap_or_default())
+    }
+
+    /// When the session first saw it ready.
+    #[must_use]
+    pub fn first_ready(&self) -> Option<Timestamp> {
+        let troubles = &self.pod.snapshot.troubles;
+        let seen = troubles.ready(self.pod.uid(), self.name())?;
+        Some(seen.first)
+    }
+
+    /// How many of its instances have ended since it was first ready, as far as the session saw it;
+    /// `None` for one that never was.
+    #[must_use]
+    pub fn ends_since_ready(&self) -> Option<u32> {
+        let troubles = &self.pod.snapshot.troubles;
+        match troubles.ready(self.pod.uid(), self.name()) {
+            Some(seen) => Some(self.ends().saturating_sub(seen.restarts)),
+            // It was ready before the session began.
+            None => self.pod.was_ready().then(|| self.ends_seen()),
+        }
     }
 
     /// How many of its instances have ended.

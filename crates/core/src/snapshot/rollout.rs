@@ -1,14 +1,12 @@
 //! One workload with what belongs to it: its revisions, the pods of the newest one, the others.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::{Node, Pod, Taint, Toleration};
 
 use super::{
     PodView, Snapshot, controller_of, created, has_ended, is_active, name_of, owned_by,
-    plain_template, revision_of, uid_of,
+    revision_of, same_template, uid_of,
 };
 use crate::workload::{Revision, Workload};
 
@@ -81,20 +79,12 @@ impl<'a> Rollout<'a> {
 
     /// A Deployment's ReplicaSets.
     pub fn replica_sets(&self) -> impl Iterator<Item = &'a ReplicaSet> + use<'a> {
-        let owner = self.workload.uid();
-        self.snapshot
-            .replica_sets
-            .values()
-            .filter(move |set| owned_by(&set.metadata, owner))
+        self.snapshot.replica_sets.of(self.workload.uid())
     }
 
     /// A StatefulSet's or DaemonSet's ControllerRevisions.
     pub fn revisions(&self) -> impl Iterator<Item = &'a ControllerRevision> + use<'a> {
-        let owner = self.workload.uid();
-        self.snapshot
-            .revisions
-            .values()
-            .filter(move |it| owned_by(&it.metadata, owner))
+        self.snapshot.revisions.of(self.workload.uid())
     }
 
     /// The ControllerRevision of a StatefulSet's or DaemonSet's present template, once its
@@ -120,13 +110,13 @@ impl<'a> Rollout<'a> {
     }
 
     fn find_set(&self) -> Option<&'a ReplicaSet> {
-        let wanted = self.workload.template().map(plain_template)?;
+        let wanted = self.workload.template()?;
         let revision = revision_of(self.workload.metadata());
         let equal = self
             .replica_sets()
             .filter(|set| {
                 let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
-                template.is_some_and(|template| plain_template(template) == wanted)
+                template.is_some_and(|template| same_template(template, wanted))
             })
             .max_by_key(|set| {
                 let same_revision = revision.is_some() && revision_of(&set.metadata) == revision;
@@ -168,25 +158,23 @@ impl<'a> Rollout<'a> {
     }
 
     /// The uids of what owns its pods.
-    fn owners(&self) -> BTreeSet<&'a str> {
+    fn owners(&self) -> Vec<&'a str> {
         match self.workload {
             Workload::Deployment(_) => self
                 .replica_sets()
                 .map(|set| uid_of(&set.metadata))
                 .collect(),
             Workload::StatefulSet(_) | Workload::DaemonSet(_) => {
-                BTreeSet::from([self.workload.uid()])
+                vec![self.workload.uid()]
             }
         }
     }
 
     /// Every pod of the workload, of whatever revision and in whatever state.
     fn pods(&self) -> impl Iterator<Item = &'a Pod> + use<'a> {
-        let owners = self.owners();
-        self.snapshot
-            .pods
-            .values()
-            .filter(move |pod| controller_of(&pod.metadata).is_some_and(|it| owners.contains(it)))
+        let snapshot = self.snapshot;
+        let owners = self.owners().into_iter();
+        owners.flat_map(|owner| snapshot.pods.of(owner))
     }
 
     /// Whether a pod is of the newest template.
@@ -250,7 +238,7 @@ impl<'a> Rollout<'a> {
         let owners = self.owners();
         let departed = self.snapshot.departed.values();
         let departed = departed
-            .filter(|pod| controller_of(&pod.metadata).is_some_and(|it| owners.contains(it)));
+            .filter(|pod| controller_of(&pod.metadata).is_some_and(|it| owners.contains(&it)));
         self.pods()
             .chain(departed)
             .filter(|pod| self.is_new(pod) && has_ended(pod))
@@ -291,7 +279,7 @@ impl<'a> Rollout<'a> {
         if !matches!(self.workload, Workload::DaemonSet(_)) {
             return excused;
         }
-        for node in self.snapshot.nodes.values() {
+        for node in self.snapshot.nodes() {
             let Some(since) = not_ready_since(node) else {
                 continue;
             };

@@ -27,8 +27,19 @@ pub struct Trouble {
 pub struct Ends {
     /// When the first of this series of ends was seen, or happened.
     pub first: Timestamp,
-    /// How many of them were seen to follow a time of being ready.
+    /// How many of them ended an instance that was seen ready.
     pub after_ready: u32,
+}
+
+/// A container that was seen ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Readiness {
+    /// When first.
+    pub(super) first: Timestamp,
+    /// How often it had been restarted by then.
+    pub(super) restarts: u32,
+    /// Whether its present instance was: readiness often goes some seconds before the instance does.
+    of_instance: bool,
 }
 
 /// The uid of a pod and the name of a container in it.
@@ -39,6 +50,7 @@ type Key = (String, String);
 pub(super) struct Troubles {
     starts: BTreeMap<Key, Trouble>,
     ends: BTreeMap<Key, Ends>,
+    ready: BTreeMap<Key, Readiness>,
 }
 
 impl Troubles {
@@ -48,6 +60,9 @@ impl Troubles {
             let key = (uid_of(&pod.metadata).to_owned(), status.name.clone());
             let former = before.and_then(|pod| pod::status(pod, &status.name));
             self.observe_end(&key, (status, former), (at, super::created(&pod.metadata)));
+            if status.ready {
+                self.observe_ready(&key, status, at);
+            }
             let Some(symptom) = symptom(status) else {
                 if status.ready || status.started == Some(true) {
                     self.starts.remove(&key);
@@ -74,6 +89,7 @@ impl Troubles {
     pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.starts.retain(|(uid, _), _| keep(uid));
         self.ends.retain(|(uid, _), _| keep(uid));
+        self.ready.retain(|(uid, _), _| keep(uid));
     }
 
     pub(super) fn get(&self, pod: &str, container: &str) -> Option<&Trouble> {
@@ -82,6 +98,19 @@ impl Troubles {
 
     pub(super) fn ends(&self, pod: &str, container: &str) -> Option<&Ends> {
         self.ends.get(&(pod.to_owned(), container.to_owned()))
+    }
+
+    pub(super) fn ready(&self, pod: &str, container: &str) -> Option<&Readiness> {
+        self.ready.get(&(pod.to_owned(), container.to_owned()))
+    }
+
+    fn observe_ready(&mut self, key: &Key, status: &ContainerStatus, at: Timestamp) {
+        let known = self.ready.entry(key.clone()).or_insert(Readiness {
+            first: at,
+            restarts: u32::try_from(status.restart_count).unwrap_or_default(),
+            of_instance: true,
+        });
+        known.of_instance = true;
     }
 
     /// Remembers an end: a status tells of the last one only.
@@ -106,8 +135,11 @@ impl Troubles {
             known.first = happened;
             known.after_ready = 0;
         }
-        let anew = former.is_some_and(|former| former.ready && pod::last_end(former) != Some(end));
-        known.after_ready += u32::from(anew);
+        let anew = former.is_some_and(|former| pod::last_end(former) != Some(end));
+        if let Some(ready) = self.ready.get_mut(key).filter(|_| anew) {
+            known.after_ready += u32::from(ready.of_instance);
+            ready.of_instance = false;
+        }
     }
 }
 
@@ -146,7 +178,10 @@ fn symptom(status: &ContainerStatus) -> Option<Symptom<'_>> {
         "ErrImageNeverPull" => ("never", true),
         "ImageInspectError" => ("inspect", true),
         "PostStartHookError" => ("hook", true),
-        "CreateContainerError" | "RunContainerError" => ("create", true),
+        "CreateContainerError"
+        | "RunContainerError"
+        | "PreCreateHookError"
+        | "PreStartHookError" => ("create", true),
         "CreateContainerConfigError" => ("config", true),
         _ => return None,
     };

@@ -66,6 +66,7 @@ const CONFIGURATION: &[Cause] = causes! {
     "subPath that is wrong, or leads to where nothing can be made" => SubPathNotPrepared;
     "no command, unknown capability, user or group that the image lacks" => ContainerSpecInvalid;
     "the runtime is overloaded or sick, or refuses in words not known" => ContainerNotCreated;
+    "the kubelet cannot set processors, memory or devices apart for it" => ContainerNotCreated;
     "command not found, not executable; working directory missing" => CommandNotRunnable;
     "program for another processor; script without an interpreter line" => ExecFormatError;
     "the postStart hook fails" => PostStartHookFailing;
@@ -83,6 +84,7 @@ const APPLICATION: &[Cause] = causes! {
 
 const PROBES: &[Cause] = causes! {
     "the liveness probe kills a slow start" => LivenessKillsStart;
+    "the liveness probe kills what had been ready, again and again" => LivenessKillsAgain;
     "the startup probe's budget is used up" => StartupProbeExhausted;
     "a long start within the startup probe's budget; informational" => StillStarting;
     "never ready: nothing listens, wrong path, waits for something" => ReadinessFailing;
@@ -175,10 +177,6 @@ const WITHOUT_CODE: &[(&str, &str)] = &[
     (
         "`restartPolicyRules` of a container",
         "the version of the API's types in use does not have the field; a rule that starts the container again does so within the 30s of `NotRestarted`, and one that does not ends as `NotRestarted`",
-    ),
-    (
-        "a liveness probe that kills what had been ready",
-        "told as `LivenessKillsStart` and never terminal on its own: load or a dependency may be why, so it ends as the suspect of a timed-out verdict",
     ),
     (
         "a liveness probe that names a port or a command that is not there",

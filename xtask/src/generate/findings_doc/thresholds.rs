@@ -6,7 +6,7 @@ use rollguard_core::duration::Human;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::policy::{Policy, Rule};
 
-use super::{code, happened, lasted, table};
+use super::{circumstances, code, happened, lasted, table};
 
 /// The thresholds that are not of one code. A new field of [`Policy`] must be named here, or this
 /// does not compile.
@@ -20,7 +20,8 @@ pub(super) fn render(policy: &Policy) -> String {
         graces,
         http,
         http_interval,
-        scale_up_grace,
+        patience,
+        shown_after,
     } = policy;
     let rows = [
         row("timeout", "--timeout", time(*timeout), TIMEOUT),
@@ -33,33 +34,37 @@ pub(super) fn render(policy: &Policy) -> String {
             time(*readiness_grace),
             READINESS,
         ),
-        row(
-            "scale-up grace",
-            "--grace Unschedulable=…",
-            time(*scale_up_grace),
-            SCALE_UP,
-        ),
         row("graces", "--grace CODE=…", count(graces.len()), GRACES),
         row("HTTP checks", "--http", count(http.len()), HTTP),
         row("HTTP interval", "", time(*http_interval), HTTP_INTERVAL),
     ];
     let head = ["threshold", "set by", "default", "why"];
-    "## Thresholds\n\n".to_owned() + &table(head, rows)
+    [
+        "## Thresholds\n\n",
+        &table(head, rows),
+        CIRCUMSTANCES,
+        &circumstances::render(patience, shown_after),
+    ]
+    .concat()
 }
+
+const CIRCUMSTANCES: &str = "
+Circumstances have thresholds of their own, and what decides nothing is told only once it has lasted:
+
+";
 
 const TIMEOUT: &str = "a verdict is reached by then; the stage's default is 1m";
 const STABLE: &str = "a complete rollout must have been so for this long, counted from its pods' own Ready times: a process that dies of its first real request has done so by then";
 const BLIND: &str = "how long the API server may be out of reach before the verdict is undetermined: an AKS control plane fails over in a few seconds";
 const REMINDER: &str = "a word after so long without news";
 const READINESS: &str = "raised to three times the probe's own budget, and to twice the time that the former revision's pods took: a warm-up without a startupProbe looks just the same";
-const SCALE_UP: &str = "once the cluster autoscaler said that it adds a node: an AKS node takes 2 to 5 minutes to join";
 const GRACES: &str =
     "how long one cause must have lasted, instead of what stands below for its code";
 const HTTP: &str =
     "what each new pod must answer; without a check, being ready is all that is asked of a pod";
 const HTTP_INTERVAL: &str = "a pod that did not answer as expected is asked again";
 
-fn time(value: Duration) -> String {
+pub(super) fn time(value: Duration) -> String {
     Human(value).to_string()
 }
 
@@ -91,7 +96,7 @@ pub(super) fn patience(policy: &Policy) -> String {
         "what heals and looks the same",
         "why so long",
     ];
-    [PATIENCE, &table(head, rows), MOVES].concat()
+    [PATIENCE, &table(head, rows), &circumstances::moves(policy)].concat()
 }
 
 const PATIENCE: &str = "\n## Patience instead of seconds
@@ -138,6 +143,10 @@ const PATIENT: &[(FindingCode, &str)] = &[
         "an application that lost a connection and ends until it has it back",
     ),
     (
+        FindingCode::LivenessKillsAgain,
+        "an application whose liveness probe asks for a dependency that is down for a while",
+    ),
+    (
         FindingCode::ImagePullDenied,
         "a role assignment or a token that the registry does not know yet",
     ),
@@ -159,25 +168,6 @@ const PATIENT: &[(FindingCode, &str)] = &[
     ),
 ];
 
-const MOVES: &str = "
-What a snapshot shows beside the cause moves the time:
-
-- `ReadinessFailing`: an application that answers 404 is up, and its path is not there: 2m, or three times \
-the probe's own budget where that is longer.
-- `ConfigKeyMissing`: as soon as a look of the kubelet at least 10s after the first has failed as well, \
-10s are enough.
-- `CrashAtStart`, `CrashAfterReady`: never while a new instance runs, which deserves to be seen to its end.
-- `Unschedulable`, `VolumeExcludesNodes`, `NoNodeMatches`: the scale-up grace once an autoscaler promised a \
-node or tries again after a failure, or where events may not be read; at least 5m while nodes are cordoned \
-or not ready, and at least 2m while taints exclude nodes; at most 1m once the autoscaler said that it adds \
-none. But for `NoNodeMatches`, never while an old pod is about to end.
-- `QuotaExceeded`: never while this rollout may still free some; once a pod has gone, until twice the time \
-has passed that the refusal was old by then, and 5s, for that is when the controller tries again.
-- `VolumeNotMounted` and its like: the newest failure counts, not the time since the first one, so that \
-what was mended in between is not held against the pod.
-- `LivenessKillsStart`, `StartupProbeExhausted`: never for a pod that had been ready.
-";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,7 +185,7 @@ mod tests {
             graces: [(FindingCode::Paused, Duration::from_secs(1))].into(),
             http: vec![check.clone(), check],
             http_interval: Duration::from_secs(106),
-            scale_up_grace: Duration::from_secs(107),
+            ..Policy::default()
         };
         let text = render(&policy);
         let rows = [
@@ -207,7 +197,6 @@ mod tests {
             "CODE=…` | 1 |",
             "http` | 2 |",
             "HTTP interval |  | 1m46s",
-            "Unschedulable=…` | 1m47s",
         ];
         for row in rows {
             assert!(text.contains(row), "{row} in {text}");

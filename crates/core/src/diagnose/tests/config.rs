@@ -96,6 +96,18 @@ fn containers() -> Vec<Row> {
             json!([{"name": "data", "mountPath": "/data", "subPath": "web/v2"}]),
         )
     };
+    let expanded = || {
+        config("missing value for TENANT").with(
+            "/spec/containers/0/volumeMounts",
+            json!([{"name": "data", "mountPath": "/data", "subPathExpr": "$(TENANT)"}]),
+        )
+    };
+    let from_object = || {
+        expanded().with(
+            "/spec/containers/0/envFrom",
+            json!([{"configMapRef": {"name": "tenant"}}]),
+        )
+    };
     let full = || runtime("mkdir /var/lib/x: no space left on device");
     vec![
         row(
@@ -145,6 +157,19 @@ fn containers() -> Vec<Row> {
         )
         .healed_by(40, well(30)),
         row(
+            "a subPathExpr that names a variable which the template does not set, 5 s",
+            &[expanded()],
+            5,
+            Terminal(SubPathNotPrepared),
+        ),
+        row(
+            "a subPathExpr that names a variable which a ConfigMap may still set, 20 s",
+            &[from_object()],
+            20,
+            Transient(SubPathNotPrepared),
+        )
+        .healed_by(40, well(30)),
+        row(
             "no command, neither in template nor in image, 5 s",
             &[runtime(NO_COMMAND)],
             5,
@@ -186,6 +211,18 @@ fn containers() -> Vec<Row> {
             Transient(ContainerNotCreated),
         )
         .healed_by(90, well(80)),
+        row(
+            "the kubelet cannot set processors apart for 2 min",
+            &[pod("a").waiting("PreStartHookError", "cpuset is full")],
+            120,
+            Terminal(ContainerNotCreated),
+        ),
+        row(
+            "the kubelet cannot set memory apart for 1 min",
+            &[pod("a").waiting("PreCreateHookError", "no such NUMA node")],
+            60,
+            Transient(ContainerNotCreated),
+        ),
         row(
             "the kubelet has not read its Secrets for 1 min",
             &[config(SYNC)],

@@ -205,7 +205,9 @@ fn a_quota_that_was_freed_is_waited_for_until_the_next_try() {
     ];
     for (says, freed, grace) in rows {
         let freed = freed.map(secs);
-        assert_eq!(quota_grace(secs(30), freed), secs(grace), "{says}");
+        let patience = Policy::default().patience;
+        let waits = quota_grace(secs(30), freed, &patience);
+        assert_eq!(waits, secs(grace), "{says}");
     }
 }
 

@@ -52,6 +52,13 @@ pub(super) fn rows() -> Vec<Row> {
             (10, Transient(HttpCheckFailing)),
         ),
         ready(
+            "503 thrice in half a minute, each answer told twice",
+            [0, 0, 15, 15, 30, 30]
+                .map(|second| answered(second, 503))
+                .to_vec(),
+            (30, Transient(HttpCheckFailing)),
+        ),
+        ready(
             "no answer for half a minute",
             refusals.collect(),
             (30, Terminal(HttpCheckFailing)),

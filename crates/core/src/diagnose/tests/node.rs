@@ -42,6 +42,15 @@ fn evictions() -> Vec<Row> {
             "Usage of EmptyDir volume \"tmp\" exceeds the limit \"64Mi\". ",
         )
     };
+    let written = |name, created: u64, evicted: u64| {
+        empty_dir(name)
+            .with("/metadata/creationTimestamp", json!(at(created)))
+            .later_event(
+                evicted,
+                "Evicted",
+                "Usage of EmptyDir volume \"tmp\" exceeds the limit \"64Mi\". ",
+            )
+    };
     let pressure = |name| {
         pod(name).failed(
             "Evicted",
@@ -95,6 +104,19 @@ fn evictions() -> Vec<Row> {
             30,
             Transient(EvictedForOwnLimit),
         ),
+        row(
+            "a pod wrote too much, and so did the one that replaced it: others are ready for a while",
+            &[written("a", 0, 8), written("b", 10, 18), later("c", 20), later("d", 12)],
+            30,
+            Terminal(EvictedForOwnLimit),
+        ),
+        row(
+            "two pods wrote too much, both made before the first was evicted: their successors are ready",
+            &[written("a", 0, 8), written("b", 1, 9), later("c", 20), later("d", 12)],
+            21,
+            Transient(EvictedForOwnLimit),
+        )
+        .healed_by(40, later("c", 20).seen(40)),
         row(
             "an old pod wrote too much: not the new revision's fault",
             &[

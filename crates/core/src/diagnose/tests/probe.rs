@@ -1,11 +1,12 @@
 //! Probes that keep a pod from being ready, or kill it.
 
+use k8s_openapi::api::core::v1::Container;
 use serde_json::json;
 
 use super::*;
 
 pub(super) fn rows() -> Vec<Row> {
-    [kills(), readiness(), unrunnable(), gates()].concat()
+    [kills(), kills_again(), readiness(), unrunnable(), gates()].concat()
 }
 
 fn killed(probe: &str, count: i32) -> PodBuilder {
@@ -67,12 +68,6 @@ fn kills() -> Vec<Row> {
             Terminal(LivenessKillsStart),
         ),
         row(
-            "killed twice by its liveness probe, but long ready in between",
-            &[liveness(2).ready_once(30)],
-            40,
-            Transient(LivenessKillsStart),
-        ),
-        row(
             "killed once by its liveness probe",
             &[liveness(1)],
             30,
@@ -96,6 +91,168 @@ fn kills() -> Vec<Row> {
             &[startup(1)],
             30,
             Transient(StartupProbeExhausted),
+        ),
+    ]
+}
+
+/// Ready for 9 s out of 15 and then killed by a probe, so often; `ready` says whether it becomes ready
+/// again after its first kill.
+fn killed_at_work(name: &str, probe: &str, (kills, ready): (i32, bool)) -> Vec<Observation> {
+    let text = format!("Container app failed {probe} probe, will be restarted");
+    let mut all = Vec::new();
+    for kill in 0..kills {
+        let second = u64::try_from(kill).unwrap() * 15;
+        let run = json!({"terminated": {"exitCode": 137, "reason": "Error",
+            "startedAt": at(second), "finishedAt": at(second + 10)}});
+        if ready || kill == 0 {
+            all.extend(pod(name).ready(second).seen(second));
+            // Readiness goes before the instance does.
+            let unready = pod(name).running(second, kill).ready_once(second + 9);
+            all.extend(unready.seen(second + 9));
+        }
+        let down = pod(name)
+            .crash_loop(kill, ("Error", 137, ""))
+            .with("/status/containerStatuses/0/lastState", run)
+            .ready_once(second + 9)
+            .event_until(second + 10, ("Killing", &text), kill + 1);
+        all.extend(down.seen(second + 10));
+    }
+    all
+}
+
+fn again(says: &'static str, seen: Vec<Observation>, judged: (u64, Expect)) -> Row {
+    let mut row = row(says, &[], judged.0, judged.1);
+    row.observations.extend(seen);
+    row
+}
+
+/// The same pods, their containers made otherwise.
+fn altered(seen: Vec<Observation>, alter: fn(&mut Container)) -> Vec<Observation> {
+    let alter = |mut observation: Observation| {
+        if let Seen::Pod { object } = &mut observation.seen {
+            alter(&mut object.spec.as_mut().unwrap().containers[0]);
+        }
+        observation
+    };
+    seen.into_iter().map(alter).collect()
+}
+
+fn unprobed(seen: Vec<Observation>) -> Vec<Observation> {
+    altered(seen, |container| container.readiness_probe = None)
+}
+
+fn kills_again() -> Vec<Row> {
+    let at_work = |kills| killed_at_work("a", "liveness", (kills, true));
+    let lost = |kills| killed_at_work("a", "liveness", (kills, false));
+    let startup = |kills| {
+        let seen = killed_at_work("a", "startup", (kills, false));
+        altered(seen, |container| {
+            let probe =
+                json!({"tcpSocket": {"port": 8080}, "periodSeconds": 2, "failureThreshold": 5});
+            container.startup_probe = Some(serde_json::from_value(probe).unwrap());
+        })
+    };
+    let well = |second| {
+        let ended = json!({"terminated": {"exitCode": 137, "reason": "Error", "startedAt": at(30), "finishedAt": at(40)}});
+        pod("a")
+            .ready(second)
+            .with("/status/containerStatuses/0/lastState", ended)
+            .with("/status/containerStatuses/0/restartCount", json!(3))
+            .seen(second)
+    };
+    let last_week = killed("liveness", 3).ready_once(30);
+    let blip = || {
+        let before = killed("liveness", 2).seen(20);
+        let ready = pod("a").ready(30).seen(30);
+        let ended = json!({"terminated": {"exitCode": 137, "reason": "Error", "startedAt": at(10), "finishedAt": at(20)}});
+        let after = pod("a")
+            .running(25, 2)
+            .with("/status/containerStatuses/0/lastState", ended)
+            .ready_once(40);
+        [before, ready, after.seen(40)].concat()
+    };
+    vec![
+        again(
+            "killed three times by its liveness probe, each time after it had been ready",
+            at_work(3),
+            (45, Terminal(LivenessKillsAgain)),
+        )
+        .healed_by(75, well(50)),
+        again(
+            "killed three times at work, and ready again for a moment: not well before it outlives the last run",
+            [at_work(3), well(50)].concat(),
+            (65, Transient(LivenessKillsAgain)),
+        ),
+        again(
+            "killed twice at work: what it depends on may be back",
+            at_work(2),
+            (45, Transient(LivenessKillsAgain)),
+        ),
+        again(
+            "killed three times and not ready since the first: what it lost may be back",
+            lost(3),
+            (45, Transient(LivenessKillsAgain)),
+        ),
+        again(
+            "killed four times and not ready since the first",
+            lost(4),
+            (60, Terminal(LivenessKillsAgain)),
+        ),
+        again(
+            "killed three times at work, but another pod stays ready",
+            [at_work(3), pod("b").ready(1).seen(1)].concat(),
+            (45, Transient(LivenessKillsAgain)),
+        ),
+        again(
+            "killed three times at work, as the other pod is just up between two of its own kills",
+            [
+                at_work(3),
+                killed_at_work("b", "liveness", (3, true)),
+                pod("b").ready_after_crash(44, 8).seen(44),
+            ]
+            .concat(),
+            (45, Terminal(LivenessKillsAgain)),
+        ),
+        row(
+            "killed three times by its liveness probe last week",
+            &[last_week],
+            60,
+            Transient(LivenessKillsAgain),
+        ),
+        again(
+            "killed twice on its way to being ready, and unready for a moment since",
+            blip(),
+            (50, Absent(LivenessKillsAgain)),
+        ),
+        again(
+            "what its readiness is told counts again once it was ready",
+            blip(),
+            (50, Transient(ReadinessFailing)),
+        ),
+        again(
+            "killed at work is no crash of its own",
+            at_work(3),
+            (45, Absent(CrashAfterReady)),
+        ),
+        again(
+            "without a readiness probe every start is ready, and two kills of it are the arithmetic",
+            unprobed(at_work(2)),
+            (45, Terminal(LivenessKillsStart)),
+        ),
+        again(
+            "without a readiness probe, killed once",
+            unprobed(at_work(1)),
+            (45, Transient(LivenessKillsStart)),
+        ),
+        again(
+            "killed three times by its startup probe after it had been ready",
+            startup(3),
+            (45, Terminal(StartupProbeExhausted)),
+        ),
+        again(
+            "killed twice by its startup probe after it had been ready: what it lost may be back",
+            startup(2),
+            (45, Transient(StartupProbeExhausted)),
         ),
     ]
 }
@@ -147,6 +304,12 @@ fn readiness() -> Vec<Row> {
         row(
             "readiness fails for 5 min, and the former revision's pod had a blip an hour after its start",
             &[unready(), pod_of("old", "v1").ready(3600)],
+            300,
+            Terminal(ReadinessFailing),
+        ),
+        row(
+            "readiness fails for 5 min, and pods of another workload took 4 min",
+            &[unready(), pod_of("other", "x1").ready(240)],
             300,
             Terminal(ReadinessFailing),
         ),

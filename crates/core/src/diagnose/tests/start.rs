@@ -66,9 +66,9 @@ fn on_the_way() -> Vec<Row> {
         )
         .healed_by(150, well(140)),
         row(
-            "an init container runs for half a minute",
+            "an init container runs for ten seconds",
             &[migration()],
-            30,
+            11,
             Absent(InitRunsLong),
         ),
         row(

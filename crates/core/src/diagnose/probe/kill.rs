@@ -1,0 +1,248 @@
+//! Containers that a probe kills (kubelet `kuberuntime_manager.go`, "failed liveness probe, will be
+//! restarted"): on their way to being ready, where the probe's arithmetic is wrong, or after that.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Event, Probe};
+
+use super::answer::{newest_failure, outcome};
+use super::{budget, seconds};
+use crate::diagnose::crash::ends_after_ready;
+use crate::diagnose::{Candidate, Case};
+use crate::duration::{Human, elapsed};
+use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
+use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, event_start, event_time, run_of};
+
+/// A start of this length is proposed at least where a startupProbe is missing.
+const LEAST_START: Duration = Duration::from_secs(60);
+
+/// `terminationGracePeriodSeconds` where none is set.
+const TERMINATION: u64 = 30;
+
+/// The kills of a container by one of its probes.
+struct Kills<'a> {
+    kind: &'a str,
+    probe: Option<&'a Probe>,
+    /// How many count.
+    count: u32,
+    newest: &'a Event,
+}
+
+pub(super) fn kill(
+    case: &Case<'_>,
+    container: &ContainerView<'_>,
+    kind: &str,
+) -> Option<Candidate> {
+    let (told, newest) = container.probe_kills(kind);
+    let spec = container.spec;
+    let mut kills = Kills {
+        kind,
+        probe: if kind == "startup" {
+            spec.startup_probe.as_ref()
+        } else {
+            spec.liveness_probe.as_ref()
+        },
+        count: told,
+        newest: newest?,
+    };
+    if outlived(case, container, kind) {
+        return None;
+    }
+    let Some(ends) = container.ends_since_ready() else {
+        return Some(at_start(case, container, &kills));
+    };
+    // Kills from before the session say nothing about this rollout.
+    kills.count = told.min(ends);
+    if !proved(container, &kills) {
+        return Some(Candidate {
+            held: container.running_since().is_some(),
+            ..at_start(case, container, &kills)
+        });
+    }
+    // Before it was ready for the first time, it was killed on its way there: that is over.
+    let since_ready = ends > 0 || event_time(kills.newest) >= container.first_ready();
+    since_ready.then(|| again(case, container, &kills))
+}
+
+/// Whether the present instance is past the point at which the last one was killed.
+fn outlived(case: &Case<'_>, container: &ContainerView<'_>, kind: &str) -> bool {
+    let lasts = |run: Duration| run.saturating_add(case.policy.stable_for);
+    let enough = container.last_run().map(lasts);
+    if let Some(since) = container.pod.ready_since() {
+        return enough.is_none_or(|enough| elapsed(since, case.now) >= enough);
+    }
+    let Some(since) = container.running_since() else {
+        return false;
+    };
+    let started = container.status.and_then(|status| status.started) == Some(true);
+    if kind == "startup" {
+        started
+    } else {
+        enough.is_some_and(|enough| elapsed(since, case.now) >= enough)
+    }
+}
+
+/// Whether having been ready shows that it had started. Without a readiness or a startup probe every
+/// start counts as ready; then only a run that was longer than the probe allows a dead one shows it.
+fn proved(container: &ContainerView<'_>, kills: &Kills<'_>) -> bool {
+    let spec = container.spec;
+    if spec.readiness_probe.is_some() || spec.startup_probe.is_some() {
+        return true;
+    }
+    let Some(probe) = kills.probe else {
+        return true;
+    };
+    let pod = container.pod.object().spec.as_ref();
+    let ending = probe
+        .termination_grace_period_seconds
+        .or_else(|| pod.and_then(|it| it.termination_grace_period_seconds))
+        .and_then(|it| u64::try_from(it).ok());
+    let dead = budget(probe)
+        .saturating_add(Duration::from_secs(seconds(probe.timeout_seconds, 1)))
+        .saturating_add(Duration::from_secs(ending.unwrap_or(TERMINATION)));
+    let run = container.last_end().and_then(run_of);
+    run.is_some_and(|run| run > dead)
+}
+
+fn at_start(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> Candidate {
+    let code = if kills.kind == "startup" {
+        FindingCode::StartupProbeExhausted
+    } else {
+        FindingCode::LivenessKillsStart
+    };
+    let allowed = kills.probe.map_or(Duration::ZERO, budget);
+    let never = if container.ends_since_ready().is_none() {
+        ", without ever being ready"
+    } else {
+        ""
+    };
+    let what = format!(
+        "{} was killed {} by its {} probe, about {} after its start{never}{}",
+        container.title(),
+        times(kills.count),
+        kills.kind,
+        Human(allowed),
+        asked(container, kills),
+    );
+    let remedy = arithmetic(case, container, (kills.kind, allowed));
+    let subject = Subject::container(container.pod.name(), container.name());
+    let since = event_start(kills.newest).unwrap_or(case.now);
+    let finding = Finding::new(code, subject, since)
+        .attempts(kills.count)
+        .message(what)
+        .remedy(remedy);
+    told(finding, container, kills).into()
+}
+
+/// What had been ready is killed again and again.
+fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> Candidate {
+    let startup = kills.kind == "startup";
+    let (code, grace) = if startup {
+        let grace = case.policy.patience.startup_after_ready;
+        (FindingCode::StartupProbeExhausted, Some(grace))
+    } else {
+        (FindingCode::LivenessKillsAgain, None)
+    };
+    // After such a run the kubelet begins a new series, and so do we.
+    let last = container.last_end().and_then(run_of);
+    let count = if last.is_some_and(|ran| ran > BACK_OFF_MEMORY) {
+        kills.count.min(1)
+    } else {
+        kills.count
+    };
+    let attempts = if startup {
+        // One kill more than at a first start.
+        count.saturating_sub(1)
+    } else {
+        ends_after_ready(container, count).min(count)
+    };
+    let what = format!(
+        "{} had been ready, and its {} probe has killed it {} since{}",
+        container.title(),
+        kills.kind,
+        times(count),
+        asked(container, kills),
+    );
+    let remedy = if startup {
+        let allowed = kills.probe.map_or(Duration::ZERO, budget);
+        let sum = arithmetic(case, container, (kills.kind, allowed));
+        format!("it has started before, so see what it waits for now; {sum}")
+    } else {
+        AGAIN.to_owned()
+    };
+    let subject = Subject::container(container.pod.name(), container.name());
+    let since = event_start(kills.newest).unwrap_or(case.now);
+    let finding = Finding::new(code, subject, since.max(case.started))
+        .attempts(attempts)
+        .message(what)
+        .remedy(remedy);
+    Candidate {
+        grace,
+        // A new instance deserves to be seen to its end.
+        held: container.running_since().is_some(),
+        ..told(finding, container, kills).into()
+    }
+}
+
+const AGAIN: &str = "read the last log lines: it hangs, or answers its livenessProbe too late at work; let \
+                     the probe ask only for what a restart mends and not for what it depends on, and \
+                     raise timeoutSeconds or failureThreshold if load makes it slow; compare with the \
+                     former revision";
+
+fn told(finding: Finding, container: &ContainerView<'_>, kills: &Kills<'_>) -> Finding {
+    let finding = match newest_failure(container, kills.kind) {
+        Some(answer) => finding.evidence(EvidenceKind::Event, answer),
+        None => finding,
+    };
+    let said = kills.newest.message.as_deref().unwrap_or_default();
+    finding.evidence(EvidenceKind::Event, said)
+}
+
+/// What the probe asks and what it is told, after a colon.
+fn asked(container: &ContainerView<'_>, kills: &Kills<'_>) -> String {
+    let answer = newest_failure(container, kills.kind);
+    let words = kills.probe.map(|probe| outcome(probe, answer));
+    words.map_or_else(String::new, |words| format!(": {words}"))
+}
+
+fn times(count: u32) -> String {
+    if count <= 1 {
+        "once".to_owned()
+    } else {
+        format!("{count} times")
+    }
+}
+
+/// The arithmetic that would let the container start.
+fn arithmetic(
+    case: &Case<'_>,
+    container: &ContainerView<'_>,
+    (kind, allowed): (&str, Duration),
+) -> String {
+    const PERIOD: u64 = 10;
+    let former = container.pod.former_start();
+    let former = former.filter(|it| *it < case.policy.patience.longest_start);
+    let likely = allowed.saturating_mul(3).max(LEAST_START);
+    let needed = former.map_or(likely, |it| it.saturating_mul(2).max(likely));
+    let failures = needed.as_secs().div_ceil(PERIOD);
+    let covered = Human(Duration::from_secs(failures.saturating_mul(PERIOD)));
+    let sum = format!(
+        "failureThreshold × periodSeconds ≥ the longest start, for example {failures} × {PERIOD}s = {covered}"
+    );
+    let known = former.map_or_else(String::new, |it| {
+        format!(
+            "; the former revision's pods took {} to be ready",
+            Human(it)
+        )
+    });
+    let allowed = Human(allowed);
+    if kind == "startup" {
+        format!(
+            "the startupProbe allows {allowed}: if the application needs longer, set {sum}{known}; otherwise mend the start"
+        )
+    } else {
+        format!(
+            "killed after {allowed}: if the application needs longer to start, add a startupProbe with {sum}{known}; otherwise correct what the livenessProbe asks for"
+        )
+    }
+}

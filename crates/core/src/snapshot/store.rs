@@ -1,0 +1,130 @@
+//! Objects of one kind, kept by what controls them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::Metadata;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::controller_of;
+
+/// Objects of one kind. A namespace may hold hundreds of workloads, and each is looked at again
+/// with every observation: what belongs to one must be had without a walk over all.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Store<K> {
+    /// By the controller's uid, empty for what has none, then by the object's own.
+    owned: BTreeMap<String, BTreeMap<String, K>>,
+    /// The controller's uid by the object's own.
+    owners: BTreeMap<String, String>,
+}
+
+impl<K> Default for Store<K> {
+    fn default() -> Self {
+        Self {
+            owned: BTreeMap::new(),
+            owners: BTreeMap::new(),
+        }
+    }
+}
+
+impl<K: Metadata<Ty = ObjectMeta>> Store<K> {
+    /// Takes an object in, in place of what was known of it.
+    pub(super) fn insert(&mut self, object: K) {
+        let Some(uid) = object.metadata().uid.clone() else {
+            return;
+        };
+        let owner = controller_of(object.metadata()).unwrap_or_default();
+        let owner = owner.to_owned();
+        // An object may be left behind by one controller and adopted by another.
+        let former = self.owners.insert(uid.clone(), owner.clone());
+        if let Some(left) = former.filter(|it| *it != owner)
+            && let Some(objects) = self.owned.get_mut(&left)
+        {
+            objects.remove(&uid);
+        }
+        self.owned.entry(owner).or_default().insert(uid, object);
+    }
+
+    /// Keeps the objects whose uid is to be kept.
+    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.owners.retain(|uid, _| keep(uid));
+        for objects in self.owned.values_mut() {
+            objects.retain(|uid, _| keep(uid));
+        }
+        self.owned.retain(|_, objects| !objects.is_empty());
+    }
+
+    pub(super) fn get(&self, uid: &str) -> Option<&K> {
+        self.owned.get(self.owners.get(uid)?)?.get(uid)
+    }
+
+    pub(super) fn contains(&self, uid: &str) -> bool {
+        self.owners.contains_key(uid)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.owners.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &K)> {
+        self.owned.values().flatten()
+    }
+
+    /// What a controller owns, in the order of the uids.
+    pub(super) fn of<'a>(&'a self, owner: &str) -> impl Iterator<Item = &'a K> + use<'a, K> {
+        self.owned.get(owner).into_iter().flat_map(BTreeMap::values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Pod;
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(uid: &str, owner: Option<&str>) -> Pod {
+        let owners = owner.map(|uid| {
+            json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": uid, "controller": true}])
+        });
+        let pod = json!({"metadata": {"uid": uid, "ownerReferences": owners}});
+        serde_json::from_value(pod).unwrap()
+    }
+
+    fn uids(store: &Store<Pod>, owner: &str) -> Vec<String> {
+        let uids = store.of(owner).filter_map(|it| it.metadata.uid.clone());
+        uids.collect()
+    }
+
+    #[test]
+    fn what_a_controller_owns_is_found_by_it_and_by_its_own_uid() {
+        let mut store = Store::default();
+        for (uid, owner) in [("b", "one"), ("a", "one"), ("c", "two")] {
+            store.insert(pod(uid, Some(owner)));
+        }
+        assert_eq!(uids(&store, "one"), ["a", "b"]);
+        assert_eq!(uids(&store, "two"), ["c"]);
+        assert!(store.get("c").is_some() && !store.contains("d"));
+        assert_eq!((store.len(), store.iter().count()), (3, 3));
+    }
+
+    #[test]
+    fn what_another_controller_adopts_is_the_other_s_alone() {
+        let mut store = Store::default();
+        for owner in [Some("one"), None, Some("two")] {
+            store.insert(pod("a", owner));
+        }
+        assert_eq!(uids(&store, "one"), [""; 0]);
+        assert_eq!(uids(&store, "two"), ["a"]);
+        assert_eq!((store.len(), store.iter().count()), (1, 1));
+    }
+
+    #[test]
+    fn what_is_not_kept_is_not_found_either_way() {
+        let mut store = Store::default();
+        store.insert(pod("a", Some("one")));
+        store.insert(pod("b", Some("one")));
+        store.retain(|uid| uid == "b");
+        assert_eq!(uids(&store, "one"), ["b"]);
+        assert!(store.get("a").is_none() && store.len() == 1);
+    }
+}

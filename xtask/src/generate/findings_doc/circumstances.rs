@@ -1,0 +1,265 @@
+//! What circumstances change about a cause's time, in a table and in words.
+
+use rollguard_core::finding::FindingCode;
+use rollguard_core::policy::{Patience, Policy, ShownAfter};
+
+use super::table;
+use super::thresholds::time;
+
+/// The thresholds of circumstances. A new field of [`Patience`] or [`ShownAfter`] must be named
+/// here, or this does not compile.
+pub(super) fn render(patience: &Patience, shown_after: &ShownAfter) -> String {
+    let head = ["threshold", "default", "why"];
+    let rows = decisive(patience).into_iter().chain(told(shown_after));
+    table(
+        head,
+        rows.map(|(name, value, why)| [name, &value, why].map(str::to_owned)),
+    )
+}
+
+/// A threshold's name, its value, and why it is no other.
+type Threshold = (&'static str, String, &'static str);
+
+fn decisive(patience: &Patience) -> [Threshold; 15] {
+    let Patience {
+        scale_up,
+        no_scale_up,
+        cordoned,
+        tainted,
+        ending,
+        path_not_there,
+        longest_start,
+        later_look,
+        template_alone,
+        quota_margin,
+        controller_lag,
+        clock_skew,
+        startup_after_ready,
+        runtime_failures,
+        http_lost,
+    } = patience;
+    [
+        ("the autoscaler adds a node", time(*scale_up), SCALE_UP),
+        (
+            "the autoscaler adds none, at most",
+            time(*no_scale_up),
+            NO_SCALE_UP,
+        ),
+        (
+            "nodes are cordoned or not ready, at least",
+            time(*cordoned),
+            CORDONED,
+        ),
+        ("taints exclude nodes, at least", time(*tainted), TAINTED),
+        (
+            "a pod that should have ended is stuck",
+            time(*ending),
+            ENDING,
+        ),
+        (
+            "the readiness probe is answered 404",
+            time(*path_not_there),
+            NOT_THERE,
+        ),
+        (
+            "the longest start that is taken for one",
+            time(*longest_start),
+            LONGEST_START,
+        ),
+        ("a later look of the kubelet", time(*later_look), LATER_LOOK),
+        (
+            "a variable that the template alone could set",
+            time(*template_alone),
+            TEMPLATE_ALONE,
+        ),
+        (
+            "after the next try once quota was freed",
+            time(*quota_margin),
+            QUOTA_MARGIN,
+        ),
+        ("a controller reads a new spec", time(*controller_lag), LAG),
+        ("clocks apart", time(*clock_skew), SKEW),
+        (
+            "the startup probe kills what had been ready",
+            time(*startup_after_ready),
+            STARTUP,
+        ),
+        (
+            "the runtime fails to start a container",
+            format!("{runtime_failures} times"),
+            RUNTIME,
+        ),
+        (
+            "an HTTP question without a word",
+            time(*http_lost),
+            HTTP_LOST,
+        ),
+    ]
+}
+
+const SCALE_UP: &str = "once the cluster autoscaler said that it adds a node: an AKS node takes 2 to 5 minutes to join";
+const NO_SCALE_UP: &str = "a rolling update may free room as its old pods end, 30s each by default";
+const CORDONED: &str = "a node of an AKS upgrade comes back by then, or its surge node does";
+const TAINTED: &str = "a node that joins bears `not-ready` for a minute or so, and the scheduler does not say which taint it is";
+const ENDING: &str = "after the end of its grace period: the kubelet kills at that end, then unmounts volumes and reports (estimated)";
+const NOT_THERE: &str =
+    "the application is up and the path is not there, but some register their paths late";
+const LONGEST_START: &str = "a pod of the former revision that found its readiness again after a blip only looks as if it had taken so long";
+const LATER_LOOK: &str =
+    "so long after the first look: pipelines apply what belongs together within a few seconds";
+const TEMPLATE_ALONE: &str = "seen once more, as all that the pod template alone decides";
+const QUOTA_MARGIN: &str = "the controller's try and its event take a moment";
+const LAG: &str =
+    "it takes well under a second, and some more while a control plane fails over (estimated)";
+const SKEW: &str = "a node and the controllers each have a clock of their own (estimated)";
+const STARTUP: &str = "and one kill more than at a first start: it may wait for what it lost";
+const RUNTIME: &str = "in words that are not known: an overloaded runtime fails once or twice";
+const HTTP_LOST: &str = "then it is asked again: three times what an answer may take";
+
+fn told(shown_after: &ShownAfter) -> [Threshold; 5] {
+    let ShownAfter {
+        pull,
+        start,
+        init,
+        sidecar,
+        silence,
+    } = shown_after;
+    [
+        (
+            "an image pull is told",
+            time(*pull),
+            "most take some seconds",
+        ),
+        (
+            "a start under a startup probe is told",
+            time(*start),
+            "for the reader to compare the probe's budget with the timeout",
+        ),
+        (
+            "a running init container is told",
+            time(*init),
+            "it may migrate data for as long as it needs",
+        ),
+        (
+            "a sidecar that has not started is told",
+            time(*sidecar),
+            "the containers after it wait",
+        ),
+        (
+            "a node's silence about its pod is told",
+            time(*silence),
+            "pulls and mounts have had their first word by then",
+        ),
+    ]
+}
+
+/// What a snapshot shows beside a cause, and what that changes.
+pub(super) fn moves(policy: &Policy) -> String {
+    let patience = &policy.patience;
+    let [scale_up, no_scale_up, cordoned, tainted] = [
+        patience.scale_up,
+        patience.no_scale_up,
+        patience.cordoned,
+        patience.tainted,
+    ]
+    .map(time);
+    let [not_there, later_look, alone, margin, startup] = [
+        patience.path_not_there,
+        patience.later_look,
+        patience.template_alone,
+        patience.quota_margin,
+        patience.startup_after_ready,
+    ]
+    .map(time);
+    let kills = policy
+        .rule(FindingCode::StartupProbeExhausted)
+        .map_or(0, |rule| rule.attempts.saturating_add(1));
+    format!(
+        "
+What a snapshot shows beside the cause moves the time, unless `--grace` set it:
+
+- `ReadinessFailing`: an application that answers 404 is up, and its path is not there: {not_there}, or three \
+times the probe's own budget where that is longer.
+- `ConfigKeyMissing`: as soon as a look of the kubelet at least {later_look} after the first has failed as \
+well, {later_look} are enough.
+- `SubPathNotPrepared`: {alone} where a subPathExpr names a variable that the pod template alone could set, \
+and does not.
+- `CrashAtStart`, `CrashAfterReady`, `LivenessKillsAgain`: never while a new instance runs, which deserves to \
+be seen to its end.
+- `Unschedulable`, `VolumeExcludesNodes`, `NoNodeMatches`: {scale_up} once an autoscaler promised a node or \
+tries again after a failure, or where events may not be read; at least {cordoned} while nodes are cordoned or \
+not ready, and at least {tainted} while taints exclude nodes; at most {no_scale_up} once the autoscaler said \
+that it adds none. But for `NoNodeMatches`, never while an old pod is about to end.
+- `QuotaExceeded`: never while this rollout may still free some; once a pod has gone, until twice the time \
+has passed that the refusal was old by then, and {margin}, for that is when the controller tries again.
+- `VolumeNotMounted` and its like: the newest failure counts, not the time since the first one, so that \
+what was mended in between is not held against the pod.
+- `EvictedForOwnLimit`: although other pods are ready, once a pod that was made after an eviction was evicted \
+as well.
+- `LivenessKillsStart`: for what had been ready the cause is `LivenessKillsAgain`, unless the container has \
+neither a readiness nor a startup probe and never outlived its liveness probe.
+- `StartupProbeExhausted`: for what had been ready {kills} kills and {startup}.
+"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn patience() -> Patience {
+        Patience {
+            scale_up: secs(301),
+            no_scale_up: secs(302),
+            cordoned: secs(303),
+            tainted: secs(304),
+            ending: secs(305),
+            path_not_there: secs(306),
+            longest_start: secs(307),
+            later_look: secs(308),
+            template_alone: secs(309),
+            quota_margin: secs(310),
+            controller_lag: secs(311),
+            clock_skew: secs(312),
+            startup_after_ready: secs(313),
+            runtime_failures: 314,
+            http_lost: secs(315),
+        }
+    }
+
+    #[test]
+    fn every_threshold_of_a_circumstance_is_in_the_table_with_its_value() {
+        let shown_after = ShownAfter {
+            pull: secs(316),
+            start: secs(317),
+            init: secs(318),
+            sidecar: secs(319),
+            silence: secs(320),
+        };
+        let text = render(&patience(), &shown_after);
+        for seconds in (301..=320).filter(|it| *it != 314) {
+            let value = format!("| {} |", time(secs(seconds)));
+            assert_eq!(text.matches(&value).count(), 1, "{value} in {text}");
+        }
+        assert!(text.contains("| 314 times |"), "{text}");
+    }
+
+    #[test]
+    fn words_about_circumstances_take_their_numbers_from_the_policy() {
+        let policy = Policy {
+            patience: patience(),
+            ..Policy::default()
+        };
+        let text = moves(&policy);
+        for seconds in [301, 302, 303, 304, 306, 308, 309, 310, 313] {
+            let value = time(secs(seconds));
+            assert!(text.contains(&value), "{value} in {text}");
+        }
+    }
+}
