@@ -13,16 +13,18 @@ use rollguard_fuzz::Target;
 /// The largest trace that is kept: mutating anything longer rarely hits what matters.
 const LIMIT: usize = 8 * 1024;
 /// Which rollouts are kept as texts, one per family of causes.
-const KEPT: [&str; 6] = [
+const KEPT: [&str; 8] = [
+    "agent-node-lost",
     "config-key-missing",
     "crash-in-init",
+    "db-broken-stays",
     "image-tag-missing",
     "policy-denies",
     "readiness-blips",
     "unschedulable",
 ];
 /// As many rollouts as `src/world.rs` knows.
-const ROLLOUTS: u8 = 8;
+const ROLLOUTS: u8 = 13;
 
 fn main() -> io::Result<()> {
     let traces = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces");

@@ -44,6 +44,11 @@ pub const TARGETS: &[Target] = &[
         run: |data| with_text(data, stage::expression),
     },
     Target {
+        name: "http",
+        says: "any HTTP check is read alike after being shown, and judges any answer",
+        run: |data| with_text(data, words::http),
+    },
+    Target {
         name: "inputs",
         says: "any inputs are understood, or refused with names and reasons",
         run: |data| with_text(data, agent::inputs),

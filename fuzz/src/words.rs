@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use rollguard_core::duration::{self, Human};
+use rollguard_core::finding::FindingCode;
 use rollguard_core::handover::Handover;
+use rollguard_core::http::{HttpAnswer, HttpCheck};
 use rollguard_core::workload::{Revision, WorkloadName, is_dns_label, is_dns_subdomain};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -36,4 +38,23 @@ pub(crate) fn words(text: &str) {
         assert!(!written.contains('\n'));
         assert_eq!(Handover::parse(&written).unwrap(), handover);
     }
+}
+
+/// The check is the first line, what a pod answers the rest.
+pub(crate) fn http(text: &str) {
+    let (check, answer) = text.split_once('\n').unwrap_or((text, ""));
+    // A code is one word or refused with a suggestion.
+    if let Ok(code) = FindingCode::parse(check) {
+        assert_eq!(FindingCode::parse(code.as_str()), Ok(code));
+    }
+    let check = match HttpCheck::parse(check) {
+        Ok(check) => check,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    assert_eq!(HttpCheck::parse(&check.to_string()), Ok(check.clone()));
+    assert!(check.path().starts_with('/'));
+    let (status, body) = answer.split_once(' ').unwrap_or(("200", answer));
+    let status = status.parse().unwrap_or(200);
+    // What it says may quote the user's own words, and never those of the pod.
+    let _ = check.judge(&HttpAnswer::new(status, MINUTE, body));
 }

@@ -17,10 +17,15 @@ use crate::mutate::mutate;
 const LIMIT: usize = 160;
 
 /// The recorded rollouts: small ones, in which the interesting is close together.
-const RECORDED: [&str; 8] = [
+const RECORDED: [&str; 13] = [
+    include_str!("../../tests/traces/agent-node-lost.jsonl"),
+    include_str!("../../tests/traces/answers-500.jsonl"),
     include_str!("../../tests/traces/config-key-missing.jsonl"),
     include_str!("../../tests/traces/crash-at-start.jsonl"),
     include_str!("../../tests/traces/crash-in-init.jsonl"),
+    include_str!("../../tests/traces/db-broken-stays.jsonl"),
+    include_str!("../../tests/traces/db-partition.jsonl"),
+    include_str!("../../tests/traces/db-quota-exceeded.jsonl"),
     include_str!("../../tests/traces/image-tag-missing.jsonl"),
     include_str!("../../tests/traces/policy-denies.jsonl"),
     include_str!("../../tests/traces/readiness-blips.jsonl"),
