@@ -35,6 +35,6 @@ fuzz *args:
 drill *args:
     cargo run --quiet -- drill {{args}}
 
-# Time to verdict beside `kubectl rollout status`, on the real cluster
+# Time to verdict beside kubectl and kubedog, on the real cluster
 bench-verdict:
     cargo xtask bench-verdict

@@ -42,8 +42,8 @@ pub(super) fn render() -> String {
              [report.schema.json](report.schema.json) is the schema; all else goes to stderr. A \
              check that came to a verdict prints its report. One that did not prints why, with \
              `outcome` and `exitCode` and without `verdict`: bad input, a failed sign-in or an \
-             unreachable cluster say nothing about the rollout. Only exit code 12 is a verdict \
-             without a report. A command line with unknown arguments prints no document. New keys \
+             unreachable cluster say nothing about the rollout. With exit code 12 there \
+             may be either: a check that could not begin to see has no report. A command line with unknown arguments prints no document. New keys \
              may come at any time; `schemaVersion` rises when a reader would have to change.\n";
     text
 }
