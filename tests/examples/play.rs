@@ -28,7 +28,7 @@ async fn main() -> Result<()> {
         .context("for how many seconds, and which scenarios?")?
         .parse()?;
     let names: BTreeSet<String> = arguments.collect();
-    let chosen: Vec<&Scenario> = scenarios::every()
+    let chosen: Vec<&Scenario> = scenarios::all()
         .filter(|it| names.is_empty() || names.contains(it.name))
         .collect();
     if chosen.is_empty() {

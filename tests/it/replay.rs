@@ -22,7 +22,7 @@ use rollguard_tests::scenarios::{self, Scenario};
 type Question = fn(&Scenario, &Trace) -> anyhow::Result<()>;
 
 /// Every question, and how its trials are called.
-const QUESTIONS: [(&str, Question); 7] = [
+const QUESTIONS: [(&str, Question); 8] = [
     ("is judged as its scenario says", outcome::is_as_expected),
     (
         "is told alike by `rollguard replay`",
@@ -35,6 +35,10 @@ const QUESTIONS: [(&str, Question); 7] = [
         laws::repetition_is_no_news,
     ),
     ("is judged alike in another order", laws::order_is_no_news),
+    (
+        "is judged alike with its secrets kept",
+        laws::secrecy_is_no_news,
+    ),
     (
         "does not fail for more patience",
         laws::patience_does_no_harm,

@@ -94,6 +94,49 @@ fn refused() -> Report {
     replayed(&path)
 }
 
+/// A recorded failure, as it would have been with a second workload beside it that is still under way.
+fn one_of_two_fails() -> Report {
+    let trace = root().join("tests/traces/image-tag-missing.jsonl");
+    let text = std::fs::read_to_string(trace).unwrap();
+    let mut lines: Vec<Value> = Vec::new();
+    for line in text.lines() {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        if let Some(workloads) = line.get_mut("workloads").and_then(Value::as_array_mut) {
+            let mut second = workloads[0].clone();
+            second["name"] = json!("api");
+            workloads.push(second);
+        }
+        if line["seen"]["kind"] == "workload" {
+            let mut second = line.clone();
+            second["seen"]["object"]["metadata"]["name"] = json!("api");
+            second["seen"]["object"]["metadata"]["uid"] = json!("second");
+            lines.push(second);
+        }
+        if line["seen"]["resource"] == "deployment" {
+            let uids = line.pointer_mut("/seen/uids").and_then(Value::as_array_mut);
+            uids.unwrap().push(json!("second"));
+        }
+        lines.push(line);
+    }
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one-of-two.jsonl");
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    replayed(&path)
+}
+
+#[test]
+fn the_report_of_two_workloads_one_of_which_is_under_way_keeps_the_schema() {
+    let document: Value = serde_json::from_str(&to_json(&one_of_two_fails()).unwrap()).unwrap();
+    assert_eq!(document["verdict"], "failed");
+    let each = document["workloads"].as_array().unwrap().iter();
+    let each: Vec<&str> = each.filter_map(|it| it["verdict"].as_str()).collect();
+    assert_eq!(each, ["failed", "progressing"]);
+    for validator in [published(), strict()] {
+        assert_eq!(breaches(&validator, &document), [""; 0], "{document:#}");
+    }
+}
+
 fn proposals() -> [Proposal; 3] {
     let id = |number| RevisionId {
         revision: Revision(number),
@@ -135,7 +178,13 @@ fn the_report_of_every_recorded_rollout_keeps_the_schema_with_every_proposal() {
         }
         verdicts.push(report.verdict);
     }
-    for verdict in ["succeeded", "failed", "timedOut", "undetermined", "superseded"] {
+    for verdict in [
+        "succeeded",
+        "failed",
+        "timedOut",
+        "undetermined",
+        "superseded",
+    ] {
         assert!(
             verdicts.iter().any(|it| it == verdict),
             "no report says {verdict}"
@@ -172,7 +221,8 @@ fn what_came_to_no_report_keeps_the_schema_and_agrees_with_the_exit_code() {
 
 #[test]
 fn what_rollguard_never_prints_is_refused() {
-    let report = serde_json::to_value(replayed(traces().first().unwrap())).unwrap();
+    let trace = root().join("tests/traces/image-tag-missing.jsonl");
+    let report = serde_json::to_value(replayed(&trace)).unwrap();
     let none: Value =
         serde_json::from_str(&Failure::new(Outcome::Credentials, "a").to_json().unwrap()).unwrap();
     let rows: [(&str, &Value, &str, Value); 7] = [

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rollguard_core::guard::Guard;
+use rollguard_core::http::HttpCheck;
 use rollguard_core::observation::Observation;
 use rollguard_core::policy::Policy;
 use rollguard_core::report::Report;
@@ -23,8 +24,18 @@ pub(crate) fn policy(scenario: &Scenario) -> Policy {
             Expect::Fails { .. } | Expect::TimesOut { .. } => FAILS_TIMEOUT,
             Expect::Heals | Expect::IsSuperseded => HEALS_TIMEOUT,
         },
+        http: checks(scenario),
         ..Policy::default()
     }
+}
+
+/// What the pods were asked over HTTP.
+fn checks(scenario: &Scenario) -> Vec<HttpCheck> {
+    let pairs = scenario.flags.chunks_exact(2);
+    let asked = pairs.filter(|pair| pair[0] == "--http");
+    // A check that cannot be read shows: the scenario is judged otherwise.
+    let checks = asked.filter_map(|pair| HttpCheck::parse(pair[1]).ok());
+    checks.collect()
 }
 
 /// Where the traces are.

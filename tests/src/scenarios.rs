@@ -315,6 +315,21 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_has_its_share() {
+        let count = |fails: bool, kind: Option<Kind>| {
+            all()
+                .filter(|it| it.expect.code().is_some() == fails)
+                .filter(|it| kind.is_none_or(|kind| it.kind == kind))
+                .count()
+        };
+        assert!(count(true, None) >= 60 && count(false, None) >= 24);
+        for kind in [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet] {
+            assert!(count(true, Some(kind)) >= 9, "{kind:?}");
+            assert!(count(false, Some(kind)) >= 3, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn every_folder_is_used_by_a_row() {
         let names: BTreeSet<&str> = all()
             .map(|scenario| scenario.name)

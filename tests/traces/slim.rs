@@ -153,10 +153,14 @@ fn shrink(value: &mut Value, noise: &[&str]) {
     match value {
         Value::Array(items) => {
             items.retain(|item| !is_token_volume(item));
-            items.iter_mut().for_each(|item| shrink(item, noise));
+            for item in items {
+                shrink(item, noise);
+            }
         }
         Value::Object(fields) => {
-            fields.values_mut().for_each(|field| shrink(field, noise));
+            for field in fields.values_mut() {
+                shrink(field, noise);
+            }
             fields.retain(|name, value| !is_noise(name, value, noise));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

@@ -1,5 +1,7 @@
 //! The command line. What a command shares with the task is declared in `rollguard_agent::inputs`.
 
+use std::ffi::OsString;
+
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use rollguard_agent::inputs::{CliForm, CommandName, InputKind, InputSpec, RawInputs};
 
@@ -164,6 +166,19 @@ fn input_arg(spec: &InputSpec) -> Arg {
             .allow_hyphen_values(false),
         CliForm::None => arg.hide(true),
     }
+}
+
+/// Whether a command line that cannot be read asks for JSON: whoever reads that wants a document even so.
+pub(crate) fn asks_for_json(arguments: &[OsString]) -> bool {
+    let words: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
+    let apart = words.windows(2).any(|pair| {
+        let [flag, form] = pair else { return false };
+        matches!(flag.as_ref(), "-o" | "--output") && form == "json"
+    });
+    apart
+        || words
+            .iter()
+            .any(|it| matches!(it.as_ref(), "-ojson" | "-o=json" | "--output=json"))
 }
 
 /// What was said for a command's inputs. A file's content takes the place of its name.

@@ -28,9 +28,10 @@ pub(crate) async fn dispatch(
     arguments: impl Iterator<Item = OsString>,
     environment: &Environment,
 ) -> Outcome {
-    let matches = match args::command().try_get_matches_from(arguments) {
+    let arguments: Vec<OsString> = arguments.collect();
+    let matches = match args::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
-        Err(error) => return usage(&error, environment),
+        Err(error) => return usage(&error, &arguments, environment),
     };
     let (name, matches) = matches.subcommand().unwrap_or(("task", &matches));
     if name == "task" {
@@ -61,7 +62,7 @@ pub(crate) async fn dispatch(
 }
 
 /// Help and version are answers; everything else is a wrong command line.
-fn usage(error: &clap::Error, environment: &Environment) -> Outcome {
+fn usage(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> Outcome {
     let text = error.render().to_string();
     if matches!(
         error.kind(),
@@ -74,7 +75,25 @@ fn usage(error: &clap::Error, environment: &Environment) -> Outcome {
     for line in text.trim_end().lines() {
         console.line(&rollguard_core::report::Line::plain(line));
     }
+    if args::asks_for_json(arguments)
+        && let Ok(document) = wrong_usage(&text).to_json()
+    {
+        console.document(&document);
+    }
     Outcome::BadInput
+}
+
+/// What clap says, without its own words before it.
+fn wrong_usage(text: &str) -> Failure {
+    let mut paragraphs = text.split("\n\n").map(str::trim);
+    let message = paragraphs.next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let tip = paragraphs.find_map(|it| it.strip_prefix("tip: "));
+    Failure {
+        outcome: Outcome::BadInput,
+        messages: vec![message.split_whitespace().collect::<Vec<_>>().join(" ")],
+        hint: tip.map(str::to_owned),
+    }
 }
 
 async fn run_task(environment: &Environment) -> Outcome {

@@ -4,18 +4,14 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
-use kube::Client;
-use rollguard_cluster::Clock;
+use rollguard_cluster::{Clock, Connection};
 use rollguard_core::duration::{after, elapsed};
 use rollguard_core::guard::{Follow, Guard, Step};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
-use rollguard_core::report::{Style, event_lines};
+use rollguard_core::report::{Line, Style, event_lines};
 use rollguard_core::verdict::Verdict;
 
-use crate::cancel::Cancel;
-use crate::console::Console;
-use crate::failure::Failure;
-use crate::recorder::Recorder;
+use crate::run::tools::Tools;
 use crate::status;
 use asks::Asks;
 
@@ -30,84 +26,106 @@ pub(crate) enum Outcome {
     Cancelled,
 }
 
-/// What the loop carries between.
-pub(crate) struct Shell<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) clock: &'a Clock,
-    pub(crate) console: &'a mut Console,
-    pub(crate) recorder: &'a mut Recorder,
-    pub(crate) cancel: &'a Cancel,
+/// All that a session hears of the cluster. It outlives a verdict that a last look takes back: what
+/// was asked by then is still answered.
+pub(crate) struct Feed<S> {
+    observations: S,
+    ended: bool,
+    asks: Asks,
+    clock: Clock,
+}
+
+impl<S> Feed<S>
+where
+    S: Stream<Item = Observation> + Unpin,
+{
+    pub(crate) fn new(observations: S, connection: &Connection) -> Self {
+        Self {
+            observations,
+            ended: false,
+            asks: Asks::new(connection.client.clone()),
+            clock: connection.clock,
+        }
+    }
+
+    /// What is seen next, at `until` at the latest.
+    async fn next(&mut self, guard: &Guard, until: Timestamp) -> Observation {
+        tokio::select! {
+            biased;
+            seen = self.observations.next(), if !self.ended => seen.unwrap_or_else(|| {
+                self.ended = true;
+                watch_ended(guard, self.clock.now())
+            }),
+            Some(seen) = self.asks.next() => Observation::new(self.clock.now(), seen),
+            () = self.clock.sleep_until(until) => Guard::tick(self.clock.now()),
+        }
+    }
 }
 
 /// Follows rollouts until their verdict.
 pub(crate) async fn drive<S>(
     guard: &mut Guard,
-    observations: &mut S,
-    shell: &mut Shell<'_>,
-) -> Result<Outcome, Failure>
+    feed: &mut Feed<S>,
+    tools: &mut Tools<'_>,
+) -> Outcome
 where
     S: Stream<Item = Observation> + Unpin,
 {
-    let outcome = follow(guard, observations, shell).await;
-    shell.console.status(&[]);
+    let outcome = follow(guard, feed, tools).await;
+    tools.console.status(&[]);
     outcome
 }
 
-async fn follow<S>(
-    guard: &mut Guard,
-    observations: &mut S,
-    shell: &mut Shell<'_>,
-) -> Result<Outcome, Failure>
+async fn follow<S>(guard: &mut Guard, feed: &mut Feed<S>, tools: &mut Tools<'_>) -> Outcome
 where
     S: Stream<Item = Observation> + Unpin,
 {
-    let mut asks = Asks::default();
     let mut wake_at = guard.started();
-    let mut ended = false;
     loop {
-        let tick_at = wake_at.min(next_status(shell));
+        let status_at = tools.console.status_interval();
+        let status_at = status_at.map(|interval| after(feed.clock.now(), interval));
+        let until = status_at.map_or(wake_at, |at| at.min(wake_at));
         let observation = tokio::select! {
             biased;
-            () = shell.cancel.requested() => return Ok(Outcome::Cancelled),
-            seen = observations.next(), if !ended => seen.unwrap_or_else(|| {
-                ended = true;
-                watch_ended(guard, shell.clock.now())
-            }),
-            Some(seen) = asks.next() => Observation::new(shell.clock.now(), seen),
-            () = shell.clock.sleep_until(tick_at) => Guard::tick(shell.clock.now()),
+            () = tools.cancel.requested() => return Outcome::Cancelled,
+            seen = feed.next(guard, until) => seen,
         };
         let now = observation.at;
-        if observation.seen != Seen::Tick {
-            shell.recorder.write(&observation)?;
-        }
+        record(&observation, tools);
         let step = guard.observe(observation);
-        show(guard, &step, now, shell);
+        show(guard, &step, now, tools);
         if step.verdict.is_terminal() {
-            return Ok(Outcome::Decided(step.verdict, now));
+            return Outcome::Decided(step.verdict, now);
         }
         wake_at = step.wake_at;
-        asks.take(step.asks);
-        asks.send(guard, shell.client);
+        feed.asks.take(step.asks);
+        feed.asks.send(guard);
     }
 }
 
-fn next_status(shell: &Shell<'_>) -> Timestamp {
-    let interval: Option<Duration> = shell.console.status_interval();
-    interval.map_or(Timestamp::MAX, |interval| {
-        after(shell.clock.now(), interval)
-    })
+/// A trace that cannot be written on, because the disk is full, is no reason to leave a rollout alone.
+fn record(observation: &Observation, tools: &mut Tools<'_>) {
+    if observation.seen == Seen::Tick {
+        return;
+    }
+    if let Err(failure) = tools.recorder.write(observation) {
+        let why = failure.messages.join("; ");
+        let text = format!("{why}; nothing more is recorded, the check goes on");
+        let line = Line::styled(Style::Warn, "warning: ").then(Style::Plain, text);
+        tools.console.line(&line);
+    }
 }
 
-fn show(guard: &Guard, step: &Step, now: Timestamp, shell: &mut Shell<'_>) {
+fn show(guard: &Guard, step: &Step, now: Timestamp, tools: &mut Tools<'_>) {
     let many = guard.follows().len() > 1;
     for event in &step.events {
         let lines = event_lines(event, guard.started(), many);
-        shell.console.lines(&lines);
+        tools.console.lines(&lines);
     }
     if !step.verdict.is_terminal() {
         let row = |follow| row(follow, elapsed(guard.started(), now));
         let rows: Vec<status::Row> = guard.follows().iter().map(row).collect();
-        shell.console.status(&status::table(&rows));
+        tools.console.status(&status::table(&rows));
     }
 }
 

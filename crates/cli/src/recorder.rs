@@ -48,14 +48,55 @@ impl Recorder {
         Ok(())
     }
 
-    /// Writes one observation.
+    /// Writes one observation. After an error nothing more is written: half a line would make the rest
+    /// unreadable, and once is enough to say so.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&mut self, observation: &Observation) -> Result<(), Failure> {
-        match &mut self.0 {
-            State::Begun(recorder) => Ok(recorder.write(observation)?),
-            State::Off | State::Open(_) => Ok(()),
+        let State::Begun(recorder) = &mut self.0 else {
+            return Ok(());
+        };
+        let written = recorder.write(observation);
+        if written.is_err() {
+            self.0 = State::Off;
         }
+        Ok(written?)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::fd::OwnedFd;
+
+    use rollguard_core::guard::Guard;
+    use rollguard_core::trace::FORMAT;
+
+    use super::*;
+
+    #[test]
+    fn a_trace_that_cannot_be_written_on_is_told_once() {
+        let header = Header {
+            rollguard_trace: FORMAT,
+            workloads: Vec::new(),
+            kubernetes: String::new(),
+            timeout_seconds: None,
+            stable_for_seconds: None,
+            revision: None,
+            http: Vec::new(),
+            grace_seconds: [].into(),
+            provenance: "cluster".to_owned(),
+        };
+        let (reader, writer) = std::io::pipe().unwrap();
+        let file = BufWriter::new(File::from(OwnedFd::from(writer)));
+        let mut recorder = Recorder(State::Open(file));
+        recorder.begin(&header).unwrap();
+        let tick = Guard::tick("2026-01-01T00:00:00Z".parse().unwrap());
+        recorder.write(&tick).unwrap();
+        drop(reader);
+        let failure = recorder.write(&tick).unwrap_err();
+        let told = failure.messages.join("; ");
+        assert!(told.starts_with("failed to write the trace: "), "{told}");
+        recorder.write(&tick).unwrap();
     }
 }

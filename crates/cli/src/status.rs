@@ -18,6 +18,9 @@ pub(crate) struct Row {
     pub(crate) style: Style,
 }
 
+/// The longest name that is shown whole: on 80 columns the status itself must have room.
+const NAME: usize = 40;
+
 /// The rows in columns. What matters least stands last: a narrow terminal cuts there.
 pub(crate) fn table(rows: &[Row]) -> Vec<Line> {
     let elapsed: Vec<String> = rows
@@ -27,13 +30,26 @@ pub(crate) fn table(rows: &[Row]) -> Vec<Line> {
     let widest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or_default();
     // As wide as the time before an event, at least.
     let before = widest(&mut elapsed.iter().map(|it| it.chars().count())).max(6);
-    let names = widest(&mut rows.iter().map(|row| row.name.chars().count()));
-    let line = |(row, elapsed): (&Row, &String)| {
+    let names: Vec<String> = rows.iter().map(|row| shortened(&row.name)).collect();
+    let width = widest(&mut names.iter().map(|name| name.chars().count()));
+    let line = |((row, elapsed), name): ((&Row, &String), &String)| {
         Line::styled(Style::Dim, format!("{elapsed:>before$}  "))
-            .then(Style::Strong, format!("{:<names$}  ", row.name))
+            .then(Style::Strong, format!("{name:<width$}  "))
             .then(row.style, row.text.clone())
     };
-    rows.iter().zip(&elapsed).map(line).collect()
+    rows.iter().zip(&elapsed).zip(&names).map(line).collect()
+}
+
+/// A long name without its middle: names that resemble each other differ at their ends.
+fn shortened(name: &str) -> String {
+    let all: Vec<char> = name.chars().collect();
+    if all.len() <= NAME {
+        return name.to_owned();
+    }
+    let tail = (NAME - 1) / 2;
+    let head = all.iter().take(NAME - 1 - tail);
+    let end = all.iter().skip(all.len() - tail);
+    head.chain(&['…']).chain(end).collect()
 }
 
 #[cfg(test)]
@@ -61,5 +77,24 @@ mod tests {
             ]
         );
         assert!(table(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_long_name_leaves_room_for_the_status() {
+        let row = |name: String| Row {
+            elapsed: Duration::from_secs(5),
+            name,
+            text: "complete".to_owned(),
+            style: Style::Plain,
+        };
+        let long = format!("deployment/{}-blue", "w".repeat(200));
+        let lines = table(&[row("deployment/web".to_owned()), row(long)]);
+        let ends: Vec<usize> = lines.iter().map(|it| it.text().chars().count()).collect();
+        assert_eq!(ends, [8 + 40 + 2 + 8; 2]);
+        let text = lines[1].text();
+        assert!(
+            text.contains("deployment/www") && text.contains("w-blue  complete"),
+            "{text}"
+        );
     }
 }

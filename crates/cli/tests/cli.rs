@@ -213,6 +213,13 @@ fn a_check_that_never_began_prints_one_document_that_agrees_with_the_exit_code()
             4,
             &["check", "deployment/web", "--kubeconfig", "kubeconfig"],
         ),
+        (
+            "badInput",
+            2,
+            &["check", "deployment/web", "--namspace", "shop"],
+        ),
+        ("badInput", 2, &["check", "deployment/web", "-n", ""]),
+        ("badInput", 2, &["replay"]),
     ];
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("kubeconfig"), NOBODY).unwrap();
@@ -225,7 +232,12 @@ fn a_check_that_never_began_prints_one_document_that_agrees_with_the_exit_code()
         assert_eq!(document.get("verdict"), None, "{document:#}");
         for message in document["messages"].as_array().unwrap() {
             let message = message.as_str().unwrap();
-            assert!(ran.stderr.contains(message), "{message}: {}", ran.stderr);
+            let words: Vec<&str> = ran.stderr.split_whitespace().collect();
+            assert!(
+                words.join(" ").contains(message),
+                "{message}: {}",
+                ran.stderr
+            );
         }
     }
 }

@@ -5,6 +5,7 @@
 //! once they are checked (apiserver `endpoints/filters/authentication.go`, `withAuthentication`).
 //! What the pod does get are `X-Forwarded-*` headers with the address that the request came from.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -15,8 +16,8 @@ use kube::client::Body;
 use kube::core::Status;
 use kube::{Client, ResourceExt};
 use rollguard_core::duration::Human;
-use rollguard_core::http::{BODY_LIMIT, HttpAnswer, HttpCheck, HttpPort};
-use rollguard_core::observation::{Answer, Blindness, ResourceKind, Seen};
+use rollguard_core::http::{BODY_LIMIT, HttpAnswer, HttpCheck};
+use rollguard_core::observation::{Answer, Blindness, NO_ANSWER, ResourceKind, Seen};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::Cause;
@@ -56,11 +57,16 @@ async fn answer(client: &Client, pod: &Pod, check: &HttpCheck) -> Result<Answer,
     let response = match timeout(LIMIT, client.send(request)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Err(Cause::from(error).blindness()),
-        Err(_) => return failed(format!("no answer within {}", Human(LIMIT))),
+        Err(_) => return failed(format!("{NO_ANSWER} {}", Human(LIMIT))),
     };
     let status = response.status();
-    let body = read(response, begun + LIMIT).await?;
-    if let Some(own) = of_api_server(status, &body, &pod.name_any()) {
+    let body = match read(response, begun + LIMIT).await {
+        Ok(body) => body,
+        // Whoever began to answer was reached. When a pod breaks off, the API server cannot but do
+        // the same.
+        Err(why) => return failed(format!("the answer ({status}) breaks off: {why}")),
+    };
+    if let Some(own) = of_api_server(status, &body, pod) {
         return own;
     }
     let body = String::from_utf8_lossy(&body);
@@ -69,18 +75,11 @@ async fn answer(client: &Client, pod: &Pod, check: &HttpCheck) -> Result<Answer,
     })
 }
 
-/// The API server takes numbers only (`pkg/registry/core/pod/strategy.go`, `ResourceLocation`), and
-/// without one the first port of the first container that has any.
+/// The API server takes numbers only (`pkg/registry/core/pod/strategy.go`, `ResourceLocation`).
 fn request(pod: &Pod, check: &HttpCheck) -> Result<Request<Body>, String> {
     let name = pod.name_any();
-    let port = match check.port() {
-        None => String::new(),
-        Some(HttpPort::Number(number)) => format!(":{number}"),
-        Some(HttpPort::Name(wanted)) => match port_named(pod, wanted) {
-            Some(number) => format!(":{number}"),
-            None => return Err(format!("no container of the pod has a port `{wanted}`")),
-        },
-    };
+    let port = check.port_of(pod)?;
+    let port = port.map_or_else(String::new, |number| format!(":{number}"));
     let namespace = pod.namespace().unwrap_or_default();
     let path = check.path();
     Request::get(format!(
@@ -91,21 +90,9 @@ fn request(pod: &Pod, check: &HttpCheck) -> Result<Request<Body>, String> {
     .map_err(|error| format!("`{path}` cannot be asked for: {error}"))
 }
 
-fn port_named(pod: &Pod, name: &str) -> Option<i32> {
-    let spec = pod.spec.as_ref()?;
-    let sidecars = spec.init_containers.iter().flatten();
-    let ports = spec
-        .containers
-        .iter()
-        .chain(sidecars)
-        .flat_map(|it| it.ports.iter().flatten());
-    let mut named = ports.filter(|port| port.name.as_deref() == Some(name));
-    named.next().map(|port| port.container_port)
-}
-
 /// The beginning of a body. One that does not end in time is taken as far as it came: whoever
 /// streams has answered.
-async fn read(response: Response<Body>, until: Instant) -> Result<Bytes, Blindness> {
+async fn read(response: Response<Body>, until: Instant) -> Result<Bytes, Cause> {
     let mut body = response.into_body();
     let mut read = BytesMut::new();
     while read.len() < BODY_LIMIT {
@@ -113,7 +100,7 @@ async fn read(response: Response<Body>, until: Instant) -> Result<Bytes, Blindne
             Ok(Some(Ok(frame))) => {
                 read.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()));
             }
-            Ok(Some(Err(error))) => return Err(Cause::from(error).blindness()),
+            Ok(Some(Err(error))) => return Err(Cause::from(error)),
             Ok(None) | Err(_) => break,
         }
     }
@@ -121,8 +108,9 @@ async fn read(response: Response<Body>, until: Instant) -> Result<Bytes, Blindne
 }
 
 /// What the API server itself says; `None` for an answer that came from the pod, even if that looks
-/// much like it.
-fn of_api_server(code: StatusCode, body: &[u8], pod: &str) -> Option<Result<Answer, Blindness>> {
+/// much like it. A gateway before the API server that answers 502 to 504 in HTML cannot be told from
+/// a pod that does: such an answer stays the pod's, and the policy's patience is what outlasts it.
+fn of_api_server(code: StatusCode, body: &[u8], pod: &Pod) -> Option<Result<Answer, Blindness>> {
     if code.is_success() {
         return None;
     }
@@ -135,7 +123,7 @@ fn of_api_server(code: StatusCode, body: &[u8], pod: &str) -> Option<Result<Answ
     let about_pod = status
         .details
         .as_ref()
-        .is_some_and(|it| it.kind == "pods" && it.name.split(':').next() == Some(pod));
+        .is_some_and(|it| it.kind == "pods" && it.name.split(':').next() == Some(&pod.name_any()));
     let message = status.message.clone();
     let failed = Some(Ok(Answer::Failed {
         message: message.clone(),
@@ -151,7 +139,11 @@ fn of_api_server(code: StatusCode, body: &[u8], pod: &str) -> Option<Result<Answ
         // The pod has no address, or one that is not asked.
         ("BadRequest", 400) if message == "address not allowed" => failed,
         ("ServiceUnavailable", 503) => match message.strip_prefix(UNREACHED) {
-            Some(why) if TUNNEL.iter().any(|it| why.contains(it)) => blind(),
+            Some(why) if of_tunnel(why, pod) => blind(),
+            // Nothing refused the connection either: a NetworkPolicy may have swallowed it.
+            Some(why) if why.contains("i/o timeout") => Some(Ok(Answer::Failed {
+                message: format!("{NO_ANSWER} the API server's own limit: {why}"),
+            })),
             Some(_) => failed,
             None => blind(),
         },
@@ -161,9 +153,52 @@ fn of_api_server(code: StatusCode, body: &[u8], pod: &str) -> Option<Result<Answ
 
 /// How the API server begins when it cannot reach a pod (apimachinery `util/proxy/transport.go`).
 const UNREACHED: &str = "error trying to reach service: ";
-/// What it says when its own way to the nodes is cut (apiserver-network-proxy `pkg/server`): no
-/// word about the pod.
-const TUNNEL: [&str; 2] = ["No agent available", "rpc error: "];
+/// What it says when its own way to the nodes is cut: apiserver-network-proxy
+/// `konnectivity-client/pkg/client/client.go` and `pkg/server/server.go`, apiserver
+/// `pkg/server/egressselector/egress_selector.go`.
+const TUNNEL: [&str; 10] = [
+    "No agent available",
+    "rpc error: ",
+    "tunnel closed",
+    "dial closed",
+    "dial timeout, ",
+    "timed out waiting for backend dial",
+    "currently no tunnels available",
+    "proxy error from ",
+    "reading HTTP response from CONNECT to ",
+    "dial unix ",
+];
+
+/// Whether the API server's way to the nodes is cut, which is no word about the pod.
+fn of_tunnel(why: &str, pod: &Pod) -> bool {
+    TUNNEL.iter().any(|it| why.contains(it)) || is_elsewhere(why, pod)
+}
+
+/// Whether a connection failed to something that is not the pod: Go's `dial tcp ADDRESS: …`.
+fn is_elsewhere(why: &str, pod: &Pod) -> bool {
+    let Some((_, dialled)) = why.split_once("dial tcp") else {
+        return false;
+    };
+    let status = pod.status.as_ref();
+    let first = status.and_then(|it| it.pod_ip.as_ref());
+    let others = status.and_then(|it| it.pod_ips.as_ref());
+    let mut own = first
+        .into_iter()
+        .chain(others.into_iter().flatten().map(|it| &it.ip))
+        .filter_map(|ip| ip.parse::<IpAddr>().ok())
+        .peekable();
+    // An address that is not known cannot be told from another.
+    if own.peek().is_none() {
+        return false;
+    }
+    let address = dialled.split(": ").next().unwrap_or_default();
+    let address = address.rsplit("->").next().unwrap_or_default().trim();
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    // What does not name an address was a name, and pods are asked by address.
+    host.parse()
+        .map_or(true, |host: IpAddr| !own.any(|ip| ip == host))
+}
 
 #[cfg(test)]
 mod tests {
@@ -178,6 +213,7 @@ mod tests {
             "spec": {"containers": [
                 {"name": "app", "ports": [{"name": "http", "containerPort": 8080}]},
                 {"name": "side", "ports": [{"name": "admin", "containerPort": 9000}]}]},
+            "status": {"podIP": "10.0.0.7", "podIPs": [{"ip": "10.0.0.7"}, {"ip": "fd00::7"}]},
         }))
         .unwrap()
     }
@@ -215,8 +251,8 @@ mod tests {
     #[tokio::test]
     async fn ports_and_queries_become_the_proxys_path() {
         let rows = [
-            ("/healthz", "web-1/proxy/healthz", ""),
-            ("/", "web-1/proxy/", ""),
+            ("/healthz", "web-1:8080/proxy/healthz", ""),
+            ("/", "web-1:8080/proxy/", ""),
             ("/ready?full=1:81", "web-1:81/proxy/ready", "full=1"),
             ("/healthz:http", "web-1:8080/proxy/healthz", ""),
             ("/healthz:admin", "web-1:9000/proxy/healthz", ""),
@@ -294,6 +330,68 @@ mod tests {
                 Server::new().on("GET", "", move |_| answer.lock().unwrap().take().unwrap());
             assert_eq!(told(&asked(&server, "/healthz").await), expected, "{says}");
         }
+    }
+
+    async fn unreached(why: &str) -> String {
+        let message = format!("{UNREACHED}{why}");
+        let server = Server::new().on("GET", "", move |_| {
+            own(503, "ServiceUnavailable", &message, &Value::Null)
+        });
+        told(&asked(&server, "/healthz").await)
+    }
+
+    #[tokio::test]
+    async fn a_cut_tunnel_is_no_word_about_the_pod() {
+        for why in [
+            "No agent available",
+            "tunnel closed",
+            "dial timeout, backstop",
+            "timed out waiting for backend dial",
+            "proxy error from 127.0.0.1:8132 while dialing 10.0.0.7:8080, code 500: 500 Internal Server Error",
+            "reading HTTP response from CONNECT to 10.0.0.7:8080 via proxy 127.0.0.1:8132 failed: EOF",
+            "dial tcp 127.0.0.1:8132: connect: connection refused",
+            "dial tcp 10.1.0.4:40312->10.1.0.9:8132: i/o timeout",
+            "dial tcp [fd00::8]:8132: connect: connection refused",
+            "dial tcp: lookup konnectivity-server: no such host",
+            "dial unix /etc/konnectivity-server.socket: connect: connection refused",
+        ] {
+            let told = unreached(why).await;
+            assert!(told.starts_with("disconnected: "), "{why}: {told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pod_that_is_dialled_in_vain_does_not_listen() {
+        for why in [
+            "dial tcp 10.0.0.7:8080: connect: connection refused",
+            "dial tcp 10.1.0.4:40312->10.0.0.7:8080: connect: no route to host",
+            "dial tcp [fd00:0::7]:8080: connect: connection refused",
+            "EOF",
+            "read tcp 10.1.0.4:40312->10.0.0.7:8080: read: connection reset by peer",
+        ] {
+            let told = unreached(why).await;
+            assert_eq!(told, format!("failed: {UNREACHED}{why}"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pod_that_swallows_the_connection_does_not_answer() {
+        let why = "dial tcp 10.0.0.7:8080: i/o timeout";
+        assert_eq!(
+            unreached(why).await,
+            format!("failed: no answer within the API server's own limit: {why}")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_the_pods() {
+        let server = Server::new().on("GET", "", |_| {
+            crate::testing::ended_watch(&[json!("half")], Err("unexpected end of file"))
+        });
+        assert_eq!(
+            told(&asked(&server, "/healthz").await),
+            "failed: the answer (200 OK) breaks off: unexpected end of file"
+        );
     }
 
     #[tokio::test]

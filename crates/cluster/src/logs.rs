@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join;
 use kube::Client;
 use kube::api::LogParams;
 use kube::client::Body;
@@ -15,8 +16,8 @@ const LINES: i64 = 10;
 /// How many bytes of each instance at most. The kubelet counts them from the first of the lines
 /// (`pkg/kubelet/kuberuntime/logs/logs.go`), hence generous.
 const BYTES: i64 = 32 * 1024;
-/// How long each may take.
-const LIMIT: Duration = Duration::from_secs(5);
+/// How long all of them may take: they are read at once.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// What could be read of a container's logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,14 +29,9 @@ pub struct Logs {
     pub notes: Vec<String>,
 }
 
-/// The last 10 lines of the former and of the present instance of a container.
+/// The last 10 lines of the former and of the present instance of a container, within 10 s.
 pub async fn evidence(client: &Client, namespace: &str, pod: &str, container: &str) -> Logs {
-    let mut logs = Logs::default();
-    let kinds = [
-        (EvidenceKind::PreviousLog, true),
-        (EvidenceKind::CurrentLog, false),
-    ];
-    for (kind, previous) in kinds {
+    let instance = |previous: bool| {
         let params = LogParams {
             container: Some(container.to_owned()),
             previous,
@@ -43,7 +39,15 @@ pub async fn evidence(client: &Client, namespace: &str, pod: &str, container: &s
             limit_bytes: Some(BYTES),
             ..LogParams::default()
         };
-        match within(LIMIT, read(client, (namespace, pod), params)).await {
+        within(LIMIT, read(client, (namespace, pod), params))
+    };
+    let (former, present) = join(instance(true), instance(false)).await;
+    let mut logs = Logs::default();
+    for (kind, read) in [
+        (EvidenceKind::PreviousLog, former),
+        (EvidenceKind::CurrentLog, present),
+    ] {
+        match read {
             Ok(text) if gone(&text) || text.trim().is_empty() => {}
             Ok(text) => logs.evidence.push(Evidence::new(kind, text.trim_end())),
             // No such instance, or none yet: nothing to read is nothing to tell.
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_kubelet_that_does_not_answer_costs_five_seconds_each() {
+    async fn a_kubelet_that_does_not_answer_costs_ten_seconds_in_all() {
         let begin = tokio::time::Instant::now();
         let server = Server::new().on("GET", "/log", |_| silence());
         let logs = logs(&server).await;

@@ -44,7 +44,9 @@ impl<W: Write> Recorder<W> {
             writer,
             redactor: Redactor::new(header.http.clone()),
         };
-        recorder.put(header)?;
+        let mut header = header.clone();
+        header.http = header.http.iter().map(redact::without_query).collect();
+        recorder.put(&header)?;
         Ok(recorder)
     }
 
@@ -77,6 +79,10 @@ mod tests {
     use crate::testing::web;
 
     fn header() -> Header {
+        header_with("/healthz~ok")
+    }
+
+    fn header_with(check: &str) -> Header {
         Header {
             rollguard_trace: FORMAT,
             workloads: vec![web()],
@@ -84,7 +90,7 @@ mod tests {
             timeout_seconds: None,
             stable_for_seconds: None,
             revision: None,
-            http: vec!["/healthz~ok".to_owned().try_into().unwrap()],
+            http: vec![check.to_owned().try_into().unwrap()],
             grace_seconds: [].into(),
             provenance: "cluster".to_owned(),
         }
@@ -99,6 +105,15 @@ mod tests {
         let trace = Trace::parse(std::str::from_utf8(&text).unwrap()).unwrap();
         assert_eq!(trace.header, header());
         assert_eq!(trace.observations, [tick]);
+    }
+
+    #[test]
+    fn the_words_of_a_checks_query_are_not_recorded() {
+        let mut text = Vec::new();
+        drop(Recorder::new(&mut text, &header_with("/ready?token=hush:8080=204")).unwrap());
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("/ready?***=***:8080=204"), "{text}");
+        assert!(!text.contains("hush"), "{text}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::duration::{after, elapsed};
 use crate::finding::{Finding, FindingCode, Prognosis, grouped};
+use crate::observation::ResourceKind;
 use crate::policy::Policy;
 use crate::snapshot::{PodView, Rollout, Snapshot};
 use crate::workload::Workload;
@@ -82,6 +83,8 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// The earliest time at which a transient one turns terminal if nothing changes.
     pub decide_at: Option<Timestamp>,
+    /// What pods must live for to show that a transient one is over.
+    pub outlast: Option<Duration>,
 }
 
 /// Finds the causes that a snapshot shows.
@@ -120,9 +123,58 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
         finding
     });
     let findings = grouped(judged.collect::<Vec<_>>());
+    let evicted = |it: &Finding| {
+        it.code == FindingCode::EvictedForOwnLimit && it.prognosis == Prognosis::Transient
+    };
+    let outlast = findings
+        .iter()
+        .any(evicted)
+        .then(|| node::evicted_life(case));
     Diagnosis {
         findings,
         decide_at,
+        outlast: outlast.flatten(),
+    }
+}
+
+/// How a candidate is held back whose signs all lie before the session: it may have been mended since,
+/// and one more sign must show that it was not. Where events cannot be seen none may ever come, and
+/// twice the grace stands in for it.
+fn before_session(case: &Case<'_>, code: FindingCode, last: Option<Timestamp>) -> Stale {
+    // Statuses and events know whole seconds.
+    if last.is_none_or(|last| last.as_second() >= case.started.as_second()) {
+        return Stale::No;
+    }
+    if case.snapshot.blindness(ResourceKind::Event).is_none() {
+        return Stale::Held;
+    }
+    let rule = case.policy.rule(code);
+    let grace = rule.map_or(Duration::ZERO, |rule| rule.grace);
+    Stale::Until(after(case.started, grace.saturating_mul(2)))
+}
+
+/// Whether the signs of a cause all lie before the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stale {
+    /// One is of the session.
+    No,
+    /// They do, and a later one would be seen.
+    Held,
+    /// They do, and a later one might not be seen.
+    Until(Timestamp),
+}
+
+impl Candidate {
+    /// Held back while its signs are stale.
+    fn unless_stale(self, stale: Stale) -> Self {
+        match stale {
+            Stale::No => self,
+            Stale::Held => Self { held: true, ..self },
+            Stale::Until(until) => Self {
+                grace: Some(elapsed(self.finding.since, until)),
+                ..self
+            },
+        }
     }
 }
 

@@ -23,6 +23,10 @@ pub struct Handover {
     pub bad: RevisionId,
     /// The revision that would be restored.
     pub target: RevisionId,
+    /// Whether the bad rollout's counts were complete all the same, so that counts cannot tell
+    /// whether it has healed since.
+    #[serde(default)]
+    pub complete: bool,
 }
 
 /// Why a text is not a hand-over.

@@ -10,10 +10,12 @@ use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 mod parse;
+mod port;
 #[cfg(test)]
 mod tests;
 
 pub use parse::HttpCheckError;
+pub use port::DEFAULT_CONTAINER_ANNOTATION;
 
 /// How much of an answer's body is looked at, in bytes. A health endpoint says less; a page that an
 /// error handler sent would only fill the trace.
@@ -114,7 +116,7 @@ impl HttpCheck {
         &self.path
     }
 
-    /// Which port is asked; `None`: the pod's own choice, its first port.
+    /// Which port is asked; `None`: the application's, see [`HttpCheck::port_of`].
     #[must_use]
     pub const fn port(&self) -> Option<&HttpPort> {
         self.port.as_ref()

@@ -62,6 +62,12 @@ impl ResourceKind {
         }
     }
 
+    /// Whether it is a kind of workloads.
+    #[must_use]
+    pub const fn is_workload(self) -> bool {
+        matches!(self, Self::Deployment | Self::StatefulSet | Self::DaemonSet)
+    }
+
     /// What must be watched to follow workloads of a kind, besides themselves: the first few decide
     /// what belongs to the new revision.
     #[must_use]
@@ -187,6 +193,21 @@ pub enum Answer {
         /// Its words.
         message: String,
     },
+}
+
+/// How the shell's words begin where nothing at all came back in time.
+pub const NO_ANSWER: &str = "no answer within";
+
+impl Answer {
+    /// Whether it shows that the way to the pod is open: a refused connection does, silence does not,
+    /// since a `NetworkPolicy` drops what it does not let through.
+    #[must_use]
+    pub fn reached(&self) -> bool {
+        match self {
+            Self::Came { .. } => true,
+            Self::Failed { message } => !message.starts_with(NO_ANSWER),
+        }
+    }
 }
 
 /// Why something cannot be seen. Never a reason to roll back.

@@ -49,6 +49,8 @@ pub struct Policy {
     pub timeout: Duration,
     /// How long a complete rollout must stay complete, counted from its pods' own Ready times.
     /// Default 10 s: a process that dies of its first real request has done so by then.
+    /// A pod that crashed before, or whose like was evicted for its own limit, must outlast that life as
+    /// well, beyond the timeout if need be, by 10 minutes at most.
     pub stable_for: Duration,
     /// How long the API server may be out of reach before the verdict is undetermined.
     /// Default 30 s: an AKS control plane fails over in a few seconds.
@@ -148,14 +150,14 @@ rules! { policy;
     CrashAfterReady => of_time(30, 3), "three ends, each after a time of being ready, are no accident; where it does not become ready in between it may wait for what it lost, so a fourth end is asked for";
     ExitsAtOnce => of_time(10, 3), "a program that should run has ended three times; 10s keep a fast-restarting node from deciding in one";
     NotRestarted => of_time(30, 1), "a restart rule would have started it again within seconds";
-    CommandNotRunnable => of_template(0, 2), "the command is not in the image: the second try, about a second later, tells the same";
+    CommandNotRunnable => of_time(0, 2), "the command is not in the image: the second try, about a second later, tells the same; where another new pod is ready it is the node that lacks a part of its runtime";
     ExecFormatError => of_template(0, 2), "the program does not fit the node: the second try, about a second later, tells the same";
     PostStartHookFailing => of_time(10, 3), "a hook may lose the first race against its own container";
     OutOfMemory => of_time(10, 3), "one kill may be a peak; three in a row are the limit";
-    ConfigObjectMissing => of_template(30, 1), "the same pipeline, or an operator, may create the object moments later, and the kubelet sees it only with its next look, 10s to 15s after the last";
+    ConfigObjectMissing => of_template(25, 1), "the same pipeline, or an operator, may create the object moments later, and the kubelet sees it only with its next look, 10s to 15s after the last: 25s hold two of them";
     ConfigKeyMissing => of_template(20, 1), "the kubelet looks again after 10s to 15s only, so a key added right after the rollout still reads as missing until then; terminal as soon as a look at least 10s after the first has failed too";
     RunAsNonRootRefused => of_template(5, 1), "image and securityContext contradict each other: seen once more after 5s";
-    SubPathNotPrepared => of_template(30, 1), "a file share may not be mounted yet at the first look, and the next comes 10s to 15s later";
+    SubPathNotPrepared => of_template(25, 1), "a file share may not be mounted yet at the first look, and the next comes 10s to 15s later";
     ContainerSpecInvalid => of_template(5, 1), "the runtime cannot do what the template asks: seen once more after 5s";
     ContainerNotCreated => of_time(120, 1), "an overloaded runtime (`name is reserved`, `context deadline exceeded`) recovers within two minutes";
     InitRunsLong => never(), "an init container may migrate data for as long as it needs: shown after 30s, never a reason to fail";
@@ -167,12 +169,12 @@ rules! { policy;
     SecretStoreFailing => of_time(120, 4), "a new role assignment or federated credential takes a minute or two to become effective";
     FileShareRefused => of_time(60, 3), "a wrong key or a closed firewall stays so, and one minute lets a key that was just rotated arrive";
     // Applies only while nothing in this rollout frees quota, see diagnose/creation.rs.
-    QuotaExceeded => of_time(30, 1), "counts only while nothing in this rollout frees quota; once something did, until the controller has tried again";
+    QuotaExceeded => of_time(25, 1), "counts only while nothing in this rollout frees quota; once something did, until the controller has tried again";
     QuotaNeedsResources => of_template(5, 1), "the template lacks what the quota demands: seen once more after 5s";
     QuotaDoesNotCover => of_template(5, 1), "the template asks for what no quota covers: seen once more after 5s";
     QuotaStatusUnknown => of_time(60, 1), "the quota controller writes the usage of a new quota within seconds";
     LimitRangeViolated => of_template(5, 1), "the template lies outside the limits: seen once more after 5s";
-    ServiceAccountMissing => of_template(30, 1), "the same pipeline may create the ServiceAccount moments later";
+    ServiceAccountMissing => of_template(25, 1), "the same pipeline may create the ServiceAccount moments later";
     SecretNotAllowed => of_template(5, 1), "the template and the list contradict each other: seen once more after 5s";
     // ReplicaSet back-off 5 ms · 2ⁿ: a cause that ends at t is seen ended by 2 t.
     PriorityClassMissing | RuntimeClassMissing => of_template(20, 1), "the same pipeline may create the class moments later; the controller tries again at growing intervals, so 20s tolerate one that comes within 10s";
@@ -214,7 +216,7 @@ rules! { policy;
     StartupProbeExhausted => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe; what had been ready before may wait for what it lost, and gets one kill and 30s more";
     StillStarting => never(), "the startup probe's own budget decides: shown after 30s, for the reader to compare it with the timeout";
     Paused => of_template(10, 1), "a pause is lifted by hand, or by the same script within seconds";
-    HttpCheckFailing => of_template(30, 5), "every answer was wrong for half a minute after the pod said that it was ready";
+    HttpCheckFailing => of_template(25, 5), "every answer was wrong for 25s after the pod said that it was ready; three times as long while the rollout is still under way, as the pods that it needs may be missing";
     WaitsForDeletion => of_template(600, 1), "an operator may delete the pods one by one; in ten minutes it has begun";
     StatefulSetStuck => of_template(60, 1), "the former pod may become ready after all, and the rollout go on";
     NodeNotReady => never(), "the node comes back, or the pod is moved: other causes decide";

@@ -3,6 +3,8 @@
 //! its `ProgressDeadlineExceeded`: that condition is latched over a rollback to an existing
 //! ReplicaSet and would fail a rollout that is doing well.
 
+use k8s_openapi::api::apps::v1::StatefulSet;
+
 use crate::snapshot::Excused;
 use crate::verdict::Pending;
 use crate::workload::Workload;
@@ -27,6 +29,11 @@ pub fn complete(workload: &Workload, excused: &Excused<'_>) -> Result<(), Pendin
         Workload::StatefulSet(it) => stateful_set::complete(it, &workload.counts()),
         Workload::DaemonSet(_) => daemon_set::complete(&workload.counts(), excused),
     }
+}
+
+/// The ordinal from which on pods get the newest template.
+pub(crate) fn partition(set: &StatefulSet) -> i32 {
+    stateful_set::partition(set)
 }
 
 /// How many pods of the newest template must be ready in the end.

@@ -74,6 +74,9 @@ pub struct RollbackPlan {
     pub chosen_by: ChosenBy,
     /// What changes for the pods, names only.
     pub changes: Vec<Change>,
+    /// Whether the rollout's counts were complete when this was planned: what is bad about it then
+    /// (a wrong answer, a crash after ready) does not show in them.
+    pub complete: bool,
     /// The JSON patch, with `test` operations as preconditions.
     pub patch: Value,
 }
@@ -88,6 +91,7 @@ impl RollbackPlan {
             uid: self.uid.clone(),
             bad: self.from.clone(),
             target: self.to.clone(),
+            complete: self.complete,
         }
     }
 }
@@ -294,7 +298,8 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Entry<'a
         if current.uid() != handover.bad.uid {
             return Err(Refusal::Superseded);
         }
-        if healthy(history.deployment()) {
+        // Counts that were complete then say nothing of healing now.
+        if !handover.complete && healthy(history.deployment()) {
             return Err(Refusal::Healed);
         }
     }
@@ -358,6 +363,7 @@ fn plan(
         to: choice.to.id(),
         chosen_by: choice.chosen_by,
         changes: changes(history.template(), &to),
+        complete: healthy(history.deployment()),
         patch: Value::Array(patch),
     }
 }

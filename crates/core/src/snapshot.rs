@@ -54,6 +54,8 @@ pub struct Snapshot {
     pod_gone_at: Option<Timestamp>,
     /// How often each container had been restarted when it was first seen.
     restarts_at_first: BTreeMap<(String, String), u32>,
+    /// When each pod was last seen to change and not be ready, by our clock.
+    unready_at: BTreeMap<String, Timestamp>,
     listed: BTreeSet<ResourceKind>,
     blind: BTreeMap<ResourceKind, (Timestamp, Blindness)>,
     had: BTreeSet<WorkloadRef>,
@@ -111,7 +113,13 @@ impl Snapshot {
             }
             Seen::Blind { resource, why } => {
                 let since = self.blind.get(&resource).map_or(at, |(since, _)| *since);
+                let refused = matches!(why, Blindness::Forbidden { .. });
                 self.blind.insert(resource, (since, why));
+                if refused && !resource.is_workload() {
+                    // Nothing will ever say that this is over: what was seen last is no knowledge.
+                    self.forget(resource, |_| false);
+                    return;
+                }
             }
             Seen::Tick => {}
         }
@@ -130,6 +138,11 @@ impl Snapshot {
             self.restarts_at_first.entry(key).or_insert(restarts);
         }
         self.troubles.observe(&pod, self.pods.get(&uid), at);
+        // What is told again is no news.
+        let news = self.pods.get(&uid) != Some(&pod);
+        if news && pod::ready_since(&pod).is_none() {
+            self.unready_at.insert(uid, at);
+        }
         self.pods.insert(pod);
     }
 
@@ -149,6 +162,7 @@ impl Snapshot {
                 self.restarts_at_first
                     .retain(|(uid, _), _| pods.contains(uid));
                 self.answers.retain(|(uid, _), _| pods.contains(uid));
+                self.unready_at.retain(|uid, _| pods.contains(uid));
             }
             ResourceKind::Event => {
                 for events in self.events.values_mut() {
@@ -211,6 +225,13 @@ impl Snapshot {
     #[must_use]
     pub const fn pod_gone_at(&self) -> Option<Timestamp> {
         self.pod_gone_at
+    }
+
+    /// Whether any pod in sight is on its way out, of whatever workload: a quota is the namespace's.
+    #[must_use]
+    pub fn frees_room(&self) -> bool {
+        let mut pods = self.pods.iter();
+        pods.any(|(_, pod)| pod.metadata.deletion_timestamp.is_some())
     }
 
     /// The events about an object.

@@ -132,6 +132,8 @@ pub enum Undetermined {
     },
     /// The workload was deleted while we watched.
     Deleted,
+    /// No workload was named.
+    NoWorkload,
     /// The revision that was asked for never came.
     NoSuchRevision {
         /// The one that was asked for.
@@ -165,6 +167,7 @@ impl fmt::Display for Undetermined {
                 write!(f, "lost sight of {}: {message}", resource.plural())
             }
             Self::Deleted => f.write_str("the workload was deleted meanwhile"),
+            Self::NoWorkload => f.write_str("no workload was named, so none was looked at"),
             Self::NoSuchRevision { wanted, newest } => match newest {
                 Some(newest) => write!(f, "revision {wanted} never came; the newest is {newest}"),
                 None => write!(f, "revision {wanted} never came"),
@@ -327,8 +330,8 @@ impl Verdict {
         let worst = verdicts.iter().min_by_key(|verdict| rank(verdict));
         let findings = || grouped(verdicts.iter().flat_map(Self::findings).cloned());
         match worst {
-            None => Self::Progressing {
-                pending: Pending::NotSeen,
+            None => Self::Undetermined {
+                why: Undetermined::NoWorkload,
             },
             Some(Self::Failed { .. }) => {
                 let failed = verdicts.iter().filter(|it| rank(it) == 0);

@@ -152,6 +152,16 @@ impl ApiFailure {
         Self::forbidden(message).detail(about(resource, name))
     }
 
+    /// The refusal of the authorizer, which may be about all objects of a resource
+    /// (k8s.io/apimachinery `pkg/api/errors/errors.go`, `NewForbidden`).
+    pub(crate) fn not_allowed(resource: Resource, name: &str, because: &str) -> Self {
+        if !name.is_empty() {
+            return Self::not_admitted(resource, name, because);
+        }
+        let message = format!("{} is forbidden: {because}", resource.qualified());
+        Self::forbidden(message).detail(about(resource, name))
+    }
+
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(400, "BadRequest", message)
     }

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Pod;
-use rollguard_core::observation::Seen;
+use rollguard_core::observation::{Answer, Seen};
 use rollguard_core::trace::Trace;
-use rollguard_sandbox::{PodRefusal, SandboxBuilder, Script};
+use rollguard_sandbox::{Answer as PodAnswer, ApiFailure, PodRefusal, SandboxBuilder, Script};
 use rollguard_tests::scenarios::Scenario;
+
+use crate::traces::policy;
 
 /// Whether a pod has the label of a version.
 pub(crate) fn is_version(pod: &Pod, version: &str) -> bool {
@@ -25,7 +27,7 @@ pub(crate) fn cast(
     let recorded = recorded_v2_pods(&Trace::parse(trace)?);
     for (index, uid) in recorded.iter().enumerate() {
         let is_it = |pod: &Pod| pod.metadata.uid.as_deref() == Some(uid);
-        let script = Script::from_trace(trace, is_it)?;
+        let script = answering(Script::from_trace(trace, is_it)?, scenario, trace)?;
         let last = index + 1 == recorded.len();
         let taken = AtomicBool::new(false);
         let free = move |pod: &Pod| {
@@ -36,10 +38,32 @@ pub(crate) fn cast(
     Ok(builder.play(|pod| is_version(pod, "v1"), v1_script(scenario)))
 }
 
+/// With the recorded answer to the one HTTP check.
+fn answering(script: Script, scenario: &Scenario, trace: &str) -> Result<Script> {
+    let trace = Trace::parse(trace)?;
+    let mut answers = trace.observations.iter().filter_map(|it| {
+        let Seen::Answered { answer, .. } = &it.seen else {
+            return None;
+        };
+        let Answer::Came { answer } = answer else {
+            return None;
+        };
+        Some(PodAnswer::new(answer.status, answer.body.clone()))
+    });
+    let (checks, answer) = (policy(scenario).http, answers.next_back());
+    Ok(match checks.first().zip(answer) {
+        Some((check, answer)) => script.answering(check.path(), answer),
+        None => script,
+    })
+}
+
 fn v1_script(scenario: &Scenario) -> Script {
     match scenario.name {
         // Its program is older than its database.
-        "old-revision-broken" => Script::crash_at_start(&["fatal: out of date"], 1),
+        "old-revision-broken" | "agent-old-revision-broken" | "db-broken-stays" => {
+            Script::crash_at_start(&["fatal: out of date"], 1)
+        }
+        "deadline-is-stale" => Script::image_not_found(),
         // Its shell ignores SIGTERM. Not quite its grace period of 5 s: the ReplicaSet's retries
         // double, one of them comes 5.1 s after the first refusal, and to miss it by a moment puts
         // the next one minutes away, on a real cluster as well.
@@ -73,12 +97,15 @@ pub(crate) fn recorded_refusal(trace: &str) -> Result<PodRefusal> {
         let failed = object.reason.as_deref() == Some("FailedCreate");
         object.message.clone().filter(|_| failed)
     });
-    let mut becauses = messages.filter_map(|message| {
-        let (_, because) = message.split_once("is forbidden: ")?;
-        Some(because.to_owned())
+    let mut refusals = messages.filter_map(|message| {
+        if let Some((_, because)) = message.split_once("is forbidden: ") {
+            return Some(PodRefusal::Forbidden(because.to_owned()));
+        }
+        let (_, error) = message.split_once("Error creating: ")?;
+        let failure = ApiFailure::new(500, "InternalError", error);
+        Some(PodRefusal::Other(failure))
     });
-    let because = becauses.next().context("no refusal was recorded")?;
-    Ok(PodRefusal::Forbidden(because))
+    refusals.next().context("no refusal was recorded")
 }
 
 /// The image of the recorded update.

@@ -6,15 +6,19 @@ use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 use rollguard::run::check::Checked;
 use rollguard_agent::Outcome;
+use rollguard_agent::inputs::CheckInputs;
+use rollguard_core::http::HttpCheck;
 use rollguard_core::report::Proposal;
 use rollguard_sandbox::{ApiFailure, Fault, Faults, Requests, Script, Verb};
 use tokio::time::sleep;
 
-use super::world::{World, told};
+use super::world::{World, told, workload};
 use crate::trial;
 
 /// The timeout of every check.
 const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a complete rollout must stay so.
+const STABLE_FOR: Duration = Duration::from_secs(10);
 /// When the trouble begins, after the update.
 const TROUBLE: Duration = Duration::from_secs(3);
 /// How long a start takes that must be waited for through the trouble.
@@ -22,7 +26,7 @@ const SLOW: Duration = Duration::from_secs(35);
 
 /// One trial per fault.
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![
+    [
         trial(
             "a dropped watch does not hide that v2 heals",
             dropped_then_healed,
@@ -77,7 +81,107 @@ pub(crate) fn trials() -> Vec<Trial> {
             expired_credentials,
         ),
         trial("a green that is out of date is not told", stale_green),
+        trial(
+            "who may not ask pods is told, and nothing else is made of it",
+            may_not_ask,
+        ),
+        trial(
+            "a failure that is deleted before the last look is not told",
+            deleted_at_the_end,
+        ),
     ]
+    .into_iter()
+    .chain(last_looks())
+    .collect()
+}
+
+/// Every GET of the Deployment itself goes wrong, while its watch goes on.
+fn last_looks() -> impl Iterator<Item = Trial> {
+    [
+        (
+            "an error of the API server",
+            Fault::Answer(ApiFailure::internal("etcdserver: request timed out")),
+        ),
+        (
+            "an overload",
+            Fault::Answer(ApiFailure::too_many_requests(1)),
+        ),
+        ("a missing permission", Fault::Forbid),
+        (
+            "expired credentials",
+            Fault::Answer(ApiFailure::unauthorized()),
+        ),
+        ("silence", Fault::NeverAnswer),
+        ("a broken connection", Fault::Disconnect),
+    ]
+    .into_iter()
+    .flat_map(|(says, fault)| {
+        let other = fault.clone();
+        [
+            trial(
+                format!("a failure whose last look meets {says} stands"),
+                async move || stands(&last_look(crashes(), fault).await?, "CrashAtStart"),
+            ),
+            trial(
+                format!("a success whose last look meets {says} is not told"),
+                async move || undetermined(&last_look(Script::healthy(), other).await?),
+            ),
+        ]
+    })
+}
+
+/// What could be restored is not known then: its history cannot be read either.
+fn stands(checked: &Checked, code: &str) -> Result<()> {
+    let report = &checked.report;
+    ensure!(checked.outcome == Outcome::Failed, "{report:#?}");
+    ensure!(report.sentence.contains(code), "{}", report.sentence);
+    ensure!(checked.handover.is_none(), "{report:#?}");
+    let refused = matches!(report.rollback, Proposal::Refused { .. });
+    ensure!(refused && report.offers_rollback, "{report:#?}");
+    Ok(())
+}
+
+async fn last_look(script: Script, fault: Fault) -> Result<Checked> {
+    let world = World::where_v2(script).await?;
+    world.deploy("v2").await?;
+    let trouble = async {
+        // The check has found the Deployment by then.
+        sleep(Duration::from_millis(500)).await;
+        let gets = Requests::all().verb(Verb::Get).resource("deployments");
+        world.faults().inject(gets, fault);
+    };
+    let (checked, ()) = tokio::join!(world.check(TIMEOUT), trouble);
+    checked.map_err(told)
+}
+
+/// Its watch says nothing any more.
+async fn deleted_at_the_end() -> Result<()> {
+    let world = World::where_v2(crashes()).await?;
+    world.deploy("v2").await?;
+    let gone = async {
+        sleep(TROUBLE).await;
+        let deployments = Requests::all().resource("deployments");
+        world.faults().stall_watches(deployments);
+        world.delete().await
+    };
+    let (checked, gone) = tokio::join!(world.check(TIMEOUT), gone);
+    gone?;
+    undetermined(&checked.map_err(told)?)
+}
+
+async fn may_not_ask() -> Result<()> {
+    let world = World::where_v2(Script::healthy()).await?;
+    world.deploy("v2").await?;
+    world.faults().forbid(Verb::Get, "pods/proxy");
+    let inputs = CheckInputs {
+        http: vec![HttpCheck::parse("/healthz")?],
+        ..CheckInputs::of(workload(), TIMEOUT, STABLE_FOR)
+    };
+    let checked = world.check_as(&inputs).await.map_err(told)?;
+    undetermined(&checked)?;
+    let sentence = &checked.report.sentence;
+    ensure!(sentence.contains("pods/proxy"), "{sentence}");
+    Ok(())
 }
 
 /// A check of v2, which plays `script`, while `trouble` does its work.

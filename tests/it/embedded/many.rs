@@ -7,10 +7,11 @@ use libtest_mimic::Trial;
 use rollguard::run::check::Checked;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::CheckInputs;
-use rollguard_core::report::Proposal;
+use rollguard_core::duration::elapsed;
+use rollguard_core::report::{Proposal, summary};
 use rollguard_core::workload::WorkloadRef;
-use rollguard_sandbox::Script;
-use tokio::time::sleep;
+use rollguard_sandbox::{Fault, Requests, Script};
+use tokio::time::{Instant, sleep};
 
 use super::world::{World, told, web, workload};
 use crate::trial;
@@ -29,6 +30,18 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial(
             "a workload that does not exist is told with its name",
             one_is_missing,
+        ),
+        trial(
+            "of forty that fail the approver reads the first few and the remedy",
+            forty_fail,
+        ),
+        trial(
+            "a node that gives no logs holds up the report once, not for each cause",
+            logs_that_hang,
+        ),
+        trial(
+            "nobody asks for the log of what never started",
+            logs_of_nothing,
         ),
     ]
 }
@@ -116,5 +129,70 @@ async fn one_is_missing() -> Result<()> {
     ensure!(failure.outcome == Outcome::BadInput, "{failure:?}");
     let text = failure.messages.join(" ");
     ensure!(text.contains("deployment/api"), "{text}");
+    Ok(())
+}
+
+/// `count` workloads with pods of v2, each with a container of its own name.
+async fn several(world: &World, count: usize) -> Result<CheckInputs> {
+    for n in 0..count {
+        let yaml = web("v2")
+            .replace("name: web", &format!("name: w{n}"))
+            .replace("app: web", &format!("app: w{n}"))
+            .replace("- name: app", &format!("- name: c{n}"));
+        world.apply(&yaml).await?;
+    }
+    let workloads = (0..count).map(|n| WorkloadRef {
+        name: format!("w{n}"),
+        ..workload()
+    });
+    Ok(CheckInputs {
+        workloads: workloads.collect(),
+        ..CheckInputs::of(workload(), TIMEOUT, STABLE_FOR)
+    })
+}
+
+async fn forty_fail() -> Result<()> {
+    let world = World::where_v2(Script::invalid_image_name()).await?;
+    let inputs = several(&world, 40).await?;
+    let checked = world.check_as(&inputs).await.map_err(told)?;
+    let report = &checked.report;
+    ensure!(checked.outcome == Outcome::Failed, "{}", report.sentence);
+    let said = summary(report, 1800);
+    let named = said.matches(" replicas available").count();
+    ensure!(named == 5 && said.contains("… and 35 more"), "{said}");
+    ensure!(said.contains("Remedy: "), "{said}");
+    let Proposal::Refused { why } = &report.rollback else {
+        anyhow::bail!("{report:#?}");
+    };
+    let commands = why.matches("rollguard rollback").count();
+    ensure!(commands == 5 && why.ends_with(" more"), "{why}");
+    Ok(())
+}
+
+async fn logs_that_hang() -> Result<()> {
+    let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
+    let inputs = several(&world, 5).await?;
+    let logs = Requests::all().resource("pods/log");
+    world.faults().inject(logs, Fault::NeverAnswer);
+    let begun = Instant::now();
+    let checked = world.check_as(&inputs).await.map_err(told)?;
+    let report = &checked.report;
+    ensure!(checked.outcome == Outcome::Failed, "{}", report.sentence);
+    let verdict = elapsed(report.started, report.ended);
+    let held_up = begun.elapsed().saturating_sub(verdict);
+    ensure!(held_up < Duration::from_secs(12), "{held_up:?}");
+    let notes = report.blind_spots.join("; ");
+    ensure!(notes.contains("no answer within 10s"), "{notes}");
+    Ok(())
+}
+
+async fn logs_of_nothing() -> Result<()> {
+    let world = World::where_v2(Script::image_not_found()).await?;
+    world.deploy("v2").await?;
+    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    ensure!(checked.outcome == Outcome::Failed, "{:?}", checked.report);
+    let logs = world.reads().into_iter().filter(|it| it.contains("/log?"));
+    let logs: Vec<String> = logs.collect();
+    ensure!(logs.is_empty(), "{logs:?}");
     Ok(())
 }

@@ -60,7 +60,7 @@ pub(crate) async fn happens(stage: Arc<Stage>, scenario: &'static Scenario) -> R
         walk.is_judged_right(&ran).await?;
         match scenario.expect {
             Expect::Fails { code } | Expect::TimesOut { code } => {
-                walk.is_explained(code, &ran)?;
+                is_explained(code, &ran)?;
                 walk.goes_back(&ran).await
             }
             Expect::Heals => walk.is_at("v2").await,
@@ -183,22 +183,6 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The sentence alone tells the cause.
-    fn is_explained(&self, code: &str, ran: &Ran) -> Result<()> {
-        let report = ran.json()?;
-        ensure!(
-            text(&report, "/findings/0/code") == code,
-            "{code} is not the first finding: {}",
-            ran.all()
-        );
-        ensure!(
-            text(&report, "/sentence").contains(code),
-            "{code} is not in the sentence: {}",
-            ran.all()
-        );
-        Ok(())
-    }
-
     /// Back to v1, healthy; and a second rollback never goes to the failed revision.
     async fn goes_back(&self, checked: &Ran) -> Result<()> {
         let name = self.scenario.name;
@@ -275,6 +259,22 @@ impl Walk<'_> {
         ensure!(found == version, "{found}, not {version}");
         Ok(())
     }
+}
+
+/// The sentence alone tells the cause.
+fn is_explained(code: &str, ran: &Ran) -> Result<()> {
+    let report = ran.json()?;
+    ensure!(
+        text(&report, "/findings/0/code") == code,
+        "{code} is not the first finding: {}",
+        ran.all()
+    );
+    ensure!(
+        text(&report, "/sentence").contains(code),
+        "{code} is not in the sentence: {}",
+        ran.all()
+    );
+    Ok(())
 }
 
 fn text<'a>(report: &'a Value, pointer: &str) -> &'a str {

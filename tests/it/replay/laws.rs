@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use rollguard_cluster::record::Redactor;
 use rollguard_core::duration::elapsed;
 use rollguard_core::guard::Guard;
 use rollguard_core::observation::{Observation, ResourceKind, Seen};
@@ -67,6 +68,24 @@ pub(crate) fn repetition_is_no_news(scenario: &Scenario, trace: &Trace) -> Resul
         let again = replay(&repeated, policy(scenario))?;
         ensure!(again == once, "{how}: {again:#?} instead of {once:#?}");
     }
+    Ok(())
+}
+
+/// What a trace does not give away is nothing that a judgement needs.
+pub(crate) fn secrecy_is_no_news(scenario: &Scenario, trace: &Trace) -> Result<()> {
+    let mut redactor = Redactor::new(trace.header.http.clone());
+    let observations = trace.observations.iter();
+    let redacted = Trace {
+        header: trace.header.clone(),
+        observations: observations.map(|it| redactor.redact(it)).collect(),
+    };
+    let told = |trace: &Trace| -> Result<_> {
+        let report = replay(trace, policy(scenario))?;
+        let found = report.findings.iter().map(|it| (it.code, it.prognosis));
+        Ok((report.verdict, report.ended, found.collect::<Vec<_>>()))
+    };
+    let (open, secret) = (told(trace)?, told(&redacted)?);
+    ensure!(open == secret, "{secret:?} instead of {open:?}");
     Ok(())
 }
 

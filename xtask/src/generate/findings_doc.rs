@@ -201,10 +201,7 @@ mod tests {
         let policy = Policy::default();
         let rows = [
             (FindingCode::ImageNotFound, ["10s", "twice", "yes"]),
-            (
-                FindingCode::CommandNotRunnable,
-                ["any time", "twice", "yes"],
-            ),
+            (FindingCode::ExecFormatError, ["any time", "twice", "yes"]),
             (FindingCode::NodeNotUpdated, [ONLY_SUSPECT, "once", "yes"]),
             (FindingCode::ReadinessFailing, ["5m", "once", "no"]),
             (

@@ -43,7 +43,7 @@ pub(super) fn render() -> String {
              check that came to a verdict prints its report. One that did not prints why, with \
              `outcome` and `exitCode` and without `verdict`: bad input, a failed sign-in or an \
              unreachable cluster say nothing about the rollout. With exit code 12 there \
-             may be either: a check that could not begin to see has no report. A command line with unknown arguments prints no document. New keys \
+             may be either: a check that could not begin to see has no report. A command line that cannot be understood prints one as well. New keys \
              may come at any time; `schemaVersion` rises when a reader would have to change.\n";
     text
 }

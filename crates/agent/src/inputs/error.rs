@@ -15,6 +15,9 @@ pub enum InputProblem {
     /// It must be given.
     #[error("is missing")]
     Missing,
+    /// It is given, with nothing in it.
+    #[error("is empty; write what is meant, or leave it out")]
+    Blank,
     /// A macro that Azure Pipelines did not replace.
     #[error("`$({0})` was not replaced, because there is no variable `{0}`")]
     UnknownVariable(String),
@@ -171,6 +174,7 @@ impl InputError {
                 Some("pass the output variable `evidence` of the check on as it is".to_owned())
             }
             InputProblem::Missing
+            | InputProblem::Blank
             | InputProblem::NotEvaluated(_)
             | InputProblem::OtherCommand(_)
             | InputProblem::Command(_)

@@ -1,6 +1,6 @@
 //! What was said, before anything is understood.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::spec::{CliForm, INPUTS, InputSpec};
 use crate::env::AgentEnv;
@@ -28,11 +28,14 @@ impl Source {
     }
 }
 
-/// The inputs as they were given: trimmed, and none of them empty.
+/// The inputs as they were given: trimmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawInputs {
     source: Source,
     values: BTreeMap<String, String>,
+    /// What was given on the command line without anything in it. A task's inputs that are empty are
+    /// not given; a flag that is empty is most likely a variable that was never set.
+    blank: BTreeSet<String>,
 }
 
 impl RawInputs {
@@ -60,9 +63,13 @@ impl RawInputs {
         V: AsRef<str>,
     {
         let mut values: BTreeMap<String, String> = BTreeMap::new();
+        let mut blank = BTreeSet::new();
         for (name, value) in given {
             let value = value.as_ref().trim();
             if value.is_empty() {
+                if source == Source::CommandLine {
+                    blank.insert(name.as_ref().to_owned());
+                }
                 continue;
             }
             let lines = values.entry(name.as_ref().to_owned()).or_default();
@@ -71,13 +78,23 @@ impl RawInputs {
             }
             lines.push_str(value);
         }
-        Self { source, values }
+        Self {
+            source,
+            values,
+            blank,
+        }
     }
 
     /// Who gave them.
     #[must_use]
     pub const fn source(&self) -> Source {
         self.source
+    }
+
+    /// Whether an input was given, at least once, without anything in it.
+    #[must_use]
+    pub fn is_blank(&self, spec: &InputSpec) -> bool {
+        self.blank.contains(spec.name)
     }
 
     /// What was given for an input.

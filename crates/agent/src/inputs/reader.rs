@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
     }
 
     fn is_absent(&self, spec: &InputSpec) -> bool {
-        self.raw.get(spec).is_none()
+        self.raw.get(spec).is_none() && !self.raw.is_blank(spec)
     }
 
     /// What is right of a list; everything that is wrong in it is kept.
@@ -195,7 +195,7 @@ impl<'a> Reader<'a> {
         spec: &InputSpec,
         read: impl FnOnce(&str) -> Result<T, InputProblem>,
     ) -> Option<T> {
-        if self.raw.get(spec).or(spec.default).is_none() {
+        if self.is_absent(spec) && spec.default.is_none() {
             self.wrong(spec, InputProblem::Missing);
         }
         self.optional(spec, read)
@@ -206,6 +206,9 @@ impl<'a> Reader<'a> {
         spec: &InputSpec,
         read: impl FnOnce(&str) -> Result<T, InputProblem>,
     ) -> Option<T> {
+        if self.raw.is_blank(spec) {
+            self.wrong(spec, InputProblem::Blank);
+        }
         let text = self.raw.get(spec).or(spec.default)?;
         let value = self.not_replaced(text).map_or_else(|| read(text), Err);
         value.map_err(|problem| self.wrong(spec, problem)).ok()

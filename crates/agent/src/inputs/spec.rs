@@ -353,8 +353,9 @@ pub const HTTP: InputSpec = InputSpec {
     label: "Health over HTTP",
     help: "What each new pod must answer besides its probes, one in a line: \
            `PATH[:PORT][=STATUS|~REGEX]`, such as `/healthz`, `/ready:8080=204` or \
-           `/health:http~ok|up`. Without a status any from 200 to 399 is expected; a pattern must \
-           be found in the body as well. Asked through the API server, so the agent needs no way \
+           `/health:http~ok|up`. Without a port the one of the readiness probe is asked, else the \
+           container's first; without a status any from 200 to 399 is expected; a pattern must be \
+           found in the body as well. Asked through the API server, so the agent needs no way \
            to the pods. A path writes `%7E` for `~`, `%3D` for `=`, `%3A` for `:`.",
     kind: InputKind::HttpChecks,
     default: None,

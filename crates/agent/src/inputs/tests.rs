@@ -556,6 +556,33 @@ fn on_the_command_line_inputs_are_named_as_they_are_written_there() {
 }
 
 #[test]
+fn a_flag_with_nothing_in_it_is_told_and_not_ignored() {
+    let rows = [
+        ("namespace", "", "`--namespace`"),
+        ("selector", " ", "`--selector`"),
+        ("http", "", "`--http`"),
+        ("graces", "", "`--grace`"),
+        ("timeout", "", "`--timeout`"),
+        ("revision", "", "`--revision`"),
+        ("workloads", "", "`WORKLOAD`"),
+    ];
+    for (name, empty, written) in rows {
+        let right = [("command", "check"), ("workloads", "deployment/web")];
+        let raw = RawInputs::from_flags(right.into_iter().chain([(name, empty)]));
+        let told = format!("{written}: is empty; write what is meant, or leave it out");
+        assert_eq!(complaints(&raw), [told], "{name}");
+    }
+    let raw = RawInputs::from_flags([("command", "check"), ("workloads", "")]);
+    let told = "`WORKLOAD`: is empty; write what is meant, or leave it out";
+    assert_eq!(complaints(&raw), [told]);
+    assert_eq!(
+        checked(&[("selector", ""), ("http", "")]),
+        checked(&[]),
+        "a task's empty inputs"
+    );
+}
+
+#[test]
 fn without_workload_and_selector_both_ways_are_named_as_they_are_written() {
     let raw = RawInputs::from_flags([("command", "check")]);
     assert_eq!(

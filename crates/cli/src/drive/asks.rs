@@ -14,14 +14,23 @@ use rollguard_core::observation::Seen;
 const AT_ONCE: usize = 8;
 
 /// What is asked and not answered yet.
-#[derive(Default)]
 pub(super) struct Asks {
+    client: Client,
     waiting: VecDeque<Ask>,
     sent: FuturesUnordered<BoxFuture<'static, (Ask, Seen)>>,
     open: BTreeSet<Ask>,
 }
 
 impl Asks {
+    pub(super) fn new(client: Client) -> Self {
+        Self {
+            client,
+            waiting: VecDeque::new(),
+            sent: FuturesUnordered::new(),
+            open: BTreeSet::new(),
+        }
+    }
+
     /// Takes asks in, each once as long as it is open.
     pub(super) fn take(&mut self, asks: Vec<Ask>) {
         for ask in asks {
@@ -32,7 +41,7 @@ impl Asks {
     }
 
     /// Sends as many as may be. A pod that is gone meanwhile is not asked.
-    pub(super) fn send(&mut self, guard: &Guard, client: &Client) {
+    pub(super) fn send(&mut self, guard: &Guard) {
         while self.sent.len() < AT_ONCE {
             let Some(ask) = self.waiting.pop_front() else {
                 return;
@@ -43,7 +52,7 @@ impl Asks {
                 self.open.remove(&ask);
                 continue;
             };
-            let client = client.clone();
+            let client = self.client.clone();
             self.sent.push(Box::pin(async move {
                 let seen = http::ask(&client, &pod, (ask.check, &check)).await;
                 (ask, seen)

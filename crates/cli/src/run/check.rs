@@ -15,7 +15,7 @@ use rollguard_core::workload::WorkloadRef;
 
 use super::tools::Tools;
 use crate::console::Console;
-use crate::drive::{self, Shell, drive};
+use crate::drive::{self, Feed, drive};
 use crate::failure::Failure;
 
 mod confirm;
@@ -85,22 +85,15 @@ async fn followed(
     watch: &Watch,
     (guard, tools): (&mut Guard, &mut Tools<'_>),
 ) -> Result<(Verdict, Timestamp), Failure> {
-    let mut observations = observe(&connection.client, watch, connection.clock);
+    let observations = observe(&connection.client, watch, connection.clock);
+    let mut feed = Feed::new(observations, connection);
     loop {
-        let mut shell = Shell {
-            client: &connection.client,
-            clock: &connection.clock,
-            console: tools.console,
-            recorder: tools.recorder,
-            cancel: tools.cancel,
-        };
-        let outcome = drive(guard, &mut observations, &mut shell).await?;
-        let drive::Outcome::Decided(verdict, ended) = outcome else {
+        let drive::Outcome::Decided(verdict, ended) = drive(guard, &mut feed, tools).await else {
             let message = "cancelled before a verdict; nothing was changed";
             return Err(Failure::new(Outcome::Cancelled, message));
         };
         let confirmed = confirm(connection, guard, (verdict, ended));
-        let verdict = tools.cancel.unless(confirmed).await??;
+        let verdict = tools.cancel.unless(confirmed).await?;
         if verdict.is_terminal() {
             return Ok((verdict, ended));
         }

@@ -11,9 +11,11 @@ use kube::client::Body;
 use tower::{Service, ServiceExt};
 
 use crate::error::TokenFailure;
+use crate::http::Once;
 use crate::login::{BearerTokens, BoxError};
 
-/// Puts tokens on requests. A 401 is safe to answer with the same request and a new token, writes
+/// Puts tokens on requests. What is asked of a pod is answered by the pod, its 401 included: that says
+/// nothing about the token. Any other 401 is safe to answer with the same request and a new token, writes
 /// included: the API server authenticates before it does anything.
 #[derive(Clone)]
 pub(super) struct Bearer<S> {
@@ -53,7 +55,8 @@ where
     S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
 {
     let token = tokens.token(None).await.map_err(TokenFailure)?;
-    let again = copy(&request);
+    let of_pod = request.extensions().get::<Once>().is_some();
+    let again = copy(&request).filter(|_| !of_pod);
     bear(&mut request, &token)?;
     let answer = inner.call(request).await?;
     let (StatusCode::UNAUTHORIZED, Some(mut again)) = (answer.status(), again) else {
@@ -177,6 +180,31 @@ mod tests {
         let (status, log) = patch("third", Ok("first")).await;
         assert_eq!(status.unwrap(), StatusCode::UNAUTHORIZED);
         assert_eq!(log.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_pods_own_401_costs_no_new_token() {
+        let sent = Arc::new(Mutex::new(0));
+        let log = Arc::clone(&sent);
+        let server = service_fn(move |_: Request<Body>| {
+            *log.lock().unwrap() += 1;
+            let mut answer = Response::new(());
+            *answer.status_mut() = StatusCode::UNAUTHORIZED;
+            async { Ok::<_, BoxError>(answer) }
+        });
+        let second = Err("no token may be given up");
+        let tokens = Arc::new(TwoTokens { second });
+        let mut bearer = Bearer {
+            inner: server,
+            tokens,
+        };
+        for _ in 0..3 {
+            let request = Request::get("/api/v1/namespaces/shop/pods/web-1/proxy/healthz");
+            let request = request.extension(Once).body(Body::empty()).unwrap();
+            let answer = bearer.ready().await.unwrap().call(request).await;
+            assert_eq!(answer.unwrap().status(), StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(*sent.lock().unwrap(), 3);
     }
 
     #[tokio::test]

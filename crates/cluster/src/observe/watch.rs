@@ -119,6 +119,8 @@ impl Subject {
     fn is_meant(&self, kind: &str, name: &str) -> bool {
         match kind {
             "Pod" => name.starts_with(&self.prefix),
+            // Whose it is only a pod tells, which may not be there yet.
+            "PersistentVolumeClaim" => true,
             "ReplicaSet" => self.kind == WorkloadKind::Deployment && name.starts_with(&self.prefix),
             kind => kind == self.kind.as_str() && name == self.name,
         }
@@ -202,6 +204,13 @@ mod tests {
                 ("DaemonSet", "agent"),
                 "Pod",
                 "agent-x7k2p",
+                true,
+            ),
+            (
+                "any claim: its name tells nothing",
+                ("StatefulSet", "db"),
+                "PersistentVolumeClaim",
+                "backup",
                 true,
             ),
             (

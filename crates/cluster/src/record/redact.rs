@@ -1,24 +1,37 @@
-//! What a trace does not give away: values of environment variables, arguments, headers of probes,
-//! annotations, addresses, and bodies of answers that no judgement needs.
+//! What a trace does not give away: values of environment variables, arguments, headers, hosts and
+//! queries of probes, options of volumes, annotations, addresses, the last words of containers, and
+//! bodies of answers that no judgement needs.
 
 use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::api::core::v1::{
-    Container, LifecycleHandler, Node, Pod, PodSpec, PodTemplateSpec, Probe,
+    Container, ContainerState, HTTPGetAction, LifecycleHandler, Node, Pod, PodSpec, PodStatus,
+    PodTemplateSpec, Probe, Volume,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use rollguard_core::http::{HttpAnswer, HttpCheck};
-use rollguard_core::observation::{Answer, Observation, Seen};
+use rollguard_core::http::{DEFAULT_CONTAINER_ANNOTATION, HttpAnswer, HttpCheck};
+use rollguard_core::observation::{Answer, Blindness, Observation, Seen};
 use rollguard_core::snapshot::REVISION_ANNOTATION;
 use rollguard_core::workload::Workload;
+
+mod words;
+
+pub(super) use words::without_query;
 
 /// The annotations of objects that a trace keeps.
 const KEPT: [&str; 3] = [
     REVISION_ANNOTATION,
     // Ties a DaemonSet to its pods where revisions cannot be seen.
     "deprecated.daemonset.template.generation",
-    "kubernetes.io/change-cause",
+    // Says which port a check over HTTP asks.
+    DEFAULT_CONTAINER_ANNOTATION,
 ];
+/// What the kubelet says in place of a container's last words (`kuberuntime_container.go`,
+/// `kubelet_pods.go`).
+const NOT_THE_CONTAINERS: [&str; 3] =
+    ["StartError", "ContainerCannotRun", "ContainerStatusUnknown"];
+/// Of a container's last words, what a judgement needs: the shell or the runtime says it.
+const TELLING: &str = "exec format error";
 
 /// Replaces what is nobody's business by `***1`, `***2` and so on: the same value by the same mask
 /// throughout a trace, because two templates that differ in one value only must stay different,
@@ -53,25 +66,35 @@ impl Redactor {
             Seen::Workload { object } => self.workload(object),
             Seen::ReplicaSet { object } => {
                 metadata(&mut object.metadata);
+                let status = object.status.as_mut();
+                let conditions = status.and_then(|it| it.conditions.as_mut());
+                self.words(conditions.into_iter().flatten().map(|it| &mut it.message));
                 let spec = object.spec.as_mut();
                 if let Some(template) = spec.and_then(|spec| spec.template.as_mut()) {
                     self.template(template);
                 }
             }
             Seen::Pod { object } => self.pod(object),
-            Seen::Event { object } => metadata(&mut object.metadata),
+            Seen::Event { object } => {
+                metadata(&mut object.metadata);
+                self.words([&mut object.message]);
+            }
             Seen::ControllerRevision { object } => {
                 metadata(&mut object.metadata);
                 // A whole pod template; which revision it is stands outside of it.
                 object.data = None;
             }
             Seen::Node { object } => node(object),
-            Seen::Answered { check, answer, .. } => {
-                if let Answer::Came { answer } = answer {
-                    self.answer(*check, answer);
-                }
-            }
-            Seen::Gone { .. } | Seen::Listed { .. } | Seen::Blind { .. } | Seen::Tick => {}
+            Seen::Answered { check, answer, .. } => match answer {
+                Answer::Came { answer } => self.answer(*check, answer),
+                Answer::Failed { message } => self.text(message),
+            },
+            Seen::Blind { why, .. } => match why {
+                Blindness::Forbidden { message }
+                | Blindness::Unauthorized { message }
+                | Blindness::Disconnected { message } => self.text(message),
+            },
+            Seen::Gone { .. } | Seen::Listed { .. } | Seen::Tick => {}
         }
         observation
     }
@@ -80,6 +103,8 @@ impl Redactor {
         match workload {
             Workload::Deployment(it) => {
                 metadata(&mut it.metadata);
+                let conditions = it.status.as_mut().and_then(|it| it.conditions.as_mut());
+                self.words(conditions.into_iter().flatten().map(|it| &mut it.message));
                 if let Some(spec) = &mut it.spec {
                     self.template(&mut spec.template);
                 }
@@ -123,10 +148,47 @@ impl Redactor {
             self.spec(spec);
         }
         if let Some(status) = &mut pod.status {
-            status.host_ip = None;
-            status.host_ips = None;
-            status.pod_ip = None;
-            status.pod_ips = None;
+            self.status(status);
+        }
+    }
+
+    fn status(&mut self, status: &mut PodStatus) {
+        status.host_ip = None;
+        status.host_ips = None;
+        status.pod_ip = None;
+        status.pod_ips = None;
+        self.words([&mut status.message]);
+        let conditions = status.conditions.iter_mut().flatten();
+        self.words(conditions.map(|it| &mut it.message));
+        let lists = [
+            &mut status.init_container_statuses,
+            &mut status.container_statuses,
+            &mut status.ephemeral_container_statuses,
+        ];
+        for it in lists.into_iter().flatten().flatten() {
+            for state in [&mut it.state, &mut it.last_state].into_iter().flatten() {
+                self.state(state);
+            }
+        }
+    }
+
+    fn state(&mut self, state: &mut ContainerState) {
+        if let Some(waiting) = &mut state.waiting {
+            self.words([&mut waiting.message]);
+        }
+        let Some(end) = &mut state.terminated else {
+            return;
+        };
+        let reason = end.reason.as_deref().unwrap_or_default();
+        if NOT_THE_CONTAINERS.contains(&reason) {
+            self.words([&mut end.message]);
+        } else if let Some(message) = &mut end.message {
+            // As good as a log.
+            if message.contains(TELLING) {
+                TELLING.clone_into(message);
+            } else {
+                self.mask(message);
+            }
         }
     }
 
@@ -160,6 +222,19 @@ impl Redactor {
         for host in spec.host_aliases.iter_mut().flatten() {
             self.mask(&mut host.ip);
         }
+        for volume in spec.volumes.iter_mut().flatten() {
+            self.volume(volume);
+        }
+    }
+
+    /// What its driver is told: accounts, shares, and in bad habits keys.
+    fn volume(&mut self, volume: &mut Volume) {
+        let csi = volume.csi.as_mut();
+        let attributes = csi.and_then(|it| it.volume_attributes.as_mut());
+        let flex = volume.flex_volume.as_mut();
+        let options = flex.and_then(|it| it.options.as_mut());
+        let both = [attributes, options].into_iter().flatten();
+        self.values(both.flat_map(BTreeMap::values_mut));
     }
 
     fn container(&mut self, container: &mut Container) {
@@ -186,15 +261,35 @@ impl Redactor {
 
     /// Its command stays: a report quotes it, so it is known to whoever reads the report.
     fn probe(&mut self, probe: &mut Probe) {
-        let http = probe.http_get.iter_mut();
-        let headers = http.flat_map(|get| get.http_headers.iter_mut().flatten());
+        self.values(
+            probe
+                .tcp_socket
+                .iter_mut()
+                .filter_map(|it| it.host.as_mut()),
+        );
+        if let Some(get) = &mut probe.http_get {
+            self.get(get);
+        }
+    }
+
+    /// What it asks for stays, who it asks and with what words does not.
+    fn get(&mut self, get: &mut HTTPGetAction) {
+        let headers = get.http_headers.iter_mut().flatten();
         self.values(headers.map(|header| &mut header.value));
+        self.values(get.host.iter_mut());
+        if let Some(path) = &mut get.path
+            && let Some((names, query)) = path.split_once('?')
+        {
+            let mut query = query.to_owned();
+            self.mask(&mut query);
+            *path = format!("{names}?{query}");
+        }
     }
 
     fn hook(&mut self, hook: &mut LifecycleHandler) {
-        let http = hook.http_get.iter_mut();
-        let headers = http.flat_map(|get| get.http_headers.iter_mut().flatten());
-        self.values(headers.map(|header| &mut header.value));
+        if let Some(get) = &mut hook.http_get {
+            self.get(get);
+        }
         let command = hook
             .exec
             .iter_mut()
@@ -208,14 +303,35 @@ impl Redactor {
         }
     }
 
+    /// Messages of the cluster: a person reads them, and judgements do.
+    fn words<'a>(&mut self, messages: impl IntoIterator<Item = &'a mut Option<String>>) {
+        for message in messages.into_iter().flatten() {
+            self.text(message);
+        }
+    }
+
+    fn text(&mut self, text: &mut String) {
+        *text = words::masked(text, |part| {
+            let mut part = part.to_owned();
+            self.mask(&mut part);
+            part
+        });
+    }
+
     fn mask(&mut self, value: &mut String) {
-        if value.is_empty() {
+        // A value that is a mask has been masked before.
+        if value.is_empty() || is_mask(value) {
             return;
         }
         let number = self.masks.len() + 1;
         let known = self.masks.entry(value.clone());
         value.clone_from(known.or_insert_with(|| format!("***{number}")));
     }
+}
+
+fn is_mask(value: &str) -> bool {
+    let digits = value.strip_prefix("***").unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit())
 }
 
 /// Its name and labels stay: a pod says on which node it is, and a trace without names is none.
@@ -243,135 +359,4 @@ fn metadata(metadata: &mut ObjectMeta) {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    /// Every value that must not appear begins with `hush`.
-    fn spec(token: &str) -> Value {
-        json!({
-            "containers": [{
-                "name": "app", "image": "web:1",
-                "command": ["serve", "--password", token], "args": [token],
-                "env": [{"name": "TOKEN", "value": token},
-                    {"name": "REF", "valueFrom": {"secretKeyRef": {"name": "db", "key": "pw"}}}],
-                "readinessProbe": {"httpGet": {"port": 80, "path": "/",
-                    "httpHeaders": [{"name": "Authorization", "value": token}]}},
-                "lifecycle": {"preStop": {"exec": {"command": ["stop", token]}}},
-            }],
-            "initContainers": [{"name": "init", "env": [{"name": "A", "value": token}]}],
-            "ephemeralContainers": [{"name": "dbg", "args": [token]}],
-        })
-    }
-
-    fn observation(seen: &Value) -> Observation {
-        serde_json::from_value(json!({"at": "2026-01-01T00:00:00Z", "seen": seen})).unwrap()
-    }
-
-    fn workload(token: &str) -> Observation {
-        observation(&json!({"kind": "workload", "object": {
-            "metadata": {"name": "web", "annotations": {
-                "deployment.kubernetes.io/revision": "3", "kubernetes.io/change-cause": "v3",
-                "owner": "hush@example.com"}},
-            "spec": {"selector": {}, "template": {
-                "metadata": {"annotations": {"restartedAt": token}}, "spec": spec(token)}},
-        }}))
-    }
-
-    fn text(observation: &Observation) -> String {
-        serde_json::to_string(observation).unwrap()
-    }
-
-    #[test]
-    fn no_value_is_given_away_and_every_name_stays() {
-        let pod = observation(&json!({"kind": "pod", "object": {
-            "metadata": {"name": "web-1", "annotations": {"secret": "hush"}}, "spec": spec("hush"),
-            "status": {"podIP": "10.9.8.7", "podIPs": [{"ip": "10.9.8.7"}], "hostIP": "10.9.8.6",
-                "hostIPs": [{"ip": "10.9.8.6"}], "phase": "Pending"},
-        }}));
-        for redacted in [text(&redact(&workload("hush"))), text(&redact(&pod))] {
-            assert!(!redacted.contains("hush"), "{redacted}");
-            assert!(!redacted.contains("10.9.8."), "{redacted}");
-            for name in ["TOKEN", "secretKeyRef", "serve", "Authorization", "web:1"] {
-                assert!(redacted.contains(name), "{name} in {redacted}");
-            }
-        }
-    }
-
-    #[test]
-    fn revision_and_change_cause_stay() {
-        let redacted = text(&redact(&workload("hush")));
-        assert!(
-            redacted.contains(r#""deployment.kubernetes.io/revision":"3""#),
-            "{redacted}"
-        );
-        assert!(
-            redacted.contains(r#""kubernetes.io/change-cause":"v3""#),
-            "{redacted}"
-        );
-    }
-
-    #[test]
-    fn what_differs_in_a_value_still_differs_and_what_is_equal_stays_equal() {
-        let mut redactor = Redactor::default();
-        let first = redactor.redact(&workload("hush-1"));
-        let second = redactor.redact(&workload("hush-2"));
-        assert_ne!(first, second);
-        assert_eq!(redactor.redact(&workload("hush-1")), first);
-    }
-
-    #[test]
-    fn redacting_twice_changes_nothing_that_matters() {
-        let once = redact(&workload("hush"));
-        assert_eq!(redact(&once).seen, redact(&redact(&once)).seen);
-    }
-
-    #[test]
-    fn sets_revisions_and_nodes_give_nothing_away_either() {
-        let template = json!({"metadata": {}, "spec": spec("hush")});
-        let set = |kind: &str| {
-            json!({"kind": "workload", "object": {"kind": kind, "metadata": {"name": "db"},
-                "spec": {"selector": {}, "serviceName": "", "template": template,
-                    "volumeClaimTemplates": [{"metadata": {"annotations": {"a": "hush"}}}]}}})
-        };
-        let revision = json!({"kind": "controllerRevision", "object": {"revision": 3,
-            "metadata": {"name": "db-1"}, "data": {"spec": {"template": template}}}});
-        let node = json!({"kind": "node", "object": {"metadata": {"name": "n-1"},
-            "spec": {"providerID": "azure://hush", "podCIDR": "hush", "podCIDRs": ["hush"]},
-            "status": {"addresses": [{"type": "InternalIP", "address": "hush"}],
-                "conditions": [{"type": "Ready", "status": "True"}]}}});
-        for (seen, kept) in [
-            (set("StatefulSet"), "web:1"),
-            (set("DaemonSet"), "web:1"),
-            (revision, "\"revision\":3"),
-            (node, "Ready"),
-        ] {
-            let redacted = text(&redact(&observation(&seen)));
-            assert!(!redacted.contains("hush"), "{redacted}");
-            assert!(redacted.contains(kept), "{kept} in {redacted}");
-        }
-    }
-
-    #[test]
-    fn a_body_stays_only_where_it_decides() {
-        let answered = |check: u32, body: &str| {
-            observation(
-                &json!({"kind": "answered", "pod": "u", "check": check, "answer":
-                {"outcome": "came", "status": 200, "latency": {"secs": 0, "nanos": 1},
-                    "body": body}}),
-            )
-        };
-        let checks = ["/healthz", "/ready~ok"].map(|it| HttpCheck::parse(it).unwrap());
-        let mut redactor = Redactor::new(checks.to_vec());
-        for (says, check, body, stays) in [
-            ("only the status counts", 0, "hush ok", false),
-            ("the pattern is in it", 1, "hush ok", true),
-            ("the pattern is not in it", 1, "hush", false),
-            ("no such check", 7, "hush ok", false),
-        ] {
-            let redacted = text(&redactor.redact(&answered(check, body)));
-            assert_eq!(redacted.contains("hush"), stays, "{says}");
-        }
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 //! external-provisioner).
 
 use super::{Candidate, Case, between, clipped, core_of};
+use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{PodView, event_count, event_start, event_time};
 
@@ -101,5 +102,11 @@ fn unprovisioned(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     .attempts(event_count(failed))
     .message(what)
     .remedy(remedy);
-    Some(finding.evidence(EvidenceKind::Event, message).into())
+    // The tries grow further apart: the newest failure counts, not the time that has passed.
+    let rule = case.policy.rule(FindingCode::ClaimNotProvisioned);
+    let newest = event_time(failed).unwrap_or(since);
+    Some(Candidate {
+        held: rule.is_some_and(|rule| elapsed(since, newest) < rule.grace),
+        ..Candidate::from(finding.evidence(EvidenceKind::Event, message))
+    })
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
 
 use super::image::{disk_full, node_of};
-use super::{Candidate, Case, between, has_any, start};
+use super::{Candidate, Case, Stale, before_session, between, has_any, start};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, PodView, run_of};
@@ -53,9 +53,17 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let held = container.running_since().is_some()
         || (code == FindingCode::ContainerNotCreated
             && container.ends() < case.policy.patience.runtime_failures);
-    Some(Candidate {
+    let ended = end.finished_at.as_ref().map(|time| time.0);
+    let candidate = Candidate {
         held,
         ..Candidate::from(finding)
+    };
+    let stale = before_session(case, code, ended);
+    Some(if stale == Stale::No {
+        candidate
+    } else {
+        // The status itself shows the next end, whether events can be seen or not.
+        candidate.unless_stale(Stale::Held)
     })
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 
 use super::refusal::{classify, quota_grace};
-use super::{Candidate, Case};
+use super::{Candidate, Case, before_session};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{created, event_start, event_time, name_of, uid_of};
@@ -31,6 +31,8 @@ struct Refused<'a> {
     first: Timestamp,
     /// Whether some pods were created all the same.
     some_created: bool,
+    /// When the controller was told so last.
+    last: Timestamp,
 }
 
 /// The condition is there while pods are refused, but its message is the first one, latched
@@ -62,6 +64,7 @@ fn of_condition(case: &Case<'_>) -> Option<Candidate> {
             said,
             first: first.min().unwrap_or(latched_at),
             some_created: status.replicas > 0,
+            last: newest.and_then(event_time).unwrap_or(latched_at),
         },
     ))
 }
@@ -93,6 +96,7 @@ fn of_events(case: &Case<'_>) -> Option<Candidate> {
             said: (EvidenceKind::Event, message),
             first: first.min().unwrap_or(case.now).max(begun),
             some_created: false,
+            last: event_time(newest).unwrap_or(case.now),
         },
     ))
 }
@@ -129,6 +133,7 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
         said: (kind, message),
         first,
         some_created,
+        last,
     } = refused;
     let (code, what, remedy) = classify(message);
     // What was said before the session may have been mended since.
@@ -140,12 +145,13 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
     let gone = case.snapshot.pod_gone_at();
     let freed = gone.map(|gone| elapsed(first, gone));
     let rule = case.policy.rule(code).filter(|_| quota);
-    Candidate {
+    let candidate = Candidate {
         finding,
         grace: rule.map(|rule| quota_grace(rule.grace, freed, &case.policy.patience)),
         held: quota && rollout_frees_quota(case, some_created),
         despite_ready: false,
-    }
+    };
+    candidate.unless_stale(before_session(case, code, Some(last)))
 }
 
 fn of_replica_set(case: &Case<'_>) -> Option<Candidate> {
@@ -173,7 +179,7 @@ fn of_replica_set(case: &Case<'_>) -> Option<Candidate> {
     Some(finding.into())
 }
 
-/// Whether this rollout itself may still free quota: pods on their way out, old replicas that it
+/// Whether this session may still free quota: pods on their way out, old replicas that the rollout
 /// may take down, or new pods that were created in spite of the refusal.
 fn rollout_frees_quota(case: &Case<'_>, some_created: bool) -> bool {
     let new = case.rollout.new_uid();
@@ -186,5 +192,5 @@ fn rollout_frees_quota(case: &Case<'_>, some_created: bool) -> bool {
         let is = other.status.as_ref().map_or(0, |status| status.replicas);
         other.metadata.uid.as_deref() != new && is > wanted
     });
-    some_created || shrinking || !case.rollout.terminating_pods().is_empty()
+    some_created || shrinking || case.snapshot.frees_room()
 }

@@ -1,5 +1,6 @@
 //! Pods that are ready but do not answer as the user expects.
 
+use super::workload::is_complete;
 use super::{Candidate, Case};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::http::HttpCheck;
@@ -14,15 +15,47 @@ const WAY: &str = "; the check comes by way of the API server: see that it liste
                    pod's address, that no NetworkPolicy shuts the control plane out and, on AKS, that \
                    the konnectivity-agent pods in kube-system are well";
 
+/// Where nothing ever came back, it may be the way and not the pod.
+const SILENCE: &str = "; no pod of this rollout has ever answered, not even by refusing: that alone is \
+                       never a failure, as a NetworkPolicy that lets the control plane in nowhere looks \
+                       just the same";
+
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
+    let rule = case.policy.rule(FindingCode::HttpCheckFailing);
+    // While the rollout is under way, peers that a pod asks may still be missing.
+    let early = case.policy.patience.check_under_way;
+    let grace = rule.map(|rule| rule.grace.saturating_mul(early));
+    let grace = grace.filter(|_| !is_complete(case));
+    let silent = is_silent(case);
     let ready = case.pods.iter().filter(|pod| pod.ready_since().is_some());
     ready
         .filter_map(|pod| {
             let mut checks = case.policy.http.iter().enumerate();
             checks.find_map(|(index, check)| one(pod, check, index))
         })
-        .map(Candidate::from)
+        .map(|mut finding| {
+            if silent {
+                finding.remedy += SILENCE;
+            }
+            Candidate {
+                grace,
+                held: silent,
+                ..Candidate::from(finding)
+            }
+        })
         .collect()
+}
+
+/// Whether no pod of the rollout has ever shown that the way to it is open.
+fn is_silent(case: &Case<'_>) -> bool {
+    let reached = |pod: &PodView<'_>| {
+        let mut checks = 0..case.policy.http.len();
+        checks.any(|check| {
+            let answers = case.snapshot.answers(pod.uid(), check);
+            answers.is_some_and(Answers::reached)
+        })
+    };
+    !case.pods.iter().any(reached)
 }
 
 fn one(pod: &PodView<'_>, check: &HttpCheck, index: usize) -> Option<Finding> {
@@ -42,6 +75,14 @@ fn one(pod: &PodView<'_>, check: &HttpCheck, index: usize) -> Option<Finding> {
     Some(finding(pod, check, answers, (what, words)).remedy(remedy))
 }
 
+/// Which port was asked, where the check leaves it open.
+fn chosen_port(pod: &PodView<'_>, check: &HttpCheck) -> String {
+    match (check.port(), check.port_of(pod.object())) {
+        (None, Ok(Some(port))) => format!(" on port {port}"),
+        (Some(_), _) | (None, Ok(None) | Err(_)) => String::new(),
+    }
+}
+
 fn finding(
     pod: &PodView<'_>,
     check: &HttpCheck,
@@ -56,7 +97,8 @@ fn finding(
     )
     .attempts(answers.times())
     .message(format!(
-        "pods are ready, but HTTP check `{check}` fails: {what}"
+        "pods are ready, but HTTP check `{check}`{} fails: {what}",
+        chosen_port(pod, check)
     ));
     if words.is_empty() {
         finding

@@ -1,6 +1,11 @@
 //! Images that cannot be had (kubelet `images/image_manager.go`, `images/types.go`).
 
-use super::{Candidate, Case, has_any};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Event;
+
+use super::{Candidate, Case, before_session, has_any};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{ContainerView, PodView, event_count, event_start, event_time};
@@ -15,22 +20,21 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         .iter()
         .flat_map(PodView::containers)
         .filter_map(|container| one(case, &container))
-        .map(Candidate::from)
         .collect()
 }
 
-fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
+fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let waiting = container.waiting()?;
     let message = waiting.message.as_deref().unwrap_or_default();
     match waiting.reason.as_deref()? {
-        "InvalidImageName" => Some(invalid(case, container, message)),
-        "ErrImageNeverPull" => Some(never(case, container, message)),
-        "ImageInspectError" => Some(uninspected(case, container, message)),
+        "InvalidImageName" => Some(invalid(case, container, message).into()),
+        "ErrImageNeverPull" => Some(never(case, container, message).into()),
+        "ImageInspectError" => Some(uninspected(case, container, message).into()),
         "ErrImagePull"
         | "ImagePullBackOff"
         | "RegistryUnavailable"
         | "SignatureValidationFailed" => Some(pull(case, container, message)),
-        "ContainerCreating" | "PodInitializing" => slow(case, container),
+        "ContainerCreating" | "PodInitializing" => slow(case, container).map(Candidate::from),
         _ => None,
     }
 }
@@ -126,25 +130,19 @@ fn slow(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
 }
 
 /// Failed pulls, as remembered and as the event "Failed to pull image" counts them: the one knows
-/// only what we saw, the other may be lost or forbidden.
-fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Finding {
+/// only what we saw, the other may be lost or forbidden. Those for another cause do not count.
+fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Candidate {
     let trouble = container.trouble("pull");
     let message = trouble.map_or(message, |trouble| trouble.message.as_str());
-    let wanted = format!("Failed to pull image \"{}\"", container.image());
-    let failed = || {
-        container.events().filter(|event| {
-            let text = event.message.as_deref();
-            text.is_some_and(|text| text.starts_with(&wanted))
-        })
-    };
-    let counted: u32 = failed().map(event_count).sum();
+    let Refusal { code, what, remedy } = pull::classify(message, container);
+    let failed = failures(container, code);
+    let counted: u32 = failed.iter().map(|event| event_count(event)).sum();
     let attempts = trouble.map_or(1, |trouble| trouble.times).max(counted);
-    let since = failed()
-        .filter_map(event_start)
-        .chain(trouble.map(|trouble| trouble.since))
+    let starts = failed.iter().filter_map(|event| event_start(event));
+    let since = starts
+        .chain(trouble.map(|trouble| trouble.said_since))
         .min()
         .unwrap_or(case.now);
-    let Refusal { code, what, remedy } = pull::classify(message, container);
     let subject = Subject::container(container.pod.name(), container.name());
     let mut finding = Finding::new(code, subject, since)
         .attempts(attempts)
@@ -159,13 +157,39 @@ fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Findin
     } else {
         None
     };
-    let Some((names, text)) = missing else {
-        return finding.remedy(remedy);
+    finding = match missing {
+        Some((names, text)) => finding.evidence(EvidenceKind::Event, text).remedy(format!(
+            "create imagePullSecret `{names}` in this namespace: the pod names it, and it is not there"
+        )),
+        None => finding.remedy(remedy),
     };
-    finding = finding.evidence(EvidenceKind::Event, text);
-    finding.remedy(format!(
-        "create imagePullSecret `{names}` in this namespace: the pod names it, and it is not there"
-    ))
+    let ends = failed.iter().filter_map(|event| event_time(event));
+    let seen = trouble.and_then(|trouble| trouble.failed_at);
+    patient(case, finding, ends.chain(seen).max())
+}
+
+/// The pulls back off for up to five minutes: what failed before the grace ran out may have been mended
+/// since, so the newest failure counts, not the time that has passed.
+fn patient(case: &Case<'_>, finding: Finding, newest: Option<Timestamp>) -> Candidate {
+    let (code, since) = (finding.code, finding.since);
+    let rule = case.policy.rule(code);
+    let grace = rule.map_or(Duration::ZERO, |rule| rule.grace);
+    let lasted = newest.map_or(Duration::ZERO, |newest| elapsed(since, newest));
+    let candidate = Candidate {
+        held: lasted < grace,
+        ..Candidate::from(finding)
+    };
+    candidate.unless_stale(before_session(case, code, newest.or(Some(since))))
+}
+
+/// The events of pulls that failed for a cause.
+fn failures<'a>(container: &ContainerView<'a>, code: FindingCode) -> Vec<&'a Event> {
+    let wanted = format!("Failed to pull image \"{}\"", container.image());
+    let of_cause = |event: &&Event| {
+        let text = event.message.as_deref().unwrap_or_default();
+        text.starts_with(&wanted) && pull::classify(text, container).code == code
+    };
+    container.events().filter(of_cause).collect()
 }
 
 /// The names in the kubelet's "Unable to retrieve some image pull secrets (a, b)" (`kubelet_pods.go`),

@@ -1,13 +1,15 @@
 //! Pods that ended as a whole (evicted, refused by the kubelet, preempted, shut down), and pods on
 //! a node that was lost.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodCondition;
 
-use super::{Candidate, Case, between, clipped};
+use super::{Candidate, Case, before_session, between, clipped};
 use crate::duration::{Human, after, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::{PodView, event_start, event_time};
+use crate::snapshot::{BACK_OFF_MEMORY, PodView, event_start, event_time};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let mut found = ended(case);
@@ -36,11 +38,17 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
     let lasts = |code| code == FindingCode::EvictedForOwnLimit && goes_on;
     let ends: Vec<_> = all
         .into_iter()
-        .filter(|(code, pod, _)| lasts(*code) || !replaced_well(case, pod))
+        .filter(|(code, pod, _)| lasts(*code) || !replaced_well(case, pod, *code))
         .collect();
     let first = |code| {
         let times = ends.iter().filter(|(it, ..)| *it == code);
         times.filter_map(|(_, pod, _)| pod.created()).min()
+    };
+    let newest = |code| {
+        let times = ends.iter().filter(|(it, ..)| *it == code);
+        times
+            .filter_map(|(_, pod, _)| evicted_at(pod).max(pod.created()))
+            .max()
     };
     let count = |code| ends.iter().filter(|(it, ..)| *it == code).count();
     ends.iter()
@@ -52,13 +60,14 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
                 .remedy(remedy.clone());
             let said = pod.message().unwrap_or_default();
             let said = format!("{}: {said}", pod.reason().unwrap_or("Failed"));
-            Candidate {
+            let candidate = Candidate {
                 finding: finding.evidence(EvidenceKind::ContainerStatus, said),
                 grace: None,
                 // A later pod is ready: if it stays so, the cause is gone.
                 held: !lasts(*code) && successors(case, pod).any(|it| it.ready_since().is_some()),
                 despite_ready: lasts(*code),
-            }
+            };
+            candidate.unless_stale(before_session(case, *code, newest(*code)))
         })
         .collect()
 }
@@ -81,13 +90,38 @@ fn evicted_at(pod: &PodView<'_>) -> Option<Timestamp> {
 
 /// Whether a pod that came after this one has been ready for as long as a rollout must stay complete,
 /// or was ready before: what was evicted last week says nothing about today.
-fn replaced_well(case: &Case<'_>, ended: &PodView<'_>) -> bool {
+/// One that was evicted for writing too much is replaced well only by one that lived longer.
+fn replaced_well(case: &Case<'_>, ended: &PodView<'_>, code: FindingCode) -> bool {
+    let stable_for = case.policy.stable_for;
+    let own = code == FindingCode::EvictedForOwnLimit;
+    let life = evicted_life(case).filter(|_| own);
     successors(case, ended).any(|pod| {
-        let stable = pod
-            .ready_since()
-            .is_some_and(|since| after(since, case.policy.stable_for) <= case.now);
-        stable || pod.was_ready()
+        let stable = |since| after(since, stable_for) <= case.now;
+        let outlived = life.is_none_or(|life| {
+            let created = pod.created();
+            created.is_some_and(|created| stable(after(created, life)))
+        });
+        let well = pod.ready_since().is_some_and(stable) || pod.was_ready();
+        outlived && well
     })
+}
+
+/// The longest life of the pods that were evicted for their own limit in this session, from when they
+/// were made to the end of their last container. A longer one than the kubelet's own memory of crashes
+/// is nobody's to wait for.
+pub(super) fn evicted_life(case: &Case<'_>) -> Option<Duration> {
+    let own = case.ended.iter().filter(|pod| {
+        cause_of_end(pod).is_some_and(|(code, ..)| code == FindingCode::EvictedForOwnLimit)
+    });
+    let lives = own.filter_map(|pod| {
+        let ends = pod
+            .containers()
+            .filter_map(|it| it.last_end()?.finished_at.as_ref());
+        let ended = ends.map(|time| time.0).max().or_else(|| evicted_at(pod))?;
+        let life = elapsed(pod.created()?, ended);
+        (ended >= case.started && life <= BACK_OFF_MEMORY).then_some(life)
+    });
+    lives.max()
 }
 
 /// The pods that were created after one that ended.

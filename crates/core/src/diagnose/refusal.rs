@@ -186,6 +186,21 @@ fn of_webhook(message: &str) -> Option<Meaning> {
     ))
 }
 
+/// What a policy says that asks a registry or another service and gets no answer: that passes, whatever
+/// the words around it.
+const UNASKED: &[&str] = &[
+    "context deadline exceeded",
+    "i/o timeout",
+    "connection refused",
+    "connection reset",
+    "no such host",
+    "tls handshake timeout",
+    "too many requests",
+    "502 bad gateway",
+    "503 service unavailable",
+    "504 gateway timeout",
+];
+
 /// Refusals by a rule that somebody wrote: pod security (`pod-security-admission`), webhooks such
 /// as Gatekeeper and Kyverno, and admission policies (`validating/plugin.go`).
 fn of_policy(message: &str) -> Option<Meaning> {
@@ -209,7 +224,19 @@ fn of_policy(message: &str) -> Option<Meaning> {
     let name = between(message, "admission webhook \"", "\"")
         .or_else(|| between(message, "AdmissionPolicy '", "'"))
         .unwrap_or("unknown");
+    let unasked = has_any(said, UNASKED);
     let said = clipped(said.trim_start_matches([':', ' ']), 300);
+    if unasked {
+        return Some((
+            FindingCode::WebhookUnavailable,
+            format!(
+                "admission policy `{name}` refuses {what}, as it could not ask what it needs: {said}"
+            ),
+            format!(
+                "look at what policy `{name}` asks (a registry, its own service) and at the way there; deploy again once it answers"
+            ),
+        ));
+    }
     let remedy = if message.contains("[azurepolicy-") {
         "change the pod template as the policy asks; Azure Policy assigned it (`kubectl get constraints` shows it), and an exemption is made there".to_owned()
     } else {

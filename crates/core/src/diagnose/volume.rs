@@ -49,14 +49,19 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let telling = events.iter().filter(told).max_by_key(|it| event_time(it));
     let message = telling.map_or(newest, |it| *it).message.as_deref();
     let message = message.unwrap_or_default();
-    let since = events
+    let (code, what, remedy) = classify(pod, message);
+    // Another cause that came before is over.
+    let same: Vec<&&Event> = events
+        .iter()
+        .filter(|it| classify(pod, it.message.as_deref().unwrap_or_default()).0 == code)
+        .collect();
+    let since = same
         .iter()
         .filter_map(|it| event_start(it))
         .min()
         .unwrap_or(case.now);
-    let counts = events.iter().map(|it| event_count(it));
+    let counts = same.iter().map(|it| event_count(it));
     let attempts = counts.fold(0, u32::saturating_add);
-    let (code, what, remedy) = classify(pod, message);
     let finding = Finding::new(code, Subject::new("Pod", pod.name()), since);
     let finding = finding.attempts(attempts).message(what).remedy(remedy);
     let finding = finding.evidence(EvidenceKind::Event, message);

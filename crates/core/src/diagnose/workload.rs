@@ -26,7 +26,7 @@ fn subject(case: &Case<'_>) -> Subject {
     Subject::new(case.workload.kind().as_str(), case.workload.name())
 }
 
-fn is_complete(case: &Case<'_>) -> bool {
+pub(super) fn is_complete(case: &Case<'_>) -> bool {
     progress::complete(case.workload, &case.rollout.excused()).is_ok()
 }
 
@@ -101,6 +101,10 @@ fn stuck(case: &Case<'_>) -> Option<Finding> {
     if policy == Some("Parallel") || case.workload.is_on_delete() || some_new || is_complete(case) {
         return None;
     }
+    // The controller waits for a pod that is on its way out before anything else.
+    if !case.rollout.terminating_pods().is_empty() {
+        return None;
+    }
     let old = case.rollout.old_pods();
     let broken: &PodView<'_> = old.iter().find(|pod| pod.ready_since().is_none())?;
     let since = case
@@ -162,26 +166,31 @@ fn deadline(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn nothing(case: &Case<'_>) -> Option<Finding> {
-    if !case.workload.is_observed() || case.workload.counts().desired > 0 {
+    let wanted = progress::desired(case.workload, &case.rollout.excused());
+    if !case.workload.is_observed() || wanted > 0 {
         return None;
     }
+    let title = case.workload.title();
+    let empty =
+        |what: &str| format!("{title} {what}: the rollout is complete, but nothing was verified");
     let (what, remedy) = match case.workload {
+        Workload::StatefulSet(set) if case.workload.counts().desired > 0 => (
+            format!(
+                "partition {} of {title} lets no pod roll: nothing was verified",
+                progress::partition(set)
+            ),
+            "lower the partition and check again: only pods at or above it get the new template",
+        ),
         Workload::Deployment(_) | Workload::StatefulSet(_) => {
-            ("has 0 replicas", "scale it up and check again")
+            (empty("has 0 replicas"), "scale it up and check again")
         }
         Workload::DaemonSet(_) => (
-            "is wanted on no node",
+            empty("is wanted on no node"),
             "correct its nodeSelector or tolerations if it should run somewhere",
         ),
     };
-    let title = case.workload.title();
-    Some(
-        Finding::new(FindingCode::NothingToVerify, subject(case), case.now)
-            .message(format!(
-                "{title} {what}: the rollout is complete, but nothing was verified"
-            ))
-            .remedy(remedy),
-    )
+    let finding = Finding::new(FindingCode::NothingToVerify, subject(case), case.now);
+    Some(finding.message(what).remedy(remedy))
 }
 
 /// Nodes that are down, so that their pods cannot be updated: told with a success as well, since

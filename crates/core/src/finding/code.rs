@@ -274,7 +274,7 @@ finding_codes! {
     }
     /// An admission webhook does not answer.
     WebhookUnavailable {
-        signals: Node = "`failed calling webhook \"…\"` (apiserver `pkg/util/webhook/error.go`) where `QuotaExceeded` is read",
+        signals: Node = "`failed calling webhook \"…\"` (apiserver `pkg/util/webhook/error.go`) where `QuotaExceeded` is read; or a policy's own `denied the request` that quotes a time-out, a lost connection or an answer of 502 to 504",
         rollback: No = "no pod can be created meanwhile, those of the former revision included",
     }
     /// The namespace is being deleted.
@@ -449,7 +449,7 @@ finding_codes! {
     }
     /// Pods are ready but do not answer over HTTP as expected.
     HttpCheckFailing {
-        signals: Sources = "the pod's own answers, asked for over the API server's pod proxy",
+        signals: Sources = "the pod's own answers, asked for over the API server's pod proxy; only ever a suspect while no pod of the rollout has answered anything, not even by refusing: a NetworkPolicy looks the same",
         rollback: Yes = "the former revision answered, unless what it depends on has changed",
     }
     /// The workload is paused: nothing will happen.
@@ -465,7 +465,7 @@ finding_codes! {
     /// A pod of a former revision is not ready, and the StatefulSet's controller waits for it before it
     /// replaces any.
     StatefulSetStuck {
-        signals: Node = "an ordered StatefulSet without any new pod, and a former pod whose condition `Ready` is not True (`stateful_set_control.go`; kubernetes issue 67250)",
+        signals: Node = "an ordered StatefulSet without any new pod, and a former pod whose condition `Ready` is not True, and none on its way out (`stateful_set_control.go`; kubernetes issue 67250)",
         rollback: Partly = "the controller waits for the same pod after a rollback; deleting it helps in either case",
     }
     /// A node is not ready since before its new pod was made, so its pod of the DaemonSet cannot be updated.
@@ -485,7 +485,7 @@ finding_codes! {
     }
     /// The workload has zero replicas: nothing was verified.
     NothingToVerify {
-        signals: Sources = "`spec.replicas` 0, or a DaemonSet's `status.desiredNumberScheduled` 0",
+        signals: Sources = "`spec.replicas` 0, a StatefulSet's partition at or above its replicas, or a DaemonSet's `status.desiredNumberScheduled` 0",
         rollback: No = "nothing has failed",
     }
 }

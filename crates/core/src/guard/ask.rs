@@ -122,6 +122,12 @@ pub(super) fn wanted(rollout: &Rollout<'_>, policy: &Policy) -> Vec<Ask> {
         .collect()
 }
 
+/// Whether a pod has answered anything since it became ready.
+pub(super) fn heard(pod: &PodView<'_>, check: usize) -> bool {
+    let answers = pod.snapshot().answers(pod.uid(), check);
+    answers.is_some_and(|answers| answers.ready_since() == pod.ready_since())
+}
+
 /// Whether a pod answered as expected since it became ready.
 pub(super) fn passed(pod: &PodView<'_>, check: usize, policy: &Policy) -> bool {
     let expected = policy.http.get(check);

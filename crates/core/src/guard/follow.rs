@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use super::Target;
-use super::judge::{View, judge};
-use crate::finding::{Finding, FindingCode};
+use super::judge::{Judgement, View, judge};
+use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;
@@ -29,7 +29,10 @@ pub struct Follow {
     target: Target,
     started: Timestamp,
     bound: Option<Bound>,
+    /// Whether the revision that is meant was still to come at the last look.
+    awaited: bool,
     complete_since: Option<Timestamp>,
+    asking_since: Option<Timestamp>,
     served: Option<String>,
     judged: Option<String>,
     pending_since: Timestamp,
@@ -46,7 +49,9 @@ impl Follow {
             target,
             started: now,
             bound: None,
+            awaited: false,
             complete_since: None,
+            asking_since: None,
             served: None,
             judged: None,
             pending_since: now,
@@ -67,10 +72,13 @@ impl Follow {
         policy: &Policy,
         now: Timestamp,
     ) -> Timestamp {
-        if self.verdict.is_terminal() {
+        // A success must still be one when the last of many workloads is decided.
+        let was_green = self.verdict == Verdict::Succeeded;
+        if self.verdict.is_terminal() && !was_green {
             return Timestamp::MAX;
         }
         if let Some(verdict) = self.lost_subject(snapshot) {
+            self.shown_end = false;
             self.verdict = verdict;
             return Timestamp::MAX;
         }
@@ -85,6 +93,12 @@ impl Follow {
         self.complete_since = judgement
             .complete
             .then(|| self.complete_since.unwrap_or(now));
+        self.asking_since = judgement.asking.then(|| self.asking_since.unwrap_or(now));
+        if was_green && stays_green(&judgement, policy) {
+            self.findings = judgement.findings;
+            return judgement.wake_at;
+        }
+        self.shown_end = false;
         if judgement.verdict.pending() != self.verdict.pending() {
             self.pending_since = now;
         }
@@ -105,7 +119,13 @@ impl Follow {
         }
         let workload = snapshot.workload(self.workload())?;
         let template = workload.template()?;
-        if self.bound.is_none() {
+        // What is there before the revision that is meant is not what this session follows.
+        let number = snapshot.rollout(self.workload()).and_then(|it| it.number());
+        let wanted = self.target.revision;
+        let awaits = wanted.is_some_and(|wanted| number < Some(wanted));
+        let awaited = std::mem::replace(&mut self.awaited, awaits);
+        let bound = self.bound.as_ref();
+        if bound.is_none_or(|bound| awaited && bound.uid == workload.uid()) {
             self.bound = Some(Bound {
                 uid: workload.uid().to_owned(),
                 template: template.clone(),
@@ -137,6 +157,7 @@ impl Follow {
             target: &self.target,
             started: self.started,
             complete_since: self.complete_since,
+            asking_since: self.asking_since,
         }
     }
 
@@ -290,5 +311,20 @@ impl Follow {
     #[must_use]
     pub fn served(&self) -> Option<&str> {
         self.served.as_deref()
+    }
+}
+
+/// Whether what was healthy may still be called so. An autoscaler adds pods, a node goes and its pod
+/// moves: that alone takes no success back, a cause that may be one of failure does.
+fn stays_green(judgement: &Judgement, policy: &Policy) -> bool {
+    let suspected = |finding: &Finding| {
+        finding.prognosis == Prognosis::Transient && policy.decides(finding.code)
+    };
+    match judgement.verdict {
+        Verdict::Failed { .. } | Verdict::Superseded { .. } => false,
+        Verdict::Succeeded | Verdict::Undetermined { .. } => true,
+        Verdict::Progressing { .. } | Verdict::TimedOut { .. } => {
+            !judgement.findings.iter().any(suspected)
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! From all that is known to a verdict, at one time.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Target, ask};
@@ -9,7 +11,7 @@ use crate::finding::{Finding, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;
-use crate::snapshot::{PodView, Rollout, Snapshot};
+use crate::snapshot::{BACK_OFF_MEMORY, PodView, Rollout, Snapshot};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 
 /// What a judgement looks at.
@@ -23,6 +25,8 @@ pub struct View<'a> {
     pub started: Timestamp,
     /// Since when the rollout was seen complete without a break.
     pub complete_since: Option<Timestamp>,
+    /// Since when there has been a pod to ask over HTTP without a break.
+    pub asking_since: Option<Timestamp>,
 }
 
 /// A verdict with what led to it.
@@ -34,6 +38,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Whether the counts are complete.
     pub complete: bool,
+    /// Whether a pod is to be asked over HTTP.
+    pub asking: bool,
     /// When the verdict may change if nothing else is seen.
     pub wake_at: Timestamp,
 }
@@ -64,16 +70,23 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         };
     }
     let diagnosis = findings_of(view, &rollout, policy, now);
-    let progress = progress_of(&rollout, view, policy, now);
-    decide(
-        progress,
-        diagnosis,
-        &Limits {
-            deadline,
-            policy,
-            now,
-        },
-    )
+    let window = Window {
+        policy,
+        now,
+        outlast: diagnosis.outlast,
+    };
+    let progress = progress_of(&rollout, view, &window);
+    let asking = !ask::wanted(&rollout, policy).is_empty();
+    let limits = Limits {
+        deadline,
+        policy,
+        now,
+        shut: asking.then(|| shut(view, policy, now)).flatten(),
+    };
+    Judgement {
+        asking,
+        ..decide(progress, diagnosis, limits)
+    }
 }
 
 /// Where one revision is asked for: whether another is in place. A lower one may still be on its way
@@ -95,12 +108,8 @@ fn other_revision(rollout: &Rollout<'_>, view: &View<'_>, late: bool) -> Option<
     }
 }
 
-fn progress_of(
-    rollout: &Rollout<'_>,
-    view: &View<'_>,
-    policy: &Policy,
-    now: Timestamp,
-) -> Progress {
+fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> Progress {
+    let policy = window.policy;
     let excused = rollout.excused();
     if let Err(pending) = progress::complete(rollout.workload(), &excused) {
         return Progress::Pending(pending);
@@ -120,7 +129,7 @@ fn progress_of(
             pod.ready_since().is_some() || !node.is_some_and(|it| excused.nodes.contains(&it))
         })
         .collect();
-    let stable_at = stable_at(view, &pods, desired, &Window { policy, now });
+    let stable_at = stable_at(view, &pods, desired, window);
     if policy.http.is_empty() {
         return Progress::Complete(stable_at);
     }
@@ -132,9 +141,30 @@ fn progress_of(
         .filter(|(pod, check)| ask::passed(pod, *check, policy))
         .count();
     if passed < wanted {
-        return Progress::Pending(Pending::HttpChecks { passed, wanted });
+        let pending = Pending::HttpChecks { passed, wanted };
+        return Progress::Asking(pending, answers_until(view, &pods, (stable_at, window)));
     }
     Progress::Complete(stable_at)
+}
+
+/// Until when a pod that became ready just before the deadline may answer: the window in which it must
+/// stay ready, and the time that a first question may take, even if it is lost once.
+fn answers_until(
+    view: &View<'_>,
+    pods: &[PodView<'_>],
+    (stable_at, window): (Option<Timestamp>, &Window<'_>),
+) -> Option<Timestamp> {
+    let Window { policy, now, .. } = *window;
+    let first = policy
+        .http_interval
+        .saturating_add(policy.patience.http_lost);
+    let unheard = |pod: &&PodView<'_>| {
+        let mut checks = 0..policy.http.len();
+        checks.any(|check| !ask::heard(pod, check))
+    };
+    let unheard = pods.iter().filter(unheard);
+    let waits = unheard.filter_map(|pod| Some(after(ready_from(pod, view, now)?, first)));
+    stable_at.map(|stable_at| waits.fold(stable_at, Timestamp::max))
 }
 
 const fn simply(verdict: Verdict) -> Judgement {
@@ -142,6 +172,7 @@ const fn simply(verdict: Verdict) -> Judgement {
         verdict,
         findings: Vec::new(),
         complete: false,
+        asking: false,
         wake_at: Timestamp::MAX,
     }
 }
@@ -162,6 +193,8 @@ fn looking(wake_at: Timestamp) -> Judgement {
 
 enum Progress {
     Pending(Pending),
+    /// Complete, but for answers that may come until then; `None` while a pod is not ready.
+    Asking(Pending, Option<Timestamp>),
     /// Complete, and stable from then on; `None` while a pod is not ready.
     Complete(Option<Timestamp>),
 }
@@ -170,55 +203,96 @@ struct Limits<'a> {
     deadline: Timestamp,
     policy: &'a Policy,
     now: Timestamp,
+    shut: Option<Shut>,
 }
 
-fn decide(progress: Progress, diagnosis: Diagnosis, limits: &Limits<'_>) -> Judgement {
+/// The way to pods that are to be asked over HTTP is shut.
+struct Shut {
+    why: Undetermined,
+    /// From when on that alone leaves the verdict undetermined; `None` for once all else is complete.
+    from: Option<Timestamp>,
+}
+
+/// What keeps pods from being asked. A connection that is lost while nobody is to be asked is no loss.
+fn shut(view: &View<'_>, policy: &Policy, now: Timestamp) -> Option<Shut> {
+    let resource = ResourceKind::PodProxy;
+    let (since, why) = view.snapshot.blindness(resource)?;
+    let from = match why {
+        Blindness::Forbidden { .. } | Blindness::Unauthorized { .. } => None,
+        Blindness::Disconnected { .. } => {
+            let missed = view.asking_since.unwrap_or(now).max(*since);
+            Some(after(missed, policy.blind_limit))
+        }
+    };
+    let why = Undetermined::Blind {
+        resource,
+        since: *since,
+        why: why.clone(),
+    };
+    Some(Shut { why, from })
+}
+
+fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judgement {
     let Limits {
         deadline,
         policy,
         now,
-    } = *limits;
+        shut,
+    } = limits;
     let Diagnosis {
         findings,
         decide_at,
+        ..
     } = diagnosis;
-    let (pending, complete, stable_at) = match progress {
-        Progress::Pending(pending) => (pending, false, None),
+    let (pending, complete, stable_at, graced_until) = match progress {
+        Progress::Pending(pending) => (pending, false, None, None),
+        Progress::Asking(pending, until) => (pending, true, None, until),
         Progress::Complete(at) => (
             Pending::Stabilising {
                 needed: policy.stable_for,
             },
             true,
             at,
+            at,
         ),
     };
+    let shut_from = shut
+        .as_ref()
+        .and_then(|it| it.from.or(complete.then_some(now)));
     let terminal: Vec<Finding> = findings
         .iter()
         .filter(|it| it.prognosis == Prognosis::Terminal)
         .cloned()
         .collect();
-    // A rollout that completes just before the deadline gets its stability window all the same.
-    let graced = stable_at.filter(|at| *at <= after(deadline, policy.stable_for));
+    // A rollout that completes just before the deadline gets its window all the same; one that crashed
+    // before, the time in which it must outlast that.
+    let longest = after(after(deadline, policy.stable_for), BACK_OFF_MEMORY);
+    let graced = graced_until.filter(|at| now < *at && *at <= longest);
+    let over = now >= deadline && graced.is_none();
     let verdict = if stable_at.is_some_and(|at| now >= at) {
         Verdict::Succeeded
     } else if !terminal.is_empty() {
         Verdict::Failed { causes: terminal }
-    } else if now >= deadline && graced.is_none() {
+    } else if let Some(shut) = shut.filter(|_| over || shut_from.is_some_and(|at| now >= at)) {
+        Verdict::Undetermined { why: shut.why }
+    } else if over {
         let suspects = suspects(&findings);
         Verdict::TimedOut { pending, suspects }
     } else {
         Verdict::Progressing { pending }
     };
-    let wake_at = [decide_at, stable_at, Some(deadline).filter(|it| *it > now)];
+    let wake_at = [decide_at, graced_until, shut_from, Some(deadline)];
     let wake_at = wake_at
         .into_iter()
         .flatten()
+        .filter(|at| *at > now)
         .min()
         .unwrap_or(Timestamp::MAX);
     Judgement {
         verdict,
         findings,
         complete,
+        asking: false,
         wake_at,
     }
 }
@@ -249,16 +323,15 @@ enum Sight {
     Lost(Undetermined),
 }
 
-/// A refusal of pods, revisions, events or nodes only narrows the view; of the workload, or of the
-/// HTTP checks that were asked for, it ends it. A lost connection may come back within
+/// A refusal of pods, revisions, events or nodes only narrows the view; of the workload, or of what
+/// tells whom to ask over HTTP, it ends it. A lost connection may come back within
 /// [`Policy::blind_limit`].
 fn sight(view: &View<'_>, policy: &Policy, now: Timestamp) -> Sight {
     let kind = view.target.workload.kind;
     let checked = !policy.http.is_empty();
     let mut dim = None;
     for (resource, (since, why)) in view.snapshot.blind_spots() {
-        let proxy = resource == ResourceKind::PodProxy && checked;
-        if !proxy && !ResourceKind::needed_for(kind).contains(&resource) {
+        if !ResourceKind::needed_for(kind).contains(&resource) {
             continue;
         }
         let blind = Undetermined::Blind {
@@ -266,9 +339,8 @@ fn sight(view: &View<'_>, policy: &Policy, now: Timestamp) -> Sight {
             since: *since,
             why: why.clone(),
         };
-        let needed = proxy
-            || resource == ResourceKind::of(kind)
-            || (resource == ResourceKind::Pod && checked);
+        let asked = matches!(resource, ResourceKind::Pod | ResourceKind::ReplicaSet);
+        let needed = resource == ResourceKind::of(kind) || (asked && checked);
         match why {
             Blindness::Unauthorized { .. } => return Sight::Lost(blind),
             Blindness::Forbidden { .. } if needed => return Sight::Lost(blind),
@@ -318,6 +390,8 @@ fn findings_of(
 struct Window<'a> {
     policy: &'a Policy,
     now: Timestamp,
+    /// What a pod must have lived for besides.
+    outlast: Option<Duration>,
 }
 
 /// When the complete rollout counts as stable: [`Policy::stable_for`] after its youngest pod became
@@ -329,7 +403,7 @@ fn stable_at(
     desired: usize,
     window: &Window<'_>,
 ) -> Option<Timestamp> {
-    let Window { policy, now } = *window;
+    let Window { policy, now, .. } = *window;
     let needed = ResourceKind::needed_for(view.target.workload.kind);
     let narrowed = needed
         .iter()
@@ -341,7 +415,7 @@ fn stable_at(
     }
     let ready: Vec<Timestamp> = pods
         .iter()
-        .filter_map(|pod| stable_from(pod, view, policy, now))
+        .filter_map(|pod| stable_from(pod, view, window))
         .collect();
     if ready.len() < desired {
         return None;
@@ -350,26 +424,34 @@ fn stable_at(
 }
 
 /// When a ready pod counts as stable. One that crashed before must outlive the run that it crashed
-/// after: a green between two crashes is a false one.
-fn stable_from(
-    pod: &PodView<'_>,
-    view: &View<'_>,
-    policy: &Policy,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    let since = pod.ready_since()?;
-    // A node whose clock is ahead must not keep a rollout from being complete.
-    let since = if since > now {
-        view.complete_since.unwrap_or(now)
-    } else {
-        since
-    };
+/// after, and one whose like was evicted the life of that: a green between two ends is a false one.
+fn stable_from(pod: &PodView<'_>, view: &View<'_>, window: &Window<'_>) -> Option<Timestamp> {
+    let Window {
+        policy,
+        now,
+        outlast,
+    } = *window;
+    let since = ready_from(pod, view, now)?;
     let last_run = pod
         .containers()
         .filter_map(|container| container.last_run())
         .max();
+    let outlasts = outlast.and_then(|life| Some(after(pod.created()?, life)));
+    let from = after(since, last_run.unwrap_or_default());
     Some(after(
-        after(since, last_run.unwrap_or_default()),
+        outlasts.map_or(from, |it| it.max(from)),
         policy.stable_for,
     ))
+}
+
+/// Since when a pod is ready, wherever its node's clock stands: one that is ahead must not keep a
+/// rollout from being complete, and one that is behind must not make a pod look long stable.
+fn ready_from(pod: &PodView<'_>, view: &View<'_>, now: Timestamp) -> Option<Timestamp> {
+    let since = pod.ready_since()?;
+    if since > now {
+        return Some(view.complete_since.unwrap_or(now));
+    }
+    let later = [pod.created(), pod.seen_unready()];
+    let later = later.into_iter().flatten().filter(|at| *at <= now);
+    Some(later.fold(since, Timestamp::max))
 }

@@ -15,7 +15,9 @@ use crate::testing::{
 use crate::workload::{Workload, WorkloadRef};
 
 mod kinds;
+mod late;
 mod many;
+mod stale;
 
 fn policy(timeout: u64) -> Policy {
     Policy {

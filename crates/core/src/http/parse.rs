@@ -36,6 +36,11 @@ pub enum HttpCheckError {
     /// A segment `.` or `..`.
     #[error("`{0}`: a path cannot go up or stay; write it without `.` and `..`")]
     DotSegment(String),
+    /// A slash in disguise.
+    #[error(
+        "`{0}`: a path cannot hold `%2F`: on the way to the pod it may become a `/`; write `/`"
+    )]
+    HiddenSlash(String),
     /// Not a port.
     #[error(
         "`{text}`: `{port}` is not a port; write a number from 1 to 65535 or the name of a \
@@ -242,6 +247,9 @@ fn path_is_right(text: &str, path: &str) -> Result<(), HttpCheckError> {
     }
     let names = path.split_once('?').map_or(path, |(path, _)| path);
     let names = names.to_ascii_lowercase().replace("%2e", ".");
+    if names.contains("%2f") {
+        return Err(HttpCheckError::HiddenSlash(text.to_owned()));
+    }
     if names
         .split(['/', '\\'])
         .any(|name| name == "." || name == "..")

@@ -207,6 +207,7 @@ fn a_wrong_check_says_what_to_write() {
             "`/a/../b`: a path cannot go up or stay; write it without `.` and `..`",
         ),
         ("/a/%2E%2e/b", "`/a/%2E%2e/b`: a path cannot go up or stay"),
+        ("/a%2fb", "`/a%2fb`: a path cannot hold `%2F`"),
     ];
     for (text, says) in rows {
         let error = HttpCheck::parse(text).expect_err(text).to_string();

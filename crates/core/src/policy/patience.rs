@@ -48,6 +48,9 @@ pub struct Patience {
     /// How often the runtime must fail to start a container, in words that are not known, before
     /// that counts. Default 3 times: an overloaded one fails once or twice.
     pub runtime_failures: u32,
+    /// How many times its own time a failing HTTP check is given while the rollout is still under way.
+    /// Default 3: the pods that it needs may come with the next steps.
+    pub check_under_way: u32,
     /// After how long without a word an HTTP check's question counts as lost and is asked again.
     /// Default 30 s: three times what an answer may take.
     pub http_lost: Duration,
@@ -70,6 +73,7 @@ impl Default for Patience {
             clock_skew: Duration::from_secs(60),
             startup_after_ready: Duration::from_secs(30),
             runtime_failures: 3,
+            check_under_way: 3,
             http_lost: Duration::from_secs(30),
         }
     }

@@ -41,12 +41,15 @@ pub(super) fn complete(set: &StatefulSet, counts: &Counts) -> Result<(), Pending
 
 /// The pods below the partition stay as they are.
 pub(super) fn desired(set: &StatefulSet, replicas: i32) -> i32 {
+    replicas.saturating_sub(partition(set)).max(0)
+}
+
+pub(super) fn partition(set: &StatefulSet) -> i32 {
     let spec = set.spec.as_ref();
     let rolling = spec
         .and_then(|spec| spec.update_strategy.as_ref())
         .and_then(|strategy| strategy.rolling_update.as_ref());
-    let partition = rolling.and_then(|it| it.partition).unwrap_or_default();
-    replicas.saturating_sub(partition).max(0)
+    rolling.and_then(|it| it.partition).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! The report for a run's summary page, and in plain words for the approver's mail.
 
-use super::{NOT_RESTORED, Proposal, Report};
+use super::{NOT_RESTORED, Proposal, Report, WorkloadReport};
 use crate::duration::{Human, elapsed};
-use crate::finding::{EvidenceKind, Finding, FindingCode, RollbackHelps};
+use crate::finding::{Evidence, EvidenceKind, Finding, FindingCode, RollbackHelps};
+
+/// How many workloads the approver reads of at most: the remedy must not be pushed out.
+const STANDINGS: usize = 5;
 
 /// The report as Markdown. Foreign text stands in code spans and fences only.
 #[must_use]
@@ -58,8 +61,11 @@ fn workloads(report: &Report) -> String {
         let slowest = http
             .slowest_milliseconds
             .map_or_else(String::new, |it| format!(", slowest in {it} ms"));
+        let port = http
+            .port
+            .map_or_else(String::new, |port| format!(" on port {port}"));
         format!(
-            "\nHTTP {}: {} of {} pods answered as expected{slowest}",
+            "\nHTTP {}{port}: {} of {} pods answered as expected{slowest}",
             code(&http.check),
             http.passed,
             http.pods
@@ -95,7 +101,8 @@ fn finding_markdown(finding: &Finding) -> String {
         finding.code,
         code(&finding.message)
     )];
-    out.extend(finding.evidence.iter().map(|evidence| {
+    let telling = |it: &&Evidence| !it.text.trim().is_empty();
+    out.extend(finding.evidence.iter().filter(telling).map(|evidence| {
         let log = is_log(evidence.kind);
         if log || evidence.text.contains('\n') {
             format!("\n{}\n", fence(&evidence.text))
@@ -180,16 +187,7 @@ fn longest_run(text: &str) -> usize {
 #[must_use]
 pub fn summary(report: &Report, limit: usize) -> String {
     let mut lines = vec![report.sentence.clone()];
-    lines.extend(report.workloads.iter().map(|it| {
-        format!(
-            "{} in namespace {}: {} of {} replicas available; checked for {}.",
-            it.workload,
-            it.workload.namespace,
-            it.available,
-            it.desired,
-            Human(elapsed(report.started, report.ended))
-        )
-    }));
+    lines.extend(standings(report));
     if let Some(cause) = report.findings.first() {
         let helps = match cause.rollback_helps {
             RollbackHelps::Yes => "helps",
@@ -231,6 +229,43 @@ pub fn summary(report: &Report, limit: usize) -> String {
         );
     }
     cut(&lines.join("\n"), limit)
+}
+
+/// How the workloads stood, those first that went wrong; of many, the first few.
+fn standings(report: &Report) -> Vec<String> {
+    let rank = |it: &&WorkloadReport| {
+        let words = [
+            "failed",
+            "timedOut",
+            "undetermined",
+            "superseded",
+            "progressing",
+        ];
+        words
+            .iter()
+            .position(|word| it.verdict == *word)
+            .unwrap_or(words.len())
+    };
+    let mut workloads: Vec<&WorkloadReport> = report.workloads.iter().collect();
+    workloads.sort_by_key(rank);
+    let took = Human(elapsed(report.started, report.ended));
+    let mut lines: Vec<String> = workloads
+        .iter()
+        .take(STANDINGS)
+        .map(|it| {
+            let verdict = match workloads.as_slice() {
+                [_] => String::new(),
+                _ => format!("{}, ", it.verdict),
+            };
+            format!(
+                "{} in namespace {}: {verdict}{} of {} replicas available; checked for {took}.",
+                it.workload, it.workload.namespace, it.available, it.desired,
+            )
+        })
+        .collect();
+    let more = workloads.len() - lines.len();
+    lines.extend((more > 0).then(|| format!("… and {more} more")));
+    lines
 }
 
 fn cut(text: &str, limit: usize) -> String {

@@ -109,3 +109,44 @@ fn a_success_of_nothing_is_not_called_healthy() {
     );
     assert!(markdown(&nothing).starts_with("## ⚠️ Nothing was verified"));
 }
+
+/// Of 40 workloads one that fails stands last, and the approver reads of it first.
+#[test]
+fn of_many_workloads_the_summary_names_the_failed_first_and_the_remedy_before_the_log() {
+    let mut report = failed();
+    let bad = report.workloads.remove(0);
+    report.workloads = (0..39)
+        .map(|n| {
+            let mut other = bad.clone();
+            other.workload.name = format!("other-{n}");
+            other.verdict = "succeeded".to_owned();
+            other
+        })
+        .chain([bad.clone()])
+        .collect();
+    let said = summary(&report, 1800);
+    let standings: Vec<&str> = said.lines().skip(1).take(6).collect();
+    assert!(
+        standings[0].starts_with("deployment/web in namespace shop: failed, 2 of 2"),
+        "{said}"
+    );
+    assert!(standings[4].starts_with("deployment/other-3 in"), "{said}");
+    assert_eq!(standings[5], "… and 35 more");
+    assert!(
+        said.find("Remedy: ") < said.find("Last log lines:"),
+        "{said}"
+    );
+}
+
+#[test]
+fn evidence_without_words_is_not_told() {
+    let mut report = failed();
+    let told = |report: &Report| {
+        let lines: Vec<String> = report_lines(report).iter().map(Line::text).collect();
+        lines.join("\n") + &markdown(report)
+    };
+    let before = told(&report);
+    let empty = Evidence::new(EvidenceKind::ContainerStatus, " ");
+    report.add_evidence(0, vec![empty]);
+    assert_eq!(told(&report), before);
+}

@@ -190,8 +190,11 @@ fn table(report: &Report) -> Vec<Line> {
             let slowest = http
                 .slowest_milliseconds
                 .map_or_else(String::new, |it| format!(", slowest in {it} ms"));
+            let port = http
+                .port
+                .map_or_else(String::new, |port| format!(" on port {port}"));
             let text = format!(
-                "    HTTP {}: {} of {} pods answered as expected{slowest}",
+                "    HTTP {}{port}: {} of {} pods answered as expected{slowest}",
                 http.check, http.passed, http.pods
             );
             Line::styled(Style::Dim, text)
@@ -236,6 +239,9 @@ pub fn finding_lines(finding: &Finding, now: Timestamp) -> Vec<Line> {
 }
 
 fn evidence_lines(evidence: &Evidence) -> Vec<Line> {
+    if evidence.text.trim().is_empty() {
+        return Vec::new();
+    }
     let label = match evidence.kind {
         EvidenceKind::ContainerStatus => "status",
         EvidenceKind::Condition => "condition",

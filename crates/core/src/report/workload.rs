@@ -52,6 +52,9 @@ pub struct WorkloadReport {
 pub struct HttpReport {
     /// The check, as it is written on the command line.
     pub check: String,
+    /// The port that was asked where the check names none, as the first of the pods has it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub port: Option<i32>,
     /// How many pods answered as expected.
     pub passed: usize,
     /// How many pods there were.
@@ -97,6 +100,10 @@ fn http_of(guard: &Guard, pods: &[PodView<'_>]) -> Vec<HttpReport> {
             let slowest = times.iter().max().map(Duration::as_millis);
             HttpReport {
                 check: check.to_string(),
+                port: match (check.port(), pods.first()) {
+                    (None, Some(pod)) => check.port_of(pod.object()).ok().flatten(),
+                    (_, _) => None,
+                },
                 passed: times.len(),
                 pods: pods.len(),
                 slowest_milliseconds: slowest.and_then(|it| u64::try_from(it).ok()),

@@ -373,3 +373,29 @@ fn a_handover_survives_its_journey_and_refuses_others() {
         assert!(Handover::parse(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn what_was_bad_although_complete_is_not_called_healed() {
+    let complete = || {
+        let workload = deployment("web").counts(2, 2, 2, 2);
+        let workload = workload.condition("Progressing", "True", ("NewReplicaSetAvailable", ""));
+        history(workload.json(), &[("v1", 1, 0), ("v2", 2, 2)])
+    };
+    let served = Request {
+        served: Some("rs-v1".into()),
+        ..Request::default()
+    };
+    let RollbackDecision::Apply(plan) = decide(&web(), &complete(), &served) else {
+        panic!("a pod that answers 500 can be rolled back");
+    };
+    let approved_then = Request {
+        handover: Some(plan.handover()),
+        ..Request::default()
+    };
+    assert_eq!(
+        words(&complete(), &approved_then),
+        "2 → 1, handed over by the check"
+    );
+    // Bad by its counts, and complete by now: nothing to undo.
+    assert!(words(&complete(), &approved()).contains("healthy"));
+}

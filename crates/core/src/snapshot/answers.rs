@@ -11,15 +11,20 @@ pub struct Answers {
     first: Option<Timestamp>,
     times: u32,
     ready_since: Option<Timestamp>,
+    reached: bool,
 }
 
 impl Answers {
     /// `ready_since`: of the pod, when the answer came. Whoever becomes ready anew is asked anew.
     pub(super) fn take(&mut self, answer: Answer, at: Timestamp, ready_since: Option<Timestamp>) {
         if self.ready_since != ready_since {
-            *self = Self::default();
-            self.ready_since = ready_since;
+            *self = Self {
+                ready_since,
+                reached: self.reached,
+                ..Self::default()
+            };
         }
+        self.reached |= answer.reached();
         let newest = Some((at, answer));
         // One answer that is told twice is one.
         if self.newest == newest {
@@ -47,6 +52,12 @@ impl Answers {
     #[must_use]
     pub const fn times(&self) -> u32 {
         self.times
+    }
+
+    /// Whether any of its answers, since it was made, shows that the way to it is open.
+    #[must_use]
+    pub const fn reached(&self) -> bool {
+        self.reached
     }
 
     /// Since when the pod was ready as it answered.

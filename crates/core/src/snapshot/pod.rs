@@ -63,6 +63,12 @@ impl<'a> PodView<'a> {
         ready_since(self.pod)
     }
 
+    /// When it was last seen not ready: by our clock, as the node's own may be behind.
+    #[must_use]
+    pub fn seen_unready(&self) -> Option<Timestamp> {
+        self.snapshot.unready_at.get(self.uid()).copied()
+    }
+
     /// All that is known.
     #[must_use]
     pub const fn snapshot(&self) -> &'a Snapshot {
@@ -277,6 +283,11 @@ impl<'a> ContainerView<'a> {
     /// kubelet forgets earlier ones after a run of 10 minutes (`kuberuntime_manager.go`).
     #[must_use]
     pub fn last_run(&self) -> Option<Duration> {
+        // An init container that is done will not fail any more, whatever it did before.
+        let ended = self.status?.state.as_ref()?.terminated.as_ref();
+        if self.init && !self.sidecar() && ended.is_some_and(|it| it.exit_code == 0) {
+            return None;
+        }
         let end = self.status?.last_state.as_ref()?.terminated.as_ref()?;
         let finished_init = self.init && end.exit_code == 0;
         run_of(end).filter(|ran| !finished_init && *ran <= BACK_OFF_MEMORY)

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
-use k8s_openapi::api::core::v1::{Node, Pod, Taint, Toleration};
+use k8s_openapi::api::core::v1::{Node, Pod, PodTemplateSpec, Taint, Toleration};
 
 use super::{
     PodView, Snapshot, controller_of, created, has_ended, is_active, name_of, owned_by,
@@ -129,8 +129,13 @@ impl<'a> Rollout<'a> {
                 |set: &&ReplicaSet| revision.is_some() && revision_of(&set.metadata) == revision;
             self.replica_sets()
                 .find(same)
-                .filter(|_| self.workload.is_observed())
+                .filter(|_| self.workload.is_observed() && !self.is_paused())
         })
+    }
+
+    /// A paused Deployment observes a new template without making its ReplicaSet.
+    fn is_paused(&self) -> bool {
+        matches!(self.workload, Workload::Deployment(it) if it.spec.as_ref().and_then(|spec| spec.paused) == Some(true))
     }
 
     /// A StatefulSet names its newest revision, a DaemonSet's has the highest number
@@ -146,8 +151,24 @@ impl<'a> Rollout<'a> {
                 let wanted = self.update_revision()?;
                 self.revisions().find(|it| name_of(&it.metadata) == wanted)
             }
-            Workload::DaemonSet(_) => self.revisions().max_by_key(|it| it.revision),
+            Workload::DaemonSet(_) => {
+                let fits = |it: &&ControllerRevision| self.may_be_of_template(it);
+                self.revisions().filter(fits).max_by_key(|it| it.revision)
+            }
         }
+    }
+
+    /// Whether a revision holds the present template. The newest one in sight may be the former one
+    /// while the new one is still on its way to us. One without data, as in a recording, is told by its
+    /// number alone.
+    fn may_be_of_template(&self, revision: &ControllerRevision) -> bool {
+        let data = revision.data.as_ref().map(|data| &data.0);
+        let Some(held) = data.and_then(|data| data.pointer("/spec/template")) else {
+            return true;
+        };
+        let held = serde_json::from_value::<PodTemplateSpec>(held.clone());
+        let wanted = self.workload.template();
+        held.is_ok_and(|held| wanted.is_some_and(|wanted| same_template(&held, wanted)))
     }
 
     fn update_revision(&self) -> Option<&'a str> {
@@ -204,6 +225,17 @@ impl<'a> Rollout<'a> {
         let annotations = self.workload.metadata().annotations.as_ref();
         let wanted = annotations.and_then(|all| all.get(GENERATION_ANNOTATION));
         self.workload.is_observed() && wanted.is_some_and(|it| label == Some(it.as_str()))
+    }
+
+    /// Whether the template's nodeSelector takes a node: labels change, and the counts with them.
+    fn selects(&self, node: &Node) -> bool {
+        let spec = self.workload.template().and_then(|it| it.spec.as_ref());
+        let wanted = spec.and_then(|it| it.node_selector.as_ref());
+        let labels = node.metadata.labels.as_ref();
+        wanted
+            .into_iter()
+            .flatten()
+            .all(|(key, value)| labels.and_then(|it| it.get(key)) == Some(value))
     }
 
     fn view(&self, pod: &'a Pod) -> PodView<'a> {
@@ -279,6 +311,7 @@ impl<'a> Rollout<'a> {
         if !matches!(self.workload, Workload::DaemonSet(_)) {
             return excused;
         }
+        let ended = self.ended_pods();
         for node in self.snapshot.nodes() {
             let Some(since) = not_ready_since(node) else {
                 continue;
@@ -289,8 +322,14 @@ impl<'a> Rollout<'a> {
                 .filter(|pod| node_of(pod) == Some(name))
                 .collect();
             let new: Vec<&&Pod> = on_it.iter().filter(|pod| self.is_new(pod)).collect();
+            // One that was evicted from it meanwhile counts as well.
+            let ended = ended.iter().map(PodView::object);
+            let ended = ended.filter(|pod| node_of(pod) == Some(name));
             let fell_under_it = new
                 .iter()
+                .copied()
+                .copied()
+                .chain(ended)
                 .any(|pod| created(&pod.metadata).is_none_or(|made| made <= since));
             if on_it.is_empty() || fell_under_it {
                 continue;
@@ -298,7 +337,7 @@ impl<'a> Rollout<'a> {
             excused.nodes.push(name);
             // The counts leave out a node that its pods may not be placed on any more, and what is
             // on it (`daemon_controller.go`, `updateDaemonSetStatus`).
-            if !on_it.iter().all(|pod| tolerates(pod, node)) {
+            if !on_it.iter().all(|pod| tolerates(pod, node)) || !self.selects(node) {
                 continue;
             }
             let one = |any: bool| i32::from(any);

@@ -20,6 +20,35 @@ pub struct Trouble {
     pub message: String,
     /// Since when that message has been the same.
     pub said_since: Timestamp,
+    /// When it was last seen to fail anew, by our clock.
+    pub failed_at: Option<Timestamp>,
+}
+
+impl Trouble {
+    fn fails(&mut self, symptom: Symptom<'_>, (again, anew): (bool, bool), at: Timestamp) {
+        self.times += u32::from(again);
+        if self.message != symptom.message {
+            // Pulls that failed for another cause do not count for this one. The words of a back-off
+            // are of no cause, and ports and numbers of requests make no other one.
+            let other = self.failed_at.is_some() && !alike(&self.message, symptom.message);
+            if symptom.family != "pull" || other {
+                self.said_since = at;
+            }
+            if symptom.family == "pull" && other {
+                self.times = 1;
+            }
+            symptom.message.clone_into(&mut self.message);
+        }
+        if anew {
+            self.failed_at = Some(at);
+        }
+    }
+}
+
+/// Whether two texts differ in digits at most.
+fn alike(one: &str, other: &str) -> bool {
+    let words = |text: &str| text.replace(|it: char| it.is_ascii_digit(), "");
+    words(one) == words(other)
 }
 
 /// A container whose instances ended.
@@ -77,11 +106,8 @@ impl Troubles {
             let again =
                 former.is_some_and(|former| former.family == symptom.family && !former.failed);
             if symptom.failed {
-                known.times += u32::from(again);
-                if known.message != symptom.message {
-                    known.said_since = at;
-                }
-                symptom.message.clone_into(&mut known.message);
+                let anew = former.is_none_or(|it| !it.failed || it.message != symptom.message);
+                known.fails(symptom, (again, anew), at);
             }
         }
     }
@@ -165,6 +191,7 @@ impl Symptom<'_> {
             times: 1,
             message: self.message.to_owned(),
             said_since: at,
+            failed_at: self.failed.then_some(at),
         }
     }
 }

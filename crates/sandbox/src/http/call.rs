@@ -164,20 +164,17 @@ impl Call {
                 self.verb
             ));
         };
-        let subject = match &self.name {
-            Some(name) => format!("{} \"{name}\"", resource.qualified()),
-            None => resource.qualified(),
-        };
         let scope = match &self.namespace {
             Some(namespace) => format!("in the namespace \"{namespace}\""),
             None => "at the cluster scope".to_owned(),
         };
-        ApiFailure::forbidden(format!(
-            "{subject} is forbidden: User \"sandbox\" cannot {} resource \"{}\" in API group \"{}\" {scope}",
+        let because = format!(
+            "User \"sandbox\" cannot {} resource \"{}\" in API group \"{}\" {scope}",
             self.verb,
             self.resource_path(),
             resource.group(),
-        ))
+        );
+        ApiFailure::not_allowed(resource, self.name.as_deref().unwrap_or_default(), &because)
     }
 }
 
@@ -270,6 +267,8 @@ impl<'a> Place<'a> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn parse(method: &Method, uri: &str) -> Result<Call, u16> {
@@ -324,6 +323,31 @@ mod tests {
                 part(&call.name)
             );
             assert_eq!(seen, says, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_it_is_about() {
+        let rows = [
+            (
+                "/api/v1/namespaces/shop/pods/web-1:8080/proxy/",
+                "pods \"web-1:8080\" is forbidden: User \"sandbox\" cannot get resource \"pods/proxy\" in \
+                 API group \"\" in the namespace \"shop\"",
+                json!({"name": "web-1:8080", "kind": "pods"}),
+            ),
+            (
+                "/apis/apps/v1/namespaces/shop/deployments",
+                "deployments.apps is forbidden: User \"sandbox\" cannot list resource \"deployments\" in \
+                 API group \"apps\" in the namespace \"shop\"",
+                json!({"group": "apps", "kind": "deployments"}),
+            ),
+        ];
+        for (uri, message, details) in rows {
+            let body = parse(&Method::GET, uri).unwrap().forbidden().body();
+            assert_eq!(
+                (&body["message"], &body["details"]),
+                (&json!(message), &details)
+            );
         }
     }
 

@@ -331,7 +331,7 @@ async fn liveness_kills_and_memory_kills_show_their_exit() {
 
 /// A recording of one pod `old-1` in namespace `was`, ready three seconds after its creation.
 fn recording() -> String {
-    let header = json!({"rollguardTrace": 1, "workload": {"kind": "Deployment", "namespace": "was", "name": "old"},
+    let header = json!({"rollguardTrace": 2, "workloads": [{"kind": "Deployment", "namespace": "was", "name": "old"}],
         "kubernetes": "v1.35.4", "provenance": "cluster"});
     let seen = |at: &str, object: serde_json::Value, kind: &str| json!({"at": at, "seen": {"kind": kind, "object": object}});
     let pod = |phase: &str, node: Option<&str>| {

@@ -20,7 +20,7 @@ pub(super) fn render(patience: &Patience, shown_after: &ShownAfter) -> String {
 /// A threshold's name, its value, and why it is no other.
 type Threshold = (&'static str, String, &'static str);
 
-fn decisive(patience: &Patience) -> [Threshold; 15] {
+fn decisive(patience: &Patience) -> [Threshold; 16] {
     let Patience {
         scale_up,
         no_scale_up,
@@ -36,6 +36,7 @@ fn decisive(patience: &Patience) -> [Threshold; 15] {
         clock_skew,
         startup_after_ready,
         runtime_failures,
+        check_under_way,
         http_lost,
     } = patience;
     [
@@ -90,6 +91,11 @@ fn decisive(patience: &Patience) -> [Threshold; 15] {
             RUNTIME,
         ),
         (
+            "an HTTP check fails while the rollout is under way",
+            format!("{check_under_way} times its grace"),
+            UNDER_WAY,
+        ),
+        (
             "an HTTP question without a word",
             time(*http_lost),
             HTTP_LOST,
@@ -114,6 +120,7 @@ const LAG: &str =
 const SKEW: &str = "a node and the controllers each have a clock of their own (estimated)";
 const STARTUP: &str = "and one kill more than at a first start: it may wait for what it lost";
 const RUNTIME: &str = "in words that are not known: an overloaded runtime fails once or twice";
+const UNDER_WAY: &str = "the pods that it needs may come with the next steps of the rollout";
 const HTTP_LOST: &str = "then it is asked again: three times what an answer may take";
 
 fn told(shown_after: &ShownAfter) -> [Threshold; 5] {
@@ -171,6 +178,7 @@ pub(super) fn moves(policy: &Policy) -> String {
         patience.startup_after_ready,
     ]
     .map(time);
+    let under_way = patience.check_under_way;
     let kills = policy
         .rule(FindingCode::StartupProbeExhausted)
         .map_or(0, |rule| rule.attempts.saturating_add(1));
@@ -190,12 +198,16 @@ be seen to its end.
 tries again after a failure, or where events may not be read; at least {cordoned} while nodes are cordoned or \
 not ready, and at least {tainted} while taints exclude nodes; at most {no_scale_up} once the autoscaler said \
 that it adds none. But for `NoNodeMatches`, never while an old pod is about to end.
-- `QuotaExceeded`: never while this rollout may still free some; once a pod has gone, until twice the time \
+- `QuotaExceeded`: never while this rollout may still free some, or a pod of the session is on its way out; once a pod has gone, until twice the time \
 has passed that the refusal was old by then, and {margin}, for that is when the controller tries again.
-- `VolumeNotMounted` and its like: the newest failure counts, not the time since the first one, so that \
+- Signs that all lie before the session (a pull, a crash, a refusal, an eviction) may be of what was mended \
+since: one more must come. Where events may not be read, a refusal and an eviction count after twice their time.
+- Pulls, mounts and `ClaimNotProvisioned`: the newest failure of the same cause counts, not the time since the first one, so that \
 what was mended in between is not held against the pod.
 - `EvictedForOwnLimit`: although other pods are ready, once a pod that was made after an eviction was evicted \
 as well.
+- `HttpCheckFailing`: {under_way} times as long while the rollout is not complete; never while no pod of it has \
+answered anything, not even by refusing.
 - `LivenessKillsStart`: for what had been ready the cause is `LivenessKillsAgain`, unless the container has \
 neither a readiness nor a startup probe and never outlived its liveness probe.
 - `StartupProbeExhausted`: for what had been ready {kills} kills and {startup}.
@@ -229,6 +241,7 @@ mod tests {
             clock_skew: secs(312),
             startup_after_ready: secs(313),
             runtime_failures: 314,
+            check_under_way: 321,
             http_lost: secs(315),
         }
     }
@@ -248,6 +261,7 @@ mod tests {
             assert_eq!(text.matches(&value).count(), 1, "{value} in {text}");
         }
         assert!(text.contains("| 314 times |"), "{text}");
+        assert!(text.contains("| 321 times its grace |"), "{text}");
     }
 
     #[test]
@@ -261,5 +275,6 @@ mod tests {
             let value = time(secs(seconds));
             assert!(text.contains(&value), "{value} in {text}");
         }
+        assert!(text.contains("321 times"), "{text}");
     }
 }

@@ -159,6 +159,26 @@ const PATIENT: &[(FindingCode, &str)] = &[
         "room that old pods are about to free, or a node that is about to join",
     ),
     (
+        FindingCode::NoNodeMatches,
+        "a pool that an autoscaler has to grow from zero, which it says within its next scan",
+    ),
+    (
+        FindingCode::ClaimMissing,
+        "a claim that the same pipeline creates right after the workload",
+    ),
+    (
+        FindingCode::PriorityClassMissing,
+        "a class that the same pipeline creates right after the workload",
+    ),
+    (
+        FindingCode::HttpCheckFailing,
+        "an application that says it is ready, and then fills its caches or looks for its peers",
+    ),
+    (
+        FindingCode::StatefulSetStuck,
+        "a pod of the former revision that becomes ready after all, so that the rollout goes on",
+    ),
+    (
         FindingCode::QuotaExceeded,
         "a quota that the old pods' end frees, which the controller notices only with its next try",
     ),

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
-use rollguard_cluster::{Connection, access};
+use rollguard_cluster::{ClusterError, ClusterErrorKind, Connection, access};
 use rollguard_core::duration::elapsed;
 use rollguard_core::guard::{Follow, Guard};
-use rollguard_core::verdict::Verdict;
+use rollguard_core::observation::{Blindness, ResourceKind};
+use rollguard_core::verdict::{Undetermined, Verdict};
 use rollguard_core::workload::WorkloadRef;
 
 use crate::failure::Failure;
@@ -23,15 +24,16 @@ const FRESH: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 8;
 
 /// The verdict after a last look at the workloads themselves, since a watch may lag by seconds: a
-/// success must still hold, and what timed out must not have completed.
+/// success must still hold, and what timed out must not have completed. A look that fails leaves a
+/// failure as it is and makes anything else undetermined: there is a report in every case.
 pub(super) async fn confirm(
     connection: &Connection,
     guard: &mut Guard,
     (verdict, ended): (Verdict, Timestamp),
-) -> Result<Verdict, Failure> {
+) -> Verdict {
     let fresh = elapsed(guard.started(), ended) < FRESH;
     if verdict == Verdict::Succeeded && fresh {
-        return Ok(verdict);
+        return verdict;
     }
     let deciding: Vec<_> = guard
         .follows()
@@ -39,15 +41,13 @@ pub(super) async fn confirm(
         .filter(|it| decides(it.verdict(), &verdict))
         .map(|follow| amended(connection, guard, follow).boxed())
         .collect();
-    let amended: Vec<Option<(WorkloadRef, Verdict)>> = stream::iter(deciding)
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
+    let amended: Vec<Option<(WorkloadRef, Verdict)>> =
+        stream::iter(deciding).buffered(AT_ONCE).collect().await;
     let mut verdict = verdict;
     for (workload, instead) in amended.into_iter().flatten() {
         verdict = guard.amend(&workload, &instead);
     }
-    Ok(verdict)
+    verdict
 }
 
 /// Whether the verdict over all of them rests on this one. What nobody sees needs no second look.
@@ -66,18 +66,57 @@ async fn amended(
     connection: &Connection,
     guard: &Guard,
     follow: &Follow,
-) -> Result<Option<(WorkloadRef, Verdict)>, Failure> {
+) -> Option<(WorkloadRef, Verdict)> {
     let workload = follow.workload();
+    let instead = |verdict| Some((workload.clone(), verdict));
     let mut looks = LOOKS;
     loop {
-        let fresh = access::find(&connection.client, workload).await?;
+        let fresh = match access::find(&connection.client, workload).await {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                let why = unseen(follow.verdict(), workload, (error, connection.clock.now()));
+                return why.and_then(|why| instead(Verdict::Undetermined { why }));
+            }
+        };
         looks -= 1;
         match follow.confirm(guard.snapshot(), &fresh, connection.clock.now()) {
-            Ok(()) => return Ok(None),
+            Ok(()) => return None,
             Err(Verdict::Undetermined { .. }) if looks > 0 => {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
-            Err(instead) => return Ok(Some((workload.clone(), instead))),
+            Err(verdict) => return instead(verdict),
         }
+    }
+}
+
+/// What a last look that was not possible makes of a verdict; `None` where it stands: what was seen to
+/// fail needs no second look, as long as it is there.
+fn unseen(
+    verdict: &Verdict,
+    workload: &WorkloadRef,
+    (error, now): (ClusterError, Timestamp),
+) -> Option<Undetermined> {
+    let kind = error.kind();
+    let message = Failure::from(error).messages.join("; ");
+    let why = match kind {
+        ClusterErrorKind::NotFound => return Some(Undetermined::Deleted),
+        ClusterErrorKind::Forbidden => Blindness::Forbidden { message },
+        ClusterErrorKind::Credentials => Blindness::Unauthorized { message },
+        ClusterErrorKind::BadInput
+        | ClusterErrorKind::Unreachable
+        | ClusterErrorKind::Conflict
+        | ClusterErrorKind::Other => Blindness::Disconnected { message },
+    };
+    match verdict {
+        Verdict::Failed { .. } => None,
+        Verdict::Progressing { .. }
+        | Verdict::Succeeded
+        | Verdict::TimedOut { .. }
+        | Verdict::Undetermined { .. }
+        | Verdict::Superseded { .. } => Some(Undetermined::Blind {
+            resource: ResourceKind::of(workload.kind),
+            since: now,
+            why,
+        }),
     }
 }

@@ -315,6 +315,18 @@ fn commands() -> Vec<Row> {
             Terminal(CommandNotRunnable),
         ),
         row(
+            "a node lacks a part of its runtime, and another new pod is ready",
+            &[
+                unstarted(
+                    3,
+                    "error running prestart hook #0: exit status 1, stderr: exec: \"nvidia-container-runtime-hook\": executable file not found in $PATH",
+                ),
+                pod("b").ready(0),
+            ],
+            60,
+            Transient(CommandNotRunnable),
+        ),
+        row(
             "command not found, once",
             &[unstarted(0, BAD_COMMAND)],
             1,

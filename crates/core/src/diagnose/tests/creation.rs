@@ -245,8 +245,19 @@ fn words_of_other_components_mean_what_they_quote() {
             SecretNotAllowed,
         ),
         (
+            // It says no of its own, but perhaps for what it could not ask: patience wins.
             "a webhook that asks to try again",
             "admission webhook \"w.test\" denied the request: too many requests",
+            WebhookUnavailable,
+        ),
+        (
+            "a policy that does not reach the registry",
+            "admission webhook \"mutate.kyverno.svc-fail\" denied the request: verify-image: failed to verify image a.test/app:v2: Get \"https://a.test/v2/\": context deadline exceeded",
+            WebhookUnavailable,
+        ),
+        (
+            "a policy that names a registry it did reach",
+            "admission webhook \"mutate.kyverno.svc-fail\" denied the request: verify-image: failed to verify image a.test/app:v2: no signatures found",
             AdmissionDenied,
         ),
         ("nothing at all", "", PodCreationRefused),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::http::HttpAnswer;
-use crate::observation::Answer;
+use crate::observation::{Answer, NO_ANSWER};
 
 fn answered(second: u64, status: u16) -> Observation {
     let answer = Answer::Came {
@@ -33,7 +33,18 @@ fn ready(says: &'static str, answers: Vec<Observation>, judged: (u64, Expect)) -
     row
 }
 
+/// The same while the rollout still has pods to replace.
+fn under_way(says: &'static str, answers: Vec<Observation>, judged: (u64, Expect)) -> Row {
+    let mut row = ready(says, answers, judged);
+    row.observations
+        .insert(1, seen(0, deployment("web").counts(3, 4, 1, 3)));
+    row
+}
+
 pub(super) fn rows() -> Vec<Row> {
+    let silence = || Answer::Failed {
+        message: format!("{NO_ANSWER} 10s"),
+    };
     let refused = || Answer::Failed {
         message: "error trying to reach service: connection refused".into(),
     };
@@ -46,6 +57,29 @@ pub(super) fn rows() -> Vec<Row> {
             (30, Terminal(HttpCheckFailing)),
         )
         .healed_by(34, vec![answered(34, 200)]),
+        under_way(
+            "503 for half a minute while other pods are still missing: it may need them",
+            every(30).collect(),
+            (30, Transient(HttpCheckFailing)),
+        ),
+        under_way(
+            "503 three times as long while other pods are still missing",
+            every(80).collect(),
+            (80, Terminal(HttpCheckFailing)),
+        ),
+        ready(
+            "nothing ever came back: it may be a NetworkPolicy",
+            (0..9).map(|it| seen_answer(it * 12, silence())).collect(),
+            (100, Transient(HttpCheckFailing)),
+        )
+        .healed_by(110, vec![answered(109, 200)]),
+        ready(
+            "nothing comes back any more from a pod that had refused",
+            std::iter::once(seen_answer(0, refused()))
+                .chain((1..9).map(|it| seen_answer(it * 12, silence())))
+                .collect(),
+            (100, Terminal(HttpCheckFailing)),
+        ),
         ready(
             "503 for ten seconds after ready: caches may be warming",
             every(10).collect(),

@@ -5,12 +5,18 @@ use super::*;
 const NOT_FOUND: &str = "failed to pull and unpack image \"registry.test/app:v2\": failed to resolve reference \
                          \"registry.test/app:v2\": registry.test/app:v2: not found";
 
-/// Pulls that failed so often, by the kubelet's own event.
-fn pulls(message: &str, count: i32) -> PodBuilder {
-    let event = format!("Failed to pull image \"registry.test/app:v2\": {message}");
+/// Pulls that failed so often, by the kubelet's own event: it backs off for 10 s, 20 s, 40 s …
+fn pulls(message: &str, count: u32) -> PodBuilder {
+    pulls_of("registry.test/app:v2", message, count)
+}
+
+fn pulls_of(image: &str, message: &str, count: u32) -> PodBuilder {
+    let event = format!("Failed to pull image \"{image}\": {message}");
+    let last = 10 * (2_u64.pow(count - 1) - 1);
     pod("a")
+        .with("/spec/containers/0/image", json!(image))
         .waiting("ErrImagePull", message)
-        .event("Failed", &event, count)
+        .event_until(last, ("Failed", &event), i32::try_from(count).unwrap())
 }
 
 const PLATFORM: &str = "no match for platform in manifest: not found";
@@ -18,22 +24,14 @@ const NEVER: &str = "Container image \"app\" is not present with pull policy of 
 const UNAUTHORIZED: &str = "failed to authorize: failed to fetch anonymous token: 401 Unauthorized";
 const OUTAGE: &str = "dial tcp 10.0.0.1:443: i/o timeout";
 
-fn signature(count: i32) -> PodBuilder {
+fn signature(count: u32) -> PodBuilder {
     let why = "image pull failed for app because the signature validation failed";
     pulls(why, count).waiting("SignatureValidationFailed", why)
 }
 
 /// An image in an Azure registry, whose pulls failed so often.
-fn azure(message: &str, count: i32) -> PodBuilder {
-    let image = "shop.azurecr.io/app:v2";
-    pod("a")
-        .with("/spec/containers/0/image", json!(image))
-        .waiting("ErrImagePull", message)
-        .event(
-            "Failed",
-            &format!("Failed to pull image \"{image}\": {message}"),
-            count,
-        )
+fn azure(message: &str, count: u32) -> PodBuilder {
+    pulls_of("shop.azurecr.io/app:v2", message, count)
 }
 
 /// A pull that began at second 1; more events follow.
@@ -76,6 +74,19 @@ fn missing() -> Vec<Row> {
             60,
             Absent(ImageNotFound),
         ),
+        row(
+            "image missing for the first time, after two pulls that timed out",
+            &[pulls(OUTAGE, 2)
+                .later_event(
+                    30,
+                    "Failed",
+                    &format!("Failed to pull image \"registry.test/app:v2\": {NOT_FOUND}"),
+                )
+                .waiting("ErrImagePull", NOT_FOUND)],
+            60,
+            Transient(ImageNotFound),
+        )
+        .healed_by(90, well(80)),
         row(
             "a layer that the node has lost is not a missing image",
             &[pulls(
@@ -160,9 +171,9 @@ fn refusals() -> Vec<Row> {
     let secret = "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed.";
     vec![
         row(
-            "registry refuses for 2 min",
-            &[pulls(UNAUTHORIZED, 4)],
-            120,
+            "registry refuses, and did so again after 2 min",
+            &[pulls(UNAUTHORIZED, 5)],
+            150,
             Terminal(ImagePullDenied),
         ),
         row(
@@ -173,21 +184,28 @@ fn refusals() -> Vec<Row> {
         )
         .healed_by(90, well(80)),
         row(
+            "registry refused at 70 s, and 2 min have passed: nobody has asked it since",
+            &[pulls(UNAUTHORIZED, 4)],
+            149,
+            Transient(ImagePullDenied),
+        )
+        .healed_by(155, well(152)),
+        row(
             "an Azure registry refuses for 2 min",
-            &[azure(UNAUTHORIZED, 4)],
-            120,
+            &[azure(UNAUTHORIZED, 5)],
+            150,
             Terminal(ImagePullDenied),
         ),
         row(
             "an Azure registry behind its firewall, 2 min",
-            &[azure(firewall, 4)],
-            120,
+            &[azure(firewall, 5)],
+            150,
             Terminal(ImagePullDenied),
         ),
         row(
             "registry refuses, and the pull secret is missing",
-            &[pulls(UNAUTHORIZED, 4).event("FailedToRetrieveImagePullSecret", secret, 9)],
-            120,
+            &[pulls(UNAUTHORIZED, 5).event("FailedToRetrieveImagePullSecret", secret, 9)],
+            150,
             Terminal(ImagePullDenied),
         ),
         row(
@@ -218,8 +236,8 @@ fn failing() -> Vec<Row> {
     vec![
         row(
             "registry out of reach for 5 min",
-            &[pulls(OUTAGE, 5)],
-            300,
+            &[pulls(OUTAGE, 6)],
+            310,
             Terminal(ImagePullFailing),
         ),
         row(
@@ -230,27 +248,34 @@ fn failing() -> Vec<Row> {
         )
         .healed_by(150, well(140)),
         row(
+            "registry out of reach at 150 s, and 5 min have passed: the next pull may do",
+            &[pulls(OUTAGE, 5)],
+            309,
+            Transient(ImagePullFailing),
+        )
+        .healed_by(315, well(312)),
+        row(
             "registry throttles for 5 min",
-            &[pulls("429 Too Many Requests - toomanyrequests", 5)],
-            300,
+            &[pulls("429 Too Many Requests - toomanyrequests", 6)],
+            310,
             Terminal(ImagePullFailing),
         ),
         row(
             "registry name cannot be resolved for 5 min",
-            &[pulls("dial tcp: lookup registry.test: no such host", 5)],
-            300,
+            &[pulls("dial tcp: lookup registry.test: no such host", 6)],
+            310,
             Terminal(ImagePullFailing),
         ),
         row(
             "registry answers 503 for 5 min",
-            &[pulls("failed to authorize: 503 Service Unavailable", 5)],
-            300,
+            &[pulls("failed to authorize: 503 Service Unavailable", 6)],
+            310,
             Terminal(ImagePullFailing),
         ),
         row(
             "certificate not trusted for 2 min",
-            &[pulls("x509: certificate signed by unknown authority", 4)],
-            120,
+            &[pulls("x509: certificate signed by unknown authority", 5)],
+            150,
             Terminal(RegistryNotTrusted),
         ),
         row(
@@ -262,8 +287,8 @@ fn failing() -> Vec<Row> {
         .healed_by(90, well(80)),
         row(
             "disk full for 3 min",
-            &[pulls("write /var/lib/x: no space left on device", 4)],
-            180,
+            &[pulls("write /var/lib/x: no space left on device", 6)],
+            310,
             Terminal(NodeDiskFull),
         ),
         row(

@@ -256,6 +256,14 @@ fn claims() -> Vec<Row> {
             Terminal(ClaimNotProvisioned),
         ),
         row(
+            "no volume could be made at 31 s, and a minute has passed: the next try may do",
+            &[with_claim(pod("a"))
+                .event_until(31, ("ProvisioningFailed", denied), 6)
+                .about_claim("data")],
+            62,
+            Transient(ClaimNotProvisioned),
+        ),
+        row(
             "no volume could be made once",
             &[provisioning(1, denied)],
             60,

@@ -142,6 +142,15 @@ pub(super) fn rows() -> Vec<Row> {
             (30, Transient(StatefulSetStuck)),
         ),
         set(
+            "it waits for a pod that takes long to leave",
+            stateful_set().counts(3, 0, 1),
+            &[
+                db_pod(2, "v1").with("/metadata/deletionTimestamp", json!(at(180))),
+                db_pod(1, "v1").running(0, 0),
+            ],
+            (120, Absent(StatefulSetStuck)),
+        ),
+        set(
             "a parallel StatefulSet does not wait",
             stateful_set().parallel().counts(1, 0, 0),
             &[broken],

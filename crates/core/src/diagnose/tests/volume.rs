@@ -49,6 +49,22 @@ fn objects() -> Vec<Row> {
             Transient(ConfigObjectMissing),
         ),
         row(
+            "the storage driver came at 63 s, and only then was the Secret looked for",
+            &[pod("a")
+                .mount_failure(
+                    63,
+                    "driver name disk.csi.azure.com not found in the list of registered CSI drivers",
+                )
+                .later_event(
+                    64,
+                    "FailedMount",
+                    "MountVolume.SetUp failed for volume \"db\" : secret \"db\" not found",
+                )],
+            64,
+            Transient(ConfigObjectMissing),
+        )
+        .healed_by(90, mounted(pod("a"), 80)),
+        row(
             "volume of a missing ConfigMap, 30 s",
             &[missing(31)],
             31,

@@ -3,9 +3,11 @@
 use super::*;
 use crate::testing::{
     SetBuilder, agent, agent_pod, daemon_set, db, db_pod, listed_for, node, stateful_set, subject,
-    tainted,
+    tainted, template,
 };
 use crate::workload::{WorkloadKind, WorkloadRef};
+use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
+use serde_json::json;
 
 const UIDS: [&str; 12] = [
     "s-1",
@@ -95,6 +97,16 @@ fn cases() -> Vec<Case> {
             stateful_set().counts(2, 1, 2).partition(1),
             pods([&db_pod(0, "v1").ready(0)]),
             ("timedOut", 60, ""),
+        ),
+        case(
+            "a partition above every pod: complete, and it is said that nothing was looked at",
+            stateful_set().counts(2, 0, 2).partition(2),
+            pods([&db_pod(0, "v1").ready(0), &db_pod(1, "v1").ready(0)]),
+            (
+                "succeeded",
+                0,
+                "partition 2 of StatefulSet \"db\" lets no pod roll: nothing was verified",
+            ),
         ),
         case(
             "the first pod that is updated has a bad image",
@@ -249,4 +261,126 @@ fn what_must_be_listed_depends_on_the_kind() {
     assert!(ResourceKind::needed_for(WorkloadKind::DaemonSet).contains(&ResourceKind::Node));
     assert!(!ResourceKind::needed_for(db().kind).contains(&ResourceKind::ReplicaSet));
     assert_eq!(agent().to_string(), "daemonset/agent");
+}
+
+/// A revision holds the template that it was made of.
+fn holding(mut all: Vec<Observation>, versions: &[&str]) -> Vec<Observation> {
+    for observation in &mut all {
+        let Seen::ControllerRevision { object } = &mut observation.seen else {
+            continue;
+        };
+        let name = object.metadata.name.clone().unwrap_or_default();
+        let version = versions.iter().find(|it| name.ends_with(**it));
+        let data = version.map(|version| json!({"spec": {"template": template(version)}}));
+        object.data = data.map(RawExtension);
+    }
+    all
+}
+
+#[test]
+fn a_revision_that_is_not_in_sight_yet_is_not_the_former_one() {
+    let crashing = || pods([&agent_pod("one", "v1").crash_loop(9, ("Error", 1, ""))]);
+    let race = |held: &[&str]| {
+        let set = daemon_set().counts(1, 0, 0);
+        let mut seen = case("", set, crashing(), ("", 0, "")).seen;
+        seen.retain(|it| !matches!(&it.seen, Seen::ControllerRevision { object } if object.metadata.name.as_deref() == Some("agent-v2")));
+        holding(seen, held)
+    };
+    let rows = [
+        ("its data tells", race(&["v1"]), "timedOut"),
+        ("without data only the number does", race(&[]), "failed"),
+    ];
+    for (says, seen, word) in rows {
+        let (_, verdict, _) = session_of(&agent(), 60, &seen);
+        assert_eq!(verdict.word(), word, "{says}");
+    }
+    let set = daemon_set().counts(1, 1, 1);
+    let ready = pods([&agent_pod("one", "v2").ready(0)]);
+    let both = holding(case("", set, ready, ("", 0, "")).seen, &["v1", "v2"]);
+    let (guard, verdict, _) = session_of(&agent(), 60, &both);
+    assert_eq!(verdict, Verdict::Succeeded);
+    assert_eq!(guard.follows()[0].judged(), Some("cr-agent-v2"));
+}
+
+#[test]
+fn a_node_is_excused_only_for_what_is_not_the_new_pod_s_doing() {
+    let evicted = agent_pod("two", "v2")
+        .made(10)
+        .failed("Evicted", "The node was low on resource: memory. ")
+        .with("/spec/nodeName", json!("two"));
+    let again = agent_pod("two", "v2")
+        .made(33)
+        .with("/metadata/uid", json!("pod-agent-two-v2b"));
+    let relabelled = |it: Observation, known: &str| {
+        let Seen::Node { mut object } = it.seen else {
+            return it;
+        };
+        if object.metadata.name.as_deref() != Some(known) {
+            object.metadata.labels = Some([("pool".to_owned(), "blue".to_owned())].into());
+        }
+        Observation::new(it.at, Seen::Node { object })
+    };
+    let set = daemon_set().counts(2, 2, 1);
+    let fell = [
+        pods([&agent_pod("one", "v2").ready(0)]),
+        vec![node("one", true, 0), node("two", true, 0)],
+        evicted.seen(30),
+        vec![Observation::new(
+            at(31),
+            Seen::Gone {
+                resource: ResourceKind::Pod,
+                uid: "pod-agent-two-v2".into(),
+            },
+        )],
+        vec![node("two", false, 32)],
+        again.seen(33),
+    ];
+    let fell = case("", set, fell.concat(), ("", 0, "")).seen;
+    let leaving = json!(at(30));
+    let moved = [
+        pods([
+            &agent_pod("one", "v2").ready(0),
+            &agent_pod("two", "v1").ready(0),
+            &agent_pod("three", "v1").with("/metadata/deletionTimestamp", leaving),
+        ]),
+        vec![
+            node("one", true, 0),
+            node("two", true, 0),
+            node("three", false, 0),
+        ],
+    ];
+    let mut moved = case(
+        "",
+        daemon_set().counts(2, 1, 2),
+        moved.concat(),
+        ("", 0, ""),
+    )
+    .seen;
+    moved = moved
+        .into_iter()
+        .map(|it| relabelled(it, "three"))
+        .collect();
+    for observation in &mut moved {
+        if let Seen::Workload {
+            object: Workload::DaemonSet(set),
+        } = &mut observation.seen
+        {
+            let spec = set.spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+            spec.node_selector = Some([("pool".to_owned(), "blue".to_owned())].into());
+        }
+    }
+    for (says, seen) in [
+        ("the new pod took it down and was evicted", fell),
+        (
+            "the template does not select it any more, so that no count has it",
+            moved,
+        ),
+    ] {
+        let (_, verdict, second) = session_of(&agent(), 60, &seen);
+        assert_eq!(
+            (verdict.word(), second),
+            ("timedOut", 60),
+            "{says}: {verdict:?}"
+        );
+    }
 }

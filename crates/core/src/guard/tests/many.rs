@@ -194,7 +194,7 @@ fn a_rollout_is_healthy_once_each_new_pod_answers_as_expected() {
             "503 for half a minute",
             (0..=15).map(|it| answer(it * 2, 503)).collect(),
             "failed",
-            30,
+            25,
         ),
         (
             "the proxy may not be used: not a success that nobody looked at",
@@ -240,4 +240,199 @@ fn a_pod_is_asked_when_it_is_ready_and_again_until_it_answers_as_expected() {
         [(2, a()), (5, a()), (7, a())],
         "ready, 2 s after 503, ready anew"
     );
+}
+
+/// A first look at a rollout with HTTP checks and up to two pods.
+fn asked_look(pods: &[PodBuilder]) -> Vec<Observation> {
+    let mut all = vec![
+        seen(0, rolling()),
+        seen_set(0, replica_set("v2", 2, (2, 0))),
+    ];
+    all.extend(pods.iter().flat_map(|pod| pod.seen(1)));
+    all.extend(listed_for(
+        WorkloadKind::Deployment,
+        1,
+        &["d-1", "rs-v1", "rs-v2", "pod-a", "pod-b"],
+    ));
+    all
+}
+
+#[test]
+fn the_way_to_the_pods_counts_only_while_one_is_to_be_asked() {
+    let lost = |second| blind(second, ResourceKind::PodProxy, disconnected());
+    let invalid = |name| pod(name).waiting("InvalidImageName", "");
+    let healing = [
+        asked_look(&[pod("a").ready(1)]),
+        vec![lost(3)],
+        pod("a").running(4, 1).seen(4),
+        vec![seen(39, complete())],
+        pod("a").ready(39).seen(39),
+    ];
+    let rows = [
+        (
+            "an ask breaks, and the pod ends with a cause of its own",
+            with(
+                with(asked_look(&[pod("a").ready(1)]), vec![lost(3)]),
+                invalid("a").seen(4),
+            ),
+            ("failed", 9),
+        ),
+        (
+            "an ask breaks, and the pod is ready anew after 35 s",
+            with(healing.concat(), vec![answer(40, 200)]),
+            ("succeeded", 49),
+        ),
+        (
+            "the way stays lost after that",
+            healing.concat(),
+            ("undetermined", 69),
+        ),
+        (
+            "the way is lost all the time, and another pod shows a cause",
+            with(
+                asked_look(&[pod("a").ready(1), invalid("b")]),
+                (1..=30).map(|it| lost(it * 2)).collect(),
+            ),
+            ("failed", 6),
+        ),
+        (
+            "the way is forbidden, and another pod shows a cause",
+            with(
+                asked_look(&[pod("a").ready(1), invalid("b")]),
+                vec![blind(2, ResourceKind::PodProxy, forbidden())],
+            ),
+            ("failed", 6),
+        ),
+        (
+            "the way is forbidden, and the rollout is not complete in time",
+            with(
+                asked_look(&[pod("a").ready(1)]),
+                vec![blind(2, ResourceKind::PodProxy, forbidden())],
+            ),
+            ("undetermined", 60),
+        ),
+    ];
+    for (says, all, expected) in rows {
+        let (_, verdict, second) = run(asking(), &all);
+        assert_eq!((verdict.word(), second), expected, "{says}: {verdict:?}");
+    }
+}
+
+#[test]
+fn what_was_healthy_is_looked_at_until_all_are_decided() {
+    let first = || {
+        let mut all = look(complete(), &[pod("a").ready(0)], &[]);
+        all.retain(
+            |it| !matches!(&it.seen, Seen::Workload { object } if object.reference() == db()),
+        );
+        all.extend(stateful_set().counts(1, 0, 1).seen(0).into_iter().take(1));
+        all
+    };
+    let unready = |second| seen(second, deployment("web").counts(1, 1, 1, 0));
+    let crash = |times: u64| {
+        let all = (0..times).flat_map(|time| {
+            let ended = pod("a").crash_loop(i32::try_from(time).unwrap(), ("Error", 1, ""));
+            let second = 30 + 20 * time;
+            with(vec![unready(second)], ended.ready_once(30).seen(second))
+        });
+        all.collect::<Vec<_>>()
+    };
+    let well = |second| {
+        with(
+            db_pod(0, "v2").ready(second).seen(second),
+            stateful_set()
+                .counts(1, 1, 1)
+                .seen(second)
+                .into_iter()
+                .take(1)
+                .collect(),
+        )
+    };
+    let scaled = vec![seen(
+        100,
+        deployment("web").generation(2, 2).counts(2, 2, 2, 1),
+    )];
+    let rows = [
+        (
+            "it crash-loops after that",
+            with(first(), crash(6)),
+            ("failed", 90),
+        ),
+        (
+            "it has crashed once when the other is done, and nobody knows more in time",
+            with(with(first(), crash(1)), well(140)),
+            ("timedOut", 300),
+        ),
+        (
+            "it crashed once and is ready again when the other is done",
+            with(
+                with(first(), crash(1)),
+                with(
+                    with(vec![seen(50, complete())], pod("a").ready(50).seen(50)),
+                    well(140),
+                ),
+            ),
+            ("succeeded", 150),
+        ),
+        (
+            "an autoscaler adds a pod that is not ready yet",
+            with(with(first(), scaled), well(140)),
+            ("succeeded", 150),
+        ),
+    ];
+    for (says, all, expected) in rows {
+        let (_, verdict, second) = session_of_all(both(), 300, &all);
+        assert_eq!((verdict.word(), second), expected, "{says}: {verdict:?}");
+    }
+}
+
+#[test]
+fn a_session_of_nothing_says_so() {
+    let mut guard = Guard::new(Vec::<WorkloadRef>::new(), policy(60), start());
+    let verdict = guard.observe(Guard::tick(start())).verdict;
+    let why = Undetermined::NoWorkload;
+    assert_eq!(verdict, Verdict::Undetermined { why });
+}
+
+#[test]
+fn a_quota_may_be_freed_by_another_workload_of_the_session() {
+    let full = "pods \"web-2\" is forbidden: exceeded quota: small, requested: pods=1, used: pods=4, limited: pods=4";
+    let leaving = |until: u64| {
+        let deleted = serde_json::json!(at(until));
+        db_pod(0, "v1")
+            .ready(0)
+            .with("/metadata/deletionTimestamp", deleted)
+    };
+    for (says, pods, word) in [
+        (
+            "one of its pods is on its way out",
+            vec![leaving(250)],
+            "timedOut",
+        ),
+        ("nothing is", vec![], "failed"),
+    ] {
+        let mut all = look(rolling(), &[], &pods);
+        all.push(seen_set(
+            0,
+            crate::testing::refused_replica_set("v2", 2, full),
+        ));
+        let (_, verdict, _) = session_of_all(both(), 300, &all);
+        assert_eq!(verdict.word(), word, "{says}");
+    }
+}
+
+#[test]
+fn how_long_another_workload_s_pods_took_is_no_measure_of_a_start() {
+    let killed = "Container app failed liveness probe, will be restarted";
+    let web_pod = pod("a").running(1, 0).event("Killing", killed, 2);
+    let mut all = look(rolling(), &[web_pod], &[db_pod(0, "v2").ready(240)]);
+    all.extend(listed_for(
+        WorkloadKind::Deployment,
+        0,
+        &["d-1", "rs-v2", "pod-a", "pod-db-0", "event-pod-a-0"],
+    ));
+    let (guard, _, _) = session_of_all(both(), 60, &all);
+    let findings = guard.findings();
+    let remedy = &findings.first().unwrap().remedy;
+    assert!(!remedy.contains("the former revision's pods"), "{remedy}");
 }
