@@ -56,7 +56,11 @@ fn release_build() -> Result<PathBuf> {
         .status()
         .context("failed to run cargo")?;
     ensure!(built.success(), "failed to build rollguard: {built}");
-    Ok(root().join("target/release/rollguard"))
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target.unwrap_or_else(|| root().join("target"));
+    let binary = target.join("release/rollguard");
+    ensure!(binary.exists(), "`{}` is missing", binary.display());
+    Ok(binary)
 }
 
 fn read(file: &Path) -> Result<Measured> {

@@ -84,10 +84,12 @@ pub struct Selected {
     pub workloads: Vec<Workload>,
     /// Of which kinds nothing could be seen, and why: the selection may lack some.
     pub notes: Vec<String>,
+    /// The kinds.
+    pub unseen: Vec<WorkloadKind>,
 }
 
 /// The workloads of every kind whose own labels match a selector. That one kind may not be listed
-/// is no failure: nobody asked for it by name.
+/// does not keep the others from being followed; but a success is none then, as some may be left out.
 ///
 /// # Errors
 /// Not found when nothing matches; bad input when it is no selector; forbidden when no kind may be
@@ -113,6 +115,7 @@ pub async fn select(client: &Client, namespace: &str, selector: &str) -> Result<
                 selected.notes.push(format!(
                     "may not list {plural}, so that none is selected: {cause}"
                 ));
+                selected.unseen.push(kind);
                 refusal = Some(cause);
             }
             Err(cause) => return Err(not_listed((namespace, selector), cause)),

@@ -10,7 +10,7 @@ use rollguard_agent::inputs::CheckInputs;
 use rollguard_core::duration::elapsed;
 use rollguard_core::report::{Proposal, summary};
 use rollguard_core::workload::WorkloadRef;
-use rollguard_sandbox::{Fault, Requests, Script};
+use rollguard_sandbox::{Fault, Requests, Script, Verb};
 use tokio::time::{Instant, sleep};
 
 use super::world::{World, told, web, workload};
@@ -23,6 +23,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("what has long been stable passes at once", passes_at_once),
         trial("all of several workloads are healthy", all_healthy),
+        trial(
+            "a selector that may leave some out is no success",
+            some_kind_is_forbidden,
+        ),
         trial(
             "one of several workloads fails: no rollback is asked for",
             one_fails,
@@ -98,6 +102,24 @@ async fn all_healthy() -> Result<()> {
     ensure!(checked.outcome == Outcome::Succeeded, "{sentence}");
     ensure!(checked.report.workloads.len() == 2, "{sentence}");
     ensure!(sentence.starts_with("all 2 workloads"), "{sentence}");
+    Ok(())
+}
+
+async fn some_kind_is_forbidden() -> Result<()> {
+    let world = World::where_v2(Script::healthy()).await?;
+    world.faults().forbid(Verb::List, "statefulsets");
+    let inputs = CheckInputs {
+        workloads: Vec::new(),
+        selector: Some("app=web".to_owned()),
+        ..CheckInputs::of(workload(), TIMEOUT, STABLE_FOR)
+    };
+    let checked = world.check_as(&inputs).await.map_err(told)?;
+    let sentence = &checked.report.sentence;
+    ensure!(checked.outcome == Outcome::Undetermined, "{sentence}");
+    ensure!(
+        sentence.starts_with("what could be seen is healthy") && sentence.contains("statefulsets"),
+        "{sentence}"
+    );
     Ok(())
 }
 

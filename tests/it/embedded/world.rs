@@ -244,7 +244,7 @@ pub(crate) fn web(version: &str) -> String {
         "
 apiVersion: apps/v1
 kind: Deployment
-metadata: {{ name: {DEPLOYMENT} }}
+metadata: {{ name: {DEPLOYMENT}, labels: {{ app: web }} }}
 spec:
   replicas: 2
   selector: {{ matchLabels: {{ app: web }} }}

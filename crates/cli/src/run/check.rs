@@ -62,6 +62,7 @@ pub async fn check(
     ));
     let watch = Watch::new(&found.workloads)?;
     let (verdict, ended) = Box::pin(followed(connection, &watch, (&mut guard, tools))).await?;
+    let verdict = found.doubt(verdict, ended);
     let mut report = Report::new(&guard, &verdict, ended);
     report.blind_spots.extend(found.notes);
     let gathered = tools

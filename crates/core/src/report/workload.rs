@@ -114,6 +114,13 @@ fn http_of(guard: &Guard, pods: &[PodView<'_>]) -> Vec<HttpReport> {
 
 /// The whole outcome in one sentence. A success of nothing is not called healthy.
 pub(super) fn sentence_of(guard: &Guard, verdict: &Verdict) -> String {
+    let healthy = |it: &Follow| *it.verdict() == Verdict::Succeeded;
+    if let Verdict::Undetermined { why } = verdict
+        && !guard.follows().is_empty()
+        && guard.follows().iter().all(healthy)
+    {
+        return format!("what could be seen is healthy, but not all could: {why}");
+    }
     match guard.follows() {
         [only] => match (verdict, note(only)) {
             (Verdict::Succeeded, Some(finding)) if finding.code == FindingCode::NothingToVerify => {
