@@ -24,15 +24,11 @@ const RENEWAL_LIMIT: Duration = Duration::from_secs(5);
 /// After a failed renewal the still-good token is handed out this long without a further attempt.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 
-/// A token this young is not given up: a new one would be no better, and a server that rejects all of
-/// them must not make us ask Entra with every request.
-const YOUNG: Duration = Duration::from_secs(60);
-
 /// Who hands out bearer tokens.
 #[async_trait::async_trait]
 pub trait BearerTokens: Send + Sync {
     /// A token that is good now. Pass the one that the server refused with 401, if any: it is not
-    /// handed out again, unless it is less than a minute old.
+    /// handed out again.
     ///
     /// # Errors
     /// When there is no good token and none can be had.
@@ -80,7 +76,6 @@ struct State {
 
 struct Held {
     token: Secret,
-    since: Instant,
     expires: Instant,
 }
 
@@ -104,11 +99,10 @@ impl TokenSource {
             .map_err(|error| self.credentials.explain(&error))?;
         let left = token.expires_on - OffsetDateTime::now_utc();
         let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
-        let since = Instant::now();
+        let expires = Instant::now() + left;
         Ok(Held {
             token: Secret::new(token.token.secret()),
-            since,
-            expires: since + left,
+            expires,
         })
     }
 }
@@ -118,7 +112,7 @@ impl State {
         if self
             .held
             .as_ref()
-            .is_some_and(|held| held.token.expose() == rejected && held.since.elapsed() >= YOUNG)
+            .is_some_and(|held| held.token.expose() == rejected)
         {
             *self = Self::default();
         }

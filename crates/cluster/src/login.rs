@@ -10,7 +10,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[async_trait::async_trait]
 pub trait BearerTokens: Send + Sync {
     /// A token that is good now. `rejected` is the one that the API server answered with 401, if
-    /// any: it is not handed out again, unless it is so young that another would be no better.
+    /// any: it must not be handed out again.
     ///
     /// # Errors
     /// When there is no good token and none can be had.
