@@ -124,27 +124,10 @@ fn with_inputs(name: CommandName, command: Command) -> Command {
 /// The argument of an input; its value is only understood by `Inputs::parse`, which tells all bad
 /// inputs at once.
 fn input_arg(spec: &InputSpec) -> Arg {
-    let help = match spec.kind {
-        // On the command line the context of the kubeconfig has a namespace of its own.
-        InputKind::Namespace => "The namespace of the workload [default: the context's]".to_owned(),
-        InputKind::Evidence => {
-            "A file with what the check handed over, or `-` for stdin".to_owned()
-        }
-        InputKind::HttpChecks | InputKind::Graces => spec
-            .help
-            .replace(", one in a line:", "; may be given several times:"),
-        InputKind::Workloads => spec.help.replace(", one in a line:", ":"),
-        InputKind::Command
-        | InputKind::ServiceConnection
-        | InputKind::SubscriptionId
-        | InputKind::ResourceGroup
-        | InputKind::Cluster
-        | InputKind::Selector
-        | InputKind::Duration
-        | InputKind::Revision => match spec.default {
-            Some(default) => format!("{} [default: {default}]", spec.help),
-            None => spec.help.to_owned(),
-        },
+    let help = spec.cli_help();
+    let help = match spec.cli_default() {
+        Some(default) => format!("{help} [default: {default}]"),
+        None => help,
     };
     let arg = Arg::new(spec.name).help(help).allow_hyphen_values(true);
     match spec.cli {

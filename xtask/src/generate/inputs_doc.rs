@@ -24,6 +24,10 @@ pub(super) fn render() -> String {
             InputSpec::on_command_line(command).map(argument_row),
         );
     }
+    text += "\nBoth take `--context` and `--kubeconfig`, as kubectl does. A check also takes `-o, --output \
+             human|json` and `--record FILE` (a trace to replay, secrets masked); a rollback `--dry-run` \
+             and `--yes`. Of `-l` the workloads are followed that bear the label when the check begins. A \
+             rollback goes back with one Deployment.\n";
     text += "\n## What the task reads from the agent\n\nOf all that the agent sets, these \
              variables. `<ID>` is the id of a service connection.\n\n";
     text += &table(
@@ -49,7 +53,12 @@ fn task_row(spec: &InputSpec) -> [String; 4] {
 }
 
 fn argument_row(spec: &InputSpec) -> [String; 3] {
-    [code(&argument(spec)), default(spec), spec.help.to_owned()]
+    let default = match spec.cli_default() {
+        Some(default) if spec.default == Some(default) => code(default),
+        Some(words) => words.to_owned(),
+        None => String::new(),
+    };
+    [code(&argument(spec)), default, spec.cli_help()]
 }
 
 fn default(spec: &InputSpec) -> String {

@@ -29,6 +29,42 @@ pub struct InputSpec {
     pub task: bool,
 }
 
+impl InputSpec {
+    /// What it is for on the command line, where it is written otherwise than in a pipeline.
+    #[must_use]
+    pub fn cli_help(&self) -> String {
+        match self.kind {
+            InputKind::Namespace => "The namespace of the workload".to_owned(),
+            InputKind::Evidence => {
+                "A file with what the check handed over, or `-` for stdin".to_owned()
+            }
+            InputKind::HttpChecks | InputKind::Graces => self
+                .help
+                .replace(", one in a line:", "; may be given several times:"),
+            InputKind::Workloads => self.help.replace(", one in a line:", ":"),
+            InputKind::Command
+            | InputKind::ServiceConnection
+            | InputKind::SubscriptionId
+            | InputKind::ResourceGroup
+            | InputKind::Cluster
+            | InputKind::Selector
+            | InputKind::Duration
+            | InputKind::Revision => self.help.to_owned(),
+        }
+    }
+
+    /// What holds on the command line when it is not given.
+    #[must_use]
+    pub fn cli_default(&self) -> Option<&'static str> {
+        // There the kubeconfig's context has a namespace of its own.
+        if self.kind == InputKind::Namespace {
+            Some("the context's")
+        } else {
+            self.default
+        }
+    }
+}
+
 /// How an input is written on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CliForm {
