@@ -8,7 +8,7 @@ use rollguard_cluster::{Clock, Connection};
 use rollguard_core::duration::{after, elapsed};
 use rollguard_core::guard::{Follow, Guard, Step};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
-use rollguard_core::report::{Line, Style, event_lines};
+use rollguard_core::report::{Line, Style, event_lines, style_of};
 use rollguard_core::verdict::Verdict;
 
 use crate::run::tools::Tools;
@@ -131,12 +131,6 @@ fn show(guard: &Guard, step: &Step, now: Timestamp, tools: &mut Tools<'_>) {
 
 fn row(follow: &Follow, elapsed: Duration) -> status::Row {
     let verdict = follow.verdict();
-    let style = match verdict {
-        Verdict::Progressing { .. } => Style::Plain,
-        Verdict::Succeeded => Style::Good,
-        Verdict::Failed { .. } | Verdict::TimedOut { .. } => Style::Bad,
-        Verdict::Undetermined { .. } | Verdict::Superseded { .. } => Style::Warn,
-    };
     let text = match verdict.pending() {
         Some(pending) if !verdict.is_terminal() => pending.to_string(),
         Some(_) | None => verdict.word().to_owned(),
@@ -145,7 +139,7 @@ fn row(follow: &Follow, elapsed: Duration) -> status::Row {
         elapsed,
         name: follow.workload().to_string(),
         text,
-        style,
+        style: style_of(verdict.word()),
     }
 }
 

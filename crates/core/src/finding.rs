@@ -14,6 +14,18 @@ mod parse;
 pub use code::{Basis, FindingCode, RollbackHelps};
 pub use parse::UnknownCode;
 
+impl RollbackHelps {
+    /// In words: a rollback …
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Yes => "helps",
+            Self::No => "does not help",
+            Self::Partly => "may help",
+        }
+    }
+}
+
 /// Whether a finding heals by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

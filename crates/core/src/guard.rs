@@ -5,8 +5,6 @@
 //! number of workloads of one namespace over one snapshot; each has its own [`Follow`], and the
 //! one verdict is that of all of them.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use crate::duration::after;
@@ -123,8 +121,7 @@ impl Guard {
             // The report itself says how the only one ended.
             events.retain(|event| !matches!(event, ReportEvent::Ended { .. }));
         }
-        let verdicts: Vec<Verdict> = self.verdicts().cloned().collect();
-        let verdict = Verdict::of_all(&verdicts);
+        let verdict = self.verdict();
         self.timeline
             .extend(events.iter().map(|event| TimelineEntry::of(event, many)));
         if verdict.is_terminal() {
@@ -203,8 +200,9 @@ impl Guard {
         self.asked.due(asks, now, &self.policy)
     }
 
-    fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
-        self.follows.iter().map(Follow::verdict)
+    /// The one verdict over all workloads.
+    fn verdict(&self) -> Verdict {
+        Verdict::of_all(self.follows.iter().map(Follow::verdict))
     }
 
     /// The workloads that are followed, in the order in which they were given.
@@ -222,8 +220,7 @@ impl Guard {
                 follow.amend(verdict.clone());
             }
         }
-        let verdicts: Vec<Verdict> = self.verdicts().cloned().collect();
-        let verdict = Verdict::of_all(&verdicts);
+        let verdict = self.verdict();
         self.decided = verdict.is_terminal().then(|| verdict.clone());
         verdict
     }
@@ -268,12 +265,6 @@ impl Guard {
             };
             (resource, blind.to_string())
         })
-    }
-
-    /// How long the session may last at most.
-    #[must_use]
-    pub const fn timeout(&self) -> Duration {
-        self.policy.timeout
     }
 
     /// An observation that only carries the time.

@@ -21,7 +21,7 @@ mod workload;
 pub use json::{to_json, without_markers};
 pub use line::{Line, Span, Style};
 pub use markdown::{markdown, summary};
-pub use text::{event_lines, finding_lines, plan_lines, report_lines, sentence};
+pub use text::{event_lines, finding_lines, plan_lines, report_lines, sentence, style_of};
 pub use workload::{HttpReport, WorkloadReport};
 
 /// The version of the JSON report; it rises when a reader would have to change.

@@ -259,11 +259,7 @@ impl Snapshot {
 
 /// Whether a pod still counts for its ReplicaSet (`FilterActivePods`, `controller_utils.go`).
 fn is_active(pod: &Pod) -> bool {
-    let phase = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref());
-    pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Failed" | "Succeeded"))
+    pod.metadata.deletion_timestamp.is_none() && !has_ended(pod)
 }
 
 /// Whether a pod has ended as a whole. No pod of a workload is meant to.

@@ -318,7 +318,7 @@ impl Verdict {
     /// while one is, else the worst. A success needs every one of them, and what could not be seen
     /// weighs more than what was replaced.
     #[must_use]
-    pub fn of_all(verdicts: &[Self]) -> Self {
+    pub fn of_all<'a>(verdicts: impl Iterator<Item = &'a Self> + Clone) -> Self {
         let rank = |verdict: &Self| match verdict {
             Self::Failed { .. } => 0,
             Self::Progressing { .. } => 1,
@@ -327,20 +327,19 @@ impl Verdict {
             Self::Superseded { .. } => 4,
             Self::Succeeded => 5,
         };
-        let worst = verdicts.iter().min_by_key(|verdict| rank(verdict));
-        let findings = || grouped(verdicts.iter().flat_map(Self::findings).cloned());
+        let worst = verdicts.clone().min_by_key(|verdict| rank(verdict));
         match worst {
             None => Self::Undetermined {
                 why: Undetermined::NoWorkload,
             },
             Some(Self::Failed { .. }) => {
-                let failed = verdicts.iter().filter(|it| rank(it) == 0);
+                let failed = verdicts.filter(|it| rank(it) == 0);
                 let causes = grouped(failed.flat_map(Self::findings).cloned());
                 Self::Failed { causes }
             }
             Some(Self::TimedOut { pending, .. }) => Self::TimedOut {
                 pending: pending.clone(),
-                suspects: findings(),
+                suspects: grouped(verdicts.flat_map(Self::findings).cloned()),
             },
             Some(other) => other.clone(),
         }

@@ -120,9 +120,9 @@ impl Follow {
         let workload = snapshot.workload(self.workload())?;
         let template = workload.template()?;
         // What is there before the revision that is meant is not what this session follows.
-        let number = snapshot.rollout(self.workload()).and_then(|it| it.number());
+        let number = || snapshot.rollout(self.workload())?.number();
         let wanted = self.target.revision;
-        let awaits = wanted.is_some_and(|wanted| number < Some(wanted));
+        let awaits = wanted.is_some_and(|wanted| number() < Some(wanted));
         let awaited = std::mem::replace(&mut self.awaited, awaits);
         let bound = self.bound.as_ref();
         if bound.is_none_or(|bound| awaited && bound.uid == workload.uid()) {

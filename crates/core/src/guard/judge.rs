@@ -121,12 +121,7 @@ fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> P
         .into_iter()
         .filter(|pod| {
             // A pod on a node that is excused is not waited for.
-            let node = pod
-                .object()
-                .spec
-                .as_ref()
-                .and_then(|it| it.node_name.as_deref());
-            pod.ready_since().is_some() || !node.is_some_and(|it| excused.nodes.contains(&it))
+            pod.ready_since().is_some() || !pod.node().is_some_and(|it| excused.nodes.contains(&it))
         })
         .collect();
     let stable_at = stable_at(view, &pods, desired, window);

@@ -57,20 +57,8 @@ fn workloads(report: &Report) -> String {
             it.workload, it.workload.namespace, it.verdict, it.desired, it.updated, it.available
         )
     }));
-    rows.extend(report.workloads.iter().flat_map(|it| &it.http).map(|http| {
-        let slowest = http
-            .slowest_milliseconds
-            .map_or_else(String::new, |it| format!(", slowest in {it} ms"));
-        let port = http
-            .port
-            .map_or_else(String::new, |port| format!(" on port {port}"));
-        format!(
-            "\nHTTP {}{port}: {} of {} pods answered as expected{slowest}",
-            code(&http.check),
-            http.passed,
-            http.pods
-        )
-    }));
+    let http = report.workloads.iter().flat_map(|it| &it.http);
+    rows.extend(http.map(|http| format!("\n{}", http.told(&code(&http.check)))));
     rows.push(String::new());
     rows.join("\n")
 }
@@ -189,11 +177,7 @@ pub fn summary(report: &Report, limit: usize) -> String {
     let mut lines = vec![report.sentence.clone()];
     lines.extend(standings(report));
     if let Some(cause) = report.findings.first() {
-        let helps = match cause.rollback_helps {
-            RollbackHelps::Yes => "helps",
-            RollbackHelps::No => "does not help",
-            RollbackHelps::Partly => "may help",
-        };
+        let helps = cause.rollback_helps.words();
         let why = &cause.rollback_why;
         lines.push(format!("A rollback {helps} with this cause: {why}."));
     }

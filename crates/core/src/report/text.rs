@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 
-use super::{Line, NOT_RESTORED, Proposal, Report, ReportEvent, Style};
+use super::{HttpReport, Line, NOT_RESTORED, Proposal, Report, ReportEvent, Style};
 use crate::duration::{Human, elapsed};
-use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis, RollbackHelps};
+use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis};
 use crate::rollback::RollbackPlan;
 use crate::verdict::Verdict;
 use crate::workload::WorkloadRef;
@@ -100,7 +100,9 @@ const fn style_of_prognosis(prognosis: Prognosis) -> Style {
     }
 }
 
-fn style_of(word: &str) -> Style {
+/// What the word for a verdict means.
+#[must_use]
+pub fn style_of(word: &str) -> Style {
     match word {
         "succeeded" => Style::Good,
         "failed" | "timedOut" => Style::Bad,
@@ -186,19 +188,9 @@ fn table(report: &Report) -> Vec<Line> {
             let place = format!("  {} in namespace {}", it.workload, it.workload.namespace);
             Line::styled(Style::Dim, format!("{place}{revision}: {counts}{pending}"))
         });
-        lines.extend(it.http.iter().map(|http| {
-            let slowest = http
-                .slowest_milliseconds
-                .map_or_else(String::new, |it| format!(", slowest in {it} ms"));
-            let port = http
-                .port
-                .map_or_else(String::new, |port| format!(" on port {port}"));
-            let text = format!(
-                "    HTTP {}{port}: {} of {} pods answered as expected{slowest}",
-                http.check, http.passed, http.pods
-            );
-            Line::styled(Style::Dim, text)
-        }));
+        let told = |http: &HttpReport| format!("    {}", http.told(&http.check));
+        let http = it.http.iter().map(told);
+        lines.extend(http.map(|text| Line::styled(Style::Dim, text)));
     }
     lines
 }
@@ -225,11 +217,7 @@ pub fn finding_lines(finding: &Finding, now: Timestamp) -> Vec<Line> {
         Line::styled(Style::Dim, format!("  {pods}, for {since}")),
     ];
     lines.extend(finding.evidence.iter().flat_map(evidence_lines));
-    let helps = match finding.rollback_helps {
-        RollbackHelps::Yes => "helps",
-        RollbackHelps::No => "does not help",
-        RollbackHelps::Partly => "may help",
-    };
+    let helps = finding.rollback_helps.words();
     lines.push(Line::styled(Style::Good, "  remedy: ").then(Style::Plain, finding.remedy.clone()));
     lines.push(
         Line::styled(Style::Dim, format!("  a rollback {helps}: "))

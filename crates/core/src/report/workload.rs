@@ -64,6 +64,22 @@ pub struct HttpReport {
     pub slowest_milliseconds: Option<u64>,
 }
 
+impl HttpReport {
+    /// In one line; `check` as its form of report shows the user's own words.
+    pub(super) fn told(&self, check: &str) -> String {
+        let slowest = self
+            .slowest_milliseconds
+            .map_or_else(String::new, |it| format!(", slowest in {it} ms"));
+        let port = self
+            .port
+            .map_or_else(String::new, |port| format!(" on port {port}"));
+        format!(
+            "HTTP {check}{port}: {} of {} pods answered as expected{slowest}",
+            self.passed, self.pods
+        )
+    }
+}
+
 impl WorkloadReport {
     pub(super) fn of(guard: &Guard, follow: &Follow) -> Self {
         let rollout = guard.snapshot().rollout(follow.workload());
