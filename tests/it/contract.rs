@@ -10,6 +10,12 @@ fn is_closed(pod: &Pod) -> bool {
     pod.metadata.name.as_deref() == Some("closed")
 }
 
+/// The image of pods with this label is not there.
+fn is_broken(pod: &Pod) -> bool {
+    let labels = pod.metadata.labels.as_ref();
+    labels.is_some_and(|it| it.get("round").is_some_and(|round| round == "broken"))
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_embedded_cluster_answers_as_a_real_one() -> Result<()> {
     let mut broken = Vec::new();
@@ -18,6 +24,7 @@ async fn the_embedded_cluster_answers_as_a_real_one() -> Result<()> {
         let sandbox = Sandbox::builder()
             .namespace("contract")
             .play(is_closed, closed)
+            .play(is_broken, Script::image_not_found())
             .build();
         if let Err(error) = contract::run(&sandbox.client(), "contract", &case).await {
             broken.push(format!("{error:#}"));

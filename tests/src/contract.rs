@@ -42,7 +42,8 @@ struct Step {
     /// Values by JSON pointer; `null` means absent, `{contains: text}` is part of a text.
     #[serde(default)]
     body: BTreeMap<String, Value>,
-    /// Values of the answer to keep, by name, for `{name}` in later steps.
+    /// Values of the answer to keep, by name, for `{name}` in later steps: texts anywhere, others
+    /// where nothing else stands.
     #[serde(default)]
     keep: BTreeMap<String, String>,
     /// Ask again until it is so.
@@ -77,7 +78,7 @@ pub fn cases() -> Result<Vec<Case>> {
 pub async fn run(client: &Client, namespace: &str, case: &Case) -> Result<()> {
     let mut run = Run {
         client,
-        kept: BTreeMap::from([("ns".to_owned(), namespace.to_owned())]),
+        kept: BTreeMap::from([("ns".to_owned(), Value::from(namespace))]),
     };
     let from = match &case.watch {
         Some(watch) => Some((watch, run.position(watch).await?)),
@@ -95,7 +96,7 @@ pub async fn run(client: &Client, namespace: &str, case: &Case) -> Result<()> {
 
 struct Run<'a> {
     client: &'a Client,
-    kept: BTreeMap<String, String>,
+    kept: BTreeMap<String, Value>,
 }
 
 impl Run<'_> {
@@ -136,9 +137,9 @@ impl Run<'_> {
             ensure!(holds, "`{pointer}` is {found}, not {expected}: {answer}");
         }
         for (name, pointer) in &step.keep {
-            let found = answer.pointer(pointer).and_then(Value::as_str);
-            let found = found.with_context(|| format!("`{pointer}` is no text: {answer}"))?;
-            self.kept.insert(name.clone(), found.to_owned());
+            let found = answer.pointer(pointer);
+            let found = found.with_context(|| format!("there is no `{pointer}`: {answer}"))?;
+            self.kept.insert(name.clone(), found.clone());
         }
         Ok(())
     }
@@ -201,7 +202,10 @@ impl Run<'_> {
 
     fn filled(&self, value: &Value) -> Value {
         match value {
-            Value::String(text) => Value::String(self.filled_text(text)),
+            Value::String(text) => self
+                .whole(text)
+                .cloned()
+                .unwrap_or_else(|| Value::String(self.filled_text(text))),
             Value::Array(list) => list.iter().map(|it| self.filled(it)).collect(),
             Value::Object(map) => map
                 .iter()
@@ -211,10 +215,18 @@ impl Run<'_> {
         }
     }
 
+    /// The kept value that is all that a text names.
+    fn whole(&self, text: &str) -> Option<&Value> {
+        let name = text.strip_prefix('{')?.strip_suffix('}')?;
+        self.kept.get(name)
+    }
+
     fn filled_text(&self, text: &str) -> String {
         let mut filled = text.to_owned();
         for (name, value) in &self.kept {
-            filled = filled.replace(&format!("{{{name}}}"), value);
+            if let Some(value) = value.as_str() {
+                filled = filled.replace(&format!("{{{name}}}"), value);
+            }
         }
         filled
     }

@@ -1,6 +1,8 @@
-//! Admission of pods: service account, limit ranges, quotas, and refusals that a test injects.
+//! Admission of pods: service account, priority, limit ranges, quotas, and refusals that a test
+//! injects.
 
 mod limit_range;
+mod priority;
 mod quota;
 
 use std::fmt;
@@ -16,6 +18,7 @@ use crate::resource::Resource;
 use crate::status::ApiFailure;
 use crate::store::{Key, Store};
 
+pub(crate) use priority::SYSTEM as SYSTEM_PRIORITIES;
 pub(crate) use quota::refresh as refresh_quotas;
 
 /// Why a pod is not let in, for the admission plug-ins that the sandbox does not have.
@@ -58,15 +61,8 @@ pub(crate) fn complete_pod(store: &Store, pod: &mut Value) -> Result<(), ApiFail
     let account = text(pod, "/spec/serviceAccountName").to_owned();
     let key = Key::new(Resource::ServiceAccounts, &namespace, &account);
     if store.get(&key).is_none() {
-        // Name generation has not happened yet, so the message shows the prefix
-        // (k8s.io/apiserver `pkg/admission/errors.go`, `extractResourceName`).
-        let shown = match name(pod) {
-            "" => text(pod, "/metadata/generateName"),
-            name => name,
-        };
-        return Err(ApiFailure::not_admitted(
-            Resource::Pods,
-            shown,
+        return Err(refuse_unnamed(
+            pod,
             &format!(
                 "error looking up service account {namespace}/{account}: \
                  serviceaccount \"{account}\" not found"
@@ -76,8 +72,19 @@ pub(crate) fn complete_pod(store: &Store, pod: &mut Value) -> Result<(), ApiFail
     for (_, limits) in store.list(Resource::LimitRanges, Some(&namespace)) {
         limit_range::apply_defaults(&limits, pod);
     }
+    priority::apply(store, pod).map_err(|because| refuse_unnamed(pod, &because))?;
     pod["status"] = json!({"phase": "Pending", "qosClass": qos_class(pod)});
     Ok(())
+}
+
+/// Name generation has not happened yet, so the message shows the prefix
+/// (k8s.io/apiserver `pkg/admission/errors.go`, `extractResourceName`).
+fn refuse_unnamed(pod: &Value, because: &str) -> ApiFailure {
+    let shown = match name(pod) {
+        "" => text(pod, "/metadata/generateName"),
+        name => name,
+    };
+    ApiFailure::not_admitted(Resource::Pods, shown, because)
 }
 
 /// The validating half; quotas come last, as on a real API server.

@@ -1,5 +1,9 @@
 //! What the API server does with a write: defaults, validation, admission, system fields.
 
+mod managed;
+mod precondition;
+mod system;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -18,6 +22,11 @@ use crate::resource::Resource;
 use crate::status::{ApiFailure, Invalid};
 use crate::store::{Key, Store};
 use crate::{defaults, validate};
+use precondition::{Preconditions, check_identity, check_preconditions};
+use system::{count_generation, keep_system_fields};
+
+pub(crate) use managed::Writer;
+pub(crate) use system::TEMPLATE_GENERATION;
 
 /// Everything the embedded cluster is; guarded by one lock, changed without awaiting.
 pub(crate) struct Cluster {
@@ -33,9 +42,6 @@ pub(crate) struct Cluster {
     /// The sandbox was dropped: connections are refused from now on.
     pub(crate) closed: bool,
 }
-
-/// The count of a DaemonSet's templates, an annotation since `apps/v1` has no field for it.
-pub(crate) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// Which part of an object a write is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,14 +60,6 @@ pub(crate) struct Deletion {
     pub(crate) dry_run: Vec<String>,
 }
 
-/// What must hold of an object for it to be deleted.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct Preconditions {
-    pub(crate) uid: Option<String>,
-    pub(crate) resource_version: Option<String>,
-}
-
 impl Cluster {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
@@ -72,6 +70,20 @@ impl Cluster {
             .get(key)
             .cloned()
             .ok_or_else(|| ApiFailure::not_found(key.resource, &key.name))
+    }
+
+    /// Creates an object for a client, or only says what would be created.
+    pub(crate) fn create_as(
+        &mut self,
+        place: (Resource, &str),
+        mut object: Value,
+        writer: &Writer,
+    ) -> Result<Value, ApiFailure> {
+        if object.is_object() {
+            object["apiVersion"] = json!(place.0.api_version());
+            writer.sign(&mut object, None, (Part::Main, self.clock.now()));
+        }
+        self.create(place, object, writer.dry_run)
     }
 
     /// Creates an object, or with `dry_run` only says what would be created.
@@ -122,7 +134,7 @@ impl Cluster {
         &mut self,
         key: &Key,
         (part, mut object): (Part, Value),
-        dry_run: bool,
+        writer: &Writer,
     ) -> Result<Value, ApiFailure> {
         let old = self.find(key)?;
         check_identity(key, &old, &object)?;
@@ -150,8 +162,9 @@ impl Cluster {
         let annotated = part == Part::Main
             && key.resource == Resource::Deployments
             && new["metadata"].get("annotations") != old["metadata"].get("annotations");
+        writer.sign(&mut new, Some(&old), (part, self.clock.now()));
         count_generation(key.resource, &mut new, &old, annotated);
-        if dry_run || new == *old {
+        if writer.dry_run || new == *old {
             return Ok(new);
         }
         Ok((*self.store.put(key.clone(), new)).clone())
@@ -192,12 +205,16 @@ impl Cluster {
             | Resource::ServiceAccounts
             | Resource::Quotas
             | Resource::LimitRanges
+            | Resource::Claims
             | Resource::Nodes
             | Resource::Deployments
             | Resource::ReplicaSets
             | Resource::StatefulSets
             | Resource::DaemonSets
             | Resource::ControllerRevisions
+            | Resource::Jobs
+            | Resource::Autoscalers
+            | Resource::PriorityClasses
             | Resource::SelfSubjectAccessReviews => {
                 self.store.remove(key);
             }
@@ -317,6 +334,8 @@ impl Cluster {
             Resource::Deployments
             | Resource::ReplicaSets
             | Resource::StatefulSets
+            | Resource::Jobs
+            | Resource::PriorityClasses
             | Resource::Pods => {
                 metadata["generation"] = json!(1);
             }
@@ -335,8 +354,26 @@ impl Cluster {
             | Resource::ServiceAccounts
             | Resource::Quotas
             | Resource::LimitRanges
+            | Resource::Claims
             | Resource::ControllerRevisions
+            | Resource::Autoscalers
             | Resource::SelfSubjectAccessReviews => {}
+        }
+    }
+
+    /// The priority classes of every cluster; their uids are none of those that are handed out.
+    pub(crate) fn put_system_priorities(&mut self) {
+        for (class, value) in admission::SYSTEM_PRIORITIES {
+            let mut object = json!({
+                "metadata": {
+                    "name": class, "generation": 1, "uid": format!("{value:08x}-0000-4000-a000-000000000000"),
+                    "creationTimestamp": seconds(self.clock.now()),
+                },
+                "value": value,
+            });
+            defaults::complete(Resource::PriorityClasses, &mut object);
+            let key = Key::new(Resource::PriorityClasses, "", class);
+            self.store.put(key, object);
         }
     }
 
@@ -346,104 +383,4 @@ impl Cluster {
         // Cannot fail: the namespace is new and empty.
         let _ = self.create((Resource::ServiceAccounts, namespace), account, false);
     }
-}
-
-fn check_identity(key: &Key, old: &Value, object: &Value) -> Result<(), ApiFailure> {
-    let stated = text(object, "/metadata/resourceVersion");
-    if !stated.is_empty() && stated != text(old, "/metadata/resourceVersion") {
-        return Err(ApiFailure::modified(
-            key.resource,
-            &key.name,
-            "the object has been modified; please apply your changes to the latest version and try again",
-        ));
-    }
-    let stated = text(object, "/metadata/uid");
-    if !stated.is_empty() && stated != uid(old) {
-        let because = format!(
-            "StorageError: invalid object, Code: 4, Key: /registry/{}/{}/{}, ResourceVersion: 0, \
-             AdditionalErrorMsg: Precondition failed: UID in precondition: {stated}, \
-             UID in object meta: {}",
-            key.resource.plural(),
-            key.namespace,
-            key.name,
-            uid(old)
-        );
-        return Err(ApiFailure::modified(key.resource, &key.name, &because));
-    }
-    Ok(())
-}
-
-fn check_preconditions(
-    key: &Key,
-    object: &Value,
-    preconditions: &Preconditions,
-) -> Result<(), ApiFailure> {
-    let live = text(object, "/metadata/resourceVersion");
-    let because = match preconditions {
-        Preconditions { uid: Some(it), .. } if it != uid(object) => format!(
-            "the UID in the precondition ({it}) does not match the UID in record ({}). \
-             The object might have been deleted and then recreated",
-            uid(object)
-        ),
-        Preconditions {
-            resource_version: Some(it),
-            ..
-        } if it != live => format!(
-            "the ResourceVersion in the precondition ({it}) does not match the ResourceVersion \
-             in record ({live}). The object might have been modified"
-        ),
-        Preconditions { .. } => return Ok(()),
-    };
-    Err(ApiFailure::precondition(key.resource, &key.name, &because))
-}
-
-fn keep_system_fields(new: &mut Value, old: &Value) {
-    for field in [
-        "name",
-        "namespace",
-        "uid",
-        "creationTimestamp",
-        "generation",
-        "resourceVersion",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ] {
-        match old["metadata"].get(field) {
-            Some(value) => set(new, &["metadata", field], value.clone()),
-            None => unset(new, "/metadata", field),
-        }
-    }
-}
-
-/// The generation counts changes of the spec.
-fn count_generation(resource: Resource, new: &mut Value, old: &Value, also: bool) {
-    if resource == Resource::DaemonSets {
-        count_template_generation(new, old);
-    }
-    let counted = matches!(
-        resource,
-        Resource::Deployments
-            | Resource::ReplicaSets
-            | Resource::StatefulSets
-            | Resource::DaemonSets
-    );
-    if counted && (also || new["spec"] != old["spec"]) {
-        new["metadata"]["generation"] = json!(int_or(old, "/metadata/generation", 0) + 1);
-    }
-}
-
-/// Nobody but the server may write the count of a DaemonSet's templates (kubernetes
-/// `pkg/registry/apps/daemonset/strategy.go`, `PrepareForUpdate`).
-fn count_template_generation(new: &mut Value, old: &Value) {
-    let before: i64 = old["metadata"]["annotations"][TEMPLATE_GENERATION]
-        .as_str()
-        .and_then(|it| it.parse().ok())
-        .unwrap_or(0);
-    let more = i64::from(new["spec"]["template"] != old["spec"]["template"]);
-    let count = json!((before + more).to_string());
-    set(
-        new,
-        &["metadata", "annotations", TEMPLATE_GENERATION],
-        count,
-    );
 }

@@ -185,7 +185,11 @@ impl Agenda {
             | Resource::Secrets
             | Resource::ServiceAccounts
             | Resource::LimitRanges
+            | Resource::Claims
             | Resource::ControllerRevisions
+            | Resource::Jobs
+            | Resource::Autoscalers
+            | Resource::PriorityClasses
             | Resource::SelfSubjectAccessReviews => {}
         }
         if gone {

@@ -28,8 +28,17 @@ pub(crate) fn complete(resource: Resource, object: &mut Value) {
         Resource::StatefulSets => stateful_set(&mut object["spec"]),
         Resource::DaemonSets => daemon_set(&mut object["spec"]),
         Resource::Secrets => default(object, "type", json!("Opaque")),
+        Resource::Claims => {
+            default(&mut object["spec"], "volumeMode", json!("Filesystem"));
+            default(&mut object["status"], "phase", json!("Pending"));
+        }
+        Resource::PriorityClasses => {
+            default(object, "preemptionPolicy", json!("PreemptLowerPriority"));
+        }
         Resource::Nodes
         | Resource::ControllerRevisions
+        | Resource::Jobs
+        | Resource::Autoscalers
         | Resource::Events
         | Resource::ConfigMaps
         | Resource::ServiceAccounts

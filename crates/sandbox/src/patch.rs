@@ -19,9 +19,9 @@ pub(crate) enum PatchKind {
 }
 
 impl PatchKind {
-    /// By the request's `Content-Type`.
-    pub(crate) fn of(content_type: &str) -> Option<Self> {
-        match content_type.split(';').next().unwrap_or_default().trim() {
+    /// By the request's media type.
+    pub(crate) fn of(media_type: &str) -> Option<Self> {
+        match media_type {
             "application/json-patch+json" => Some(Self::Json),
             "application/merge-patch+json" => Some(Self::Merge),
             "application/strategic-merge-patch+json" => Some(Self::Strategic),

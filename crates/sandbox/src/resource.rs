@@ -12,17 +12,21 @@ pub(crate) enum Resource {
     ServiceAccounts,
     Quotas,
     LimitRanges,
+    Claims,
     Deployments,
     ReplicaSets,
     StatefulSets,
     DaemonSets,
     ControllerRevisions,
+    Jobs,
+    Autoscalers,
+    PriorityClasses,
     /// Answered, never stored.
     SelfSubjectAccessReviews,
 }
 
 impl Resource {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Namespaces,
         Self::Nodes,
         Self::Pods,
@@ -32,19 +36,28 @@ impl Resource {
         Self::ServiceAccounts,
         Self::Quotas,
         Self::LimitRanges,
+        Self::Claims,
         Self::Deployments,
         Self::ReplicaSets,
         Self::StatefulSets,
         Self::DaemonSets,
         Self::ControllerRevisions,
+        Self::Jobs,
+        Self::Autoscalers,
+        Self::PriorityClasses,
         Self::SelfSubjectAccessReviews,
     ];
 
     /// The resource at `/apis/<group>/<version>/…/<plural>`; the core group is empty.
     pub(crate) fn find(group: &str, version: &str, plural: &str) -> Option<Self> {
+        Self::named(group, plural).filter(|it| it.version() == version)
+    }
+
+    /// The resource of that plural in a group, whatever its version.
+    pub(crate) fn named(group: &str, plural: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
-            .find(|it| it.group() == group && version == "v1" && it.plural() == plural)
+            .find(|it| it.group() == group && it.plural() == plural)
     }
 
     pub(crate) const fn group(self) -> &'static str {
@@ -54,6 +67,9 @@ impl Resource {
             | Self::StatefulSets
             | Self::DaemonSets
             | Self::ControllerRevisions => "apps",
+            Self::Jobs => "batch",
+            Self::Autoscalers => "autoscaling",
+            Self::PriorityClasses => "scheduling.k8s.io",
             Self::SelfSubjectAccessReviews => "authorization.k8s.io",
             Self::Namespaces
             | Self::Nodes
@@ -63,7 +79,8 @@ impl Resource {
             | Self::Secrets
             | Self::ServiceAccounts
             | Self::Quotas
-            | Self::LimitRanges => "",
+            | Self::LimitRanges
+            | Self::Claims => "",
         }
     }
 
@@ -78,11 +95,15 @@ impl Resource {
             Self::ServiceAccounts => "serviceaccounts",
             Self::Quotas => "resourcequotas",
             Self::LimitRanges => "limitranges",
+            Self::Claims => "persistentvolumeclaims",
             Self::Deployments => "deployments",
             Self::ReplicaSets => "replicasets",
             Self::StatefulSets => "statefulsets",
             Self::DaemonSets => "daemonsets",
             Self::ControllerRevisions => "controllerrevisions",
+            Self::Jobs => "jobs",
+            Self::Autoscalers => "horizontalpodautoscalers",
+            Self::PriorityClasses => "priorityclasses",
             Self::SelfSubjectAccessReviews => "selfsubjectaccessreviews",
         }
     }
@@ -98,23 +119,22 @@ impl Resource {
             Self::ServiceAccounts => "ServiceAccount",
             Self::Quotas => "ResourceQuota",
             Self::LimitRanges => "LimitRange",
+            Self::Claims => "PersistentVolumeClaim",
             Self::Deployments => "Deployment",
             Self::ReplicaSets => "ReplicaSet",
             Self::StatefulSets => "StatefulSet",
             Self::DaemonSets => "DaemonSet",
             Self::ControllerRevisions => "ControllerRevision",
+            Self::Jobs => "Job",
+            Self::Autoscalers => "HorizontalPodAutoscaler",
+            Self::PriorityClasses => "PriorityClass",
             Self::SelfSubjectAccessReviews => "SelfSubjectAccessReview",
         }
     }
 
-    pub(crate) const fn api_version(self) -> &'static str {
+    pub(crate) const fn version(self) -> &'static str {
         match self {
-            Self::Deployments
-            | Self::ReplicaSets
-            | Self::StatefulSets
-            | Self::DaemonSets
-            | Self::ControllerRevisions => "apps/v1",
-            Self::SelfSubjectAccessReviews => "authorization.k8s.io/v1",
+            Self::Autoscalers => "v2",
             Self::Namespaces
             | Self::Nodes
             | Self::Pods
@@ -123,14 +143,31 @@ impl Resource {
             | Self::Secrets
             | Self::ServiceAccounts
             | Self::Quotas
-            | Self::LimitRanges => "v1",
+            | Self::LimitRanges
+            | Self::Claims
+            | Self::Deployments
+            | Self::ReplicaSets
+            | Self::StatefulSets
+            | Self::DaemonSets
+            | Self::ControllerRevisions
+            | Self::Jobs
+            | Self::PriorityClasses
+            | Self::SelfSubjectAccessReviews => "v1",
+        }
+    }
+
+    /// As objects state it: `v1`, `apps/v1`.
+    pub(crate) fn api_version(self) -> String {
+        match self.group() {
+            "" => self.version().to_owned(),
+            group => format!("{group}/{}", self.version()),
         }
     }
 
     pub(crate) fn namespaced(self) -> bool {
         !matches!(
             self,
-            Self::Namespaces | Self::Nodes | Self::SelfSubjectAccessReviews
+            Self::Namespaces | Self::Nodes | Self::PriorityClasses | Self::SelfSubjectAccessReviews
         )
     }
 
@@ -146,6 +183,9 @@ impl Resource {
                 | Self::ReplicaSets
                 | Self::StatefulSets
                 | Self::DaemonSets
+                | Self::Claims
+                | Self::Jobs
+                | Self::Autoscalers
         )
     }
 

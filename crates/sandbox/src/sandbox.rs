@@ -121,6 +121,7 @@ impl SandboxBuilder {
             // Fails only for a name that is there already, and then it is there.
             let _ = cluster.create((Resource::Namespaces, ""), namespace, false);
         }
+        cluster.put_system_priorities();
         let nodes = match self.nodes.as_slice() {
             [] => vec!["sandbox-node-1".to_owned()],
             named => named.to_vec(),

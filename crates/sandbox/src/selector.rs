@@ -175,6 +175,10 @@ fn known(resource: Resource, path: &str) -> bool {
         | Resource::ServiceAccounts
         | Resource::Quotas
         | Resource::LimitRanges
+        | Resource::Claims
+        | Resource::Jobs
+        | Resource::Autoscalers
+        | Resource::PriorityClasses
         | Resource::Deployments
         | Resource::ReplicaSets
         | Resource::StatefulSets

@@ -3,9 +3,13 @@
 use k8s_openapi::api::apps::v1::{
     ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
 };
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Event, LimitRange, Namespace, Node, Pod, ResourceQuota, Secret, ServiceAccount,
+    ConfigMap, Event, LimitRange, Namespace, Node, PersistentVolumeClaim, Pod, ResourceQuota,
+    Secret, ServiceAccount,
 };
+use k8s_openapi::api::scheduling::v1::PriorityClass;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -25,11 +29,15 @@ pub(crate) fn decodes(resource: Resource, object: &Value) -> Result<(), ApiFailu
         Resource::ServiceAccounts => check::<ServiceAccount>(resource, object),
         Resource::Quotas => check::<ResourceQuota>(resource, object),
         Resource::LimitRanges => check::<LimitRange>(resource, object),
+        Resource::Claims => check::<PersistentVolumeClaim>(resource, object),
         Resource::Deployments => check::<Deployment>(resource, object),
         Resource::ReplicaSets => check::<ReplicaSet>(resource, object),
         Resource::StatefulSets => check::<StatefulSet>(resource, object),
         Resource::DaemonSets => check::<DaemonSet>(resource, object),
         Resource::ControllerRevisions => check::<ControllerRevision>(resource, object),
+        Resource::Jobs => check::<Job>(resource, object),
+        Resource::Autoscalers => check::<HorizontalPodAutoscaler>(resource, object),
+        Resource::PriorityClasses => check::<PriorityClass>(resource, object),
         Resource::SelfSubjectAccessReviews => Ok(()),
     }
 }
@@ -38,7 +46,8 @@ fn check<T: DeserializeOwned>(resource: Resource, object: &Value) -> Result<(), 
     T::deserialize(object).map(drop).map_err(|error| {
         let kind = resource.kind();
         ApiFailure::bad_request(format!(
-            "{kind} in version \"v1\" cannot be handled as a {kind}: {error}"
+            "{kind} in version \"{}\" cannot be handled as a {kind}: {error}",
+            resource.version()
         ))
     })
 }
@@ -64,6 +73,10 @@ pub(crate) fn validate(
         | Resource::ServiceAccounts
         | Resource::Quotas
         | Resource::LimitRanges
+        | Resource::Claims
+        | Resource::Jobs
+        | Resource::Autoscalers
+        | Resource::PriorityClasses
         | Resource::SelfSubjectAccessReviews => Ok(()),
     };
     cause.map_err(|cause| ApiFailure::invalid(resource, name(object), &cause))

@@ -38,7 +38,7 @@ fn call(review: &Value) -> Option<Call> {
     let verb = VERBS
         .into_iter()
         .find(|verb| verb.to_string() == attribute("verb"))?;
-    let resource = Resource::find(attribute("group"), "v1", attribute("resource"))?;
+    let resource = Resource::named(attribute("group"), attribute("resource"))?;
     let mut call = Call::hypothetical(verb, resource);
     let given = |name: &str| Some(attribute(name).to_owned()).filter(|it| !it.is_empty());
     call.subresource = given("subresource");

@@ -158,11 +158,6 @@ fn answer(
     head: &http::request::Parts,
     body: &[u8],
 ) -> Result<Reply, ApiFailure> {
-    let content_type = head
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|it| it.to_str().ok())
-        .unwrap_or_default();
     match (call.path, call.verb) {
         (Path::Version, _) => Ok(Reply::ok(version())),
         (Path::Health, _) => Ok(Reply {
@@ -174,9 +169,9 @@ fn answer(
             Ok(read::list(cluster, call)?.narrowed_for(head))
         }
         (Path::Resource(Resource::SelfSubjectAccessReviews), _) => review::access(cluster, body),
-        (Path::Resource(_), Verb::Create) => write::create(cluster, call, body),
-        (Path::Resource(_), Verb::Update) => write::update(cluster, call, body),
-        (Path::Resource(_), Verb::Patch) => write::patch(cluster, call, content_type, body),
+        (Path::Resource(_), Verb::Create) => write::create(cluster, (call, head), body),
+        (Path::Resource(_), Verb::Update) => write::update(cluster, (call, head), body),
+        (Path::Resource(_), Verb::Patch) => write::patch(cluster, (call, head), body),
         (Path::Resource(_), Verb::Delete) => write::delete(cluster, call, body),
     }
 }

@@ -1,27 +1,61 @@
 //! Create, replace, patch and delete.
 
+use http::header;
+use http::request::Parts;
 use serde_json::{Value, json};
 
 use super::Call;
 use super::service::Reply;
-use crate::cluster::{Cluster, Deletion, Part};
+use crate::cluster::{Cluster, Deletion, Part, Writer};
 use crate::object::{name, text, uid};
 use crate::patch::PatchKind;
 use crate::resource::Resource;
 use crate::status::{ApiFailure, Invalid};
 use crate::store::Key;
 
-pub(super) fn create(cluster: &mut Cluster, call: &Call, body: &[u8]) -> Result<Reply, ApiFailure> {
+/// Who writes, and how: `fieldManager` of the query, else the first word of the `User-Agent`
+/// (k8s.io/apiserver `pkg/endpoints/handlers/create.go`, `managerOrUserAgent`).
+fn writer(call: &Call, head: &Parts) -> Writer {
+    let agent = head.headers.get(header::USER_AGENT);
+    let agent = agent.and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let program = agent.split('/').next().unwrap_or_default();
+    let manager = match call.query("fieldManager") {
+        "" => program,
+        named => named,
+    };
+    Writer {
+        manager: manager.to_owned(),
+        applies: media_type(head) == "application/apply-patch+yaml",
+        dry_run: call.dry_run(),
+    }
+}
+
+/// The `Content-Type` without its parameters.
+fn media_type(head: &Parts) -> &str {
+    let kind = head.headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|it| it.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim()
+}
+
+pub(super) fn create(
+    cluster: &mut Cluster,
+    (call, head): (&Call, &Parts),
+    body: &[u8],
+) -> Result<Reply, ApiFailure> {
     let resource = call.resource().ok_or_else(ApiFailure::no_such_path)?;
     if call.name.is_some() || (resource.namespaced() && call.namespace.is_none()) {
         return Err(ApiFailure::method_not_allowed());
     }
     let namespace = call.namespace.as_deref().unwrap_or_default();
-    let object = cluster.create((resource, namespace), decode(body)?, call.dry_run())?;
+    let object = cluster.create_as((resource, namespace), decode(body)?, &writer(call, head))?;
     Ok(created(object))
 }
 
-pub(super) fn update(cluster: &mut Cluster, call: &Call, body: &[u8]) -> Result<Reply, ApiFailure> {
+pub(super) fn update(
+    cluster: &mut Cluster,
+    (call, head): (&Call, &Parts),
+    body: &[u8],
+) -> Result<Reply, ApiFailure> {
     let key = call.key()?;
     let object: Value = decode(body)?;
     if name(&object) != key.name {
@@ -31,27 +65,27 @@ pub(super) fn update(cluster: &mut Cluster, call: &Call, body: &[u8]) -> Result<
             key.name
         )));
     }
-    let written = cluster.update(&key, (part(call)?, object), call.dry_run())?;
+    let written = cluster.update(&key, (part(call)?, object), &writer(call, head))?;
     Ok(Reply::ok(written))
 }
 
 pub(super) fn patch(
     cluster: &mut Cluster,
-    call: &Call,
-    content_type: &str,
+    (call, head): (&Call, &Parts),
     body: &[u8],
 ) -> Result<Reply, ApiFailure> {
     let key = call.key()?;
-    let kind = PatchKind::of(content_type).ok_or_else(unsupported)?;
+    let kind = PatchKind::of(media_type(head)).ok_or_else(unsupported)?;
+    let writer = writer(call, head);
     if kind == PatchKind::Apply && cluster.store.get(&key).is_none() {
         let place = (key.resource, key.namespace.as_str());
-        let object = cluster.create(place, decode(body)?, call.dry_run())?;
+        let object = cluster.create_as(place, decode(body)?, &writer)?;
         return Ok(created(object));
     }
     let old = cluster.find(&key)?;
     let patched = kind.apply(&old, body)?;
     check_uid(&key, &old, &patched)?;
-    let written = cluster.update(&key, (part(call)?, patched), call.dry_run())?;
+    let written = cluster.update(&key, (part(call)?, patched), &writer)?;
     Ok(Reply::ok(written))
 }
 
