@@ -1,9 +1,11 @@
 //! The defaults that the API server writes into an object, so that templates compare as they do
 //! on a real cluster (kubernetes `pkg/apis/{apps,core}/v1/defaults.go`).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::object::{set, text};
+use crate::object::{set, text, texts, unset};
 use crate::quantity::Quantity;
 use crate::resource::Resource;
 
@@ -27,7 +29,7 @@ pub(crate) fn complete(resource: Resource, object: &mut Value) {
         }
         Resource::StatefulSets => stateful_set(&mut object["spec"]),
         Resource::DaemonSets => daemon_set(&mut object["spec"]),
-        Resource::Secrets => default(object, "type", json!("Opaque")),
+        Resource::Secrets => secret(object),
         Resource::Claims => {
             default(&mut object["spec"], "volumeMode", json!("Filesystem"));
             default(&mut object["status"], "phase", json!("Pending"));
@@ -54,6 +56,16 @@ fn default(object: &mut Value, field: &str, value: Value) {
     {
         map.insert(field.to_owned(), value);
     }
+}
+
+/// What is given as text is kept as data, and wins over it (kubernetes
+/// `pkg/apis/core/v1/conversion.go`, `Convert_v1_Secret_To_core_Secret`).
+fn secret(object: &mut Value) {
+    default(object, "type", json!("Opaque"));
+    for (key, text) in texts(object, "/stringData") {
+        set(object, &["data", &key], json!(STANDARD.encode(text)));
+    }
+    unset(object, "", "stringData");
 }
 
 fn deployment(spec: &mut Value) {

@@ -17,6 +17,7 @@ pub struct Requests {
     verb: Option<Verb>,
     resource: Option<String>,
     name: Option<String>,
+    dry_run: Option<bool>,
 }
 
 impl Requests {
@@ -47,6 +48,13 @@ impl Requests {
         self
     }
 
+    /// Dry runs only, or none of them; a deletion whose body asks for one does not count as one.
+    #[must_use]
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = Some(dry_run);
+        self
+    }
+
     fn matches(&self, call: &Call) -> bool {
         self.verb.is_none_or(|verb| call.verb == verb)
             && self
@@ -57,6 +65,7 @@ impl Requests {
                 .name
                 .as_deref()
                 .is_none_or(|name| call.name.as_deref() == Some(name))
+            && self.dry_run.is_none_or(|dry_run| call.dry_run() == dry_run)
     }
 }
 
@@ -115,9 +124,9 @@ impl FaultTable {
 
     /// Whether a request would be refused for lack of permission.
     pub(crate) fn forbids(&self, call: &Call) -> bool {
-        self.rules
-            .iter()
-            .any(|rule| rule.fault == Fault::Forbid && rule.requests.matches(call))
+        self.rules.iter().any(|rule| {
+            rule.fault == Fault::Forbid && rule.left != Some(0) && rule.requests.matches(call)
+        })
     }
 
     pub(crate) fn open_watch(&mut self, call: &Call) -> u64 {

@@ -91,20 +91,21 @@ pub(super) fn patch(
 
 pub(super) fn delete(cluster: &mut Cluster, call: &Call, body: &[u8]) -> Result<Reply, ApiFailure> {
     let key = call.key()?;
-    let mut how = if body.is_empty() {
-        Deletion::default()
+    let how = if body.is_empty() {
+        deletion(call)
     } else {
         decode(body)?
     };
-    if call.dry_run() {
-        how.dry_run = vec!["All".to_owned()];
-    }
-    if let Ok(seconds) = call.query("gracePeriodSeconds").parse() {
-        how.grace_period_seconds = Some(seconds);
-    }
     let object = cluster.delete(&key, &how)?;
     // Only some resources answer with the object (`ReturnDeletedObject` of their storage).
-    if matches!(key.resource, Resource::Pods | Resource::Namespaces) {
+    if matches!(
+        key.resource,
+        Resource::Pods
+            | Resource::Namespaces
+            | Resource::Claims
+            | Resource::ServiceAccounts
+            | Resource::Quotas
+    ) {
         return Ok(Reply::ok(object));
     }
     let mut details = json!({"name": key.name, "kind": key.resource.plural(), "uid": uid(&object)});
@@ -114,6 +115,22 @@ pub(super) fn delete(cluster: &mut Cluster, call: &Call, body: &[u8]) -> Result<
     Ok(Reply::ok(json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
     })))
+}
+
+/// The options of the query, which count only when there is no body: `?dryRun=All` beside one
+/// deletes (k8s.io/apiserver `pkg/endpoints/handlers/delete.go`, `DeleteResource`).
+fn deletion(call: &Call) -> Deletion {
+    let policy = call.query("propagationPolicy");
+    Deletion {
+        grace_period_seconds: call.query("gracePeriodSeconds").parse().ok(),
+        propagation_policy: Some(policy.to_owned()).filter(|it| !it.is_empty()),
+        dry_run: call
+            .dry_run()
+            .then(|| "All".to_owned())
+            .into_iter()
+            .collect(),
+        ..Deletion::default()
+    }
 }
 
 fn created(object: Value) -> Reply {

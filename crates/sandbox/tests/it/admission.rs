@@ -1,6 +1,7 @@
 //! Pods that are not let in.
 
 use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, ServiceAccount};
+use k8s_openapi::api::scheduling::v1::PriorityClass;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use rollguard_sandbox::PodRefusal;
 use serde_json::json;
@@ -151,6 +152,30 @@ async fn a_missing_service_account_refuses_until_it_is_created() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_missing_priority_class_refuses_until_it_is_created() {
+    let sandbox = shop().build();
+    let mut template = template("v1");
+    template["spec"]["priorityClassName"] = json!("high");
+    let shop = Shop::of(&sandbox)
+        .with_web(&json!({"template": template}))
+        .await;
+    let set = shop.set("v1").await;
+    let says = format!(
+        "pods \"{}-\" is forbidden: no PriorityClass with name high was found",
+        set.metadata.name.unwrap()
+    );
+    let conditions = set.status.unwrap().conditions.unwrap_or_default();
+    assert_eq!(conditions[0].message.as_deref(), Some(&*says));
+    let classes: Api<PriorityClass> = Api::all(shop.client.clone());
+    let high = typed(json!({"metadata": {"name": "high"}, "value": 7}));
+    classes.create(&PostParams::default(), &high).await.unwrap();
+    seconds(120).await;
+    assert_eq!(counts(&shop.set("v1").await), (3, 3, 3));
+    let priority = shop.pods("v1").await.remove(0).spec.unwrap().priority;
+    assert_eq!(priority, Some(7));
+}
+
+#[tokio::test(start_paused = true)]
 async fn injected_refusals_have_the_form_of_the_real_plug_ins() {
     let rows = [
         (
@@ -196,4 +221,31 @@ async fn a_dry_run_of_a_pod_goes_through_admission() {
         "pods \"probe\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=0, \
          limited: pods=0"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_of_a_pod_meets_injected_refusals_and_is_not_charged() {
+    let sandbox = shop().build();
+    let shop = Shop::of(&sandbox);
+    let quotas: Api<ResourceQuota> = shop.api();
+    let quota = typed(json!({"metadata": {"name": "team"}, "spec": {"hard": {"pods": "1"}}}));
+    quotas.create(&PostParams::default(), &quota).await.unwrap();
+    let dry = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    for _ in 0..2 {
+        shop.pods.create(&dry, &pod("probe")).await.unwrap();
+    }
+    seconds(1).await;
+    let status = quotas.get("team").await.unwrap().status.unwrap();
+    assert_eq!(status.used.unwrap()["pods"].0, "0");
+    let violates = "violates PodSecurity \"restricted:latest\": x";
+    sandbox.faults().refuse_pods(
+        |pod| is_version(pod, "v1"),
+        PodRefusal::Forbidden(violates.into()),
+    );
+    let (code, message) = refusal(shop.pods.create(&dry, &pod("probe")).await);
+    assert_eq!(code, 403);
+    assert_eq!(message, format!("pods \"probe\" is forbidden: {violates}"));
 }

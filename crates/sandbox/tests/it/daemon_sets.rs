@@ -347,3 +347,25 @@ async fn going_back_takes_the_old_revision_up_again() {
     let count = &set.metadata.annotations.unwrap()["deprecated.daemonset.template.generation"];
     assert_eq!(count, "3");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_daemon_is_replaced_at_once_when_the_old_template_is_back() {
+    let sandbox = three_nodes()
+        .play(|pod| is_version(pod, "v2"), Script::image_not_found())
+        .build();
+    let agents = Agents::of(&sandbox, &json!({"revisionHistoryLimit": 0})).await;
+    agents.update("v2").await;
+    seconds(60).await;
+    let versions = agents.pods().await;
+    let broken = versions.iter().filter(|it| it.contains("v2")).count();
+    assert_eq!(broken, 1, "{versions:?}");
+    agents.update("v1").await;
+    seconds(30).await;
+    let versions = agents.pods().await;
+    assert!(versions.iter().all(|it| it.contains("v1")), "{versions:?}");
+    assert_eq!(agents.counts().await, [3, 3, 3, 3, 3, 0]);
+    let api: Api<ControllerRevision> = agents.shop.api();
+    let left = api.list(&ListParams::default()).await.unwrap().items;
+    let numbers: Vec<_> = left.iter().map(|it| it.revision).collect();
+    assert_eq!(numbers, [3], "the broken one was of no use any more");
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
-use kube::api::{Api, ListParams, PostParams};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Verb};
 use serde_json::json;
 
@@ -66,17 +66,73 @@ async fn a_permission_that_is_taken_away_shows_in_reviews_and_answers() {
         "pods is forbidden: User \"sandbox\" cannot list resource \"pods\" in API group \"\" \
          in the namespace \"shop\""
     );
+    let mut attributes = json!({"verb": "list", "resource": "pods", "namespace": "shop"});
+    assert!(!may(&shop, &attributes).await);
+    attributes["verb"] = json!("get");
+    assert!(may(&shop, &attributes).await);
+}
+
+/// What an access review says.
+async fn may(shop: &Shop, attributes: &serde_json::Value) -> bool {
     let reviews: Api<SelfSubjectAccessReview> = Api::all(shop.client.clone());
-    for (verb, allowed) in [("list", false), ("get", true)] {
-        let review = typed(json!({"spec": {"resourceAttributes": {
-            "verb": verb, "resource": "pods", "namespace": "shop",
-        }}}));
-        let answer = reviews
-            .create(&PostParams::default(), &review)
-            .await
-            .unwrap();
-        assert_eq!(answer.status.unwrap().allowed, allowed, "{verb}");
+    let review = typed(json!({"spec": {"resourceAttributes": attributes}}));
+    let answer = reviews.create(&PostParams::default(), &review).await;
+    answer.unwrap().status.unwrap().allowed
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_review_can_be_about_one_object_a_part_of_it_or_any_group() {
+    let sandbox = shop().build();
+    let shop = Shop::of(&sandbox);
+    let faults = sandbox.faults();
+    let patches = Requests::all().verb(Verb::Patch).resource("deployments");
+    faults.inject(patches.name("web"), Fault::Forbid);
+    faults.forbid(Verb::Get, "pods/log");
+    faults.forbid(Verb::List, "horizontalpodautoscalers");
+    faults.inject_next(0, Requests::all().verb(Verb::Delete), Fault::Forbid);
+    let rows = [
+        (
+            json!({"verb": "patch", "group": "apps", "resource": "deployments", "name": "web"}),
+            false,
+        ),
+        (
+            json!({"verb": "patch", "group": "apps", "resource": "deployments", "name": "api"}),
+            true,
+        ),
+        (
+            json!({"verb": "get", "resource": "pods", "subresource": "log"}),
+            false,
+        ),
+        (json!({"verb": "get", "resource": "pods"}), true),
+        (
+            json!({"verb": "list", "group": "autoscaling", "version": "v2",
+                   "resource": "horizontalpodautoscalers"}),
+            false,
+        ),
+        (
+            json!({"verb": "list", "group": "batch", "resource": "jobs"}),
+            true,
+        ),
+        (json!({"verb": "delete", "resource": "pods"}), true),
+    ];
+    for (attributes, allowed) in rows {
+        assert_eq!(may(&shop, &attributes).await, allowed, "{attributes}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_can_spare_dry_runs() {
+    let sandbox = shop().build();
+    let shop = Shop::of(&sandbox).with_web(&json!({})).await;
+    let writes = Requests::all().verb(Verb::Patch).dry_run(false);
+    sandbox.faults().inject(writes, Fault::Forbid);
+    let merge = Patch::Merge(json!({"spec": {"replicas": 5}}));
+    let dry = PatchParams::default().dry_run();
+    let patched = shop.deployments.patch("web", &dry, &merge).await.unwrap();
+    assert_eq!(patched.spec.unwrap().replicas, Some(5));
+    let params = PatchParams::default();
+    let refused = shop.deployments.patch("web", &params, &merge).await;
+    assert_eq!(refusal(refused).0, 403);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,8 @@ mod faults;
 #[cfg(test)]
 mod proxied;
 #[cfg(test)]
+mod rollbacks;
+#[cfg(test)]
 mod rollouts;
 #[cfg(test)]
 mod scripts;

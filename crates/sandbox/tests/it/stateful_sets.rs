@@ -232,9 +232,15 @@ async fn a_broken_pod_keeps_the_repaired_template_out_until_it_is_deleted() {
     let db = Db::of(&sandbox, &json!({})).await;
     db.update("v2").await;
     seconds(60).await;
+    let failing = db.status().await;
+    assert_ne!(failing.current_revision, failing.update_revision);
     db.update("v1").await;
     seconds(600).await;
     assert_eq!(db.pods().await, ["db-0=v1", "db-1=v1", "db-2=v2"]);
+    let repaired = db.status().await;
+    assert_eq!(repaired.update_revision, failing.current_revision);
+    assert_eq!(repaired.current_revision, failing.current_revision);
+    assert_eq!((repaired.replicas, repaired.updated_replicas), (3, Some(2)));
     db.shop
         .pods
         .delete("db-2", &DeleteParams::default())
@@ -279,6 +285,26 @@ async fn an_equal_template_takes_its_old_revision_up_again_under_the_next_number
     seconds(60).await;
     let numbers: Vec<_> = db.revisions().await.iter().map(|it| it.revision).collect();
     assert_eq!(numbers, [4, 5], "the limit counts what is not in use");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_history_limit_only_revisions_in_use_are_kept() {
+    let sandbox = shop_where_v2(Script::image_not_found());
+    let db = Db::of(&sandbox, &json!({"revisionHistoryLimit": 0})).await;
+    db.update("v2").await;
+    seconds(60).await;
+    assert_eq!(db.revisions().await.len(), 2, "pods are of both");
+    db.update("v3").await;
+    seconds(60).await;
+    assert_eq!(db.pods().await, ["db-0=v1", "db-1=v1", "db-2=v2"]);
+    assert_eq!(db.revisions().await.len(), 3, "the new one has no pods yet");
+    let params = DeleteParams::default();
+    db.shop.pods.delete("db-2", &params).await.unwrap();
+    seconds(60).await;
+    assert_eq!(db.pods().await, ["db-0=v3", "db-1=v3", "db-2=v3"]);
+    let left = db.revisions().await;
+    let numbers: Vec<_> = left.iter().map(|it| it.revision).collect();
+    assert_eq!(numbers, [3]);
 }
 
 #[tokio::test(start_paused = true)]
