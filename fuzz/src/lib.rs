@@ -8,6 +8,7 @@
 mod agent;
 mod azure;
 mod mutate;
+mod past;
 mod session;
 mod stage;
 mod words;
@@ -62,6 +63,11 @@ pub const TARGETS: &[Target] = &[
         name: "observations",
         says: "any session ends, keeps its verdict, and its report holds no command",
         run: session::observations,
+    },
+    Target {
+        name: "past",
+        says: "any past is decided on; a rollback goes elsewhere and tests before it replaces",
+        run: |data| with_text(data, past::past),
     },
     Target {
         name: "template",

@@ -8,8 +8,10 @@ mod traces;
 mod embedded {
     pub(crate) mod cast;
     pub(crate) mod faults;
+    pub(crate) mod jobs;
     pub(crate) mod many;
     pub(crate) mod races;
+    pub(crate) mod rollback;
     pub(crate) mod walk;
     pub(crate) mod world;
 }
@@ -17,7 +19,7 @@ mod embedded {
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use embedded::{faults, many, races, walk};
+use embedded::{faults, jobs, many, races, rollback, walk};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -26,6 +28,8 @@ fn main() -> ExitCode {
         .chain(faults::trials())
         .chain(races::trials())
         .chain(many::trials())
+        .chain(rollback::trials())
+        .chain(jobs::trials())
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

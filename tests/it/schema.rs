@@ -8,17 +8,22 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use jsonschema::Validator;
 use rollguard::console::Console;
 use rollguard::failure::Failure;
 use rollguard::run::replay::replay;
 use rollguard_agent::Outcome;
-use rollguard_core::history::RevisionId;
+use rollguard_core::finding::FindingCode;
+use rollguard_core::handover::{HandedOver, Handover};
+use rollguard_core::history::{Images, RevisionId};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
-use rollguard_core::report::{Proposal, Report, to_json};
-use rollguard_core::rollback::{Change, ChosenBy};
+use rollguard_core::report::{
+    AfterRollback, OtherImage, Proposal, Proposed, Report, RollbackHealth, to_json,
+};
+use rollguard_core::rollback::{Change, ChosenBy, Concern, ConcernCode};
 use rollguard_core::trace::Trace;
-use rollguard_core::workload::Revision;
+use rollguard_core::workload::{Revision, WorkloadKind, WorkloadRef};
 use serde_json::{Value, json};
 
 fn root() -> PathBuf {
@@ -137,29 +142,113 @@ fn the_report_of_two_workloads_one_of_which_is_under_way_keeps_the_schema() {
     }
 }
 
-fn proposals() -> [Proposal; 3] {
-    let id = |number| RevisionId {
+fn id(number: u64) -> RevisionId {
+    RevisionId {
         revision: Revision(number),
         name: format!("web-{number}"),
         uid: format!("u{number}"),
-    };
+    }
+}
+
+fn web() -> WorkloadRef {
+    WorkloadRef {
+        kind: WorkloadKind::Deployment,
+        namespace: "shop".to_owned(),
+        name: "web".to_owned(),
+    }
+}
+
+fn images() -> Images {
+    [("app".to_owned(), ["sha256:a".to_owned()].into())].into()
+}
+
+/// A workload with every key, or with those only that are always there.
+fn proposed(full: bool) -> Proposed {
     let change = |from: Option<&str>| Change {
         what: "container `web`: image".to_owned(),
         from: from.map(str::to_owned),
         to: None,
     };
-    [
+    let at = Some(Timestamp::UNIX_EPOCH).filter(|_| full);
+    let concern = Concern::warning(ConcernCode::ConfigChanged, "changed");
+    let concerns = [concern.clone().hint("look"), concern];
+    Proposed {
+        workload: web(),
+        from: id(2),
+        bad_since: at,
+        target: id(1),
+        chosen_by: ChosenBy::KnownGood,
+        good_at: at,
+        changes: vec![change(None), change(Some("web:2"))],
+        concerns: concerns.into_iter().filter(|_| full).collect(),
+        deletes: vec!["db-0".to_owned(); usize::from(full)],
+    }
+}
+
+fn handed_over(full: bool) -> HandedOver {
+    HandedOver {
+        workload: web(),
+        uid: "d-1".to_owned(),
+        bad: id(2),
+        target: id(1),
+        complete: full,
+        images: images().into_iter().filter(|_| full).collect(),
+    }
+}
+
+fn proposals() -> Vec<Proposal> {
+    let refused = |hint: Option<&str>| Proposal::Refused {
+        why: "only one revision".to_owned(),
+        hint: hint.map(str::to_owned),
+    };
+    let apply = |full: bool| Proposal::Apply {
+        workloads: vec![proposed(full)],
+        left_alone: vec![web(); usize::from(full)],
+        evidence: Handover::new(
+            "failed",
+            Timestamp::UNIX_EPOCH,
+            [FindingCode::CrashAtStart],
+            vec![handed_over(full)],
+        ),
+    };
+    vec![
         Proposal::None,
-        Proposal::Refused {
-            why: "only one revision".to_owned(),
-        },
-        Proposal::Apply {
-            from: id(2),
-            target: id(1),
-            chosen_by: ChosenBy::StillServing,
-            changes: vec![change(None), change(Some("web:2"))],
-        },
+        refused(None),
+        refused(Some("name one")),
+        apply(true),
+        apply(false),
     ]
+}
+
+/// Every way in which a rollback can have ended.
+fn after_rollback() -> Vec<AfterRollback> {
+    let image = OtherImage {
+        container: "app".to_owned(),
+        recorded: ["sha256:a".to_owned()].into(),
+        running: ["sha256:b".to_owned()].into(),
+    };
+    let each = RollbackHealth::ALL.into_iter().map(|health| AfterRollback {
+        workload: web(),
+        bad: id(2),
+        target: id(1),
+        health,
+        other_images: vec![image.clone(); usize::from(health == RollbackHealth::Healthy)],
+    });
+    each.collect()
+}
+
+#[test]
+fn the_report_of_a_check_after_a_rollback_keeps_the_schema() {
+    let trace = root().join("tests/traces/image-tag-missing.jsonl");
+    let mut report = replayed(&trace);
+    report.after_rollback = after_rollback();
+    let document: Value = serde_json::from_str(&to_json(&report).unwrap()).unwrap();
+    let words = document["afterRollback"].as_array().unwrap().iter();
+    let words: Vec<&str> = words.filter_map(|it| it["health"].as_str()).collect();
+    assert_eq!(words, RollbackHealth::ALL.map(RollbackHealth::as_str));
+    for validator in [published(), strict()] {
+        assert_eq!(breaches(&validator, &document), [""; 0], "{document:#}");
+    }
 }
 
 #[test]
@@ -225,8 +314,37 @@ fn what_rollguard_never_prints_is_refused() {
     let report = serde_json::to_value(replayed(&trace)).unwrap();
     let none: Value =
         serde_json::from_str(&Failure::new(Outcome::Credentials, "a").to_json().unwrap()).unwrap();
-    let rows: [(&str, &Value, &str, Value); 7] = [
-        ("another version", &report, "/schemaVersion", json!(2)),
+    let mut proposing = replayed(&trace);
+    proposing.rollback = proposals().swap_remove(3);
+    proposing.after_rollback = after_rollback();
+    let proposing = serde_json::to_value(proposing).unwrap();
+    let first = "/rollback/workloads/0";
+    let (weight, code) = (
+        format!("{first}/concerns/0/weight"),
+        format!("{first}/concerns/0/code"),
+    );
+    let rows: [(&str, &Value, &str, Value); 12] = [
+        ("another version", &report, "/schemaVersion", json!(1)),
+        ("another weight", &proposing, &weight, json!("heavy")),
+        ("an unknown concern", &proposing, &code, json!("Banana")),
+        (
+            "another version of the evidence",
+            &proposing,
+            "/rollback/evidence/version",
+            json!(1),
+        ),
+        (
+            "foreign text in the evidence",
+            &proposing,
+            "/rollback/evidence/codes/0",
+            json!("it crashed"),
+        ),
+        (
+            "another word for the health",
+            &proposing,
+            "/afterRollback/0/health",
+            json!("fine"),
+        ),
         (
             "another word for the verdict",
             &report,

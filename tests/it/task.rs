@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
-use rollguard_agent::inputs::{INPUTS, InputSpec};
+use rollguard_agent::inputs::{INPUTS, InputKind, InputSpec};
 use rollguard_agent::outputs::OutputVariable;
 use serde_json::Value as Json;
 
@@ -115,6 +115,20 @@ fn declared_inputs() -> Result<()> {
             spec.name
         );
         ensure!(input["helpMarkDown"] == spec.help, "{}: help", spec.name);
+        let is_boolean = spec.kind == InputKind::Boolean;
+        ensure!(
+            (input["type"] == "boolean") == is_boolean,
+            "{}: type",
+            spec.name
+        );
+        let rule = spec
+            .only_for()
+            .map(|command| format!("command = {}", command.as_str()));
+        ensure!(
+            input["visibleRule"].as_str() == rule.as_deref(),
+            "{}: visibleRule",
+            spec.name
+        );
     }
     Ok(())
 }

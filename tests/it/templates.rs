@@ -33,9 +33,26 @@ fn main() -> ExitCode {
         ),
         trial("the stage takes the parameters its users know", parameters),
         trial(
-            "the stage and its jobs have the names their users know",
+            "the stage and its jobs have the names their users know, in each mode",
             names,
         ),
+        trial(
+            "a mode or an answer that does not exist is refused",
+            unknown_words,
+        ),
+        trial(
+            "several workloads are checked, beside the Deployment or without one",
+            several_workloads,
+        ),
+        trial(
+            "what is allowed is passed to what proposes and to what acts, and to nobody else",
+            allowed,
+        ),
+        trial(
+            "the approval has the time it is given, and its job more",
+            approval_time,
+        ),
+        trial("the approval asks whom the parameters name", approvers),
         trial(
             "dependsOn takes a stage as well as a list of stages",
             depends_on,
@@ -140,6 +157,7 @@ fn all_shipped() -> Result<()> {
 
 fn parameters() -> Result<()> {
     let string = |default| (ParameterType::String, default);
+    let boolean = |default| (ParameterType::Boolean, Some(Value::Bool(default)));
     let expected = [
         ("environment", string(None)),
         ("azureServiceConnection", string(None)),
@@ -147,10 +165,23 @@ fn parameters() -> Result<()> {
         ("aksRg", string(None)),
         ("aksSubscription", string(None)),
         ("namespace", string(None)),
-        ("deploymentName", string(None)),
+        ("deploymentName", string(Some(Value::text("")))),
+        ("workloads", string(Some(Value::text("")))),
         ("timeout", string(Some(Value::text("1m")))),
         ("http", string(Some(Value::text("")))),
         ("graces", string(Some(Value::text("")))),
+        ("rollback", string(Some(Value::text("manual")))),
+        ("approvers", string(Some(Value::text("")))),
+        ("notifyUsers", string(Some(Value::text("")))),
+        ("allowApproversToApproveTheirOwnRuns", boolean(true)),
+        (
+            "approvalTimeout",
+            (ParameterType::Number, Some(Value::Number(1440.0))),
+        ),
+        ("onTimeout", string(Some(Value::text("reject")))),
+        ("forceOwner", boolean(false)),
+        ("allowSchemaDowngrade", boolean(false)),
+        ("allowOnDelete", boolean(false)),
         (
             "dependsOn",
             (ParameterType::Object, Some(Value::Array(Vec::new()))),
@@ -171,47 +202,157 @@ fn parameters() -> Result<()> {
     Ok(())
 }
 
+/// The modes of the parameter `rollback`.
+const MODES: [&str; 3] = ["manual", "automatic", "never"];
+
 fn names() -> Result<()> {
-    let stage = stage(&[])?;
-    ensure!(
-        stage.name == "AksDeploymentHealthAndRollbackProd",
-        "{}",
-        stage.name
-    );
-    let found: Vec<_> = stage
-        .jobs
-        .iter()
-        .map(|job| {
-            (
-                job.name.as_str(),
-                job.depends_on.join("+"),
-                job.pool == Pool::Server,
-            )
-        })
-        .collect();
-    let both = "AksDeploymentHealthCheck+ManualApprovalOfRollBack".to_owned();
+    const CHECK: &str = "AksDeploymentHealthCheck";
+    let check = (CHECK, String::new(), false);
+    let approval = ("ManualApprovalOfRollBack", CHECK.to_owned(), true);
+    let rollback = |after: &str| ("Rollback", after.to_owned(), false);
+    let recheck = ("AksRollbackHealthCheck", format!("{CHECK}+Rollback"), false);
+    let both = format!("{CHECK}+ManualApprovalOfRollBack");
     let expected = [
-        ("AksDeploymentHealthCheck", String::new(), false),
-        (
-            "ManualApprovalOfRollBack",
-            "AksDeploymentHealthCheck".to_owned(),
-            true,
-        ),
-        ("Rollback", both, false),
-        ("AksRollbackHealthCheck", "Rollback".to_owned(), false),
+        vec![check.clone(), approval, rollback(&both), recheck.clone()],
+        vec![check.clone(), rollback(CHECK), recheck],
+        vec![check],
     ];
-    ensure!(found == expected, "found {found:?}");
-    for (job_name, step) in [
-        ("AksDeploymentHealthCheck", "check"),
-        ("Rollback", "rollback"),
-        ("AksRollbackHealthCheck", "recheck"),
-    ] {
-        let steps = &job(&stage, job_name)?.steps;
-        let found: Vec<_> = steps.iter().map(|step| step.name.as_deref()).collect();
+    for (mode, expected) in MODES.into_iter().zip(expected) {
+        let stage = stage(&[("rollback", json!(mode))])?;
+        let name = "AksDeploymentHealthAndRollbackProd";
+        ensure!(stage.name == name, "{}", stage.name);
+        let jobs = stage.jobs.iter();
+        let found: Vec<_> = jobs
+            .map(|job| {
+                let after = job.depends_on.join("+");
+                (job.name.as_str(), after, job.pool == Pool::Server)
+            })
+            .collect();
+        ensure!(found == expected, "{mode}: found {found:?}");
+        for job in &stage.jobs {
+            let steps: Vec<_> = job.steps.iter().map(|it| it.name.as_deref()).collect();
+            let step = match job.name.as_str() {
+                CHECK => "check",
+                "ManualApprovalOfRollBack" => "approval",
+                "Rollback" => "rollback",
+                _ => "recheck",
+            };
+            let name = &job.name;
+            ensure!(steps == [Some(step)], "`{name}` has the steps {steps:?}");
+        }
+    }
+    ensure!(stage(&[])?.jobs.len() == 4, "a person decides by default");
+    Ok(())
+}
+
+fn unknown_words() -> Result<()> {
+    for (parameter, word) in [("rollback", "auto"), ("onTimeout", "approve")] {
+        let Err(error) = stage(&[(parameter, json!(word))]) else {
+            bail!("`{parameter}: {word}` was taken");
+        };
+        let found = error.to_string();
+        let expected = format!("{parameter}: found '{word}', expected one of");
+        ensure!(found.contains(&expected), "{found}");
+    }
+    Ok(())
+}
+
+/// An input of the only step of a job.
+fn input<'a>(stage: &'a Stage, name: &str, key: &str) -> Result<Option<&'a str>> {
+    let step = job(stage, name)?.steps.first().context("a step")?;
+    let input = step.inputs.iter().find(|(name, _)| name == key);
+    Ok(input.map(|(_, value)| value.as_str()))
+}
+
+fn several_workloads() -> Result<()> {
+    let several = "deployment/web\nstatefulset/db\n";
+    let rows = [
+        ("web", "", "deployment/web"),
+        ("", several, several.trim_end()),
+        ("web", "statefulset/db", "deployment/web\nstatefulset/db"),
+    ];
+    for (deployment, workloads, expected) in rows {
+        let stage = stage(&[
+            ("deploymentName", json!(deployment)),
+            ("workloads", json!(workloads)),
+        ])?;
+        let found = input(&stage, "AksDeploymentHealthCheck", "workloads")?;
         ensure!(
-            found == [Some(step)],
-            "`{job_name}` has the steps {found:?}"
+            found.map(str::trim_end) == Some(expected),
+            "found {found:?}"
         );
+        for name in ["Rollback", "AksRollbackHealthCheck"] {
+            let found = input(&stage, name, "workloads")?;
+            ensure!(found.is_none(), "`{name}` names {found:?} itself");
+            let found = input(&stage, name, "evidence")?;
+            ensure!(found == Some("$(evidence)"), "`{name}` has {found:?}");
+        }
+    }
+    Ok(())
+}
+
+fn allowed() -> Result<()> {
+    let names = ["forceOwner", "allowSchemaDowngrade", "allowOnDelete"];
+    for mode in MODES {
+        for name in names {
+            let stage = stage(&[("rollback", json!(mode)), (name, json!(true))])?;
+            for job in stage.jobs.iter().filter(|job| job.pool != Pool::Server) {
+                for other in names {
+                    let found = input(&stage, &job.name, other)?;
+                    let expected = match (job.name.as_str(), other == name) {
+                        ("AksRollbackHealthCheck", _) => None,
+                        (_, true) => Some("True"),
+                        (_, false) => Some("False"),
+                    };
+                    ensure!(found == expected, "`{}`: {other}: {found:?}", job.name);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn approval_time() -> Result<()> {
+    let with = |minutes: u64| stage(&[("approvalTimeout", json!(minutes))]);
+    let minutes = |minutes: u64| Some(std::time::Duration::from_secs(minutes * 60));
+    for given in [1, 60, 1440, 43199] {
+        let stage = with(given)?;
+        let job = job(&stage, "ManualApprovalOfRollBack")?;
+        let step = job.steps.first().context("the approval has a step")?;
+        ensure!(
+            step.timeout == minutes(given),
+            "{given}: {:?}",
+            step.timeout
+        );
+        ensure!(job.timeout > step.timeout, "{given}: the job ends first");
+    }
+    for given in [0, 43200] {
+        ensure!(with(given).is_err(), "{given} minutes were taken");
+        let never = stage(&[
+            ("approvalTimeout", json!(given)),
+            ("rollback", json!("never")),
+        ]);
+        ensure!(never.is_ok(), "{given} minutes, and nobody is asked");
+    }
+    Ok(())
+}
+
+fn approvers() -> Result<()> {
+    let rows: [(&str, Json, &str); 4] = [
+        ("approvers", json!("[org]\\oncall, a@b.c"), ""),
+        ("notifyUsers", json!("oncall@b.c"), ""),
+        ("onTimeout", json!("resume"), "reject"),
+        ("allowApproversToApproveTheirOwnRuns", json!(false), "True"),
+    ];
+    for (name, given, default) in rows {
+        let words = given.as_str().unwrap_or("False").to_owned();
+        for (stage, expected) in [
+            (stage(&[(name, given)])?, words.as_str()),
+            (stage(&[])?, default),
+        ] {
+            let found = input(&stage, "ManualApprovalOfRollBack", name)?;
+            ensure!(found == Some(expected), "{name}: {found:?}");
+        }
     }
     Ok(())
 }
@@ -236,11 +377,9 @@ fn lists() -> Result<()> {
     for (extra, expected) in [(&given[..], [http, graces]), (&[], ["", ""])] {
         let stage = stage(extra)?;
         for name in ["AksDeploymentHealthCheck", "AksRollbackHealthCheck"] {
-            let step = job(&stage, name)?.steps.first().context("a step")?;
-            let found = ["http", "graces"].map(|key| {
-                let input = step.inputs.iter().find(|(name, _)| name == key);
-                input.map(|(_, value)| value.as_str()).unwrap_or_default()
-            });
+            let found = ["http", "graces"].map(|key| input(&stage, name, key));
+            let [http, graces] = found;
+            let found = [http?, graces?].map(Option::unwrap_or_default);
             ensure!(found == expected, "`{name}` passes {found:?}");
         }
     }
@@ -277,17 +416,10 @@ fn cancelling() -> Result<()> {
 
 fn instructions() -> Result<()> {
     let stage = stage(&[])?;
-    let approval = job(&stage, "ManualApprovalOfRollBack")?;
-    let step = approval.steps.first().context("the approval has a step")?;
-    let input = |name: &str| {
-        step.inputs
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, v)| v.as_str())
-    };
-    let text = input("instructions").context("there are instructions")?;
+    let text = input(&stage, "ManualApprovalOfRollBack", "instructions")?;
+    let text = text.context("there are instructions")?;
     // "instructions: maxLength 4000", of which the summary needs the larger part.
-    ensure!(text.len() < 1500, "{} bytes of static text", text.len());
+    ensure!(text.len() < 700, "{} bytes of static text", text.len());
     for word in [
         "web",
         "Prod",
@@ -297,17 +429,12 @@ fn instructions() -> Result<()> {
         "Reject",
         "Extensions",
         "$(summary)",
+        "1440 minutes counts as reject",
     ] {
         ensure!(text.contains(word), "`{word}` is not in the instructions");
     }
-    ensure!(
-        input("notifyUsers") == Some(""),
-        "the task requires the key notifyUsers"
-    );
-    ensure!(
-        input("onTimeout") == Some("reject"),
-        "silence is no approval"
-    );
+    let notify = input(&stage, "ManualApprovalOfRollBack", "notifyUsers")?;
+    ensure!(notify == Some(""), "the task requires the key notifyUsers");
     Ok(())
 }
 
@@ -371,6 +498,15 @@ fn inputs_exist() -> Result<()> {
             let options = declared
                 .filter(|one| one["name"] == **input)
                 .find_map(|one| one["options"].as_object());
+            let is_boolean = task["inputs"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .any(|one| one["name"] == **input && one["type"] == "boolean");
+            ensure!(
+                !is_boolean || ["true", "false"].contains(&value.to_lowercase().as_str()),
+                "`{job}` passes `{input}: {value}`"
+            );
             if let Some(options) = options {
                 ensure!(
                     options.contains_key(value),
@@ -408,7 +544,7 @@ fn outputs_exist() -> Result<()> {
             .context("an output is `step.variable`")?;
         read.insert(name.to_owned());
     }
-    ensure!(read.len() >= 5, "only {read:?} are read");
+    ensure!(read.len() >= 6, "only {read:?} are read");
     ensure!(
         read.is_subset(&known),
         "the templates read {read:?}, the task sets {known:?}"
@@ -431,6 +567,17 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "task: ManualValidation@9",
     ),
     ("an input of the approval", "instructions:", "instruction:"),
+    ("who approves", "approvers: ${{", "approver: ${{"),
+    (
+        "a job in a mode",
+        "timeoutInMinutes: 43200",
+        "timeoutMinutes: 43200",
+    ),
+    (
+        "a switch of rollguard",
+        "forceOwner: ${{",
+        "forceOwners: ${{",
+    ),
     ("an input of rollguard", "aksCluster:", "aksClutser:"),
     (
         "the version of rollguard",

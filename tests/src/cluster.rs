@@ -92,7 +92,6 @@ impl RealCluster {
         for which in Which::ALL {
             Node { run: &run, which }.start_runtime()?;
         }
-        control_plane::start_controllers(&run, &pki, &server_url)?;
 
         let open = Registry::reserve(&run, "open")?;
         open.start(&run, Access::Anyone)?;
@@ -120,6 +119,8 @@ impl RealCluster {
         cluster
             .until("the API server", || cluster.api_is_ready())
             .await?;
+        // Not before: the controller manager gives up on an API server that is not ready in 10 s.
+        control_plane::start_controllers(&cluster.run, &pki, &cluster.server_url)?;
         let api = node::Api {
             url: &cluster.server_url,
             pki: &pki,

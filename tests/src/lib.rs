@@ -4,5 +4,7 @@ pub mod cluster;
 pub mod contract;
 pub mod counting;
 pub mod fakes;
+pub mod faulty;
+pub mod front;
 pub mod product;
 pub mod scenarios;

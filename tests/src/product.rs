@@ -1,10 +1,12 @@
 //! The real binary, started as a user starts it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tokio::task::{JoinError, JoinHandle};
 
 /// How a run ended.
 #[derive(Debug, Clone)]
@@ -83,17 +85,79 @@ impl Rollguard {
     /// # Errors
     /// When it cannot be started.
     pub async fn run(&self, args: &[&str]) -> Result<Ran> {
+        self.start(args)?.ended().await
+    }
+
+    /// Starts it, and does not wait for its end.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&self, args: &[&str]) -> Result<Running> {
         let mut command = Command::new(&self.binary);
-        command
-            .args(args)
+        command.args(args).env("KUBECONFIG", &self.kubeconfig);
+        Running::start(command)
+    }
+}
+
+/// A program that was started and may be killed. Dropping this leaves it alone.
+#[derive(Debug)]
+pub struct Running {
+    pid: Pid,
+    ended: JoinHandle<std::io::Result<Output>>,
+}
+
+impl Running {
+    /// Starts a program without a terminal, and with no variables but the command's own.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(mut command: Command) -> Result<Self> {
+        let own: Vec<_> = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .collect();
+        let child = command
             .env_clear()
-            .env("KUBECONFIG", &self.kubeconfig)
-            .stdin(Stdio::null());
-        let output = tokio::task::spawn_blocking(move || command.output()).await??;
-        Ok(Ran {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            .envs(own)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("failed to start {}", command.get_program().display()))?;
+        Ok(Self {
+            pid: Pid::from_child(&child),
+            ended: tokio::task::spawn_blocking(|| child.wait_with_output()),
         })
     }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When its output cannot be read.
+    pub async fn ended(self) -> Result<Ran> {
+        read(self.ended.await)
+    }
+
+    /// Waits for its end, and kills it (SIGKILL) once `when` comes first.
+    ///
+    /// # Errors
+    /// When its output cannot be read.
+    pub async fn killed(mut self, when: impl Future<Output = ()>) -> Result<Ran> {
+        tokio::select! {
+            ended = &mut self.ended => return read(ended),
+            () = when => (),
+        }
+        // It may have ended in this very moment: then there is nothing to kill any more.
+        let _ = kill_process(self.pid, Signal::KILL);
+        read(self.ended.await)
+    }
+}
+
+fn read(ended: Result<std::io::Result<Output>, JoinError>) -> Result<Ran> {
+    let output = ended??;
+    Ok(Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
 }

@@ -85,7 +85,8 @@ impl Kind {
     }
 
     /// A workload that runs well, and that most updates start from.
-    const fn healthy(self) -> &'static str {
+    #[must_use]
+    pub const fn healthy(self) -> &'static str {
         match self {
             Self::Deployment => yaml!("healthy", "v1"),
             Self::StatefulSet => yaml!("healthy", "stateful-set"),

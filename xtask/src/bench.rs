@@ -1,15 +1,17 @@
-//! Measures the time to verdict beside `kubectl rollout status` and kubedog, on a real cluster, and
-//! writes `docs/benchmarks.md`. The times are shown and never asserted.
+//! Measures beside other tools on a real cluster: the time to verdict, in `docs/benchmarks.md`, and
+//! what a rollback leaves behind, in `docs/rollback-cases.md`. Both are shown and never asserted.
 
 mod page;
+mod rollbacks;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 
 use crate::generate::root;
 use crate::test::{self, Modules};
@@ -23,29 +25,60 @@ const MEASURED: &str = "target/bench-verdict.json";
 /// # Errors
 /// When the cluster cannot be set up, when a scenario was not measured, or, once the page is
 /// written, when a verdict of rollguard was wrong.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn verdicts() -> Result<()> {
     let file = root().join(MEASURED);
-    // Of an earlier run, which this one must not be taken for.
-    let _ = fs::remove_file(&file);
-    // What users run is a release build.
-    let binary = release_build()?;
-    let status = test::real_cluster(Modules::WithPeers)?
-        .env("ROLLGUARD_BENCH", "1")
-        .env("ROLLGUARD_BINARY", binary)
-        .env("ROLLGUARD_BENCH_FILE", &file)
-        .current_dir(root())
-        .status()
-        .context("failed to run cargo")?;
-    let measured = read(&file)?;
+    let status = measure(Modules::WithPeers, "1", &file)?;
+    let measured: Measured = read(&file)?;
     let page = page::render(&measured, &setting()?);
     println!("\n{page}");
     measured.ensure_complete()?;
-    fs::write(root().join(PAGE), page).with_context(|| format!("failed to write {PAGE}"))?;
-    println!("wrote {PAGE}");
+    write(PAGE, &page)?;
     ensure!(
         status.success(),
         "not every scenario went as it should: {status}"
     );
+    Ok(())
+}
+
+/// Runs every case of a rollback, kubectl and rollguard from the same start, prints the table and
+/// writes it.
+///
+/// # Errors
+/// When the cluster cannot be set up, when a case was not carried out, or, once the page is written,
+/// when a rollback of rollguard did not end as it should.
+pub(crate) fn rollbacks() -> Result<()> {
+    let file = root().join("target/bench-rollback.json");
+    let status = measure(Modules::Cluster, "rollback", &file)?;
+    let measured: rollbacks::Measured = read(&file)?;
+    let page = rollbacks::render(&measured, &setting()?);
+    println!("\n{page}");
+    measured.ensure_complete()?;
+    write("docs/rollback-cases.md", &page)?;
+    ensure!(
+        status.success(),
+        "not every case went as it should: {status}"
+    );
+    Ok(())
+}
+
+/// Runs the test program `real` as a comparison of this kind, with a release build: that is what
+/// users run.
+fn measure(modules: Modules, what: &str, file: &Path) -> Result<ExitStatus> {
+    // Of an earlier run, which this one must not be taken for.
+    let _ = fs::remove_file(file);
+    let binary = release_build()?;
+    test::real_cluster(modules)?
+        .env("ROLLGUARD_BENCH", what)
+        .env("ROLLGUARD_BINARY", binary)
+        .env("ROLLGUARD_BENCH_FILE", file)
+        .current_dir(root())
+        .status()
+        .context("failed to run cargo")
+}
+
+fn write(page: &str, text: &str) -> Result<()> {
+    fs::write(root().join(page), text).with_context(|| format!("failed to write {page}"))?;
+    println!("wrote {page}");
     Ok(())
 }
 
@@ -63,7 +96,7 @@ fn release_build() -> Result<PathBuf> {
     Ok(binary)
 }
 
-fn read(file: &Path) -> Result<Measured> {
+fn read<T: DeserializeOwned>(file: &Path) -> Result<T> {
     let text = fs::read_to_string(file).context("failed to read what was measured")?;
     serde_json::from_str(&text).context("failed to understand what was measured")
 }

@@ -1,5 +1,6 @@
 //! Writes what is derived from code, or only compares.
 
+mod concerns_doc;
 mod extension;
 mod findings_doc;
 mod inputs_doc;
@@ -56,6 +57,10 @@ const GENERATED: &[Generated] = &[
     Generated {
         path: "docs/findings.md",
         text: Text::Whole(findings_doc::render),
+    },
+    Generated {
+        path: "docs/concerns.md",
+        text: Text::Whole(concerns_doc::render),
     },
     Generated {
         path: "docs/report.schema.json",

@@ -19,6 +19,10 @@ fn cli() -> Command {
         .about("Generates, packages, and sets up and runs every test")
         .subcommand_required(true)
         .subcommand(
+            Command::new("bench-rollback")
+                .about("Rolls back beside kubectl rollout undo, and writes docs/rollback-cases.md"),
+        )
+        .subcommand(
             Command::new("bench-verdict").about(
                 "Measures the time to verdict beside kubectl's, and writes docs/benchmarks.md",
             ),
@@ -73,7 +77,8 @@ fn fuzz_command() -> Command {
 
 fn main() -> Result<()> {
     match cli().get_matches().subcommand() {
-        Some(("bench-verdict", _)) => bench::run(),
+        Some(("bench-rollback", _)) => bench::rollbacks(),
+        Some(("bench-verdict", _)) => bench::verdicts(),
         Some(("fuzz", m)) => fuzz::run(
             &m.get_many("target")
                 .unwrap_or_default()

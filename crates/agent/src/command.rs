@@ -11,7 +11,7 @@ mod collect;
 mod escape;
 mod parse;
 
-pub use collect::{Issue, TaskOutput};
+pub use collect::{Attachment, Issue, TaskOutput};
 pub use escape::{escape_data, escape_property, unescape};
 pub use parse::{ParsedCommand, parse_line};
 
@@ -93,6 +93,20 @@ impl LoggingCommand {
         Self::new("task.uploadsummary", &[], &absolute.to_string_lossy())
     }
 
+    /// Keeps a file with the run, where the REST API gives it out by `kind` and `name`. The agent reads
+    /// the file when the line arrives; one that does not exist fails the step.
+    ///
+    /// The agent refuses a type or a name with a character that a file's name must not hold
+    /// (azure-pipelines-agent, `TaskCommandExtension.cs`: `Path.GetInvalidFileNameChars`); on Windows
+    /// these are more than elsewhere, and all of them become `-`.
+    #[must_use]
+    pub fn add_attachment(kind: &str, name: &str, absolute: &Path) -> Self {
+        let (kind, name) = (file_name(kind), file_name(name));
+        let properties = [("type", kind.as_str()), ("name", name.as_str())];
+        let path = absolute.to_string_lossy();
+        Self::new("task.addattachment", &properties, &path)
+    }
+
     /// A property without a value is left out: the agent does not read it.
     fn new(name: &str, properties: &[(&str, &str)], data: &str) -> Self {
         let filled = properties.iter().filter(|(_, value)| !value.is_empty());
@@ -105,6 +119,22 @@ impl LoggingCommand {
             "##vso[{name}{space}{properties}]{}",
             escape_data(data)
         ))
+    }
+}
+
+/// `text` without the characters that Windows forbids in a file's name, of which Linux forbids some.
+/// One with nothing left would not be read by the agent.
+fn file_name(text: &str) -> String {
+    let allowed = |c: char| !c.is_control() && !"\"<>|:*?\\/".contains(c);
+    let name: String = neutralise(text)
+        .trim()
+        .chars()
+        .map(|c| if allowed(c) { c } else { '-' })
+        .collect();
+    if name.is_empty() {
+        "-".to_owned()
+    } else {
+        name
     }
 }
 
@@ -146,9 +176,40 @@ mod tests {
                 LoggingCommand::upload_summary(Path::new("/tmp/100% [a];b.md")),
                 "##vso[task.uploadsummary]/tmp/100%AZP25 [a];b.md",
             ),
+            (
+                "an attachment",
+                LoggingCommand::add_attachment(
+                    "rollguard.evidence",
+                    "rollguard-evidence-web",
+                    Path::new("/tmp/a b;[c].json"),
+                ),
+                "##vso[task.addattachment type=rollguard.evidence;name=rollguard-evidence-web]\
+                 /tmp/a b;[c].json",
+            ),
         ];
         for (name, command, line) in rows {
             assert_eq!(command.to_string(), line, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_attachment_has_a_type_and_a_name_that_the_agent_takes() {
+        let rows = [
+            ("rollguard-evidence-web.v1_2", "rollguard-evidence-web.v1_2"),
+            ("shop/web", "shop-web"),
+            ("a\\b:c*d?e\"f<g>h|i", "a-b-c-d-e-f-g-h-i"),
+            ("a\nb\u{0}c", "a⏎bc"),
+            ("a;b]c%3B=d", "a;b]c%3B=d"),
+            ("##vso[x]", "--vso[x]"),
+            ("", "-"),
+            (" \t", "-"),
+        ];
+        for (given, taken) in rows {
+            let command = LoggingCommand::add_attachment(given, given, Path::new("/tmp/x"));
+            let read = parse_line(&command.to_string()).unwrap();
+            assert_eq!(read.property("type"), Some(taken), "{given:?}");
+            assert_eq!(read.property("name"), Some(taken), "{given:?}");
+            assert_eq!(read.data, "/tmp/x", "{given:?}");
         }
     }
 

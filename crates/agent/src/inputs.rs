@@ -7,20 +7,24 @@ use std::time::Duration;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::handover::Handover;
 use rollguard_core::http::HttpCheck;
+use rollguard_core::rollback::Allowed;
 use rollguard_core::workload::{Revision, WorkloadRef};
 
 mod error;
+mod form;
 mod raw;
 mod reader;
 mod selector;
 mod spec;
+mod values;
 
 pub use error::{InputError, InputErrors, InputProblem};
+pub use form::{CliForm, Group, InputKind, InputSpec};
 pub use raw::{RawInputs, Source};
 pub use spec::{
-    AKS_CLUSTER, AZURE_RESOURCE_GROUP, AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID, COMMAND,
-    CliForm, EVIDENCE, GRACES, Group, HTTP, INPUTS, InputKind, InputSpec, NAMESPACE, REVISION,
-    SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION, WORKLOADS,
+    AKS_CLUSTER, ALLOW_ON_DELETE, ALLOW_SCHEMA_DOWNGRADE, AZURE_RESOURCE_GROUP,
+    AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID, COMMAND, EVIDENCE, FORCE_OWNER, GRACES, HTTP,
+    INPUTS, MARK, NAMESPACE, REVISION, SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION, WAIT, WORKLOADS,
 };
 
 /// What to do.
@@ -28,7 +32,7 @@ pub use spec::{
 pub enum CommandName {
     /// Follow a rollout to a verdict.
     Check,
-    /// Restore the former revision.
+    /// Restore the last good revision.
     Rollback,
 }
 
@@ -66,7 +70,7 @@ pub struct Inputs {
 pub enum CommandInputs {
     /// Follow a rollout to a verdict.
     Check(CheckInputs),
-    /// Restore the former revision.
+    /// Restore the last good revision.
     Rollback(RollbackInputs),
 }
 
@@ -89,17 +93,38 @@ pub struct CheckInputs {
     pub graces: BTreeMap<FindingCode, Duration>,
     /// The revision to check; only with one workload and no selector.
     pub revision: Option<Revision>,
+    /// Whether a revision that was found healthy is marked as good.
+    pub mark: bool,
+    /// What an earlier check handed over: this is the check after that rollback. Every workload is
+    /// one of those it names, and the restored revision is awaited.
+    pub evidence: Option<Handover>,
+    /// What a rollback may do that is refused otherwise; here for what is proposed.
+    pub allowed: Allowed,
 }
 
 /// The inputs of a rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollbackInputs {
-    /// What to roll back.
-    pub workload: WorkloadRef,
-    /// The revision that a person named.
+    /// Where the workloads are; also those of `workloads`.
+    pub namespace: String,
+    /// What to roll back, each once and at least one; with evidence, all or some of what it names.
+    pub workloads: Vec<WorkloadRef>,
+    /// The revision that a person named; only with one workload and no evidence.
     pub to_revision: Option<Revision>,
     /// What the check handed over.
     pub evidence: Option<Handover>,
+    /// What is refused otherwise.
+    pub allowed: Allowed,
+    /// How long the restored revision may take to become healthy.
+    pub timeout: Duration,
+    /// How long it must stay complete; shorter than `timeout`.
+    pub stable_for: Duration,
+    /// What each restored pod must answer.
+    pub http: Vec<HttpCheck>,
+    /// How long causes may last, where not as long as the policy has it.
+    pub graces: BTreeMap<FindingCode, Duration>,
+    /// Whether to check again afterwards.
+    pub wait: bool,
 }
 
 /// An AKS cluster, and who may reach it.
@@ -128,16 +153,58 @@ impl CheckInputs {
             http: Vec::new(),
             graces: BTreeMap::new(),
             revision: None,
+            mark: true,
+            evidence: None,
+            allowed: Allowed::default(),
         }
     }
 
     /// The same workloads in another namespace: on the command line the kubeconfig may name it.
+    /// Evidence has named it already.
     pub fn place_in(&mut self, namespace: &str) {
-        namespace.clone_into(&mut self.namespace);
-        for workload in &mut self.workloads {
-            namespace.clone_into(&mut workload.namespace);
+        if self.evidence.is_none() {
+            place(&mut self.namespace, &mut self.workloads, namespace);
         }
     }
+}
+
+impl RollbackInputs {
+    /// A rollback of one workload to what the evidence in the cluster says, without a check after it.
+    #[must_use]
+    pub fn of(workload: WorkloadRef, timeout: Duration, stable_for: Duration) -> Self {
+        Self {
+            namespace: workload.namespace.clone(),
+            workloads: vec![workload],
+            to_revision: None,
+            evidence: None,
+            allowed: Allowed::default(),
+            timeout,
+            stable_for,
+            http: Vec::new(),
+            graces: BTreeMap::new(),
+            wait: false,
+        }
+    }
+
+    /// The same workloads in another namespace: on the command line the kubeconfig may name it.
+    /// Evidence has named it already.
+    pub fn place_in(&mut self, namespace: &str) {
+        if self.evidence.is_none() {
+            place(&mut self.namespace, &mut self.workloads, namespace);
+        }
+    }
+}
+
+fn place(home: &mut String, workloads: &mut [WorkloadRef], namespace: &str) {
+    namespace.clone_into(home);
+    for workload in workloads {
+        namespace.clone_into(&mut workload.namespace);
+    }
+}
+
+/// The workloads that a check handed over.
+fn workloads_of(handover: &Handover) -> Vec<&WorkloadRef> {
+    handover.workloads.iter().map(|it| &it.workload).collect()
 }
 
 impl Inputs {

@@ -2,7 +2,11 @@
 
 use crate::command::LoggingCommand;
 use crate::inputs::CommandName;
-use crate::text::{LIMIT, neutralise, neutralise_lines};
+use crate::text::{LIMIT, neutralise_lines, neutralise_within};
+
+/// The longest evidence, in bytes: names and uids of some forty workloads. Windows shows a process
+/// variables of up to 32 766 characters (azure-pipelines-agent, `VarUtil.cs`).
+pub const EVIDENCE_LIMIT: usize = 8 * 1024;
 
 /// An output variable, declared once: task.json and the documentation are generated from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,22 +15,28 @@ pub enum OutputVariable {
     Verdict,
     /// The revision that a rollback would restore.
     RollbackTo,
-    /// What binds an approval to the rollout that was checked.
+    /// Whether a rollback can help.
+    RollbackHelps,
+    /// What binds an approval to the rollouts that were checked.
     Evidence,
     /// The text for the approver.
     Summary,
     /// How the rollback ended.
     RollbackOutcome,
+    /// What became of it.
+    RollbackHealth,
 }
 
 impl OutputVariable {
     /// Every output variable, in the order of the documentation.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Verdict,
         Self::RollbackTo,
+        Self::RollbackHelps,
         Self::Evidence,
         Self::Summary,
         Self::RollbackOutcome,
+        Self::RollbackHealth,
     ];
 
     /// Its name in `dependencies.<job>.outputs['<step>.<name>']`.
@@ -35,18 +45,39 @@ impl OutputVariable {
         match self {
             Self::Verdict => "verdict",
             Self::RollbackTo => "rollbackTo",
+            Self::RollbackHelps => "rollbackHelps",
             Self::Evidence => "evidence",
             Self::Summary => "summary",
             Self::RollbackOutcome => "rollbackOutcome",
+            Self::RollbackHealth => "rollbackHealth",
         }
     }
 
-    /// The command that sets it.
+    /// The commands that set it.
     #[must_use]
-    pub const fn command(self) -> CommandName {
+    pub const fn commands(self) -> &'static [CommandName] {
         match self {
-            Self::Verdict | Self::RollbackTo | Self::Evidence | Self::Summary => CommandName::Check,
-            Self::RollbackOutcome => CommandName::Rollback,
+            Self::Verdict
+            | Self::RollbackTo
+            | Self::RollbackHelps
+            | Self::Evidence
+            | Self::Summary => &[CommandName::Check],
+            Self::RollbackOutcome => &[CommandName::Rollback],
+            Self::RollbackHealth => &CommandName::ALL,
+        }
+    }
+
+    /// The longest value that it takes, in bytes.
+    #[must_use]
+    pub const fn limit(self) -> usize {
+        match self {
+            Self::Evidence => EVIDENCE_LIMIT,
+            Self::Verdict
+            | Self::RollbackTo
+            | Self::RollbackHelps
+            | Self::Summary
+            | Self::RollbackOutcome
+            | Self::RollbackHealth => LIMIT,
         }
     }
 
@@ -58,41 +89,56 @@ impl OutputVariable {
                 "What the check found: succeeded, failed, timedOut, undetermined or superseded."
             }
             Self::RollbackTo => {
-                "The revision that a rollback would restore; empty when none is offered."
+                "The revision that a rollback would restore; of several workloads each with its \
+                 own (deployment/web 1, statefulset/db 3). Empty when none is offered."
+            }
+            Self::RollbackHelps => {
+                "Whether a rollback can help with what was found: yes, perhaps or no. Empty when \
+                 none is offered."
             }
             Self::Evidence => {
-                "Names the rollout that was checked and the revision to restore; the input \
-                 evidence of the rollback takes it."
+                "Names the rollouts that were checked and the revisions to restore; the input \
+                 evidence of the rollback, and of the check after it, takes it."
             }
             Self::Summary => {
                 "The findings as plain text, for the instructions of a manual validation."
             }
             Self::RollbackOutcome => {
-                "How the rollback ended: rolledBack, alreadyRolledBack, refused, superseded or \
-                 failed."
+                "How the rollback ended: rolledBack, alreadyRolledBack, partlyRolledBack, refused, \
+                 superseded, healed or failed."
+            }
+            Self::RollbackHealth => {
+                "What became of the rollback: healthy, unhealthy, undetermined or notRolledBack. \
+                 Set by a rollback that waits and by a check that is given the evidence."
             }
         }
     }
 
     /// The command that sets it. The value cannot become a command or a macro in a later step that
-    /// prints or expands it, and is at most 2 KiB long.
+    /// prints or expands it, and is at most 2 KiB long; the evidence [`EVIDENCE_LIMIT`].
     ///
     /// # Errors
-    /// When the evidence would have to be altered: an altered one would bind the approval
+    /// When the evidence would have to be altered or cut: such a one would bind the approval
     /// to nothing.
     pub fn set(self, value: &str) -> Result<LoggingCommand, OutputError> {
+        let limit = self.limit();
         let safe = match self {
-            Self::Summary => without_macros(&neutralise_lines(value, LIMIT)),
+            Self::Summary => without_macros(&neutralise_lines(value, limit)),
             Self::Evidence => {
-                let safe = without_macros(&neutralise(value));
+                if value.len() > limit {
+                    return Err(OutputError::TooLong(value.len()));
+                }
+                let safe = without_macros(&neutralise_within(value, limit));
                 if safe != value {
-                    return Err(OutputError);
+                    return Err(OutputError::NotSafe);
                 }
                 safe
             }
-            Self::Verdict | Self::RollbackTo | Self::RollbackOutcome => {
-                without_macros(&neutralise(value))
-            }
+            Self::Verdict
+            | Self::RollbackTo
+            | Self::RollbackHelps
+            | Self::RollbackOutcome
+            | Self::RollbackHealth => without_macros(&neutralise_within(value, limit)),
         };
         Ok(LoggingCommand::set_output(self.name(), &safe))
     }
@@ -106,39 +152,58 @@ fn without_macros(text: &str) -> String {
 
 /// The evidence cannot be handed over unaltered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("hand over the evidence: it holds text that is not safe in an output variable")]
-pub struct OutputError;
+pub enum OutputError {
+    /// It holds what an output variable must not.
+    #[error("hand over the evidence: it holds text that is not safe in an output variable")]
+    NotSafe,
+    /// It is longer than [`EVIDENCE_LIMIT`].
+    #[error(
+        "hand over the evidence: it has {0} bytes, and an output variable takes {EVIDENCE_LIMIT}"
+    )]
+    TooLong(usize),
+}
 
 impl OutputError {
     /// What the user can do.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        Some("roll back with `toRevision` instead of `evidence`".to_owned())
+        Some(match self {
+            Self::NotSafe => "roll back with `toRevision` instead of `evidence`".to_owned(),
+            Self::TooLong(_) => {
+                "check fewer workloads at once, or roll back by name, without `evidence`".to_owned()
+            }
+        })
     }
 }
 
 /// How a rollback ended, in the words of the output variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RollbackOutcome {
-    /// The former revision is restored.
+    /// Every workload has its last good revision back.
     RolledBack,
-    /// It was in place already.
+    /// They were in place already.
     AlreadyRolledBack,
+    /// Some workloads are rolled back and some are not.
+    PartlyRolledBack,
     /// Nothing was changed, because it would not have been safe.
     Refused,
     /// Nothing was changed, because a newer rollout began.
     Superseded,
+    /// Nothing was changed, because the bad rollout became healthy.
+    Healed,
     /// It was tried and did not take effect.
     Failed,
 }
 
 impl RollbackOutcome {
     /// Every outcome.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::RolledBack,
         Self::AlreadyRolledBack,
+        Self::PartlyRolledBack,
         Self::Refused,
         Self::Superseded,
+        Self::Healed,
         Self::Failed,
     ];
 
@@ -148,9 +213,45 @@ impl RollbackOutcome {
         match self {
             Self::RolledBack => "rolledBack",
             Self::AlreadyRolledBack => "alreadyRolledBack",
+            Self::PartlyRolledBack => "partlyRolledBack",
             Self::Refused => "refused",
             Self::Superseded => "superseded",
+            Self::Healed => "healed",
             Self::Failed => "failed",
+        }
+    }
+}
+
+/// What became of a rollback, in the words of the output variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RollbackHealth {
+    /// The restored revisions are complete and stayed so.
+    Healthy,
+    /// A restored revision did not become healthy.
+    Unhealthy,
+    /// It could not be seen.
+    Undetermined,
+    /// Nothing was restored, or something else is there now.
+    NotRolledBack,
+}
+
+impl RollbackHealth {
+    /// Every word.
+    pub const ALL: [Self; 4] = [
+        Self::Healthy,
+        Self::Unhealthy,
+        Self::Undetermined,
+        Self::NotRolledBack,
+    ];
+
+    /// The word for it in the output variable `rollbackHealth`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Undetermined => "undetermined",
+            Self::NotRolledBack => "notRolledBack",
         }
     }
 }
@@ -200,6 +301,14 @@ mod tests {
     #[test]
     fn values_are_bounded() {
         assert!(value(OutputVariable::Summary, &"line\n".repeat(5000)).len() <= LIMIT);
+        assert!(
+            value(
+                OutputVariable::RollbackTo,
+                &"deployment/web 1, ".repeat(500)
+            )
+            .len()
+                <= LIMIT
+        );
     }
 
     #[test]
@@ -207,11 +316,16 @@ mod tests {
         for wrong in [
             "{\"name\":\"##vso[x]\"}",
             "{\"name\":\"$(x)\"}",
-            &"x".repeat(3000),
             "two\nlines",
         ] {
-            assert!(OutputVariable::Evidence.set(wrong).is_err(), "{wrong}");
+            let told = OutputVariable::Evidence.set(wrong).err();
+            assert_eq!(told, Some(OutputError::NotSafe), "{wrong}");
         }
+        let longest = "x".repeat(EVIDENCE_LIMIT);
+        assert_eq!(value(OutputVariable::Evidence, &longest), longest);
+        let told = OutputVariable::Evidence.set(&format!("{longest}x")).err();
+        assert_eq!(told, Some(OutputError::TooLong(EVIDENCE_LIMIT + 1)));
+        assert!(told.unwrap().to_string().ends_with("takes 8192"));
     }
 
     #[test]
@@ -220,5 +334,17 @@ mod tests {
             let description = OutputVariable::RollbackOutcome.description();
             assert!(description.contains(outcome.as_str()), "{outcome:?}");
         }
+        for health in RollbackHealth::ALL {
+            let description = OutputVariable::RollbackHealth.description();
+            assert!(description.contains(health.as_str()), "{health:?}");
+        }
+    }
+
+    #[test]
+    fn the_health_of_a_rollback_is_told_by_whoever_checks_again() {
+        let by = |variable: OutputVariable| variable.commands();
+        assert_eq!(by(OutputVariable::RollbackHealth), CommandName::ALL);
+        assert_eq!(by(OutputVariable::RollbackOutcome), [CommandName::Rollback]);
+        assert_eq!(by(OutputVariable::RollbackHelps), [CommandName::Check]);
     }
 }

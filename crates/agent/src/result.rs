@@ -96,13 +96,19 @@ pub enum Outcome {
     Refused,
     /// The rollback was tried and failed.
     RollbackFailed,
+    /// It is done, and what it restored is not healthy.
+    RolledBackUnhealthy,
+    /// It is done, and nobody could see what became of it.
+    RolledBackNotVerified,
+    /// It is done for some of the workloads only.
+    PartlyRolledBack,
     /// The user or the agent canceled.
     Cancelled,
 }
 
 impl Outcome {
     /// Every outcome, in the order of the exit codes.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Succeeded,
         Self::RolledBack,
         Self::Unexpected,
@@ -115,6 +121,9 @@ impl Outcome {
         Self::Superseded,
         Self::Refused,
         Self::RollbackFailed,
+        Self::RolledBackUnhealthy,
+        Self::RolledBackNotVerified,
+        Self::PartlyRolledBack,
         Self::Cancelled,
     ];
 
@@ -146,6 +155,9 @@ impl Outcome {
             Self::Superseded => 13,
             Self::Refused => 21,
             Self::RollbackFailed => 22,
+            Self::RolledBackUnhealthy => 23,
+            Self::RolledBackNotVerified => 24,
+            Self::PartlyRolledBack => 25,
             Self::Cancelled => 130,
         }
     }
@@ -166,6 +178,9 @@ impl Outcome {
             Self::Superseded => "superseded",
             Self::Refused => "rollback refused",
             Self::RollbackFailed => "rollback failed",
+            Self::RolledBackUnhealthy => "rolled back, unhealthy",
+            Self::RolledBackNotVerified => "rolled back, not verified",
+            Self::PartlyRolledBack => "partly rolled back",
             Self::Cancelled => "cancelled",
         }
     }
@@ -175,7 +190,10 @@ impl Outcome {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Succeeded => "The rollout is complete and stayed so.",
-            Self::RolledBack => "The former revision is restored, or was in place already.",
+            Self::RolledBack => {
+                "The last good revision is restored, or was in place already; unless told not to \
+                 wait, it was checked again and is healthy."
+            }
             Self::Unexpected => {
                 "Something nobody thought of, in rollguard or around it; the message tells."
             }
@@ -200,6 +218,18 @@ impl Outcome {
                  is named."
             }
             Self::RollbackFailed => "The rollback was tried and did not take effect.",
+            Self::RolledBackUnhealthy => {
+                "The rollback is done, and the restored revision did not become healthy; the cause \
+                 is named."
+            }
+            Self::RolledBackNotVerified => {
+                "The rollback is done, and rollguard could not see whether the restored revision \
+                 became healthy; check again."
+            }
+            Self::PartlyRolledBack => {
+                "Some of the workloads are rolled back and some are not; each is named. Running it \
+                 again goes on with the rest."
+            }
             Self::Cancelled => {
                 "Stopped by Ctrl-C or by the agent; nothing is known of the rollout."
             }
@@ -244,6 +274,9 @@ mod tests {
                 ("superseded", 13),
                 ("rollback refused", 21),
                 ("rollback failed", 22),
+                ("rolled back, unhealthy", 23),
+                ("rolled back, not verified", 24),
+                ("partly rolled back", 25),
                 ("cancelled", 130),
             ]
         );

@@ -33,6 +33,11 @@ pub fn neutralise(text: &str) -> String {
     limited(text, LIMIT)
 }
 
+/// The same with another limit.
+pub(crate) fn neutralise_within(text: &str, limit: usize) -> String {
+    limited(text, limit)
+}
+
 /// The same for a whole line of output, of at most 16 KiB, just before it is printed.
 #[must_use]
 pub fn neutralise_line(text: &str) -> String {

@@ -143,6 +143,10 @@ fn input_arg(spec: &InputSpec) -> Arg {
                 None => arg,
             }
         }
+        CliForm::Switch { long, .. } => arg
+            .long(long)
+            .allow_hyphen_values(false)
+            .action(ArgAction::SetTrue),
         CliForm::Positional { value } => arg
             .value_name(value)
             .num_args(0..)
@@ -172,6 +176,12 @@ pub(crate) fn raw_inputs(
 ) -> Result<RawInputs, crate::failure::Failure> {
     let mut said = vec![("command".to_owned(), name.as_str().to_owned())];
     for spec in InputSpec::on_command_line(name) {
+        if let CliForm::Switch { gives, .. } = spec.cli {
+            if matches.get_flag(spec.name) {
+                said.push((spec.name.to_owned(), gives.to_string()));
+            }
+            continue;
+        }
         for value in matches.get_many::<String>(spec.name).into_iter().flatten() {
             let value = if spec.kind == InputKind::Evidence {
                 read(value)?
@@ -261,5 +271,28 @@ mod tests {
         for (spec, said) in rows {
             assert_eq!(raw.get(spec), Some(said), "{}", spec.name);
         }
+    }
+
+    #[test]
+    fn a_switch_says_what_it_gives_and_is_silent_where_it_is_not_given() {
+        use rollguard_agent::inputs::{ALLOW_ON_DELETE, FORCE_OWNER, MARK, WAIT};
+        let said = |arguments: &[&str], name| {
+            let line = ["rollguard"].iter().chain(arguments);
+            let matches = command().try_get_matches_from(line).unwrap();
+            raw_inputs(name, matches.subcommand().unwrap().1, |_| Ok(String::new())).unwrap()
+        };
+        let check = said(
+            &["check", "--no-mark", "deployment/web", "--force-owner"],
+            CommandName::Check,
+        );
+        assert_eq!(check.get(&MARK), Some("false"));
+        assert_eq!(check.get(&FORCE_OWNER), Some("true"));
+        assert_eq!(check.get(&ALLOW_ON_DELETE), None);
+        let rollback = said(
+            &["rollback", "deployment/web", "--no-wait"],
+            CommandName::Rollback,
+        );
+        assert_eq!(rollback.get(&WAIT), Some("false"));
+        assert_eq!(rollback.get(&FORCE_OWNER), None);
     }
 }

@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::recorder::Recorder;
 use crate::run::check::{check, print_json};
 use crate::run::drill::{Answer, DrillInputs, Place, drill};
-use crate::run::rollback::{Asked, Consent, Given, How, rollback};
+use crate::run::rollback::{Asked, Given, How, rollback};
 use crate::run::tools::Tools;
 use crate::run::{replay, task, templates};
 
@@ -130,6 +130,13 @@ impl App<'_> {
         }
     }
 
+    /// Who does it, in what is written into the cluster. No name: whoever may read the cluster reads
+    /// that. The time tells two of them apart.
+    fn by(&self) -> String {
+        let now = self.environment.now();
+        format!("a person at the command line at {now:.0}")
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         self.matches.get_one::<String>(name).map(String::as_str)
     }
@@ -184,7 +191,7 @@ impl App<'_> {
             recorder: &mut recorder,
             cancel: &self.cancel,
         };
-        let checked = check(&connection, &inputs, &mut tools).await?;
+        let checked = check(&connection, &inputs, &self.by(), &mut tools).await?;
         if self.json {
             print_json(&checked.report, console)?;
         }
@@ -207,21 +214,25 @@ impl App<'_> {
             )
             .hint("pass --yes to roll back without asking, or --dry-run to only look"));
         }
-        let connection = self.connect().await?;
+        let connection = self.connect().await.map_err(Failure::unchanged)?;
         if let Some(namespace) = self.namespace(&connection) {
-            namespace.clone_into(&mut inputs.workload.namespace);
+            inputs.place_in(namespace);
         }
         let asked = Asked {
             cancel: self.cancel.clone(),
         };
-        let consent: &(dyn Consent + Sync) = if confirmed { &Given } else { &asked };
         let how = How {
             dry_run,
-            consent,
-            cancel: &self.cancel,
-            by: "a person at the command line".to_owned(),
+            consent: if confirmed { &Given } else { &asked },
+            by: self.by(),
         };
-        Ok(rollback(&connection, &inputs, &how, console).await?.outcome)
+        let mut tools = Tools {
+            console,
+            recorder: &mut Recorder::off(),
+            cancel: &self.cancel,
+        };
+        let done = rollback(&connection, &inputs, &how, &mut tools).await?;
+        Ok(done.outcome)
     }
 
     async fn drill(&self, console: &mut Console) -> Result<Outcome, Failure> {

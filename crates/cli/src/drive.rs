@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use rollguard_cluster::{Clock, Connection};
@@ -26,13 +27,29 @@ pub(crate) enum Outcome {
     Cancelled,
 }
 
+/// Work that goes on beside a session; it yields what is to be told.
+pub(crate) type Chores = BoxStream<'static, Line>;
+
+/// Nothing to do besides.
+pub(crate) fn no_chores() -> Chores {
+    stream::empty().boxed()
+}
+
 /// All that a session hears of the cluster. It outlives a verdict that a last look takes back: what
 /// was asked by then is still answered.
 pub(crate) struct Feed<S> {
     observations: S,
     ended: bool,
     asks: Asks,
+    chores: Chores,
     clock: Clock,
+}
+
+/// What a session hears.
+enum Heard {
+    Seen(Observation),
+    /// To be told, and of no weight for the verdict.
+    Told(Line),
 }
 
 impl<S> Feed<S>
@@ -44,20 +61,30 @@ where
             observations,
             ended: false,
             asks: Asks::new(connection.client.clone()),
+            chores: no_chores(),
             clock: connection.clock,
         }
     }
 
-    /// What is seen next, at `until` at the latest.
-    async fn next(&mut self, guard: &Guard, until: Timestamp) -> Observation {
+    /// With something else to do meanwhile.
+    pub(crate) fn along(self, chores: Chores) -> Self {
+        Self { chores, ..self }
+    }
+
+    /// What is heard next, at `until` at the latest.
+    async fn next(&mut self, guard: &Guard, until: Timestamp) -> Heard {
         tokio::select! {
             biased;
-            seen = self.observations.next(), if !self.ended => seen.unwrap_or_else(|| {
-                self.ended = true;
-                watch_ended(guard, self.clock.now())
-            }),
-            Some(seen) = self.asks.next() => Observation::new(self.clock.now(), seen),
-            () = self.clock.sleep_until(until) => Guard::tick(self.clock.now()),
+            // First: a lively watch must not hold up the pods that wait to be deleted.
+            Some(line) = self.chores.next() => Heard::Told(line),
+            seen = self.observations.next(), if !self.ended => {
+                Heard::Seen(seen.unwrap_or_else(|| {
+                    self.ended = true;
+                    watch_ended(guard, self.clock.now())
+                }))
+            }
+            Some(seen) = self.asks.next() => Heard::Seen(Observation::new(self.clock.now(), seen)),
+            () = self.clock.sleep_until(until) => Heard::Seen(Guard::tick(self.clock.now())),
         }
     }
 }
@@ -85,10 +112,17 @@ where
         let status_at = tools.console.status_interval();
         let status_at = status_at.map(|interval| after(feed.clock.now(), interval));
         let until = status_at.map_or(wake_at, |at| at.min(wake_at));
-        let observation = tokio::select! {
+        let heard = tokio::select! {
             biased;
             () = tools.cancel.requested() => return Outcome::Cancelled,
-            seen = feed.next(guard, until) => seen,
+            heard = feed.next(guard, until) => heard,
+        };
+        let observation = match heard {
+            Heard::Seen(observation) => observation,
+            Heard::Told(line) => {
+                tools.console.line(&line);
+                continue;
+            }
         };
         let now = observation.at;
         record(&observation, tools);

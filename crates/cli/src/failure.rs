@@ -39,6 +39,19 @@ impl Failure {
         self
     }
 
+    /// Of a rollback that has not begun: says so, unless it is said already.
+    #[must_use]
+    pub fn unchanged(mut self) -> Self {
+        const SAID: &str = "nothing was changed";
+        if let Some(last) = self.messages.last_mut()
+            && !last.ends_with(SAID)
+        {
+            last.push_str("; ");
+            last.push_str(SAID);
+        }
+        self
+    }
+
     /// The document for programs: why there is no report.
     ///
     /// # Errors
@@ -58,7 +71,10 @@ impl Failure {
             | Outcome::TimedOut
             | Outcome::Superseded
             | Outcome::Refused
-            | Outcome::RollbackFailed => Ending::Unexpected,
+            | Outcome::RollbackFailed
+            | Outcome::RolledBackUnhealthy
+            | Outcome::RolledBackNotVerified
+            | Outcome::PartlyRolledBack => Ending::Unexpected,
         };
         NotChecked::new(ending, self.outcome.exit_code(), &self.messages)
             .hint(self.hint.clone())

@@ -178,7 +178,32 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
                 "--yes",
             ],
             4,
-            &["https://127.0.0.1:1", "refused"],
+            &["https://127.0.0.1:1", "refused", "; nothing was changed"],
+        ),
+        (
+            "evidence that is none, of a check",
+            &["check", "--evidence", "kubeconfig"],
+            2,
+            &["`--evidence`"],
+        ),
+        (
+            "nothing to roll back",
+            &["rollback", "--yes"],
+            2,
+            &["`WORKLOAD`", "`--evidence`"],
+        ),
+        (
+            "one revision for several workloads",
+            &[
+                "rollback",
+                "deployment/web",
+                "statefulset/db",
+                "--to-revision",
+                "1",
+                "--yes",
+            ],
+            2,
+            &["`--to-revision`"],
         ),
         (
             "a trace that is none",

@@ -1,14 +1,13 @@
 //! What can go wrong with a cluster, sorted by what the user can do about it.
 
-use std::fmt;
-
-use rollguard_core::workload::WorkloadKind;
-
 mod cause;
 mod discreet;
+mod permission;
 
 pub use cause::Cause;
 pub(crate) use cause::{Silence, TokenFailure};
+pub(crate) use permission::Permission;
+pub use permission::{CHECK_RULES, CLUSTER_RULES, ROLLBACK_RULES, Rule};
 
 /// What kind of failure it is; the command line maps each to an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,75 +97,10 @@ impl ClusterError {
     }
 }
 
-/// A permission that is missing; shown as the way to grant it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Permission<'a> {
-    /// Verbs, separated by commas, as `kubectl create role` takes them.
-    pub(crate) verbs: &'a str,
-    /// Resources, separated by commas.
-    pub(crate) resources: &'a str,
-    /// The namespace.
-    pub(crate) namespace: &'a str,
-}
-
-impl Permission<'_> {
-    /// What a check of workloads of one kind needs, or of all kinds.
-    pub(crate) const fn to_look(namespace: &str, kind: Option<WorkloadKind>) -> Permission<'_> {
-        let resources = match kind {
-            Some(WorkloadKind::Deployment) => {
-                "deployments.apps,replicasets.apps,pods,pods/log,events"
-            }
-            Some(WorkloadKind::StatefulSet) => {
-                "statefulsets.apps,controllerrevisions.apps,pods,pods/log,events"
-            }
-            Some(WorkloadKind::DaemonSet) => {
-                "daemonsets.apps,controllerrevisions.apps,pods,pods/log,events"
-            }
-            None => {
-                "deployments.apps,statefulsets.apps,daemonsets.apps,replicasets.apps,\
-                 controllerrevisions.apps,pods,pods/log,events"
-            }
-        };
-        Permission {
-            verbs: "get,list,watch",
-            resources,
-            namespace,
-        }
-    }
-
-    /// What a rollback needs on top.
-    pub(crate) const fn to_patch(namespace: &str) -> Permission<'_> {
-        Permission {
-            verbs: "patch",
-            resources: "deployments.apps",
-            namespace,
-        }
-    }
-}
-
-impl fmt::Display for Permission<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            verbs,
-            resources,
-            namespace,
-        } = self;
-        let role = if verbs.contains("patch") {
-            "Writer"
-        } else {
-            "Reader"
-        };
-        write!(
-            f,
-            "grant it: kubectl create role rollguard -n {namespace} --verb={verbs} \
-             --resource={resources}, and bind the role; on AKS with Azure RBAC assign \
-             `Azure Kubernetes Service RBAC {role}`"
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use rollguard_core::workload::WorkloadKind;
+
     use super::*;
 
     fn answer(code: u16, message: &str) -> Cause {
@@ -199,7 +133,7 @@ mod tests {
     #[test]
     fn a_missing_permission_names_the_way_to_grant_it() {
         let error = ClusterError::new("patch deployment `web`", answer(403, "cannot patch"))
-            .needs(&Permission::to_patch("shop"));
+            .needs(&Permission::to_patch("shop", WorkloadKind::Deployment));
         assert_eq!(
             error.hint().unwrap(),
             "grant it: kubectl create role rollguard -n shop --verb=patch \
@@ -212,7 +146,7 @@ mod tests {
     fn a_refusal_by_an_admission_webhook_is_no_missing_permission() {
         let text = "admission webhook \"policy\" denied the request: no";
         let error = ClusterError::new("patch deployment `web`", answer(403, text))
-            .needs(&Permission::to_patch("shop"));
+            .needs(&Permission::to_patch("shop", WorkloadKind::Deployment));
         assert!(
             !error
                 .hint()

@@ -3,7 +3,9 @@
 //! [`connect`] signs in and takes over the API server's time, [`access`] asks for the workloads
 //! before anything else, [`observe`] turns watches into one stream of observations, [`http::ask`]
 //! asks a pod over HTTP, [`logs::evidence`] fetches last words, [`history::history`] reads the
-//! revisions and [`apply::apply`] carries a rollback plan out under its own preconditions.
+//! revisions, [`preflight::ask`] looks at what a rollback needs, [`apply::apply`] carries a plan out
+//! under its own preconditions, [`mark`] writes down which revision was good, and
+//! [`stuck::delete`] gets a StatefulSet going again.
 //!
 //! Everything works on a [`kube::Client`], whatever is behind it, and in tokio's time only, so
 //! that tests run in virtual time.
@@ -15,17 +17,23 @@ mod connect;
 mod error;
 pub mod history;
 pub mod http;
+mod list;
 mod login;
 pub mod logs;
+pub mod mark;
 mod observe;
+pub mod preflight;
 pub mod record;
 mod request;
+pub mod stuck;
 #[cfg(test)]
 mod testing;
 
 pub use clock::Clock;
 pub use connect::{Connection, connect};
-pub use error::{Cause, ClusterError, ClusterErrorKind};
+pub use error::{
+    CHECK_RULES, CLUSTER_RULES, Cause, ClusterError, ClusterErrorKind, ROLLBACK_RULES, Rule,
+};
 pub use login::{BearerTokens, BoxError, Login, Proxies};
 pub use observe::{Watch, observe};
 

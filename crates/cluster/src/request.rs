@@ -3,8 +3,13 @@
 use std::future::Future;
 use std::time::Duration;
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use kube::Client;
+use kube::client::Body;
 use kube::core::Status;
+use rollguard_core::observation::ResourceKind;
 
 use crate::error::Cause;
 
@@ -16,14 +21,13 @@ pub(crate) const WRITE_LIMIT: Duration = Duration::from_secs(45);
 /// `client-go/tools/pager/pager.go`).
 pub(crate) const PAGE: u32 = 500;
 
-/// The collection of Deployments in a namespace.
-pub(crate) fn deployments(namespace: &str) -> kube::core::Request {
-    kube::core::Request::new(format!("/apis/apps/v1/namespaces/{namespace}/deployments"))
-}
+/// The field manager under which server-side apply shows our changes.
+pub(crate) const FIELD_MANAGER: &str = "rollguard";
 
-/// The collection of ReplicaSets in a namespace.
-pub(crate) fn replica_sets(namespace: &str) -> kube::core::Request {
-    kube::core::Request::new(format!("/apis/apps/v1/namespaces/{namespace}/replicasets"))
+/// A collection of the group `apps` in a namespace.
+pub(crate) fn apps(namespace: &str, kind: ResourceKind) -> kube::core::Request {
+    let plural = kind.plural();
+    kube::core::Request::new(format!("/apis/apps/v1/namespaces/{namespace}/{plural}"))
 }
 
 /// The collection of pods in a namespace.
@@ -42,11 +46,82 @@ pub(crate) async fn within<T>(
     }
 }
 
+/// Why an exchange brought nothing.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// What was said.
+    pub(crate) cause: Cause,
+    /// The API server's word for it (`Status.reason`); `None` when it did not come from there, as a
+    /// gateway's own page does not.
+    pub(crate) reason: Option<String>,
+    /// For how long the server wants to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// Whether the API server says that there is no such object; a gateway's 404 is no such word.
+    pub(crate) fn is_not_found(&self) -> bool {
+        let not_found = matches!(self.cause, Cause::Answer { code: 404, .. });
+        not_found && self.reason.as_deref() == Some("NotFound")
+    }
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        Self {
+            cause,
+            reason: None,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<kube::core::request::Error> for Failure {
+    fn from(error: kube::core::request::Error) -> Self {
+        Cause::from(kube::Error::BuildRequest(error)).into()
+    }
+}
+
+/// Sends a request and returns the body of a success. Reads may be repeated by the client; a write
+/// is sent once (`connect/retry.rs`).
+pub(crate) async fn exchange(
+    client: &Client,
+    request: http::Request<Vec<u8>>,
+    limit: Duration,
+) -> Result<Bytes, Failure> {
+    let answer = async {
+        let response = client.send(request.map(Body::from)).await?;
+        let (parts, body) = response.into_parts();
+        Ok((parts, body.collect().await?.to_bytes()))
+    };
+    let (parts, body) = within(limit, answer).await?;
+    if parts.status.is_success() {
+        return Ok(body);
+    }
+    let own = own_status(parts.status, &body);
+    let reason = own.as_ref().map(|it| it.reason.clone());
+    Err(Failure {
+        cause: status_of(parts.status, &body).into(),
+        reason,
+        retry_after: retry_after(&parts.headers),
+    })
+}
+
+/// `Retry-After` in seconds, the only form that the API server sends
+/// (apiserver `server/filters/priority-and-fairness.go`).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn own_status(code: StatusCode, body: &[u8]) -> Option<Status> {
+    let parsed: Option<Status> = serde_json::from_slice(body).ok();
+    parsed.filter(|status| status.code == code.as_u16())
+}
+
 /// What an error answer says; a proxy's page has no `Status` in it.
 pub(crate) fn status_of(code: StatusCode, body: &[u8]) -> Status {
-    let parsed: Option<Status> = serde_json::from_slice(body).ok();
-    let status = parsed.filter(|status| status.code == code.as_u16());
-    status.unwrap_or_else(|| {
+    own_status(code, body).unwrap_or_else(|| {
         let reason = code.canonical_reason().unwrap_or("unknown status");
         Status::failure(reason, "").with_code(code.as_u16())
     })

@@ -10,7 +10,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use kube::Client;
 use kube::client::Body;
-use rollguard_core::workload::{WorkloadKind, WorkloadRef};
+use rollguard_core::history::History;
+use rollguard_core::rollback::{Request, RollbackDecision, RollbackPlan, decide};
+use rollguard_core::workload::{Revision, WorkloadKind, WorkloadRef};
 use serde_json::{Value, json};
 use tower::service_fn;
 
@@ -23,13 +25,17 @@ pub(crate) struct Asked {
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) content_type: String,
+    pub(crate) accept: String,
     pub(crate) body: Vec<u8>,
     /// Counted from 1, per route.
     pub(crate) nth: usize,
+    pub(crate) at: tokio::time::Instant,
 }
 
 pub(crate) enum Answer {
     Whole(StatusCode, Vec<u8>),
+    /// With a `Retry-After`.
+    Later(StatusCode, Vec<u8>, &'static str),
     Stream(BoxStream<'static, Result<Bytes, BoxError>>),
     Never,
     Refused,
@@ -49,10 +55,27 @@ pub(crate) fn bytes(body: Vec<u8>) -> Answer {
 
 /// An error as the API server words it.
 pub(crate) fn status(code: u16, message: &str) -> Answer {
-    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": message, "reason": "", "code": code});
-    let body = status.to_string().into_bytes();
+    let body = status_body(code, message);
     Answer::Whole(StatusCode::from_u16(code).unwrap(), body)
+}
+
+fn status_body(code: u16, message: &str) -> Vec<u8> {
+    let reason = if code == 404 { "NotFound" } else { "" };
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code});
+    status.to_string().into_bytes()
+}
+
+/// An error of something in between.
+pub(crate) fn page(code: u16) -> Answer {
+    let body = b"<html>gateway</html>".to_vec();
+    Answer::Whole(StatusCode::from_u16(code).unwrap(), body)
+}
+
+/// An error that says when to come back.
+pub(crate) fn later(code: u16, seconds: &'static str) -> Answer {
+    let body = status_body(code, "later");
+    Answer::Later(StatusCode::from_u16(code).unwrap(), body, seconds)
 }
 
 pub(crate) fn silence() -> Answer {
@@ -124,6 +147,18 @@ impl Server {
         self.on(method, path, move |_| ok(&body))
     }
 
+    /// These routes, and those of another server for what they do not answer.
+    pub(crate) fn over(self, other: &Self) -> Self {
+        let mut below = other.routes.lock().unwrap();
+        self.routes.lock().unwrap().append(&mut below);
+        self
+    }
+
+    /// Everything that was asked, in order.
+    pub(crate) fn log(&self) -> Vec<Asked> {
+        self.log.lock().unwrap().clone()
+    }
+
     /// What was asked of a route, in order.
     pub(crate) fn requests(&self, method: &str, path: &str) -> Vec<Asked> {
         let log = self.log.lock().unwrap();
@@ -150,14 +185,19 @@ async fn answer(
     request: http::Request<Body>,
 ) -> Result<Answer, BoxError> {
     let (parts, body) = request.into_parts();
-    let content_type = parts.headers.get(http::header::CONTENT_TYPE);
+    let header = |name| {
+        let value = parts.headers.get(name);
+        value.map_or_else(String::new, |it| it.to_str().unwrap().to_owned())
+    };
     let mut asked = Asked {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
-        content_type: content_type.map_or_else(String::new, |it| it.to_str().unwrap().to_owned()),
+        content_type: header(http::header::CONTENT_TYPE),
+        accept: header(http::header::ACCEPT),
         body: body.collect_bytes().await?.to_vec(),
         nth: 1,
+        at: tokio::time::Instant::now(),
     };
     let routes = routes.lock().unwrap();
     let fits = |route: &&Route| route.method == asked.method && asked.path.ends_with(route.path);
@@ -175,8 +215,14 @@ async fn answer(
 }
 
 async fn respond(answer: Answer) -> Result<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError> {
+    let mut response = Response::builder();
     let (code, body) = match answer {
         Answer::Whole(code, body) => {
+            let body = Full::from(body).map_err(|never| match never {});
+            (code, body.boxed_unsync())
+        }
+        Answer::Later(code, body, seconds) => {
+            response = response.header(http::header::RETRY_AFTER, seconds);
             let body = Full::from(body).map_err(|never| match never {});
             (code, body.boxed_unsync())
         }
@@ -189,15 +235,20 @@ async fn respond(answer: Answer) -> Result<Response<UnsyncBoxBody<Bytes, BoxErro
             return Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
         }
     };
-    Ok(Response::builder()
+    Ok(response
         .status(code)
         .header(http::header::DATE, "Thu, 01 Jan 2026 10:00:00 GMT")
         .body(body)?)
 }
 
 pub(crate) fn web() -> WorkloadRef {
+    workload(WorkloadKind::Deployment)
+}
+
+/// The workload `web` of a kind.
+pub(crate) fn workload(kind: WorkloadKind) -> WorkloadRef {
     WorkloadRef {
-        kind: WorkloadKind::Deployment,
+        kind,
         namespace: "shop".to_owned(),
         name: "web".to_owned(),
     }
@@ -212,12 +263,22 @@ fn template(version: &str) -> Value {
 
 /// The Deployment `web` with the template of a version.
 pub(crate) fn deployment(version: &str) -> Value {
+    object(WorkloadKind::Deployment, version)
+}
+
+/// The workload `web` of a kind with the template of a version.
+pub(crate) fn object(kind: WorkloadKind, version: &str) -> Value {
     json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
+        "apiVersion": "apps/v1", "kind": kind.to_string(),
         "metadata": {"name": "web", "namespace": "shop", "uid": "d-1", "resourceVersion": "10",
             "annotations": {"deployment.kubernetes.io/revision": "2"}},
         "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template(version)},
     })
+}
+
+fn owner() -> Value {
+    json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "d-1",
+        "controller": true}])
 }
 
 /// Its ReplicaSet of a version.
@@ -228,9 +289,66 @@ pub(crate) fn replica_set(revision: u64, version: &str) -> Value {
         "metadata": {"name": format!("web-{version}"), "namespace": "shop",
             "uid": format!("rs-{version}"), "resourceVersion": "9",
             "annotations": {"deployment.kubernetes.io/revision": revision.to_string()},
-            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web",
-                "uid": "d-1", "controller": true}]},
+            "ownerReferences": owner()},
         "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template},
         "status": {"replicas": 1, "readyReplicas": 1},
     })
+}
+
+/// The ControllerRevision of a version.
+pub(crate) fn controller_revision(revision: u64, version: &str) -> Value {
+    let mut template = template(version);
+    template["$patch"] = json!("replace");
+    json!({
+        "metadata": {"name": format!("web-{version}"), "namespace": "shop",
+            "uid": format!("cr-{version}"), "ownerReferences": owner()},
+        "revision": revision,
+        "data": {"spec": {"template": template}},
+    })
+}
+
+/// Where the carriers of a kind are listed, and those of v1 and v2.
+pub(crate) fn carriers(kind: WorkloadKind) -> (&'static str, Vec<Value>) {
+    match kind {
+        WorkloadKind::Deployment => (
+            "/replicasets",
+            vec![replica_set(1, "v1"), replica_set(2, "v2")],
+        ),
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => (
+            "/controllerrevisions",
+            vec![controller_revision(1, "v1"), controller_revision(2, "v2")],
+        ),
+    }
+}
+
+/// The path of the workload `web` of a kind.
+pub(crate) fn path(kind: WorkloadKind) -> &'static str {
+    match kind {
+        WorkloadKind::Deployment => "/deployments/web",
+        WorkloadKind::StatefulSet => "/statefulsets/web",
+        WorkloadKind::DaemonSet => "/daemonsets/web",
+    }
+}
+
+/// The workload `web` at v2, with v1 before.
+pub(crate) fn history_of(kind: WorkloadKind) -> History {
+    History::new(
+        workload(kind),
+        object(kind, "v2"),
+        carriers(kind).1,
+        Vec::new(),
+    )
+}
+
+/// A plan from v2 back to v1.
+pub(crate) fn plan(kind: WorkloadKind) -> RollbackPlan {
+    let request = Request {
+        to_revision: Some(Revision(1)),
+        run: "run 7".to_owned(),
+        ..Request::default()
+    };
+    match decide(&history_of(kind), &request) {
+        RollbackDecision::Apply(plan) => *plan,
+        other @ (RollbackDecision::Already(_) | RollbackDecision::Refuse(_)) => panic!("{other:?}"),
+    }
 }

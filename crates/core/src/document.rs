@@ -131,6 +131,9 @@ pub fn schema() -> serde_json::Value {
         let version = format!("/$defs/{document}/properties/schemaVersion");
         insert(&mut schema, &version, "const", SCHEMA_VERSION.into());
     }
+    let version = "/$defs/Handover/properties/version";
+    let of_handover = crate::handover::VERSION.into();
+    insert(&mut schema, version, "const", of_handover);
     // Where one of several has failed, the others may still be under way.
     let each = VERDICTS.into_iter().chain(["progressing"]).collect();
     for (part, words) in [("Report", VERDICTS.to_vec()), ("WorkloadReport", each)] {

@@ -15,6 +15,19 @@ pub use code::{Basis, FindingCode, RollbackHelps};
 pub use parse::UnknownCode;
 
 impl RollbackHelps {
+    /// Every value.
+    pub const ALL: [Self; 3] = [Self::Yes, Self::Partly, Self::No];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Partly => "perhaps",
+        }
+    }
+
     /// In words: a rollback …
     #[must_use]
     pub const fn words(self) -> &'static str {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::duration::after;
 use crate::finding::{Finding, grouped};
+use crate::handover::HandedOver;
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::report::{ReportEvent, TimelineEntry};
@@ -34,6 +35,8 @@ pub struct Target {
     pub workload: WorkloadRef,
     /// The revision whose rollout is meant; any where none is given.
     pub revision: Option<Revision>,
+    /// The rollback after which this is looked at: what it restored is meant, and nothing else.
+    pub restored: Option<HandedOver>,
 }
 
 impl From<WorkloadRef> for Target {
@@ -41,6 +44,7 @@ impl From<WorkloadRef> for Target {
         Self {
             workload,
             revision: None,
+            restored: None,
         }
     }
 }

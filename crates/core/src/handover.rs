@@ -1,23 +1,48 @@
-//! What the check hands over to the approver and to the rollback: exactly which rollout was found
+//! What the check hands over to the approver and to the rollback: exactly which rollouts were found
 //! bad, and exactly what would be restored. It travels as the output variable `evidence`.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::history::RevisionId;
+use crate::finding::FindingCode;
+use crate::history::{Images, RevisionId};
 use crate::workload::WorkloadRef;
 
 /// The version of the wire form.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
-/// The approval's subject. Holds names and uids only, no foreign text and no secrets.
+/// How long it may be, in bytes: it becomes a variable of a job, and an environment variable there.
+pub const LIMIT: usize = 8 * 1024;
+
+/// How many causes it names at most.
+const CAUSES: usize = 5;
+
+/// The approval's subject. Holds names, uids, codes and digests only: no foreign text and no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Handover {
     /// [`VERSION`] of the writer.
     pub version: u32,
+    /// The word for the verdict.
+    pub verdict: String,
+    /// When it was reached.
+    pub at: Timestamp,
+    /// The first causes or suspects.
+    pub codes: Vec<FindingCode>,
+    /// What was found bad, each with what would be restored; never empty.
+    pub workloads: Vec<HandedOver>,
+}
+
+/// One workload of a hand-over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HandedOver {
     /// What was checked.
     pub workload: WorkloadRef,
-    /// Its uid: a Deployment that was deleted and made anew is another one.
+    /// Its uid: a workload that was deleted and made anew is another one.
     pub uid: String,
     /// The revision that was found bad.
     pub bad: RevisionId,
@@ -27,38 +52,98 @@ pub struct Handover {
     /// whether it has healed since.
     #[serde(default)]
     pub complete: bool,
+    /// What the target's pods ran when they were last known to be good, where that is known.
+    #[serde(skip_serializing_if = "Images::is_empty", default)]
+    pub images: Images,
 }
 
 /// Why a text is not a hand-over.
 #[derive(Debug, thiserror::Error)]
 pub enum HandoverError {
     /// Not the JSON that a check writes.
-    #[error("read the evidence of the check")]
-    Json(#[from] serde_json::Error),
+    #[error("{0}")]
+    Json(serde_json::Error),
+    /// A report, of a check that hands nothing over.
+    #[error("it is the report of a check that proposes no rollback")]
+    NothingProposed,
     /// A version this build does not know.
-    #[error("read the evidence of the check: its version is {0}, this build knows {VERSION}")]
-    Version(u32),
+    #[error("its version is {0}, this build knows {VERSION}")]
+    Version(u64),
+    /// No workload in it.
+    #[error("it names no workload")]
+    Empty,
 }
 
 impl Handover {
-    /// Reads what [`Handover::to_json`] wrote.
-    ///
-    /// # Errors
-    /// When the text is not a hand-over of this version.
-    pub fn parse(json: &str) -> Result<Self, HandoverError> {
-        let handover: Self = serde_json::from_str(json)?;
-        if handover.version == VERSION {
-            Ok(handover)
-        } else {
-            Err(HandoverError::Version(handover.version))
+    /// What a check hands over.
+    #[must_use]
+    pub fn new(
+        verdict: &str,
+        at: Timestamp,
+        codes: impl IntoIterator<Item = FindingCode>,
+        workloads: Vec<HandedOver>,
+    ) -> Self {
+        let mut named = Vec::new();
+        for code in codes {
+            if !named.contains(&code) && named.len() < CAUSES {
+                named.push(code);
+            }
+        }
+        Self {
+            version: VERSION,
+            verdict: verdict.to_owned(),
+            at,
+            codes: named,
+            workloads,
         }
     }
 
-    /// One line of JSON.
+    /// Reads what [`Handover::to_json`] wrote, or the JSON report of a check that proposes a rollback.
+    ///
+    /// # Errors
+    /// When the text is neither, or of another version.
+    pub fn parse(json: &str) -> Result<Self, HandoverError> {
+        let value: Value = serde_json::from_str(json).map_err(HandoverError::Json)?;
+        let is_report = value.get("schemaVersion").is_some();
+        let evidence = match value.pointer("/rollback/evidence") {
+            Some(evidence) => evidence.clone(),
+            None if is_report => return Err(HandoverError::NothingProposed),
+            None => value,
+        };
+        // A newer one has fields that this build does not know: the version is the clearer word.
+        if let Some(version) = evidence.get("version").and_then(Value::as_u64)
+            && version != u64::from(VERSION)
+        {
+            return Err(HandoverError::Version(version));
+        }
+        let handover: Self = serde_json::from_value(evidence).map_err(HandoverError::Json)?;
+        if handover.workloads.is_empty() {
+            return Err(HandoverError::Empty);
+        }
+        Ok(handover)
+    }
+
+    /// One line of JSON, at most [`LIMIT`] bytes long; digests are left out where it would be longer.
+    /// `None` for more workloads than fit.
     ///
     /// # Errors
     /// When the value cannot be written as JSON.
-    pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
+    pub fn to_json(&self) -> Result<Option<String>, serde_json::Error> {
+        let whole = serde_json::to_string(self)?;
+        if whole.len() <= LIMIT {
+            return Ok(Some(whole));
+        }
+        let mut without = self.clone();
+        for it in &mut without.workloads {
+            it.images.clear();
+        }
+        let short = serde_json::to_string(&without)?;
+        Ok((short.len() <= LIMIT).then_some(short))
+    }
+
+    /// What it says of a workload.
+    #[must_use]
+    pub fn of(&self, workload: &WorkloadRef) -> Option<&HandedOver> {
+        self.workloads.iter().find(|it| it.workload == *workload)
     }
 }

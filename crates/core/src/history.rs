@@ -1,22 +1,26 @@
-//! The revisions of a Deployment, read from raw JSON.
+//! The revisions of a workload, read from raw JSON.
 //!
 //! Typed structs drop fields that this build does not know; a rollback must restore a template to
 //! the last field, so it works on the objects as the API server sent them.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Node, Pod};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::snapshot::{REVISION_ANNOTATION, TEMPLATE_HASH_LABEL};
-
-use crate::workload::Revision;
-
-/// The annotation in which the controller keeps the numbers that a reused ReplicaSet had before.
-const REVISION_HISTORY_ANNOTATION: &str = "deployment.kubernetes.io/revision-history";
-/// How the change cause of a rollback begins.
-pub const ROLLED_BACK: &str = "rollguard: rolled back";
+use crate::duration::{after, elapsed};
+use crate::observation::{Observation, Seen};
+use crate::progress;
+use crate::rollback::{Mark, Restored};
+use crate::snapshot::{
+    Excused, REVISION_ANNOTATION, REVISION_LABEL, Snapshot, TEMPLATE_HASH_LABEL, is_active,
+    owned_by, ready_since,
+};
+use crate::workload::{Revision, Workload, WorkloadKind, WorkloadRef};
 
 /// One revision, named so that nothing else can be meant: revision numbers move, uids do not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,97 +29,227 @@ pub const ROLLED_BACK: &str = "rollguard: rolled back";
 pub struct RevisionId {
     /// The number that `kubectl rollout history` shows now.
     pub revision: Revision,
-    /// The ReplicaSet's name.
+    /// The name of its carrier: a ReplicaSet or a ControllerRevision.
     pub name: String,
-    /// The ReplicaSet's uid.
+    /// The carrier's uid.
     pub uid: String,
 }
 
-/// A Deployment and its ReplicaSets at one time.
+/// The digests of the images that ran, by container.
+pub type Images = BTreeMap<String, BTreeSet<String>>;
+
+/// A workload with its revisions and pods at one time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
-    deployment: Value,
-    replica_sets: Vec<Value>,
+    workload: WorkloadRef,
+    object: Value,
+    carriers: Vec<Value>,
+    pods: Vec<Pod>,
+    nodes: Vec<Node>,
 }
 
 impl History {
-    /// Keeps the ReplicaSets that the Deployment controls, the highest revision first.
+    /// Keeps the carriers that the workload controls (ReplicaSets of a Deployment,
+    /// ControllerRevisions of the others), the highest revision first.
     #[must_use]
-    pub fn new(deployment: Value, replica_sets: Vec<Value>) -> Self {
-        let uid = text(&deployment, "/metadata/uid").to_owned();
-        let controls = |set: &Value| {
-            let owners = set
-                .pointer("/metadata/ownerReferences")
-                .and_then(Value::as_array);
-            owners.is_some_and(|owners| {
-                owners.iter().any(|it| {
-                    text(it, "/uid") == uid && it.pointer("/controller") == Some(&Value::Bool(true))
-                })
-            })
-        };
-        let mut replica_sets: Vec<Value> = replica_sets.into_iter().filter(controls).collect();
-        replica_sets.sort_by_key(|set| Reverse(Entry { set }.revision()));
+    pub fn new(workload: WorkloadRef, object: Value, carriers: Vec<Value>, pods: Vec<Pod>) -> Self {
+        let uid = text(&object, "/metadata/uid").to_owned();
+        let mut carriers: Vec<Value> = carriers
+            .into_iter()
+            .filter(|it| is_controlled_by(it, &uid))
+            .collect();
+        let kind = workload.kind;
+        carriers.sort_by_key(|carrier| Reverse(revision_in(kind, carrier)));
         Self {
-            deployment,
-            replica_sets,
+            workload,
+            object,
+            carriers,
+            pods,
+            nodes: Vec::new(),
         }
     }
 
-    /// The Deployment as the API server sent it.
+    /// Which workload this is.
     #[must_use]
-    pub const fn deployment(&self) -> &Value {
-        &self.deployment
+    pub const fn workload(&self) -> &WorkloadRef {
+        &self.workload
     }
 
-    /// The Deployment's uid.
+    /// The workload as the API server sent it.
+    #[must_use]
+    pub const fn object(&self) -> &Value {
+        &self.object
+    }
+
+    /// The workload as the types of this build have it, for what is decided and not written.
+    #[must_use]
+    pub fn typed(&self) -> Option<Workload> {
+        let mut object = self.object.clone();
+        // Lists leave the kind out.
+        object
+            .as_object_mut()?
+            .insert("kind".to_owned(), self.workload.kind.to_string().into());
+        serde_json::from_value(object).ok()
+    }
+
+    /// The workload's uid.
     #[must_use]
     pub fn uid(&self) -> &str {
-        text(&self.deployment, "/metadata/uid")
+        text(&self.object, "/metadata/uid")
     }
 
-    /// The Deployment's present pod template.
+    /// The workload's present pod template.
     #[must_use]
     pub fn template(&self) -> &Value {
-        self.deployment
+        self.object
             .pointer("/spec/template")
             .unwrap_or(&Value::Null)
     }
 
-    /// Whether the Deployment is paused.
+    /// An annotation of the workload.
     #[must_use]
-    pub fn paused(&self) -> bool {
-        self.deployment.pointer("/spec/paused") == Some(&Value::Bool(true))
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        annotation(&self.object, name)
     }
 
-    /// Whether the Deployment is being deleted.
+    /// Whether it is a paused Deployment.
+    #[must_use]
+    pub fn paused(&self) -> bool {
+        self.object.pointer("/spec/paused") == Some(&Value::Bool(true))
+    }
+
+    /// Whether the workload is being deleted.
     #[must_use]
     pub fn deleting(&self) -> bool {
-        self.deployment
+        self.object
             .pointer("/metadata/deletionTimestamp")
             .is_some_and(|it| !it.is_null())
     }
 
+    /// Whether its controller has read the newest spec.
+    #[must_use]
+    pub fn observed(&self) -> bool {
+        let number = |pointer| self.object.pointer(pointer).and_then(Value::as_i64);
+        number("/status/observedGeneration") >= number("/metadata/generation")
+    }
+
+    /// Whether every pod is of the newest template and available, by the counts, and the controller
+    /// has said so. Of a DaemonSet, but for the nodes that nobody waits for.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        let complete = self.typed().is_some_and(|it| self.counts_are_complete(&it));
+        let conditions = self.object.pointer("/status/conditions");
+        let conditions = conditions.and_then(Value::as_array).into_iter().flatten();
+        // Without a progress deadline, and but for Deployments, there is no such condition.
+        let said = conditions
+            .filter(|it| text(it, "/type") == "Progressing")
+            .all(|it| text(it, "/reason") == "NewReplicaSetAvailable");
+        complete && said
+    }
+
+    /// When it will have been complete for long enough to trust it, should it stay as it is: there are
+    /// pods, and each has been ready for some time, for longer than the run that ended before. Where
+    /// no pod can be seen, the counts alone tell. `None` while it is not complete.
+    #[must_use]
+    pub fn stable_at(&self) -> Option<Timestamp> {
+        let some = self.typed().is_some_and(|it| it.counts().desired > 0);
+        if !some || !self.complete() {
+            return None;
+        }
+        let pods = self.current().into_iter().flat_map(|it| it.pods());
+        let counts = pods.filter(|pod| is_active(pod) && !is_excused(&self.nodes, pod));
+        counts
+            .map(stays_up_from)
+            .try_fold(Timestamp::MIN, |latest, at| Some(latest.max(at?)))
+    }
+
+    fn counts_are_complete(&self, workload: &Workload) -> bool {
+        if self.nodes.is_empty() {
+            return progress::complete(workload, &Excused::default()).is_ok();
+        }
+        // The nodes that are excused are found as a check finds them.
+        let mut seen = vec![Seen::Workload {
+            object: workload.clone(),
+        }];
+        let revisions = self.carriers.iter().cloned();
+        let revisions = revisions.filter_map(|it| serde_json::from_value(it).ok());
+        seen.extend(revisions.map(|object| Seen::ControllerRevision {
+            object: Box::new(object),
+        }));
+        let (pods, nodes) = (self.pods.iter(), self.nodes.iter());
+        seen.extend(pods.map(|pod| Seen::Pod {
+            object: Box::new(pod.clone()),
+        }));
+        seen.extend(nodes.map(|node| Seen::Node {
+            object: Box::new(node.clone()),
+        }));
+        let mut snapshot = Snapshot::default();
+        for seen in seen {
+            snapshot.apply(Observation::new(Timestamp::UNIX_EPOCH, seen));
+        }
+        let excused = snapshot
+            .rollout(&workload.reference())
+            .map_or_else(Excused::default, |rollout| rollout.excused());
+        progress::complete(workload, &excused).is_ok()
+    }
+
+    /// With the nodes of the cluster: a DaemonSet's completeness depends on them.
+    #[must_use]
+    pub fn with_nodes(self, nodes: Vec<Node>) -> Self {
+        Self { nodes, ..self }
+    }
+
     /// All revisions, the newest first.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.replica_sets.iter().map(|set| Entry { set })
+        let entry = |carrier| Entry {
+            history: self,
+            carrier,
+        };
+        self.carriers.iter().map(entry)
+    }
+
+    /// The revision whose carrier has this uid.
+    #[must_use]
+    pub fn with_uid(&self, uid: &str) -> Option<Entry<'_>> {
+        self.entries().find(|entry| entry.uid() == uid)
     }
 
     /// The revision of the present template; `None` while the controller has not created it.
     #[must_use]
     pub fn current(&self) -> Option<Entry<'_>> {
         let template = plain(self.template());
-        self.entries()
-            .find(|entry| entry.template() == template)
-            .or_else(|| {
-                // Equal to the controller, which knows quantities; the revision it wrote decides.
-                let number = |pointer| self.deployment.pointer(pointer).and_then(Value::as_i64);
-                let observed =
-                    number("/status/observedGeneration") >= number("/metadata/generation");
-                let revision = revision_in(&self.deployment)?;
+        let equal = self.entries().find(|it| it.template() == template);
+        // Two spellings of one quantity are equal to the controller and not to us; once it has seen
+        // the template, what it wrote decides.
+        equal.or_else(|| self.written().filter(|_| self.observed()))
+    }
+
+    /// The revision that the controller names as the newest.
+    fn written(&self) -> Option<Entry<'_>> {
+        match self.workload.kind {
+            WorkloadKind::Deployment => {
+                let revision = revision_in(self.workload.kind, &self.object);
                 self.entries()
                     .find(|entry| entry.revision() == revision)
-                    .filter(|_| observed)
-            })
+                    .filter(|_| revision != Revision(0) && !self.paused())
+            }
+            WorkloadKind::StatefulSet => {
+                let name = text(&self.object, "/status/updateRevision");
+                self.entries().find(|entry| entry.name() == name)
+            }
+            // `daemon/update.go`, `constructHistory`: the highest number is the newest.
+            WorkloadKind::DaemonSet => self.entries().next(),
+        }
+    }
+
+    /// The revision that a StatefulSet had rolled out to the end before the present one
+    /// (`status.currentRevision`, set in `completeRollingUpdate`); `None` when they are the same.
+    #[must_use]
+    pub fn last_complete(&self) -> Option<Entry<'_>> {
+        let name = text(&self.object, "/status/currentRevision");
+        let newest = text(&self.object, "/status/updateRevision");
+        self.entries()
+            .find(|entry| entry.name() == name && name != newest)
     }
 
     /// The revisions other than the present one, the newest first.
@@ -124,44 +258,84 @@ impl History {
         self.entries()
             .filter(move |entry| current.as_deref() != Some(entry.uid()))
     }
+
+    /// What an earlier rollback wrote, if what it restored is still in place and nothing was deployed
+    /// between: the annotation outlives later deployments, and a later number tells of one.
+    #[must_use]
+    pub fn restored(&self) -> Option<Restored> {
+        let restored = Restored::of(&self.object)?;
+        let current = self.current()?;
+        let between = self
+            .former()
+            .any(|it| it.revision() > restored.from_revision);
+        (current.uid() == restored.uid && !between).then_some(restored)
+    }
+
+    /// Whether the last rollback left a revision behind that was neither deployed again nor found
+    /// healthy since.
+    #[must_use]
+    pub fn was_replaced(&self, entry: &Entry<'_>) -> bool {
+        let Some(restored) = Restored::of(&self.object) else {
+            return false;
+        };
+        let good_since = entry.mark().is_some_and(|it| it.verified_at > restored.at);
+        restored.from == entry.uid() && restored.from_revision == entry.revision() && !good_since
+    }
+
+    /// The pods of the workload, of whatever revision.
+    pub fn pods(&self) -> impl Iterator<Item = &Pod> {
+        self.pods.iter()
+    }
+
+    /// The history in one line, the newest first.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let entries: Vec<String> = self
+            .entries()
+            .map(|entry| format!("{} ({})", entry.revision(), entry.images().join(", ")))
+            .collect();
+        if entries.is_empty() {
+            "none".to_owned()
+        } else {
+            entries.join(", ")
+        }
+    }
 }
 
-/// One revision of a Deployment: a ReplicaSet.
+/// One revision of a workload.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry<'a> {
-    set: &'a Value,
+    history: &'a History,
+    carrier: &'a Value,
 }
 
 impl<'a> Entry<'a> {
+    const fn kind(&self) -> WorkloadKind {
+        self.history.workload.kind
+    }
+
+    /// The carrier as the API server sent it.
+    #[must_use]
+    pub const fn carrier(&self) -> &'a Value {
+        self.carrier
+    }
+
     /// Its number; 0 when it bears none.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        revision_in(self.set).unwrap_or(Revision(0))
+        revision_in(self.kind(), self.carrier)
     }
 
-    /// Whether it was made anew by a rollback of rollguard's: an old ReplicaSet in use again.
-    #[must_use]
-    pub fn was_restored(&self) -> bool {
-        let annotations = self.set.pointer("/metadata/annotations");
-        let reused = annotations
-            .and_then(|it| it.get(REVISION_HISTORY_ANNOTATION))
-            .is_some();
-        reused
-            && self
-                .change_cause()
-                .is_some_and(|cause| cause.starts_with(ROLLED_BACK))
-    }
-
-    /// The ReplicaSet's uid.
+    /// The carrier's uid.
     #[must_use]
     pub fn uid(&self) -> &'a str {
-        text(self.set, "/metadata/uid")
+        text(self.carrier, "/metadata/uid")
     }
 
-    /// The ReplicaSet's name.
+    /// The carrier's name.
     #[must_use]
     pub fn name(&self) -> &'a str {
-        text(self.set, "/metadata/name")
+        text(self.carrier, "/metadata/name")
     }
 
     /// What names it for good.
@@ -174,63 +348,204 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Its pod template without the hash label.
-    #[must_use]
-    pub fn template(&self) -> Value {
-        plain(self.set.pointer("/spec/template").unwrap_or(&Value::Null))
+    fn held(&self) -> &'a Value {
+        let pointer = match self.kind() {
+            WorkloadKind::Deployment => "/spec/template",
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "/data/spec/template",
+        };
+        self.carrier.pointer(pointer).unwrap_or(&Value::Null)
     }
 
-    /// How many of its pods are available: ready for `minReadySeconds`.
+    /// Its pod template, without what marks it as a revision's.
+    #[must_use]
+    pub fn template(&self) -> Value {
+        plain(self.held())
+    }
+
+    /// An annotation of its pod template.
+    #[must_use]
+    pub fn template_annotation(&self, name: &str) -> Option<&'a str> {
+        annotation(self.held(), name)
+    }
+
+    /// How many of its pods are available. A StatefulSet and a DaemonSet count no pods per revision:
+    /// of those the ready ones are counted.
     #[must_use]
     pub fn available(&self) -> u64 {
-        self.set
-            .pointer("/status/availableReplicas")
-            .and_then(Value::as_u64)
-            .unwrap_or_default()
+        match self.kind() {
+            WorkloadKind::Deployment => self
+                .carrier
+                .pointer("/status/availableReplicas")
+                .and_then(Value::as_u64)
+                .unwrap_or_default(),
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+                let ready = self.pods().filter(|pod| is_ready(pod) && is_active(pod));
+                u64::try_from(ready.count()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Its pods: by their owner, or by the label that the controller gives them (a StatefulSet
+    /// writes the revision's name there, a DaemonSet its hash).
+    pub fn pods(&self) -> impl Iterator<Item = &'a Pod> + use<'a> {
+        let kind = self.kind();
+        let (uid, name) = (self.uid(), self.name());
+        let hash = self
+            .carrier
+            .pointer("/metadata/labels")
+            .and_then(|it| it.get(REVISION_LABEL))
+            .and_then(Value::as_str);
+        self.history.pods.iter().filter(move |pod| {
+            let labels = pod.metadata.labels.as_ref();
+            let label = labels.and_then(|it| it.get(REVISION_LABEL));
+            match kind {
+                WorkloadKind::Deployment => owned_by(&pod.metadata, uid),
+                WorkloadKind::StatefulSet => label.is_some_and(|it| it == name),
+                WorkloadKind::DaemonSet => {
+                    hash.is_some_and(|hash| label.is_some_and(|it| it == hash))
+                }
+            }
+        })
     }
 
     /// When it was created.
     #[must_use]
     pub fn created(&self) -> Option<Timestamp> {
-        text(self.set, "/metadata/creationTimestamp").parse().ok()
+        text(self.carrier, "/metadata/creationTimestamp")
+            .parse()
+            .ok()
     }
 
     /// Why it came to be (`kubernetes.io/change-cause`), if somebody wrote it down.
     #[must_use]
     pub fn change_cause(&self) -> Option<&'a str> {
-        self.set
-            .pointer("/metadata/annotations/kubernetes.io~1change-cause")
-            .and_then(Value::as_str)
+        annotation(self.carrier, "kubernetes.io/change-cause")
     }
 
-    /// The images of its containers.
+    /// That a check found it healthy, if one wrote it down.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        Mark::of(self.carrier)
+    }
+
+    /// The images that its template names.
     #[must_use]
     pub fn images(&self) -> Vec<&'a str> {
-        let containers = self
-            .set
-            .pointer("/spec/template/spec/containers")
-            .and_then(Value::as_array);
+        let containers = self.held().pointer("/spec/containers");
+        let containers = containers.and_then(Value::as_array);
         containers
             .into_iter()
             .flatten()
             .map(|it| text(it, "/image"))
             .collect()
     }
+
+    /// The digests of the images that its pods run, by container.
+    #[must_use]
+    pub fn running_images(&self) -> Images {
+        images_of(self.pods().filter(|pod| is_active(pod)))
+    }
 }
 
-fn revision_in(object: &Value) -> Option<Revision> {
-    let annotations = object.pointer("/metadata/annotations")?;
-    Revision::parse(annotations.get(REVISION_ANNOTATION)?.as_str()?)
+/// The digests of the images that pods run, by container.
+pub(crate) fn images_of<'a>(pods: impl Iterator<Item = &'a Pod>) -> Images {
+    let mut images = Images::new();
+    for status in pods.filter_map(|pod| pod.status.as_ref()) {
+        for container in status.container_statuses.iter().flatten() {
+            if let Some(digest) = digest(&container.image_id) {
+                let known = images.entry(container.name.clone()).or_default();
+                known.insert(digest.to_owned());
+            }
+        }
+    }
+    images
 }
 
-/// A template without the hash label and without the null timestamp that some servers send.
+/// The digest of an image id: `registry/app@sha256:…`, or the bare digest of an image that was made
+/// on the node.
+fn digest(image_id: &str) -> Option<&str> {
+    let digest = image_id.rsplit_once('@').map_or(image_id, |(_, it)| it);
+    digest.contains(':').then_some(digest)
+}
+
+/// How long a pod must have been ready to count as up: as long as a check waits by default.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// When a pod will have been ready for long enough, and for longer than its last run.
+fn stays_up_from(pod: &Pod) -> Option<Timestamp> {
+    let since = ready_since(pod)?;
+    let statuses = pod.status.as_ref();
+    let statuses = statuses.and_then(|it| it.container_statuses.as_ref());
+    let runs = statuses.into_iter().flatten().filter_map(|it| {
+        let ended = it.last_state.as_ref()?.terminated.as_ref()?;
+        let (from, to) = (ended.started_at.as_ref()?.0, ended.finished_at.as_ref()?.0);
+        // Of a container that never began, the start is 1970.
+        (from.as_second() > 0).then(|| elapsed(from, to))
+    });
+    let last_run = runs.max().unwrap_or_default();
+    Some(after(after(since, last_run), STABLE))
+}
+
+/// Whether a pod lies on a node that is not ready.
+fn is_excused(nodes: &[Node], pod: &Pod) -> bool {
+    let on = pod.spec.as_ref().and_then(|it| it.node_name.as_deref());
+    let down = |node: &Node| {
+        let conditions = node.status.as_ref().and_then(|it| it.conditions.as_ref());
+        let mut conditions = conditions.into_iter().flatten();
+        conditions.any(|it| it.type_ == "Ready" && it.status != "True")
+    };
+    let mut named = nodes.iter().filter(|it| it.metadata.name.as_deref() == on);
+    on.is_some() && named.any(down)
+}
+
+pub(crate) fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|it| it.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|it| it.type_ == "Ready" && it.status == "True")
+}
+
+fn is_controlled_by(object: &Value, uid: &str) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences");
+    let owners = owners.and_then(Value::as_array).into_iter().flatten();
+    let mut owners = owners.filter(|it| it.get("controller") == Some(&Value::Bool(true)));
+    owners.any(|it| text(it, "/uid") == uid)
+}
+
+fn revision_in(kind: WorkloadKind, object: &Value) -> Revision {
+    match kind {
+        WorkloadKind::Deployment => annotation(object, REVISION_ANNOTATION)
+            .and_then(Revision::parse)
+            .unwrap_or(Revision(0)),
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            let number = object.get("revision").and_then(Value::as_u64);
+            Revision(number.unwrap_or_default())
+        }
+    }
+}
+
+pub(crate) fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.pointer("/metadata/annotations")?.get(name)?.as_str()
+}
+
+/// A template without the hash label, without the null timestamp that some servers send, and without
+/// what makes a ControllerRevision's data a patch.
 pub(crate) fn plain(template: &Value) -> Value {
     let mut template = template.clone();
+    if let Some(template) = template.as_object_mut() {
+        template.remove("$patch");
+    }
     if let Some(metadata) = template
         .pointer_mut("/metadata")
         .and_then(Value::as_object_mut)
     {
-        metadata.remove("creationTimestamp");
+        if metadata
+            .get("creationTimestamp")
+            .is_some_and(Value::is_null)
+        {
+            metadata.remove("creationTimestamp");
+        }
         let labels = metadata.get_mut("labels").and_then(Value::as_object_mut);
         let bare = labels.is_some_and(|labels| {
             labels.remove(TEMPLATE_HASH_LABEL);
@@ -243,7 +558,7 @@ pub(crate) fn plain(template: &Value) -> Value {
     template
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value
         .pointer(pointer)
         .and_then(Value::as_str)

@@ -5,27 +5,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::{Evidence, Finding};
 use crate::guard::Guard;
-use crate::history::RevisionId;
-use crate::rollback::{Change, ChosenBy, Refusal, RollbackDecision, RollbackPlan};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 use crate::workload::WorkloadRef;
 
+mod after;
 mod json;
 mod line;
 mod markdown;
+mod plan;
+mod proposal;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
+mod words;
 mod workload;
 
+pub use after::{AfterRollback, OtherImage, RollbackHealth};
 pub use json::{to_json, without_markers};
 pub use line::{Line, Span, Style};
-pub use markdown::{markdown, summary};
-pub use text::{event_lines, finding_lines, plan_lines, report_lines, sentence, style_of};
+pub use markdown::markdown;
+pub use plan::{plan_lines, release_lines};
+pub use proposal::{Proposal, Proposed};
+pub use summary::summary;
+pub use text::{event_lines, finding_lines, report_lines, sentence, style_of};
 pub use workload::{HttpReport, WorkloadReport};
 
 /// The version of the JSON report; it rises when a reader would have to change.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What a rollback leaves as it is; an approver must know.
 pub(crate) const NOT_RESTORED: &str = "ConfigMaps, Secrets, database schemas, replicas";
@@ -145,67 +152,6 @@ impl TimelineEntry {
     }
 }
 
-/// What is proposed after a check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(
-    tag = "decision",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
-pub enum Proposal {
-    /// The verdict offers none.
-    None,
-    /// This revision would be restored.
-    Apply {
-        /// The revision that would go.
-        from: RevisionId,
-        /// The revision that would come back.
-        target: RevisionId,
-        /// Which evidence chose it.
-        chosen_by: ChosenBy,
-        /// What would change.
-        changes: Vec<Change>,
-    },
-    /// No rollback is possible.
-    Refused {
-        /// Why.
-        why: String,
-    },
-}
-
-impl Proposal {
-    /// What a decision proposes.
-    #[must_use]
-    pub fn of(decision: &RollbackDecision) -> Self {
-        match decision {
-            RollbackDecision::Apply(plan) => Self::of_plan(plan),
-            RollbackDecision::Already(id) => Self::Refused {
-                why: format!(
-                    "the template of revision {} is in place already",
-                    id.revision
-                ),
-            },
-            RollbackDecision::Refuse(refusal) => Self::of_refusal(refusal),
-        }
-    }
-
-    fn of_plan(plan: &RollbackPlan) -> Self {
-        Self::Apply {
-            from: plan.from.clone(),
-            target: plan.to.clone(),
-            chosen_by: plan.chosen_by,
-            changes: plan.changes.clone(),
-        }
-    }
-
-    fn of_refusal(refusal: &Refusal) -> Self {
-        Self::Refused {
-            why: refusal.to_string(),
-        }
-    }
-}
-
 /// The whole outcome of a check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -242,6 +188,9 @@ pub struct Report {
     pub offers_rollback: bool,
     /// What is proposed.
     pub rollback: Proposal,
+    /// Where this was a check after a rollback: what became of that.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub after_rollback: Vec<AfterRollback>,
 }
 
 impl Report {
@@ -285,7 +234,14 @@ impl Report {
             timeline: timeline_of(guard, verdict, ended),
             offers_rollback: verdict.offers_rollback(),
             rollback: Proposal::None,
+            after_rollback: after::after_rollback(guard),
         }
+    }
+
+    /// What became of the rollback after which this was a check, the worst of all workloads.
+    #[must_use]
+    pub fn rollback_health(&self) -> Option<RollbackHealth> {
+        self.after_rollback.iter().map(|it| it.health).max()
     }
 
     /// Adds what the shell fetched for a finding after the verdict, such as log lines.

@@ -2,34 +2,75 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::handover::Handover;
-use crate::history::{Entry, History, RevisionId, plain};
-use crate::snapshot::Excused;
+use crate::handover::HandedOver;
+use crate::history::{Entry, History, Images, RevisionId};
 use crate::workload::{Revision, WorkloadRef};
 
 mod changes;
+mod concern;
+mod ended;
+mod mark;
+mod owner;
+mod patch;
+pub mod preflight;
+mod references;
+mod refusal;
+mod release;
+mod risks;
+mod schema;
 #[cfg(test)]
 mod tests;
+mod unblock;
 
 pub use changes::{Change, changes};
+pub use concern::{Concern, ConcernCode, Weight};
+pub use ended::{Ended, Extent, in_place};
+pub(crate) use mark::running;
+pub use mark::{MARK, Mark, Marking, RESTORED, Restored, markings};
+pub use patch::{ReadBack, is_own, read_back};
+pub use references::{Reference, ReferenceKind, references};
+pub use refusal::Refusal;
+pub use release::{Objection, Release};
+pub use schema::{SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION};
+pub use unblock::{StuckPod, Unblock, stuck_now, unblock};
+
+/// What a person allowed although it is refused otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// To change what Argo CD, Flux, Helm or another controller owns.
+    pub force_owner: bool,
+    /// To go back to code that is not known to run beside the present schema.
+    pub schema_downgrade: bool,
+    /// To change a template whose pods are replaced only once they are deleted.
+    pub on_delete: bool,
+}
 
 /// What the user asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
     /// A revision named by a person.
     pub to_revision: Option<Revision>,
-    /// What a check handed over.
-    pub handover: Option<Handover>,
+    /// What a check handed over about this workload.
+    pub handover: Option<HandedOver>,
     /// The uid of the revision that a check saw serving when it began.
     pub served: Option<String>,
     /// The uid of the revision that a check has just judged; empty where it had none. The proposal is
     /// about that one and no other.
     pub judged: Option<String>,
-    /// What goes into `kubernetes.io/change-cause`: who rolls back and in which run.
-    pub cause: String,
+    /// Whether the counts were complete all the same when it was judged.
+    pub judged_complete: bool,
+    /// When the evidence was gathered; what was found healthy since is not undone.
+    pub evidence_at: Option<Timestamp>,
+    /// What is not refused.
+    pub allowed: Allowed,
+    /// The time, by the cluster's clock.
+    pub now: Timestamp,
+    /// Who rolls back and in which run.
+    pub run: String,
 }
 
 /// Which evidence chose the target.
@@ -41,6 +82,10 @@ pub enum ChosenBy {
     ToRevision,
     /// The check handed it over and a person approved it.
     Handover,
+    /// A check found it healthy and marked it.
+    KnownGood,
+    /// The StatefulSet had rolled it out to the end before.
+    LastComplete,
     /// Its pods are the ones that serve while the new revision does not come up.
     StillServing,
     /// Its pods were serving when the check began; the new revision has replaced them since.
@@ -52,6 +97,8 @@ impl fmt::Display for ChosenBy {
         f.write_str(match self {
             Self::ToRevision => "named by you",
             Self::Handover => "handed over by the check",
+            Self::KnownGood => "a check found it healthy",
+            Self::LastComplete => "it was the last that was rolled out to the end",
             Self::StillServing => "its pods are still serving",
             Self::ServedBefore => "its pods were serving when the check began",
         })
@@ -72,213 +119,267 @@ pub struct RollbackPlan {
     pub to: RevisionId,
     /// Why this one.
     pub chosen_by: ChosenBy,
+    /// When a check found it healthy last, if one wrote it down.
+    pub good_at: Option<Timestamp>,
+    /// When its carrier was made.
+    pub target_created: Option<Timestamp>,
+    /// Since when the revision that goes exists.
+    pub bad_since: Option<Timestamp>,
     /// What changes for the pods, names only.
     pub changes: Vec<Change>,
+    /// What speaks against it, or must be known.
+    pub concerns: Vec<Concern>,
+    /// What the target's pods ran when they were last known to be good.
+    pub images: Images,
+    /// The pods that have to be deleted for it, as far as can be told now.
+    pub stuck: Vec<String>,
+    /// Whether the revision that goes bears the mark of a good one, which it loses.
+    pub withdraws_mark: bool,
+    /// Whether this is what a check proposes: somebody else may carry it out.
+    pub proposed: bool,
     /// Whether the rollout's counts were complete when this was planned: what is bad about it then
     /// (a wrong answer, a crash after ready) does not show in them.
     pub complete: bool,
+    /// When what goes would count as healed, should it stay as complete as it is now.
+    #[serde(skip)]
+    pub healed_at: Option<Timestamp>,
+    /// Who rolls back.
+    pub run: String,
     /// The JSON patch, with `test` operations as preconditions.
     pub patch: Value,
 }
 
 impl RollbackPlan {
-    /// What a check writes for the approver and the Rollback job.
+    /// What a check hands over about it.
     #[must_use]
-    pub fn handover(&self) -> Handover {
-        Handover {
-            version: crate::handover::VERSION,
+    pub fn handover(&self) -> HandedOver {
+        HandedOver {
             workload: self.workload.clone(),
             uid: self.uid.clone(),
             bad: self.from.clone(),
             target: self.to.clone(),
             complete: self.complete,
+            images: self.images.clone(),
         }
+    }
+
+    /// The template that comes back.
+    #[must_use]
+    pub fn target_template(&self) -> &Value {
+        patch::after(&self.patch)
+    }
+
+    /// Adds what a preflight found; what weighs most stands first.
+    pub fn concerned(&mut self, found: impl IntoIterator<Item = Concern>) {
+        self.concerns.extend(found);
+        self.concerns.sort_by_key(|concern| concern.weight);
+    }
+
+    /// What speaks against it.
+    pub fn refusals(&self) -> impl Iterator<Item = &Concern> {
+        let refuses = |it: &&Concern| it.weight == Weight::Refusal;
+        self.concerns.iter().filter(refuses)
     }
 }
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RollbackDecision {
-    /// Do this.
+    /// Do this, if no concern speaks against it.
     Apply(Box<RollbackPlan>),
     /// The target's template is in place already: a job that is run again has nothing to do.
-    Already(RevisionId),
+    Already(Already),
     /// Do nothing, for this reason.
     Refuse(Refusal),
 }
 
-/// Why nothing is rolled back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(
-    tag = "reason",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
-pub enum Refusal {
-    /// Only one revision exists.
-    #[error("there is nothing to roll back to: the Deployment has only one revision")]
-    OneRevision,
-    /// Nothing shows which former revision was good.
-    #[error("no former revision is known to be good; revisions: {known}")]
-    NoCandidate {
-        /// The history, for the eye.
-        known: String,
-    },
-    /// The present revision was itself restored.
-    #[error(
-        "the present revision was restored by a rollback, and what it replaced had failed; revisions: {known}"
-    )]
-    Restored {
-        /// The history, for the eye.
-        known: String,
-    },
-    /// The named revision does not exist.
-    #[error("revision {wanted} does not exist; revisions: {known}")]
-    UnknownRevision {
-        /// What was asked for.
-        wanted: Revision,
-        /// The history, for the eye.
-        known: String,
-    },
-    /// The handed-over target is gone from the history.
-    #[error("the approved revision {wanted} is gone from the history; revisions: {known}")]
-    TargetGone {
-        /// What was approved.
-        wanted: Revision,
-        /// The history, for the eye.
-        known: String,
-    },
-    /// The evidence is about another workload.
-    #[error("the evidence is about {evidence}, not about this workload")]
-    OtherWorkload {
-        /// What it is about.
-        evidence: String,
-    },
-    /// Another rollout began since the check.
-    #[error("a newer rollout began since the check; it is left alone")]
-    Superseded,
-    /// The rollout that was found bad has become healthy since.
-    #[error("the rollout has become healthy since the check; there is nothing to undo")]
-    Healed,
-    /// The Deployment is paused.
-    #[error("the Deployment is paused; the controller would not act on a rollback")]
-    Paused,
-    /// The Deployment is being deleted.
-    #[error("the Deployment is being deleted")]
-    Deleting,
-    /// The controller has not taken in the newest template yet.
-    #[error("the controller has not created the ReplicaSet of the present template yet")]
-    NotObserved,
-}
-
-impl Refusal {
-    /// What the user can do.
-    #[must_use]
-    pub const fn hint(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::OneRevision => "deploy a corrected version instead",
-            Self::NoCandidate { .. } | Self::Restored { .. } => {
-                "name the revision that was good: --to-revision N, or input toRevision"
-            }
-            Self::OtherWorkload { .. } => "pass the evidence of this workload's own check",
-            Self::UnknownRevision { .. } => "choose one of the listed revisions",
-            Self::TargetGone { .. } => {
-                "deploy a corrected version, or name another revision: --to-revision N, or input toRevision"
-            }
-            Self::Superseded => "check the newer rollout first",
-            Self::Paused => "resume it first: kubectl rollout resume",
-            Self::NotObserved => "try again in a few seconds",
-            Self::Healed | Self::Deleting => return None,
-        })
-    }
+/// What was restored before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Already {
+    /// What is rolled back.
+    pub workload: WorkloadRef,
+    /// The workload's uid.
+    pub uid: String,
+    /// What is in place.
+    pub to: RevisionId,
+    /// Who put it there, where that is written.
+    pub run: Option<String>,
+    /// The revision that was found bad and still bears the mark of a good one: the run that rolled back
+    /// was ended before it could take it away.
+    pub unmark: Option<RevisionId>,
 }
 
 /// Decides what to do about a workload.
 #[must_use]
-pub fn decide(workload: &WorkloadRef, history: &History, request: &Request) -> RollbackDecision {
-    match target(workload, history, request) {
-        Err(refusal) => RollbackDecision::Refuse(refusal),
-        Ok((to, _)) if to.template() == plain(history.template()) => {
-            RollbackDecision::Already(to.id())
+pub fn decide(history: &History, request: &Request) -> RollbackDecision {
+    let choice = match target(history, request) {
+        Err(refusal) => return RollbackDecision::Refuse(refusal),
+        Ok(choice) => choice,
+    };
+    let to = match choice {
+        Choice::InPlace(to) => return RollbackDecision::Already(already(history, &to)),
+        Choice::Go(to, _) if is_in_place(history, &to) => {
+            return match same_workload(history, request) {
+                Ok(()) => RollbackDecision::Already(already(history, &to)),
+                Err(refusal) => RollbackDecision::Refuse(refusal),
+            };
         }
-        Ok((to, chosen_by)) => match preconditions(history, request) {
-            Err(refusal) => RollbackDecision::Refuse(refusal),
-            Ok(from) => RollbackDecision::Apply(Box::new(plan(
-                workload,
-                history,
-                &Choice {
-                    from,
-                    to,
-                    chosen_by,
-                },
-                &request.cause,
-            ))),
-        },
+        Choice::Go(to, chosen_by) => (to, chosen_by),
+    };
+    match preconditions(history, request) {
+        Err(refusal) => RollbackDecision::Refuse(refusal),
+        Ok(from) => RollbackDecision::Apply(Box::new(plan(history, (from, to), request))),
     }
 }
 
+/// Two spellings of one template are equal to the controller, which then keeps the revision.
+fn is_in_place(history: &History, to: &Entry<'_>) -> bool {
+    let current = history.current();
+    to.template() == crate::history::plain(history.template())
+        || current.is_some_and(|it| it.uid() == to.uid())
+}
+
+fn already(history: &History, to: &Entry<'_>) -> Already {
+    let restored = history.restored();
+    let unmark = restored.as_ref().and_then(|it| {
+        let bad = history.with_uid(&it.from)?;
+        let marked = bad.mark()?.verified_at <= it.at;
+        marked.then(|| bad.id())
+    });
+    Already {
+        workload: history.workload().clone(),
+        uid: history.uid().to_owned(),
+        to: to.id(),
+        run: restored.map(|it| it.run),
+        unmark,
+    }
+}
+
+enum Choice<'a> {
+    /// An earlier rollback restored it, and nothing says that it is bad.
+    InPlace(Entry<'a>),
+    /// To be restored, for this reason.
+    Go(Entry<'a>, ChosenBy),
+}
+
 /// The revision to restore, and the evidence for it.
-fn target<'a>(
-    workload: &WorkloadRef,
-    history: &'a History,
-    request: &Request,
-) -> Result<(Entry<'a>, ChosenBy), Refusal> {
+fn target<'a>(history: &'a History, request: &Request) -> Result<Choice<'a>, Refusal> {
     if let Some(handover) = &request.handover {
-        if handover.workload != *workload {
-            let WorkloadRef { namespace, .. } = &handover.workload;
-            let evidence = format!("{} in namespace {namespace}", handover.workload);
-            return Err(Refusal::OtherWorkload { evidence });
-        }
-        if history.uid() != handover.uid {
-            return Err(Refusal::Superseded);
-        }
-        let found = history
-            .entries()
-            .find(|entry| entry.uid() == handover.target.uid);
+        same_workload(history, request)?;
+        let wanted = &handover.target;
         let gone = || Refusal::TargetGone {
-            wanted: handover.target.revision,
-            known: known(history),
+            wanted: wanted.revision,
+            known: history.in_words(),
         };
-        return found
-            .map(|entry| (entry, ChosenBy::Handover))
-            .ok_or_else(gone);
+        let found = history.with_uid(&wanted.uid).ok_or_else(gone);
+        return found.map(|entry| Choice::Go(entry, ChosenBy::Handover));
     }
     if let Some(wanted) = request.to_revision {
+        // Its number rose when it was restored.
+        if history
+            .restored()
+            .is_some_and(|it| it.asked == Some(wanted))
+            && let Some(current) = history.current()
+        {
+            return Ok(Choice::InPlace(current));
+        }
         let found = history.entries().find(|entry| entry.revision() == wanted);
         let unknown = || Refusal::UnknownRevision {
             wanted,
-            known: known(history),
+            known: history.in_words(),
         };
         return found
-            .map(|entry| (entry, ChosenBy::ToRevision))
+            .map(|entry| Choice::Go(entry, ChosenBy::ToRevision))
             .ok_or_else(unknown);
     }
     if history.former().next().is_none() {
-        return Err(Refusal::OneRevision);
-    }
-    // To go back from what a rollback restored would bring the failed release again.
-    if history.current().is_some_and(|entry| entry.was_restored()) {
-        return Err(Refusal::Restored {
-            known: known(history),
+        return Err(Refusal::OneRevision {
+            known: history.in_words(),
         });
     }
-    // What was serving when the rollout began, and still is. The second-highest number, which
-    // `kubectl rollout undo` takes, may be a failed release.
-    history
-        .former()
-        .filter(|entry| entry.available() > 0)
-        .max_by_key(|entry| (entry.available(), entry.created()))
-        .map(|entry| (entry, ChosenBy::StillServing))
-        .or_else(|| {
-            let served = |entry: &Entry<'_>| Some(entry.uid()) == request.served.as_deref();
-            history
-                .former()
-                .find(served)
-                .map(|entry| (entry, ChosenBy::ServedBefore))
-        })
-        .ok_or_else(|| Refusal::NoCandidate {
-            known: known(history),
-        })
+    let restored = history.restored().is_some();
+    if request.judged.is_none() {
+        // Run again, a rollback must not go on to an older revision, nor back to the failed one.
+        if let (true, Some(current)) = (restored, history.current()) {
+            return Ok(Choice::InPlace(current));
+        }
+        known_good(history)?;
+    }
+    by_evidence(history, request).ok_or_else(|| {
+        let known = history.in_words();
+        if restored {
+            Refusal::Restored { known }
+        } else {
+            Refusal::NoCandidate { known }
+        }
+    })
+}
+
+fn same_workload(history: &History, request: &Request) -> Result<(), Refusal> {
+    let Some(handover) = &request.handover else {
+        return Ok(());
+    };
+    if handover.workload != *history.workload() {
+        let WorkloadRef { namespace, .. } = &handover.workload;
+        let evidence = format!("{} in namespace {namespace}", handover.workload);
+        return Err(Refusal::OtherWorkload { evidence });
+    }
+    if history.uid() != handover.uid {
+        return Err(Refusal::Superseded);
+    }
+    Ok(())
+}
+
+/// Without a check that found it bad, and without a revision named, what is known to be good stays.
+fn known_good(history: &History) -> Result<(), Refusal> {
+    match history.current() {
+        Some(current) if current.mark().is_some() && history.complete() => {
+            Err(Refusal::KnownGood {
+                present: current.revision(),
+                known: history.in_words(),
+            })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What a check marked; else what was serving when the rollout began. The second-highest number,
+/// which `kubectl rollout undo` takes, may be a failed release. What an earlier rollback replaced is
+/// no candidate.
+fn by_evidence<'a>(history: &'a History, request: &Request) -> Option<Choice<'a>> {
+    let candidates = || history.former().filter(|it| !history.was_replaced(it));
+    let serves = |entry: &Entry<'_>| {
+        let complete = history.last_complete();
+        entry.available() > 0
+            || Some(entry.uid()) == request.served.as_deref()
+            || complete.is_some_and(|it| it.uid() == entry.uid())
+    };
+    // Of two that were found healthy the one that serves is what people have settled on since.
+    let marked = candidates()
+        .filter_map(|entry| Some((serves(&entry), entry.mark()?.verified_at, entry)))
+        .max_by_key(|(serves, at, _)| (*serves, *at))
+        .map(|(_, _, entry)| (entry, ChosenBy::KnownGood));
+    let complete = || {
+        let complete = history.last_complete()?;
+        let same = |entry: &Entry<'_>| entry.uid() == complete.uid();
+        Some((candidates().find(same)?, ChosenBy::LastComplete))
+    };
+    let serving = || {
+        candidates()
+            .filter(|entry| entry.available() > 0)
+            .max_by_key(|entry| (entry.available(), entry.created()))
+            .map(|entry| (entry, ChosenBy::StillServing))
+    };
+    let before = || {
+        let same = |entry: &Entry<'_>| Some(entry.uid()) == request.served.as_deref();
+        Some((candidates().find(same)?, ChosenBy::ServedBefore))
+    };
+    marked
+        .or_else(complete)
+        .or_else(serving)
+        .or_else(before)
+        .map(|(entry, by)| Choice::Go(entry, by))
 }
 
 /// What must hold for the present state; returns the revision that would go.
@@ -286,124 +387,86 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Entry<'a
     if history.deleting() {
         return Err(Refusal::Deleting);
     }
-    if let Some(judged) = &request.judged
-        && history
-            .current()
-            .is_none_or(|current| current.uid() != judged)
-    {
+    let current = history.current();
+    let is_current = |uid: &str| current.is_some_and(|it| it.uid() == uid);
+    if request.judged.as_deref().is_some_and(|it| !is_current(it)) {
         return Err(Refusal::Superseded);
     }
     if let Some(handover) = &request.handover {
-        let current = history.current().ok_or(Refusal::Superseded)?;
-        if current.uid() != handover.bad.uid {
+        // A number rises when the revision is deployed again: that is another rollout.
+        let same = current.is_some_and(|it| it.revision() == handover.bad.revision);
+        if !is_current(&handover.bad.uid) || !same {
             return Err(Refusal::Superseded);
         }
-        // Counts that were complete then say nothing of healing now.
-        if !handover.complete && healthy(history.deployment()) {
-            return Err(Refusal::Healed);
-        }
+    }
+    if healed_at(history, request).is_some_and(|at| at <= request.now) {
+        return Err(Refusal::Healed);
     }
     if history.paused() {
         return Err(Refusal::Paused);
     }
-    history.current().ok_or(Refusal::NotObserved)
+    current.ok_or(Refusal::NotObserved)
 }
 
-/// Whether the rollout is complete by its counts and the controller has said so.
-fn healthy(deployment: &Value) -> bool {
-    let complete = serde_json::from_value(deployment.clone())
-        .is_ok_and(|typed| crate::progress::complete(&typed, &Excused::default()).is_ok());
-    let conditions = deployment
-        .pointer("/status/conditions")
-        .and_then(Value::as_array);
-    let progressing = |it: &&Value| it.get("type") == Some(&json!("Progressing"));
-    // Without a progress deadline there is no such condition.
-    let said = conditions
-        .into_iter()
-        .flatten()
-        .find(progressing)
-        .is_none_or(|it| it.get("reason") == Some(&json!("NewReplicaSetAvailable")));
-    complete && said
-}
-
-struct Choice<'a> {
-    from: Entry<'a>,
-    to: Entry<'a>,
-    chosen_by: ChosenBy,
-}
-
-/// `test` and `replace` in one JSON patch are atomic: on a storage conflict the API server applies
-/// the patch anew to the fresh object (apiserver `endpoints/handlers/patch.go`). The preconditions
-/// are the uid and the template that was judged, not the resourceVersion, which every status
-/// update moves.
-fn plan(
-    workload: &WorkloadRef,
-    history: &History,
-    choice: &Choice<'_>,
-    cause: &str,
-) -> RollbackPlan {
-    let to = choice.to.template();
-    let mut patch = vec![
-        json!({"op": "test", "path": "/metadata/uid", "value": history.uid()}),
-        json!({"op": "test", "path": "/spec/template", "value": history.template()}),
-        json!({"op": "replace", "path": "/spec/template", "value": to}),
-    ];
-    if history
-        .deployment()
-        .pointer("/metadata/annotations")
-        .is_none_or(Value::is_null)
+/// Since when what was judged bad is known to be good, or from when it will be, should it stay as it
+/// is: a check has found it healthy since, or its counts, which were not complete then, are, and its
+/// pods have stayed up. Counts that were complete then say nothing of healing now.
+fn healed_at(history: &History, request: &Request) -> Option<Timestamp> {
+    let mark = history.current().and_then(|it| it.mark());
+    let found = mark.map(|it| it.verified_at).zip(request.evidence_at);
+    if let Some((found, evidence)) = found
+        && found > evidence
     {
-        patch.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+        return Some(evidence);
     }
-    patch.push(json!({"op": "add", "path": "/metadata/annotations/kubernetes.io~1change-cause", "value": cause}));
-    RollbackPlan {
-        workload: workload.clone(),
+    let complete_then = match (&request.handover, &request.judged) {
+        (Some(handover), _) => handover.complete,
+        (None, Some(_)) => request.judged_complete,
+        (None, None) => return None,
+    };
+    if complete_then {
+        None
+    } else {
+        history.stable_at()
+    }
+}
+
+fn plan(
+    history: &History,
+    (from, (to, chosen_by)): (Entry<'_>, (Entry<'_>, ChosenBy)),
+    request: &Request,
+) -> RollbackPlan {
+    let mark = to.mark();
+    let handed_over = request.handover.as_ref().map(|it| &it.images);
+    let marked = mark.as_ref().map(|it| &it.images);
+    let known = [marked, handed_over];
+    let known = known.into_iter().flatten().find(|it| !it.is_empty());
+    let images = known.cloned().unwrap_or_else(|| to.running_images());
+    let patch = patch::patch(history, (&from, &to), request);
+    let mut plan = RollbackPlan {
+        workload: history.workload().clone(),
         uid: history.uid().to_owned(),
-        from: choice.from.id(),
-        to: choice.to.id(),
-        chosen_by: choice.chosen_by,
-        changes: changes(history.template(), &to),
-        complete: healthy(history.deployment()),
-        patch: Value::Array(patch),
-    }
-}
-
-/// The history in one line, the newest first.
-fn known(history: &History) -> String {
-    let entries: Vec<String> = history
-        .entries()
-        .map(|entry| format!("{} ({})", entry.revision(), entry.images().join(", ")))
-        .collect();
-    if entries.is_empty() {
-        "none".to_owned()
-    } else {
-        entries.join(", ")
-    }
-}
-
-/// What a read-back after an unknown or refused patch shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadBack {
-    /// The target's template is in place.
-    Applied,
-    /// The template that was judged is still in place: nothing happened.
-    Untouched,
-    /// Something else is: a newer rollout, or another object of the same name.
-    Superseded,
-}
-
-/// Compares the cluster with the plan, so that a patch is never repeated blindly.
-#[must_use]
-pub fn read_back(plan: &RollbackPlan, history: &History) -> ReadBack {
-    let wanted = |index: usize| plan.patch.pointer(&format!("/{index}/value")).map(plain);
-    let now = Some(plain(history.template()));
-    if history.uid() != plan.uid {
-        ReadBack::Superseded
-    } else if now == wanted(2) {
-        ReadBack::Applied
-    } else if now == wanted(1) {
-        ReadBack::Untouched
-    } else {
-        ReadBack::Superseded
-    }
+        from: from.id(),
+        to: to.id(),
+        chosen_by,
+        good_at: mark.map(|it| it.verified_at),
+        target_created: to.created(),
+        bad_since: from.created(),
+        changes: changes(&crate::history::plain(history.template()), &to.template()),
+        concerns: Vec::new(),
+        images,
+        stuck: stuck_now(history, &to),
+        withdraws_mark: from.mark().is_some(),
+        complete: request
+            .judged
+            .as_ref()
+            .map_or_else(|| history.complete(), |_| request.judged_complete),
+        proposed: request.judged.is_some(),
+        healed_at: healed_at(history, request),
+        run: request.run.clone(),
+        patch,
+    };
+    let concerns = risks::concerns(history, &plan, request.allowed);
+    plan.concerned(concerns);
+    plan
 }

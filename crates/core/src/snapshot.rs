@@ -21,6 +21,7 @@ pub use answers::Answers;
 pub(crate) use rollout::not_ready_since;
 pub use rollout::{Excused, Rollout};
 
+pub(crate) use pod::ready_since;
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};
 use store::Store;
@@ -31,6 +32,8 @@ pub use trouble::{Ends, Trouble};
 pub const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
 /// The label that the Deployment controller adds to a ReplicaSet's pod template.
 pub const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
+/// The label that ties a pod to a ControllerRevision (`apps/v1`, `ControllerRevisionHashLabelKey`).
+pub(crate) const REVISION_LABEL: &str = "controller-revision-hash";
 
 /// How many deleted pods are remembered: three decide, and a report shows one.
 const MOST_DEPARTED: usize = 32;
@@ -258,12 +261,12 @@ impl Snapshot {
 }
 
 /// Whether a pod still counts for its ReplicaSet (`FilterActivePods`, `controller_utils.go`).
-fn is_active(pod: &Pod) -> bool {
+pub(crate) fn is_active(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_none() && !has_ended(pod)
 }
 
 /// Whether a pod has ended as a whole. No pod of a workload is meant to.
-fn has_ended(pod: &Pod) -> bool {
+pub(crate) fn has_ended(pod: &Pod) -> bool {
     let status = pod.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Failed" | "Succeeded"))
@@ -318,7 +321,7 @@ fn controller_of(metadata: &ObjectMeta) -> Option<&str> {
         .map(|owner| owner.uid.as_str())
 }
 
-fn owned_by(metadata: &ObjectMeta, uid: &str) -> bool {
+pub(crate) fn owned_by(metadata: &ObjectMeta, uid: &str) -> bool {
     controller_of(metadata) == Some(uid)
 }
 

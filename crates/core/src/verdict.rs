@@ -197,6 +197,13 @@ pub enum Supersession {
         /// The one in place.
         newest: Revision,
     },
+    /// The rollback after which this was looked at has not taken place.
+    NotRestored {
+        /// The one that was to be restored.
+        wanted: Revision,
+        /// The one in place, where it is known.
+        present: Option<Revision>,
+    },
 }
 
 impl fmt::Display for Supersession {
@@ -206,6 +213,10 @@ impl fmt::Display for Supersession {
             Self::Replaced => f.write_str("the workload was deleted and made anew meanwhile"),
             Self::OtherRevision { wanted, newest } => {
                 write!(f, "revision {newest} took the place of revision {wanted}")
+            }
+            Self::NotRestored { wanted, present } => {
+                write!(f, "it was not rolled back to revision {wanted}")?;
+                present.map_or(Ok(()), |it| write!(f, "; revision {it} is in place"))
             }
         }
     }

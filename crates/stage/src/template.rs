@@ -1,5 +1,6 @@
 //! A stage template: its parameters, and its stages once they are filled in.
 
+mod approval;
 mod check;
 mod expand;
 mod fields;

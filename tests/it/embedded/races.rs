@@ -12,6 +12,8 @@ use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use super::world::{World, told};
 use crate::trial;
 
+/// How often the patch is sent at most.
+const SENDS: usize = 3;
 /// The timeout of the check before each race.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -19,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial(
-            "a patch that is throttled changes nothing and says so",
+            "a patch that is throttled for good changes nothing and says so",
             throttled,
         ),
         trial(
@@ -27,14 +29,21 @@ pub(crate) fn trials() -> Vec<Trial> {
             answer_lost,
         ),
         trial(
-            "a patch that does not arrive is not done, and sent once",
+            "a patch that never arrives is not done, and says so",
             not_sent,
         ),
         trial(
-            "a patch that is never answered is found not done, and sent once",
+            "a patch that is never answered is found not done, and says so",
             never_answered,
         ),
-        trial("a patch that may not be sent changes nothing", forbidden),
+        trial(
+            "a patch that meets trouble once is sent again, and done once",
+            trouble_once,
+        ),
+        trial(
+            "a patch that may not be sent is refused before anything",
+            forbidden,
+        ),
         trial(
             "a newer rollout after the check is left alone",
             newer_is_left_alone,
@@ -56,12 +65,17 @@ async fn found_bad() -> Result<(World, Handover)> {
     let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
     world.deploy("v2").await?;
     let checked = world.check(TIMEOUT).await.map_err(told)?;
-    let handover = checked.handover.context(checked.report.sentence)?;
+    let handover = checked
+        .handover()
+        .cloned()
+        .context(checked.report.sentence)?;
     Ok((world, handover))
 }
 
+/// The patch itself, and not its dry run.
 fn patch() -> Requests {
-    Requests::all().verb(Verb::Patch).resource("deployments")
+    let patches = Requests::all().verb(Verb::Patch).resource("deployments");
+    patches.dry_run(false)
 }
 
 /// A rollback that fails, with the Deployment as it was; it can be run again.
@@ -69,11 +83,15 @@ async fn fails_and_can_be_repeated(fault: Fault) -> Result<()> {
     let (world, handover) = found_bad().await?;
     let before = world.patches();
     world.faults().inject(patch(), fault);
-    let Err(failure) = world.rollback(Some(&handover)).await else {
-        anyhow::bail!("reported as done");
-    };
-    ensure!(failure.outcome == Outcome::RollbackFailed, "{failure:?}");
-    ensure!(world.patches() == before + 1, "{} patches", world.patches());
+    let failed = world.rollback(Some(&handover)).await.map_err(told)?;
+    ensure!(failed.outcome == Outcome::RollbackFailed, "{failed:?}");
+    ensure!(failed.word == Some(RollbackOutcome::Failed), "{failed:?}");
+    ensure!(!failed.errors.is_empty(), "{failed:?}");
+    ensure!(
+        world.patches() <= before + SENDS,
+        "{} patches",
+        world.patches()
+    );
     world.has("v2").await?;
     world.faults().clear();
     let again = world.rollback(Some(&handover)).await.map_err(told)?;
@@ -93,8 +111,43 @@ async fn never_answered() -> Result<()> {
     fails_and_can_be_repeated(Fault::NeverAnswer).await
 }
 
+async fn trouble_once() -> Result<()> {
+    let faults = [
+        Fault::Answer(ApiFailure::too_many_requests(1)),
+        Fault::Answer(ApiFailure::internal("etcdserver: request timed out")),
+        Fault::Disconnect,
+        Fault::NeverAnswer,
+    ];
+    for fault in faults {
+        let (world, handover) = found_bad().await?;
+        let before = world.generation().await?;
+        world.faults().inject_next(1, patch(), fault.clone());
+        let done = world.rollback(Some(&handover)).await.map_err(told)?;
+        ensure!(
+            done.word == Some(RollbackOutcome::RolledBack),
+            "{fault:?}: {done:?}"
+        );
+        let changes = world.generation().await? - before;
+        ensure!(changes == 1, "{fault:?}: {changes} changes");
+        world.is_healthy("v1").await?;
+    }
+    Ok(())
+}
+
 async fn forbidden() -> Result<()> {
-    fails_and_can_be_repeated(Fault::Forbid).await
+    let (world, handover) = found_bad().await?;
+    let before = world.patches();
+    world.faults().forbid(Verb::Patch, "deployments");
+    let refused = world.rollback(Some(&handover)).await.map_err(told)?;
+    ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
+    ensure!(
+        refused.word == Some(RollbackOutcome::Refused),
+        "{refused:?}"
+    );
+    let said = world.said();
+    ensure!(said.contains("may not patch deployments"), "{said}");
+    ensure!(world.patches() == before, "a patch was sent");
+    world.has("v2").await
 }
 
 async fn answer_lost() -> Result<()> {
@@ -104,6 +157,11 @@ async fn answer_lost() -> Result<()> {
     let done = world.rollback(Some(&handover)).await.map_err(told)?;
     ensure!(done.word == Some(RollbackOutcome::RolledBack), "{done:?}");
     ensure!(world.patches() == before + 1, "{} patches", world.patches());
+    ensure!(
+        world.said().contains("deployment/web: rolled back"),
+        "{}",
+        world.said()
+    );
     world.is_healthy("v1").await
 }
 
@@ -151,9 +209,10 @@ async fn run_again() -> Result<()> {
 
 async fn two_at_once() -> Result<()> {
     let (world, handover) = found_bad().await?;
+    let before = world.generation().await?;
     let (one, other) = tokio::join!(
-        world.rollback(Some(&handover)),
-        world.rollback(Some(&handover))
+        world.rollback_by("one run", &handover),
+        world.rollback_by("another run", &handover)
     );
     let ended = [one.map_err(told)?, other.map_err(told)?];
     let did_it = ended
@@ -165,5 +224,7 @@ async fn two_at_once() -> Result<()> {
             || it.word == Some(RollbackOutcome::Superseded)
     });
     ensure!(had_not_to.count() == 1, "{ended:?}");
+    let changes = world.generation().await? - before;
+    ensure!(changes == 1, "{changes} changes");
     world.is_healthy("v1").await
 }

@@ -1,5 +1,7 @@
 //! A scenario's namespace on the embedded cluster, and the product at work in it.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -14,9 +16,10 @@ use rollguard::failure::Failure;
 use rollguard::recorder::Recorder;
 use rollguard::run::check::{Checked, check};
 use rollguard::run::rollback::{Consent, Given, How, RolledBack, rollback};
+use rollguard::run::task::{Connector, task};
 use rollguard::run::tools::Tools;
-use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
+use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Connection, Login, connect};
 use rollguard_core::handover::Handover;
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
@@ -35,6 +38,8 @@ pub(crate) const NAMESPACE: &str = "shop";
 const HEALTHY_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long such a version must stay so.
 const HEALTHY_FOR: Duration = Duration::from_secs(3);
+/// Who rolls back.
+const RUN: &str = "the test";
 /// How long a rollout must stay complete when nobody says otherwise.
 const STABLE_FOR: Duration = Duration::from_secs(10);
 
@@ -42,6 +47,29 @@ const STABLE_FOR: Duration = Duration::from_secs(10);
 pub(crate) struct World {
     sandbox: Sandbox,
     connection: Connection,
+    said: Said,
+}
+
+/// What was told to people, of all commands.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl Said {
+    fn console(&self) -> Console {
+        Console::new(Box::new(self.clone()), Box::new(std::io::sink()))
+    }
+}
+
+impl Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 impl World {
@@ -59,6 +87,7 @@ impl World {
         Ok(Self {
             sandbox,
             connection,
+            said: Said::default(),
         })
     }
 
@@ -80,11 +109,60 @@ impl World {
         self.sandbox.client()
     }
 
-    /// How many patches of Deployments reached the API server, those of this test's own deploy step
-    /// included.
+    /// How many changes of workloads reached the API server by patch, those of this test's own deploy
+    /// step included. Marks on revisions are none, and neither are dry runs.
     pub(crate) fn patches(&self) -> usize {
         let requests = self.sandbox.requests();
-        requests.iter().filter(|it| it.verb == Verb::Patch).count()
+        let is_change = |path: &str| {
+            let of_workload = ["/deployments/", "/statefulsets/", "/daemonsets/"];
+            of_workload.iter().any(|it| path.contains(it)) && !path.contains("dryRun")
+        };
+        let patches = requests.iter().filter(|it| it.verb == Verb::Patch);
+        patches.filter(|it| is_change(&it.path)).count()
+    }
+
+    /// The way to the cluster.
+    pub(crate) fn connection(&self) -> Connection {
+        self.connection.clone()
+    }
+
+    /// Runs the task.
+    pub(crate) async fn task(&self, env: &AgentEnv, connector: &dyn Connector) -> Outcome {
+        let (_sender, cancel) = Cancel::by_hand();
+        let mut tools = Tools {
+            console: &mut self.said.console(),
+            recorder: &mut Recorder::off(),
+            cancel: &cancel,
+        };
+        Box::pin(task(env, connector, &mut tools)).await
+    }
+
+    /// How many requests reached the API server.
+    pub(crate) fn requests(&self) -> usize {
+        self.sandbox.requests().len()
+    }
+
+    /// How many of them would change something.
+    pub(crate) fn writes(&self) -> usize {
+        let requests = self.sandbox.requests();
+        let reads = [Verb::Get, Verb::List, Verb::Watch];
+        requests
+            .iter()
+            .filter(|it| !reads.contains(&it.verb))
+            .count()
+    }
+
+    /// How many pods were deleted by request.
+    pub(crate) fn deleted_pods(&self) -> usize {
+        let requests = self.sandbox.requests();
+        let deletions = requests.iter().filter(|it| it.verb == Verb::Delete);
+        deletions.filter(|it| it.path.contains("/pods/")).count()
+    }
+
+    /// All that was told so far.
+    pub(crate) fn said(&self) -> String {
+        let said = self.said.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&said).into_owned()
     }
 
     /// Applies every document of `yaml`.
@@ -113,12 +191,12 @@ impl World {
     pub(crate) async fn check_as(&self, inputs: &CheckInputs) -> Result<Checked, Failure> {
         let (_sender, cancel) = Cancel::by_hand();
         let mut tools = Tools {
-            console: &mut silent(),
+            console: &mut self.said.console(),
             recorder: &mut Recorder::off(),
             cancel: &cancel,
         };
         // Boxed: it would make every future around it large.
-        Box::pin(check(&self.connection, inputs, &mut tools)).await
+        Box::pin(check(&self.connection, inputs, "a test", &mut tools)).await
     }
 
     /// The check of a version that should be healthy.
@@ -144,6 +222,28 @@ impl World {
         Ok(())
     }
 
+    /// How many pods of the newest version are available, once no others are left.
+    pub(crate) async fn updated_and_available(&self) -> Result<i32> {
+        let deployments: Api<Deployment> = Api::namespaced(self.client(), NAMESPACE);
+        let status = deployments.get(DEPLOYMENT).await?.status;
+        let status = status.context("no status")?;
+        let updated = status.updated_replicas.unwrap_or(0);
+        let all_updated = status.replicas == Some(updated);
+        let available = status.available_replicas.unwrap_or(0);
+        Ok(if all_updated {
+            available.min(updated)
+        } else {
+            0
+        })
+    }
+
+    /// The Deployment's generation, which counts the changes of its spec and annotations.
+    pub(crate) async fn generation(&self) -> Result<i64> {
+        let deployments: Api<Deployment> = Api::namespaced(self.client(), NAMESPACE);
+        let deployment = deployments.get(DEPLOYMENT).await?;
+        deployment.metadata.generation.context("no generation")
+    }
+
     /// Deletes the Deployment.
     pub(crate) async fn delete(&self) -> Result<()> {
         let deployments: Api<Deployment> = Api::namespaced(self.client(), NAMESPACE);
@@ -153,16 +253,57 @@ impl World {
         Ok(())
     }
 
-    /// Rolls back what the check handed over, or what the cluster itself tells.
+    /// Rolls back what the check handed over, or what the cluster itself tells, and does not wait.
     pub(crate) async fn rollback(
         &self,
         evidence: Option<&Handover>,
     ) -> Result<RolledBack, Failure> {
-        self.rollback_with(evidence, &Given).await
+        self.rollback_as(&back(evidence)).await
     }
 
-    /// The same, where the person who is asked takes so long that something else happens before
-    /// the yes.
+    /// Rolls back as a pipeline would.
+    pub(crate) async fn rollback_as(&self, inputs: &RollbackInputs) -> Result<RolledBack, Failure> {
+        let (_sender, cancel) = Cancel::by_hand();
+        self.rollback_with(inputs, (&Given, &cancel)).await
+    }
+
+    /// The same in another run, with a name of its own.
+    pub(crate) async fn rollback_by(
+        &self,
+        run: &str,
+        evidence: &Handover,
+    ) -> Result<RolledBack, Failure> {
+        let (_sender, cancel) = Cancel::by_hand();
+        let how = How {
+            dry_run: false,
+            consent: &Given,
+            by: run.to_owned(),
+        };
+        let inputs = back(Some(evidence));
+        self.rollback_how(&inputs, (&how, &cancel)).await
+    }
+
+    /// The same, where somebody may wish to stop it.
+    pub(crate) async fn rollback_unless(
+        &self,
+        inputs: &RollbackInputs,
+        cancel: &Cancel,
+    ) -> Result<RolledBack, Failure> {
+        self.rollback_with(inputs, (&Given, cancel)).await
+    }
+
+    /// Only looks.
+    pub(crate) async fn dry_run(&self, inputs: &RollbackInputs) -> Result<RolledBack, Failure> {
+        let (_sender, cancel) = Cancel::by_hand();
+        let how = How {
+            dry_run: true,
+            consent: &Given,
+            by: RUN.to_owned(),
+        };
+        self.rollback_how(inputs, (&how, &cancel)).await
+    }
+
+    /// Where the person who is asked takes so long that something else happens before the yes.
     pub(crate) async fn rollback_after(
         &self,
         evidence: &Handover,
@@ -175,7 +316,9 @@ impl World {
             asked.answered.notify_one();
             happened
         };
-        let rollback = self.rollback_with(Some(evidence), &asked);
+        let (_sender, cancel) = Cancel::by_hand();
+        let inputs = back(Some(evidence));
+        let rollback = self.rollback_with(&inputs, (&asked, &cancel));
         let (rolled_back, happened) = tokio::join!(rollback, meanwhile);
         happened?;
         rolled_back.map_err(told)
@@ -183,22 +326,42 @@ impl World {
 
     async fn rollback_with(
         &self,
-        evidence: Option<&Handover>,
-        consent: &(dyn Consent + Sync),
+        inputs: &RollbackInputs,
+        (consent, cancel): (&(dyn Consent + Sync), &Cancel),
     ) -> Result<RolledBack, Failure> {
-        let (_sender, cancel) = Cancel::by_hand();
         let how = How {
             dry_run: false,
             consent,
-            cancel: &cancel,
-            by: "the test".to_owned(),
+            by: RUN.to_owned(),
         };
-        let inputs = RollbackInputs {
-            workload: workload(),
-            to_revision: None,
-            evidence: evidence.cloned(),
+        self.rollback_how(inputs, (&how, cancel)).await
+    }
+
+    async fn rollback_how(
+        &self,
+        inputs: &RollbackInputs,
+        (how, cancel): (&How<'_>, &Cancel),
+    ) -> Result<RolledBack, Failure> {
+        let mut tools = Tools {
+            console: &mut self.said.console(),
+            recorder: &mut Recorder::off(),
+            cancel,
         };
-        Box::pin(rollback(&self.connection, &inputs, &how, &mut silent())).await
+        Box::pin(rollback(&self.connection, inputs, how, &mut tools)).await
+    }
+}
+
+/// The inputs of a rollback of what was handed over, or of the one Deployment; it does not wait.
+pub(crate) fn back(evidence: Option<&Handover>) -> RollbackInputs {
+    let handed_over = evidence.iter().flat_map(|it| &it.workloads);
+    let mut workloads: Vec<WorkloadRef> = handed_over.map(|it| it.workload.clone()).collect();
+    if workloads.is_empty() {
+        workloads.push(workload());
+    }
+    RollbackInputs {
+        workloads,
+        evidence: evidence.cloned(),
+        ..RollbackInputs::of(workload(), HEALTHY_TIMEOUT, HEALTHY_FOR)
     }
 }
 
@@ -211,7 +374,7 @@ struct Asked {
 
 #[async_trait]
 impl Consent for Asked {
-    async fn given(&self, _: &mut Console) -> bool {
+    async fn given(&self, _: &str, _: &mut Console) -> bool {
         self.asked.notify_one();
         self.answered.notified().await;
         true
@@ -224,10 +387,6 @@ pub(crate) fn workload() -> WorkloadRef {
         namespace: NAMESPACE.to_owned(),
         name: DEPLOYMENT.to_owned(),
     }
-}
-
-fn silent() -> Console {
-    Console::new(Box::new(std::io::sink()), Box::new(std::io::sink()))
 }
 
 /// A failure as an error.

@@ -10,6 +10,7 @@ mod contract;
 mod drill;
 mod peers;
 mod refusals;
+mod rollback;
 mod smoke;
 mod stable;
 mod stage;
@@ -33,6 +34,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// later.
 const TRIALS_AT_ONCE: usize = 8;
 
+/// Says what is compared: `1` verdicts, `rollback` rollbacks.
+const BENCH: &str = "ROLLGUARD_BENCH";
+
 /// Names the file that takes what was measured.
 const BENCH_FILE: &str = "ROLLGUARD_BENCH_FILE";
 
@@ -42,6 +46,7 @@ struct Stage {
     runtime: Handle,
     rows: Mutex<Vec<bench::Row>>,
     stable: Mutex<bench::Stable>,
+    rollbacks: Mutex<Vec<rollback::Row>>,
 }
 
 impl Stage {
@@ -62,13 +67,41 @@ impl Stage {
         *self.stable.lock().unwrap_or_else(PoisonError::into_inner) = stable;
     }
 
+    /// Keeps what came of a rollback for the end.
+    fn keep_rollback(&self, row: rollback::Row) {
+        self.rollbacks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(row);
+    }
+
     /// Shows what was measured, and writes it where it is asked for.
     fn tell(&self) -> Result<()> {
         let client = self.cluster()?.client();
         let version = self.runtime.block_on(client.apiserver_version())?;
+        if compares_rollbacks() {
+            return self.tell_rollbacks(version.git_version);
+        }
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let stable = self.stable.lock().unwrap_or_else(PoisonError::into_inner);
         let measured = bench::Measured::new(version.git_version, rows.clone(), stable.clone());
+        eprint!("{}", measured.lines());
+        env::var_os(BENCH_FILE).map_or(Ok(()), |file| measured.write(Path::new(&file)))
+    }
+
+    /// In the order of the cases.
+    fn tell_rollbacks(&self, kubernetes: String) -> Result<()> {
+        let mut rows = self
+            .rollbacks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let place = |name: &str| rollback::all().position(|case| case.name == name);
+        rows.sort_by_key(|row| place(row.case));
+        let measured = rollback::Measured {
+            kubernetes,
+            cases: rollback::all().count(),
+            rows: &rows,
+        };
         eprint!("{}", measured.lines());
         env::var_os(BENCH_FILE).map_or(Ok(()), |file| measured.write(Path::new(&file)))
     }
@@ -76,7 +109,12 @@ impl Stage {
 
 /// Whether kubectl follows the updates as well, and nothing else is tried.
 fn compares() -> bool {
-    env::var_os("ROLLGUARD_BENCH").is_some_and(|value| value == "1")
+    env::var_os(BENCH).is_some_and(|value| value == "1")
+}
+
+/// Whether kubectl rolls back as well, and nothing else is tried.
+fn compares_rollbacks() -> bool {
+    env::var_os(BENCH).is_some_and(|value| value == "rollback")
 }
 
 /// A trial whose body runs on the shared runtime.
@@ -127,6 +165,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         cluster: OnceLock::new(),
         rows: Mutex::default(),
         stable: Mutex::default(),
+        rollbacks: Mutex::default(),
         runtime: runtime.handle().clone(),
     });
     let trials = trials(&stage);
@@ -203,13 +242,20 @@ fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         stage,
         stable::passes_at_once,
     );
+    let rollbacks = rollback::all().map(|case| {
+        let name = format!("rollback {}: {}", case.name, case.says);
+        trial(&name, stage, move |stage| rollback::ends(stage, case))
+    });
     if compares() {
         return updates.chain([stable]).collect();
+    }
+    if compares_rollbacks() {
+        return rollbacks.collect();
     }
     // The longest of all goes first.
     let others = [smoke, contract, refusals, may_look, stable];
     let all = std::iter::once(pipeline).chain(updates).chain(others);
-    all.chain(drills).collect()
+    all.chain(rollbacks).chain(drills).collect()
 }
 
 /// The scenarios, those first whose traces last longest: who begins last shall not keep the others

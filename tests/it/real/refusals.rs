@@ -96,7 +96,7 @@ const ROWS: &[Row] = &[
         Token::Admin,
         &["rollback", WEB, "--to-revision", "1", "--yes"],
         0,
-        &["already rolled back"],
+        &["is at revision 1 already"],
     ),
     (
         "nothing said about consent",
@@ -142,7 +142,7 @@ pub(crate) async fn are_told(stage: Arc<Stage>) -> Result<()> {
     .await
 }
 
-/// Who may look but not change gets as far as the patch, and no further.
+/// Who may look but not change gets no further than the preflight.
 pub(crate) async fn a_rollback_without_the_right_changes_nothing(stage: Arc<Stage>) -> Result<()> {
     let cluster = stage.cluster()?;
     let scenario = all()
@@ -163,8 +163,8 @@ pub(crate) async fn a_rollback_without_the_right_changes_nothing(stage: Arc<Stag
         let ran = rollguard
             .run(&["rollback", WEB, "-n", &namespace, "--yes"])
             .await?;
-        ensure!(ran.code == 22, "not refused: {}", ran.all());
-        for part in ["forbidden", "hint: ", "patch"] {
+        ensure!(ran.code == 21, "not refused: {}", ran.all());
+        for part in ["may not patch deployments", "hint: ", "MayNotPatch"] {
             ensure!(
                 ran.all().contains(part),
                 "`{part}` is not in: {}",

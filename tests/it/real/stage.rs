@@ -56,6 +56,11 @@ pub(crate) async fn runs_through_node(stage: Arc<Stage>) -> Result<()> {
                     ("AksDeploymentHealthCheck", "check.rollbackTo", "1"),
                     ("Rollback", "rollback.rollbackOutcome", "rolledBack"),
                     ("AksRollbackHealthCheck", "recheck.verdict", "succeeded"),
+                    (
+                        "AksRollbackHealthCheck",
+                        "recheck.rollbackHealth",
+                        "healthy",
+                    ),
                 ],
             )?;
             for part in [
@@ -282,7 +287,7 @@ impl Agent {
         Ok(instructions.contains(text))
     }
 
-    /// The summaries lie in the agent's own temporary folder; the home is as empty as before.
+    /// Summaries and evidence lie in the agent's own temporary folder; the home is as empty as before.
     fn left_nothing_behind(&self) -> Result<()> {
         let names = |folder: &Path| -> Result<Vec<PathBuf>> {
             Ok(std::fs::read_dir(folder)?
@@ -297,8 +302,9 @@ impl Agent {
         for file in names(self.temp.path())? {
             let text = std::fs::read_to_string(&file)?;
             ensure!(
-                file.extension().is_some_and(|it| it == "md"),
-                "{} is no summary",
+                file.extension()
+                    .is_some_and(|it| it == "md" || it == "json"),
+                "{} is neither summary nor evidence",
                 file.display()
             );
             ensure!(!text.contains(ADMIN_TOKEN), "a token in {}", file.display());
@@ -325,7 +331,7 @@ impl StepRunner for Agent {
 }
 
 /// The kubeconfig with the cluster's certificate, as AKS gives it.
-fn with_ca(kubeconfig: &str, ca_pem: &str) -> Result<String> {
+pub(crate) fn with_ca(kubeconfig: &str, ca_pem: &str) -> Result<String> {
     use base64::Engine as _;
     let mut value: Value = serde_yaml::from_str(kubeconfig)?;
     let ca = base64::engine::general_purpose::STANDARD.encode(ca_pem);

@@ -65,6 +65,11 @@ const BREACHES: &[(&str, &str, &str)] = &[
         "defaults that are options",
     ),
     (
+        "/inputs/13/defaultValue",
+        r#""yes""#,
+        "defaults that are options",
+    ),
+    (
         "/inputs/1/groupName",
         r#""azure""#,
         "groups and rules that lead somewhere",
@@ -76,6 +81,11 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ),
     (
         "/groups/2/visibleRule",
+        r#""command = undo""#,
+        "groups and rules that lead somewhere",
+    ),
+    (
+        "/inputs/7/visibleRule",
         r#""command = undo""#,
         "groups and rules that lead somewhere",
     ),
@@ -309,6 +319,13 @@ fn pick_lists(task: &Json) -> Result<()> {
     {
         let default = text(input, "defaultValue")?;
         ensure!(input["options"][default].is_string(), "{default}");
+    }
+    for input in list(task, "inputs")?
+        .iter()
+        .filter(|it| it["type"] == "boolean")
+    {
+        let default = text(input, "defaultValue")?;
+        ensure!(["true", "false"].contains(&default), "{default}");
     }
     Ok(())
 }

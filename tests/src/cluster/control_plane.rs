@@ -75,7 +75,7 @@ fn start_etcd(run: &Run, url: &str) -> Result<()> {
     run.spawn("etcd", command)
 }
 
-/// Starts the controllers and the scheduler; both retry until the API server answers.
+/// Starts the controllers and the scheduler, for an API server that is ready.
 ///
 /// # Errors
 /// When a program is missing or cannot be started.

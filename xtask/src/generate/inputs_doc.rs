@@ -26,8 +26,8 @@ pub(super) fn render() -> String {
     }
     text += "\nBoth take `--context` and `--kubeconfig`, as kubectl does. A check also takes `-o, --output \
              human|json` and `--record FILE` (a trace to replay, secrets masked); a rollback `--dry-run` \
-             and `--yes`. Of `-l` the workloads are followed that bear the label when the check begins. A \
-             rollback goes back with one Deployment.\n";
+             and `--yes`. Of `-l` the workloads are followed that bear the label when the check begins. \
+             With `--evidence` the namespace is that of the evidence, and no workload need be named.\n";
     text += "\n## What the task reads from the agent\n\nOf all that the agent sets, these \
              variables. `<ID>` is the id of a service connection.\n\n";
     text += &table(
@@ -40,10 +40,9 @@ pub(super) fn render() -> String {
 }
 
 fn task_row(spec: &InputSpec) -> [String; 4] {
-    let command = match spec.commands {
-        [only] => code(only.as_str()),
-        _ => "all".to_owned(),
-    };
+    let command = spec
+        .only_for()
+        .map_or_else(|| "all".to_owned(), |only| code(only.as_str()));
     [
         code(spec.name),
         command,
@@ -73,6 +72,7 @@ fn argument(spec: &InputSpec) -> String {
     match spec.cli {
         CliForm::None => String::new(),
         CliForm::Positional { value } => value.to_owned(),
+        CliForm::Switch { long, .. } => format!("--{long}"),
         CliForm::Flag {
             long,
             short: None,

@@ -14,16 +14,22 @@ pub(super) fn render() -> String {
     text += &table(
         ["variable", "set by", "value"],
         OutputVariable::ALL.map(|variable| {
-            let command = code(variable.command().as_str());
+            let commands: Vec<String> = variable
+                .commands()
+                .iter()
+                .map(|command| code(command.as_str()))
+                .collect();
             [
                 code(variable.name()),
-                command,
+                commands.join(", "),
                 variable.description().to_owned(),
             ]
         }),
     );
-    text += "\nEach value is at most 2 KiB long and holds nothing that a later step could execute \
-             or expand.\n\n## Exit codes\n\nThe task and the command line have the same. A code \
+    text += "\nEach value is at most 2 KiB long, the evidence 8 KiB, and holds nothing that a later \
+             step could execute or expand.\n\nReport, evidence and plan are kept with the run as an \
+             attachment of the type `rollguard.evidence`, for programs that read the run over the REST \
+             API.\n\n## Exit codes\n\nThe task and the command line have the same. A code \
              never changes its meaning.\n\n";
     text += &table(
         ["code", "outcome", "task result", "meaning"],

@@ -15,7 +15,7 @@ mod tests {
     fn a_schema_has_a_name_a_version_and_a_word_about_everything() {
         let schema = document::schema();
         let id = schema["$id"].as_str().unwrap();
-        assert!(id.ends_with("/report/v1.json"), "{id}");
+        assert!(id.ends_with("/report/v2.json"), "{id}");
         assert_eq!(
             schema["$schema"],
             "https://json-schema.org/draft/2020-12/schema"

@@ -83,8 +83,6 @@ struct TaskGroup {
     name: String,
     display_name: String,
     is_expanded: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    visible_rule: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,6 +97,9 @@ struct TaskInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     default_value: Option<String>,
     required: bool,
+    /// The editor shows the input only where this holds; the input keeps its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    visible_rule: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     options: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -143,9 +144,6 @@ fn group(group: Group) -> TaskGroup {
         name: group.name().to_owned(),
         display_name: group.label().to_owned(),
         is_expanded: true,
-        visible_rule: group
-            .command()
-            .map(|command| format!("command = {}", command.as_str())),
     }
 }
 
@@ -157,6 +155,9 @@ fn input(spec: &InputSpec) -> TaskInput {
         group_name: spec.group.map(|group| group.name().to_owned()),
         default_value: spec.default.map(str::to_owned),
         required: spec.required,
+        visible_rule: spec
+            .only_for()
+            .map(|command| format!("command = {}", command.as_str())),
         options: options(spec.kind),
         properties: properties(spec.kind),
         help_mark_down: spec.help.to_owned(),
@@ -166,6 +167,7 @@ fn input(spec: &InputSpec) -> TaskInput {
 const fn kind(kind: InputKind) -> &'static str {
     match kind {
         InputKind::Command => "pickList",
+        InputKind::Boolean => "boolean",
         InputKind::ServiceConnection => "connectedService:AzureRM",
         InputKind::Workloads | InputKind::HttpChecks | InputKind::Graces => "multiLine",
         InputKind::SubscriptionId

@@ -15,6 +15,17 @@ pub struct Issue {
     pub message: String,
 }
 
+/// A file that a task kept with the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// What kind of file it is.
+    pub kind: String,
+    /// Its name among those of its kind.
+    pub name: String,
+    /// Where it lies.
+    pub path: String,
+}
+
 /// What the lines of a task said so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskOutput {
@@ -26,6 +37,8 @@ pub struct TaskOutput {
     pub issues: Vec<Issue>,
     /// The Markdown files it showed on the run's page.
     pub summaries: Vec<String>,
+    /// The files it kept with the run.
+    pub attachments: Vec<Attachment>,
 }
 
 impl TaskOutput {
@@ -75,6 +88,13 @@ impl TaskOutput {
                 let message = command.data.clone();
                 self.issues.push(Issue { severity, message });
             }
+            "addattachment" => {
+                let property = |name| command.property(name).map(str::to_owned);
+                if let (Some(kind), Some(name)) = (property("type"), property("name")) {
+                    let path = command.data.clone();
+                    self.attachments.push(Attachment { kind, name, path });
+                }
+            }
             "uploadsummary" => self.summaries.push(command.data.clone()),
             _ => {}
         }
@@ -101,6 +121,8 @@ mod tests {
             "##vso[task.setvariable variable=verdict;isOutput=true]failed",
             "##vso[task.setvariable variable=local]x",
             "##vso[task.uploadsummary]/tmp/summary.md",
+            "##vso[task.addattachment type=rollguard.evidence;name=web]/tmp/web.json",
+            "##vso[task.addattachment type=rollguard.evidence]/tmp/nameless.json",
             "##vso[task.complete result=Failed]rollout failed",
         ]);
         assert_eq!(
@@ -109,6 +131,12 @@ mod tests {
         );
         assert_eq!(output.issues.len(), 1);
         assert_eq!(output.summaries, ["/tmp/summary.md"]);
+        let attached = Attachment {
+            kind: "rollguard.evidence".to_owned(),
+            name: "web".to_owned(),
+            path: "/tmp/web.json".to_owned(),
+        };
+        assert_eq!(output.attachments, [attached]);
         assert_eq!(output.task_result(Some(10)), TaskResult::Failed);
     }
 

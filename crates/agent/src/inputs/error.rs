@@ -60,9 +60,30 @@ pub enum InputProblem {
     /// Not a workload.
     #[error(transparent)]
     Workload(WorkloadError),
-    /// More workloads than a rollback takes.
-    #[error("{0} workloads are given; a rollback takes one")]
-    SeveralWorkloads(usize),
+    /// Nothing to roll back.
+    #[error("is missing; write for example `deployment/web`, or give {evidence}, which names them")]
+    NothingToRollBack {
+        /// The input for the evidence as the user writes it.
+        evidence: String,
+    },
+    /// A workload that the check did not hand over.
+    #[error("`{0}` is not in the evidence; name only what it names, or nothing")]
+    NotInEvidence(String),
+    /// Another namespace than the one of the check.
+    #[error("the evidence is about the namespace `{namespace}`; write that one, or leave it out")]
+    EvidenceElsewhere {
+        /// The namespace of the check.
+        namespace: String,
+    },
+    /// Evidence without a workload.
+    #[error("names no workload")]
+    EvidenceOfNothing,
+    /// Workloads by label beside those that the check handed over.
+    #[error("the evidence names the workloads; give one of the two")]
+    SelectorBesidesEvidence,
+    /// Neither true nor false.
+    #[error("`{0}` is neither `true` nor `false`")]
+    Boolean(String),
     /// Nothing to check.
     #[error("is missing; write for example `deployment/web`, or give {selector} instead")]
     NoWorkload {
@@ -110,6 +131,9 @@ pub enum InputProblem {
     /// A revision of more than one workload.
     #[error("a revision belongs to one workload; name exactly one, and no selector")]
     RevisionOfSeveral,
+    /// A revision to restore for more than one workload.
+    #[error("{0} workloads are given, and a revision belongs to one; name exactly one")]
+    ToRevisionOfSeveral(usize),
     /// Not a duration.
     #[error(transparent)]
     Duration(DurationError),
@@ -131,11 +155,11 @@ pub enum InputProblem {
     )]
     Revision(String),
     /// The revision is named twice.
-    #[error("the evidence names the revision to restore already; give one of the two")]
+    #[error("the evidence names the revision already; give one of the two")]
     BesidesEvidence,
     /// Not what a check handed over.
-    #[error("is not what a check hands over")]
-    Evidence(#[source] HandoverError),
+    #[error("is not what a check hands over: {0}")]
+    Evidence(HandoverError),
 }
 
 fn apart(kind: &str, names: &[String]) -> String {
@@ -184,7 +208,13 @@ impl InputError {
             | InputProblem::Cluster(_)
             | InputProblem::Namespace(_)
             | InputProblem::Workload(_)
-            | InputProblem::SeveralWorkloads(_)
+            | InputProblem::NothingToRollBack { .. }
+            | InputProblem::NotInEvidence(_)
+            | InputProblem::EvidenceElsewhere { .. }
+            | InputProblem::EvidenceOfNothing
+            | InputProblem::SelectorBesidesEvidence
+            | InputProblem::Boolean(_)
+            | InputProblem::ToRevisionOfSeveral(_)
             | InputProblem::NoWorkload { .. }
             | InputProblem::KindApart { .. }
             | InputProblem::Selector(_)

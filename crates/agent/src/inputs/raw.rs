@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::spec::{CliForm, INPUTS, InputSpec};
+use super::form::{CliForm, InputSpec};
+use super::spec::INPUTS;
 use crate::env::AgentEnv;
 
 /// Who said it; errors name an input as this person wrote it.
@@ -19,7 +20,9 @@ impl Source {
     #[must_use]
     pub(super) fn written(self, spec: &InputSpec) -> String {
         match (self, spec.cli) {
-            (Self::CommandLine, CliForm::Flag { long, .. }) => format!("`--{long}`"),
+            (Self::CommandLine, CliForm::Flag { long, .. } | CliForm::Switch { long, .. }) => {
+                format!("`--{long}`")
+            }
             (Self::CommandLine, CliForm::Positional { value }) => format!("`{value}`"),
             (Self::CommandLine, CliForm::None) | (Self::Task, _) => {
                 format!("input `{}`", spec.name)

@@ -7,19 +7,45 @@ use rollguard_core::duration;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::handover::Handover;
 use rollguard_core::http::HttpCheck;
-use rollguard_core::policy::Policy;
-use rollguard_core::workload::{Revision, WorkloadName, WorkloadRef, is_dns_label};
+use rollguard_core::rollback::Allowed;
+use rollguard_core::workload::{Revision, WorkloadName, WorkloadRef};
 
 use super::error::{InputError, InputErrors, InputProblem};
+use super::form::InputSpec;
 use super::raw::{RawInputs, Source};
 use super::selector::selector;
-use super::spec::{self, InputSpec};
-use super::{AksTarget, CheckInputs, CommandName, RollbackInputs};
+use super::spec;
+use super::values::{
+    boolean, cluster, distinct, grace, lines, namespace, one_connection, resource_group, revision,
+    subscription_id, workload_names,
+};
+use super::{AksTarget, CheckInputs, CommandName, RollbackInputs, workloads_of};
 
 /// Every function returns `None` when something is wrong with its inputs, and keeps what it is.
 pub(super) struct Reader<'a> {
     raw: &'a RawInputs,
     errors: Vec<InputError>,
+}
+
+/// What a command is about; a part that is wrong is `None`.
+struct About {
+    namespace: Option<String>,
+    workloads: Option<Vec<WorkloadRef>>,
+    evidence: Option<Handover>,
+}
+
+impl About {
+    fn count(&self) -> usize {
+        self.workloads.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// When a rollout counts as healthy.
+struct Health {
+    timeout: Duration,
+    stable_for: Duration,
+    http: Vec<HttpCheck>,
+    graces: BTreeMap<FindingCode, Duration>,
 }
 
 impl<'a> Reader<'a> {
@@ -58,31 +84,182 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn check(&mut self) -> Option<CheckInputs> {
-        let namespace = self.required(&spec::NAMESPACE, namespace);
-        let workloads = self.workloads(namespace.as_deref());
+        let about = self.about();
         let selector = self.optional(&spec::SELECTOR, selector);
-        if self.is_absent(&spec::WORKLOADS) && self.is_absent(&spec::SELECTOR) {
+        let absent = self.is_absent(&spec::WORKLOADS) && self.is_absent(&spec::SELECTOR);
+        if absent && self.is_absent(&spec::EVIDENCE) {
             let selector = self.raw.source().written(&spec::SELECTOR);
             self.wrong(&spec::WORKLOADS, InputProblem::NoWorkload { selector });
         }
         self.nothing_for_others_than(CommandName::Check);
-        let (timeout, stable_for) = self.times().unzip();
-        let http = self.http();
-        let graces = self.graces();
-        let revision = self.optional(&spec::REVISION, revision);
-        let several = workloads.as_ref().is_some_and(|it| it.len() > 1);
-        if revision.is_some() && (several || !self.is_absent(&spec::SELECTOR)) {
+        let health = self.health();
+        let revision = self.revision(&about);
+        let mark = self.required(&spec::MARK, boolean);
+        if about.evidence.is_some() && selector.is_some() {
+            self.wrong(&spec::SELECTOR, InputProblem::SelectorBesidesEvidence);
+        }
+        let allowed = self.allowed();
+        let health = health?;
+        Some(CheckInputs {
+            namespace: about.namespace?,
+            workloads: about.workloads?,
+            selector,
+            timeout: health.timeout,
+            stable_for: health.stable_for,
+            http: health.http,
+            graces: health.graces,
+            revision,
+            mark: mark?,
+            evidence: about.evidence,
+            allowed: allowed?,
+        })
+    }
+
+    pub(super) fn rollback(&mut self) -> Option<RollbackInputs> {
+        let about = self.about();
+        if self.is_absent(&spec::WORKLOADS) && self.is_absent(&spec::EVIDENCE) {
+            let evidence = self.raw.source().written(&spec::EVIDENCE);
+            let problem = InputProblem::NothingToRollBack { evidence };
+            self.wrong(&spec::WORKLOADS, problem);
+        }
+        self.nothing_for_others_than(CommandName::Rollback);
+        let health = self.health();
+        let to_revision = self.target(&about);
+        let allowed = self.allowed();
+        let wait = self.required(&spec::WAIT, boolean);
+        let health = health?;
+        Some(RollbackInputs {
+            namespace: about.namespace?,
+            workloads: about.workloads?,
+            to_revision,
+            evidence: about.evidence,
+            allowed: allowed?,
+            timeout: health.timeout,
+            stable_for: health.stable_for,
+            http: health.http,
+            graces: health.graces,
+            wait: wait?,
+        })
+    }
+
+    /// The revision to check, of one workload.
+    fn revision(&mut self, about: &About) -> Option<Revision> {
+        let revision = self.optional(&spec::REVISION, revision)?;
+        let several = about.count() > 1 || !self.is_absent(&spec::SELECTOR);
+        if about.evidence.is_some() {
+            self.wrong(&spec::REVISION, InputProblem::BesidesEvidence);
+        } else if several {
             self.wrong(&spec::REVISION, InputProblem::RevisionOfSeveral);
         }
-        Some(CheckInputs {
-            namespace: namespace?,
-            workloads: workloads?,
-            selector,
-            timeout: timeout?,
-            stable_for: stable_for?,
+        Some(revision)
+    }
+
+    /// The revision to restore, of one workload.
+    fn target(&mut self, about: &About) -> Option<Revision> {
+        let revision = self.optional(&spec::TO_REVISION, revision)?;
+        let count = about.count();
+        if about.evidence.is_some() {
+            self.wrong(&spec::TO_REVISION, InputProblem::BesidesEvidence);
+        } else if count > 1 {
+            let problem = InputProblem::ToRevisionOfSeveral(count);
+            self.wrong(&spec::TO_REVISION, problem);
+        }
+        Some(revision)
+    }
+
+    /// What the command is about: named, or handed over by a check.
+    fn about(&mut self) -> About {
+        let said = self.required(&spec::NAMESPACE, namespace);
+        let evidence = self.optional(&spec::EVIDENCE, |text| {
+            Handover::parse(text).map_err(InputProblem::Evidence)
+        });
+        let named = self.workloads();
+        let Some(handover) = &evidence else {
+            let workloads = said.as_deref().zip(named).map(|(namespace, names)| {
+                names
+                    .into_iter()
+                    .map(|it| it.in_namespace(namespace))
+                    .collect()
+            });
+            return About {
+                namespace: said,
+                workloads: workloads.map(distinct),
+                evidence,
+            };
+        };
+        let handed_over: Vec<WorkloadRef> = workloads_of(handover).into_iter().cloned().collect();
+        let namespace = self.home(said, &handed_over);
+        let workloads = self.chosen(named, handed_over);
+        About {
+            namespace,
+            workloads,
+            evidence,
+        }
+    }
+
+    /// The namespace of the evidence. The task's form fills its default in, so that one says nothing.
+    fn home(&mut self, said: Option<String>, handed_over: &[WorkloadRef]) -> Option<String> {
+        let default = spec::NAMESPACE.default;
+        let filled_in = self.raw.source() == Source::Task && said.as_deref() == default;
+        let said = said.filter(|_| !filled_in && !self.is_absent(&spec::NAMESPACE));
+        let Some(first) = handed_over.first() else {
+            self.wrong(&spec::EVIDENCE, InputProblem::EvidenceOfNothing);
+            return None;
+        };
+        let home = said.unwrap_or_else(|| first.namespace.clone());
+        if let Some(other) = handed_over.iter().find(|it| it.namespace != home) {
+            let problem = InputProblem::EvidenceElsewhere {
+                namespace: other.namespace.clone(),
+            };
+            self.wrong(&spec::NAMESPACE, problem);
+        }
+        Some(home)
+    }
+
+    /// Those of the evidence; where some are named, those, which must be among them.
+    fn chosen(
+        &mut self,
+        named: Option<Vec<WorkloadName>>,
+        handed_over: Vec<WorkloadRef>,
+    ) -> Option<Vec<WorkloadRef>> {
+        let named = named?;
+        if named.is_empty() {
+            return Some(handed_over);
+        }
+        let mut chosen = Vec::new();
+        for name in named {
+            let is_it = |it: &&WorkloadRef| name.clone().in_namespace(&it.namespace) == **it;
+            if let Some(workload) = handed_over.iter().find(is_it) {
+                chosen.push(workload.clone());
+            } else {
+                let name = name.in_namespace("").to_string();
+                self.wrong(&spec::WORKLOADS, InputProblem::NotInEvidence(name));
+            }
+        }
+        Some(distinct(chosen))
+    }
+
+    fn allowed(&mut self) -> Option<Allowed> {
+        let force_owner = self.required(&spec::FORCE_OWNER, boolean);
+        let schema_downgrade = self.required(&spec::ALLOW_SCHEMA_DOWNGRADE, boolean);
+        let on_delete = self.required(&spec::ALLOW_ON_DELETE, boolean);
+        Some(Allowed {
+            force_owner: force_owner?,
+            schema_downgrade: schema_downgrade?,
+            on_delete: on_delete?,
+        })
+    }
+
+    fn health(&mut self) -> Option<Health> {
+        let times = self.times();
+        let http = self.http();
+        let graces = self.graces();
+        let (timeout, stable_for) = times?;
+        Some(Health {
+            timeout,
+            stable_for,
             http,
             graces,
-            revision,
         })
     }
 
@@ -101,12 +278,11 @@ impl<'a> Reader<'a> {
         Some((timeout, stable_for))
     }
 
-    fn workloads(&mut self, namespace: Option<&str>) -> Option<Vec<WorkloadRef>> {
+    /// The workloads that are named; none where the input is wrong as a whole.
+    fn workloads(&mut self) -> Option<Vec<WorkloadName>> {
+        let before = self.errors.len();
         let names = self.each(&spec::WORKLOADS, workload_names);
-        let workloads = names
-            .into_iter()
-            .map(|name| Some(name.in_namespace(namespace?)));
-        workloads.collect::<Option<_>>().map(distinct)
+        (self.errors.len() == before).then_some(names)
     }
 
     fn http(&mut self) -> Vec<HttpCheck> {
@@ -122,38 +298,6 @@ impl<'a> Reader<'a> {
             }
         }
         graces
-    }
-
-    pub(super) fn rollback(&mut self) -> Option<RollbackInputs> {
-        let namespace = self.required(&spec::NAMESPACE, namespace);
-        let workloads = self.workloads(namespace.as_deref());
-        let workload = workloads.and_then(|workloads| match workloads.as_slice() {
-            [] => {
-                if self.is_absent(&spec::WORKLOADS) {
-                    self.wrong(&spec::WORKLOADS, InputProblem::Missing);
-                }
-                None
-            }
-            [one] => Some(one.clone()),
-            several => {
-                let problem = InputProblem::SeveralWorkloads(several.len());
-                self.wrong(&spec::WORKLOADS, problem);
-                None
-            }
-        });
-        self.nothing_for_others_than(CommandName::Rollback);
-        let to_revision = self.optional(&spec::TO_REVISION, revision);
-        let evidence = self.optional(&spec::EVIDENCE, |text| {
-            Handover::parse(text).map_err(InputProblem::Evidence)
-        });
-        if to_revision.is_some() && evidence.is_some() {
-            self.wrong(&spec::TO_REVISION, InputProblem::BesidesEvidence);
-        }
-        Some(RollbackInputs {
-            workload: workload?,
-            to_revision,
-            evidence,
-        })
     }
 
     fn is_absent(&self, spec: &InputSpec) -> bool {
@@ -180,11 +324,15 @@ impl<'a> Reader<'a> {
     }
 
     /// An input that a command does not know would be ignored in silence, and the user would
-    /// believe in it. Those with a default are always filled in, so they say nothing.
+    /// believe in it. Defaults are always filled in, so they say nothing.
     fn nothing_for_others_than(&mut self, command: CommandName) {
         for spec in spec::INPUTS {
-            let [only] = spec.commands else { continue };
-            if *only != command && spec.default.is_none() && self.raw.get(spec).is_some() {
+            let Some(only) = spec.only_for().filter(|only| *only != command) else {
+                continue;
+            };
+            let is_default =
+                |said: &str| spec.default.is_some_and(|it| it.eq_ignore_ascii_case(said));
+            if self.raw.get(spec).is_some_and(|said| !is_default(said)) {
                 self.wrong(spec, InputProblem::OtherCommand(only.as_str()));
             }
         }
@@ -232,108 +380,4 @@ impl<'a> Reader<'a> {
         let (name, _) = macro_and_rest.split_once(')')?;
         Some(InputProblem::UnknownVariable(name.to_owned()))
     }
-}
-
-/// The agent joins several ids with commas (azure-pipelines-agent, `TaskRunner.cs`).
-fn one_connection(text: &str) -> Result<String, InputProblem> {
-    if text.contains([',', '\n']) {
-        return Err(InputProblem::ServiceConnections(text.to_owned()));
-    }
-    Ok(text.to_owned())
-}
-
-fn subscription_id(text: &str) -> Result<String, InputProblem> {
-    let parts: Vec<&str> = text.split('-').collect();
-    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
-    let hex = parts
-        .iter()
-        .all(|part| part.bytes().all(|c| c.is_ascii_hexdigit()));
-    if hex && lengths == [8, 4, 4, 4, 12] {
-        return Ok(text.to_ascii_lowercase());
-    }
-    Err(InputProblem::SubscriptionId(text.to_owned()))
-}
-
-/// Azure's rule for resource groups (Microsoft.Resources, `resourcegroups` in "Naming rules and
-/// restrictions for Azure resources"). The name becomes part of a URL.
-fn resource_group(text: &str) -> Result<String, InputProblem> {
-    let allowed = |c: char| c.is_alphanumeric() || "-_.()".contains(c);
-    if text.chars().count() <= 90 && text.chars().all(allowed) && !text.ends_with('.') {
-        return Ok(text.to_owned());
-    }
-    Err(InputProblem::ResourceGroup(text.to_owned()))
-}
-
-/// Azure's rule for AKS clusters (Microsoft.ContainerService, `managedClusters`, same page).
-fn cluster(text: &str) -> Result<String, InputProblem> {
-    let ends = |c: char| c.is_ascii_alphanumeric();
-    let allowed = |c: char| ends(c) || "-_".contains(c);
-    if text.len() <= 63
-        && text.chars().all(allowed)
-        && text.starts_with(ends)
-        && text.ends_with(ends)
-    {
-        return Ok(text.to_owned());
-    }
-    Err(InputProblem::Cluster(text.to_owned()))
-}
-
-fn namespace(text: &str) -> Result<String, InputProblem> {
-    if is_dns_label(text) {
-        return Ok(text.to_owned());
-    }
-    Err(InputProblem::Namespace(text.to_owned()))
-}
-
-fn revision(text: &str) -> Result<Revision, InputProblem> {
-    Revision::parse(text).ok_or_else(|| InputProblem::Revision(text.to_owned()))
-}
-
-/// Saying a thing twice changes nothing.
-fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
-    let mut once = Vec::new();
-    for item in items {
-        if !once.contains(&item) {
-            once.push(item);
-        }
-    }
-    once
-}
-
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(str::trim).filter(|line| !line.is_empty())
-}
-
-/// Words such as `deployment/web`. That kubectl also takes `deployment web` makes it the most likely
-/// slip, so that one is told apart.
-fn workload_names(text: &str) -> Vec<Result<WorkloadName, InputProblem>> {
-    let is_kind = |word: &str| WorkloadName::parse(&format!("{word}/x")).is_ok();
-    let mut words = text.split_whitespace().peekable();
-    let mut names = Vec::new();
-    while let Some(word) = words.next() {
-        names.push(if is_kind(word) {
-            let name = |next: &&str| !next.contains('/') && !is_kind(next);
-            let behind = std::iter::from_fn(|| words.next_if(name));
-            Err(InputProblem::KindApart {
-                kind: word.to_owned(),
-                names: behind.map(str::to_owned).collect(),
-            })
-        } else {
-            WorkloadName::parse(word).map_err(InputProblem::Workload)
-        });
-    }
-    names
-}
-
-fn grace(line: &str) -> Result<(FindingCode, Duration), InputProblem> {
-    let (code, grace) = line
-        .split_once('=')
-        .ok_or_else(|| InputProblem::Grace(line.to_owned()))?;
-    let code = FindingCode::parse(code.trim()).map_err(InputProblem::Code)?;
-    if !Policy::default().decides(code) {
-        return Err(InputProblem::NeverDecides(code));
-    }
-    let grace =
-        duration::parse(grace).map_err(|problem| InputProblem::GraceDuration { code, problem })?;
-    Ok((code, grace))
 }

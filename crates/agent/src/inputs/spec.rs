@@ -2,215 +2,8 @@
 //! documentation all come from here.
 
 use super::CommandName;
+use super::form::{CliForm, Group, InputKind, InputSpec};
 use CommandName::{Check, Rollback};
-
-/// An input of the task and of the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InputSpec {
-    /// Its name in task.json and in pipelines; `INPUT_<NAME>` in the task's environment.
-    pub name: &'static str,
-    /// How it is written on the command line.
-    pub cli: CliForm,
-    /// What the editor of Azure Pipelines shows above it.
-    pub label: &'static str,
-    /// What it is for, in Markdown.
-    pub help: &'static str,
-    /// Which values it takes.
-    pub kind: InputKind,
-    /// What holds when it is not given.
-    pub default: Option<&'static str>,
-    /// Whether it must be given; an input with a default need not be.
-    pub required: bool,
-    /// The commands that take it.
-    pub commands: &'static [CommandName],
-    /// The part of the task's form that it belongs to.
-    pub group: Option<Group>,
-    /// Whether the task has it.
-    pub task: bool,
-}
-
-impl InputSpec {
-    /// What it is for on the command line, where it is written otherwise than in a pipeline.
-    #[must_use]
-    pub fn cli_help(&self) -> String {
-        match self.kind {
-            InputKind::Namespace => "The namespace of the workload".to_owned(),
-            InputKind::Evidence => {
-                "A file with what the check handed over, or `-` for stdin".to_owned()
-            }
-            InputKind::HttpChecks | InputKind::Graces => self
-                .help
-                .replace(", one in a line:", "; may be given several times:"),
-            InputKind::Workloads => self.help.replace(", one in a line:", ":"),
-            InputKind::Command
-            | InputKind::ServiceConnection
-            | InputKind::SubscriptionId
-            | InputKind::ResourceGroup
-            | InputKind::Cluster
-            | InputKind::Selector
-            | InputKind::Duration
-            | InputKind::Revision => self.help.to_owned(),
-        }
-    }
-
-    /// What holds on the command line when it is not given.
-    #[must_use]
-    pub fn cli_default(&self) -> Option<&'static str> {
-        // There the kubeconfig's context has a namespace of its own.
-        if self.kind == InputKind::Namespace {
-            Some("the context's")
-        } else {
-            self.default
-        }
-    }
-}
-
-/// How an input is written on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CliForm {
-    /// Not at all.
-    None,
-    /// `--long VALUE`, `-s VALUE`.
-    Flag {
-        /// Without the dashes.
-        long: &'static str,
-        /// Without the dash.
-        short: Option<char>,
-        /// The placeholder of the value.
-        value: &'static str,
-    },
-    /// Without a flag.
-    Positional {
-        /// The placeholder of the value.
-        value: &'static str,
-    },
-}
-
-/// Which values an input takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InputKind {
-    /// One of the commands.
-    Command,
-    /// The id of an Azure Resource Manager service connection.
-    ServiceConnection,
-    /// The id of an Azure subscription, a UUID.
-    SubscriptionId,
-    /// The name of an Azure resource group.
-    ResourceGroup,
-    /// The name of an AKS cluster.
-    Cluster,
-    /// The name of a Kubernetes namespace.
-    Namespace,
-    /// Workloads, one in a line.
-    Workloads,
-    /// A label selector.
-    Selector,
-    /// Checks over HTTP, one in a line.
-    HttpChecks,
-    /// Graces of causes, one in a line.
-    Graces,
-    /// A duration with its unit.
-    Duration,
-    /// The number of a revision.
-    Revision,
-    /// What a check handed over, as JSON. On the command line it is a file that holds it, or `-`;
-    /// the caller passes the content on.
-    Evidence,
-}
-
-impl InputKind {
-    /// Whether it takes several values: one in a line, or a flag that may be repeated.
-    #[must_use]
-    pub const fn is_list(self) -> bool {
-        match self {
-            Self::Workloads | Self::HttpChecks | Self::Graces => true,
-            Self::Command
-            | Self::ServiceConnection
-            | Self::SubscriptionId
-            | Self::ResourceGroup
-            | Self::Cluster
-            | Self::Namespace
-            | Self::Selector
-            | Self::Duration
-            | Self::Revision
-            | Self::Evidence => false,
-        }
-    }
-}
-
-/// A part of the task's form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    /// Where the workload runs.
-    Cluster,
-    /// What the command is about.
-    Workload,
-    /// Settings of the check.
-    Check,
-    /// Settings of the rollback.
-    Rollback,
-}
-
-impl Group {
-    /// Every group, in the order of the form.
-    pub const ALL: [Self; 4] = [Self::Cluster, Self::Workload, Self::Check, Self::Rollback];
-
-    /// Its name in task.json.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cluster => "cluster",
-            Self::Workload => "workload",
-            Self::Check => "check",
-            Self::Rollback => "rollback",
-        }
-    }
-
-    /// Its heading.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Cluster => "AKS cluster",
-            Self::Workload => "Workloads",
-            Self::Check => "Check",
-            Self::Rollback => "Rollback",
-        }
-    }
-
-    /// The command it belongs to; `None`: to all.
-    #[must_use]
-    pub const fn command(self) -> Option<CommandName> {
-        match self {
-            Self::Cluster | Self::Workload => None,
-            Self::Check => Some(Check),
-            Self::Rollback => Some(Rollback),
-        }
-    }
-}
-
-impl InputSpec {
-    /// The input with this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<&'static Self> {
-        INPUTS.iter().find(|spec| spec.name == name)
-    }
-
-    /// The inputs that a command takes on the command line, in the order of its help.
-    pub fn on_command_line(command: CommandName) -> impl Iterator<Item = &'static Self> {
-        INPUTS
-            .iter()
-            .filter(move |spec| spec.cli != CliForm::None && spec.commands.contains(&command))
-    }
-
-    /// Its long flag without the dashes.
-    #[must_use]
-    pub const fn flag(&self) -> Option<&'static str> {
-        match self.cli {
-            CliForm::Flag { long, .. } => Some(long),
-            CliForm::None | CliForm::Positional { .. } => None,
-        }
-    }
-}
 
 const ALL_COMMANDS: &[CommandName] = &[Check, Rollback];
 
@@ -219,7 +12,7 @@ pub const COMMAND: InputSpec = InputSpec {
     name: "command",
     cli: CliForm::None,
     label: "Command",
-    help: "`check` follows a rollout to a verdict; `rollback` restores the former revision.",
+    help: "`check` follows a rollout to a verdict; `rollback` restores the last good revision.",
     kind: InputKind::Command,
     default: Some("check"),
     required: true,
@@ -295,7 +88,7 @@ pub const NAMESPACE: InputSpec = InputSpec {
         value: "NAMESPACE",
     },
     label: "Namespace",
-    help: "The Kubernetes namespace of the workload.",
+    help: "The Kubernetes namespace of the workloads.",
     kind: InputKind::Namespace,
     default: Some("default"),
     required: false,
@@ -310,11 +103,12 @@ pub const WORKLOADS: InputSpec = InputSpec {
     cli: CliForm::Positional { value: "WORKLOAD" },
     label: "Workloads",
     help: "The workloads, written as kubectl does, one in a line: `deployment/web`, \
-           `statefulset/db`, `daemonset/agent`. A check takes any number of them, or a selector; \
-           a rollback takes exactly one.",
+           `statefulset/db`, `daemonset/agent`. Any number of them; the evidence of a check may \
+           stand for them, and in a check a selector. With evidence they must be among those it \
+           names.",
     kind: InputKind::Workloads,
     default: None,
-    // A selector may stand for it.
+    // A selector or the evidence may stand for it.
     required: false,
     commands: ALL_COMMANDS,
     group: Some(Group::Workload),
@@ -336,7 +130,7 @@ pub const SELECTOR: InputSpec = InputSpec {
     default: None,
     required: false,
     commands: &[Check],
-    group: Some(Group::Check),
+    group: Some(Group::Workload),
     task: true,
 };
 
@@ -350,11 +144,11 @@ pub const TIMEOUT: InputSpec = InputSpec {
     },
     label: "Timeout",
     help: "How long the rollout may take, such as `90s`, `5m` or `1h30m`. A rollout that cannot \
-           recover is reported earlier.",
+           recover is reported earlier. A rollback checks again for as long.",
     kind: InputKind::Duration,
     default: Some("5m"),
     required: false,
-    commands: &[Check],
+    commands: ALL_COMMANDS,
     group: Some(Group::Check),
     task: true,
 };
@@ -373,7 +167,7 @@ pub const STABLE_FOR: InputSpec = InputSpec {
     kind: InputKind::Duration,
     default: Some("10s"),
     required: false,
-    commands: &[Check],
+    commands: ALL_COMMANDS,
     group: Some(Group::Check),
     task: true,
 };
@@ -396,7 +190,7 @@ pub const HTTP: InputSpec = InputSpec {
     kind: InputKind::HttpChecks,
     default: None,
     required: false,
-    commands: &[Check],
+    commands: ALL_COMMANDS,
     group: Some(Group::Check),
     task: true,
 };
@@ -415,7 +209,7 @@ pub const GRACES: InputSpec = InputSpec {
     kind: InputKind::Graces,
     default: None,
     required: false,
-    commands: &[Check],
+    commands: ALL_COMMANDS,
     group: Some(Group::Check),
     task: true,
 };
@@ -435,7 +229,7 @@ pub const REVISION: InputSpec = InputSpec {
     default: None,
     required: false,
     commands: &[Check],
-    group: Some(Group::Check),
+    group: Some(Group::Workload),
     task: true,
 };
 
@@ -448,8 +242,9 @@ pub const TO_REVISION: InputSpec = InputSpec {
         value: "REVISION",
     },
     label: "To revision",
-    help: "The revision to restore, a number of `kubectl rollout history`. Left empty: the one \
-           handed over by the check, or the one whose pods still serve.",
+    help: "The revision to restore, a number of `kubectl rollout history`; for one workload only. \
+           Left empty: the one handed over by the check, else the one that a check last found \
+           healthy, else the one whose pods still serve.",
     kind: InputKind::Revision,
     default: None,
     required: false,
@@ -467,10 +262,108 @@ pub const EVIDENCE: InputSpec = InputSpec {
         value: "FILE",
     },
     label: "Evidence of the check",
-    help: "The output variable `evidence` of the check. With it exactly the rollout that was \
-           found bad is undone; when a newer one began meanwhile, nothing is changed.",
+    help: "The output variable `evidence` of the check, or its whole report as JSON. In a \
+           rollback exactly the rollouts that were found bad are undone; where a newer one began \
+           meanwhile, nothing is changed. In a check it means that this is the check after that \
+           rollback: the restored revision is awaited.",
     kind: InputKind::Evidence,
     default: None,
+    required: false,
+    commands: ALL_COMMANDS,
+    group: Some(Group::Rollback),
+    task: true,
+};
+
+/// Whether a success is remembered.
+pub const MARK: InputSpec = InputSpec {
+    name: "mark",
+    cli: CliForm::Switch {
+        long: "no-mark",
+        gives: false,
+        help: "Do not mark the revision as good when the check succeeds",
+    },
+    label: "Mark as good",
+    help: "Marks the revision in the cluster as good when the check succeeds (annotation \
+           `rollguard.dev/last-known-good-<uid>`), so that a later rollback knows where to return to. \
+           Where that is not permitted, the verdict stands.",
+    kind: InputKind::Boolean,
+    default: Some("true"),
+    required: false,
+    commands: &[Check],
+    group: Some(Group::Check),
+    task: true,
+};
+
+/// Whether workloads that somebody else takes care of are rolled back.
+pub const FORCE_OWNER: InputSpec = InputSpec {
+    name: "forceOwner",
+    cli: CliForm::Switch {
+        long: "force-owner",
+        gives: true,
+        help: "Roll back even what Argo CD, Flux, Helm or a controller manages, and may revert",
+    },
+    label: "Force owner",
+    help: "Rolls back even what Argo CD, Flux, Helm or a controller manages. They may revert it: \
+           better roll back there.",
+    kind: InputKind::Boolean,
+    default: Some("false"),
+    required: false,
+    commands: ALL_COMMANDS,
+    group: Some(Group::Rollback),
+    task: true,
+};
+
+/// Whether a schema may be older than the data.
+pub const ALLOW_SCHEMA_DOWNGRADE: InputSpec = InputSpec {
+    name: "allowSchemaDowngrade",
+    cli: CliForm::Switch {
+        long: "allow-schema-downgrade",
+        gives: true,
+        help: "Roll back even to a revision that does not know the schema written since",
+    },
+    label: "Allow schema downgrade",
+    help: "Rolls back even to a revision that, by the annotations `rollguard.dev/schema-version` \
+           and `rollguard.dev/schema-compatible-from`, does not know the schema written since.",
+    kind: InputKind::Boolean,
+    default: Some("false"),
+    required: false,
+    commands: ALL_COMMANDS,
+    group: Some(Group::Rollback),
+    task: true,
+};
+
+/// Whether a workload is rolled back whose pods a person replaces.
+pub const ALLOW_ON_DELETE: InputSpec = InputSpec {
+    name: "allowOnDelete",
+    cli: CliForm::Switch {
+        long: "allow-on-delete",
+        gives: true,
+        help: "Roll back even with the update strategy `OnDelete`, where pods change only once deleted",
+    },
+    label: "Allow OnDelete",
+    help: "Rolls back even a workload with the update strategy `OnDelete`, whose pods change only \
+           once somebody deletes them.",
+    kind: InputKind::Boolean,
+    default: Some("false"),
+    required: false,
+    commands: ALL_COMMANDS,
+    group: Some(Group::Rollback),
+    task: true,
+};
+
+/// Whether a rollback checks again.
+pub const WAIT: InputSpec = InputSpec {
+    name: "wait",
+    cli: CliForm::Switch {
+        long: "no-wait",
+        gives: false,
+        help: "Do not check again after the rollback",
+    },
+    label: "Check again",
+    help: "Checks again after the rollback, with `timeout`, `stableFor`, `http` and `graces`, and \
+           sets `rollbackHealth`. Without it a check of its own, given the evidence, does so.",
+    kind: InputKind::Boolean,
+    default: Some("true"),
     required: false,
     commands: &[Rollback],
     group: Some(Group::Rollback),
@@ -492,8 +385,13 @@ pub const INPUTS: &[InputSpec] = &[
     HTTP,
     GRACES,
     REVISION,
+    MARK,
     TO_REVISION,
     EVIDENCE,
+    FORCE_OWNER,
+    ALLOW_SCHEMA_DOWNGRADE,
+    ALLOW_ON_DELETE,
+    WAIT,
 ];
 
 #[cfg(test)]
@@ -530,17 +428,30 @@ mod tests {
                 })
                 .collect();
             let singular = kebab.strip_suffix('s').filter(|_| spec.kind.is_list());
-            assert!(flag == kebab || Some(flag) == singular, "{flag}");
+            let off = matches!(spec.cli, CliForm::Switch { gives: false, .. });
+            let expected = if off {
+                format!("no-{kebab}")
+            } else {
+                kebab.clone()
+            };
+            assert!(flag == expected || Some(flag) == singular, "{flag}");
         }
     }
 
     #[test]
-    fn an_input_belongs_to_the_commands_of_its_group() {
+    fn a_switch_gives_what_the_default_is_not() {
+        let mut switches = 0;
         for spec in INPUTS {
-            if let Some(command) = spec.group.and_then(Group::command) {
-                assert_eq!(spec.commands, [command], "{}", spec.name);
-            }
+            let CliForm::Switch { gives, .. } = spec.cli else {
+                assert_ne!(spec.kind, InputKind::Boolean, "{}", spec.name);
+                continue;
+            };
+            switches += 1;
+            assert_eq!(spec.kind, InputKind::Boolean, "{}", spec.name);
+            let otherwise = if gives { "false" } else { "true" };
+            assert_eq!(spec.default, Some(otherwise), "{}", spec.name);
         }
+        assert_eq!(switches, 5);
     }
 
     #[test]
@@ -560,12 +471,30 @@ mod tests {
                 "stableFor",
                 "http",
                 "graces",
-                "revision"
+                "revision",
+                "mark",
+                "evidence",
+                "forceOwner",
+                "allowSchemaDowngrade",
+                "allowOnDelete"
             ]
         );
         assert_eq!(
             names(Rollback),
-            ["workloads", "namespace", "toRevision", "evidence"]
+            [
+                "workloads",
+                "namespace",
+                "timeout",
+                "stableFor",
+                "http",
+                "graces",
+                "toRevision",
+                "evidence",
+                "forceOwner",
+                "allowSchemaDowngrade",
+                "allowOnDelete",
+                "wait"
+            ]
         );
     }
 }

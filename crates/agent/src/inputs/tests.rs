@@ -8,11 +8,16 @@ use crate::env::AgentEnv;
 
 const CONNECTION: &str = "5b1c2d3e-0000-4000-8000-00000000000a";
 const EVIDENCE_JSON: &str = r#"{
-    "version": 1,
-    "workload": {"kind": "Deployment", "namespace": "shop", "name": "web"},
-    "uid": "u1",
-    "bad": {"revision": 2, "name": "web-b", "uid": "r2"},
-    "target": {"revision": 1, "name": "web-a", "uid": "r1"}
+    "version": 2,
+    "verdict": "failed",
+    "at": "2026-01-01T00:00:00Z",
+    "codes": ["CrashAtStart"],
+    "workloads": [{
+        "workload": {"kind": "Deployment", "namespace": "shop", "name": "web"},
+        "uid": "u1",
+        "bad": {"revision": 2, "name": "web-b", "uid": "r2"},
+        "target": {"revision": 1, "name": "web-a", "uid": "r1"}
+    }]
 }"#;
 
 /// A task's inputs as the agent hands them over, with some of them set otherwise.
@@ -55,6 +60,19 @@ fn checked(changes: &[(&str, &str)]) -> CheckInputs {
     }
 }
 
+/// The task's inputs of a rollback, with some of them set otherwise.
+fn rolled_back(changes: &[(&str, &str)]) -> RollbackInputs {
+    let changes: Vec<(&str, &str)> = [&[("command", "rollback")], changes].concat();
+    match Inputs::parse(&task(&changes)).unwrap().command {
+        CommandInputs::Rollback(rollback) => rollback,
+        CommandInputs::Check(_) => panic!("another command"),
+    }
+}
+
+fn evidence() -> Handover {
+    Handover::parse(EVIDENCE_JSON).unwrap()
+}
+
 fn complaints(raw: &RawInputs) -> Vec<String> {
     let errors = Inputs::parse(raw).unwrap_err();
     errors.errors().iter().map(ToString::to_string).collect()
@@ -78,20 +96,207 @@ fn the_inputs_of_a_check_task_are_understood() {
 
 #[test]
 fn the_inputs_of_a_rollback_task_are_understood() {
-    let understood = |name: &str, value: &str| {
-        let raw = task(&[("command", "rollback"), (name, value)]);
-        match Inputs::parse(&raw).unwrap().command {
-            CommandInputs::Rollback(rollback) => rollback,
-            CommandInputs::Check(_) => panic!("another command"),
-        }
+    let expected = RollbackInputs {
+        wait: true,
+        ..RollbackInputs::of(web(), Duration::from_mins(5), Duration::from_secs(10))
     };
-    let named = understood("toRevision", "3");
-    assert_eq!(
-        (named.workload, named.to_revision),
-        (web(), Some(Revision(3)))
-    );
-    let handed_over = understood("evidence", EVIDENCE_JSON);
-    assert_eq!(handed_over.evidence.unwrap().bad.uid, "r2");
+    assert_eq!(rolled_back(&[]), expected);
+    let named = RollbackInputs {
+        to_revision: Some(Revision(3)),
+        ..expected.clone()
+    };
+    assert_eq!(rolled_back(&[("toRevision", "3")]), named);
+    let handed_over = RollbackInputs {
+        evidence: Some(evidence()),
+        ..expected
+    };
+    assert_eq!(rolled_back(&[("evidence", EVIDENCE_JSON)]), handed_over);
+}
+
+#[test]
+fn a_rollback_checks_again_as_its_inputs_say() {
+    let rollback = rolled_back(&[
+        ("timeout", "3m"),
+        ("stableFor", "20s"),
+        ("http", "/healthz\n/ready"),
+        ("graces", "ImageNotFound=2m"),
+        ("wait", "False"),
+    ]);
+    assert_eq!(rollback.timeout, Duration::from_mins(3));
+    assert_eq!(rollback.stable_for, Duration::from_secs(20));
+    assert_eq!(rollback.http.len(), 2);
+    let grace = (FindingCode::ImageNotFound, Duration::from_mins(2));
+    assert_eq!(rollback.graces, BTreeMap::from([grace]));
+    assert!(!rollback.wait);
+}
+
+#[test]
+fn a_rollback_takes_many_workloads_each_once() {
+    let rollback = rolled_back(&[("workloads", "deployment/web\nsts/db deploy/web")]);
+    let names: Vec<String> = rollback.workloads.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["deployment/web", "statefulset/db"]);
+    assert_eq!(rollback.namespace, "shop");
+}
+
+#[test]
+fn the_evidence_names_the_workloads_where_nobody_else_does() {
+    let handed_over: Vec<WorkloadRef> = workloads_of(&evidence()).into_iter().cloned().collect();
+    // The task's form fills in the namespace `default`.
+    for namespace in ["shop", "", "default"] {
+        let given = [
+            ("workloads", ""),
+            ("namespace", namespace),
+            ("evidence", EVIDENCE_JSON),
+        ];
+        let (rollback, check) = (rolled_back(&given), checked(&given));
+        assert_eq!(rollback.workloads, handed_over, "{namespace}");
+        assert_eq!(rollback.namespace, "shop", "{namespace}");
+        assert_eq!(check.workloads, handed_over, "{namespace}");
+        assert_eq!(check.namespace, "shop", "{namespace}");
+        assert_eq!(check.evidence, Some(evidence()), "{namespace}");
+    }
+}
+
+#[test]
+fn a_workload_beside_the_evidence_is_one_of_those_it_names() {
+    let same = [("workloads", "deploy/web"), ("evidence", EVIDENCE_JSON)];
+    assert_eq!(rolled_back(&same).workloads, [web()]);
+    assert_eq!(checked(&same).workloads, [web()]);
+    for command in ["check", "rollback"] {
+        let raw = task(&[
+            ("command", command),
+            ("workloads", "deployment/web statefulset/web"),
+            ("evidence", EVIDENCE_JSON),
+        ]);
+        let says = "input `workloads`: `statefulset/web` is not in the evidence; name only what \
+                    it names, or nothing";
+        assert_eq!(complaints(&raw), [says], "{command}");
+    }
+}
+
+#[test]
+fn another_namespace_than_that_of_the_evidence_is_told() {
+    for command in ["check", "rollback"] {
+        let raw = task(&[
+            ("command", command),
+            ("namespace", "eu"),
+            ("evidence", EVIDENCE_JSON),
+        ]);
+        let told = complaints(&raw);
+        let says = "input `namespace`: the evidence is about the namespace `shop`; write that \
+                    one, or leave it out";
+        assert_eq!(told, [says], "{command}");
+    }
+    let raw = RawInputs::from_flags([
+        ("command", "rollback"),
+        ("namespace", "default"),
+        ("evidence", EVIDENCE_JSON),
+    ]);
+    assert_eq!(complaints(&raw).len(), 1, "whoever writes it means it");
+}
+
+#[test]
+fn a_check_after_a_rollback_takes_nothing_that_the_evidence_says_already() {
+    let rows = [
+        (
+            "revision",
+            "3",
+            "input `revision`: the evidence names the revision already; give one of the two",
+        ),
+        (
+            "selector",
+            "app=web",
+            "input `selector`: the evidence names the workloads; give one of the two",
+        ),
+    ];
+    for (name, value, says) in rows {
+        let raw = task(&[("evidence", EVIDENCE_JSON), (name, value)]);
+        assert_eq!(complaints(&raw), [says]);
+        assert!(
+            Inputs::parse(&task(&[(name, value)])).is_ok(),
+            "{name} alone"
+        );
+    }
+}
+
+/// A boolean input, a command that takes it, and what is read from the inputs.
+type Switch = (&'static str, &'static str, fn(&CommandInputs) -> bool);
+
+const fn allowed(inputs: &CommandInputs) -> Allowed {
+    match inputs {
+        CommandInputs::Check(check) => check.allowed,
+        CommandInputs::Rollback(rollback) => rollback.allowed,
+    }
+}
+
+const SWITCHES: &[Switch] = &[
+    ("forceOwner", "check", |it| allowed(it).force_owner),
+    ("forceOwner", "rollback", |it| allowed(it).force_owner),
+    ("allowSchemaDowngrade", "check", |it| {
+        allowed(it).schema_downgrade
+    }),
+    ("allowSchemaDowngrade", "rollback", |it| {
+        allowed(it).schema_downgrade
+    }),
+    ("allowOnDelete", "check", |it| allowed(it).on_delete),
+    ("allowOnDelete", "rollback", |it| allowed(it).on_delete),
+    ("mark", "check", |it| match it {
+        CommandInputs::Check(check) => check.mark,
+        CommandInputs::Rollback(_) => panic!("another command"),
+    }),
+    ("wait", "rollback", |it| match it {
+        CommandInputs::Rollback(rollback) => rollback.wait,
+        CommandInputs::Check(_) => panic!("another command"),
+    }),
+];
+
+#[test]
+fn a_boolean_is_read_as_azure_pipelines_writes_it() {
+    for (name, command, read) in SWITCHES {
+        let default = InputSpec::named(name).unwrap().default == Some("true");
+        let rows = [
+            ("", default),
+            ("true", true),
+            ("True", true),
+            ("TRUE", true),
+            ("false", false),
+            ("False", false),
+        ];
+        for (value, expected) in rows {
+            let inputs = Inputs::parse(&task(&[("command", command), (name, value)])).unwrap();
+            assert_eq!(
+                read(&inputs.command),
+                expected,
+                "{command}: {name}={value:?}"
+            );
+            let others = SWITCHES.iter().filter(|(other, it, _)| {
+                it == command && other != name && value.eq_ignore_ascii_case("true")
+            });
+            for (other, _, read) in others {
+                let theirs = InputSpec::named(other).unwrap().default == Some("true");
+                assert_eq!(read(&inputs.command), theirs, "{name} is not {other}");
+            }
+        }
+        for wrong in ["yes", "1", "truee", "$true"] {
+            let told = complaints(&task(&[("command", command), (name, wrong)]));
+            let says = format!("input `{name}`: `{wrong}` is neither `true` nor `false`");
+            assert_eq!(told, [says]);
+        }
+    }
+}
+
+#[test]
+fn the_default_of_another_commands_input_says_nothing_and_its_contrary_is_told() {
+    for (name, command, other) in [("wait", "rollback", "check"), ("mark", "check", "rollback")] {
+        for (value, told) in [("true", false), ("True", false), ("false", true)] {
+            let raw = task(&[("command", other), (name, value)]);
+            let says =
+                format!("input `{name}`: is for the command `{command}` only; leave it empty");
+            let expected: Vec<String> = told.then_some(says).into_iter().collect();
+            let found = Inputs::parse(&raw).map_or_else(|_| complaints(&raw), |_| Vec::new());
+            assert_eq!(found, expected, "{other}: {name}={value}");
+        }
+    }
 }
 
 #[test]
@@ -103,9 +308,26 @@ fn a_revision_besides_the_evidence_is_refused_and_not_ignored() {
     ]);
     let error = Inputs::parse(&raw).unwrap_err().to_string();
     assert!(
-        error.contains("input `toRevision`: the evidence names the revision"),
+        error.contains("input `toRevision`: the evidence names the revision already"),
         "{error}"
     );
+}
+
+#[test]
+fn a_revision_to_restore_belongs_to_one_workload() {
+    let raw = task(&[
+        ("command", "rollback"),
+        ("workloads", "deployment/web deployment/api"),
+        ("toRevision", "3"),
+    ]);
+    let says = "input `toRevision`: 2 workloads are given, and a revision belongs to one; name \
+                exactly one";
+    assert_eq!(complaints(&raw), [says]);
+    let twice = rolled_back(&[
+        ("workloads", "deployment/web deploy/web"),
+        ("toRevision", "3"),
+    ]);
+    assert_eq!(twice.to_revision, Some(Revision(3)));
 }
 
 #[test]
@@ -301,7 +523,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "evidence",
         "{}",
-        "input `evidence`: is for the command `rollback` only; leave it empty",
+        "input `evidence`: is not what a check hands over: missing field `version`",
     ),
 ];
 
@@ -401,16 +623,49 @@ fn workloads_can_be_placed_in_the_namespace_of_the_context() {
     check.place_in("eu");
     assert_eq!(check.namespace, "eu");
     assert!(check.workloads.iter().all(|it| it.namespace == "eu"));
+    let mut rollback = rolled_back(&[("workloads", "deployment/web deployment/api")]);
+    rollback.place_in("eu");
+    assert_eq!(rollback.namespace, "eu");
+    assert!(rollback.workloads.iter().all(|it| it.namespace == "eu"));
+}
+
+#[test]
+fn workloads_of_the_evidence_stay_where_the_check_found_them() {
+    let given = |command| {
+        let said = [("command", command), ("evidence", EVIDENCE_JSON)];
+        Inputs::parse(&RawInputs::from_flags(said)).unwrap().command
+    };
+    let CommandInputs::Check(mut check) = given("check") else {
+        panic!("another command");
+    };
+    check.place_in("eu");
+    assert_eq!(
+        (check.namespace.as_str(), check.workloads),
+        ("shop", vec![web()])
+    );
+    let CommandInputs::Rollback(mut rollback) = given("rollback") else {
+        panic!("another command");
+    };
+    rollback.place_in("eu");
+    assert_eq!(
+        (rollback.namespace.as_str(), rollback.workloads),
+        ("shop", vec![web()])
+    );
 }
 
 #[test]
 fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
     let rows: &[(&str, &str, &str)] = &[
-        ("workloads", "", "input `workloads`: is missing"),
         (
             "workloads",
-            "deployment/web\ndeployment/api",
-            "input `workloads`: 2 workloads are given; a rollback takes one",
+            "",
+            "input `workloads`: is missing; write for example `deployment/web`, or give input \
+             `evidence`, which names them",
+        ),
+        (
+            "workloads",
+            "web",
+            "input `workloads`: `web` has no kind; write `deployment/web`",
         ),
         (
             "selector",
@@ -418,9 +673,20 @@ fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
             "input `selector`: is for the command `check` only; leave it empty",
         ),
         (
+            "revision",
+            "3",
+            "input `revision`: is for the command `check` only; leave it empty",
+        ),
+        (
             "http",
-            "/healthz",
-            "input `http`: is for the command `check` only; leave it empty",
+            "healthz",
+            "input `http`: `healthz` does not begin with `/`; write `/healthz`",
+        ),
+        (
+            "stableFor",
+            "5m",
+            "input `stableFor`: 5m is not shorter than the timeout of 5m; the check could never \
+             succeed",
         ),
         (
             "toRevision",
@@ -431,12 +697,12 @@ fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
         (
             "evidence",
             "yes",
-            "input `evidence`: is not what a check hands over",
+            "input `evidence`: is not what a check hands over: expected value at line 1 column 1",
         ),
         (
             "evidence",
-            "{\"version\":2}",
-            "input `evidence`: is not what a check hands over",
+            "{\"version\":99}",
+            "input `evidence`: is not what a check hands over: its version is 99, this build knows 2",
         ),
     ];
     for (name, value, says) in rows {
@@ -540,6 +806,8 @@ fn on_the_command_line_inputs_are_named_as_they_are_written_there() {
         ("graces", "x"),
         ("timeout", "$(x)"),
         ("stableFor", "0s"),
+        ("mark", "maybe"),
+        ("forceOwner", "maybe"),
     ]);
     assert_eq!(
         complaints(&raw),
@@ -551,6 +819,8 @@ fn on_the_command_line_inputs_are_named_as_they_are_written_there() {
             "`--http`: `/a:0`: `0` is not a port; write a number from 1 to 65535 or the name of a \
              container port, and `%3A` for a `:` of the path",
             "`--grace`: `x` is not a grace; write `CODE=DURATION`, such as `ImageNotFound=2m`",
+            "`--no-mark`: `maybe` is neither `true` nor `false`",
+            "`--force-owner`: `maybe` is neither `true` nor `false`",
         ]
     );
 }
@@ -564,6 +834,7 @@ fn a_flag_with_nothing_in_it_is_told_and_not_ignored() {
         ("graces", "", "`--grace`"),
         ("timeout", "", "`--timeout`"),
         ("revision", "", "`--revision`"),
+        ("evidence", "", "`--evidence`"),
         ("workloads", "", "`WORKLOAD`"),
     ];
     for (name, empty, written) in rows {

@@ -1,5 +1,6 @@
 //! `rollguard check`: follows rollouts to a verdict and gathers what a person needs to decide.
 
+use futures::Stream;
 use jiff::Timestamp;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::CheckInputs;
@@ -7,24 +8,28 @@ use rollguard_cluster::{Connection, Watch, observe};
 use rollguard_core::duration::Human;
 use rollguard_core::guard::{Guard, Target};
 use rollguard_core::handover::Handover;
+use rollguard_core::observation::Observation;
 use rollguard_core::policy::Policy;
-use rollguard_core::report::{Line, Report, Style, report_lines, to_json};
+use rollguard_core::report::{Line, Proposal, Report, Style, report_lines, to_json};
+use rollguard_core::rollback::Release;
 use rollguard_core::trace::{FORMAT, Header};
 use rollguard_core::verdict::Verdict;
 use rollguard_core::workload::WorkloadRef;
 
 use super::tools::Tools;
 use crate::console::Console;
-use crate::drive::{self, Feed, drive};
+use crate::drive::{self, Chores, Feed, drive};
 use crate::failure::Failure;
 
 mod confirm;
 mod explain;
 mod found;
+mod marks;
 
 use confirm::confirm;
 use explain::explained;
 use found::{Found, found};
+use marks::mark;
 
 /// How many workloads are named in one line at most.
 const NAMED: usize = 5;
@@ -35,19 +40,53 @@ pub struct Checked {
     pub outcome: Outcome,
     /// All that was found.
     pub report: Report,
-    /// What an approval would refer to; none where nothing can be rolled back.
-    pub handover: Option<Handover>,
+    /// What would be rolled back, and what speaks against it, where the verdict offers a rollback and
+    /// the revisions could be read.
+    pub release: Option<Release>,
 }
 
-/// Follows the rollouts to their verdict and prints the report.
+impl Checked {
+    /// What an approval would refer to; none where nothing can be rolled back.
+    #[must_use]
+    pub const fn handover(&self) -> Option<&Handover> {
+        match &self.report.rollback {
+            Proposal::Apply { evidence, .. } => Some(evidence),
+            Proposal::None | Proposal::Refused { .. } => None,
+        }
+    }
+}
+
+/// What belongs to a check besides its inputs.
+pub(crate) struct Aside<'a> {
+    /// Who checks, for what is written into the cluster.
+    pub(crate) run: &'a str,
+    /// What is done meanwhile.
+    pub(crate) chores: Chores,
+}
+
+/// Follows the rollouts to their verdict, prints the report, and marks what was found healthy in the
+/// name of `run`.
 ///
 /// # Errors
 /// When a workload cannot be found or seen at the start, or stopping was asked for.
 pub async fn check(
     connection: &Connection,
     inputs: &CheckInputs,
+    run: &str,
     tools: &mut Tools<'_>,
 ) -> Result<Checked, Failure> {
+    let chores = drive::no_chores();
+    check_with(connection, inputs, Aside { run, chores }, tools).await
+}
+
+/// The same, with something else to do meanwhile.
+pub(crate) async fn check_with(
+    connection: &Connection,
+    inputs: &CheckInputs,
+    aside: Aside<'_>,
+    tools: &mut Tools<'_>,
+) -> Result<Checked, Failure> {
+    let Aside { run, chores } = aside;
     let found = tools.cancel.unless(found(connection, inputs)).await??;
     let workloads = found.references();
     tools
@@ -61,35 +100,40 @@ pub async fn check(
         connection.clock.now(),
     ));
     let watch = Watch::new(&found.workloads)?;
-    let (verdict, ended) = Box::pin(followed(connection, &watch, (&mut guard, tools))).await?;
+    let observations = observe(&connection.client, &watch, connection.clock);
+    let mut feed = Feed::new(observations, connection).along(chores);
+    let followed = followed(connection, &mut feed, (&mut guard, tools));
+    let (verdict, ended) = Box::pin(followed).await?;
     let verdict = found.doubt(verdict, ended);
     let mut report = Report::new(&guard, &verdict, ended);
     report.blind_spots.extend(found.notes);
-    let gathered = tools
-        .cancel
-        .unless(explained(connection, report.clone(), &guard))
-        .await;
+    let explaining = explained(connection, report.clone(), (&guard, inputs.allowed, run));
+    let gathered = tools.cancel.unless(explaining).await;
     // A verdict that was reached is told, even if there is no time to explain it.
-    let (report, handover) = gathered.unwrap_or((report, None));
+    let (report, release) = gathered.unwrap_or((report, None));
     tools.console.lines(&report_lines(&report));
+    if inputs.mark && verdict == Verdict::Succeeded {
+        mark(connection, &guard, (&report, run), tools).await;
+    }
     Ok(Checked {
         outcome: Outcome::of_verdict(&verdict).unwrap_or(Outcome::Unexpected),
         report,
-        handover,
+        release,
     })
 }
 
 /// Follows until a verdict that a last look confirms. Where the last look takes away the only reason
 /// to end, the session goes on.
-async fn followed(
+async fn followed<S>(
     connection: &Connection,
-    watch: &Watch,
+    feed: &mut Feed<S>,
     (guard, tools): (&mut Guard, &mut Tools<'_>),
-) -> Result<(Verdict, Timestamp), Failure> {
-    let observations = observe(&connection.client, watch, connection.clock);
-    let mut feed = Feed::new(observations, connection);
+) -> Result<(Verdict, Timestamp), Failure>
+where
+    S: Stream<Item = Observation> + Unpin,
+{
     loop {
-        let drive::Outcome::Decided(verdict, ended) = drive(guard, &mut feed, tools).await else {
+        let drive::Outcome::Decided(verdict, ended) = drive(guard, feed, tools).await else {
             let message = "cancelled before a verdict; nothing was changed";
             return Err(Failure::new(Outcome::Cancelled, message));
         };
@@ -102,9 +146,11 @@ async fn followed(
 }
 
 fn targets(inputs: &CheckInputs, workloads: &[WorkloadRef]) -> Vec<Target> {
+    let evidence = inputs.evidence.as_ref();
     let target = |workload: &WorkloadRef| Target {
         workload: workload.clone(),
         revision: inputs.revision,
+        restored: evidence.and_then(|it| it.of(workload)).cloned(),
     };
     workloads.iter().map(target).collect()
 }

@@ -83,6 +83,7 @@ fn targets(header: &Header) -> impl Iterator<Item = Target> {
     header.workloads.iter().map(|workload| Target {
         workload: workload.clone(),
         revision: header.revision,
+        restored: None,
     })
 }
 

@@ -197,6 +197,55 @@ async fn only_reads_are_sent_again() {
     }
 }
 
+/// The client's own repetitions around a scripted server.
+fn repeating(server: &Server) -> kube::Client {
+    let client = server.client();
+    let send = tower::service_fn(move |request| {
+        let client = client.clone();
+        async move { client.send(request).await.map_err(crate::BoxError::from) }
+    });
+    let retry = tower::retry::RetryLayer::new(retry::ReadsOnly::new().unwrap());
+    kube::Client::new(tower::Layer::layer(&retry, send), "default")
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_write_of_a_rollback_is_sent_as_often_as_we_say_and_no_more() {
+    use rollguard_core::workload::WorkloadKind;
+    let kind = WorkloadKind::Deployment;
+    let (plan, history) = (crate::testing::plan(kind), crate::testing::history_of(kind));
+    let unwell = || {
+        let all = ["PATCH", "POST", "DELETE"].into_iter();
+        let server =
+            Server::new().json("GET", "/deployments/web", crate::testing::deployment("v2"));
+        all.fold(server, |server, method| {
+            server.on(method, "", |_| crate::testing::later(503, "1"))
+        })
+    };
+    let sent = |server: &Server, method| server.requests(method, "").len();
+
+    let server = unwell();
+    let applied = crate::apply::apply(&repeating(&server), &plan).await;
+    assert!(applied.is_err());
+    assert_eq!(sent(&server, "PATCH"), 3, "once each, and three in all");
+
+    let server = unwell();
+    crate::mark::withdraw(&repeating(&server), &plan.workload, &plan.from)
+        .await
+        .unwrap_err();
+    assert_eq!(sent(&server, "PATCH"), 1);
+
+    let server = unwell();
+    let answers = crate::preflight::ask(&repeating(&server), &plan, &history).await;
+    assert_eq!(sent(&server, "PATCH"), 1, "the dry run");
+    assert_eq!(sent(&server, "POST"), 1 + answers.rights.len());
+    let jobs = server.requests("GET", "/jobs").len();
+    assert_eq!(jobs, 1, "a 404 is no reason to ask again");
+
+    let server = unwell().on("GET", "/jobs", |_| status(503, "later"));
+    crate::preflight::ask(&repeating(&server), &plan, &history).await;
+    assert_eq!(server.requests("GET", "/jobs").len(), 4, "reads are");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_limit_holds_for_reads_and_writes() {
     let server = Server::new()

@@ -4,6 +4,8 @@
 mod access;
 mod many;
 #[cfg(test)]
+mod preflight;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod support;

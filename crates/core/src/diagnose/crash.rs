@@ -189,7 +189,7 @@ fn crashed(
     let (title, times, exit) = (container.title(), times(container.ends()), exit_of(end));
     if ended_after_ready(container) {
         let what = format!("{title} was ready and ended nevertheless, {times} with {exit}");
-        let remedy = "read the last log lines below: it fails at work rather than at start (a request, \
+        let remedy = "read the last log lines: it fails at work rather than at start (a request, \
                       a timer, a lost connection); compare with the former revision";
         return (FindingCode::CrashAfterReady, what, remedy.to_owned());
     }
@@ -199,7 +199,7 @@ fn crashed(
         " and was never ready"
     };
     let what = format!("{title} ended {times} with {exit}{never}");
-    let remedy = "read the last log lines below; compare settings and dependencies with the \
+    let remedy = "read the last log lines; compare settings and dependencies with the \
                   former revision";
     (FindingCode::CrashAtStart, what, remedy.to_owned())
 }

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use super::Target;
 use super::judge::{Judgement, View, judge};
 use crate::finding::{Finding, FindingCode, Prognosis};
+use crate::handover::HandedOver;
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;
@@ -307,7 +308,19 @@ impl Follow {
         self.judged.as_deref()
     }
 
-    /// The uid of the former ReplicaSet whose pods were serving when the session first saw any.
+    /// Whether its counts are complete: what is bad about it then does not show in them.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.complete_since.is_some()
+    }
+
+    /// The rollback after which it is followed.
+    #[must_use]
+    pub const fn restored(&self) -> Option<&HandedOver> {
+        self.target.restored.as_ref()
+    }
+
+    /// The uid of the former revision whose pods were serving when the session first saw any.
     #[must_use]
     pub fn served(&self) -> Option<&str> {
         self.served.as_deref()

@@ -11,7 +11,7 @@ use crate::finding::{Finding, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;
-use crate::snapshot::{BACK_OFF_MEMORY, PodView, Rollout, Snapshot};
+use crate::snapshot::{BACK_OFF_MEMORY, Excused, PodView, Rollout, Snapshot};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 
 /// What a judgement looks at.
@@ -69,6 +69,12 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
             ..simply(other)
         };
     }
+    if let Some(other) = not_restored(&rollout, view, now >= deadline) {
+        return Judgement {
+            wake_at: deadline,
+            ..simply(other)
+        };
+    }
     let diagnosis = findings_of(view, &rollout, policy, now);
     let window = Window {
         policy,
@@ -108,10 +114,44 @@ fn other_revision(rollout: &Rollout<'_>, view: &View<'_>, late: bool) -> Option<
     }
 }
 
+/// After a rollback: whether another revision is in place than the one restored. A ReplicaSet's number
+/// rises when it is used again, its uid stays.
+fn not_restored(rollout: &Rollout<'_>, view: &View<'_>, late: bool) -> Option<Verdict> {
+    let restored = view.target.restored.as_ref()?;
+    let wanted = restored.target.revision;
+    let superseded = |present| Verdict::Superseded {
+        by: Supersession::NotRestored { wanted, present },
+    };
+    if rollout.workload().uid() != restored.uid {
+        return Some(superseded(None));
+    }
+    match rollout.new_uid() {
+        Some(uid) if uid == restored.target.uid => None,
+        Some(_) => Some(superseded(rollout.number())),
+        None if late => Some(Verdict::Undetermined {
+            why: Undetermined::NoSuchRevision {
+                wanted,
+                newest: None,
+            },
+        }),
+        None => Some(Verdict::Progressing {
+            pending: Pending::Revision {
+                wanted,
+                newest: None,
+            },
+        }),
+    }
+}
+
 fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> Progress {
     let policy = window.policy;
     let excused = rollout.excused();
     if let Err(pending) = progress::complete(rollout.workload(), &excused) {
+        return Progress::Pending(pending);
+    }
+    if view.target.restored.is_some()
+        && let Some(pending) = left_over(rollout, &excused)
+    {
         return Progress::Pending(pending);
     }
     let desired = progress::desired(rollout.workload(), &excused);
@@ -140,6 +180,18 @@ fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> P
         return Progress::Asking(pending, answers_until(view, &pods, (stable_at, window)));
     }
     Progress::Complete(stable_at)
+}
+
+/// After a rollback no pod of the bad revision may be left, whatever the counts say; but for those on
+/// nodes that nobody waits for.
+fn left_over(rollout: &Rollout<'_>, excused: &Excused<'_>) -> Option<Pending> {
+    let old = rollout.old_pods();
+    let old = old
+        .iter()
+        .filter(|pod| !rollout.keeps(pod))
+        .filter(|pod| !pod.node().is_some_and(|it| excused.nodes.contains(&it)));
+    let old = i32::try_from(old.count()).unwrap_or(i32::MAX);
+    (old > 0).then_some(Pending::OldReplicas { old })
 }
 
 /// Until when a pod that became ready just before the deadline may answer: the window in which it must

@@ -1,11 +1,13 @@
-//! The report for a run's summary page, and in plain words for the approver's mail.
+//! The report for a run's summary page.
 
-use super::{NOT_RESTORED, Proposal, Report, WorkloadReport};
+use jiff::Timestamp;
+
+use super::words::{ago, deletes, evidence_of, other_image, visible};
+use super::{AfterRollback, NOT_RESTORED, Proposal, Proposed, Report, RollbackHealth, words};
 use crate::duration::{Human, elapsed};
-use crate::finding::{Evidence, EvidenceKind, Finding, FindingCode, RollbackHelps};
-
-/// How many workloads the approver reads of at most: the remedy must not be pushed out.
-const STANDINGS: usize = 5;
+use crate::finding::{Evidence, EvidenceKind, Finding, FindingCode};
+use crate::rollback::Concern;
+use crate::workload::WorkloadRef;
 
 /// The report as Markdown. Foreign text stands in code spans and fences only.
 #[must_use]
@@ -15,6 +17,7 @@ pub fn markdown(report: &Report) -> String {
         heading(report),
         code(&report.sentence)
     )];
+    out.extend(report.after_rollback.iter().flat_map(after));
     out.push(workloads(report));
     out.extend(
         report
@@ -23,7 +26,7 @@ pub fn markdown(report: &Report) -> String {
             .map(|spot| format!("- not seen: {}", code(spot))),
     );
     out.extend(report.findings.iter().map(finding_markdown));
-    out.extend(proposal(&report.rollback));
+    out.extend(proposal(&report.rollback, report.ended));
     out.push("\n<details><summary>Timeline</summary>\n".to_owned());
     out.extend(report.timeline.iter().map(|entry| {
         format!(
@@ -68,6 +71,18 @@ fn heading(report: &Report) -> &'static str {
         .findings
         .iter()
         .any(|it| it.code == FindingCode::NothingToVerify);
+    let succeeded = report.verdict == "succeeded";
+    match report.rollback_health() {
+        Some(RollbackHealth::Healthy) if succeeded && unverified => {
+            return "⚠️ Rolled back, and nothing was verified";
+        }
+        Some(RollbackHealth::Healthy) if succeeded => return "✅ Rolled back and healthy",
+        // Not all of it could be seen, or something else fails.
+        Some(RollbackHealth::Healthy) | None => {}
+        Some(RollbackHealth::Undetermined) => return "❔ Rolled back; the health is undetermined",
+        Some(RollbackHealth::Unhealthy) => return "❌ Rolled back, but not healthy",
+        Some(RollbackHealth::NotRolledBack) => return "❌ Not rolled back",
+    }
     match report.verdict.as_str() {
         "succeeded" if unverified => "⚠️ Nothing was verified",
         "succeeded" => "✅ The rollout is healthy",
@@ -79,11 +94,7 @@ fn heading(report: &Report) -> &'static str {
 }
 
 fn finding_markdown(finding: &Finding) -> String {
-    let helps = match finding.rollback_helps {
-        RollbackHelps::Yes => "yes",
-        RollbackHelps::No => "no",
-        RollbackHelps::Partly => "perhaps",
-    };
+    let helps = finding.rollback_helps.as_str();
     let mut out = vec![format!(
         "### {}\n\n{}\n",
         finding.code,
@@ -106,29 +117,72 @@ fn finding_markdown(finding: &Finding) -> String {
     out.join("\n")
 }
 
-fn proposal(proposal: &Proposal) -> Vec<String> {
+/// What became of a rollback.
+fn after(it: &AfterRollback) -> Vec<String> {
+    let images = it.other_images.iter().map(|image| other_image(it, image));
+    let images = images.map(|text| format!("- **warning:** {}", code(&text)));
+    let line = format!("- rollback of {}", words::after(it));
+    [line]
+        .into_iter()
+        .chain(images)
+        .chain([String::new()])
+        .collect()
+}
+
+fn proposal(proposal: &Proposal, now: Timestamp) -> Vec<String> {
     match proposal {
         Proposal::None => Vec::new(),
-        Proposal::Refused { why } => vec![format!("**No rollback possible:** {}", code(why))],
+        Proposal::Refused { why, hint } => {
+            let hint = hint.as_ref().map(|it| format!(" Hint: {}", code(it)));
+            let hint = hint.unwrap_or_default();
+            vec![format!("**No rollback possible:** {}{hint}", code(why))]
+        }
         Proposal::Apply {
-            from,
-            target,
-            chosen_by,
-            changes,
+            workloads,
+            left_alone,
+            ..
         } => {
-            let mut out = vec![format!(
-                "### Proposed rollback\n\nrevision {} → {} ({chosen_by})\n",
-                from.revision, target.revision
-            )];
-            out.extend(
-                changes
-                    .iter()
-                    .map(|change| format!("- {}", code(&change.to_string()))),
-            );
+            let mut out = vec!["### Proposed rollback\n".to_owned()];
+            out.extend(workloads.iter().map(|it| proposed(it, now)));
+            out.extend(left(left_alone));
             out.push(format!("- not restored: {NOT_RESTORED}"));
             out
         }
     }
+}
+
+fn proposed(it: &Proposed, now: Timestamp) -> String {
+    let age = it.bad_since.map(|at| format!(", {} old", ago(at, now)));
+    let mut out = vec![format!(
+        "{}: revision {}{} → {}: {}\n",
+        it.workload,
+        it.from.revision,
+        age.unwrap_or_default(),
+        it.target.revision,
+        evidence_of(it, now)
+    )];
+    let changes = it.changes.iter();
+    out.extend(changes.map(|change| format!("- {}", code(&change.to_string()))));
+    out.extend(deletes(&it.deletes).map(|text| format!("- **warning:** {}", code(&text))));
+    out.extend(it.concerns.iter().map(concern));
+    out.push(String::new());
+    out.join("\n")
+}
+
+fn concern(concern: &Concern) -> String {
+    let hint = concern.hint.as_ref();
+    let hint = hint.map(|it| format!("; hint: {}", code(it)));
+    format!(
+        "- **{}:** {}{}",
+        concern.weight.as_str(),
+        code(&concern.to_string()),
+        hint.unwrap_or_default()
+    )
+}
+
+fn left(alone: &[WorkloadRef]) -> Option<String> {
+    let names: Vec<String> = alone.iter().map(ToString::to_string).collect();
+    (!names.is_empty()).then(|| format!("- left alone: {}", names.join(", ")))
 }
 
 /// A code span that its content cannot leave.
@@ -150,115 +204,11 @@ fn fence(text: &str) -> String {
     format!("{ticks}text\n{}\n{ticks}", text.trim_end())
 }
 
-/// A text without terminal codes and without characters that change the direction of others.
-fn visible(text: &str) -> String {
-    let hidden = |c: &char| {
-        (c.is_control() && *c != '\n')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.replace("\r\n", "\n")
-        .chars()
-        .filter(|c| !hidden(c))
-        .collect()
-}
-
 fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`')
         .map(str::len)
         .max()
         .unwrap_or_default()
-}
-
-/// What the approver reads, in plain text and in the order of the questions: what is broken, can a
-/// rollback help, what would be restored and what not, why (log lines). At most `limit` characters;
-/// what does not fit is cut at the end, which the log lines are, and shown by `…`.
-#[must_use]
-pub fn summary(report: &Report, limit: usize) -> String {
-    let mut lines = vec![report.sentence.clone()];
-    lines.extend(standings(report));
-    if let Some(cause) = report.findings.first() {
-        let helps = cause.rollback_helps.words();
-        let why = &cause.rollback_why;
-        lines.push(format!("A rollback {helps} with this cause: {why}."));
-    }
-    match &report.rollback {
-        Proposal::None => {}
-        Proposal::Refused { why } => lines.push(format!("No rollback possible: {why}")),
-        Proposal::Apply {
-            from,
-            target,
-            changes,
-            ..
-        } => {
-            let (from, to) = (from.revision, target.revision);
-            lines.push(format!("Approve to go from revision {from} back to {to}:"));
-            lines.extend(changes.iter().map(|change| format!("- {change}")));
-            lines.push(format!("Not restored: {NOT_RESTORED}."));
-        }
-    }
-    if let Some(cause) = report.findings.first() {
-        lines.push(format!("Remedy: {}", cause.remedy));
-        lines.extend(
-            cause
-                .evidence
-                .iter()
-                .filter(|it| is_log(it.kind))
-                .take(1)
-                .flat_map(|log| {
-                    let words = log.text.lines().map(|line| format!("| {line}"));
-                    std::iter::once("Last log lines:".to_owned())
-                        .chain(words)
-                        .collect::<Vec<_>>()
-                }),
-        );
-    }
-    cut(&lines.join("\n"), limit)
-}
-
-/// How the workloads stood, those first that went wrong; of many, the first few.
-fn standings(report: &Report) -> Vec<String> {
-    let rank = |it: &&WorkloadReport| {
-        let words = [
-            "failed",
-            "timedOut",
-            "undetermined",
-            "superseded",
-            "progressing",
-        ];
-        words
-            .iter()
-            .position(|word| it.verdict == *word)
-            .unwrap_or(words.len())
-    };
-    let mut workloads: Vec<&WorkloadReport> = report.workloads.iter().collect();
-    workloads.sort_by_key(rank);
-    let took = Human(elapsed(report.started, report.ended));
-    let mut lines: Vec<String> = workloads
-        .iter()
-        .take(STANDINGS)
-        .map(|it| {
-            let verdict = match workloads.as_slice() {
-                [_] => String::new(),
-                _ => format!("{}, ", it.verdict),
-            };
-            format!(
-                "{} in namespace {}: {verdict}{} of {} replicas available; checked for {took}.",
-                it.workload, it.workload.namespace, it.available, it.desired,
-            )
-        })
-        .collect();
-    let more = workloads.len() - lines.len();
-    lines.extend((more > 0).then(|| format!("… and {more} more")));
-    lines
-}
-
-fn cut(text: &str, limit: usize) -> String {
-    match text.char_indices().nth(limit.saturating_sub(1)) {
-        Some((at, _)) if text.chars().count() > limit => {
-            format!("{}…", text.get(..at).unwrap_or_default())
-        }
-        _ => text.to_owned(),
-    }
 }
 
 const fn is_log(kind: EvidenceKind) -> bool {

@@ -3,10 +3,10 @@
 
 use jiff::Timestamp;
 
-use super::{HttpReport, Line, NOT_RESTORED, Proposal, Report, ReportEvent, Style};
+use super::plan::{after_lines, proposal_lines};
+use super::{HttpReport, Line, Report, ReportEvent, Style};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis};
-use crate::rollback::RollbackPlan;
 use crate::verdict::Verdict;
 use crate::workload::WorkloadRef;
 
@@ -122,6 +122,7 @@ pub fn report_lines(report: &Report) -> Vec<Line> {
         )
         .then(Style::Strong, report.sentence.clone()),
     ];
+    lines.extend(after_lines(&report.after_rollback));
     lines.extend(table(report));
     lines.extend(
         report
@@ -133,28 +134,7 @@ pub fn report_lines(report: &Report) -> Vec<Line> {
         lines.push(Line::default());
         lines.extend(finding_lines(finding, report.ended));
     }
-    match &report.rollback {
-        Proposal::None => {}
-        Proposal::Apply {
-            target, chosen_by, ..
-        } => {
-            lines.push(Line::default());
-            lines.push(
-                Line::styled(
-                    Style::Strong,
-                    format!("rollback possible to revision {}", target.revision),
-                )
-                .then(Style::Dim, format!(" ({}; {chosen_by})", target.name)),
-            );
-        }
-        Proposal::Refused { why } => {
-            lines.push(Line::default());
-            lines.push(Line::styled(
-                Style::Warn,
-                format!("no rollback possible: {why}"),
-            ));
-        }
-    }
+    lines.extend(proposal_lines(&report.rollback, report.ended));
     lines
 }
 
@@ -257,39 +237,4 @@ fn evidence_lines(evidence: &Evidence) -> Vec<Line> {
                 .collect()
         }
     }
-}
-
-/// A rollback plan, for the person who decides.
-#[must_use]
-pub fn plan_lines(plan: &RollbackPlan) -> Vec<Line> {
-    let mut lines = vec![
-        Line::styled(
-            Style::Strong,
-            format!(
-                "roll back {} in namespace {}",
-                plan.workload, plan.workload.namespace
-            ),
-        ),
-        Line::plain(format!(
-            "  from revision {} ({})",
-            plan.from.revision, plan.from.name
-        )),
-        Line::plain(format!(
-            "  to revision   {} ({}): {}",
-            plan.to.revision, plan.to.name, plan.chosen_by
-        )),
-    ];
-    if plan.changes.is_empty() {
-        lines.push(Line::plain("  the pods' template stays the same"));
-    }
-    lines.extend(
-        plan.changes
-            .iter()
-            .map(|change| Line::plain(format!("  {change}"))),
-    );
-    lines.push(Line::styled(
-        Style::Dim,
-        format!("  not restored: {NOT_RESTORED}"),
-    ));
-    lines
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::sentence;
+use super::{RollbackHealth, sentence};
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::guard::{Follow, Guard};
+use crate::handover::HandedOver;
 use crate::observation::Answer;
 use crate::snapshot::PodView;
-use crate::verdict::{Pending, Verdict};
+use crate::verdict::{Pending, Supersession, Verdict};
 use crate::workload::{Counts, Revision, WorkloadRef};
 
 /// A workload as it was when the session ended.
@@ -128,8 +129,88 @@ fn http_of(guard: &Guard, pods: &[PodView<'_>]) -> Vec<HttpReport> {
         .collect()
 }
 
-/// The whole outcome in one sentence. A success of nothing is not called healthy.
+/// The whole outcome in one sentence. A success of nothing is not called healthy; a check after a
+/// rollback says first what became of that.
 pub(super) fn sentence_of(guard: &Guard, verdict: &Verdict) -> String {
+    let plain = plain_sentence(guard, verdict);
+    let follows = guard.follows();
+    let restored = follows.iter().filter_map(|it| Some((it, it.restored()?)));
+    let restored: Vec<(&Follow, &HandedOver)> = restored.collect();
+    let health = restored
+        .iter()
+        .map(|(it, _)| RollbackHealth::of(it.verdict()));
+    let Some(health) = health.max() else {
+        return plain;
+    };
+    let (where_to, its) = match restored.as_slice() {
+        [(_, only)] => (format!("to revision {}", only.target.revision), "its"),
+        many => (format!("{} workloads", many.len()), "their"),
+    };
+    match (health, verdict) {
+        (RollbackHealth::Healthy, Verdict::Succeeded) => {
+            format!("rolled back {where_to}{}", healthy(follows))
+        }
+        // Each by itself is, but something could not be seen.
+        (RollbackHealth::Healthy, Verdict::Undetermined { .. })
+        | (RollbackHealth::Undetermined, _) => {
+            format!("rolled back {where_to}; {its} health is undetermined: {plain}")
+        }
+        (RollbackHealth::Healthy, _) => {
+            format!("rolled back {where_to} and healthy, but not all workloads are: {plain}")
+        }
+        (RollbackHealth::Unhealthy, _) => {
+            format!("rolled back {where_to}, but not healthy: {plain}")
+        }
+        (RollbackHealth::NotRolledBack, _) => format!("not rolled back: {}", missing(&restored)),
+    }
+}
+
+/// After a rollback to what is healthy.
+fn healthy(follows: &[Follow]) -> String {
+    let nothing = |it: &&Finding| it.code == FindingCode::NothingToVerify;
+    match follows {
+        [only] => match note(only).filter(nothing) {
+            Some(finding) => format!(": {}", finding.message),
+            None => format!(
+                " and healthy: {} \"{}\" is complete and stable{}",
+                only.workload().kind,
+                only.workload().name,
+                but(follows)
+            ),
+        },
+        many => format!(
+            " and healthy: all {} workloads are complete and stable{}",
+            many.len(),
+            but(follows)
+        ),
+    }
+}
+
+/// What is not in place although it was to be restored.
+fn missing(restored: &[(&Follow, &HandedOver)]) -> String {
+    let missing = restored.iter().filter_map(|(follow, _)| {
+        let Verdict::Superseded {
+            by: Supersession::NotRestored { wanted, present },
+        } = follow.verdict()
+        else {
+            return None;
+        };
+        let workload = follow.workload();
+        let present = present.map_or_else(String::new, |it| format!("; revision {it} is in place"));
+        Some(format!(
+            "{} \"{}\" is not at revision {wanted}{present}",
+            workload.kind, workload.name
+        ))
+    });
+    let missing: Vec<String> = missing.collect();
+    let first = missing.first().cloned().unwrap_or_default();
+    match restored.len() {
+        1 => first,
+        all => format!("{} of {all} workloads: {first}", missing.len()),
+    }
+}
+
+fn plain_sentence(guard: &Guard, verdict: &Verdict) -> String {
     let healthy = |it: &Follow| *it.verdict() == Verdict::Succeeded;
     if let Verdict::Undetermined { why } = verdict
         && !guard.follows().is_empty()
@@ -142,11 +223,11 @@ pub(super) fn sentence_of(guard: &Guard, verdict: &Verdict) -> String {
             (Verdict::Succeeded, Some(finding)) if finding.code == FindingCode::NothingToVerify => {
                 finding.message.clone()
             }
-            (Verdict::Succeeded, Some(finding)) => {
+            (Verdict::Succeeded, Some(_)) => {
                 format!(
-                    "{}, but {}",
+                    "{}{}",
                     sentence(only.workload(), verdict),
-                    finding.message
+                    but(guard.follows())
                 )
             }
             _ => sentence(only.workload(), verdict),
@@ -163,6 +244,17 @@ fn note(follow: &Follow) -> Option<&Finding> {
             FindingCode::NothingToVerify | FindingCode::NodeNotUpdated
         )
     })
+}
+
+/// The notes, as the end of a sentence.
+fn but(follows: &[Follow]) -> String {
+    let notes = follows.iter().filter_map(note);
+    let notes: Vec<&str> = notes.map(|it| it.message.as_str()).collect();
+    match notes.as_slice() {
+        [] => String::new(),
+        [only] => format!(", but {only}"),
+        [first, rest @ ..] => format!(", but {first} (and {} more notes)", rest.len()),
+    }
 }
 
 fn sentence_of_many(follows: &[Follow], verdict: &Verdict) -> String {
@@ -185,20 +277,10 @@ fn sentence_of_many(follows: &[Follow], verdict: &Verdict) -> String {
     let first = first.unwrap_or_default();
     match verdict {
         Verdict::Succeeded => {
-            let notes: Vec<&str> = follows
-                .iter()
-                .filter_map(note)
-                .map(|it| it.message.as_str())
-                .collect();
-            let healthy =
-                format!("all {all} workloads are healthy: their rollouts are complete and stable");
-            match notes.as_slice() {
-                [] => healthy,
-                [only] => format!("{healthy}, but {only}"),
-                [first, rest @ ..] => {
-                    format!("{healthy}, but {first} (and {} more notes)", rest.len())
-                }
-            }
+            format!(
+                "all {all} workloads are healthy: their rollouts are complete and stable{}",
+                but(follows)
+            )
         }
         Verdict::Failed { .. } => format!("{count} of {all} workloads fail: {first}"),
         Verdict::TimedOut { .. } => {

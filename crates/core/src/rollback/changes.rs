@@ -1,11 +1,19 @@
 //! What a person wants to see of a template change: images, names of environment variables,
-//! probes, resources. Values of environment variables are never shown.
+//! numbers of probes, resources, where volumes come from. Values of environment variables, of
+//! annotations, of headers and of commands are never shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+mod container;
+#[cfg(test)]
+mod tests;
+
+/// How many changes are told at most: what is read at three in the morning has an end.
+const LIMIT: usize = 30;
 
 /// One change to the pods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,21 +42,8 @@ impl fmt::Display for Change {
     }
 }
 
-/// The fields of a container whose values may be shown.
-const SHOWN: [&str; 2] = ["image", "resources"];
-/// The fields of a container of which only the fact of a change is told.
-const TOLD: [&str; 8] = [
-    "command",
-    "args",
-    "livenessProbe",
-    "readinessProbe",
-    "startupProbe",
-    "ports",
-    "volumeMounts",
-    "securityContext",
-];
-
-/// The changes from one pod template to another, in a stable order.
+/// The changes from one pod template to another, in a stable order: what runs first, what describes
+/// it last. Of very many the last ones are only counted.
 #[must_use]
 pub fn changes(from: &Value, to: &Value) -> Vec<Change> {
     let mut found = Vec::new();
@@ -56,19 +51,82 @@ pub fn changes(from: &Value, to: &Value) -> Vec<Change> {
         ("initContainers", "init container"),
         ("containers", "container"),
     ] {
-        let (before, after) = (by_name(from, group), by_name(to, group));
-        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-        for name in names {
+        let pointer = format!("/spec/{group}");
+        for (name, before, after) in differing(&by_name(from, &pointer), &by_name(to, &pointer)) {
             let title = format!("{label} `{name}`");
-            match (before.get(name), after.get(name)) {
-                (Some(before), Some(after)) => container(&title, before, after, &mut found),
-                (None, _) => found.push(told(format!("{title} comes back"))),
-                (_, None) => found.push(told(format!("{title} goes"))),
+            match (before, after) {
+                (Some(before), Some(after)) => {
+                    found.extend(container::changes(&title, before, after));
+                }
+                (before, _) => found.push(told(format!("{title} {}", how(before, after)))),
             }
         }
     }
-    rest(from, to, &mut found);
+    found.extend(volumes(from, to));
+    found.extend(
+        fields(
+            from,
+            to,
+            "/spec",
+            &["containers", "initContainers", "volumes"],
+        )
+        .map(|(name, ..)| told(format!("pod: `{name}` changes"))),
+    );
+    found.extend(metadata(from, to));
+    bounded(found)
+}
+
+fn bounded(mut found: Vec<Change>) -> Vec<Change> {
+    if found.len() > LIMIT {
+        let more = found.len() - (LIMIT - 1);
+        found.truncate(LIMIT - 1);
+        found.push(told(format!("and {more} more changes")));
+    }
     found
+}
+
+/// Where the volumes come from: a ConfigMap or Secret whose name holds a hash of its content changes
+/// with every release, and the former one may be gone.
+fn volumes(from: &Value, to: &Value) -> Vec<Change> {
+    let pointer = "/spec/volumes";
+    differing(&by_name(from, pointer), &by_name(to, pointer))
+        .into_iter()
+        .map(|(name, before, after)| {
+            let title = format!("volume `{name}`");
+            match (before.and_then(source), after.and_then(source)) {
+                (before, after) if before == after => told(format!("{title} changes")),
+                (from, to) => shown(title, from, to),
+            }
+        })
+        .collect()
+}
+
+/// The kind of a volume's source, with the name of the object that it reads.
+fn source(volume: &Value) -> Option<String> {
+    let mut sources = volume.as_object()?.iter();
+    let (kind, source) = sources.find(|(key, _)| *key != "name")?;
+    let named = ["name", "secretName", "claimName"];
+    let name = named.iter().find_map(|key| source.get(key)?.as_str());
+    Some(match name {
+        Some(name) => format!("{kind} {name}"),
+        None => kind.clone(),
+    })
+}
+
+/// Labels with their values, annotations by name: tools keep whole objects in annotations.
+fn metadata(from: &Value, to: &Value) -> Vec<Change> {
+    let labels = fields(from, to, "/metadata/labels", &[]).map(|(name, before, after)| {
+        let title = format!("pod label `{name}`");
+        shown(title, before.map(plain_text), after.map(plain_text))
+    });
+    let annotations =
+        fields(from, to, "/metadata/annotations", &[]).map(|(name, before, after)| {
+            told(format!("pod annotation `{name}` {}", how(before, after)))
+        });
+    let skipped = ["labels", "annotations", "creationTimestamp"];
+    let rest = fields(from, to, "/metadata", &skipped)
+        .map(|(name, ..)| told(format!("pod: `{name}` changes")));
+    labels.chain(annotations).chain(rest).collect()
 }
 
 const fn told(what: String) -> Change {
@@ -79,87 +137,62 @@ const fn told(what: String) -> Change {
     }
 }
 
-fn by_name<'a>(template: &'a Value, group: &str) -> BTreeMap<String, &'a Value> {
-    let list = template
-        .pointer(&format!("/spec/{group}"))
-        .and_then(Value::as_array);
-    list.into_iter()
-        .flatten()
-        .filter_map(|it| Some((it.get("name")?.as_str()?.to_owned(), it)))
-        .collect()
+const fn shown(what: String, from: Option<String>, to: Option<String>) -> Change {
+    Change { what, from, to }
 }
 
-fn container(title: &str, before: &Value, after: &Value, found: &mut Vec<Change>) {
-    for field in SHOWN {
-        if before.get(field) != after.get(field) {
-            let show = |it: &Value| {
-                it.get(field)
-                    .map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned))
-            };
-            found.push(Change {
-                what: format!("{title}: {field}"),
-                from: show(before),
-                to: show(after),
-            });
-        }
-    }
-    let (old, new) = (env(before), env(after));
-    let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
-    for name in names
-        .into_iter()
-        .filter(|name| old.get(name) != new.get(name))
-    {
-        let how = match (old.contains_key(name), new.contains_key(name)) {
-            (true, false) => "goes",
-            (false, true) => "comes back",
-            _ => "changes",
-        };
-        found.push(told(format!(
-            "{title}: environment variable `{name}` {how}"
-        )));
-    }
-    for field in TOLD
-        .into_iter()
-        .filter(|field| before.get(field) != after.get(field))
-    {
-        found.push(told(format!("{title}: {field} changes")));
-    }
-    if before.get("envFrom") != after.get("envFrom") {
-        found.push(told(format!("{title}: envFrom changes")));
+/// The word for what becomes of something. The target is older: what only it has was there before.
+const fn how(before: Option<&Value>, after: Option<&Value>) -> &'static str {
+    match (before, after) {
+        (Some(_), None) => "goes",
+        (None, Some(_)) => "comes back",
+        (Some(_), Some(_)) | (None, None) => "changes",
     }
 }
 
-fn env(container: &Value) -> BTreeMap<&str, &Value> {
-    let list = container.get("env").and_then(Value::as_array);
+type Fields<'a> = BTreeMap<&'a str, &'a Value>;
+/// A name with what it is before and after.
+type Differing<'a> = (&'a str, Option<&'a Value>, Option<&'a Value>);
+
+fn differing<'a>(before: &Fields<'a>, after: &Fields<'a>) -> Vec<Differing<'a>> {
+    let names: BTreeSet<&'a str> = before.keys().chain(after.keys()).copied().collect();
+    let all = names.into_iter().map(|name| {
+        let of = |it: &Fields<'a>| it.get(name).copied();
+        (name, of(before), of(after))
+    });
+    all.filter(|(_, before, after)| before != after).collect()
+}
+
+/// The members of an object that differ.
+fn fields<'a>(
+    from: &'a Value,
+    to: &'a Value,
+    pointer: &str,
+    skipped: &[&str],
+) -> impl Iterator<Item = Differing<'a>> + use<'a> {
+    let of = |it: &'a Value| -> Fields<'a> {
+        let members = it.pointer(pointer).and_then(Value::as_object);
+        let members = members.into_iter().flatten();
+        members
+            .filter(|(name, value)| !skipped.contains(&name.as_str()) && !value.is_null())
+            .map(|(name, value)| (name.as_str(), value))
+            .collect()
+    };
+    differing(&of(from), &of(to)).into_iter()
+}
+
+/// The members of a list by their names.
+fn by_name<'a>(within: &'a Value, pointer: &str) -> Fields<'a> {
+    let list = within.pointer(pointer).and_then(Value::as_array);
     list.into_iter()
         .flatten()
         .filter_map(|it| Some((it.get("name")?.as_str()?, it)))
         .collect()
 }
 
-/// Whatever else of the pod's spec or metadata differs, by name.
-fn rest(from: &Value, to: &Value, found: &mut Vec<Change>) {
-    for (pointer, skipped) in [
-        ("/spec", ["containers", "initContainers"]),
-        ("/metadata", ["creationTimestamp", ""]),
-    ] {
-        let fields = |it: &Value| -> BTreeMap<String, Value> {
-            let object = it.pointer(pointer).and_then(Value::as_object);
-            object
-                .into_iter()
-                .flatten()
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect()
-        };
-        let (before, after) = (fields(from), fields(to));
-        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-        for name in names
-            .into_iter()
-            .filter(|name| !skipped.contains(&name.as_str()))
-        {
-            if before.get(name) != after.get(name) {
-                found.push(told(format!("pod: `{name}` changes")));
-            }
-        }
-    }
+/// A value without quotation marks.
+fn plain_text(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }

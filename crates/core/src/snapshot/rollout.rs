@@ -5,13 +5,13 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::{Node, Pod, PodTemplateSpec, Taint, Toleration};
 
 use super::{
-    PodView, Snapshot, controller_of, created, has_ended, is_active, name_of, owned_by,
-    revision_of, same_template, uid_of,
+    PodView, REVISION_LABEL, Snapshot, controller_of, created, has_ended, is_active, name_of,
+    owned_by, revision_of, same_template, uid_of,
 };
+use crate::observation::ResourceKind;
+use crate::progress::partition;
 use crate::workload::{Revision, Workload};
 
-/// The label that ties a pod to a ControllerRevision (`apps/v1`, `ControllerRevisionHashLabelKey`).
-const REVISION_LABEL: &str = "controller-revision-hash";
 /// The older tie between a DaemonSet and its pods, which every version still writes
 /// (`daemon/util/daemonset_util.go`, `IsPodUpdated`).
 const GENERATION_LABEL: &str = "pod-template-generation";
@@ -263,6 +263,19 @@ impl<'a> Rollout<'a> {
             .collect()
     }
 
+    /// Whether a StatefulSet's `partition` keeps this pod at a former revision.
+    #[must_use]
+    pub fn keeps(&self, pod: &PodView<'_>) -> bool {
+        let Workload::StatefulSet(set) = self.workload else {
+            return false;
+        };
+        let start = set.spec.as_ref().and_then(|it| it.ordinals.as_ref());
+        let start = start.and_then(|it| it.start).unwrap_or_default();
+        let ordinal = pod.name().rsplit_once('-');
+        let ordinal = ordinal.and_then(|(_, it)| it.parse::<i32>().ok());
+        ordinal.is_some_and(|it| it < start + partition(set))
+    }
+
     /// The pods of the new revision that ended as a whole (phase `Failed` or `Succeeded`), deleted ones included: a
     /// controller replaces them, but they tell why.
     #[must_use]
@@ -287,9 +300,28 @@ impl<'a> Rollout<'a> {
             .collect()
     }
 
-    /// The uid of the former ReplicaSet with the most ready pods; the youngest among equals.
+    /// The uid of the former revision that serves: of a Deployment the ReplicaSet with the most ready
+    /// pods, the youngest among equals; of a StatefulSet the one that it had rolled out to the end
+    /// (`status.currentRevision`), else as of a DaemonSet the one with the most ready pods.
     #[must_use]
     pub fn serving_before(&self) -> Option<&'a str> {
+        match self.workload {
+            Workload::Deployment(_) => self.set_serving_before(),
+            Workload::StatefulSet(it) => {
+                let status = it.status.as_ref();
+                let last = status.and_then(|it| it.current_revision.as_deref());
+                let last = last.filter(|it| Some(*it) != self.update_revision());
+                let named = last.and_then(|last| {
+                    let revision = self.revisions().find(|it| name_of(&it.metadata) == last);
+                    revision.map(|it| uid_of(&it.metadata))
+                });
+                named.or_else(|| self.revision_serving_before())
+            }
+            Workload::DaemonSet(_) => self.revision_serving_before(),
+        }
+    }
+
+    fn set_serving_before(&self) -> Option<&'a str> {
         let new = self.set.map(|set| uid_of(&set.metadata))?;
         let ready = |set: &ReplicaSet| {
             set.status
@@ -301,6 +333,55 @@ impl<'a> Rollout<'a> {
             .filter(|set| uid_of(&set.metadata) != new && ready(set) > 0)
             .max_by_key(|set| (ready(set), created(&set.metadata)))
             .map(|set| uid_of(&set.metadata))
+    }
+
+    fn revision_serving_before(&self) -> Option<&'a str> {
+        let new = uid_of(&self.revision?.metadata);
+        let old = self.old_pods();
+        let ready = |revision: &ControllerRevision| {
+            let label = self.pod_label(revision);
+            old.iter()
+                .filter(|pod| pod.ready_since().is_some() && label.is_some())
+                .filter(|pod| revision_label(pod.object()) == label)
+                .count()
+        };
+        self.revisions()
+            .filter(|it| uid_of(&it.metadata) != new && ready(it) > 0)
+            .max_by_key(|it| (ready(it), it.revision))
+            .map(|it| uid_of(&it.metadata))
+    }
+
+    /// What the pods of a revision bear: a StatefulSet's its name, a DaemonSet's its hash.
+    fn pod_label(&self, revision: &'a ControllerRevision) -> Option<&'a str> {
+        match self.workload {
+            Workload::Deployment(_) => None,
+            Workload::StatefulSet(_) => Some(name_of(&revision.metadata)),
+            Workload::DaemonSet(_) => {
+                let labels = revision.metadata.labels.as_ref()?;
+                labels.get(REVISION_LABEL).map(String::as_str)
+            }
+        }
+    }
+
+    /// The object that holds the new revision: its kind, name and uid.
+    #[must_use]
+    pub fn new_carrier(&self) -> Option<(ResourceKind, &'a str, &'a str)> {
+        let of_set = self.set.map(|it| (ResourceKind::ReplicaSet, &it.metadata));
+        let of_revision = || {
+            let revision = self.revision?;
+            Some((ResourceKind::ControllerRevision, &revision.metadata))
+        };
+        let (kind, metadata) = of_set.or_else(of_revision)?;
+        Some((kind, name_of(metadata), uid_of(metadata)))
+    }
+
+    /// An annotation of the object that holds the new revision.
+    #[must_use]
+    pub fn carrier_annotation(&self, name: &str) -> Option<&'a str> {
+        let of_set = self.set.map(|it| &it.metadata);
+        let metadata = of_set.or_else(|| self.revision.map(|it| &it.metadata))?;
+        let annotations = metadata.annotations.as_ref()?;
+        annotations.get(name).map(String::as_str)
     }
 
     /// The nodes for which a DaemonSet's rollout need not wait: not ready since before their new
@@ -423,4 +504,9 @@ fn node_of(pod: &Pod) -> Option<&str> {
         .flat_map(|it| it.match_fields.iter().flatten());
     let mut named = fields.filter(|field| field.key == "metadata.name");
     named.next()?.values.as_ref()?.first().map(String::as_str)
+}
+
+fn revision_label(pod: &Pod) -> Option<&str> {
+    let labels = pod.metadata.labels.as_ref()?;
+    labels.get(REVISION_LABEL).map(String::as_str)
 }

@@ -154,6 +154,23 @@ impl SetBuilder {
         typed(self.0)
     }
 
+    /// The object as raw JSON.
+    #[must_use]
+    pub fn json(self) -> Value {
+        self.0
+    }
+
+    /// One of its ControllerRevisions as raw JSON, with the template of a version in it.
+    #[must_use]
+    pub fn revision_json(&self, version: &str, number: i64) -> Value {
+        let kind = self.0["kind"].as_str().unwrap_or_default();
+        let mut revision = revision_json(&self.0["metadata"], kind, (version, number));
+        let mut held = template(version);
+        held["$patch"] = json!("replace");
+        revision["data"] = json!({"spec": {"template": held}});
+        revision
+    }
+
     /// As seen at a second, with its revisions `v1` and `v2`.
     #[must_use]
     pub fn seen(self, seconds: u64) -> Vec<Observation> {

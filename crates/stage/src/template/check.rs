@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::approval;
 use crate::error::Problems;
 use crate::expression::functions::holds;
 use crate::expression::{Expression, Function, Node, NodeKind, Value, same};
@@ -24,6 +25,10 @@ pub(super) fn stage(stage: &Stage, path: &str, problems: &mut Problems<'_>) {
         let path = format!("{path}.jobs[{at}]");
         names(stage, job, at, (&path, problems));
         place(job, &path, problems);
+        approval::longest(job, &path, problems);
+        for (at, step) in job.steps.iter().enumerate() {
+            approval::inputs(step, &format!("{path}.steps[{at}].inputs"), problems);
+        }
         let mut references = References {
             stage,
             job,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::approval;
 use super::fields::{Fields, describe};
 use super::yaml::join;
 use crate::error::Problems;
@@ -98,6 +99,8 @@ fn job(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<Job> {
         .filter_map(|(at, item)| step(item, &format!("{path}.steps[{at}]"), problems))
         .collect();
     let name = name?;
+    let pool = pool(&fields, problems);
+    let timeout = fields.minutes("timeoutInMinutes", problems);
     Some(Job {
         display_name: fields
             .text("displayName", problems)
@@ -105,10 +108,8 @@ fn job(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<Job> {
         depends_on: fields.names("dependsOn", problems).unwrap_or_default(),
         condition: condition(&fields, &Scope::job_condition(), problems)?,
         variables: variables(&fields, problems),
-        pool: pool(&fields, problems),
-        timeout: fields
-            .minutes("timeoutInMinutes", problems)
-            .or(Some(JOB_TIMEOUT)),
+        timeout: approval::lifetime(timeout, &pool, JOB_TIMEOUT),
+        pool,
         cancel_timeout: fields
             .minutes("cancelTimeoutInMinutes", problems)
             .or(None)

@@ -323,7 +323,7 @@ fn what_the_runner_does_not_know_is_named_with_its_line() {
         ),
         (
             "an agentless task on an agent",
-            "steps:\n  - task: ManualValidation@1",
+            "steps:\n  - task: ManualValidation@1\n    inputs: { notifyUsers: '' }",
             format!(
                 "line 23, {at}: `ManualValidation@1` needs `pool: server`; {at}: `timeoutInMinutes` of \
                  the job is not longer than that of `ManualValidation@1`: the job would be canceled \
@@ -337,10 +337,28 @@ fn what_the_runner_does_not_know_is_named_with_its_line() {
         ),
         (
             "an approval that outlives its job",
-            "pool: server\nsteps:\n  - task: ManualValidation@1\n    timeoutInMinutes: 60",
+            "pool: server\nsteps:\n  - task: ManualValidation@1\n    timeoutInMinutes: 60\n    \
+             inputs: { notifyUsers: '' }",
             format!(
                 "{at}: `timeoutInMinutes` of the job is not longer than that of \
                  `ManualValidation@1`: the job would be canceled before the task ends"
+            ),
+        ),
+        (
+            "a job without an agent that should live for ever: it ends after an hour",
+            "pool: server\ntimeoutInMinutes: 0\nsteps:\n  - task: ManualValidation@1\n    \
+             timeoutInMinutes: 60\n    inputs: { notifyUsers: '' }",
+            format!(
+                "{at}: `timeoutInMinutes` of the job is not longer than that of \
+                 `ManualValidation@1`: the job would be canceled before the task ends"
+            ),
+        ),
+        (
+            "a job without an agent that lives longer than anybody waits",
+            "pool: server\ntimeoutInMinutes: 43201\nsteps: []",
+            format!(
+                "line 23, {at}.timeoutInMinutes: is more than 30 days (43200 minutes), the longest \
+                 that Azure DevOps waits"
             ),
         ),
         (
@@ -351,6 +369,79 @@ fn what_the_runner_does_not_know_is_named_with_its_line() {
     ];
     for (name, job, expected) in rows {
         assert_eq!(problems(&one_job(job)).join("; "), *expected, "{name}");
+    }
+}
+
+/// A job that asks a person, with these inputs.
+fn approval(inputs: &str) -> String {
+    let inputs = inputs.replace('\n', "\n      ");
+    one_job(&format!(
+        "pool: server\ntimeoutInMinutes: 43200\nsteps:\n  - task: ManualValidation@1\n    \
+         timeoutInMinutes: 43199\n    inputs:\n      {inputs}"
+    ))
+}
+
+#[test]
+fn an_approval_that_azure_would_not_take_is_named_with_its_input() {
+    let at = "stages[0].jobs[0].steps[0].inputs";
+    let rows: &[(&str, &str, String)] = &[
+        (
+            "nobody is notified, and nobody said so",
+            "onTimeout: reject",
+            format!("{at}: `notifyUsers` is missing; it may be empty"),
+        ),
+        (
+            "an input that does not exist",
+            "notifyUsers: ''\napprover: me",
+            format!(
+                "line 29, {at}.approver: is no input of `ManualValidation@1`, which takes \
+                 notifyUsers, approvers, allowApproversToApproveTheirOwnRuns, instructions, \
+                 onTimeout"
+            ),
+        ),
+        (
+            "an answer that does not exist",
+            "notifyUsers: ''\nonTimeout: approve",
+            format!("line 29, {at}.onTimeout: found `approve`, expected `reject` or `resume`"),
+        ),
+        (
+            "a boolean in words",
+            "notifyUsers: ''\nallowApproversToApproveTheirOwnRuns: yes please",
+            format!(
+                "line 29, {at}.allowApproversToApproveTheirOwnRuns: found `yes please`, expected \
+                 `true` or `false`"
+            ),
+        ),
+    ];
+    for (name, inputs, expected) in rows {
+        assert_eq!(problems(&approval(inputs)), [expected.as_str()], "{name}");
+    }
+    let long = format!("notifyUsers: ''\ninstructions: {}", "x".repeat(4001));
+    let found = problems(&approval(&long)).join("; ");
+    assert!(
+        found.ends_with("has 4001 characters, the task takes 4000"),
+        "{found}"
+    );
+}
+
+#[test]
+fn an_approval_is_taken_as_azure_takes_it() {
+    let long = format!("notifyUsers: ''\ninstructions: {}", "x".repeat(4000));
+    for inputs in [
+        "notifyUsers: ''",
+        "NotifyUsers: a@b.c\napprovers: '[org]\\team, d@e.f'",
+        "notifyUsers: ''\nallowApproversToApproveTheirOwnRuns: ${{ parameters.flag }}",
+        "notifyUsers: ''\nallowApproversToApproveTheirOwnRuns: $(own)\nonTimeout: $(silence)",
+        "notifyUsers: ''\nallowApproversToApproveTheirOwnRuns: FALSE\nonTimeout: Resume",
+        "notifyUsers: ''\nonTimeout: ''",
+        &long,
+    ] {
+        let text = format!("{HEAD}{}", approval(inputs));
+        let stages = Template::parse("t.yml", &text)
+            .and_then(|template| template.expand(&given(&[("target", json!("web"))])))
+            .unwrap_or_else(|error| panic!("{inputs}: {error}"));
+        let month = Duration::from_secs(43_200 * 60);
+        assert_eq!(stages[0].jobs[0].timeout, Some(month));
     }
 }
 

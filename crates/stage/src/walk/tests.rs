@@ -60,13 +60,20 @@ const ROLLBACK: &str = "Rollback";
 const RECHECK: &str = "AksRollbackHealthCheck";
 
 fn shipped() -> Stage {
+    shipped_with(&[])
+}
+
+/// The shipped stage with some parameters given otherwise.
+fn shipped_with(extra: &[(&str, serde_json::Value)]) -> Stage {
     let text = crate::shipped(crate::STAGE_PATH).unwrap();
     let parameters = json!({
         "environment": "prod", "azureServiceConnection": "azure", "aksName": "aks", "aksRg": "rg",
         "aksSubscription": "00000000-0000-0000-0000-000000000001", "namespace": "shop",
         "deploymentName": "web",
     });
-    let parameters: BTreeMap<_, _> = serde_json::from_value(parameters).unwrap();
+    let mut parameters: BTreeMap<String, _> = serde_json::from_value(parameters).unwrap();
+    let extra = extra.iter().cloned();
+    parameters.extend(extra.map(|(name, value)| (name.to_owned(), value)));
     Template::parse("stage", text)
         .unwrap()
         .expand(&parameters)
@@ -83,6 +90,7 @@ fn checked(verdict: &str) -> StepOutcome {
     StepOutcome::of(result)
         .output("verdict", verdict)
         .output("rollbackTo", "4")
+        .output("rollbackHelps", "yes")
         .output("evidence", r#"{"w":"deployment/web","from":5}"#)
         .output("summary", "ImageNotFound: $(evil) was not found")
 }
@@ -110,6 +118,8 @@ fn results(report: &StageReport) -> Vec<(&str, TaskResult)> {
         .map(|job| (job.name.as_str(), job.result))
         .collect()
 }
+
+mod modes;
 
 use TaskResult::{Canceled, Failed, Skipped, Succeeded, SucceededWithIssues};
 
@@ -197,6 +207,34 @@ async fn the_shipped_stage_runs_what_the_verdict_asks_for() {
             Failed,
         ),
         (
+            "rolled back in part: what is restored is checked again",
+            Script::default()
+                .answer(CHECK, checked("failed"))
+                .answer(ROLLBACK, rolled_back("partlyRolledBack"))
+                .answer(RECHECK, checked("failed")),
+            &[CHECK, APPROVAL, ROLLBACK, RECHECK],
+            [Failed, Succeeded, Failed, Failed],
+            Failed,
+        ),
+        (
+            "a rollback that cannot help: a person may know better",
+            Script::default()
+                .answer(CHECK, checked("failed").output("rollbackHelps", "no"))
+                .answer(APPROVAL, reject()),
+            &[CHECK, APPROVAL],
+            [Failed, Failed, Skipped, Skipped],
+            Failed,
+        ),
+        (
+            "healed meanwhile: no check after it",
+            Script::default()
+                .answer(CHECK, checked("failed"))
+                .answer(ROLLBACK, rolled_back("healed")),
+            &[CHECK, APPROVAL, ROLLBACK],
+            [Failed, Succeeded, Failed, Skipped],
+            Failed,
+        ),
+        (
             "rollback refused: no check after it",
             Script::default()
                 .answer(CHECK, checked("failed"))
@@ -262,18 +300,21 @@ async fn the_shipped_stage_runs_what_the_verdict_asks_for() {
 }
 
 #[tokio::test]
-async fn the_evidence_of_the_check_reaches_the_rollback_unchanged() {
+async fn the_evidence_of_the_check_reaches_both_jobs_after_it_unchanged() {
     let script = Script::default()
         .answer(CHECK, checked("failed"))
         .answer(ROLLBACK, rolled_back("rolledBack"));
     let (report, script) = walked(&shipped(), script).await;
+    for (job, command) in [(ROLLBACK, "rollback"), (RECHECK, "check")] {
+        let inputs = &script.step(job).inputs;
+        let evidence = r#"{"w":"deployment/web","from":5}"#;
+        assert_eq!(inputs["evidence"], evidence, "{job}");
+        assert_eq!(inputs["command"], command, "{job}");
+        // With workloads beside it, a rollback without evidence would be bound to nothing.
+        assert_eq!(inputs.get("workloads"), None, "{job}");
+    }
     let rollback = script.step(ROLLBACK);
-    assert_eq!(
-        rollback.inputs["evidence"],
-        r#"{"w":"deployment/web","from":5}"#
-    );
-    assert_eq!(rollback.inputs["command"], "rollback");
-    assert_eq!(rollback.inputs["workloads"], "deployment/web");
+    assert_eq!(rollback.inputs["wait"], "False");
     assert_eq!(rollback.variables["PROCESS_SIGINT_TIMEOUT"], "60000");
     let outputs = &report.job(ROLLBACK).unwrap().outputs;
     assert_eq!(outputs["rollback.rollbackOutcome"], "rolledBack");
@@ -317,6 +358,16 @@ async fn a_skipped_job_says_which_part_of_its_condition_was_false() {
         .iter()
         .filter(|e| matches!(e, StageEvent::JobSkipped { .. }));
     assert_eq!(skipped.count(), 3);
+}
+
+#[tokio::test]
+async fn a_check_that_hands_nothing_over_leaves_the_rollback_nothing_to_do() {
+    let mut silent = checked("failed");
+    silent.outputs.remove("evidence");
+    let (_, script) = walked(&shipped(), Script::default().answer(CHECK, silent)).await;
+    let inputs = &script.step(ROLLBACK).inputs;
+    assert_eq!(inputs["evidence"], "");
+    assert_eq!(inputs.get("workloads"), None);
 }
 
 #[tokio::test]

@@ -164,7 +164,7 @@ const WITHOUT_CODE: &[(&str, &str)] = &[
     ),
     (
         "a dependency (database, queue, another service) is down",
-        "not visible in the API: it shows as `CrashAtStart`, `CrashAfterReady` or `ReadinessFailing`, and the last log lines below the finding tell",
+        "not visible in the API: it shows as `CrashAtStart`, `CrashAfterReady` or `ReadinessFailing`, and the last log lines the finding tell",
     ),
     (
         "`exec format error` that only the log tells of",

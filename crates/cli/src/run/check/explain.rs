@@ -1,95 +1,81 @@
 //! What a report says beyond the verdict: last words, and what a rollback would do.
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
-use rollguard_cluster::history::history;
 use rollguard_cluster::{Connection, logs};
 use rollguard_core::guard::{Follow, Guard};
-use rollguard_core::handover::Handover;
+use rollguard_core::handover::{HandedOver, Handover};
 use rollguard_core::report::{Proposal, Report};
-use rollguard_core::rollback::{Request, RollbackDecision, decide};
-use rollguard_core::workload::{WorkloadKind, WorkloadRef};
+use rollguard_core::rollback::{Allowed, Release, Request};
+use rollguard_core::workload::WorkloadRef;
 
 use crate::failure::Failure;
-use crate::run::rollback::not_supported;
+use crate::run::rollback::gather::gather;
 
 /// Of how many findings logs are fetched: whoever reads acts on the first few.
 const LOGS: usize = 5;
-/// How many commands are proposed at most.
-const BY_HAND: usize = 5;
 
 /// Adds log lines and what a rollback would do, where the verdict offers one.
 pub(super) async fn explained(
     connection: &Connection,
     mut report: Report,
-    guard: &Guard,
-) -> (Report, Option<Handover>) {
+    (guard, allowed, run): (&Guard, Allowed, &str),
+) -> (Report, Option<Release>) {
     if !report.offers_rollback {
         return (report, None);
     }
     add_logs(connection, &mut report, guard).await;
-    let (proposal, handover) = match guard.follows() {
-        [only] if only.workload().kind == WorkloadKind::Deployment => {
-            proposed(connection, only).await
+    let bad = |it: &&Follow| it.verdict().offers_rollback();
+    let wanted = guard.follows().iter().filter(bad);
+    let wanted = wanted.map(|it| {
+        (
+            it.workload().clone(),
+            request(it, allowed, (run, connection.clock.now())),
+        )
+    });
+    match gather(connection, wanted.collect()).await {
+        Ok(gathered) => {
+            report.rollback = proposal(&report, &gathered.release, left_alone(guard));
+            (report, Some(gathered.release))
         }
-        follows => (by_hand(follows), None),
-    };
-    report.rollback = proposal;
-    (report, handover)
+        // That the history cannot be read is no failure of the check.
+        Err(error) => {
+            let failure = Failure::from(error);
+            report.rollback = Proposal::Refused {
+                why: failure.messages.join("; "),
+                hint: failure.hint,
+            };
+            (report, None)
+        }
+    }
 }
 
-async fn proposed(connection: &Connection, follow: &Follow) -> (Proposal, Option<Handover>) {
-    let request = Request {
+/// A proposal is about the revision that was judged, and no other.
+fn request(follow: &Follow, allowed: Allowed, (run, now): (&str, Timestamp)) -> Request {
+    Request {
         served: follow.served().map(str::to_owned),
         judged: Some(follow.judged().unwrap_or_default().to_owned()),
+        judged_complete: follow.is_complete(),
+        now,
+        allowed,
+        run: run.to_owned(),
         ..Request::default()
-    };
-    // That the history cannot be read is no failure of the check.
-    match history(&connection.client, follow.workload()).await {
-        Ok(history) => {
-            let decision = decide(follow.workload(), &history, &request);
-            let handover = match &decision {
-                RollbackDecision::Apply(plan) => Some(plan.handover()),
-                RollbackDecision::Already(_) | RollbackDecision::Refuse(_) => None,
-            };
-            (Proposal::of(&decision), handover)
-        }
-        Err(error) => {
-            let why = Failure::from(error).messages.join("; ");
-            (Proposal::Refused { why }, None)
-        }
     }
 }
 
-/// What a person does where rollguard proposes nothing.
-fn by_hand(follows: &[Follow]) -> Proposal {
-    let bad = follows.iter().filter(|it| it.verdict().offers_rollback());
-    let bad: Vec<&WorkloadRef> = bad.map(Follow::workload).collect();
-    let why = match (follows, bad.as_slice()) {
-        ([_], [only]) => not_supported(only),
-        (_, bad) => {
-            let each: Vec<String> = bad.iter().take(BY_HAND).map(|it| command(it)).collect();
-            let more = match bad.len() - each.len() {
-                0 => String::new(),
-                more => format!(", and {more} more"),
-            };
-            format!(
-                "several workloads at once are not rolled back from here; one by one: {}{more}",
-                each.join(", ")
-            )
-        }
-    };
-    Proposal::Refused { why }
+fn left_alone(guard: &Guard) -> Vec<WorkloadRef> {
+    let others = guard.follows().iter();
+    let others = others.filter(|it| !it.verdict().offers_rollback());
+    others.map(|it| it.workload().clone()).collect()
 }
 
-fn command(workload: &WorkloadRef) -> String {
-    let namespace = &workload.namespace;
-    match workload.kind {
-        WorkloadKind::Deployment => format!("`rollguard rollback {workload} -n {namespace}`"),
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
-            format!("`kubectl rollout undo {workload} -n {namespace}`")
-        }
-    }
+fn proposal(report: &Report, release: &Release, left_alone: Vec<WorkloadRef>) -> Proposal {
+    let codes = report.findings.iter().map(|it| it.code);
+    let evidence = |handed_over: Vec<HandedOver>| {
+        Handover::new(&report.verdict, report.ended, codes, handed_over)
+    };
+    Proposal::of(release, left_alone, evidence)
 }
 
 /// Adds the last log lines of each container that a finding names, all read at once: a node that does

@@ -174,7 +174,7 @@ impl World {
             recorder: &mut Recorder::off(),
             cancel,
         };
-        let checked = check(&self.connection, &inputs, &mut tools).await?;
+        let checked = check(&self.connection, &inputs, "a drill", &mut tools).await?;
         if checked.outcome == Outcome::Succeeded {
             return Ok(());
         }

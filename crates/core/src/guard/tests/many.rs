@@ -144,6 +144,7 @@ fn a_revision_that_is_meant_is_judged_and_no_other() {
         let target = Target {
             workload: web(),
             revision: Some(Revision(revision)),
+            restored: None,
         };
         let observations = first_look(complete(), &[pod("a").ready(0)]);
         let (guard, verdict, at) = run(Guard::new([target], policy(60), start()), &observations);

@@ -1,0 +1,239 @@
+//! What is said of an input: its name and flag, its kind, its place in the form.
+
+use super::CommandName;
+use super::spec::INPUTS;
+
+/// On the command line the evidence lies in a file.
+const EVIDENCE_FILE: &str = "A file with what the check handed over, or with its JSON report";
+
+/// What the evidence is for on the command line.
+const EVIDENCE_MEANS: &str = "A rollback undoes exactly the rollouts that were found bad; a check \
+                              awaits the restored revision";
+
+/// An input of the task and of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputSpec {
+    /// Its name in task.json and in pipelines; `INPUT_<NAME>` in the task's environment.
+    pub name: &'static str,
+    /// How it is written on the command line.
+    pub cli: CliForm,
+    /// What the editor of Azure Pipelines shows above it.
+    pub label: &'static str,
+    /// What it is for, in Markdown.
+    pub help: &'static str,
+    /// Which values it takes.
+    pub kind: InputKind,
+    /// What holds when it is not given.
+    pub default: Option<&'static str>,
+    /// Whether it must be given; an input with a default need not be.
+    pub required: bool,
+    /// The commands that take it.
+    pub commands: &'static [CommandName],
+    /// The part of the task's form that it belongs to.
+    pub group: Option<Group>,
+    /// Whether the task has it.
+    pub task: bool,
+}
+
+impl InputSpec {
+    /// What it is for on the command line, where it is written otherwise than in a pipeline.
+    #[must_use]
+    pub fn cli_help(&self) -> String {
+        if let CliForm::Switch { help, .. } = self.cli {
+            return help.to_owned();
+        }
+        match self.kind {
+            InputKind::Namespace => "The namespace of the workloads".to_owned(),
+            InputKind::Evidence => {
+                format!("{EVIDENCE_FILE}, or `-` for stdin. {EVIDENCE_MEANS}")
+            }
+            InputKind::HttpChecks | InputKind::Graces => self
+                .help
+                .replace(", one in a line:", "; may be given several times:"),
+            InputKind::Workloads => self.help.replace(", one in a line:", ":"),
+            InputKind::Command
+            | InputKind::ServiceConnection
+            | InputKind::SubscriptionId
+            | InputKind::ResourceGroup
+            | InputKind::Cluster
+            | InputKind::Selector
+            | InputKind::Duration
+            | InputKind::Revision
+            | InputKind::Boolean => self.help.to_owned(),
+        }
+    }
+
+    /// What holds on the command line when it is not given.
+    #[must_use]
+    pub fn cli_default(&self) -> Option<&'static str> {
+        match self.cli {
+            // A switch that is not given says nothing.
+            CliForm::Switch { .. } => None,
+            // There the kubeconfig's context has a namespace of its own.
+            CliForm::Flag { .. } | CliForm::Positional { .. } | CliForm::None
+                if self.kind == InputKind::Namespace =>
+            {
+                Some("the context's")
+            }
+            CliForm::Flag { .. } | CliForm::Positional { .. } | CliForm::None => self.default,
+        }
+    }
+}
+
+/// How an input is written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CliForm {
+    /// Not at all.
+    None,
+    /// `--long VALUE`, `-s VALUE`.
+    Flag {
+        /// Without the dashes.
+        long: &'static str,
+        /// Without the dash.
+        short: Option<char>,
+        /// The placeholder of the value.
+        value: &'static str,
+    },
+    /// `--long`, without a value.
+    Switch {
+        /// Without the dashes.
+        long: &'static str,
+        /// What the input is where the switch is given; the other one is its default.
+        gives: bool,
+        /// What it is for; the input's own help may say the contrary, as that of `mark` does.
+        help: &'static str,
+    },
+    /// Without a flag.
+    Positional {
+        /// The placeholder of the value.
+        value: &'static str,
+    },
+}
+
+/// Which values an input takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputKind {
+    /// One of the commands.
+    Command,
+    /// The id of an Azure Resource Manager service connection.
+    ServiceConnection,
+    /// The id of an Azure subscription, a UUID.
+    SubscriptionId,
+    /// The name of an Azure resource group.
+    ResourceGroup,
+    /// The name of an AKS cluster.
+    Cluster,
+    /// The name of a Kubernetes namespace.
+    Namespace,
+    /// Workloads, one in a line.
+    Workloads,
+    /// A label selector.
+    Selector,
+    /// Checks over HTTP, one in a line.
+    HttpChecks,
+    /// Graces of causes, one in a line.
+    Graces,
+    /// A duration with its unit.
+    Duration,
+    /// The number of a revision.
+    Revision,
+    /// `true` or `false`, in any case: a boolean parameter of a template is written `True`.
+    Boolean,
+    /// What a check handed over, as JSON. On the command line it is a file that holds it, or `-`;
+    /// the caller passes the content on.
+    Evidence,
+}
+
+impl InputKind {
+    /// Whether it takes several values: one in a line, or a flag that may be repeated.
+    #[must_use]
+    pub const fn is_list(self) -> bool {
+        match self {
+            Self::Workloads | Self::HttpChecks | Self::Graces => true,
+            Self::Command
+            | Self::ServiceConnection
+            | Self::SubscriptionId
+            | Self::ResourceGroup
+            | Self::Cluster
+            | Self::Namespace
+            | Self::Selector
+            | Self::Duration
+            | Self::Revision
+            | Self::Boolean
+            | Self::Evidence => false,
+        }
+    }
+}
+
+/// A part of the task's form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Where the workload runs.
+    Cluster,
+    /// What the command is about.
+    Workload,
+    /// When a rollout counts as healthy; a rollback checks again with the same settings.
+    Check,
+    /// What is rolled back to, and what is allowed on the way; a check proposes by the same settings.
+    Rollback,
+}
+
+impl Group {
+    /// Every group, in the order of the form.
+    pub const ALL: [Self; 4] = [Self::Cluster, Self::Workload, Self::Check, Self::Rollback];
+
+    /// Its name in task.json.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cluster => "cluster",
+            Self::Workload => "workload",
+            Self::Check => "check",
+            Self::Rollback => "rollback",
+        }
+    }
+
+    /// Its heading.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cluster => "AKS cluster",
+            Self::Workload => "Workloads",
+            Self::Check => "Check",
+            Self::Rollback => "Rollback",
+        }
+    }
+}
+
+impl InputSpec {
+    /// The input with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        INPUTS.iter().find(|spec| spec.name == name)
+    }
+
+    /// The inputs that a command takes on the command line, in the order of its help.
+    pub fn on_command_line(command: CommandName) -> impl Iterator<Item = &'static Self> {
+        INPUTS
+            .iter()
+            .filter(move |spec| spec.cli != CliForm::None && spec.commands.contains(&command))
+    }
+
+    /// Its long flag without the dashes.
+    #[must_use]
+    pub const fn flag(&self) -> Option<&'static str> {
+        match self.cli {
+            CliForm::Flag { long, .. } | CliForm::Switch { long, .. } => Some(long),
+            CliForm::None | CliForm::Positional { .. } => None,
+        }
+    }
+
+    /// The only command that takes it; `None`: more than one does.
+    #[must_use]
+    pub const fn only_for(&self) -> Option<CommandName> {
+        match self.commands {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+}

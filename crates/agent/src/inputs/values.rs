@@ -1,0 +1,126 @@
+//! How the text of one input is understood.
+
+use std::time::Duration;
+
+use rollguard_core::duration;
+use rollguard_core::finding::FindingCode;
+use rollguard_core::policy::Policy;
+use rollguard_core::workload::{Revision, WorkloadName, is_dns_label};
+
+use super::error::InputProblem;
+
+/// The agent joins several ids with commas (azure-pipelines-agent, `TaskRunner.cs`).
+pub(super) fn one_connection(text: &str) -> Result<String, InputProblem> {
+    if text.contains([',', '\n']) {
+        return Err(InputProblem::ServiceConnections(text.to_owned()));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn subscription_id(text: &str) -> Result<String, InputProblem> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    let hex = parts
+        .iter()
+        .all(|part| part.bytes().all(|c| c.is_ascii_hexdigit()));
+    if hex && lengths == [8, 4, 4, 4, 12] {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(InputProblem::SubscriptionId(text.to_owned()))
+}
+
+/// Azure's rule for resource groups (Microsoft.Resources, `resourcegroups` in "Naming rules and
+/// restrictions for Azure resources"). The name becomes part of a URL.
+pub(super) fn resource_group(text: &str) -> Result<String, InputProblem> {
+    let allowed = |c: char| c.is_alphanumeric() || "-_.()".contains(c);
+    if text.chars().count() <= 90 && text.chars().all(allowed) && !text.ends_with('.') {
+        return Ok(text.to_owned());
+    }
+    Err(InputProblem::ResourceGroup(text.to_owned()))
+}
+
+/// Azure's rule for AKS clusters (Microsoft.ContainerService, `managedClusters`, same page).
+pub(super) fn cluster(text: &str) -> Result<String, InputProblem> {
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    let allowed = |c: char| ends(c) || "-_".contains(c);
+    if text.len() <= 63
+        && text.chars().all(allowed)
+        && text.starts_with(ends)
+        && text.ends_with(ends)
+    {
+        return Ok(text.to_owned());
+    }
+    Err(InputProblem::Cluster(text.to_owned()))
+}
+
+pub(super) fn namespace(text: &str) -> Result<String, InputProblem> {
+    if is_dns_label(text) {
+        return Ok(text.to_owned());
+    }
+    Err(InputProblem::Namespace(text.to_owned()))
+}
+
+pub(super) fn revision(text: &str) -> Result<Revision, InputProblem> {
+    Revision::parse(text).ok_or_else(|| InputProblem::Revision(text.to_owned()))
+}
+
+/// `true` or `false` in any case: YAML's `true` arrives as `true`, a boolean parameter of a template as
+/// `True`.
+pub(super) fn boolean(text: &str) -> Result<bool, InputProblem> {
+    if text.eq_ignore_ascii_case("true") {
+        Ok(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Ok(false)
+    } else {
+        Err(InputProblem::Boolean(text.to_owned()))
+    }
+}
+
+/// Saying a thing twice changes nothing.
+pub(super) fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for item in items {
+        if !once.contains(&item) {
+            once.push(item);
+        }
+    }
+    once
+}
+
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+/// Words such as `deployment/web`. That kubectl also takes `deployment web` makes it the most likely
+/// slip, so that one is told apart.
+pub(super) fn workload_names(text: &str) -> Vec<Result<WorkloadName, InputProblem>> {
+    let is_kind = |word: &str| WorkloadName::parse(&format!("{word}/x")).is_ok();
+    let mut words = text.split_whitespace().peekable();
+    let mut names = Vec::new();
+    while let Some(word) = words.next() {
+        names.push(if is_kind(word) {
+            let name = |next: &&str| !next.contains('/') && !is_kind(next);
+            let behind = std::iter::from_fn(|| words.next_if(name));
+            Err(InputProblem::KindApart {
+                kind: word.to_owned(),
+                names: behind.map(str::to_owned).collect(),
+            })
+        } else {
+            WorkloadName::parse(word).map_err(InputProblem::Workload)
+        });
+    }
+    names
+}
+
+pub(super) fn grace(line: &str) -> Result<(FindingCode, Duration), InputProblem> {
+    let (code, grace) = line
+        .split_once('=')
+        .ok_or_else(|| InputProblem::Grace(line.to_owned()))?;
+    let code = FindingCode::parse(code.trim()).map_err(InputProblem::Code)?;
+    if !Policy::default().decides(code) {
+        return Err(InputProblem::NeverDecides(code));
+    }
+    let grace =
+        duration::parse(grace).map_err(|problem| InputProblem::GraceDuration { code, problem })?;
+    Ok((code, grace))
+}

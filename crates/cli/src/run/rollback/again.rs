@@ -1,0 +1,70 @@
+//! The check after the rollback: the very same as any, bound to what was restored.
+
+use rollguard_agent::Outcome;
+use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
+use rollguard_cluster::Connection;
+use rollguard_core::handover::{HandedOver, Handover};
+use rollguard_core::report::{Line, Report, Style};
+
+use crate::drive::Chores;
+use crate::failure::Failure;
+use crate::run::check::{Aside, check_with};
+use crate::run::tools::Tools;
+
+/// What a second look brought.
+#[derive(Debug)]
+pub(super) enum Again {
+    /// It came to a verdict.
+    Looked(Box<Report>),
+    /// It did not, for this reason.
+    Failed(Vec<String>),
+    /// The wish to stop came first.
+    Stopped,
+}
+
+/// Follows what was restored to a verdict, while stuck pods are got going.
+pub(super) async fn check_again(
+    connection: &Connection,
+    inputs: &RollbackInputs,
+    (restored, by, chores): (Vec<HandedOver>, &str, Chores),
+    tools: &mut Tools<'_>,
+) -> Again {
+    let inputs = check_inputs(connection, inputs, restored);
+    let aside = Aside { run: by, chores };
+    match Box::pin(check_with(connection, &inputs, aside, tools)).await {
+        Ok(checked) => Again::Looked(Box::new(checked.report)),
+        Err(Failure {
+            outcome: Outcome::Cancelled,
+            ..
+        }) => {
+            let text = "cancelled: the rollback was done, and not checked again";
+            tools.console.line(&Line::styled(Style::Warn, text));
+            Again::Stopped
+        }
+        Err(failure) => {
+            tools.console.lines(&failure.lines());
+            Again::Failed(failure.messages)
+        }
+    }
+}
+
+fn check_inputs(
+    connection: &Connection,
+    inputs: &RollbackInputs,
+    restored: Vec<HandedOver>,
+) -> CheckInputs {
+    let workloads = restored.iter().map(|it| it.workload.clone()).collect();
+    CheckInputs {
+        namespace: inputs.namespace.clone(),
+        workloads,
+        selector: None,
+        timeout: inputs.timeout,
+        stable_for: inputs.stable_for,
+        http: inputs.http.clone(),
+        graces: inputs.graces.clone(),
+        revision: None,
+        mark: true,
+        evidence: Some(Handover::new("", connection.clock.now(), [], restored)),
+        allowed: inputs.allowed,
+    }
+}

@@ -1,0 +1,132 @@
+//! One workload after the other, each with its own outcome.
+
+use rollguard_cluster::apply::{Applied, apply};
+use rollguard_cluster::{Connection, mark};
+use rollguard_core::history::RevisionId;
+use rollguard_core::report::{Line, Style};
+use rollguard_core::rollback::{Ended, Refusal, RollbackPlan};
+use rollguard_core::workload::WorkloadRef;
+
+use super::gather::Gathered;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::run::tools::Tools;
+
+/// What was done.
+#[derive(Debug)]
+pub(super) struct Carried {
+    /// What became of each workload.
+    pub(super) ended: Vec<(WorkloadRef, Ended)>,
+    /// What went wrong, one line each.
+    pub(super) errors: Vec<String>,
+    /// Whether the wish to stop was heard on the way.
+    pub(super) stopped: bool,
+}
+
+/// Carries the plans out. One that fails does not hold up the others: they are of one release, and
+/// each that is back is one less that is broken. The wish to stop is heard between two of them; a
+/// write in flight is seen to its end.
+pub(super) async fn carry_out(
+    connection: &Connection,
+    gathered: &Gathered,
+    tools: &mut Tools<'_>,
+) -> Carried {
+    let already = gathered.release.already.iter();
+    let mut carried = Carried {
+        ended: already
+            .map(|it| (it.workload.clone(), Ended::InPlace))
+            .collect(),
+        errors: Vec::new(),
+        stopped: false,
+    };
+    for it in &gathered.release.already {
+        if let Some(bad) = &it.unmark {
+            unmark(connection, (&it.workload, bad), tools.console).await;
+        }
+    }
+    for plan in &gathered.release.plans {
+        let ended = if tools.cancel.is_requested() {
+            carried.stopped = true;
+            tell(plan, Ended::NotTried, tools.console);
+            Ended::NotTried
+        } else {
+            one(connection, plan, (tools.console, &mut carried.errors)).await
+        };
+        carried.ended.push((plan.workload.clone(), ended));
+    }
+    carried
+}
+
+async fn one(
+    connection: &Connection,
+    plan: &RollbackPlan,
+    (console, errors): (&mut Console, &mut Vec<String>),
+) -> Ended {
+    let client = &connection.client;
+    let ended = match apply(client, plan).await {
+        Ok(Applied::Done) => Ended::RolledBack,
+        Ok(Applied::AlreadyThere) => Ended::InPlace,
+        Ok(Applied::Superseded) => Ended::Superseded,
+        Err(error) => {
+            let failure = Failure::from(error);
+            console.lines(&failure.lines());
+            errors.extend(failure.messages);
+            Ended::Failed
+        }
+    };
+    if ended == Ended::Superseded {
+        let workload = &plan.workload;
+        errors.push(format!(
+            "{workload}: not rolled back: {}",
+            Refusal::Superseded
+        ));
+    }
+    tell(plan, ended, console);
+    if plan.withdraws_mark && ended.is_restored() {
+        unmark(connection, (&plan.workload, &plan.from), console).await;
+    }
+    ended
+}
+
+/// What was rolled back from is not known to be good any more. Only after the rollback: one that is
+/// refused leaves everything as it is.
+async fn unmark(
+    connection: &Connection,
+    (workload, bad): (&WorkloadRef, &RevisionId),
+    console: &mut Console,
+) {
+    if let Err(error) = mark::withdraw(&connection.client, workload, bad).await {
+        let why = Failure::from(error).messages.join("; ");
+        let text = format!(
+            "revision {} still bears the mark of a good one: {why}",
+            bad.revision
+        );
+        console.line(&Line::styled(Style::Warn, "warning: ").then(Style::Plain, text));
+    }
+}
+
+fn tell(plan: &RollbackPlan, ended: Ended, console: &mut Console) {
+    let (workload, revision) = (&plan.workload, plan.to.revision);
+    let (style, text) = match ended {
+        Ended::RolledBack => (
+            Style::Good,
+            format!("{workload}: rolled back to the template of revision {revision}"),
+        ),
+        Ended::InPlace => (
+            Style::Good,
+            format!(
+                "{workload}: rolled back already: the template of revision {revision} is in place"
+            ),
+        ),
+        Ended::Superseded => (
+            Style::Warn,
+            format!("{workload}: not rolled back: {}", Refusal::Superseded),
+        ),
+        Ended::Failed => (Style::Bad, format!("{workload}: not rolled back")),
+        Ended::NotTried => (
+            Style::Warn,
+            format!("{workload}: not tried, because the run was cancelled"),
+        ),
+    };
+    console.line(&Line::styled(style, text));
+}

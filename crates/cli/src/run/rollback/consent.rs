@@ -1,0 +1,105 @@
+//! Who says yes; and that what they said yes to still is what would be done.
+
+use async_trait::async_trait;
+use rollguard_agent::Outcome;
+use rollguard_agent::inputs::RollbackInputs;
+use rollguard_cluster::Connection;
+use rollguard_core::report::{Line, Style};
+
+use super::gather::Gathered;
+use super::{How, RolledBack, looked, outcome, show};
+use crate::cancel::Cancel;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::prompt;
+use crate::run::tools::Tools;
+
+/// Who says yes.
+#[async_trait]
+pub trait Consent {
+    /// Whether the plan may be carried out.
+    async fn given(&self, question: &str, console: &mut Console) -> bool;
+
+    /// Whether somebody is asked, who takes a while.
+    fn takes_time(&self) -> bool {
+        true
+    }
+}
+
+/// A yes that was given before: `--yes`, or an approval in the pipeline.
+pub struct Given;
+
+#[async_trait]
+impl Consent for Given {
+    async fn given(&self, _: &str, _: &mut Console) -> bool {
+        true
+    }
+
+    fn takes_time(&self) -> bool {
+        false
+    }
+}
+
+/// The person at the terminal.
+pub struct Asked {
+    /// When to stop waiting for an answer.
+    pub cancel: Cancel,
+}
+
+#[async_trait]
+impl Consent for Asked {
+    async fn given(&self, question: &str, console: &mut Console) -> bool {
+        prompt::yes_or_no(question, console, &self.cancel).await
+    }
+}
+
+/// What came of asking.
+pub(super) enum Consented {
+    /// To be carried out.
+    Go(Box<Gathered>),
+    /// The cluster is not as it was shown any more.
+    Stop(Box<RolledBack>),
+}
+
+/// Asks, where something would be changed and nobody has said yes before. After an answer that took a
+/// while everything is looked at anew: what is done must be what was shown.
+pub(super) async fn consented(
+    connection: &Connection,
+    inputs: &RollbackInputs,
+    (how, shown): (&How<'_>, Gathered),
+    tools: &mut Tools<'_>,
+) -> Result<Consented, Failure> {
+    let changes = !shown.release.plans.is_empty() || shown.deletes;
+    if !changes || !how.consent.takes_time() {
+        return Ok(Consented::Go(Box::new(shown)));
+    }
+    let question = show::question(&shown.release);
+    let given = how.consent.given(&question, tools.console);
+    if !tools.cancel.unless(given).await? {
+        let message = "not confirmed; nothing was changed";
+        return Err(Failure::new(Outcome::Cancelled, message));
+    }
+    let now = looked(connection, inputs, how, tools).await?;
+    if now.release.is_as(&shown.release) && !now.release.is_refused() {
+        return Ok(Consented::Go(Box::new(now)));
+    }
+    // What another run did meanwhile is shown as well, but for plans that nobody has seen.
+    if now.release.plans.is_empty() || now.release.is_refused() {
+        tools.console.lines(&show::lines(&now.release));
+    }
+    if now.release.is_refused() {
+        return Ok(Consented::Stop(Box::new(outcome::refused(
+            &now.release,
+            inputs.wait,
+        ))));
+    }
+    if now.release.plans.is_empty() {
+        return Ok(Consented::Go(Box::new(now)));
+    }
+    let text = "what would be done is not what was shown any more; nothing was changed";
+    tools.console.line(&Line::styled(Style::Warn, text));
+    Ok(Consented::Stop(Box::new(outcome::superseded(
+        text,
+        inputs.wait,
+    ))))
+}

@@ -1,0 +1,106 @@
+//! What is to be known before anything is changed: history, decision and preflight of every workload.
+
+use futures::FutureExt;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use rollguard_agent::inputs::RollbackInputs;
+use rollguard_cluster::history::history;
+use rollguard_cluster::{ClusterError, Connection, preflight};
+use rollguard_core::handover::HandedOver;
+use rollguard_core::rollback::preflight::judge;
+use rollguard_core::rollback::{
+    Release, Request, RollbackDecision, Unblock, decide, in_place, unblock,
+};
+use rollguard_core::workload::WorkloadRef;
+
+/// How many workloads are looked at at once.
+const AT_ONCE: usize = 8;
+
+/// What is known before anything is changed.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    /// One plan for all.
+    pub(crate) release: Release,
+    /// What a check after it is bound to: of each workload that is to go back, or is back already.
+    pub(super) restored: Vec<HandedOver>,
+    /// Whether a pod of what is back already is stuck, and would be deleted.
+    pub(super) deletes: bool,
+}
+
+/// What is asked of each workload.
+pub(super) fn wanted(
+    inputs: &RollbackInputs,
+    (run, now): (&str, Timestamp),
+) -> Vec<(WorkloadRef, Request)> {
+    let evidence = inputs.evidence.as_ref();
+    let request = |workload: &WorkloadRef| Request {
+        to_revision: inputs.to_revision,
+        handover: evidence.and_then(|it| it.of(workload)).cloned(),
+        evidence_at: evidence.map(|it| it.at),
+        allowed: inputs.allowed,
+        now,
+        run: run.to_owned(),
+        ..Request::default()
+    };
+    let each = inputs.workloads.iter();
+    each.map(|it| (it.clone(), request(it))).collect()
+}
+
+/// Looks at every workload, some of them at once.
+pub(crate) async fn gather(
+    connection: &Connection,
+    wanted: Vec<(WorkloadRef, Request)>,
+) -> Result<Gathered, ClusterError> {
+    let each: Vec<_> = wanted
+        .into_iter()
+        .map(|(workload, request)| one(connection, workload, request).boxed())
+        .collect();
+    let each: Vec<One> = stream::iter(each).buffered(AT_ONCE).try_collect().await?;
+    let mut gathered = Gathered::default();
+    for one in each {
+        gathered.restored.extend(one.restored);
+        gathered.deletes |= one.deletes;
+        gathered.release.add(&one.workload, one.decision);
+    }
+    Ok(gathered)
+}
+
+struct One {
+    workload: WorkloadRef,
+    decision: RollbackDecision,
+    restored: Option<HandedOver>,
+    deletes: bool,
+}
+
+async fn one(
+    connection: &Connection,
+    workload: WorkloadRef,
+    request: Request,
+) -> Result<One, ClusterError> {
+    let client = &connection.client;
+    let history = history(client, &workload).await?;
+    let mut one = One {
+        decision: decide(&history, &request),
+        workload,
+        restored: None,
+        deletes: false,
+    };
+    match &mut one.decision {
+        RollbackDecision::Apply(plan) => {
+            // Boxed: it would make every future around it large.
+            let answers = Box::pin(preflight::ask(client, plan, &history)).await;
+            let found = judge(plan, &answers);
+            plan.concerned(found);
+            one.restored = Some(plan.handover());
+        }
+        RollbackDecision::Already(already) => {
+            let handed_over = || in_place(&history, already);
+            one.restored = Some(request.handover.unwrap_or_else(handed_over));
+            let target = history.with_uid(&already.to.uid);
+            let stuck = target.map(|target| unblock(&history, &target));
+            one.deletes = matches!(stuck, Some(Unblock::Delete(_)));
+        }
+        RollbackDecision::Refuse(_) => {}
+    }
+    Ok(one)
+}

@@ -1,0 +1,226 @@
+//! How a rollback ended, in the words of the exit code and of the output variables.
+
+use rollguard_agent::Outcome;
+use rollguard_agent::outputs::RollbackOutcome;
+use rollguard_core::report::{Report, RollbackHealth};
+use rollguard_core::rollback::{Ended, Extent, Release};
+
+use super::RolledBack;
+use super::again::Again;
+use super::carry_out::Carried;
+
+/// Something speaks against it, so nothing was changed.
+pub(super) fn refused(release: &Release, waits: bool) -> RolledBack {
+    let word = if release.is_superseded() {
+        RollbackOutcome::Superseded
+    } else if release.has_healed() {
+        RollbackOutcome::Healed
+    } else {
+        RollbackOutcome::Refused
+    };
+    untouched(word, (&release.why_not(), waits))
+}
+
+/// The cluster changed while a person decided.
+pub(super) fn superseded(why: &str, waits: bool) -> RolledBack {
+    untouched(RollbackOutcome::Superseded, (why, waits))
+}
+
+fn untouched(word: RollbackOutcome, (why, waits): (&str, bool)) -> RolledBack {
+    RolledBack {
+        outcome: Outcome::Refused,
+        word: Some(word),
+        health: waits.then_some(RollbackHealth::NotRolledBack),
+        errors: vec![format!("not rolled back: {why}")],
+        report: None,
+    }
+}
+
+/// Nothing speaks against it, and nothing was changed.
+pub(super) const fn dry_run() -> RolledBack {
+    RolledBack {
+        outcome: Outcome::RolledBack,
+        word: None,
+        health: None,
+        errors: Vec::new(),
+        report: None,
+    }
+}
+
+/// What was done, and what a second look brought, if there was one.
+pub(super) fn of(carried: &Carried, again: Option<Again>, waits: bool) -> RolledBack {
+    let ended: Vec<Ended> = carried.ended.iter().map(|(_, ended)| *ended).collect();
+    let extent = Extent::of(&ended);
+    let stopped = carried.stopped || matches!(again, Some(Again::Stopped));
+    let mut errors = carried.errors.clone();
+    let report: Option<Report> = match again {
+        Some(Again::Looked(report)) => Some(*report),
+        Some(Again::Failed(messages)) => {
+            errors.extend(messages);
+            None
+        }
+        Some(Again::Stopped) | None => None,
+    };
+    let health = health(extent, report.as_ref());
+    let outcome = match extent {
+        _ if stopped => Outcome::Cancelled,
+        Extent::Whole | Extent::Before if waits => checked(health),
+        Extent::Whole | Extent::Before => Outcome::RolledBack,
+        Extent::Part => Outcome::PartlyRolledBack,
+        Extent::Superseded => Outcome::Refused,
+        Extent::NotTried => Outcome::Cancelled,
+        Extent::Failed => Outcome::RollbackFailed,
+    };
+    let is_unhealthy = matches!(
+        outcome,
+        Outcome::RolledBackUnhealthy | Outcome::RolledBackNotVerified
+    );
+    if let Some(report) = report.as_ref().filter(|_| is_unhealthy) {
+        errors.push(report.sentence.clone());
+    }
+    RolledBack {
+        outcome,
+        word: Some(word(extent)),
+        health: waits.then_some(health),
+        errors,
+        report,
+    }
+}
+
+const fn word(extent: Extent) -> RollbackOutcome {
+    match extent {
+        Extent::Whole => RollbackOutcome::RolledBack,
+        Extent::Before => RollbackOutcome::AlreadyRolledBack,
+        Extent::Part => RollbackOutcome::PartlyRolledBack,
+        Extent::Superseded => RollbackOutcome::Superseded,
+        Extent::NotTried | Extent::Failed => RollbackOutcome::Failed,
+    }
+}
+
+/// Of what was not restored nobody looks at the health.
+fn health(extent: Extent, report: Option<&Report>) -> RollbackHealth {
+    match extent {
+        Extent::Whole | Extent::Before => report
+            .and_then(Report::rollback_health)
+            .unwrap_or(RollbackHealth::Undetermined),
+        // Of a part the worst is told, as wherever one word is said of several.
+        Extent::Part | Extent::Superseded | Extent::NotTried | Extent::Failed => {
+            RollbackHealth::NotRolledBack
+        }
+    }
+}
+
+const fn checked(health: RollbackHealth) -> Outcome {
+    match health {
+        RollbackHealth::Healthy => Outcome::RolledBack,
+        RollbackHealth::Unhealthy => Outcome::RolledBackUnhealthy,
+        RollbackHealth::Undetermined | RollbackHealth::NotRolledBack => {
+            Outcome::RolledBackNotVerified
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollguard_core::workload::{WorkloadKind, WorkloadRef};
+
+    use super::*;
+
+    /// What it says, what was done, what a second look brought; exit code and word.
+    type Row = (&'static str, Carried, Option<Again>, (u8, &'static str));
+
+    fn carried(ended: &[Ended], stopped: bool) -> Carried {
+        let workload = WorkloadRef {
+            kind: WorkloadKind::Deployment,
+            namespace: "shop".to_owned(),
+            name: "web".to_owned(),
+        };
+        Carried {
+            ended: ended.iter().map(|it| (workload.clone(), *it)).collect(),
+            errors: Vec::new(),
+            stopped,
+        }
+    }
+
+    #[test]
+    fn what_was_done_has_its_exit_code_and_its_words() {
+        use Ended::{Failed, InPlace, NotTried, RolledBack, Superseded};
+        let failed = || Some(Again::Failed(vec!["gone".to_owned()]));
+        let rows: [Row; 9] = [
+            (
+                "nobody looks again",
+                carried(&[RolledBack], false),
+                None,
+                (0, "rolledBack"),
+            ),
+            (
+                "the second look fails",
+                carried(&[RolledBack], false),
+                failed(),
+                (24, "rolledBack"),
+            ),
+            (
+                "in place before, and the second look fails",
+                carried(&[InPlace], false),
+                failed(),
+                (24, "alreadyRolledBack"),
+            ),
+            (
+                "the second look is stopped",
+                carried(&[RolledBack], false),
+                Some(Again::Stopped),
+                (130, "rolledBack"),
+            ),
+            (
+                "a part, whatever the second look brings",
+                carried(&[RolledBack, Failed], false),
+                failed(),
+                (25, "partlyRolledBack"),
+            ),
+            (
+                "stopped half-way",
+                carried(&[RolledBack, NotTried], true),
+                None,
+                (130, "partlyRolledBack"),
+            ),
+            (
+                "stopped before the first",
+                carried(&[NotTried], true),
+                None,
+                (130, "failed"),
+            ),
+            (
+                "a newer rollout",
+                carried(&[Superseded], false),
+                None,
+                (21, "superseded"),
+            ),
+            (
+                "the patch fails",
+                carried(&[Failed], false),
+                None,
+                (22, "failed"),
+            ),
+        ];
+        for (says, carried, again, (code, word)) in rows {
+            let waits = again.is_some();
+            let told = of(&carried, again, waits);
+            assert_eq!(told.outcome.exit_code(), code, "{says}");
+            assert_eq!(told.word.map(RollbackOutcome::as_str), Some(word), "{says}");
+            assert_eq!(told.health.is_some(), waits, "{says}");
+        }
+    }
+
+    #[test]
+    fn what_a_second_look_means() {
+        let rows = [
+            (RollbackHealth::Healthy, 0),
+            (RollbackHealth::Unhealthy, 23),
+            (RollbackHealth::Undetermined, 24),
+            (RollbackHealth::NotRolledBack, 24),
+        ];
+        for (health, code) in rows {
+            assert_eq!(checked(health).exit_code(), code, "{health:?}");
+        }
+    }
+}

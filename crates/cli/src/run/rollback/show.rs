@@ -1,0 +1,39 @@
+//! What a person sees before anything is changed.
+
+use std::time::Duration;
+
+use rollguard_core::duration::Human;
+use rollguard_core::report::{Line, Style, release_lines};
+use rollguard_core::rollback::Release;
+use rollguard_core::workload::WorkloadRef;
+
+/// The plans, what is in place already, and what speaks against it.
+pub(super) fn lines(release: &Release) -> Vec<Line> {
+    let refused = release.is_refused().then(|| {
+        let text = "refused; nothing was changed";
+        Line::styled(Style::Warn, text)
+    });
+    release_lines(release).into_iter().chain(refused).collect()
+}
+
+/// What a dry run ends with.
+pub(super) fn dry_run() -> Line {
+    let text = "dry run: nothing speaks against it; nothing was changed";
+    Line::styled(Style::Good, text)
+}
+
+/// What a person is asked.
+pub(super) fn question(release: &Release) -> String {
+    match release.plans.len() {
+        0 => "delete the pods that are stuck? (y/n)".to_owned(),
+        1 => "roll back? (y/n)".to_owned(),
+        many => format!("roll back {many} workloads? (y/n)"),
+    }
+}
+
+/// Why nothing happens for a moment.
+pub(super) fn looks_healed(workload: &WorkloadRef, takes: Duration) -> Line {
+    let takes = Human(takes);
+    let text = format!("{workload} is complete, but not for long: looking again in {takes}");
+    Line::plain(text)
+}

@@ -1,0 +1,97 @@
+//! Writing down on a revision's carrier that it was found healthy, and taking that back.
+
+use kube::Client;
+use kube::api::{Patch, PatchParams};
+use rollguard_core::history::RevisionId;
+use rollguard_core::observation::ResourceKind;
+use rollguard_core::rollback::{Mark, Marking};
+use rollguard_core::workload::WorkloadRef;
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::error::{Cause, ClusterError, Permission};
+use crate::history::carrier;
+use crate::request::{FIELD_MANAGER, Failure, WRITE_LIMIT, apps, exchange};
+
+/// Marks a revision as known to be good.
+///
+/// # Errors
+/// Forbidden with the permission to grant; not found, conflict or invalid when another object bears
+/// the carrier's name by now; unreachable.
+pub async fn write(client: &Client, marking: &Marking) -> Result<()> {
+    let carrier = Carrier {
+        kind: marking.resource,
+        name: &marking.name,
+        uid: &marking.mark.uid,
+    };
+    let text = marking.mark.to_text();
+    annotate(client, &marking.workload, (carrier, json!(text)))
+        .await
+        .map_err(|failure| failed("mark", &marking.workload, (carrier, failure)))
+}
+
+/// Takes the mark of a good revision from the one that was found bad. One that is gone bears none.
+///
+/// # Errors
+/// As [`write`], but for a carrier that is gone.
+pub async fn withdraw(client: &Client, workload: &WorkloadRef, bad: &RevisionId) -> Result<()> {
+    let carrier = Carrier {
+        kind: carrier(workload.kind),
+        name: &bad.name,
+        uid: &bad.uid,
+    };
+    match annotate(client, workload, (carrier, Value::Null)).await {
+        Err(failure) if !failure.is_not_found() => {
+            Err(failed("withdraw the mark of", workload, (carrier, failure)))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Carrier<'a> {
+    kind: ResourceKind,
+    name: &'a str,
+    uid: &'a str,
+}
+
+/// A merge patch makes the annotations where there are none. The uid in it is a precondition: it
+/// cannot be changed, so that another object of the same name refuses the patch (kubernetes#126107).
+async fn annotate(
+    client: &Client,
+    workload: &WorkloadRef,
+    (carrier, value): (Carrier<'_>, Value),
+) -> std::result::Result<(), Failure> {
+    let name = Mark::annotation(carrier.uid);
+    let patch = json!({"metadata": {"uid": carrier.uid, "annotations": {name: value}}});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let request = apps(&workload.namespace, carrier.kind).patch(
+        carrier.name,
+        &params,
+        &Patch::Merge(patch),
+    )?;
+    exchange(client, request, WRITE_LIMIT).await.map(|_| ())
+}
+
+fn failed(
+    doing: &str,
+    workload: &WorkloadRef,
+    (carrier, failure): (Carrier<'_>, Failure),
+) -> ClusterError {
+    let (namespace, name) = (&workload.namespace, carrier.name);
+    let doing = format!("{doing} revision `{name}` of {workload} in namespace `{namespace}`");
+    let replaced = matches!(failure.cause, Cause::Answer { code: 422, .. });
+    let error = ClusterError::new(doing, failure.cause)
+        .needs(&Permission::to_mark(namespace, workload.kind));
+    if replaced {
+        error.with_hint("the revision was made anew meanwhile, or a policy refuses the annotation")
+    } else {
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests;

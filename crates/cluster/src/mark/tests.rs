@@ -1,0 +1,147 @@
+use rollguard_core::history::Images;
+use rollguard_core::rollback::Mark;
+use rollguard_core::workload::WorkloadKind;
+
+use super::*;
+use crate::error::ClusterErrorKind;
+use crate::testing::{Server, carriers, ok, page, plan, refused, status, workload};
+
+fn marking(kind: WorkloadKind) -> Marking {
+    let at = "2026-01-01T10:00:00Z".parse().unwrap();
+    Marking {
+        workload: workload(kind),
+        resource: carrier(kind),
+        name: "web-v2".to_owned(),
+        mark: Mark::new("uid-v2", at, "run 7", Images::new()),
+    }
+}
+
+fn path(kind: WorkloadKind) -> &'static str {
+    match kind {
+        WorkloadKind::Deployment => "/apis/apps/v1/namespaces/shop/replicasets/web-v2",
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            "/apis/apps/v1/namespaces/shop/controllerrevisions/web-v2"
+        }
+    }
+}
+
+fn server(kind: WorkloadKind, answer: fn() -> crate::testing::Answer) -> Server {
+    Server::new().on("PATCH", path(kind), move |_| answer())
+}
+
+fn sent(server: &Server) -> Value {
+    let log = server.log();
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0].content_type, "application/merge-patch+json");
+    assert_eq!(log[0].query, "&fieldManager=rollguard");
+    serde_json::from_slice(&log[0].body).unwrap()
+}
+
+#[tokio::test]
+async fn a_mark_is_one_annotation_of_the_very_carrier() {
+    for kind in WorkloadKind::ALL {
+        let server = server(kind, || ok(&json!({})));
+        write(&server.client(), &marking(kind)).await.unwrap();
+        let body = sent(&server);
+        let text = body["metadata"]["annotations"][Mark::annotation("uid-v2")]
+            .as_str()
+            .unwrap();
+        let expected = json!({"metadata": {"uid": "uid-v2", "annotations": {Mark::annotation("uid-v2"): text}}});
+        assert_eq!(body, expected, "{kind}");
+        // What was written is a mark of this carrier, and of no other.
+        assert_eq!(Mark::parse(text, "uid-v2"), Some(marking(kind).mark));
+        assert_eq!(Mark::parse(text, "uid-v1"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_mark_that_is_withdrawn_is_gone_from_the_revision_that_goes() {
+    for kind in WorkloadKind::ALL {
+        let server = server(kind, || ok(&json!({})));
+        let plan = plan(kind);
+        withdraw(&server.client(), &plan.workload, &plan.from)
+            .await
+            .unwrap();
+        let uid = carriers(kind).1[1]["metadata"]["uid"].clone();
+        let expected = json!({"metadata": {"uid": uid, "annotations": {Mark::annotation(uid.as_str().unwrap()): null}}});
+        assert_eq!(sent(&server), expected, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_mark_that_cannot_be_written_says_why_and_is_sent_once() {
+    type Row = (
+        WorkloadKind,
+        fn() -> crate::testing::Answer,
+        ClusterErrorKind,
+        &'static str,
+    );
+    let forbidden: fn() -> crate::testing::Answer = || status(403, "may not");
+    let rows: [Row; 5] = [
+        (
+            WorkloadKind::Deployment,
+            forbidden,
+            ClusterErrorKind::Forbidden,
+            "--resource=replicasets.apps, and bind the role; on AKS with Azure RBAC assign \
+             `Azure Kubernetes Service RBAC Writer`",
+        ),
+        (
+            WorkloadKind::StatefulSet,
+            forbidden,
+            ClusterErrorKind::Forbidden,
+            "--resource=controllerrevisions.apps, and bind the role; on AKS with Azure RBAC it \
+             takes a role of your own with \
+             `Microsoft.ContainerService/managedClusters/apps/controllerrevisions/write`",
+        ),
+        (
+            WorkloadKind::Deployment,
+            || status(422, "metadata.uid: field is immutable"),
+            ClusterErrorKind::Other,
+            "made anew meanwhile",
+        ),
+        (
+            WorkloadKind::Deployment,
+            || status(503, "shutting down"),
+            ClusterErrorKind::Unreachable,
+            "try again later",
+        ),
+        (
+            WorkloadKind::DaemonSet,
+            refused,
+            ClusterErrorKind::Unreachable,
+            "is the cluster running",
+        ),
+    ];
+    for (kind, answer, expected, hint) in rows {
+        let server = server(kind, answer);
+        let error = write(&server.client(), &marking(kind)).await.unwrap_err();
+        assert_eq!(error.kind(), expected);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "mark revision `web-v2` of {} in namespace `shop`",
+                workload(kind)
+            )
+        );
+        assert!(error.hint().unwrap().contains(hint), "{error:?}");
+        assert_eq!(server.log().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_revision_that_is_gone_has_no_mark_to_withdraw_but_a_gateways_404_is_no_word() {
+    let kind = WorkloadKind::Deployment;
+    let gone = server(kind, || status(404, "not found"));
+    withdraw(&gone.client(), &plan(kind).workload, &plan(kind).from)
+        .await
+        .unwrap();
+    let gateway = server(kind, || page(404));
+    let error = withdraw(&gateway.client(), &plan(kind).workload, &plan(kind).from)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ClusterErrorKind::NotFound);
+    assert_eq!(
+        error.to_string(),
+        "withdraw the mark of revision `web-v2` of deployment/web in namespace `shop`"
+    );
+}

@@ -1,0 +1,105 @@
+//! What is looked at before anything is changed. Nothing here decides: core asks the questions and
+//! judges the answers, and what cannot be looked at is said to be unseen.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt};
+use kube::Client;
+use rollguard_core::duration::Human;
+use rollguard_core::history::History;
+use rollguard_core::rollback::RollbackPlan;
+use rollguard_core::rollback::preflight::{Answers, Looked, Trial, questions};
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::Cause;
+use crate::request::Failure;
+
+mod jobs;
+mod keys;
+mod look;
+mod right;
+#[cfg(test)]
+mod tests;
+mod trial;
+
+/// How long a preflight may take in all. Admission webhooks may take 30 s
+/// (`admissionregistration.k8s.io/v1`, `timeoutSeconds`), and are asked twice.
+const LIMIT: Duration = Duration::from_secs(45);
+/// How many objects are looked at at once.
+const AT_ONCE: usize = 8;
+
+/// Asks the cluster all questions about a plan at once.
+///
+/// This never fails: what cannot be looked at is said so.
+pub async fn ask(client: &Client, plan: &RollbackPlan, history: &History) -> Answers {
+    let questions = questions(plan, history);
+    let namespace = plan.workload.namespace.as_str();
+    let by = Instant::now() + LIMIT;
+    let references = questions.references.into_iter().map(|reference| {
+        let each = async move {
+            let looked = in_time(by, look::reference(client, namespace, &reference)).await;
+            (reference, looked)
+        };
+        each.boxed()
+    });
+    let rights = questions.rights.into_iter().map(|right| {
+        let each = async move {
+            let looked = in_time(by, right::right(client, namespace, &right)).await;
+            (right, looked)
+        };
+        each.boxed()
+    });
+    let (references, rights, pod, (patch, written), jobs) = futures::join!(
+        all(references.collect()),
+        all(rights.collect()),
+        in_time_or(
+            by,
+            trial::pod(client, namespace, &questions.pod),
+            Trial::NotTried
+        )
+        .boxed(),
+        in_time_or(by, trial::patch(client, plan), |why| (
+            Trial::NotTried(why),
+            None
+        ))
+        .boxed(),
+        in_time(by, jobs::jobs(client, namespace)).boxed(),
+    );
+    Answers {
+        references,
+        pod,
+        patch,
+        written,
+        rights,
+        jobs,
+    }
+}
+
+async fn all<T>(each: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    stream::iter(each).buffered(AT_ONCE).collect().await
+}
+
+async fn in_time<T>(by: Instant, look: impl Future<Output = Looked<T>>) -> Looked<T> {
+    in_time_or(by, look, Looked::Unseen).await
+}
+
+async fn in_time_or<T>(by: Instant, look: impl Future<Output = T>, late: fn(String) -> T) -> T {
+    let looked = timeout_at(by, look).await;
+    looked.unwrap_or_else(|_| late(format!("no answer within {}", Human(LIMIT))))
+}
+
+/// Why something was not seen.
+fn unseen(failure: &Failure, verb: &str, plural: &str) -> String {
+    if let Cause::Answer { code: 403, .. } = failure.cause {
+        format!("may not {verb} {plural}")
+    } else {
+        failure.cause.to_string()
+    }
+}
+
+/// The parser's own words would quote the object.
+fn malformed(what: &str) -> Cause {
+    Cause::Malformed(format!("no {what}"))
+}

@@ -1,0 +1,74 @@
+//! Dry runs: the API server does everything but store.
+
+use kube::Client;
+use kube::api::PostParams;
+use rollguard_core::history::History;
+use rollguard_core::rollback::preflight::Trial;
+use rollguard_core::rollback::{ReadBack, RollbackPlan, read_back};
+use serde_json::Value;
+
+use crate::apply::send;
+use crate::error::Cause;
+use crate::history::object;
+use crate::request::{FIELD_MANAGER, Failure, WRITE_LIMIT, exchange, pods};
+
+/// Tries out a pod of the target.
+pub(super) async fn pod(client: &Client, namespace: &str, pod: &Value) -> Trial {
+    match create(client, namespace, pod).await {
+        Ok(()) => Trial::Accepted,
+        Err(failure) => of(failure),
+    }
+}
+
+async fn create(client: &Client, namespace: &str, pod: &Value) -> Result<(), Failure> {
+    let params = PostParams {
+        dry_run: true,
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+    };
+    let request = pods(namespace).create(&params, pod.to_string().into_bytes())?;
+    exchange(client, request, WRITE_LIMIT).await.map(|_| ())
+}
+
+/// Tries out the patch, and says which template it would leave.
+pub(super) async fn patch(client: &Client, plan: &RollbackPlan) -> (Trial, Option<Value>) {
+    match send(client, plan, true).await {
+        Ok(object) => (Trial::Accepted, object.pointer("/spec/template").cloned()),
+        Err(failure) => (not_accepted(client, plan, of(failure)).await, None),
+    }
+}
+
+/// That a newer rollout makes its preconditions fail is for the patch itself to find out.
+async fn not_accepted(client: &Client, plan: &RollbackPlan, trial: Trial) -> Trial {
+    if !matches!(trial, Trial::Refused { code: 422, .. }) {
+        return trial;
+    }
+    let Ok(object) = object(client, &plan.workload).await else {
+        return trial;
+    };
+    let now = History::new(plan.workload.clone(), object, Vec::new(), Vec::new());
+    match read_back(plan, &now) {
+        ReadBack::Untouched => trial,
+        ReadBack::Applied | ReadBack::Superseded => {
+            Trial::NotTried(format!("{} has changed meanwhile", plan.workload))
+        }
+    }
+}
+
+fn of(failure: Failure) -> Trial {
+    // A gateway's own 403 says nothing about the pod.
+    match (failure.cause, failure.reason) {
+        (Cause::Answer { code, message }, Some(_)) if is_refusal(code, &message) => {
+            Trial::Refused { code, message }
+        }
+        (cause, _) => Trial::NotTried(cause.to_string()),
+    }
+}
+
+/// A webhook that has side effects makes every dry run fail, and one that refuses may choose its own
+/// code (apiserver `admission/plugin/webhook/errors/statuserror.go`).
+fn is_refusal(code: u16, message: &str) -> bool {
+    if message.contains("does not support dry run") {
+        return false;
+    }
+    matches!(code, 400 | 403 | 422) || message.contains("denied the request")
+}

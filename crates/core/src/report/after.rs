@@ -1,0 +1,148 @@
+//! What became of a rollback: an outcome of its own beside the verdict.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::guard::{Follow, Guard};
+use crate::handover::HandedOver;
+use crate::history::{Images, RevisionId};
+use crate::rollback::{Mark, running};
+use crate::verdict::{Supersession, Verdict};
+use crate::workload::WorkloadRef;
+
+/// How a workload is after its rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum RollbackHealth {
+    /// The restored revision is complete and stable, and no pod of the bad one is left.
+    Healthy,
+    /// It could not be seen, or a newer rollout took its place.
+    Undetermined,
+    /// The restored revision is not healthy.
+    Unhealthy,
+    /// The restored revision is not in place.
+    NotRolledBack,
+}
+
+impl RollbackHealth {
+    /// Every value.
+    pub const ALL: [Self; 4] = [
+        Self::Healthy,
+        Self::Undetermined,
+        Self::Unhealthy,
+        Self::NotRolledBack,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Undetermined => "undetermined",
+            Self::Unhealthy => "unhealthy",
+            Self::NotRolledBack => "notRolledBack",
+        }
+    }
+
+    /// What a verdict over what was restored means.
+    #[must_use]
+    pub const fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Succeeded => Self::Healthy,
+            Verdict::Failed { .. } | Verdict::TimedOut { .. } => Self::Unhealthy,
+            Verdict::Superseded {
+                by: Supersession::NotRestored { .. },
+            } => Self::NotRolledBack,
+            Verdict::Superseded { .. }
+            | Verdict::Undetermined { .. }
+            | Verdict::Progressing { .. } => Self::Undetermined,
+        }
+    }
+}
+
+/// A container that runs another image than when its revision was last known to be good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct OtherImage {
+    /// The container.
+    pub container: String,
+    /// The digests of what it ran.
+    pub recorded: BTreeSet<String>,
+    /// The digests of what it runs.
+    pub running: BTreeSet<String>,
+}
+
+/// A workload after its rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AfterRollback {
+    /// Which.
+    pub workload: WorkloadRef,
+    /// The revision that was found bad.
+    pub bad: RevisionId,
+    /// The revision that was to be restored.
+    pub target: RevisionId,
+    /// How it is.
+    pub health: RollbackHealth,
+    /// Containers that do not run what the good pods ran.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub other_images: Vec<OtherImage>,
+}
+
+pub(super) fn after_rollback(guard: &Guard) -> Vec<AfterRollback> {
+    let follows = guard.follows().iter();
+    follows
+        .filter_map(|follow| Some(of(guard, follow, follow.restored()?)))
+        .collect()
+}
+
+fn of(guard: &Guard, follow: &Follow, restored: &HandedOver) -> AfterRollback {
+    let health = RollbackHealth::of(follow.verdict());
+    let other_images = match health {
+        RollbackHealth::Healthy => other_images(guard, follow, restored),
+        RollbackHealth::Undetermined
+        | RollbackHealth::Unhealthy
+        | RollbackHealth::NotRolledBack => Vec::new(),
+    };
+    AfterRollback {
+        workload: follow.workload().clone(),
+        bad: restored.bad.clone(),
+        target: restored.target.clone(),
+        health,
+        other_images,
+    }
+}
+
+/// What was recorded is what the check handed over, else what the mark says.
+fn other_images(guard: &Guard, follow: &Follow, restored: &HandedOver) -> Vec<OtherImage> {
+    let Some(rollout) = guard.snapshot().rollout(follow.workload()) else {
+        return Vec::new();
+    };
+    let uid = &restored.target.uid;
+    let mark = rollout.carrier_annotation(&Mark::annotation(uid));
+    let mark = mark.and_then(|it| Mark::parse(it, uid));
+    let marked = mark.map(|it| it.images).unwrap_or_default();
+    let recorded = if restored.images.is_empty() {
+        &marked
+    } else {
+        &restored.images
+    };
+    differing(recorded, &running(&rollout))
+}
+
+fn differing(recorded: &Images, running: &Images) -> Vec<OtherImage> {
+    let both = recorded
+        .iter()
+        .filter_map(|(container, recorded)| Some((container, recorded, running.get(container)?)));
+    both.filter(|(_, recorded, running)| !running.is_subset(recorded))
+        .map(|(container, recorded, running)| OtherImage {
+            container: container.clone(),
+            recorded: recorded.clone(),
+            running: running.clone(),
+        })
+        .collect()
+}

@@ -1,0 +1,173 @@
+//! A rollback for the person who decides: the plan, one plan for many, what a check proposes, and
+//! what became of it.
+
+use jiff::Timestamp;
+
+use super::words::{
+    ago, deletes, digests, evidence, evidence_of, other_image, style_of_health, style_of_weight,
+    time,
+};
+use super::{AfterRollback, Line, NOT_RESTORED, Proposal, Proposed, Style, words};
+use crate::rollback::{Concern, Objection, Release, RollbackPlan};
+
+/// A rollback plan, for the person who decides.
+#[must_use]
+pub fn plan_lines(plan: &RollbackPlan) -> Vec<Line> {
+    let mut lines = lines_of_plan(plan);
+    lines.push(not_restored());
+    lines
+}
+
+/// One plan for all workloads of a release: what would go back, what is in place, what speaks against
+/// it.
+#[must_use]
+pub fn release_lines(release: &Release) -> Vec<Line> {
+    let mut lines: Vec<Line> = release.plans.iter().flat_map(lines_of_plan).collect();
+    for it in &release.already {
+        let by = it.run.as_ref().map(|run| format!(", restored by {run}"));
+        let place = format!("{} is at revision {} already", it.workload, it.to.revision);
+        lines.push(Line::plain(place).then(Style::Dim, by.unwrap_or_default()));
+    }
+    for (workload, objection) in &release.objections {
+        match objection {
+            // It stands in the plan.
+            Objection::Concern(_) => {}
+            Objection::Refusal(refusal) => {
+                let title = format!("no rollback of {workload}: ");
+                lines.push(Line::styled(Style::Bad, title).then(Style::Plain, refusal.to_string()));
+                lines.extend(refusal.hint().map(|it| hint(it, "  ")));
+            }
+        }
+    }
+    if release.is_refused() && release.workloads().len() > 1 {
+        let text = "nothing is changed as long as anything speaks against one of them";
+        lines.push(Line::styled(Style::Bad, text));
+    }
+    lines.extend((!release.plans.is_empty()).then(not_restored));
+    lines
+}
+
+fn lines_of_plan(plan: &RollbackPlan) -> Vec<Line> {
+    let made = |at: Option<Timestamp>| at.map(|at| format!(", made {}", time(at)));
+    let good_at = plan.good_at.map(|at| format!("at {}", time(at)));
+    let mut lines = vec![
+        Line::styled(
+            Style::Strong,
+            format!(
+                "roll back {} in namespace {}",
+                plan.workload, plan.workload.namespace
+            ),
+        ),
+        Line::plain(format!(
+            "  from revision {} ({})",
+            plan.from.revision, plan.from.name
+        ))
+        .then(Style::Dim, made(plan.bad_since).unwrap_or_default()),
+        Line::plain(format!(
+            "  to revision   {} ({}): {}",
+            plan.to.revision,
+            plan.to.name,
+            evidence(plan.chosen_by, good_at)
+        )),
+    ];
+    if plan.changes.is_empty() {
+        lines.push(Line::plain("  the pods' template stays the same"));
+    }
+    let changes = plan.changes.iter();
+    lines.extend(changes.map(|change| Line::plain(format!("  {change}"))));
+    lines.extend(deletes(&plan.stuck).map(|it| Line::styled(Style::Warn, format!("  {it}"))));
+    lines.extend(plan.withdraws_mark.then(|| {
+        let bad = plan.from.revision;
+        Line::styled(
+            Style::Dim,
+            format!("  revision {bad} loses its mark of a known good one"),
+        )
+    }));
+    lines.extend(plan.concerns.iter().flat_map(concern_lines));
+    lines.extend(plan.images.iter().map(|(container, images)| {
+        let ran = format!("  container `{container}` ran {} then", digests(images));
+        Line::styled(Style::Dim, ran)
+    }));
+    lines
+}
+
+/// What speaks against a rollback, or must be known.
+fn concern_lines(concern: &Concern) -> Vec<Line> {
+    let style = style_of_weight(concern.weight);
+    let title = format!("  {}: ", concern.weight.as_str());
+    let line = Line::styled(style, title).then(Style::Plain, concern.message.clone());
+    let line = line.then(Style::Dim, format!(" ({})", concern.code));
+    let hint = concern.hint.as_ref().map(|it| hint(it, "    "));
+    [line].into_iter().chain(hint).collect()
+}
+
+fn hint(text: &str, indent: &str) -> Line {
+    Line::styled(Style::Dim, format!("{indent}hint: {text}"))
+}
+
+fn not_restored() -> Line {
+    Line::styled(Style::Dim, format!("  not restored: {NOT_RESTORED}"))
+}
+
+/// What a check proposes.
+pub(super) fn proposal_lines(proposal: &Proposal, now: Timestamp) -> Vec<Line> {
+    match proposal {
+        Proposal::None => Vec::new(),
+        Proposal::Refused { why, hint: text } => {
+            let line = Line::styled(Style::Warn, format!("no rollback possible: {why}"));
+            let hint = text.as_ref().map(|it| hint(it, "  "));
+            [Line::default(), line].into_iter().chain(hint).collect()
+        }
+        Proposal::Apply {
+            workloads,
+            left_alone,
+            ..
+        } => {
+            let mut lines = vec![Line::default()];
+            let many = workloads.len() > 1;
+            lines.extend(workloads.iter().flat_map(|it| proposed(it, now, many)));
+            lines.extend((!left_alone.is_empty()).then(|| {
+                let names: Vec<String> = left_alone.iter().map(ToString::to_string).collect();
+                Line::styled(Style::Dim, format!("  left alone: {}", names.join(", ")))
+            }));
+            lines.push(not_restored());
+            lines
+        }
+    }
+}
+
+fn proposed(it: &Proposed, now: Timestamp, many: bool) -> Vec<Line> {
+    let whose = if many {
+        format!("of {} ", it.workload)
+    } else {
+        String::new()
+    };
+    let title = format!(
+        "rollback {whose}possible to revision {}",
+        it.target.revision
+    );
+    let why = format!(" ({}): {}", it.target.name, evidence_of(it, now));
+    let since = it.bad_since.map(|at| {
+        let text = format!("  revision {} is {} old", it.from.revision, ago(at, now));
+        Line::styled(Style::Dim, text)
+    });
+    let mut lines = vec![Line::styled(Style::Strong, title).then(Style::Plain, why)];
+    lines.extend(since);
+    let changes = it.changes.iter();
+    lines.extend(changes.map(|change| Line::plain(format!("  {change}"))));
+    lines.extend(deletes(&it.deletes).map(|text| Line::styled(Style::Warn, format!("  {text}"))));
+    lines.extend(it.concerns.iter().flat_map(concern_lines));
+    lines
+}
+
+/// What became of a rollback.
+pub(super) fn after_lines(after: &[AfterRollback]) -> Vec<Line> {
+    let of_one = |it: &AfterRollback| {
+        let text = format!("  rollback of {}", words::after(it));
+        let line = Line::styled(style_of_health(it.health), text);
+        let images = it.other_images.iter().map(|image| other_image(it, image));
+        let images = images.map(|text| Line::styled(Style::Warn, format!("  warning: {text}")));
+        [line].into_iter().chain(images).collect::<Vec<_>>()
+    };
+    after.iter().flat_map(of_one).collect()
+}

@@ -1,0 +1,149 @@
+//! What a report proposes: a rollback, or why there is none.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::finding::{Finding, RollbackHelps};
+use crate::handover::{HandedOver, Handover};
+use crate::history::RevisionId;
+use crate::rollback::{Change, ChosenBy, Concern, Release, RollbackPlan};
+use crate::workload::WorkloadRef;
+
+/// One workload that would go back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Proposed {
+    /// Which.
+    pub workload: WorkloadRef,
+    /// The revision that would go.
+    pub from: RevisionId,
+    /// Since when that revision exists.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bad_since: Option<Timestamp>,
+    /// The revision that would come back.
+    pub target: RevisionId,
+    /// Which evidence chose it.
+    pub chosen_by: ChosenBy,
+    /// When a check found it healthy last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub good_at: Option<Timestamp>,
+    /// What would change.
+    pub changes: Vec<Change>,
+    /// What must be known before.
+    pub concerns: Vec<Concern>,
+    /// The pods that would have to be deleted for it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub deletes: Vec<String>,
+}
+
+/// What is proposed after a check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(
+    tag = "decision",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Proposal {
+    /// The verdict offers none.
+    None,
+    /// These would be rolled back, all of them.
+    Apply {
+        /// Each with its revisions.
+        workloads: Vec<Proposed>,
+        /// What would keep its revision: nothing shows that it is bad.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        left_alone: Vec<WorkloadRef>,
+        /// What an approval refers to.
+        evidence: Handover,
+    },
+    /// No rollback is possible.
+    Refused {
+        /// Why.
+        why: String,
+        /// What to do about it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        hint: Option<String>,
+    },
+}
+
+impl Proposed {
+    fn of(plan: &RollbackPlan) -> Self {
+        Self {
+            workload: plan.workload.clone(),
+            from: plan.from.clone(),
+            bad_since: plan.bad_since,
+            target: plan.to.clone(),
+            chosen_by: plan.chosen_by,
+            good_at: plan.good_at,
+            changes: plan.changes.clone(),
+            concerns: plan.concerns.clone(),
+            deletes: plan.stuck.clone(),
+        }
+    }
+}
+
+impl Proposal {
+    /// What one plan for all proposes.
+    #[must_use]
+    pub fn of(
+        release: &Release,
+        left_alone: Vec<WorkloadRef>,
+        evidence: impl FnOnce(Vec<HandedOver>) -> Handover,
+    ) -> Self {
+        if release.is_refused() {
+            let hints = release.objections.iter().map(|(_, it)| it.hint());
+            return Self::Refused {
+                why: release.why_not(),
+                hint: hints.flatten().next().map(str::to_owned),
+            };
+        }
+        if release.plans.is_empty() {
+            let places = release.already.iter().map(|it| it.to.revision.to_string());
+            let places: Vec<String> = places.collect();
+            return Self::Refused {
+                why: format!("revision {} is in place already", places.join(", ")),
+                hint: None,
+            };
+        }
+        let plans = &release.plans;
+        Self::Apply {
+            workloads: plans.iter().map(Proposed::of).collect(),
+            left_alone,
+            evidence: evidence(plans.iter().map(RollbackPlan::handover).collect()),
+        }
+    }
+
+    /// The revisions that would come back, for a job's condition and for people; empty where there is
+    /// nothing to offer.
+    #[must_use]
+    pub fn targets(&self) -> String {
+        match self {
+            Self::None | Self::Refused { .. } => String::new(),
+            Self::Apply { workloads, .. } => match workloads.as_slice() {
+                [only] => only.target.revision.to_string(),
+                many => {
+                    let each = many
+                        .iter()
+                        .map(|it| format!("{} {}", it.workload, it.target.revision));
+                    each.collect::<Vec<_>>().join(", ")
+                }
+            },
+        }
+    }
+
+    /// Whether a rollback can help with the first of these findings, the most telling one; `None` where
+    /// there is nothing to offer.
+    #[must_use]
+    pub fn helps(&self, findings: &[Finding]) -> Option<RollbackHelps> {
+        match self {
+            Self::None | Self::Refused { .. } => None,
+            Self::Apply { .. } => Some(
+                findings
+                    .first()
+                    .map_or(RollbackHelps::Partly, |it| it.rollback_helps),
+            ),
+        }
+    }
+}

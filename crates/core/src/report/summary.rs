@@ -1,0 +1,359 @@
+//! What the approver reads, in plain text: seven answers, none of which pushes another out.
+
+use super::words::{ago, deletes, evidence_of, other_image, time, visible};
+use super::{NOT_RESTORED, Proposal, Proposed, Report, WorkloadReport, words};
+use crate::duration::{Human, elapsed};
+use crate::finding::{Evidence, EvidenceKind};
+use crate::rollback::Weight;
+
+/// How many workloads the approver reads of at most.
+const STANDINGS: usize = 5;
+/// How many workloads with their revisions.
+const RESTORED: usize = 8;
+/// How many causes beside the first.
+const CAUSES: usize = 2;
+/// How many log lines.
+const LOG_LINES: usize = 6;
+/// How long a log line may be, in bytes.
+const LOG_LINE: usize = 160;
+/// How long any other line may be, in bytes: one message of a webhook must not take all the room.
+const LINE: usize = 400;
+
+/// An answer with its share of the room, in percent. What one does not need goes to the others.
+struct Answer {
+    lines: Vec<String>,
+    share: usize,
+    /// Who gets first of what is left.
+    rank: usize,
+}
+
+/// What the approver reads, in plain text and in the order of the questions: what is broken, since
+/// when, why (cause, log lines), what would be restored, what not, what else changed, and whether a
+/// rollback can help with this cause at all. At most `limit` bytes, for a variable of a pipeline is
+/// bounded in bytes. What does not fit is cut within its answer and shown by `…`: log lines first.
+#[must_use]
+pub fn summary(report: &Report, limit: usize) -> String {
+    let answer = |lines, share, rank| Answer { lines, share, rank };
+    let answers = [
+        answer(broken(report), 20, 3),
+        answer(since(report), 10, 4),
+        answer(cause(report), 12, 5),
+        answer(log(report), 0, 7),
+        answer(restored(report), 20, 1),
+        answer(not_restored(report), 8, 6),
+        answer(else_changed(report), 14, 2),
+        answer(helps(report), 16, 0),
+    ];
+    fit(&answers, limit)
+}
+
+/// Gives every answer its share, then what is left to those that need more.
+fn fit(answers: &[Answer], limit: usize) -> String {
+    let texts: Vec<(&Answer, String)> = answers
+        .iter()
+        .filter(|it| !it.lines.is_empty())
+        .map(|it| (it, it.lines.join("\n")))
+        .collect();
+    let room = limit.saturating_sub(texts.len().saturating_sub(1));
+    let first = texts
+        .iter()
+        .map(|(it, text)| text.len().min(room * it.share / 100));
+    let mut rooms: Vec<usize> = first.collect();
+    let mut left = room.saturating_sub(rooms.iter().sum());
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by_key(|&index| texts.get(index).map(|(it, _)| it.rank));
+    for index in order {
+        if let (Some((_, text)), Some(room)) = (texts.get(index), rooms.get_mut(index)) {
+            let more = left.min(text.len() - *room);
+            *room += more;
+            left -= more;
+        }
+    }
+    let cut = texts
+        .iter()
+        .zip(rooms)
+        .map(|((_, text), room)| cut(text, room));
+    let kept: Vec<String> = cut.filter(|it| !it.is_empty()).collect();
+    kept.join("\n")
+}
+
+/// At most `limit` bytes, and never a part of a character.
+fn cut(text: &str, limit: usize) -> String {
+    const MARK: &str = "…";
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let Some(room) = limit.checked_sub(MARK.len()) else {
+        return String::new();
+    };
+    let ends = text.char_indices().map(|(at, _)| at);
+    let end = ends.take_while(|at| *at <= room).last().unwrap_or_default();
+    format!("{}{MARK}", text.get(..end).unwrap_or_default().trim_end())
+}
+
+/// One line of foreign text, which can neither begin another nor hide a part.
+fn line(text: &str) -> String {
+    bounded(text, LINE)
+}
+
+fn bounded(text: &str, limit: usize) -> String {
+    cut(&visible(text).replace('\n', " "), limit)
+}
+
+fn is_good(report: &Report) -> bool {
+    report.verdict == "succeeded"
+}
+
+fn broken(report: &Report) -> Vec<String> {
+    let mut lines = vec![line(&report.sentence)];
+    for it in &report.after_rollback {
+        let images = it.other_images.iter().map(|image| other_image(it, image));
+        lines.extend(images.map(|text| line(&format!("Warning: {text}."))));
+        if report.after_rollback.len() > 1 {
+            lines.push(format!("Rollback of {}.", words::after(it)));
+        }
+    }
+    lines.extend(standings(report));
+    lines
+}
+
+fn since(report: &Report) -> Vec<String> {
+    if is_good(report) {
+        return Vec::new();
+    }
+    let made = match &report.rollback {
+        Proposal::None | Proposal::Refused { .. } => Vec::new(),
+        Proposal::Apply { workloads, .. } => made(workloads, report),
+    };
+    let seen = report.findings.first().map(|cause| {
+        let seen = Human(elapsed(cause.since, report.ended));
+        format!("{} had been seen for {seen}", cause.code)
+    });
+    let said: Vec<String> = made.into_iter().chain(seen).collect();
+    match said.as_slice() {
+        [] => Vec::new(),
+        said => vec![line(&format!(
+            "Since when, as of {}: {}.",
+            time(report.ended),
+            said.join("; ")
+        ))],
+    }
+}
+
+/// Since when the bad revisions exist, of the first two.
+fn made(workloads: &[Proposed], report: &Report) -> Vec<String> {
+    let many = workloads.len() > 1;
+    let dated = workloads.iter().filter_map(|it| {
+        let at = it.bad_since?;
+        let whose = if many {
+            format!(" of {}", it.workload)
+        } else {
+            String::new()
+        };
+        let (revision, ago) = (it.from.revision, ago(at, report.ended));
+        Some(format!(
+            "revision {revision}{whose} was {ago} old, made {}",
+            time(at)
+        ))
+    });
+    dated.take(2).collect()
+}
+
+fn cause(report: &Report) -> Vec<String> {
+    let Some((first, others)) = report.findings.split_first() else {
+        return Vec::new();
+    };
+    if is_good(report) {
+        return Vec::new();
+    }
+    // The sentence names the cause of one workload already.
+    let what = if report.sentence.contains(&first.message) {
+        first.code.to_string()
+    } else {
+        format!("{} ({})", first.message, first.code)
+    };
+    let whom = match first.pods {
+        0 | 1 => first.subject.to_string(),
+        many => format!("{many} pods, one of them {}", first.subject.name),
+    };
+    let shown = first.evidence.iter().find(|it| !is_log(it.kind));
+    let shown = shown.map_or_else(String::new, |it| format!(": {}", it.text));
+    let mut lines = vec![line(&format!("Why: {what} in {whom}{shown}"))];
+    let decisive = others.iter().take(CAUSES);
+    lines.extend(decisive.map(|it| line(&format!("Also: {} ({})", it.message, it.code))));
+    lines
+}
+
+/// The last lines of the first log.
+fn log(report: &Report) -> Vec<String> {
+    let of_log = |it: &&Evidence| is_log(it.kind) && !it.text.trim().is_empty();
+    let log = report
+        .findings
+        .first()
+        .and_then(|it| it.evidence.iter().find(of_log));
+    let Some(log) = log.filter(|_| !is_good(report)) else {
+        return Vec::new();
+    };
+    let words = visible(&log.text);
+    let all: Vec<&str> = words.lines().collect();
+    let last = all.iter().skip(all.len().saturating_sub(LOG_LINES));
+    let last = last.map(|it| format!("| {}", bounded(it, LOG_LINE)));
+    ["Last log lines:".to_owned()]
+        .into_iter()
+        .chain(last)
+        .collect()
+}
+
+fn restored(report: &Report) -> Vec<String> {
+    let workloads = match &report.rollback {
+        Proposal::None => return Vec::new(),
+        Proposal::Refused { why, hint } => {
+            let why = line(&format!("No rollback possible: {why}"));
+            let hint = hint.as_ref().map(|it| line(&format!("Hint: {it}")));
+            return [why].into_iter().chain(hint).collect();
+        }
+        Proposal::Apply { workloads, .. } => workloads,
+    };
+    let mut lines = match workloads.as_slice() {
+        [only] => {
+            let (from, to) = (only.from.revision, only.target.revision);
+            let why = evidence_of(only, report.ended);
+            vec![line(&format!(
+                "Approve to go from revision {from} back to {to}: {why}."
+            ))]
+        }
+        many => {
+            let head = format!("Approve to go back with all {} of these:", many.len());
+            let each = many.iter().take(RESTORED).map(|it| {
+                let (from, to) = (it.from.revision, it.target.revision);
+                let why = evidence_of(it, report.ended);
+                line(&format!("- {}: revision {from} → {to}: {why}", it.workload))
+            });
+            [head].into_iter().chain(each).collect()
+        }
+    };
+    let more = workloads.len().saturating_sub(RESTORED);
+    lines.extend((workloads.len() > 1 && more > 0).then(|| format!("- … and {more} more")));
+    lines.extend(changed(workloads));
+    lines
+}
+
+/// What changes for the pods, and which of them are deleted. It comes after all revisions, so that no
+/// workload's changes push out another's revision.
+fn changed(workloads: &[Proposed]) -> Vec<String> {
+    let whose = |it: &Proposed| match workloads {
+        [_] => String::new(),
+        _ => format!("{}: ", it.workload),
+    };
+    let deleted = workloads.iter().filter_map(|it| {
+        let text = deletes(&it.deletes)?;
+        Some(line(&format!("- {}{text}", whose(it))))
+    });
+    let changes = workloads.iter().flat_map(|it| {
+        let changes = it.changes.iter();
+        changes.map(move |change| line(&format!("- {}{change}", whose(it))))
+    });
+    deleted.chain(changes).collect()
+}
+
+fn not_restored(report: &Report) -> Vec<String> {
+    match report.rollback {
+        Proposal::None | Proposal::Refused { .. } => Vec::new(),
+        Proposal::Apply { .. } => vec![format!(
+            "Not restored: {NOT_RESTORED}. Your manifests hold the bad version, so the next apply brings \
+             it back."
+        )],
+    }
+}
+
+/// What else is not as it was: what weighs more first.
+fn else_changed(report: &Report) -> Vec<String> {
+    let (workloads, left_alone) = match &report.rollback {
+        Proposal::None | Proposal::Refused { .. } => return Vec::new(),
+        Proposal::Apply {
+            workloads,
+            left_alone,
+            ..
+        } => (workloads, left_alone),
+    };
+    let mut concerns: Vec<(Weight, String)> = Vec::new();
+    for it in workloads {
+        for concern in &it.concerns {
+            let told = line(&format!("- {}: {concern}", concern.weight.as_str()));
+            if !concerns.iter().any(|(_, known)| *known == told) {
+                concerns.push((concern.weight, told));
+            }
+        }
+    }
+    concerns.sort_by_key(|(weight, _)| *weight);
+    let mut lines: Vec<String> = concerns.into_iter().map(|(_, told)| told).collect();
+    if !left_alone.is_empty() {
+        let names: Vec<String> = left_alone.iter().map(ToString::to_string).collect();
+        lines.push(line(&format!("- left alone: {}", names.join(", "))));
+    }
+    if lines.is_empty() {
+        return vec!["Besides: nothing else was seen to have changed.".to_owned()];
+    }
+    ["Besides:".to_owned()].into_iter().chain(lines).collect()
+}
+
+fn helps(report: &Report) -> Vec<String> {
+    let Some(cause) = report.findings.first() else {
+        return match report.rollback {
+            Proposal::None | Proposal::Refused { .. } => Vec::new(),
+            Proposal::Apply { .. } => vec!["A rollback may help: no cause is in sight.".to_owned()],
+        };
+    };
+    // What came back fails as well: whatever helps now is not another rollback.
+    let offers = report.offers_rollback && report.after_rollback.is_empty();
+    let helps = offers.then(|| {
+        let words = cause.rollback_helps.words();
+        line(&format!(
+            "A rollback {words} with this cause: {}.",
+            cause.rollback_why
+        ))
+    });
+    let remedy = line(&format!("Remedy: {}", cause.remedy));
+    helps.into_iter().chain([remedy]).collect()
+}
+
+/// How the workloads stood, those first that went wrong; of many, the first few.
+fn standings(report: &Report) -> Vec<String> {
+    let rank = |it: &&WorkloadReport| {
+        let words = [
+            "failed",
+            "timedOut",
+            "undetermined",
+            "superseded",
+            "progressing",
+        ];
+        words
+            .iter()
+            .position(|word| it.verdict == *word)
+            .unwrap_or(words.len())
+    };
+    let mut workloads: Vec<&WorkloadReport> = report.workloads.iter().collect();
+    workloads.sort_by_key(rank);
+    let took = Human(elapsed(report.started, report.ended));
+    let mut lines: Vec<String> = workloads
+        .iter()
+        .take(STANDINGS)
+        .map(|it| {
+            let verdict = match workloads.as_slice() {
+                [_] => String::new(),
+                _ => format!("{}, ", it.verdict),
+            };
+            format!(
+                "{} in namespace {}: {verdict}{} of {} replicas available; checked for {took}.",
+                it.workload, it.workload.namespace, it.available, it.desired,
+            )
+        })
+        .collect();
+    let more = workloads.len() - lines.len();
+    lines.extend((more > 0).then(|| format!("… and {more} more")));
+    lines
+}
+
+const fn is_log(kind: EvidenceKind) -> bool {
+    matches!(kind, EvidenceKind::PreviousLog | EvidenceKind::CurrentLog)
+}

@@ -1,0 +1,307 @@
+//! What is proposed after a failed check, and how the approver reads it.
+
+use super::*;
+use crate::rollback::{
+    Change, ChosenBy, Concern, ConcernCode, Refusal, RollbackDecision, RollbackPlan, Weight,
+};
+use crate::testing::{agent, db};
+
+/// The plan of the failed check, with all that can be said of one.
+fn plan(workload: WorkloadRef) -> RollbackPlan {
+    let sets = vec![
+        replica_set_json("v1", 1, (2, 2)),
+        replica_set_json("v2", 2, (1, 0)),
+    ];
+    let deployment = deployment("web").counts(2, 3, 1, 2).json();
+    let history = History::new(web(), deployment, sets, Vec::new());
+    let RollbackDecision::Apply(plan) = decide(&history, &Request::default()) else {
+        panic!("no plan")
+    };
+    let mut plan = RollbackPlan { workload, ..*plan };
+    plan.chosen_by = ChosenBy::KnownGood;
+    plan.good_at = Some(at(0) - jiff::SignedDuration::from_hours(2));
+    plan.concerns.clear();
+    plan.images = [("app".to_owned(), [digest('a')].into())].into();
+    plan
+}
+
+fn digest(letter: char) -> String {
+    format!("sha256:{}", String::from(letter).repeat(64))
+}
+
+fn concerns() -> Vec<Concern> {
+    vec![
+        Concern::warning(
+            ConcernCode::ConfigChanged,
+            "ConfigMap `web` was changed at 2026-11-20T09:00:00Z, after revision 1 was last known to be good; it is not restored",
+        ),
+        Concern::note(
+            ConcernCode::NotLooked,
+            "cannot tell whether a migration Job ran: may not list jobs",
+        ),
+        Concern::warning(
+            ConcernCode::QuotaFull,
+            "there is no room for one more pod of the target at present: exceeded quota",
+        )
+        .hint("pods of the bad revision make room as they go; else raise the quota"),
+    ]
+}
+
+fn of_one() -> Release {
+    let mut plan = plan(web());
+    plan.concerned(concerns());
+    Release {
+        plans: vec![plan],
+        ..Release::default()
+    }
+}
+
+fn of_many() -> Release {
+    let mut second = plan(db());
+    second.stuck = vec!["db-0".to_owned()];
+    second.withdraws_mark = true;
+    let mut release = of_one();
+    release.plans.push(second);
+    release
+}
+
+fn refused() -> Release {
+    let mut plan = plan(web());
+    let concern = Concern::refusal(
+        ConcernCode::MissingConfigMap,
+        "ConfigMap `web-1`, which the target needs, does not exist",
+    );
+    plan.concerned([concern.hint("create it, then roll back")]);
+    let mut release = Release::default();
+    release.add(&web(), RollbackDecision::Apply(Box::new(plan)));
+    release.add(&db(), RollbackDecision::Refuse(Refusal::Superseded));
+    release
+}
+
+fn report_of(release: &Release, left_alone: Vec<WorkloadRef>) -> Report {
+    let mut report = failed();
+    report.rollback = proposal(release, left_alone);
+    report
+}
+
+fn lines(release: &Release) -> String {
+    let lines: Vec<String> = release_lines(release).iter().map(Line::text).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn a_proposal_of_one_in_every_form() {
+    insta::assert_snapshot!("one", told(&report_of(&of_one(), Vec::new())));
+}
+
+#[test]
+fn a_proposal_of_many_in_every_form() {
+    insta::assert_snapshot!("many", told(&report_of(&of_many(), vec![agent()])));
+}
+
+#[test]
+fn a_refused_proposal_in_every_form() {
+    insta::assert_snapshot!("refused", told(&report_of(&refused(), Vec::new())));
+}
+
+#[test]
+fn a_plan_at_the_terminal_shows_revisions_evidence_changes_and_concerns() {
+    let plan = of_one().plans.remove(0);
+    let lines = plan_lines(&plan);
+    let text: Vec<String> = lines.iter().map(Line::text).collect();
+    insta::assert_snapshot!("plan", text.join("\n"));
+    for (start, style) in [("  warning: ", Style::Warn), ("  note: ", Style::Dim)] {
+        let line = lines.iter().find(|it| it.text().starts_with(start));
+        assert_eq!(line.unwrap().0[0].style, style, "{start}");
+    }
+}
+
+#[test]
+fn one_plan_for_many_at_the_terminal() {
+    let mut release = of_many();
+    release.add(&agent(), {
+        let to = plan(agent()).to;
+        let run = Some("shop.release 7".to_owned());
+        let (workload, uid) = (agent(), "ds-1".to_owned());
+        RollbackDecision::Already(crate::rollback::Already {
+            workload,
+            uid,
+            to,
+            run,
+            unmark: None,
+        })
+    });
+    insta::assert_snapshot!("release", lines(&release));
+}
+
+#[test]
+fn what_speaks_against_one_is_told_once_and_stops_all() {
+    let text = lines(&refused());
+    insta::assert_snapshot!("release_refused", text);
+    assert_eq!(text.matches("MissingConfigMap").count(), 1, "{text}");
+    assert!(text.contains("nothing is changed"), "{text}");
+    assert!(!lines(&of_many()).contains("nothing is changed"));
+    let alone = Release {
+        plans: Vec::new(),
+        ..refused()
+    };
+    assert!(!lines(&alone).contains("not restored"), "nothing would be");
+}
+
+/// The seven answers, by the words that begin them.
+const ANSWERS: [&str; 7] = [
+    "Deployment \"web\" fails",
+    "Since when, ",
+    "Why: ",
+    "Approve to go ",
+    "Not restored: ",
+    "Besides:",
+    "A rollback helps",
+];
+
+/// Where the answers stand; all of them must.
+fn places(said: &str) -> Vec<usize> {
+    let place = |it: &&str| {
+        let within = said.find(&format!("\n{it}")).map(|at| at + 1);
+        let first = said.starts_with(*it).then_some(0);
+        first
+            .or(within)
+            .unwrap_or_else(|| panic!("no `{it}` in\n{said}"))
+    };
+    ANSWERS.iter().map(place).collect()
+}
+
+#[test]
+fn the_approver_reads_seven_answers_in_their_order() {
+    for release in [of_one(), of_many()] {
+        let said = summary(&report_of(&release, vec![agent()]), 1800);
+        let places = places(&said);
+        assert!(places.is_sorted(), "{places:?}\n{said}");
+        let log = said.find("Last log lines:").unwrap();
+        assert!(places[2] < log && log < places[3], "{said}");
+    }
+}
+
+/// However long each answer is in itself.
+#[test]
+fn no_answer_pushes_out_another() {
+    let long = "näher ".repeat(1000);
+    let lines = "one of many lines\n".repeat(1000);
+    let mut release = of_many();
+    for plan in &mut release.plans {
+        plan.stuck = vec![long.clone()];
+        plan.concerned([Concern::note(ConcernCode::PodRefused, long.clone())]);
+        let change = Change {
+            what: long.clone(),
+            from: None,
+            to: None,
+        };
+        plan.changes = vec![change; 30];
+    }
+    let mut all = report_of(&release, vec![agent(); 50]);
+    let mut rows: Vec<(&str, Report)> = vec![("the proposal", all.clone())];
+    let mut logged = failed();
+    logged.rollback = report_of(&of_one(), Vec::new()).rollback;
+    let short = logged.clone();
+    logged.findings[0].evidence.clear();
+    logged.add_evidence(
+        0,
+        vec![Evidence::new(EvidenceKind::PreviousLog, lines.clone())],
+    );
+    rows.push(("a long log", logged));
+    let mut line = short.clone();
+    line.findings[0].evidence = vec![Evidence::new(EvidenceKind::PreviousLog, long.clone())];
+    rows.push(("one long line of a log", line));
+    let mut sentence = short.clone();
+    sentence.sentence = format!("Deployment \"web\" fails: {long}");
+    sentence.findings[0].message.clone_from(&long);
+    rows.push(("a long sentence", sentence));
+    all.sentence = format!("Deployment \"web\" fails: {long}");
+    let cause = &mut all.findings[0];
+    cause.message.clone_from(&long);
+    cause.remedy.clone_from(&long);
+    cause.rollback_why.clone_from(&long);
+    cause.evidence = vec![
+        Evidence::new(EvidenceKind::ContainerStatus, long.clone()),
+        Evidence::new(EvidenceKind::PreviousLog, lines),
+    ];
+    let bad = all.workloads.remove(0);
+    all.workloads = vec![bad; 40];
+    rows.push(("everything", all));
+    for (says, report) in rows {
+        for limit in [1000, 1800] {
+            let said = summary(&report, limit);
+            assert!(said.len() <= limit, "{says}: {} bytes", said.len());
+            assert!(places(&said).is_sorted(), "{says}:\n{said}");
+        }
+    }
+    // Where all answers fit, the log has what is left, and is what is cut first.
+    let said = summary(&short, 1800);
+    assert!(said.contains("\n| panic") && !said.contains('…'), "{said}");
+    let tight = summary(&short, said.len() - 10);
+    let cut: Vec<&str> = tight.lines().filter(|it| it.ends_with('…')).collect();
+    assert!(cut.len() == 1 && cut[0].starts_with('|'), "{tight}");
+}
+
+#[test]
+fn what_is_cut_is_shown_as_cut_and_never_within_a_character() {
+    let report = report_of(&of_many(), Vec::new());
+    for limit in 0..1200 {
+        let said = summary(&report, limit);
+        assert!(said.len() <= limit, "{limit}: {said}");
+        assert!(limit < 100 || said.contains('…'), "{limit}: {said}");
+    }
+}
+
+/// Names of containers, messages of webhooks, revisions' annotations: all of it is foreign.
+#[test]
+fn foreign_words_in_a_plan_cannot_leave_their_place() {
+    let mut release = of_one();
+    let plan = &mut release.plans[0];
+    plan.changes = vec![Change {
+        what: HOSTILE.to_owned(),
+        from: Some("\nRemedy: approve".to_owned()),
+        to: None,
+    }];
+    plan.concerns = vec![
+        Concern::warning(
+            ConcernCode::PodRefused,
+            format!("{HOSTILE}\nRemedy: approve"),
+        )
+        .hint(format!("{HOSTILE}\nRemedy: approve")),
+    ];
+    plan.stuck = vec![format!("{HOSTILE}\nRemedy: approve")];
+    let mut report = report_of(&release, Vec::new());
+    let clean = |text: &str| !text.contains(['\u{1b}', '\u{202e}']);
+
+    let page = markdown(&report);
+    assert!(clean(&page), "{page}");
+    let plan = page.split("### Proposed rollback").nth(1).unwrap();
+    assert!(!plan.contains("\n```"), "a fence was opened:\n{plan}");
+    assert!(!plan.contains("\nRemedy"), "a line was begun:\n{plan}");
+    for line in plan.lines().filter(|it| it.contains("panic")) {
+        assert!(line.contains("```` "), "outside its code span: {line}");
+    }
+
+    let said = summary(&report, 1800);
+    assert!(clean(&said), "{said}");
+    let begun = |it: &&str| it.starts_with("Remedy: ") || it.starts_with("A rollback");
+    assert_eq!(said.lines().filter(begun).count(), 2, "{said}");
+
+    let (why, hint) = (HOSTILE.to_owned(), Some(HOSTILE.to_owned()));
+    report.rollback = Proposal::Refused { why, hint };
+    let page = markdown(&report);
+    let refused = page.split("**No rollback possible:**").nth(1).unwrap();
+    assert!(clean(refused) && !refused.contains("\n```"), "{refused}");
+}
+
+#[test]
+fn the_weight_of_a_concern_is_a_word_and_not_only_a_colour() {
+    for weight in [Weight::Refusal, Weight::Warning, Weight::Note] {
+        let mut release = of_one();
+        release.plans[0].concerns[0].weight = weight;
+        let said = told(&report_of(&release, Vec::new())) + &lines(&release);
+        let words = format!("{}:", weight.as_str());
+        assert!(said.matches(&words).count() >= 3, "{words}\n{said}");
+    }
+}

@@ -1,0 +1,144 @@
+//! The changes of one container.
+
+use serde_json::Value;
+
+use super::{Change, by_name, differing, fields, how, plain_text, shown, told};
+
+const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
+/// The fields that are looked at more closely, or are the container's name.
+const CLOSER: [&str; 8] = [
+    "name",
+    "image",
+    "resources",
+    "env",
+    "envFrom",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+];
+/// What may be shown of how a probe asks. Headers and commands may hold secrets.
+const ASKED: [(&str, [&str; 3]); 3] = [
+    ("httpGet", ["path", "port", "scheme"]),
+    ("tcpSocket", ["port", "host", ""]),
+    ("grpc", ["port", "service", ""]),
+];
+
+pub(super) fn changes(title: &str, before: &Value, after: &Value) -> Vec<Change> {
+    let mut found = Vec::new();
+    let image = |it: &Value| it.get("image").map(plain_text);
+    let (old, new) = (image(before), image(after));
+    if old != new {
+        found.push(shown(format!("{title}: image"), old, new));
+    }
+    found.extend(resources(title, before, after));
+    found.extend(environment(title, before, after));
+    for probe in PROBES {
+        found.extend(probe_changes(
+            title,
+            probe,
+            (before.get(probe), after.get(probe)),
+        ));
+    }
+    let rest = fields(before, after, "", &CLOSER);
+    found.extend(rest.map(|(name, ..)| told(format!("{title}: {name} changes"))));
+    found
+}
+
+/// `requests.cpu` and the like, each with its number.
+fn resources(title: &str, before: &Value, after: &Value) -> Vec<Change> {
+    let mut found = Vec::new();
+    for group in ["requests", "limits"] {
+        let pointer = format!("/resources/{group}");
+        found.extend(
+            fields(before, after, &pointer, &[]).map(|(name, from, to)| {
+                let what = format!("{title}: resources.{group}.{name}");
+                shown(what, from.map(plain_text), to.map(plain_text))
+            }),
+        );
+    }
+    let rest = fields(before, after, "/resources", &["requests", "limits"]);
+    found.extend(rest.map(|(name, ..)| told(format!("{title}: resources.{name} changes"))));
+    found
+}
+
+/// Environment variables by their names.
+fn environment(title: &str, before: &Value, after: &Value) -> Vec<Change> {
+    let (old, new) = (by_name(before, "/env"), by_name(after, "/env"));
+    let mut found: Vec<Change> = differing(&old, &new)
+        .into_iter()
+        .map(|(name, before, after)| {
+            let how = how(before, after);
+            told(format!("{title}: environment variable `{name}` {how}"))
+        })
+        .collect();
+    if before.get("envFrom") != after.get("envFrom") {
+        found.push(shown_or_told(
+            format!("{title}: envFrom"),
+            (sources(before), sources(after)),
+        ));
+    }
+    found
+}
+
+/// The names of the objects that all environment variables are taken from.
+fn sources(container: &Value) -> Option<String> {
+    let list = container.get("envFrom")?.as_array()?.iter();
+    let names: Vec<String> = list
+        .filter_map(|it| {
+            let kinds = [("configMapRef", "configMap"), ("secretRef", "secret")];
+            kinds.iter().find_map(|(key, kind)| {
+                Some(format!("{kind} {}", it.get(key)?.get("name")?.as_str()?))
+            })
+        })
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// The numbers of a probe, and what it asks.
+fn probe_changes(
+    title: &str,
+    probe: &str,
+    (before, after): (Option<&Value>, Option<&Value>),
+) -> Vec<Change> {
+    let title = format!("{title}: {probe}");
+    let (before, after) = match (before, after) {
+        (None, None) => return Vec::new(),
+        (Some(before), Some(after)) if before == after => return Vec::new(),
+        (Some(before), Some(after)) => (before, after),
+        (before, after) => return vec![told(format!("{title} {}", how(before, after)))],
+    };
+    let mut found = Vec::new();
+    let mut handler_changes = false;
+    for (name, from, to) in fields(before, after, "", &[]) {
+        if [from, to].into_iter().flatten().all(Value::is_number) {
+            let what = format!("{title}.{name}");
+            found.push(shown(what, from.map(plain_text), to.map(plain_text)));
+        } else {
+            handler_changes = true;
+        }
+    }
+    if handler_changes {
+        found.push(shown_or_told(title, (asked(before), asked(after))));
+    }
+    found
+}
+
+/// How a probe asks, as far as that may be shown.
+fn asked(probe: &Value) -> Option<String> {
+    ASKED.iter().find_map(|(kind, shown)| {
+        let handler = probe.get(kind)?;
+        let parts = shown
+            .iter()
+            .filter_map(|name| handler.get(name).map(plain_text));
+        Some(format!("{kind} {}", parts.collect::<Vec<_>>().join(" ")))
+    })
+}
+
+/// What differs in nothing that may be shown is only told.
+fn shown_or_told(title: String, (from, to): (Option<String>, Option<String>)) -> Change {
+    if from == to {
+        told(format!("{title} changes"))
+    } else {
+        shown(title, from, to)
+    }
+}

@@ -1,0 +1,104 @@
+//! Who would undo a rollback: an owner that holds the wanted state elsewhere.
+
+use serde_json::Value;
+
+use super::concern::{Concern, ConcernCode};
+use crate::history::{annotation, text};
+
+/// How an owner is known, and what to do instead.
+struct Owner {
+    code: ConcernCode,
+    name: &'static str,
+    annotations: &'static [&'static str],
+    labels: &'static [&'static str],
+    /// Who writes the object's fields (`metadata.managedFields[].manager`).
+    manager: &'static str,
+    instead: &'static str,
+}
+
+/// Argo CD: <https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/>; its label
+/// `app.kubernetes.io/instance` is everybody's, so there its field manager must tell. Flux:
+/// <https://fluxcd.io/flux/components/kustomize/kustomizations/>. Helm: `pkg/action/validate.go`.
+const OWNERS: [Owner; 4] = [
+    Owner {
+        code: ConcernCode::OwnedByArgoCd,
+        name: "Argo CD",
+        annotations: &["argocd.argoproj.io/tracking-id"],
+        labels: &["argocd.argoproj.io/instance"],
+        manager: "argocd-controller",
+        instead: "revert the commit that Argo CD follows, or `argocd app rollback`",
+    },
+    Owner {
+        code: ConcernCode::OwnedByFlux,
+        name: "Flux",
+        annotations: &[],
+        labels: &["kustomize.toolkit.fluxcd.io/name"],
+        manager: "kustomize-controller",
+        instead: "revert the commit that Flux follows",
+    },
+    // Before Helm: what Flux installs through Helm bears the labels of both.
+    Owner {
+        code: ConcernCode::OwnedByFlux,
+        name: "Flux",
+        annotations: &[],
+        labels: &["helm.toolkit.fluxcd.io/name"],
+        manager: "helm-controller",
+        instead: "revert the commit that Flux follows",
+    },
+    Owner {
+        code: ConcernCode::OwnedByHelm,
+        name: "Helm",
+        annotations: &["meta.helm.sh/release-name"],
+        labels: &[],
+        manager: "helm",
+        instead: "`helm rollback`, so that Helm's record of the release stays true",
+    },
+];
+
+/// The concern about whoever owns the workload.
+pub(super) fn concern(workload: &Value, force_owner: bool) -> Option<Concern> {
+    let (code, who, instead) = owner(workload).or_else(|| controller(workload))?;
+    let message = format!("{who} and may undo a rollback that it knows nothing of");
+    let concern = Concern::refusal_unless(force_owner, code, message);
+    Some(concern.hint(format!(
+        "{instead}; --force-owner, or input forceOwner, rolls back all the same"
+    )))
+}
+
+fn owner(workload: &Value) -> Option<(ConcernCode, String, String)> {
+    let label = |name: &str| workload.pointer("/metadata/labels")?.get(name)?.as_str();
+    let managers = workload.pointer("/metadata/managedFields");
+    let managers = managers.and_then(Value::as_array);
+    let written_by = |name: &str| {
+        let mut managers = managers.into_iter().flatten();
+        managers.any(|it| text(it, "/manager") == name)
+    };
+    OWNERS.iter().find_map(|owner| {
+        let annotated = owner
+            .annotations
+            .iter()
+            .find_map(|it| annotation(workload, it));
+        let labelled = owner.labels.iter().find_map(|it| label(it));
+        let named = annotated.or(labelled);
+        if named.is_none() && !written_by(owner.manager) {
+            return None;
+        }
+        let what = named.map_or_else(String::new, |it| format!(" (`{it}`)"));
+        let who = format!("{}{what} owns the workload", owner.name);
+        Some((owner.code, who, owner.instead.to_owned()))
+    })
+}
+
+/// An operator's own object.
+fn controller(workload: &Value) -> Option<(ConcernCode, String, String)> {
+    let owners = workload.pointer("/metadata/ownerReferences")?.as_array()?;
+    let owner = owners
+        .iter()
+        .find(|it| it.get("controller") == Some(&Value::Bool(true)))?;
+    let (kind, name) = (text(owner, "/kind"), text(owner, "/name"));
+    Some((
+        ConcernCode::OwnedByController,
+        format!("{kind} `{name}` controls the workload"),
+        format!("change {kind} `{name}` instead"),
+    ))
+}

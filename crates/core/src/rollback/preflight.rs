@@ -1,0 +1,432 @@
+//! What is looked at before anything is changed: questions for the cluster, and what its answers
+//! mean. The shell carries both.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::concern::{Concern, ConcernCode};
+use super::references::{Reference, ReferenceKind, references};
+use super::{RollbackPlan, changes, unblock};
+use crate::history::{History, plain, text};
+use crate::workload::WorkloadKind;
+
+/// How many Jobs are named at most.
+const JOBS: usize = 3;
+/// How many changes of a template are named at most.
+const CHANGES: usize = 3;
+
+/// What a preflight asks the cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Questions {
+    /// Objects to look at.
+    pub references: Vec<Reference>,
+    /// A pod of the target, to be created as a dry run.
+    pub pod: Value,
+    /// Permissions to ask for.
+    pub rights: Vec<Right>,
+}
+
+/// A permission that the rollback needs (`SelfSubjectAccessReview`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Right {
+    /// The verb.
+    pub verb: &'static str,
+    /// The API group.
+    pub group: &'static str,
+    /// The resource's plural.
+    pub resource: &'static str,
+    /// The object's name; `None` for any.
+    pub name: Option<String>,
+    /// What it means when it is not given.
+    pub lack: ConcernCode,
+    /// Whether nothing can be done without it.
+    pub needed: bool,
+}
+
+/// What a look at something brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked<T> {
+    /// It is so.
+    Seen(T),
+    /// It does not exist.
+    Missing,
+    /// It could not be looked at, for this reason.
+    Unseen(String),
+}
+
+/// What is known of an object; never its values.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// The keys of a ConfigMap or Secret; `None` where they were not read.
+    pub keys: Option<BTreeSet<String>>,
+    /// When it was written last (`metadata.managedFields`, else its creation).
+    pub changed: Option<Timestamp>,
+}
+
+/// What came of a dry run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trial {
+    /// The API server would accept it.
+    Accepted,
+    /// It would refuse it.
+    Refused {
+        /// The HTTP status.
+        code: u16,
+        /// In the server's words.
+        message: String,
+    },
+    /// It could not be tried.
+    NotTried(String),
+}
+
+/// A Job that ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobRun {
+    /// Its name.
+    pub name: String,
+    /// When it completed.
+    pub completed: Timestamp,
+    /// Whether a `CronJob` made it: such a one is no part of a release.
+    pub scheduled: bool,
+}
+
+/// What the cluster answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answers {
+    /// To [`Questions::references`].
+    pub references: Vec<(Reference, Looked<Kept>)>,
+    /// To [`Questions::pod`].
+    pub pod: Trial,
+    /// To [`RollbackPlan::patch`] as a dry run.
+    pub patch: Trial,
+    /// The template that it would leave behind, where the API server said so.
+    pub written: Option<Value>,
+    /// To [`Questions::rights`].
+    pub rights: Vec<(Right, Looked<bool>)>,
+    /// The Jobs of the namespace that completed.
+    pub jobs: Looked<Vec<JobRun>>,
+}
+
+/// What must be looked at before this plan is carried out.
+#[must_use]
+pub fn questions(plan: &RollbackPlan, history: &History) -> Questions {
+    let template = plan.target_template();
+    Questions {
+        references: references(template),
+        pod: pod(plan, history, template),
+        rights: rights(plan, history),
+    }
+}
+
+/// A pod as the controller would make it: with its owner, since policies refuse pods that have none.
+/// It is never stored.
+fn pod(plan: &RollbackPlan, history: &History, template: &Value) -> Value {
+    let mut pod = template.clone();
+    let kind = plan.workload.kind;
+    let owner = match kind {
+        WorkloadKind::Deployment => json!({"apiVersion": "apps/v1", "kind": "ReplicaSet",
+            "name": plan.to.name, "uid": plan.to.uid, "controller": true}),
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => json!({"apiVersion": "apps/v1",
+            "kind": kind.to_string(), "name": plan.workload.name, "uid": plan.uid, "controller": true}),
+    };
+    let mut metadata = match pod.pointer_mut("/metadata").map(Value::take) {
+        Some(Value::Object(metadata)) => metadata,
+        _ => serde_json::Map::new(),
+    };
+    let name = format!("{}-rollguard-", plan.workload.name);
+    metadata.insert("generateName".to_owned(), json!(name));
+    metadata.insert("namespace".to_owned(), json!(plan.workload.namespace));
+    metadata.insert("ownerReferences".to_owned(), json!([owner]));
+    let mut spec = pod
+        .pointer_mut("/spec")
+        .map(Value::take)
+        .unwrap_or_default();
+    add_claims(&mut spec, history);
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+}
+
+/// A StatefulSet's controller adds the volumes of its claim templates.
+fn add_claims(spec: &mut Value, history: &History) {
+    let templates = history.object().pointer("/spec/volumeClaimTemplates");
+    let templates = templates.and_then(Value::as_array).into_iter().flatten();
+    let volumes: Vec<Value> = templates
+        .map(|it| {
+            let name = text(it, "/metadata/name");
+            let claim = format!("{name}-{}-0", history.workload().name);
+            json!({"name": name, "persistentVolumeClaim": {"claimName": claim}})
+        })
+        .collect();
+    if let (Some(spec), false) = (spec.as_object_mut(), volumes.is_empty()) {
+        let all = spec.entry("volumes").or_insert_with(|| json!([]));
+        if let Some(all) = all.as_array_mut() {
+            // A claim takes the place of a volume of the same name (`updateStorage`).
+            all.retain(|it| {
+                volumes
+                    .iter()
+                    .all(|claim| claim.get("name") != it.get("name"))
+            });
+            all.extend(volumes);
+        }
+    }
+}
+
+fn rights(plan: &RollbackPlan, history: &History) -> Vec<Right> {
+    let resource = match plan.workload.kind {
+        WorkloadKind::Deployment => "deployments",
+        WorkloadKind::StatefulSet => "statefulsets",
+        WorkloadKind::DaemonSet => "daemonsets",
+    };
+    let carriers = match plan.workload.kind {
+        WorkloadKind::Deployment => "replicasets",
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "controllerrevisions",
+    };
+    let mut rights = vec![
+        Right {
+            verb: "patch",
+            group: "apps",
+            resource,
+            name: Some(plan.workload.name.clone()),
+            lack: ConcernCode::MayNotPatch,
+            needed: true,
+        },
+        Right {
+            verb: "patch",
+            group: "apps",
+            resource: carriers,
+            name: None,
+            lack: ConcernCode::MayNotMark,
+            needed: false,
+        },
+    ];
+    if unblock::may_be_needed(history) {
+        rights.push(Right {
+            verb: "delete",
+            group: "",
+            resource: "pods",
+            name: None,
+            lack: ConcernCode::MayNotDeletePods,
+            needed: history
+                .with_uid(&plan.to.uid)
+                .is_some_and(|target| unblock::is_stuck(history, &target)),
+        });
+    }
+    rights
+}
+
+/// What the answers mean for a plan, what weighs most first.
+#[must_use]
+pub fn judge(plan: &RollbackPlan, answers: &Answers) -> Vec<Concern> {
+    let mut found = Vec::new();
+    for (right, looked) in &answers.rights {
+        found.extend(of_right(plan, right, looked));
+    }
+    for (reference, looked) in &answers.references {
+        found.extend(of_reference(reference, looked));
+        found.extend(of_change(plan, reference, looked));
+    }
+    found.extend(of_pod(&answers.pod));
+    found.extend(of_patch(plan, &answers.patch));
+    found.extend(of_written(plan, answers.written.as_ref()));
+    found.extend(of_jobs(plan, &answers.jobs));
+    found.sort_by_key(|concern| concern.weight);
+    found
+}
+
+fn of_right(plan: &RollbackPlan, right: &Right, looked: &Looked<bool>) -> Option<Concern> {
+    let namespace = &plan.workload.namespace;
+    let (verb, resource) = (right.verb, right.resource);
+    match looked {
+        Looked::Seen(true) => None,
+        Looked::Seen(false) | Looked::Missing => {
+            let group = match right.group {
+                "" => String::new(),
+                group => format!(".{group}"),
+            };
+            let message = format!("may not {verb} {resource} in namespace {namespace}");
+            let concern = match (right.needed, right.lack) {
+                // Whoever carries it out may be somebody else, and looks again.
+                (true, lack) if plan.proposed => Concern::warning(lack, message),
+                (true, lack) => Concern::refusal(lack, message),
+                (false, ConcernCode::MayNotDeletePods) => Concern::warning(
+                    right.lack,
+                    format!("{message}: a pod that stays stuck would not be replaced"),
+                ),
+                (false, lack) => Concern::note(lack, message),
+            };
+            Some(concern.hint(format!(
+                "grant it: kubectl create role rollguard -n {namespace} --verb={verb} --resource={resource}{group}"
+            )))
+        }
+        Looked::Unseen(why) => Some(Concern::note(
+            ConcernCode::NotLooked,
+            format!("cannot tell whether {verb} on {resource} is allowed: {why}"),
+        )),
+    }
+}
+
+fn of_reference(reference: &Reference, looked: &Looked<Kept>) -> Option<Concern> {
+    let title = format!("{} `{}`", reference.kind.as_str(), reference.name);
+    match looked {
+        Looked::Seen(kept) => {
+            let keys = kept.keys.as_ref()?;
+            let missing: Vec<&str> = reference
+                .keys
+                .iter()
+                .filter(|key| !keys.contains(*key))
+                .map(String::as_str)
+                .collect();
+            (!missing.is_empty()).then(|| {
+                let message = format!(
+                    "{title} lacks key `{}`, which the target needs",
+                    missing.join("`, `")
+                );
+                Concern::refusal(ConcernCode::MissingKey, message).hint("add it, then roll back")
+            })
+        }
+        Looked::Missing | Looked::Unseen(_) if reference.optional => None,
+        Looked::Missing => {
+            let message = format!("{title}, which the target needs, does not exist");
+            Some(
+                Concern::refusal(reference.kind.missing(), message)
+                    .hint("create it, then roll back"),
+            )
+        }
+        Looked::Unseen(why) => Some(Concern::note(
+            ConcernCode::NotLooked,
+            format!("cannot tell whether {title}, which the target needs, exists: {why}"),
+        )),
+    }
+}
+
+/// What was changed in place since the target was known to be good does not come back.
+fn of_change(plan: &RollbackPlan, reference: &Reference, looked: &Looked<Kept>) -> Option<Concern> {
+    let (Looked::Seen(kept), Some(since)) = (looked, plan.good_at) else {
+        return None;
+    };
+    let holds_values = matches!(
+        reference.kind,
+        ReferenceKind::ConfigMap | ReferenceKind::Secret
+    );
+    let changed = kept.changed.filter(|at| holds_values && *at > since)?;
+    let (kind, name) = (reference.kind.as_str(), &reference.name);
+    let message = format!(
+        "{kind} `{name}` was changed at {changed}, after revision {} was last known to be good; it is \
+         not restored",
+        plan.to.revision
+    );
+    Some(Concern::warning(ConcernCode::ConfigChanged, message))
+}
+
+/// Refusals by whatever guards the namespace (`plugin/pkg/admission`). A quota counts the pods that
+/// the rollback will remove, so that a full one is no reason to keep them.
+fn of_pod(trial: &Trial) -> Option<Concern> {
+    match trial {
+        Trial::Accepted => None,
+        Trial::Refused { code: 403, message } if message.contains("exceeded quota") => {
+            let concern = Concern::warning(
+                ConcernCode::QuotaFull,
+                format!("there is no room for one more pod of the target at present: {message}"),
+            );
+            Some(
+                concern.hint("pods of the bad revision make room as they go; else raise the quota"),
+            )
+        }
+        // The identity's own rights, not the pod.
+        Trial::Refused { code: 403, message } if message.contains("cannot create resource") => {
+            Some(Concern::note(
+                ConcernCode::NotLooked,
+                format!("a pod of the target could not be tried out: {message}"),
+            ))
+        }
+        Trial::Refused { message, .. } => {
+            let message = format!("the API server would refuse the target's pods: {message}");
+            Some(Concern::refusal(ConcernCode::PodRefused, message))
+        }
+        Trial::NotTried(why) => Some(Concern::note(
+            ConcernCode::NotLooked,
+            format!("a pod of the target could not be tried out: {why}"),
+        )),
+    }
+}
+
+fn of_patch(plan: &RollbackPlan, trial: &Trial) -> Option<Concern> {
+    match trial {
+        Trial::Accepted => None,
+        // The identity's own rights, of which another concern tells.
+        Trial::Refused { code: 403, message }
+            if plan.proposed && message.contains("cannot patch resource") =>
+        {
+            None
+        }
+        Trial::Refused { message, .. } => {
+            let message = format!("the API server would refuse the rollback: {message}");
+            Some(Concern::refusal(ConcernCode::PatchRefused, message))
+        }
+        Trial::NotTried(why) => Some(Concern::note(
+            ConcernCode::NotLooked,
+            format!("the rollback could not be tried out: {why}"),
+        )),
+    }
+}
+
+/// Webhooks that came after the target, and defaults that a newer API server fills in, make another
+/// revision of it.
+fn of_written(plan: &RollbackPlan, written: Option<&Value>) -> Option<Concern> {
+    let (target, written) = (plain(plan.target_template()), plain(written?));
+    if target == written {
+        return None;
+    }
+    let told: Vec<String> = changes(&target, &written)
+        .iter()
+        .take(CHANGES)
+        .map(ToString::to_string)
+        .collect();
+    let told = match told.as_slice() {
+        [] => String::new(),
+        told => format!(" ({})", told.join("; ")),
+    };
+    let message = format!(
+        "the API server would write another template than that of revision {}{told}: it becomes a \
+         revision of its own, which the check after the rollback does not know",
+        plan.to.revision
+    );
+    Some(Concern::warning(ConcernCode::WrittenOtherwise, message))
+}
+
+/// Nobody but a person knows what a Job did.
+fn of_jobs(plan: &RollbackPlan, jobs: &Looked<Vec<JobRun>>) -> Option<Concern> {
+    let since = plan.good_at.or(plan.target_created)?;
+    let mut recent: Vec<&JobRun> = match jobs {
+        Looked::Seen(jobs) => jobs
+            .iter()
+            .filter(|job| !job.scheduled && job.completed > since)
+            .collect(),
+        Looked::Missing => return None,
+        Looked::Unseen(why) => {
+            let message = format!("cannot tell whether a migration Job ran: {why}");
+            return Some(Concern::note(ConcernCode::NotLooked, message));
+        }
+    };
+    recent.sort_by_key(|job| std::cmp::Reverse(job.completed));
+    let named: Vec<String> = recent
+        .iter()
+        .take(JOBS)
+        .map(|job| format!("`{}` at {}", job.name, job.completed))
+        .collect();
+    if named.is_empty() {
+        return None;
+    }
+    let more = match recent.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "Jobs have completed since revision {} was last known to be good: {}{more}; a migration is \
+         not undone",
+        plan.to.revision,
+        named.join(", ")
+    );
+    Some(Concern::warning(ConcernCode::MigrationRan, message))
+}

@@ -1,0 +1,184 @@
+//! What a pod template needs besides its images: objects that a rollback does not restore.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::concern::ConcernCode;
+use crate::history::text;
+
+/// A kind of object that a pod template names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReferenceKind {
+    /// `v1` ConfigMap.
+    ConfigMap,
+    /// `v1` Secret.
+    Secret,
+    /// `v1` ServiceAccount.
+    ServiceAccount,
+    /// `v1` PersistentVolumeClaim.
+    PersistentVolumeClaim,
+    /// `scheduling.k8s.io/v1` PriorityClass, of the whole cluster.
+    PriorityClass,
+}
+
+impl ReferenceKind {
+    /// The API's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
+            Self::ServiceAccount => "ServiceAccount",
+            Self::PersistentVolumeClaim => "PersistentVolumeClaim",
+            Self::PriorityClass => "PriorityClass",
+        }
+    }
+
+    /// What it is when such an object is gone.
+    #[must_use]
+    pub const fn missing(self) -> ConcernCode {
+        match self {
+            Self::ConfigMap => ConcernCode::MissingConfigMap,
+            Self::Secret => ConcernCode::MissingSecret,
+            Self::ServiceAccount => ConcernCode::MissingServiceAccount,
+            Self::PersistentVolumeClaim => ConcernCode::MissingClaim,
+            Self::PriorityClass => ConcernCode::MissingPriorityClass,
+        }
+    }
+}
+
+/// An object that a pod template needs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// Its kind.
+    pub kind: ReferenceKind,
+    /// Its name.
+    pub name: String,
+    /// The keys without which a container does not start.
+    pub keys: BTreeSet<String>,
+    /// Whether pods start without it all the same.
+    pub optional: bool,
+}
+
+/// What a template needs, each object once; one that is needed anywhere is not optional.
+#[must_use]
+pub fn references(template: &Value) -> Vec<Reference> {
+    let mut found = Found::default();
+    let spec = template.pointer("/spec").unwrap_or(&Value::Null);
+    for group in ["/initContainers", "/containers"] {
+        for container in items(spec, group) {
+            found.container(container);
+        }
+    }
+    for volume in items(spec, "/volumes") {
+        found.volume(volume);
+    }
+    found.name(
+        ReferenceKind::ServiceAccount,
+        text(spec, "/serviceAccountName"),
+        false,
+    );
+    found.name(
+        ReferenceKind::PriorityClass,
+        text(spec, "/priorityClassName"),
+        false,
+    );
+    for secret in items(spec, "/imagePullSecrets") {
+        // The kubelet pulls without it, which may suffice.
+        found.name(ReferenceKind::Secret, text(secret, "/name"), true);
+    }
+    found.all()
+}
+
+fn items<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    let list = object.pointer(pointer).and_then(Value::as_array);
+    list.into_iter().flatten()
+}
+
+fn is_optional(object: &Value) -> bool {
+    object.get("optional") == Some(&Value::Bool(true))
+}
+
+#[derive(Default)]
+struct Found(BTreeMap<(ReferenceKind, String), Reference>);
+
+impl Found {
+    fn all(self) -> Vec<Reference> {
+        self.0.into_values().collect()
+    }
+
+    fn name(&mut self, kind: ReferenceKind, name: &str, optional: bool) {
+        self.add(kind, (name, optional), None);
+    }
+
+    fn add<'k>(
+        &mut self,
+        kind: ReferenceKind,
+        (name, optional): (&str, bool),
+        keys: impl IntoIterator<Item = &'k str>,
+    ) {
+        if name.is_empty() {
+            return;
+        }
+        let new = || Reference {
+            kind,
+            name: name.to_owned(),
+            keys: BTreeSet::new(),
+            optional: true,
+        };
+        let key = (kind, name.to_owned());
+        let reference = self.0.entry(key).or_insert_with(new);
+        reference.optional &= optional;
+        if !optional {
+            let keys = keys.into_iter().filter(|it| !it.is_empty());
+            reference.keys.extend(keys.map(str::to_owned));
+        }
+    }
+
+    fn container(&mut self, container: &Value) {
+        for variable in items(container, "/env") {
+            for (kind, pointer) in [
+                (ReferenceKind::ConfigMap, "/valueFrom/configMapKeyRef"),
+                (ReferenceKind::Secret, "/valueFrom/secretKeyRef"),
+            ] {
+                if let Some(source) = variable.pointer(pointer) {
+                    let named = (text(source, "/name"), is_optional(source));
+                    self.add(kind, named, [text(source, "/key")]);
+                }
+            }
+        }
+        for source in items(container, "/envFrom") {
+            for (kind, pointer) in [
+                (ReferenceKind::ConfigMap, "/configMapRef"),
+                (ReferenceKind::Secret, "/secretRef"),
+            ] {
+                if let Some(source) = source.pointer(pointer) {
+                    self.name(kind, text(source, "/name"), is_optional(source));
+                }
+            }
+        }
+    }
+
+    fn volume(&mut self, volume: &Value) {
+        self.source(volume, "/secret/secretName");
+        for source in items(volume, "/projected/sources") {
+            self.source(source, "/secret/name");
+        }
+        let claim = text(volume, "/persistentVolumeClaim/claimName");
+        self.name(ReferenceKind::PersistentVolumeClaim, claim, false);
+    }
+
+    /// A ConfigMap or Secret as files; a Secret's name has another key in a projected volume.
+    fn source(&mut self, source: &Value, secret_name: &str) {
+        for (kind, pointer, name) in [
+            (ReferenceKind::ConfigMap, "/configMap", "/configMap/name"),
+            (ReferenceKind::Secret, "/secret", secret_name),
+        ] {
+            if let Some(object) = source.pointer(pointer) {
+                let keys = items(object, "/items").map(|item| text(item, "/key"));
+                self.add(kind, (text(source, name), is_optional(object)), keys);
+            }
+        }
+    }
+}

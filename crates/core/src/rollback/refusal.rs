@@ -1,0 +1,106 @@
+//! Why nothing is rolled back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::workload::Revision;
+
+/// Why nothing is rolled back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(
+    tag = "reason",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Refusal {
+    /// Only one revision exists.
+    #[error("there is nothing to roll back to: only one revision is known; revisions: {known}")]
+    OneRevision {
+        /// The history, for the eye.
+        known: String,
+    },
+    /// Nothing shows which former revision was good.
+    #[error("no former revision is known to be good; revisions: {known}")]
+    NoCandidate {
+        /// The history, for the eye.
+        known: String,
+    },
+    /// The present revision was itself restored.
+    #[error(
+        "the present revision was restored by a rollback, and what it replaced had failed; revisions: {known}"
+    )]
+    Restored {
+        /// The history, for the eye.
+        known: String,
+    },
+    /// The present revision was found healthy and is.
+    #[error(
+        "the present revision {present} was found healthy by a check and is complete; revisions: {known}"
+    )]
+    KnownGood {
+        /// Its number.
+        present: Revision,
+        /// The history, for the eye.
+        known: String,
+    },
+    /// The named revision does not exist.
+    #[error("revision {wanted} does not exist; revisions: {known}")]
+    UnknownRevision {
+        /// What was asked for.
+        wanted: Revision,
+        /// The history, for the eye.
+        known: String,
+    },
+    /// The handed-over target is gone from the history.
+    #[error("the approved revision {wanted} is gone from the history; revisions: {known}")]
+    TargetGone {
+        /// What was approved.
+        wanted: Revision,
+        /// The history, for the eye.
+        known: String,
+    },
+    /// The evidence is about other workloads.
+    #[error("the evidence is about {evidence}, not about this workload")]
+    OtherWorkload {
+        /// What it is about.
+        evidence: String,
+    },
+    /// Another rollout began since the check.
+    #[error("a newer rollout began since the check; it is left alone")]
+    Superseded,
+    /// The rollout that was found bad has become healthy since.
+    #[error("the rollout has become healthy since the check; there is nothing to undo")]
+    Healed,
+    /// The Deployment is paused.
+    #[error("the Deployment is paused; the controller would not act on a rollback")]
+    Paused,
+    /// The workload is being deleted.
+    #[error("the workload is being deleted")]
+    Deleting,
+    /// The controller has not taken in the newest template yet.
+    #[error("the controller has not made a revision of the present template yet")]
+    NotObserved,
+}
+
+impl Refusal {
+    /// What the user can do.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::OneRevision { .. } => {
+                "deploy a corrected version instead; revisionHistoryLimit says how many are kept"
+            }
+            Self::NoCandidate { .. } | Self::Restored { .. } | Self::KnownGood { .. } => {
+                "name the revision to restore: --to-revision N, or input toRevision"
+            }
+            Self::OtherWorkload { .. } => "pass the evidence of this workload's own check",
+            Self::UnknownRevision { .. } => "choose one of the listed revisions",
+            Self::TargetGone { .. } => {
+                "deploy a corrected version, or name another revision: --to-revision N, or input toRevision"
+            }
+            Self::Superseded => "check the newer rollout first",
+            Self::Paused => "resume it first: kubectl rollout resume",
+            Self::NotObserved => "try again in a few seconds",
+            Self::Healed | Self::Deleting => return None,
+        })
+    }
+}

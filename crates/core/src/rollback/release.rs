@@ -1,0 +1,149 @@
+//! One plan for all workloads of a release: either every one of them may go back, or none is touched.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::concern::Concern;
+use super::{Already, Refusal, RollbackDecision, RollbackPlan};
+use crate::workload::WorkloadRef;
+
+/// Why one workload is not rolled back, and with it none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objection {
+    /// The present state does not allow it.
+    Refusal(Refusal),
+    /// A preflight speaks against it.
+    Concern(Concern),
+}
+
+impl Objection {
+    /// In one sentence.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::Refusal(refusal) => refusal.to_string(),
+            Self::Concern(concern) => concern.to_string(),
+        }
+    }
+
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Refusal(refusal) => refusal.hint(),
+            Self::Concern(concern) => concern.hint.as_deref(),
+        }
+    }
+}
+
+/// What is to be done about all of them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Release {
+    /// What is to be rolled back, in the order given.
+    pub plans: Vec<RollbackPlan>,
+    /// What is in place already.
+    pub already: Vec<Already>,
+    /// What speaks against it; where there is anything, nothing is done.
+    pub objections: Vec<(WorkloadRef, Objection)>,
+}
+
+impl Release {
+    /// Takes the decision about one workload in.
+    pub fn add(&mut self, workload: &WorkloadRef, decision: RollbackDecision) {
+        match decision {
+            RollbackDecision::Already(already) => self.already.push(already),
+            RollbackDecision::Refuse(refusal) => {
+                let objection = Objection::Refusal(refusal);
+                self.objections.push((workload.clone(), objection));
+            }
+            RollbackDecision::Apply(plan) => {
+                let refusals = plan.refusals().cloned().map(Objection::Concern);
+                let refusals = refusals.map(|it| (workload.clone(), it));
+                self.objections.extend(refusals);
+                self.plans.push(*plan);
+            }
+        }
+    }
+
+    /// Whether anything speaks against it.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        !self.objections.is_empty()
+    }
+
+    /// Whether the same is to be done as was shown before: a person takes a while to decide.
+    #[must_use]
+    pub fn is_as(&self, shown: &Self) -> bool {
+        let revisions = |it: &Self| -> Vec<_> {
+            let plans = it.plans.iter();
+            plans
+                .map(|plan| (plan.uid.clone(), plan.from.uid.clone(), plan.to.uid.clone()))
+                .collect()
+        };
+        let same_already = self.already.len() == shown.already.len();
+        revisions(self) == revisions(shown) && same_already
+    }
+
+    /// Whether every objection says that a newer rollout is in place.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.all(&Refusal::Superseded)
+    }
+
+    /// Whether every objection says that the rollout has healed.
+    #[must_use]
+    pub fn has_healed(&self) -> bool {
+        self.all(&Refusal::Healed)
+    }
+
+    fn all(&self, wanted: &Refusal) -> bool {
+        let is = |(_, it): &(WorkloadRef, Objection)| *it == Objection::Refusal(wanted.clone());
+        self.is_refused() && self.objections.iter().all(is)
+    }
+
+    /// What looks healed and would count as such at a time that can be waited for, if it stays so: of
+    /// several the last.
+    #[must_use]
+    pub fn heals_by(&self, limit: Timestamp) -> Option<(&WorkloadRef, Timestamp)> {
+        let soon = self.plans.iter().filter_map(|plan| {
+            let at = plan.healed_at.filter(|at| *at <= limit)?;
+            Some((&plan.workload, at))
+        });
+        soon.max_by_key(|(_, at)| *at)
+    }
+
+    /// Whether the identity must be able to delete pods.
+    #[must_use]
+    pub fn deletes_pods(&self) -> bool {
+        self.plans.iter().any(|plan| !plan.stuck.is_empty())
+    }
+
+    /// All that it is about.
+    #[must_use]
+    pub fn workloads(&self) -> BTreeSet<&WorkloadRef> {
+        let plans = self.plans.iter().map(|it| &it.workload);
+        let already = self.already.iter().map(|it| &it.workload);
+        let objections = self.objections.iter().map(|(workload, _)| workload);
+        plans.chain(already).chain(objections).collect()
+    }
+
+    /// The objections in one line; of several workloads each is named.
+    #[must_use]
+    pub fn why_not(&self) -> String {
+        let many = self.workloads().len() > 1;
+        let said: Vec<String> = self
+            .objections
+            .iter()
+            .map(|(workload, it)| {
+                let message = it.message();
+                if many {
+                    format!("{workload}: {message}")
+                } else {
+                    message
+                }
+            })
+            .collect();
+        said.join("; ")
+    }
+}

@@ -1,0 +1,113 @@
+//! What the workload's own objects tell about a rollback, without any further look.
+
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+
+use super::concern::{Concern, ConcernCode};
+use super::{Allowed, ChosenBy, RollbackPlan, owner, schema};
+use crate::history::{Entry, History, text};
+use crate::workload::Workload;
+
+pub(super) fn concerns(history: &History, plan: &RollbackPlan, allowed: Allowed) -> Vec<Concern> {
+    let (Some(from), Some(to)) = (
+        history.with_uid(&plan.from.uid),
+        history.with_uid(&plan.to.uid),
+    ) else {
+        return Vec::new();
+    };
+    let mut found = schema::concerns(history, &to, allowed);
+    found.extend(owner::concern(history.object(), allowed.force_owner));
+    found.extend(on_delete(history, allowed));
+    found.extend(migrated(&from, &to));
+    found.extend(unchecked(history, plan, &to));
+    found.extend(image_unknown(plan, &to));
+    found
+}
+
+/// The change alone replaces no pod.
+fn on_delete(history: &History, allowed: Allowed) -> Option<Concern> {
+    let workload = history.typed().filter(Workload::is_on_delete)?;
+    let message = format!(
+        "{} replaces a pod only once somebody deletes it (updateStrategy OnDelete)",
+        workload.title()
+    );
+    let concern = Concern::refusal_unless(allowed.on_delete, ConcernCode::OnDelete, message);
+    Some(concern.hint(
+        "--allow-on-delete, or input allowOnDelete, restores the template; then delete the pods \
+         one by one",
+    ))
+}
+
+/// An init container of the bad revision that the target lacks, or has otherwise, and that has run:
+/// most often it migrates something.
+fn migrated(from: &Entry<'_>, to: &Entry<'_>) -> Option<Concern> {
+    let (bad, good) = (from.template(), to.template());
+    let known: Vec<&Value> = init_containers(&good).collect();
+    let changed = init_containers(&bad).filter(|it| {
+        // A sidecar runs beside the containers; it is no step before them.
+        text(it, "/restartPolicy") != "Always" && !known.contains(it)
+    });
+    let ran: Vec<&str> = changed
+        .map(|it| text(it, "/name"))
+        .filter(|name| from.pods().any(|pod| has_run(pod, name)))
+        .collect();
+    if ran.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "init container `{}` of revision {} has run to its end; what it did is not undone",
+        ran.join("`, `"),
+        from.revision()
+    );
+    Some(Concern::warning(ConcernCode::MigrationRan, message))
+}
+
+fn init_containers(template: &Value) -> impl Iterator<Item = &Value> {
+    let list = template
+        .pointer("/spec/initContainers")
+        .and_then(Value::as_array);
+    list.into_iter().flatten()
+}
+
+fn has_run(pod: &Pod, container: &str) -> bool {
+    let status = pod.status.as_ref();
+    let statuses = status.and_then(|it| it.init_container_statuses.as_ref());
+    let mut named = statuses.into_iter().flatten();
+    named.any(|it| {
+        let ended = it.state.as_ref().and_then(|it| it.terminated.as_ref());
+        it.name == container && ended.is_some_and(|it| it.exit_code == 0)
+    })
+}
+
+/// A revision that came after the known good one and serves, but was never found healthy: whether to
+/// skip it is for a person to judge.
+fn unchecked(history: &History, plan: &RollbackPlan, to: &Entry<'_>) -> Option<Concern> {
+    if plan.chosen_by != ChosenBy::KnownGood {
+        return None;
+    }
+    let other = history
+        .former()
+        .find(|it| it.revision() > to.revision() && it.available() > 0 && it.mark().is_none())?;
+    let message = format!(
+        "revision {} is serving and newer than revision {}, but no check found it healthy: it is \
+         passed over",
+        other.revision(),
+        to.revision()
+    );
+    let concern = Concern::warning(ConcernCode::UncheckedServed, message);
+    Some(concern.hint("to restore it instead: --to-revision, or input toRevision"))
+}
+
+/// A tag may mean another image by now.
+fn image_unknown(plan: &RollbackPlan, to: &Entry<'_>) -> Option<Concern> {
+    let pinned = to.images().iter().all(|image| image.contains('@'));
+    if pinned || !plan.images.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "nothing tells which images revision {} ran: if a tag was pushed anew, its pods get another \
+         image",
+        to.revision()
+    );
+    Some(Concern::note(ConcernCode::ImageUnknown, message))
+}

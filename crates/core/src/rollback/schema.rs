@@ -1,0 +1,91 @@
+//! The guard of rolling migrations: which code may run beside which schema.
+//!
+//! A pod template says which schema its code writes, and the oldest code that may still run beside
+//! that. A rollback puts old code beside a schema that newer revisions may have migrated.
+
+use super::Allowed;
+use super::concern::{Concern, ConcernCode};
+use crate::history::{Entry, History};
+
+/// The schema that a revision writes, a whole number. A revision without it counts as 0.
+pub const SCHEMA_VERSION: &str = "rollguard.dev/schema-version";
+/// The oldest schema version whose code may run beside this revision's schema. Without it only the
+/// same version may.
+pub const SCHEMA_COMPATIBLE_FROM: &str = "rollguard.dev/schema-compatible-from";
+
+/// What a revision says of its schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Schema {
+    version: u64,
+    /// `None` where the revision says nothing at all.
+    compatible_from: Option<u64>,
+}
+
+/// The concerns about going back to a revision. Every revision newer than the target counts: each
+/// may have migrated before it failed.
+pub(super) fn concerns(history: &History, to: &Entry<'_>, allowed: Allowed) -> Vec<Concern> {
+    let mut found = Vec::new();
+    let target = match read(to) {
+        Ok(target) => target.version,
+        Err(concern) => return vec![concern_of(concern, allowed)],
+    };
+    let mut worst: Option<(u64, Entry<'_>)> = None;
+    for entry in history.entries().filter(|it| ran_after(it, to)) {
+        match read(&entry) {
+            Ok(Schema {
+                compatible_from: Some(from),
+                ..
+            }) => {
+                if target < from && worst.as_ref().is_none_or(|(known, _)| *known < from) {
+                    worst = Some((from, entry));
+                }
+            }
+            Ok(Schema {
+                compatible_from: None,
+                ..
+            }) => {}
+            Err(concern) => found.push(concern_of(concern, allowed)),
+        }
+    }
+    if let Some((from, entry)) = worst {
+        let message = format!(
+            "revision {} writes a schema beside which only code of schema version {from} or newer \
+             runs; the target, revision {}, is of version {target}",
+            entry.revision(),
+            to.revision()
+        );
+        let code = ConcernCode::SchemaIncompatible;
+        let concern = Concern::refusal_unless(allowed.schema_downgrade, code, message);
+        found.push(concern.hint(
+            "roll forward with a fix; --allow-schema-downgrade, or input allowSchemaDowngrade, \
+             rolls back all the same",
+        ));
+    }
+    found
+}
+
+/// Whether a revision may have run after the target was last in use. Numbers rise with each use.
+fn ran_after(entry: &Entry<'_>, to: &Entry<'_>) -> bool {
+    entry.uid() != to.uid() && entry.revision() > to.revision()
+}
+
+fn concern_of(message: String, allowed: Allowed) -> Concern {
+    let code = ConcernCode::SchemaUnreadable;
+    Concern::refusal_unless(allowed.schema_downgrade, code, message)
+        .hint("write a whole number, such as \"7\"")
+}
+
+fn read(entry: &Entry<'_>) -> Result<Schema, String> {
+    let number = |name: &str| match entry.template_annotation(name) {
+        None => Ok(None),
+        Some(text) => text.trim().parse::<u64>().map(Some).map_err(|_| {
+            let revision = entry.revision();
+            format!("annotation `{name}` of revision {revision} is `{text}`, not a whole number")
+        }),
+    };
+    let (version, from) = (number(SCHEMA_VERSION)?, number(SCHEMA_COMPATIBLE_FROM)?);
+    Ok(Schema {
+        version: version.unwrap_or_default(),
+        compatible_from: from.or(version),
+    })
+}

@@ -1,0 +1,86 @@
+//! What travels from the check to the rollback.
+
+use serde_json::json;
+
+use super::past::of_web;
+use crate::finding::FindingCode;
+use crate::handover::{HandedOver, Handover, LIMIT};
+use crate::testing::at;
+
+fn handed_over() -> HandedOver {
+    of_web()
+        .had("v1", 1, 2)
+        .had("v2", 2, 0)
+        .marked("v1", 60)
+        .plan()
+        .handover()
+}
+
+fn of(workloads: Vec<HandedOver>) -> Handover {
+    let codes = [FindingCode::ImageNotFound; 3];
+    Handover::new("failed", at(90), codes, workloads)
+}
+
+#[test]
+fn it_survives_its_journey_alone_and_inside_a_report() {
+    let handover = of(vec![handed_over()]);
+    assert_eq!(handover.codes, [FindingCode::ImageNotFound]);
+    let text = handover.to_json().unwrap().unwrap();
+    assert_eq!(Handover::parse(&text).unwrap(), handover);
+    let report =
+        json!({"schemaVersion": 2, "rollback": {"decision": "apply", "evidence": handover}});
+    assert_eq!(Handover::parse(&report.to_string()).unwrap(), handover);
+}
+
+#[test]
+fn others_are_refused_with_what_is_wrong() {
+    let text = of(vec![handed_over()]).to_json().unwrap().unwrap();
+    let newer = text.replace("\"version\":2", "\"version\":3");
+    let rows = [
+        ("", "EOF while parsing"),
+        ("{}", "missing field `version`"),
+        ("$(evidence)", "expected value"),
+        (newer.as_str(), "its version is 3, this build knows 2"),
+        (
+            &of(Vec::new()).to_json().unwrap().unwrap(),
+            "names no workload",
+        ),
+        (
+            r#"{"schemaVersion": 2, "rollback": {"decision": "none"}}"#,
+            "proposes no rollback",
+        ),
+    ];
+    for (wrong, says) in rows {
+        let error = Handover::parse(wrong).unwrap_err().to_string();
+        assert!(error.contains(says), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn its_size_is_bounded() {
+    let mut large = handed_over();
+    large.images = (0..100)
+        .map(|it| {
+            (
+                format!("container-{it}"),
+                [format!("sha256:{it:064}")].into(),
+            )
+        })
+        .collect();
+    let text = of(vec![large]).to_json().unwrap().unwrap();
+    assert!(
+        text.len() <= LIMIT && !text.contains("sha256:"),
+        "without digests"
+    );
+    let several = of(vec![handed_over(); 10]).to_json().unwrap().unwrap();
+    assert!(several.len() <= LIMIT);
+    assert_eq!(of(vec![handed_over(); 100]).to_json().unwrap(), None);
+}
+
+#[test]
+fn it_holds_no_text_of_the_cluster_but_names() {
+    let text = of(vec![handed_over()]).to_json().unwrap().unwrap();
+    for foreign in ["registry.test", "/app", "memory"] {
+        assert!(!text.contains(foreign), "{foreign}: {text}");
+    }
+}

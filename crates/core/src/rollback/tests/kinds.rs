@@ -1,0 +1,104 @@
+//! StatefulSets and DaemonSets: the same questions, other objects.
+
+use serde_json::json;
+
+use super::past::{of_agent, of_db, of_set};
+use crate::rollback::Request;
+use crate::testing::{agent_pod, daemon_set, db, db_pod, stateful_set};
+use crate::workload::Revision;
+
+#[test]
+fn the_target_of_a_set_is_chosen_by_evidence() {
+    let any = Request::default;
+    let named = || Request {
+        to_revision: Some(Revision(1)),
+        ..any()
+    };
+    let complete = || of_db().with("/status/currentRevision", json!("db-v2"));
+    let agent_serves = || {
+        of_agent()
+            .pod(agent_pod("a", "v1").ready(0))
+            .pod(agent_pod("b", "v2").running(0, 0))
+    };
+    let known = "no former revision is known to be good; revisions: 2 (registry.test/app:v2), 1 (registry.test/app:v1)";
+    let rows = [
+        (
+            "a StatefulSet names the revision that it had rolled out before",
+            of_db(),
+            any(),
+            "2 → 1, it was the last that was rolled out to the end",
+        ),
+        (
+            "a StatefulSet that calls the new one complete, and nothing else is known",
+            complete(),
+            any(),
+            known,
+        ),
+        (
+            "a StatefulSet of which a former pod still serves",
+            complete().pod(db_pod(0, "v1").ready(0)),
+            any(),
+            "2 → 1, its pods are still serving",
+        ),
+        (
+            "a mark is more than what was rolled out last",
+            of_db().marked("v1", 60),
+            any(),
+            "2 → 1, a check found it healthy",
+        ),
+        (
+            "a DaemonSet of which a former pod still serves",
+            agent_serves(),
+            any(),
+            "2 → 1, its pods are still serving",
+        ),
+        (
+            "a DaemonSet without any evidence",
+            of_agent().pod(agent_pod("b", "v2").running(0, 0)),
+            any(),
+            known,
+        ),
+        ("named", of_agent(), named(), "2 → 1, named by you"),
+        (
+            "in place already",
+            of_agent().at_version("v1"),
+            named(),
+            "already at 1",
+        ),
+    ];
+    for (says, past, request, expected) in rows {
+        assert_eq!(past.words(&request), expected, "{says}");
+    }
+}
+
+#[test]
+fn a_template_is_restored_without_what_makes_it_a_patch() {
+    for past in [of_db(), of_agent().marked("v1", 60)] {
+        let plan = past.plan();
+        assert_eq!(plan.target_template(), &crate::testing::template("v1"));
+    }
+}
+
+#[test]
+fn a_template_that_the_controller_alone_knows_is_told_by_what_it_wrote() {
+    let memory = "/spec/template/spec/containers/0/resources/limits/memory";
+    let spelled = of_db().with(memory, json!("65536Ki"));
+    assert!(spelled.words(&Request::default()).starts_with("2 → 1"));
+    let behind = spelled.with("/metadata/generation", json!(9));
+    let says = "the controller has not made a revision of the present template yet";
+    assert_eq!(behind.words(&Request::default()), says);
+}
+
+#[test]
+fn a_set_that_has_healed_is_left_alone() {
+    let approved = Request {
+        handover: Some(of_db().plan().handover()),
+        ..Request::default()
+    };
+    let healed = stateful_set().counts(3, 3, 3);
+    let healed = of_set(db(), healed).with("/status/currentRevision", json!("db-v2"));
+    assert!(healed.words(&approved).contains("has become healthy"));
+    assert!(of_db().words(&approved).starts_with("2 → 1"));
+    let daemon = daemon_set().counts(3, 3, 3);
+    assert!(of_set(crate::testing::agent(), daemon).history().complete());
+}

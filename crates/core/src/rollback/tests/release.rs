@@ -1,0 +1,127 @@
+//! One plan for all, or none.
+
+use serde_json::json;
+
+use super::past::{Past, of_db, of_web};
+use crate::rollback::{Concern, ConcernCode, Release, Request, RollbackDecision};
+use crate::testing::{at, db, web};
+
+fn failing() -> Past {
+    of_web().had("v1", 1, 2).had("v2", 2, 0)
+}
+
+fn release(all: Vec<(crate::workload::WorkloadRef, RollbackDecision)>) -> Release {
+    let mut release = Release::default();
+    for (workload, decision) in all {
+        release.add(&workload, decision);
+    }
+    release
+}
+
+fn decision(past: &Past) -> RollbackDecision {
+    past.decide(&Request::default())
+}
+
+#[test]
+fn one_that_may_not_go_back_holds_the_others() {
+    let both = release(vec![
+        (web(), decision(&failing())),
+        (db(), decision(&of_db())),
+    ]);
+    assert!(!both.is_refused());
+    assert_eq!(both.plans.len(), 2);
+    let paused = of_db().with("/metadata/deletionTimestamp", json!("2026-01-01T00:00:00Z"));
+    let one = release(vec![
+        (web(), decision(&failing())),
+        (db(), decision(&paused)),
+    ]);
+    assert!(one.is_refused());
+    assert_eq!(
+        one.why_not(),
+        "statefulset/db: the workload is being deleted"
+    );
+}
+
+#[test]
+fn a_concern_of_weight_is_an_objection_and_a_warning_is_none() {
+    let with = |concern| {
+        let mut plan = failing().plan();
+        plan.concerned([concern]);
+        release(vec![(web(), RollbackDecision::Apply(Box::new(plan)))])
+    };
+    let refused = with(Concern::refusal(ConcernCode::MissingSecret, "gone").hint("make it"));
+    assert_eq!(refused.why_not(), "gone (MissingSecret)");
+    assert_eq!(refused.objections[0].1.hint(), Some("make it"));
+    assert!(!with(Concern::warning(ConcernCode::QuotaFull, "full")).is_refused());
+}
+
+#[test]
+fn what_heals_soon_is_waited_for() {
+    let heals = |seconds: &[Option<u64>]| {
+        let plan = |second: &Option<u64>| {
+            let mut plan = failing().plan();
+            plan.healed_at = second.map(at);
+            (web(), RollbackDecision::Apply(Box::new(plan)))
+        };
+        let release = release(seconds.iter().map(plan).collect());
+        release.heals_by(at(30)).map(|(_, at)| at)
+    };
+    assert_eq!(heals(&[None]), None);
+    assert_eq!(heals(&[Some(10), Some(20), None]), Some(at(20)));
+    assert_eq!(heals(&[Some(31)]), None, "too long");
+}
+
+#[test]
+fn a_job_that_runs_again_finds_some_of_them_done() {
+    let done = of_web()
+        .at_version("v1")
+        .had("v1", 3, 2)
+        .had("v2", 2, 0)
+        .restored("v1", "v2");
+    let half = release(vec![(web(), decision(&done)), (db(), decision(&of_db()))]);
+    assert!(!half.is_refused());
+    assert_eq!((half.plans.len(), half.already.len()), (1, 1));
+    assert_eq!(half.already[0].run.as_deref(), Some("run 5"));
+}
+
+#[test]
+fn what_a_person_saw_is_what_is_done() {
+    let shown = release(vec![(web(), decision(&failing()))]);
+    assert!(release(vec![(web(), decision(&failing()))]).is_as(&shown));
+    let newer = of_web()
+        .at_version("v3")
+        .had("v1", 1, 2)
+        .had("v2", 2, 0)
+        .had("v3", 3, 0);
+    assert!(!release(vec![(web(), decision(&newer))]).is_as(&shown));
+    assert!(!Release::default().is_as(&shown));
+}
+
+#[test]
+fn the_word_for_a_refusal_is_that_of_all_of_them() {
+    let approved = Request {
+        handover: Some(failing().plan().handover()),
+        ..Request::default()
+    };
+    let newer = of_web()
+        .at_version("v3")
+        .had("v1", 1, 2)
+        .had("v2", 2, 0)
+        .had("v3", 3, 0);
+    let superseded = release(vec![(web(), newer.decide(&approved))]);
+    assert!(superseded.is_superseded() && !superseded.has_healed());
+    let healed = of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
+    let healed = release(vec![(web(), healed.decide(&approved))]);
+    assert!(healed.has_healed() && !healed.is_superseded());
+    let mixed = release(vec![
+        (web(), newer.decide(&approved)),
+        (
+            db(),
+            of_db()
+                .with("/metadata/deletionTimestamp", json!("x"))
+                .decide(&Request::default()),
+        ),
+    ]);
+    assert!(!mixed.is_superseded());
+    assert!(!release(vec![(web(), decision(&failing()))]).is_superseded());
+}

@@ -1,0 +1,76 @@
+//! A workload's past as an API server, or whoever wrote its annotations, may send it.
+
+use rollguard_core::handover::Handover;
+use rollguard_core::history::History;
+use rollguard_core::rollback::preflight::questions;
+use rollguard_core::rollback::{
+    ReadBack, Request, RollbackDecision, RollbackPlan, decide, read_back, unblock,
+};
+use rollguard_core::workload::{WorkloadKind, WorkloadRef};
+use serde_json::Value;
+
+/// `{"kind": …, "object": …, "carriers": […], "pods": […], "evidence": …}`.
+pub(crate) fn past(text: &str) {
+    let Ok(past) = serde_json::from_str::<Value>(text) else {
+        return;
+    };
+    let history = history(&past);
+    let evidence = past.get("evidence").map(Value::to_string);
+    let evidence = evidence.and_then(|it| Handover::parse(&it).ok());
+    let handed_over = evidence.as_ref().and_then(|it| it.of(history.workload()));
+    let judged = history.current().map(|it| it.uid().to_owned());
+    let requests = [
+        Request::default(),
+        Request {
+            judged,
+            ..Request::default()
+        },
+        Request {
+            handover: handed_over.cloned(),
+            ..Request::default()
+        },
+    ];
+    for request in requests {
+        if let RollbackDecision::Apply(plan) = decide(&history, &request) {
+            keeps_its_promises(&plan, &history);
+        }
+    }
+    for entry in history.entries() {
+        let _ = unblock(&history, &entry);
+    }
+}
+
+fn history(past: &Value) -> History {
+    let kind = match past.get("kind").and_then(Value::as_str) {
+        Some("StatefulSet") => WorkloadKind::StatefulSet,
+        Some("DaemonSet") => WorkloadKind::DaemonSet,
+        Some(_) | None => WorkloadKind::Deployment,
+    };
+    let workload = WorkloadRef {
+        kind,
+        namespace: "shop".to_owned(),
+        name: "web".to_owned(),
+    };
+    let list = |name: &str| -> Vec<Value> {
+        let list = past.get(name).and_then(Value::as_array);
+        list.cloned().unwrap_or_default()
+    };
+    let pods = list("pods").into_iter();
+    let pods = pods.filter_map(|it| serde_json::from_value(it).ok());
+    let object = past.get("object").cloned().unwrap_or_default();
+    History::new(workload, object, list("carriers"), pods.collect())
+}
+
+fn keeps_its_promises(plan: &RollbackPlan, history: &History) {
+    assert_ne!(plan.from.uid, plan.to.uid);
+    let patch = plan.patch.as_array().unwrap();
+    let operation = |index: usize, field: &str| &patch[index][field];
+    assert_eq!(operation(0, "op"), "test");
+    assert_eq!(operation(0, "value"), history.uid());
+    assert_eq!(operation(1, "op"), "test");
+    assert_eq!(operation(1, "value"), history.template());
+    assert_eq!(operation(2, "op"), "replace");
+    assert_ne!(read_back(plan, history), ReadBack::Superseded);
+    let asked = questions(plan, history);
+    assert_eq!(asked.pod["kind"], "Pod");
+}

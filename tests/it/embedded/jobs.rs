@@ -1,0 +1,289 @@
+//! The task as the stage's jobs run it: inputs as variables, outputs as logging commands, files in the
+//! agent's folder.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use async_trait::async_trait;
+use libtest_mimic::Trial;
+use rollguard::failure::Failure;
+use rollguard::run::task::Connector;
+use rollguard::run::tools::Tools;
+use rollguard_agent::command::TaskOutput;
+use rollguard_agent::inputs::AksTarget;
+use rollguard_agent::{AgentEnv, Outcome};
+use rollguard_cluster::Connection;
+use rollguard_core::handover::Handover;
+use rollguard_sandbox::{Script, Verb};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::world::{World, web};
+use crate::trial;
+
+/// What nobody may read anywhere: v1 and v2 have it in their environment.
+const SECRET: &str = "hunter2-of-the-database";
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "check, rollback and check again hand over what the next job needs",
+            the_stage,
+        ),
+        trial(
+            "a rollback that waits tells its health, and keeps the report",
+            one_job,
+        ),
+        trial(
+            "a rollback that is refused tells why, as a failed task",
+            refused,
+        ),
+        trial(
+            "a rollback that could not begin says that nothing was changed",
+            not_begun,
+        ),
+        trial(
+            "evidence that is too long offers no rollback, and says so",
+            too_many,
+        ),
+    ]
+}
+
+/// The cluster of the test instead of the one that Azure would name.
+struct Opened(Connection);
+
+#[async_trait]
+impl Connector for Opened {
+    async fn connect(
+        &self,
+        _: &AgentEnv,
+        _: &AksTarget,
+        _: &mut Tools<'_>,
+    ) -> Result<Connection, Failure> {
+        Ok(self.0.clone())
+    }
+}
+
+/// An agent with a folder of its own.
+struct Agent {
+    folder: TempDir,
+}
+
+impl Agent {
+    fn new() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        Ok(Self { folder })
+    }
+
+    /// Runs the task; what it said to the agent, and its outcome.
+    async fn runs(&self, world: &World, inputs: &[(&str, &str)]) -> Result<(TaskOutput, Outcome)> {
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        let fixed = [
+            ("azureServiceConnection", "c"),
+            (
+                "azureSubscriptionId",
+                "00000000-0000-0000-0000-000000000000",
+            ),
+            ("azureResourceGroup", "group"),
+            ("aksCluster", "cluster"),
+            ("namespace", super::world::NAMESPACE),
+            ("timeout", "2m"),
+            ("stableFor", "3s"),
+        ];
+        let mut variables: BTreeMap<String, String> = fixed
+            .iter()
+            .chain(inputs)
+            .map(|(name, value)| {
+                (
+                    format!("INPUT_{}", name.to_uppercase()),
+                    (*value).to_owned(),
+                )
+            })
+            .collect();
+        variables.insert("BUILD_BUILDNUMBER".to_owned(), "20261121.3".to_owned());
+        variables.insert("AGENT_TEMPDIRECTORY".to_owned(), folder);
+        let env = AgentEnv::from_pairs(variables);
+        let connector = Opened(world.connection());
+        let before = world.said().len();
+        let outcome = world.task(&env, &connector).await;
+        let said = world.said().split_off(before);
+        ensure!(!said.contains(SECRET), "{said}");
+        let mut output = TaskOutput::default();
+        for line in said.lines() {
+            output.read_line(line);
+        }
+        Ok((output, outcome))
+    }
+
+    /// The attachment, which holds no secret.
+    fn attachment(output: &TaskOutput) -> Result<Value> {
+        let attachment = output.attachments.first().context("no attachment")?;
+        ensure!(attachment.kind == "rollguard.evidence", "{attachment:?}");
+        let name = "rollguard-evidence-web";
+        ensure!(attachment.name == name, "{attachment:?}");
+        let text = std::fs::read_to_string(&attachment.path)?;
+        ensure!(!text.contains(SECRET), "{text}");
+        Ok(serde_json::from_str(&text)?)
+    }
+}
+
+fn variable<'a>(output: &'a TaskOutput, name: &str) -> Result<&'a str> {
+    let value = output.variables.get(name);
+    value
+        .map(String::as_str)
+        .with_context(|| format!("no {name}: {output:#?}"))
+}
+
+async fn deploy(world: &World, version: &str) -> Result<()> {
+    let env = format!(
+        "image: registry.test/app:{version}\n          env: [{{ name: PASSWORD, value: {SECRET}-{version} }}]"
+    );
+    let image = format!("image: registry.test/app:{version}");
+    world.apply(&web(version).replace(&image, &env)).await
+}
+
+const CHECK: (&str, &str) = ("command", "check");
+const ROLLBACK: (&str, &str) = ("command", "rollback");
+const WEB: (&str, &str) = ("workloads", "deployment/web");
+
+/// v1 is checked and v2 fails; what the check said.
+async fn found_bad(agent: &Agent) -> Result<(World, TaskOutput)> {
+    let crashes = Script::crash_at_start(&["no database"], 1);
+    let cast = World::blank()?.play(|pod| super::cast::is_version(pod, "v2"), crashes);
+    let world = World::new(cast).await?;
+    deploy(&world, "v1").await?;
+    let (good, outcome) = agent.runs(&world, &[CHECK, WEB]).await?;
+    ensure!(outcome == Outcome::Succeeded, "{good:#?}");
+    ensure!(variable(&good, "rollbackTo")?.is_empty(), "{good:#?}");
+    ensure!(variable(&good, "rollbackHelps")?.is_empty(), "{good:#?}");
+    ensure!(!good.variables.contains_key("evidence"), "{good:#?}");
+    deploy(&world, "v2").await?;
+    let (bad, outcome) = agent.runs(&world, &[CHECK, WEB]).await?;
+    ensure!(outcome == Outcome::Failed, "{bad:#?}");
+    Ok((world, bad))
+}
+
+async fn the_stage() -> Result<()> {
+    let agent = Agent::new()?;
+    let (world, bad) = found_bad(&agent).await?;
+    ensure!(variable(&bad, "verdict")? == "failed", "{bad:#?}");
+    ensure!(variable(&bad, "rollbackTo")? == "1", "{bad:#?}");
+    ensure!(variable(&bad, "rollbackHelps")? == "yes", "{bad:#?}");
+    let evidence = variable(&bad, "evidence")?;
+    ensure!(Handover::parse(evidence).is_ok(), "{evidence}");
+    let kept = Agent::attachment(&bad)?;
+    ensure!(kept["report"]["verdict"] == "failed", "{kept:#}");
+    let target = &kept["plan"][0]["to"]["revision"];
+    ensure!(
+        target == 1 && kept["plan"][0].get("patch").is_none(),
+        "{kept:#}"
+    );
+
+    let approved = [ROLLBACK, ("evidence", evidence), ("wait", "False")];
+    let (back, outcome) = agent.runs(&world, &approved).await?;
+    ensure!(outcome == Outcome::RolledBack, "{back:#?}");
+    ensure!(
+        variable(&back, "rollbackOutcome")? == "rolledBack",
+        "{back:#?}"
+    );
+    ensure!(variable(&back, "rollbackHealth")?.is_empty(), "{back:#?}");
+    world.has("v1").await?;
+
+    let (after, outcome) = agent.runs(&world, &[CHECK, ("evidence", evidence)]).await?;
+    ensure!(outcome == Outcome::Succeeded, "{after:#?}");
+    ensure!(
+        variable(&after, "rollbackHealth")? == "healthy",
+        "{after:#?}"
+    );
+    Ok(())
+}
+
+async fn one_job() -> Result<()> {
+    let agent = Agent::new()?;
+    let (world, _) = found_bad(&agent).await?;
+    let (back, outcome) = agent.runs(&world, &[ROLLBACK, WEB]).await?;
+    ensure!(outcome == Outcome::RolledBack, "{back:#?}");
+    ensure!(
+        variable(&back, "rollbackOutcome")? == "rolledBack",
+        "{back:#?}"
+    );
+    ensure!(variable(&back, "rollbackHealth")? == "healthy", "{back:#?}");
+    ensure!(back.summaries.len() == 1, "{back:#?}");
+    let kept = Agent::attachment(&back)?;
+    ensure!(
+        kept["report"]["afterRollback"][0]["health"] == "healthy",
+        "{kept:#}"
+    );
+    world.has("v1").await
+}
+
+async fn refused() -> Result<()> {
+    let agent = Agent::new()?;
+    let (world, bad) = found_bad(&agent).await?;
+    let evidence = variable(&bad, "evidence")?;
+    deploy(&world, "v3").await?;
+    let (left, outcome) = agent
+        .runs(&world, &[ROLLBACK, ("evidence", evidence)])
+        .await?;
+    ensure!(outcome == Outcome::Refused, "{left:#?}");
+    ensure!(
+        variable(&left, "rollbackOutcome")? == "superseded",
+        "{left:#?}"
+    );
+    ensure!(
+        variable(&left, "rollbackHealth")? == "notRolledBack",
+        "{left:#?}"
+    );
+    let told = format!("{:?}", left.issues);
+    ensure!(told.contains("a newer rollout began"), "{told}");
+    world.has("v3").await
+}
+
+async fn not_begun() -> Result<()> {
+    let agent = Agent::new()?;
+    let (world, _) = found_bad(&agent).await?;
+    world.faults().forbid(Verb::List, "replicasets");
+    let (failed, outcome) = agent.runs(&world, &[ROLLBACK, WEB]).await?;
+    ensure!(outcome != Outcome::RolledBack, "{failed:#?}");
+    ensure!(
+        variable(&failed, "rollbackOutcome")? == "failed",
+        "{failed:#?}"
+    );
+    let told = format!("{:?}", failed.issues);
+    ensure!(told.contains("nothing was changed"), "{told}");
+    world.has("v2").await
+}
+
+/// So many that their names alone fill the variable.
+async fn too_many() -> Result<()> {
+    let agent = Agent::new()?;
+    let cast = World::blank()?.play(
+        |pod| super::cast::is_version(pod, "v2"),
+        Script::invalid_image_name(),
+    );
+    let world = World::new(cast).await?;
+    let names: Vec<String> = (0..40)
+        .map(|it| format!("a-workload-with-a-long-name-{it}"))
+        .collect();
+    let listed: Vec<String> = names.iter().map(|it| format!("deployment/{it}")).collect();
+    let listed = listed.join("\n");
+    let inputs = [CHECK, ("workloads", listed.as_str())];
+    for version in ["v1", "v2"] {
+        for name in &names {
+            world.apply(&web(version).replace("web", name)).await?;
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+        if version == "v1" {
+            let (good, outcome) = agent.runs(&world, &inputs).await?;
+            ensure!(outcome == Outcome::Succeeded, "{good:#?}");
+        }
+    }
+    let (bad, outcome) = agent.runs(&world, &inputs).await?;
+    ensure!(outcome == Outcome::Failed, "{bad:#?}");
+    ensure!(variable(&bad, "rollbackTo")?.is_empty(), "{bad:#?}");
+    ensure!(variable(&bad, "rollbackHelps")?.is_empty(), "{bad:#?}");
+    ensure!(!bad.variables.contains_key("evidence"), "{bad:#?}");
+    let told = format!("{:?}", bad.issues);
+    ensure!(told.contains("8192 bytes"), "{told}");
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! A rollback from the plan to the check after it, in virtual time.
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use kube::Api;
+use kube::api::{ListParams, Patch, PatchParams};
+use libtest_mimic::Trial;
+use rollguard::run::rollback::RolledBack;
+use rollguard_agent::Outcome;
+use rollguard_agent::inputs::RollbackInputs;
+use rollguard_agent::outputs::RollbackOutcome;
+use rollguard_core::report::RollbackHealth;
+use rollguard_core::rollback::Mark;
+use rollguard_sandbox::Script;
+use rollguard_tests::scenarios::DEPLOYMENT;
+use serde_json::Value;
+
+use super::cast::is_version;
+use super::world::{NAMESPACE, World, back};
+
+mod again;
+mod kills;
+mod refused;
+mod release;
+mod sets;
+mod target;
+
+/// One trial per story.
+pub(crate) fn trials() -> impl Iterator<Item = Trial> {
+    target::trials()
+        .into_iter()
+        .chain(refused::trials())
+        .chain(again::trials())
+        .chain(sets::trials())
+        .chain(release::trials())
+        .chain(kills::trials())
+}
+
+/// Where v1 is healthy and marked, and every later version crashes.
+async fn where_only_v1_is_good() -> Result<World> {
+    let crashes = || Script::crash_at_start(&["no database"], 1);
+    let cast = World::blank()?
+        .play(|pod| is_version(pod, "v2"), crashes())
+        .play(|pod| is_version(pod, "v3"), crashes());
+    let world = World::new(cast).await?;
+    world.deploy("v1").await?;
+    world.is_healthy("v1").await?;
+    Ok(world)
+}
+
+/// Of the one Deployment, without evidence, and checked again.
+fn plain() -> RollbackInputs {
+    RollbackInputs {
+        wait: true,
+        ..back(None)
+    }
+}
+
+/// Back and healthy.
+fn done(done: &RolledBack, expected: RollbackOutcome, world: &World) -> Result<()> {
+    let said = world.said();
+    ensure!(done.word == Some(expected), "{done:#?}{said}");
+    ensure!(done.outcome == Outcome::RolledBack, "{done:#?}{said}");
+    let health = Some(RollbackHealth::Healthy);
+    ensure!(done.health == health, "{done:#?}{said}");
+    ensure!(done.errors.is_empty(), "{done:#?}{said}");
+    Ok(())
+}
+
+/// Not back, for a reason that is told.
+fn not_done(done: &RolledBack, expected: RollbackOutcome, why: &str) -> Result<()> {
+    ensure!(done.word == Some(expected), "{done:#?}");
+    ensure!(done.outcome == Outcome::Refused, "{done:#?}");
+    let health = done
+        .health
+        .is_none_or(|it| it == RollbackHealth::NotRolledBack);
+    ensure!(health, "{done:#?}");
+    let told = done.errors.join("; ");
+    ensure!(told.contains(why), "`{why}` is not in `{told}`");
+    Ok(())
+}
+
+fn says(world: &World, part: &str) -> Result<()> {
+    let said = world.said();
+    ensure!(said.contains(part), "`{part}` is not in:\n{said}");
+    Ok(())
+}
+
+/// Changes something of the Deployment besides its version.
+async fn change(world: &World, patch: Value) -> Result<()> {
+    let deployments: Api<Deployment> = Api::namespaced(world.client(), NAMESPACE);
+    let patch = Patch::Merge(patch);
+    deployments
+        .patch(DEPLOYMENT, &PatchParams::default(), &patch)
+        .await?;
+    Ok(())
+}
+
+/// An annotation of the Deployment.
+async fn annotation(world: &World, name: &str) -> Result<Option<String>> {
+    let deployments: Api<Deployment> = Api::namespaced(world.client(), NAMESPACE);
+    let deployment = deployments.get(DEPLOYMENT).await?;
+    let annotations = deployment.metadata.annotations.unwrap_or_default();
+    Ok(annotations.get(name).cloned())
+}
+
+/// The versions whose ReplicaSet bears a mark of its own.
+async fn marked(world: &World) -> Result<Vec<String>> {
+    let sets: Api<ReplicaSet> = Api::namespaced(world.client(), NAMESPACE);
+    let mut marked = Vec::new();
+    for set in sets.list(&ListParams::default()).await?.items {
+        let uid = set.metadata.uid.context("no uid")?;
+        let annotations = set.metadata.annotations.unwrap_or_default();
+        let template = set.spec.and_then(|it| it.template);
+        let labels = template.and_then(|it| it.metadata?.labels);
+        let version = labels.and_then(|it| it.get("version").cloned());
+        if annotations.contains_key(&Mark::annotation(&uid)) {
+            marked.push(version.context("no version")?);
+        }
+    }
+    marked.sort();
+    Ok(marked)
+}

@@ -1,0 +1,178 @@
+//! The check after the rollback: what it finds is an outcome of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use libtest_mimic::Trial;
+use rollguard::cancel::Cancel;
+use rollguard_agent::Outcome;
+use rollguard_agent::inputs::CheckInputs;
+use rollguard_agent::outputs::RollbackOutcome;
+use rollguard_core::report::RollbackHealth;
+use rollguard_sandbox::{Script, Verb};
+use serde_json::json;
+
+use super::super::cast::is_version;
+use super::super::world::{World, back, told, workload};
+use super::{change, done, plain, says, where_only_v1_is_good};
+use crate::trial;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+pub(super) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "what was restored and is not healthy has an exit code of its own",
+            unhealthy,
+        ),
+        trial(
+            "what was restored and cannot be seen has an exit code of its own",
+            not_seen,
+        ),
+        trial(
+            "the wish to stop during the check tells what was done",
+            cancelled,
+        ),
+        trial(
+            "without waiting nobody looks, and the check with the evidence does",
+            evidence_of_the_stage,
+        ),
+        trial(
+            "a check with evidence whose rollback was not done says so",
+            not_rolled_back,
+        ),
+        trial(
+            "another run's rollback while a person decides is found done",
+            another_run,
+        ),
+    ]
+}
+
+/// v1 is found healthy, and from the update to v2 on its pods crash as those of v2 do: the Deployment
+/// replaces all of its pods at once.
+async fn where_v1_has_turned_bad() -> Result<World> {
+    let bad = Arc::new(AtomicBool::new(false));
+    let is_bad = Arc::clone(&bad);
+    let crashes = Script::crash_at_start(&["no database"], 1);
+    let cast = World::blank()?.play(
+        move |pod| is_version(pod, "v2") || is_bad.load(Ordering::Relaxed),
+        crashes,
+    );
+    let world = World::new(cast).await?;
+    all_at_once(&world).await?;
+    bad.store(true, Ordering::Relaxed);
+    world.deploy("v2").await?;
+    world.check(TIMEOUT).await.map_err(told)?;
+    Ok(world)
+}
+
+/// v1 is healthy, of a Deployment that replaces all of its pods at once.
+async fn all_at_once(world: &World) -> Result<()> {
+    world.deploy("v1").await?;
+    let recreate = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
+    change(world, recreate).await?;
+    world.is_healthy("v1").await
+}
+
+async fn unhealthy() -> Result<()> {
+    let world = where_v1_has_turned_bad().await?;
+    let back = world.rollback_as(&plain()).await.map_err(told)?;
+    ensure!(back.outcome == Outcome::RolledBackUnhealthy, "{back:#?}");
+    ensure!(back.word == Some(RollbackOutcome::RolledBack), "{back:#?}");
+    ensure!(back.health == Some(RollbackHealth::Unhealthy), "{back:#?}");
+    ensure!(!back.errors.is_empty(), "{back:#?}");
+    world.has("v1").await
+}
+
+async fn not_seen() -> Result<()> {
+    let world = where_only_v1_is_good().await?;
+    world.deploy("v2").await?;
+    world.check(TIMEOUT).await.map_err(told)?;
+    world.faults().forbid(Verb::List, "deployments");
+    world.faults().forbid(Verb::Watch, "deployments");
+    let back = world.rollback_as(&plain()).await.map_err(told)?;
+    ensure!(back.outcome == Outcome::RolledBackNotVerified, "{back:#?}");
+    ensure!(back.word == Some(RollbackOutcome::RolledBack), "{back:#?}");
+    ensure!(
+        back.health == Some(RollbackHealth::Undetermined),
+        "{back:#?}"
+    );
+    world.has("v1").await
+}
+
+async fn cancelled() -> Result<()> {
+    let world = where_only_v1_is_good().await?;
+    all_at_once(&world).await?;
+    world.deploy("v2").await?;
+    world.check(TIMEOUT).await.map_err(told)?;
+    let (sender, cancel) = Cancel::by_hand();
+    let inputs = plain();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        sender.send(true)
+    };
+    let (back, told_to_stop) = tokio::join!(world.rollback_unless(&inputs, &cancel), stop);
+    told_to_stop?;
+    let back = back.map_err(told)?;
+    ensure!(back.outcome == Outcome::Cancelled, "{back:#?}");
+    ensure!(back.word == Some(RollbackOutcome::RolledBack), "{back:#?}");
+    says(&world, "the rollback was done, and not checked again")?;
+    world.has("v1").await?;
+    let again = world.rollback_as(&inputs).await.map_err(told)?;
+    done(&again, RollbackOutcome::AlreadyRolledBack, &world)
+}
+
+/// The three jobs of the stage.
+async fn evidence_of_the_stage() -> Result<()> {
+    let world = where_only_v1_is_good().await?;
+    world.deploy("v2").await?;
+    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let evidence = checked.handover().cloned().context(world.said())?;
+    let back = world.rollback(Some(&evidence)).await.map_err(told)?;
+    ensure!(back.outcome == Outcome::RolledBack, "{back:#?}");
+    ensure!(back.health.is_none(), "{back:#?}");
+    let inputs = CheckInputs {
+        evidence: Some(evidence),
+        ..CheckInputs::of(workload(), TIMEOUT, Duration::from_secs(3))
+    };
+    let after = world.check_as(&inputs).await.map_err(told)?;
+    ensure!(after.outcome == Outcome::Succeeded, "{}", world.said());
+    let health = after.report.rollback_health();
+    ensure!(health == Some(RollbackHealth::Healthy), "{health:?}");
+    Ok(())
+}
+
+async fn not_rolled_back() -> Result<()> {
+    let world = where_only_v1_is_good().await?;
+    world.deploy("v2").await?;
+    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let inputs = CheckInputs {
+        evidence: checked.handover().cloned(),
+        ..CheckInputs::of(workload(), TIMEOUT, Duration::from_secs(3))
+    };
+    let after = world.check_as(&inputs).await.map_err(told)?;
+    ensure!(after.outcome == Outcome::Superseded, "{}", world.said());
+    let health = after.report.rollback_health();
+    ensure!(health == Some(RollbackHealth::NotRolledBack), "{health:?}");
+    world.has("v2").await
+}
+
+async fn another_run() -> Result<()> {
+    let world = where_only_v1_is_good().await?;
+    world.deploy("v2").await?;
+    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let evidence = checked.handover().cloned().context(world.said())?;
+    let before = world.patches();
+    let inputs = back(Some(&evidence));
+    let other = async {
+        world.rollback_as(&inputs).await.map_err(told)?;
+        Ok(())
+    };
+    let found = world.rollback_after(&evidence, other).await?;
+    let expected = Some(RollbackOutcome::AlreadyRolledBack);
+    ensure!(found.word == expected, "{found:#?}");
+    ensure!(world.patches() == before + 1, "it was done twice");
+    world.has("v1").await
+}

@@ -1,0 +1,97 @@
+//! A run that is killed at any request, and then run again: the right end state, by one change.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use libtest_mimic::Trial;
+use rollguard::run::rollback::RolledBack;
+use rollguard_agent::inputs::RollbackInputs;
+use rollguard_agent::outputs::RollbackOutcome::{AlreadyRolledBack, RolledBack as Done};
+use tokio::time::sleep;
+
+use super::super::world::{World, told};
+use super::sets;
+use super::{done, plain, where_only_v1_is_good};
+use crate::trial;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// More requests than a rollback makes.
+const MOST: usize = 200;
+
+pub(super) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "a rollback of a Deployment that is killed anywhere is finished by the next run",
+            deployment,
+        ),
+        trial(
+            "a rollback of a StatefulSet that is killed anywhere is finished by the next run",
+            stateful_set,
+        ),
+    ]
+}
+
+/// Runs it until so many requests have been made; `None` where it was killed by that.
+async fn killed_after(
+    world: &World,
+    inputs: &RollbackInputs,
+    requests: usize,
+) -> Result<Option<RolledBack>> {
+    let last = world.requests() + requests;
+    let mut run = pin!(world.rollback_as(inputs));
+    let ended = poll_fn(|context| match run.as_mut().poll(context) {
+        Poll::Ready(ended) => Poll::Ready(Some(ended)),
+        Poll::Pending if world.requests() >= last => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    ended.await.transpose().map_err(told)
+}
+
+async fn deployment() -> Result<()> {
+    for requests in 1..MOST {
+        let world = where_only_v1_is_good().await?;
+        world.deploy("v2").await?;
+        world.check(TIMEOUT).await.map_err(told)?;
+        let before = world.generation().await?;
+        let whole = killed_after(&world, &plain(), requests).await?;
+        sleep(Duration::from_secs(1)).await;
+        let again = world.rollback_as(&plain()).await.map_err(told)?;
+        let was_done = world.said().contains("already");
+        let expected = if was_done { AlreadyRolledBack } else { Done };
+        done(&again, expected, &world)?;
+        world.has("v1").await?;
+        let changes = world.generation().await? - before;
+        ensure!(changes == 1, "killed after {requests}: {changes} changes");
+        if whole.is_some() {
+            ensure!(requests > 10, "it was killed {requests} times only");
+            return Ok(());
+        }
+    }
+    anyhow::bail!("it never came to its end")
+}
+
+async fn stateful_set() -> Result<()> {
+    for requests in 1..MOST {
+        let world = sets::stuck(2).await?;
+        let whole = killed_after(&world, &sets::plain(), requests).await?;
+        sleep(Duration::from_secs(1)).await;
+        let again = world.rollback_as(&sets::plain()).await.map_err(told)?;
+        let was_done = world.said().contains("already");
+        let expected = if was_done { AlreadyRolledBack } else { Done };
+        done(&again, expected, &world)?;
+        sets::has(&world, "v1").await?;
+        ensure!(
+            world.deleted_pods() == 1,
+            "killed after {requests}: {} pods deleted",
+            world.deleted_pods()
+        );
+        if whole.is_some() {
+            ensure!(requests > 10, "it was killed {requests} times only");
+            return Ok(());
+        }
+    }
+    anyhow::bail!("it never came to its end")
+}

@@ -1,0 +1,211 @@
+//! What speaks against a rollback before anything is changed.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::DeleteParams;
+use libtest_mimic::Trial;
+use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
+use rollguard_agent::outputs::RollbackOutcome::{self, Healed, Refused, RolledBack, Superseded};
+use rollguard_core::rollback::Allowed;
+use rollguard_sandbox::Script;
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::super::world::{NAMESPACE, World, back, told, workload};
+use super::{change, done, not_done, plain, says, where_only_v1_is_good};
+use crate::trial;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+pub(super) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "what Helm owns is refused unless a person insists",
+            owned_by_helm,
+        ),
+        trial("a paused Deployment is refused until it is resumed", paused),
+        trial(
+            "a ConfigMap that is gone is refused until it is back",
+            missing_config_map,
+        ),
+        trial("a full quota is told, and no reason to stay broken", quota),
+        trial("a rollout that healed before the yes is left alone", healed),
+        trial(
+            "one that has just healed is given a moment to prove it",
+            healing,
+        ),
+        trial("a newer rollout before the yes is left alone", superseded),
+        trial(
+            "a history that may not be read changes nothing and says so",
+            unreadable,
+        ),
+        trial(
+            "a revisionHistoryLimit of 0 leaves nothing to go back to",
+            no_history,
+        ),
+    ]
+}
+
+async fn bad() -> Result<World> {
+    let world = where_only_v1_is_good().await?;
+    world.deploy("v2").await?;
+    world.check(TIMEOUT).await.map_err(told)?;
+    Ok(world)
+}
+
+/// Refused as it is, with nothing changed.
+async fn refuses(world: &World, why: &str) -> Result<()> {
+    let before = world.patches();
+    let refused = world.rollback_as(&plain()).await.map_err(told)?;
+    not_done(&refused, Refused, why)?;
+    ensure!(world.patches() == before, "a patch was sent");
+    world.has("v2").await
+}
+
+async fn goes(world: &World, inputs: &RollbackInputs) -> Result<()> {
+    let went = world.rollback_as(inputs).await.map_err(told)?;
+    done(&went, RolledBack, world)?;
+    world.has("v1").await
+}
+
+async fn owned_by_helm() -> Result<()> {
+    let world = bad().await?;
+    let owner = json!({"metadata": {
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {"meta.helm.sh/release-name": "shop"},
+    }});
+    change(&world, owner).await?;
+    refuses(&world, "Helm").await?;
+    let insisting = RollbackInputs {
+        allowed: Allowed {
+            force_owner: true,
+            ..Allowed::default()
+        },
+        ..plain()
+    };
+    goes(&world, &insisting).await
+}
+
+async fn paused() -> Result<()> {
+    let world = bad().await?;
+    change(&world, json!({"spec": {"paused": true}})).await?;
+    refuses(&world, "paused").await?;
+    change(&world, json!({"spec": {"paused": false}})).await?;
+    goes(&world, &plain()).await
+}
+
+async fn missing_config_map() -> Result<()> {
+    let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
+    let settings = "
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: settings }
+data: { level: info }
+";
+    world.apply(settings).await?;
+    let env_from = json!([{"configMapRef": {"name": "settings"}}]);
+    let with = |env_from: &serde_json::Value, version: &str| {
+        json!({"spec": {"template": {
+            "metadata": {"labels": {"version": version}},
+            "spec": {"containers": [{"name": "app", "image": format!("registry.test/app:{version}"),
+                "envFrom": env_from}]},
+        }}})
+    };
+    change(&world, with(&env_from, "v1")).await?;
+    world.is_healthy("v1").await?;
+    change(&world, with(&json!([]), "v2")).await?;
+    world.check(TIMEOUT).await.map_err(told)?;
+    let maps: Api<ConfigMap> = Api::namespaced(world.client(), NAMESPACE);
+    maps.delete("settings", &DeleteParams::default()).await?;
+    refuses(&world, "ConfigMap `settings`").await?;
+    world.apply(settings).await?;
+    goes(&world, &plain()).await
+}
+
+async fn quota() -> Result<()> {
+    let world = bad().await?;
+    // Of the two replicas both of v1 and one of v2 are there.
+    let full = "
+apiVersion: v1
+kind: ResourceQuota
+metadata: { name: pods }
+spec: { hard: { pods: '3' } }
+";
+    world.apply(full).await?;
+    sleep(Duration::from_secs(5)).await;
+    goes(&world, &plain()).await?;
+    says(&world, "exceeded quota")
+}
+
+/// Seen too early, and then healthy after all.
+async fn healed() -> Result<()> {
+    let world = World::where_v2(Script::slow_start(Duration::from_secs(35))).await?;
+    world.deploy("v2").await?;
+    let early = CheckInputs::of(workload(), Duration::from_secs(10), Duration::from_secs(3));
+    let checked = world.check_as(&early).await.map_err(told)?;
+    let evidence = checked.handover().cloned().context(world.said())?;
+    sleep(Duration::from_secs(120)).await;
+    let left = world.rollback(Some(&evidence)).await.map_err(told)?;
+    not_done(&left, Healed, "has become healthy")?;
+    world.has("v2").await
+}
+
+/// Seen too early, and just up when somebody approves: given the time to prove it, and no more.
+async fn healing() -> Result<()> {
+    let world = World::where_v2(Script::slow_start(Duration::from_secs(35))).await?;
+    world.deploy("v2").await?;
+    let early = CheckInputs::of(workload(), Duration::from_secs(10), Duration::from_secs(3));
+    let checked = world.check_as(&early).await.map_err(told)?;
+    let evidence = checked.handover().cloned().context(world.said())?;
+    while world.updated_and_available().await? < 2 {
+        sleep(Duration::from_secs(1)).await;
+    }
+    let left = world.rollback(Some(&evidence)).await.map_err(told)?;
+    says(&world, "is complete, but not for long: looking again in")?;
+    not_done(&left, Healed, "has become healthy")?;
+    world.has("v2").await
+}
+
+async fn superseded() -> Result<()> {
+    let world = bad().await?;
+    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let evidence = checked.handover().cloned().context(world.said())?;
+    world.deploy("v3").await?;
+    let before = world.patches();
+    let inputs = RollbackInputs {
+        wait: true,
+        ..back(Some(&evidence))
+    };
+    let left = world.rollback_as(&inputs).await.map_err(told)?;
+    not_done(&left, Superseded, "a newer rollout began")?;
+    ensure!(world.patches() == before, "a patch was sent");
+    world.has("v3").await
+}
+
+async fn unreadable() -> Result<()> {
+    let world = bad().await?;
+    world
+        .faults()
+        .forbid(rollguard_sandbox::Verb::List, "replicasets");
+    let Err(failure) = world.rollback_as(&plain()).await else {
+        anyhow::bail!("{}", world.said());
+    };
+    let text = failure.messages.join("; ");
+    ensure!(text.ends_with("nothing was changed"), "{text}");
+    world.has("v2").await
+}
+
+async fn no_history() -> Result<()> {
+    let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
+    change(&world, json!({"spec": {"revisionHistoryLimit": 0}})).await?;
+    world.deploy("v4").await?;
+    world.is_healthy("v4").await?;
+    sleep(Duration::from_secs(5)).await;
+    let expected: RollbackOutcome = Refused;
+    let refused = world.rollback_as(&plain()).await.map_err(told)?;
+    not_done(&refused, expected, "revisions: ")?;
+    world.has("v4").await
+}

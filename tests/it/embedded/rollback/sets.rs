@@ -1,0 +1,130 @@
+//! StatefulSets whose pods stay stuck although the template is back.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::Api;
+use libtest_mimic::Trial;
+use rollguard_agent::Outcome;
+use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
+use rollguard_agent::outputs::RollbackOutcome;
+use rollguard_core::workload::{WorkloadKind, WorkloadRef};
+use rollguard_sandbox::{Script, Verb};
+
+use super::super::cast::is_version;
+use super::super::world::{NAMESPACE, World, told};
+use super::{done, not_done, says};
+use crate::trial;
+
+const TIMEOUT: Duration = Duration::from_secs(120);
+const STABLE_FOR: Duration = Duration::from_secs(3);
+
+pub(super) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "a StatefulSet stuck on its only pod comes back",
+            async || comes_back(1, true).await,
+        ),
+        trial(
+            "a StatefulSet with a healthy ordinal and a stuck one comes back",
+            async || comes_back(3, true).await,
+        ),
+        trial(
+            "a StatefulSet is got going even if nobody waits",
+            async || comes_back(2, false).await,
+        ),
+        trial(
+            "a StatefulSet whose pods may not be deleted is refused before anything",
+            may_not_delete,
+        ),
+    ]
+}
+
+pub(super) fn db() -> WorkloadRef {
+    WorkloadRef {
+        kind: WorkloadKind::StatefulSet,
+        namespace: NAMESPACE.to_owned(),
+        name: "db".to_owned(),
+    }
+}
+
+fn yaml(version: &str, replicas: i32) -> String {
+    format!(
+        "
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{ name: db, labels: {{ app: db }} }}
+spec:
+  replicas: {replicas}
+  serviceName: db
+  selector: {{ matchLabels: {{ app: db }} }}
+  template:
+    metadata: {{ labels: {{ app: db, version: {version} }} }}
+    spec:
+      containers:
+        - name: app
+          image: registry.test/app:{version}
+          readinessProbe: {{ httpGet: {{ path: /, port: 8080 }}, periodSeconds: 1 }}
+"
+    )
+}
+
+pub(super) fn plain() -> RollbackInputs {
+    RollbackInputs {
+        wait: true,
+        ..RollbackInputs::of(db(), TIMEOUT, STABLE_FOR)
+    }
+}
+
+/// v1 was healthy, and v2 does not come up.
+pub(super) async fn stuck(replicas: i32) -> Result<World> {
+    let crashes = Script::crash_at_start(&["no disk"], 1);
+    let cast = World::blank()?.play(|pod| is_version(pod, "v2"), crashes);
+    let world = World::new(cast).await?;
+    world.apply(&yaml("v1", replicas)).await?;
+    let check = CheckInputs::of(db(), TIMEOUT, STABLE_FOR);
+    let good = world.check_as(&check).await.map_err(told)?;
+    ensure!(good.outcome == Outcome::Succeeded, "{}", world.said());
+    world.apply(&yaml("v2", replicas)).await?;
+    let bad = world.check_as(&check).await.map_err(told)?;
+    ensure!(bad.outcome == Outcome::Failed, "{}", world.said());
+    Ok(world)
+}
+
+pub(super) async fn has(world: &World, version: &str) -> Result<()> {
+    let sets: Api<StatefulSet> = Api::namespaced(world.client(), NAMESPACE);
+    let set = sets.get("db").await?;
+    let template = set.spec.context("no spec")?.template;
+    let labels = template.metadata.and_then(|it| it.labels);
+    let found = labels.and_then(|it| it.get("version").cloned());
+    ensure!(found.as_deref() == Some(version), "{found:?}");
+    Ok(())
+}
+
+async fn comes_back(replicas: i32, wait: bool) -> Result<()> {
+    let world = stuck(replicas).await?;
+    let inputs = RollbackInputs { wait, ..plain() };
+    let back = world.rollback_as(&inputs).await.map_err(told)?;
+    ensure!(back.outcome == Outcome::RolledBack, "{}", world.said());
+    ensure!(
+        world.deleted_pods() == 1,
+        "{} pods deleted: {}",
+        world.deleted_pods(),
+        world.said()
+    );
+    says(&world, &format!("deleted Pod db-{}", replicas - 1))?;
+    has(&world, "v1").await?;
+    let again = world.rollback_as(&plain()).await.map_err(told)?;
+    done(&again, RollbackOutcome::AlreadyRolledBack, &world)?;
+    ensure!(world.deleted_pods() == 1, "{}", world.said());
+    Ok(())
+}
+
+async fn may_not_delete() -> Result<()> {
+    let world = stuck(2).await?;
+    world.faults().forbid(Verb::Delete, "pods");
+    let refused = world.rollback_as(&plain()).await.map_err(told)?;
+    not_done(&refused, RollbackOutcome::Refused, "may not delete pods")?;
+    has(&world, "v2").await
+}

@@ -1,0 +1,147 @@
+//! What a case asks for, carried out by a tool, run by run.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use rollguard_tests::faulty::{Fault, Faulty, Moment, Trap};
+use rollguard_tests::front::Asked;
+use tempfile::NamedTempFile;
+
+use super::case::{Run, Trouble, Who};
+use super::left::Left;
+use super::scene::Scene;
+use super::tool::{Asks, Told, Tool};
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Done {
+    /// One, or two that ran at once.
+    pub(crate) told: Vec<Told>,
+    pub(crate) left: Left,
+}
+
+/// What a whole case came to.
+pub(crate) struct Acted {
+    pub(crate) namespace: String,
+    pub(crate) before: Left,
+    pub(crate) done: Vec<Done>,
+    /// What was written through the proxy, where there was one.
+    pub(crate) writes: Vec<Asked>,
+}
+
+/// Carries out all runs of the scene's case.
+pub(crate) async fn act(scene: &Scene, tool: Tool, evidence: Option<&Path>) -> Result<Acted> {
+    let before = scene.left().await?;
+    let (mut done, mut writes) = (Vec::new(), Vec::new());
+    let mut trouble = scene.case.trouble;
+    for run in scene.case.runs {
+        let way = Way::to(scene, trouble).await?;
+        let asks = Asks {
+            scene,
+            run,
+            kubeconfig: &way.kubeconfig,
+            evidence,
+            killed_by: way.killer(trouble),
+        };
+        done.push(one_run(tool, asks, trouble).await?);
+        writes.extend(way.faulty.iter().flat_map(Faulty::writes));
+        trouble = Trouble::None;
+    }
+    Ok(Acted {
+        namespace: scene.namespace.clone(),
+        before,
+        done,
+        writes,
+    })
+}
+
+async fn one_run(tool: Tool, asks: Asks<'_>, trouble: Trouble) -> Result<Done> {
+    let told = match trouble {
+        Trouble::Two => {
+            let (one, other) = tokio::try_join!(tool.roll_back(asks), tool.roll_back(asks))?;
+            vec![one, other]
+        }
+        Trouble::None | Trouble::Fault(_) | Trouble::Killed(_) => {
+            vec![tool.roll_back(asks).await?]
+        }
+    };
+    let left = asks.scene.left().await?;
+    Ok(Done { told, left })
+}
+
+/// How the API server is reached.
+struct Way {
+    kubeconfig: PathBuf,
+    faulty: Option<Faulty>,
+    _looker: Option<NamedTempFile>,
+}
+
+impl Way {
+    async fn to(scene: &Scene, trouble: Trouble) -> Result<Self> {
+        if scene.case.who == Who::Looker {
+            let looker = scene.looker().await?;
+            return Ok(Self {
+                kubeconfig: looker.path().to_owned(),
+                faulty: None,
+                _looker: Some(looker),
+            });
+        }
+        let trap = match trouble {
+            Trouble::None => None,
+            Trouble::Fault(trap) | Trouble::Killed(trap) => Some(trap),
+            Trouble::Two => Some(Trap::once(Moment::Patch, Fault::Meeting(2))),
+        };
+        let faulty = Faulty::start(scene.client.clone(), trap).await?;
+        Ok(Self {
+            kubeconfig: faulty.kubeconfig().to_owned(),
+            faulty: Some(faulty),
+            _looker: None,
+        })
+    }
+
+    fn killer(&self, trouble: Trouble) -> Option<&Faulty> {
+        let kills = matches!(trouble, Trouble::Killed(_));
+        self.faulty.as_ref().filter(|_| kills)
+    }
+}
+
+/// A run that is as expected, or what is not.
+pub(crate) fn expect(run: &Run, before: &Left, done: &Done) -> Result<(), String> {
+    let all: String = done.told.iter().map(Told::text).collect();
+    for told in &done.told {
+        if told.code() != run.code {
+            return Err(format!(
+                "exit code {}, not {}\n{all}",
+                told.code(),
+                run.code
+            ));
+        }
+    }
+    if let Some(part) = run.tells.iter().find(|part| !all.contains(**part)) {
+        return Err(format!("`{part}` is not told\n{all}"));
+    }
+    if all.contains(super::release::SECRET) {
+        return Err(format!("a secret value is shown\n{all}"));
+    }
+    let left = &done.left;
+    let changes = left.generation - before.generation;
+    if changes != run.changes {
+        return Err(format!(
+            "changed {changes} times, not {}\n{all}",
+            run.changes
+        ));
+    }
+    if changes == 0 && (&left.spec, &left.annotations) != (&before.spec, &before.annotations) {
+        return Err(format!("the workload was changed: {left:?}\n{all}"));
+    }
+    if !is_right(run, left) {
+        return Err(format!("it leaves {}, not {run:?}\n{all}", left.says()));
+    }
+    Ok(())
+}
+
+/// Whether the cluster is left as it should be, whoever did it.
+pub(crate) fn is_right(run: &Run, left: &Left) -> bool {
+    let pods = |ready| left.ready(run.version) == ready && left.others() == 0;
+    left.version() == run.version && run.ready.is_none_or(pods)
+}

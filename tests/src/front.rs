@@ -1,0 +1,162 @@
+//! A reverse proxy in front of an API server, with a gate of the test's own in it.
+//!
+//! It speaks plain HTTP on loopback, so that every client can go through it, and signs in to the API
+//! server itself.
+
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use futures::future::BoxFuture;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use kube::Client;
+use kube::client::Body;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// What a client gets.
+pub type Answer = Response<UnsyncBoxBody<Bytes, kube::Error>>;
+
+/// A request on its way to the API server.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Method, path and headers.
+    pub parts: Parts,
+    /// Its whole body.
+    pub body: Bytes,
+}
+
+/// The way on to the API server.
+#[derive(Clone)]
+pub struct Onward(Client);
+
+/// What is done with each request: handed on, answered, counted, held.
+pub trait Gate: Send + Sync + 'static {
+    /// Answers a request, mostly by [`Onward::hand`].
+    fn pass<'a>(&'a self, asked: Asked, onward: &'a Onward) -> BoxFuture<'a, Answer>;
+}
+
+/// The proxy; it ends when this is dropped.
+pub struct Front {
+    kubeconfig: PathBuf,
+    server: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl Front {
+    /// Starts a proxy in front of the API server that `client` talks to.
+    ///
+    /// # Errors
+    /// When no port is free, or the kubeconfig cannot be written.
+    pub async fn start(client: Client, gate: Arc<dyn Gate>) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let listener = listener.context("failed to listen")?;
+        let folder = tempfile::tempdir()?;
+        let kubeconfig = folder.path().join("kubeconfig");
+        std::fs::write(&kubeconfig, config(listener.local_addr()?.port()))?;
+        let server = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Onward(client.clone()), Arc::clone(&gate)));
+            }
+        });
+        Ok(Self {
+            kubeconfig,
+            server,
+            _folder: folder,
+        })
+    }
+
+    /// A kubeconfig that leads through the proxy.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn config(port: u16) -> String {
+    let name = "front";
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": name,
+        "clusters": [{ "name": name, "cluster": { "server": format!("http://127.0.0.1:{port}") } }],
+        "users": [{ "name": name, "user": {} }],
+        "contexts": [{ "name": name, "context": { "cluster": name, "user": name } }],
+    })
+    .to_string()
+}
+
+async fn serve(stream: TcpStream, onward: Onward, gate: Arc<dyn Gate>) {
+    let answer = service_fn(|request| through(request, &onward, gate.as_ref()));
+    // A client that hangs up is none of our business.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), answer)
+        .await;
+}
+
+async fn through(
+    request: Request<Incoming>,
+    onward: &Onward,
+    gate: &dyn Gate,
+) -> Result<Answer, Infallible> {
+    let (parts, body) = request.into_parts();
+    Ok(match body.collect().await {
+        Ok(body) => {
+            let body = body.to_bytes();
+            gate.pass(Asked { parts, body }, onward).await
+        }
+        Err(error) => answer(StatusCode::BAD_REQUEST, error.to_string()),
+    })
+}
+
+/// An answer of the proxy's own.
+pub fn answer(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    let text = Full::new(text.into());
+    let mut response = Response::new(text.map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
+impl Onward {
+    /// Hands a request on to the API server; 502 when it cannot be reached.
+    pub async fn hand(&self, asked: Asked) -> Answer {
+        match self.send(asked).await {
+            Ok(response) => response.map(BodyExt::boxed_unsync),
+            Err(error) => answer(StatusCode::BAD_GATEWAY, format!("{error:#}")),
+        }
+    }
+
+    async fn send(&self, asked: Asked) -> Result<Response<Body>> {
+        let Asked { parts, body } = asked;
+        let path = parts.uri.path_and_query().context("no path")?.as_str();
+        let mut handed = Request::builder().method(parts.method).uri(path);
+        if let Some(headers) = handed.headers_mut() {
+            let own = |name: &HeaderName| [HOST, CONNECTION, CONTENT_LENGTH].contains(name);
+            let others = parts.headers.iter().filter(|(name, _)| !own(name));
+            headers.extend(others.map(|(name, value)| (name.clone(), value.clone())));
+        }
+        let handed = handed.body(Body::from(body.to_vec()))?;
+        let mut response = self.0.send(handed).await.context("failed to hand on")?;
+        for own in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
+            response.headers_mut().remove(own);
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,191 @@
+//! `docs/rollback-cases.md`: what a rollback leaves behind, by kubectl and by rollguard.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+
+use anyhow::{Result, ensure};
+use serde::Deserialize;
+
+use super::page::Setting;
+
+/// The most of a tool's own words that a cell shows, in characters.
+const WORDS: usize = 160;
+
+/// What the test program `real` wrote down.
+#[derive(Debug, Deserialize)]
+pub(super) struct Measured {
+    kubernetes: String,
+    cases: usize,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    case: String,
+    says: String,
+    kind: String,
+    kubectl: Option<Side>,
+    rollguard: Side,
+}
+
+#[derive(Debug, Deserialize)]
+struct Side {
+    runs: Vec<Run>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Run {
+    /// Each command: name, exit code, its last word.
+    told: Vec<(String, i32, String)>,
+    left: String,
+    right: bool,
+}
+
+impl Side {
+    fn first_is_right(&self) -> bool {
+        self.runs.first().is_some_and(|run| run.right)
+    }
+
+    fn last_is_right(&self) -> bool {
+        self.runs.last().is_some_and(|run| run.right)
+    }
+}
+
+impl Measured {
+    /// A page that leaves out what went wrong would be no comparison.
+    pub(super) fn ensure_complete(&self) -> Result<()> {
+        let compared = self.rows.iter().filter(|row| row.kubectl.is_some());
+        let compared = compared.count();
+        ensure!(
+            compared == self.cases,
+            "only {compared} of {} cases were carried out, so no page is written",
+            self.cases
+        );
+        Ok(())
+    }
+}
+
+/// The whole page.
+pub(super) fn render(measured: &Measured, setting: &Setting) -> String {
+    let mut page = head(measured, setting);
+    page.push_str("## Counted\n\n");
+    page.push_str(&counted(measured));
+    page.push_str(EXPLAINED);
+    page.push_str("## Case by case\n\n");
+    page.push_str(
+        "| case | `kubectl rollout undo` | `rollguard rollback` |\n| --- | --- | --- |\n",
+    );
+    for row in &measured.rows {
+        let kubectl = row.kubectl.as_ref().map(cell).unwrap_or_default();
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            page,
+            "| **{}** {}: {} | {kubectl} | {} |",
+            row.case,
+            row.kind,
+            plain(&row.says),
+            cell(&row.rollguard)
+        );
+    }
+    page
+}
+
+fn head(measured: &Measured, setting: &Setting) -> String {
+    format!(
+        "# Rollbacks, beside `kubectl rollout undo`\n\n\
+         <!-- Written by `cargo xtask bench-rollback`. -->\n\n\
+         Each case tells a story up to a bad update, twice, in two namespaces of one real cluster. In \
+         one `kubectl rollout undo` rolls back, followed by `kubectl rollout status --timeout=20s`; in the \
+         other `rollguard rollback`, which checks again by itself. Where a case says *approved*, a check \
+         has handed over its evidence before. The cases are those of `tests/it/real/rollback`, which \
+         every test run carries out as well.\n\n\
+         {}, rollguard {} (release build), Kubernetes {}, {} cores. One run.\n\n",
+        setting.date, setting.version, measured.kubernetes, setting.cores
+    )
+}
+
+fn counted(measured: &Measured) -> String {
+    let all = measured.rows.len();
+    let mut table =
+        "| tool | right at first | right in the end |\n| --- | --- | --- |\n".to_owned();
+    let kubectl: fn(&Row) -> Option<&Side> = |row| row.kubectl.as_ref();
+    let rollguard: fn(&Row) -> Option<&Side> = |row| Some(&row.rollguard);
+    for (tool, side) in [
+        ("`kubectl rollout undo`", kubectl),
+        ("`rollguard rollback`", rollguard),
+    ] {
+        let sides = || measured.rows.iter().filter_map(side);
+        let first = sides().filter(|it| it.first_is_right()).count();
+        let last = sides().filter(|it| it.last_is_right()).count();
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| {tool} | {first} of {all} | {last} of {all} |");
+    }
+    table
+}
+
+const EXPLAINED: &str = "
+*Right*: the version that should run is in the template, as many of its pods as should be are ready and no others \
+are there, and the workload was changed no more often than needed; *at first* after the first run, *in the end* \
+after it was run again, as a pipeline does with a job that failed or that somebody starts anew. What kubectl is \
+not made for counts all the same: it has no check that hands over, and knows no owner and no schema. \
+✔ and ✘ say the same for each run below.
+
+";
+
+/// The runs of a side, one below the other; what is the same again is said once.
+fn cell(side: &Side) -> String {
+    let mut lines: Vec<(String, usize)> = Vec::new();
+    for run in &side.runs {
+        let line = line(run);
+        match lines.last_mut() {
+            Some((last, count)) if *last == line => *count += 1,
+            Some(_) | None => lines.push((line, 1)),
+        }
+    }
+    let several = side.runs.len() > 1;
+    let mut number = 1;
+    let mut parts = Vec::new();
+    for (line, count) in lines {
+        let numbers = match count {
+            1 => format!("{number}"),
+            _ => format!("{number}–{}", number + count - 1),
+        };
+        number += count;
+        parts.push(if several {
+            format!("{numbers}. {line}")
+        } else {
+            line
+        });
+    }
+    parts.join("<br>")
+}
+
+fn line(run: &Run) -> String {
+    let told = run.told.iter().map(|(name, code, words)| {
+        let code = if *code == -1 {
+            "killed".to_owned()
+        } else {
+            code.to_string()
+        };
+        let name = if name == "rollback" { "" } else { name };
+        let said = if words.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", plain(words))
+        };
+        format!("{name} *{code}*{said}").trim_start().to_owned()
+    });
+    let told: Vec<String> = told.collect();
+    let sign = if run.right { '✔' } else { '✘' };
+    format!("{} → {sign} {}", told.join("; "), plain(&run.left))
+}
+
+/// Text that stays within its cell.
+fn plain(text: &str) -> String {
+    let short: String = text.chars().take(WORDS).collect();
+    let cut = if short.len() < text.len() { "…" } else { "" };
+    let safe = short.replace('\\', "\\\\").replace('|', "\\|");
+    format!("{}{cut}", safe.replace('<', "&lt;").replace('*', "\\*"))
+}
