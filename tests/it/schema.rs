@@ -15,7 +15,7 @@ use rollguard::failure::Failure;
 use rollguard::run::replay::replay;
 use rollguard_agent::Outcome;
 use rollguard_core::finding::FindingCode;
-use rollguard_core::handover::{HandedOver, Handover};
+use rollguard_core::handover::{HandedOver, Handover, Standard};
 use rollguard_core::history::{Images, RevisionId};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
 use rollguard_core::report::{
@@ -192,6 +192,10 @@ fn handed_over(full: bool) -> HandedOver {
         bad: id(2),
         target: id(1),
         complete: full,
+        standard: Standard {
+            http: full,
+            stable_for_seconds: 10,
+        },
         images: images().into_iter().filter(|_| full).collect(),
     }
 }

@@ -37,6 +37,9 @@ pub struct Target {
     pub revision: Option<Revision>,
     /// The rollback after which this is looked at: what it restored is meant, and nothing else.
     pub restored: Option<HandedOver>,
+    /// The run that checks. A job that is run again after the run has rolled back must not call the
+    /// run's release healthy because what was restored is.
+    pub run: Option<String>,
 }
 
 impl From<WorkloadRef> for Target {
@@ -45,6 +48,7 @@ impl From<WorkloadRef> for Target {
             workload,
             revision: None,
             restored: None,
+            run: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::finding::FindingCode;
 use crate::history::{Images, RevisionId};
+use crate::policy::Policy;
 use crate::workload::WorkloadRef;
 
 /// The version of the wire form.
@@ -52,9 +53,34 @@ pub struct HandedOver {
     /// whether it has healed since.
     #[serde(default)]
     pub complete: bool,
+    /// What had to be shown for a success.
+    #[serde(default)]
+    pub standard: Standard,
     /// What the target's pods ran when they were last known to be good, where that is known.
     #[serde(skip_serializing_if = "Images::is_empty", default)]
     pub images: Images,
+}
+
+/// What a check wants to see before it calls a rollout healthy: less than that is no healing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Standard {
+    /// Whether pods had to answer over HTTP.
+    pub http: bool,
+    /// For how many seconds it had to stay complete.
+    pub stable_for_seconds: u64,
+}
+
+impl Standard {
+    /// The one of these thresholds.
+    #[must_use]
+    pub const fn of(policy: &Policy) -> Self {
+        Self {
+            http: !policy.http.is_empty(),
+            stable_for_seconds: policy.stable_for.as_secs(),
+        }
+    }
 }
 
 /// Why a text is not a hand-over.

@@ -5,22 +5,19 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::duration::{after, elapsed};
-use crate::observation::{Observation, Seen};
-use crate::progress;
 use crate::rollback::{Mark, Restored};
 use crate::snapshot::{
-    Excused, REVISION_ANNOTATION, REVISION_LABEL, Snapshot, TEMPLATE_HASH_LABEL, is_active,
-    owned_by, ready_since,
+    REVISION_ANNOTATION, REVISION_LABEL, TEMPLATE_HASH_LABEL, is_active, owned_by,
 };
 use crate::workload::{Revision, Workload, WorkloadKind, WorkloadRef};
+
+mod health;
 
 /// One revision, named so that nothing else can be meant: revision numbers move, uids do not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,66 +130,6 @@ impl History {
         number("/status/observedGeneration") >= number("/metadata/generation")
     }
 
-    /// Whether every pod is of the newest template and available, by the counts, and the controller
-    /// has said so. Of a DaemonSet, but for the nodes that nobody waits for.
-    #[must_use]
-    pub fn complete(&self) -> bool {
-        let complete = self.typed().is_some_and(|it| self.counts_are_complete(&it));
-        let conditions = self.object.pointer("/status/conditions");
-        let conditions = conditions.and_then(Value::as_array).into_iter().flatten();
-        // Without a progress deadline, and but for Deployments, there is no such condition.
-        let said = conditions
-            .filter(|it| text(it, "/type") == "Progressing")
-            .all(|it| text(it, "/reason") == "NewReplicaSetAvailable");
-        complete && said
-    }
-
-    /// When it will have been complete for long enough to trust it, should it stay as it is: there are
-    /// pods, and each has been ready for some time, for longer than the run that ended before. Where
-    /// no pod can be seen, the counts alone tell. `None` while it is not complete.
-    #[must_use]
-    pub fn stable_at(&self) -> Option<Timestamp> {
-        let some = self.typed().is_some_and(|it| it.counts().desired > 0);
-        if !some || !self.complete() {
-            return None;
-        }
-        let pods = self.current().into_iter().flat_map(|it| it.pods());
-        let counts = pods.filter(|pod| is_active(pod) && !is_excused(&self.nodes, pod));
-        counts
-            .map(stays_up_from)
-            .try_fold(Timestamp::MIN, |latest, at| Some(latest.max(at?)))
-    }
-
-    fn counts_are_complete(&self, workload: &Workload) -> bool {
-        if self.nodes.is_empty() {
-            return progress::complete(workload, &Excused::default()).is_ok();
-        }
-        // The nodes that are excused are found as a check finds them.
-        let mut seen = vec![Seen::Workload {
-            object: workload.clone(),
-        }];
-        let revisions = self.carriers.iter().cloned();
-        let revisions = revisions.filter_map(|it| serde_json::from_value(it).ok());
-        seen.extend(revisions.map(|object| Seen::ControllerRevision {
-            object: Box::new(object),
-        }));
-        let (pods, nodes) = (self.pods.iter(), self.nodes.iter());
-        seen.extend(pods.map(|pod| Seen::Pod {
-            object: Box::new(pod.clone()),
-        }));
-        seen.extend(nodes.map(|node| Seen::Node {
-            object: Box::new(node.clone()),
-        }));
-        let mut snapshot = Snapshot::default();
-        for seen in seen {
-            snapshot.apply(Observation::new(Timestamp::UNIX_EPOCH, seen));
-        }
-        let excused = snapshot
-            .rollout(&workload.reference())
-            .map_or_else(Excused::default, |rollout| rollout.excused());
-        progress::complete(workload, &excused).is_ok()
-    }
-
     /// With the nodes of the cluster: a DaemonSet's completeness depends on them.
     #[must_use]
     pub fn with_nodes(self, nodes: Vec<Node>) -> Self {
@@ -243,9 +180,13 @@ impl History {
     }
 
     /// The revision that a StatefulSet had rolled out to the end before the present one
-    /// (`status.currentRevision`, set in `completeRollingUpdate`); `None` when they are the same.
+    /// (`status.currentRevision`, set in `completeRollingUpdate`); `None` when they are the same, and
+    /// with `OnDelete`, where the controller leaves it as it was at first.
     #[must_use]
     pub fn last_complete(&self) -> Option<Entry<'_>> {
+        if self.typed().is_some_and(|it| it.is_on_delete()) {
+            return None;
+        }
         let name = text(&self.object, "/status/currentRevision");
         let newest = text(&self.object, "/status/updateRevision");
         self.entries()
@@ -466,36 +407,6 @@ pub(crate) fn images_of<'a>(pods: impl Iterator<Item = &'a Pod>) -> Images {
 fn digest(image_id: &str) -> Option<&str> {
     let digest = image_id.rsplit_once('@').map_or(image_id, |(_, it)| it);
     digest.contains(':').then_some(digest)
-}
-
-/// How long a pod must have been ready to count as up: as long as a check waits by default.
-const STABLE: Duration = Duration::from_secs(10);
-
-/// When a pod will have been ready for long enough, and for longer than its last run.
-fn stays_up_from(pod: &Pod) -> Option<Timestamp> {
-    let since = ready_since(pod)?;
-    let statuses = pod.status.as_ref();
-    let statuses = statuses.and_then(|it| it.container_statuses.as_ref());
-    let runs = statuses.into_iter().flatten().filter_map(|it| {
-        let ended = it.last_state.as_ref()?.terminated.as_ref()?;
-        let (from, to) = (ended.started_at.as_ref()?.0, ended.finished_at.as_ref()?.0);
-        // Of a container that never began, the start is 1970.
-        (from.as_second() > 0).then(|| elapsed(from, to))
-    });
-    let last_run = runs.max().unwrap_or_default();
-    Some(after(after(since, last_run), STABLE))
-}
-
-/// Whether a pod lies on a node that is not ready.
-fn is_excused(nodes: &[Node], pod: &Pod) -> bool {
-    let on = pod.spec.as_ref().and_then(|it| it.node_name.as_deref());
-    let down = |node: &Node| {
-        let conditions = node.status.as_ref().and_then(|it| it.conditions.as_ref());
-        let mut conditions = conditions.into_iter().flatten();
-        conditions.any(|it| it.type_ == "Ready" && it.status != "True")
-    };
-    let mut named = nodes.iter().filter(|it| it.metadata.name.as_deref() == on);
-    on.is_some() && named.any(down)
 }
 
 pub(crate) fn is_ready(pod: &Pod) -> bool {

@@ -1,14 +1,15 @@
 //! What to restore, decided by evidence and never by revision arithmetic; effects are plans first.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::handover::HandedOver;
+use crate::handover::{HandedOver, Standard};
 use crate::history::{Entry, History, Images, RevisionId};
-use crate::workload::{Revision, WorkloadRef};
+use crate::workload::{Revision, WorkloadKind, WorkloadRef};
 
 mod changes;
 mod concern;
@@ -63,6 +64,8 @@ pub struct Request {
     pub judged: Option<String>,
     /// Whether the counts were complete all the same when it was judged.
     pub judged_complete: bool,
+    /// What that check wants to see.
+    pub standard: Standard,
     /// When the evidence was gathered; what was found healthy since is not undone.
     pub evidence_at: Option<Timestamp>,
     /// What is not refused.
@@ -140,6 +143,9 @@ pub struct RollbackPlan {
     /// Whether the rollout's counts were complete when this was planned: what is bad about it then
     /// (a wrong answer, a crash after ready) does not show in them.
     pub complete: bool,
+    /// What the check that judged wants to see.
+    #[serde(skip)]
+    pub standard: Standard,
     /// When what goes would count as healed, should it stay as complete as it is now.
     #[serde(skip)]
     pub healed_at: Option<Timestamp>,
@@ -159,6 +165,7 @@ impl RollbackPlan {
             bad: self.from.clone(),
             target: self.to.clone(),
             complete: self.complete,
+            standard: self.standard,
             images: self.images.clone(),
         }
     }
@@ -210,9 +217,15 @@ pub struct Already {
     pub unmark: Option<RevisionId>,
 }
 
+/// How long what looks healed must have been so at least: a pod between two crashes looks well, too.
+const STABLE: Duration = Duration::from_secs(10);
+
 /// Decides what to do about a workload.
 #[must_use]
 pub fn decide(history: &History, request: &Request) -> RollbackDecision {
+    if is_done(history, request) {
+        return RollbackDecision::Refuse(Refusal::Superseded);
+    }
     let choice = match target(history, request) {
         Err(refusal) => return RollbackDecision::Refuse(refusal),
         Ok(choice) => choice,
@@ -225,12 +238,32 @@ pub fn decide(history: &History, request: &Request) -> RollbackDecision {
                 Err(refusal) => RollbackDecision::Refuse(refusal),
             };
         }
-        Choice::Go(to, chosen_by) => (to, chosen_by),
+        Choice::Go(to, chosen_by) => (used_again(history, to), chosen_by),
     };
     match preconditions(history, request) {
         Err(refusal) => RollbackDecision::Refuse(refusal),
         Ok(from) => RollbackDecision::Apply(Box::new(plan(history, (from, to), request))),
     }
+}
+
+/// The revision that the controller takes for a template: of several ControllerRevisions that hold it
+/// the newest, which is as this version of it writes them (kubernetes#134773).
+fn used_again<'a>(history: &'a History, to: Entry<'a>) -> Entry<'a> {
+    if history.workload().kind == WorkloadKind::Deployment {
+        return to;
+    }
+    let template = to.template();
+    let mut same = history.former().filter(|it| it.template() == template);
+    same.next().unwrap_or(to)
+}
+
+/// Whether this very run has rolled back before and something else was deployed since: run again, it
+/// has nothing to undo any more. What it replaced may have been deployed again by the run itself.
+fn is_done(history: &History, request: &Request) -> bool {
+    let by_hand = request.judged.is_none() && request.handover.is_none();
+    let own = Restored::of(history.object()).filter(|it| by_hand && it.is_by(&request.run));
+    own.zip(history.current())
+        .is_some_and(|(own, current)| current.uid() != own.uid && current.uid() != own.from)
 }
 
 /// Two spellings of one template are equal to the controller, which then keeps the revision.
@@ -409,8 +442,8 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Entry<'a
 }
 
 /// Since when what was judged bad is known to be good, or from when it will be, should it stay as it
-/// is: a check has found it healthy since, or its counts, which were not complete then, are, and its
-/// pods have stayed up. Counts that were complete then say nothing of healing now.
+/// is: a check has found it healthy since, or one look shows all that the check missed. Counts that
+/// were complete then say nothing of healing now, and no look shows what a pod answers over HTTP.
 fn healed_at(history: &History, request: &Request) -> Option<Timestamp> {
     let mark = history.current().and_then(|it| it.mark());
     let found = mark.map(|it| it.verified_at).zip(request.evidence_at);
@@ -419,16 +452,16 @@ fn healed_at(history: &History, request: &Request) -> Option<Timestamp> {
     {
         return Some(evidence);
     }
-    let complete_then = match (&request.handover, &request.judged) {
-        (Some(handover), _) => handover.complete,
-        (None, Some(_)) => request.judged_complete,
+    let (complete_then, standard) = match (&request.handover, &request.judged) {
+        (Some(handover), _) => (handover.complete, handover.standard),
+        (None, Some(_)) => (request.judged_complete, request.standard),
         (None, None) => return None,
     };
-    if complete_then {
-        None
-    } else {
-        history.stable_at()
+    if complete_then || standard.http {
+        return None;
     }
+    let stable_for = Duration::from_secs(standard.stable_for_seconds).max(STABLE);
+    history.healthy_from(request.now, stable_for)
 }
 
 fn plan(
@@ -462,11 +495,12 @@ fn plan(
             .as_ref()
             .map_or_else(|| history.complete(), |_| request.judged_complete),
         proposed: request.judged.is_some(),
+        standard: request.standard,
         healed_at: healed_at(history, request),
         run: request.run.clone(),
         patch,
     };
-    let concerns = risks::concerns(history, &plan, request.allowed);
+    let concerns = risks::concerns(history, &plan, request);
     plan.concerned(concerns);
     plan
 }

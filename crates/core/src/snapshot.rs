@@ -21,7 +21,6 @@ pub use answers::Answers;
 pub(crate) use rollout::not_ready_since;
 pub use rollout::{Excused, Rollout};
 
-pub(crate) use pod::ready_since;
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};
 use store::Store;

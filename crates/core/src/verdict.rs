@@ -204,6 +204,12 @@ pub enum Supersession {
         /// The one in place, where it is known.
         present: Option<Revision>,
     },
+    /// This very run has rolled it back: what is in place is what the run restored, and not what it
+    /// was to check.
+    RolledBack {
+        /// The one in place, where it is known.
+        present: Option<Revision>,
+    },
 }
 
 impl fmt::Display for Supersession {
@@ -217,6 +223,11 @@ impl fmt::Display for Supersession {
             Self::NotRestored { wanted, present } => {
                 write!(f, "it was not rolled back to revision {wanted}")?;
                 present.map_or(Ok(()), |it| write!(f, "; revision {it} is in place"))
+            }
+            Self::RolledBack { present } => {
+                f.write_str("this run has rolled it back")?;
+                present.map_or(Ok(()), |it| write!(f, "; revision {it} is in place"))?;
+                f.write_str(" (to check what was restored, hand over the evidence: input evidence)")
             }
         }
     }

@@ -95,7 +95,7 @@ pub(crate) async fn check_with(
     announce(inputs, &found, tools.console);
     // Boxed: it would make every future around it large.
     let mut guard = Box::new(Guard::new(
-        targets(inputs, &workloads),
+        targets(inputs, &workloads, run),
         policy(inputs),
         connection.clock.now(),
     ));
@@ -145,12 +145,13 @@ where
     }
 }
 
-fn targets(inputs: &CheckInputs, workloads: &[WorkloadRef]) -> Vec<Target> {
+fn targets(inputs: &CheckInputs, workloads: &[WorkloadRef], run: &str) -> Vec<Target> {
     let evidence = inputs.evidence.as_ref();
     let target = |workload: &WorkloadRef| Target {
         workload: workload.clone(),
         revision: inputs.revision,
         restored: evidence.and_then(|it| it.of(workload)).cloned(),
+        run: Some(run.to_owned()),
     };
     workloads.iter().map(target).collect()
 }

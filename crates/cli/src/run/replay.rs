@@ -84,6 +84,7 @@ fn targets(header: &Header) -> impl Iterator<Item = Target> {
         workload: workload.clone(),
         revision: header.revision,
         restored: None,
+        run: None,
     })
 }
 

@@ -2,6 +2,7 @@
 //! the command, and answers in logging commands.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rollguard_agent::inputs::{
     AksTarget, CheckInputs, CommandInputs, Inputs, RawInputs, RollbackInputs,
 };
@@ -73,7 +74,9 @@ async fn run(
 
 /// Who does it, in what is written into the cluster.
 fn run_of(env: &AgentEnv) -> String {
-    Run::from_env(env).map_or_else(|| "a pipeline".to_owned(), |run| run.to_string())
+    let named = Run::from_env(env).map(|run| run.to_string());
+    // One that is not named is never taken for another.
+    named.unwrap_or_else(|| format!("a pipeline at {}", Timestamp::now()))
 }
 
 async fn run_check(

@@ -11,6 +11,7 @@ use crate::finding::{Finding, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;
+use crate::rollback::{RESTORED, Restored};
 use crate::snapshot::{BACK_OFF_MEMORY, Excused, PodView, Rollout, Snapshot};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 
@@ -74,6 +75,9 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
             wake_at: deadline,
             ..simply(other)
         };
+    }
+    if let Some(other) = rolled_back(&rollout, view) {
+        return simply(other);
     }
     let diagnosis = findings_of(view, &rollout, policy, now);
     let window = Window {
@@ -141,6 +145,22 @@ fn not_restored(rollout: &Rollout<'_>, view: &View<'_>, late: bool) -> Option<Ve
             },
         }),
     }
+}
+
+/// Whether the run that checks has rolled it back before, and that still is in place.
+fn rolled_back(rollout: &Rollout<'_>, view: &View<'_>) -> Option<Verdict> {
+    let run = view.target.run.as_deref()?;
+    if view.target.restored.is_some() {
+        return None;
+    }
+    let annotations = rollout.workload().metadata().annotations.as_ref()?;
+    let restored = Restored::parse(annotations.get(RESTORED)?)?;
+    let own = restored.is_by(run) && rollout.new_uid() == Some(&restored.uid);
+    own.then(|| Verdict::Superseded {
+        by: Supersession::RolledBack {
+            present: rollout.number(),
+        },
+    })
 }
 
 fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> Progress {

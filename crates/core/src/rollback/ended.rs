@@ -1,7 +1,7 @@
 //! What became of a rollback: of each workload, and of all together.
 
 use super::Already;
-use crate::handover::HandedOver;
+use crate::handover::{HandedOver, Standard};
 use crate::history::{Entry, History, Images};
 
 /// What became of one workload.
@@ -82,6 +82,7 @@ pub fn in_place(history: &History, already: &Already) -> HandedOver {
         bad: bad.as_ref().map_or_else(|| already.to.clone(), Entry::id),
         target: already.to.clone(),
         complete: false,
+        standard: Standard::default(),
         images: Images::new(),
     }
 }

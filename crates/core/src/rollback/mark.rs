@@ -129,8 +129,20 @@ impl Restored {
     /// the caller to compare.
     #[must_use]
     pub fn of(workload: &Value) -> Option<Self> {
-        let restored: Self = serde_json::from_str(annotation(workload, RESTORED)?).ok()?;
+        Self::parse(annotation(workload, RESTORED)?)
+    }
+
+    /// What the annotation holds.
+    #[must_use]
+    pub fn parse(annotation: &str) -> Option<Self> {
+        let restored: Self = serde_json::from_str(annotation).ok()?;
         (restored.version == VERSION).then_some(restored)
+    }
+
+    /// Whether it was this run.
+    #[must_use]
+    pub fn is_by(&self, run: &str) -> bool {
+        self.run == short(run)
     }
 
     /// As the annotation holds it.

@@ -97,9 +97,10 @@ impl Release {
         self.all(&Refusal::Healed)
     }
 
+    /// Where another workload would still go back, no word about some of them is true of all.
     fn all(&self, wanted: &Refusal) -> bool {
         let is = |(_, it): &(WorkloadRef, Objection)| *it == Objection::Refusal(wanted.clone());
-        self.is_refused() && self.objections.iter().all(is)
+        self.is_refused() && self.plans.is_empty() && self.objections.iter().all(is)
     }
 
     /// What looks healed and would count as such at a time that can be waited for, if it stays so: of
@@ -132,6 +133,11 @@ impl Release {
     #[must_use]
     pub fn why_not(&self) -> String {
         let many = self.workloads().len() > 1;
+        let objected: BTreeSet<_> = self.objections.iter().map(|(it, _)| it).collect();
+        let held_up = self.plans.iter().map(|it| &it.workload);
+        let held_up = held_up
+            .filter(|it| !objected.contains(it))
+            .map(|it| format!("{it} would go back, and is held up"));
         let said: Vec<String> = self
             .objections
             .iter()
@@ -143,6 +149,7 @@ impl Release {
                     message
                 }
             })
+            .chain(held_up)
             .collect();
         said.join("; ")
     }

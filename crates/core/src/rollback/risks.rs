@@ -4,11 +4,12 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
 use super::concern::{Concern, ConcernCode};
-use super::{Allowed, ChosenBy, RollbackPlan, owner, schema};
+use super::{Allowed, ChosenBy, Request, RollbackPlan, owner, schema};
 use crate::history::{Entry, History, text};
 use crate::workload::Workload;
 
-pub(super) fn concerns(history: &History, plan: &RollbackPlan, allowed: Allowed) -> Vec<Concern> {
+pub(super) fn concerns(history: &History, plan: &RollbackPlan, request: &Request) -> Vec<Concern> {
+    let allowed = request.allowed;
     let (Some(from), Some(to)) = (
         history.with_uid(&plan.from.uid),
         history.with_uid(&plan.to.uid),
@@ -19,7 +20,7 @@ pub(super) fn concerns(history: &History, plan: &RollbackPlan, allowed: Allowed)
     found.extend(owner::concern(history.object(), allowed.force_owner));
     found.extend(on_delete(history, allowed));
     found.extend(migrated(&from, &to));
-    found.extend(unchecked(history, plan, &to));
+    found.extend(unchecked(history, (plan, request.served.as_deref()), &to));
     found.extend(image_unknown(plan, &to));
     found
 }
@@ -81,15 +82,20 @@ fn has_run(pod: &Pod, container: &str) -> bool {
 
 /// A revision that came after the known good one and serves, but was never found healthy: whether to
 /// skip it is for a person to judge.
-fn unchecked(history: &History, plan: &RollbackPlan, to: &Entry<'_>) -> Option<Concern> {
+fn unchecked(
+    history: &History,
+    (plan, served): (&RollbackPlan, Option<&str>),
+    to: &Entry<'_>,
+) -> Option<Concern> {
     if plan.chosen_by != ChosenBy::KnownGood {
         return None;
     }
+    let works = |it: &Entry<'_>| it.available() > 0 || Some(it.uid()) == served;
     let other = history
         .former()
-        .find(|it| it.revision() > to.revision() && it.available() > 0 && it.mark().is_none())?;
+        .find(|it| it.revision() > to.revision() && works(it) && it.mark().is_none())?;
     let message = format!(
-        "revision {} is serving and newer than revision {}, but no check found it healthy: it is \
+        "revision {} was serving and is newer than revision {}, but no check found it healthy: it is \
          passed over",
         other.revision(),
         to.revision()

@@ -307,6 +307,10 @@ impl<'a> Rollout<'a> {
     pub fn serving_before(&self) -> Option<&'a str> {
         match self.workload {
             Workload::Deployment(_) => self.set_serving_before(),
+            // Which the controller leaves as it was at first.
+            Workload::StatefulSet(_) if self.workload.is_on_delete() => {
+                self.revision_serving_before()
+            }
             Workload::StatefulSet(it) => {
                 let status = it.status.as_ref();
                 let last = status.and_then(|it| it.current_revision.as_deref());

@@ -145,8 +145,8 @@ async fn one_superseded() -> Result<()> {
     let left = world.rollback_as(&waiting(&bad)?).await.map_err(told)?;
     not_done(
         &left,
-        RollbackOutcome::Superseded,
-        "deployment/web: a newer rollout",
+        RollbackOutcome::Refused,
+        "deployment/api would go back, and is held up",
     )?;
     have(&world, ["v3", "v2"]).await
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use rollguard_cluster::{Connection, logs};
 use rollguard_core::guard::{Follow, Guard};
-use rollguard_core::handover::{HandedOver, Handover};
+use rollguard_core::handover::{HandedOver, Handover, Standard};
 use rollguard_core::report::{Proposal, Report};
 use rollguard_core::rollback::{Allowed, Release, Request};
 use rollguard_core::workload::WorkloadRef;
@@ -28,10 +28,11 @@ pub(super) async fn explained(
     add_logs(connection, &mut report, guard).await;
     let bad = |it: &&Follow| it.verdict().offers_rollback();
     let wanted = guard.follows().iter().filter(bad);
+    let standard = Standard::of(guard.policy());
     let wanted = wanted.map(|it| {
         (
             it.workload().clone(),
-            request(it, allowed, (run, connection.clock.now())),
+            request(it, (allowed, standard), (run, connection.clock.now())),
         )
     });
     match gather(connection, wanted.collect()).await {
@@ -52,11 +53,16 @@ pub(super) async fn explained(
 }
 
 /// A proposal is about the revision that was judged, and no other.
-fn request(follow: &Follow, allowed: Allowed, (run, now): (&str, Timestamp)) -> Request {
+fn request(
+    follow: &Follow,
+    (allowed, standard): (Allowed, Standard),
+    (run, now): (&str, Timestamp),
+) -> Request {
     Request {
         served: follow.served().map(str::to_owned),
         judged: Some(follow.judged().unwrap_or_default().to_owned()),
         judged_complete: follow.is_complete(),
+        standard,
         now,
         allowed,
         run: run.to_owned(),

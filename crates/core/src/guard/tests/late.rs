@@ -100,6 +100,7 @@ fn a_revision_that_comes_only_now_is_the_one_that_is_meant() {
         workload: web(),
         revision: Some(Revision(3)),
         restored: None,
+        run: None,
     };
     let mut newer = complete().version("v3").generation(2, 2).json();
     newer["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = json!("3");

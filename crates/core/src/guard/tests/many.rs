@@ -145,6 +145,7 @@ fn a_revision_that_is_meant_is_judged_and_no_other() {
             workload: web(),
             revision: Some(Revision(revision)),
             restored: None,
+            run: None,
         };
         let observations = first_look(complete(), &[pod("a").ready(0)]);
         let (guard, verdict, at) = run(Guard::new([target], policy(60), start()), &observations);

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::handover::HandedOver;
+use crate::handover::{HandedOver, Standard};
 use crate::history::RevisionId;
 use crate::report::{Report, RollbackHealth};
+use crate::rollback::{RESTORED, Request, Restored};
 use crate::testing::{db, db_pod, listed_for, pod_of, stateful_set};
 use crate::workload::{Revision, WorkloadKind, WorkloadRef};
 
@@ -27,8 +28,10 @@ fn after_rollback(workload: WorkloadRef, uid: &str, (bad, target): (&str, &str))
             bad: id(bad, 2),
             target: id(target, 1),
             complete: false,
+            standard: Standard::default(),
             images: [("app".to_owned(), ["sha256:good".to_owned()].into())].into(),
         }),
+        run: None,
     }
 }
 
@@ -191,6 +194,64 @@ fn a_check_without_a_rollback_says_nothing_of_one() {
     let observations = all(web_at("v1"), [sets(3, 2), two("v1", "sha256:good")]);
     let (_, report) = ended(Target::from(web()), observations);
     assert_eq!(report.rollback_health(), None);
+}
+
+#[test]
+fn a_check_that_is_run_again_after_its_own_run_rolled_back_is_no_success() {
+    let by = |run: &str, version: &str| {
+        let request = Request {
+            run: run.to_owned(),
+            ..Request::default()
+        };
+        let text = Restored::new(&id("rs-v1", 1), &id("rs-v2", 2), &request).to_text();
+        let mut object = deployment("web").version(version).counts(2, 2, 2, 2).json();
+        object["metadata"]["annotations"][RESTORED] = json!(text);
+        let object = serde_json::from_value(object).unwrap();
+        Observation::new(at(1), Seen::Workload { object })
+    };
+    let checks = |run: &str, restored| Target {
+        run: Some(run.to_owned()),
+        restored,
+        ..Target::from(web())
+    };
+    let evidence = || of_web().restored;
+    let rows = [
+        (
+            "its own",
+            checks("run 5", None),
+            by("run 5", "v1"),
+            "superseded",
+        ),
+        (
+            "with the evidence",
+            checks("run 5", evidence()),
+            by("run 5", "v1"),
+            "succeeded",
+        ),
+        (
+            "another's",
+            checks("run 6", None),
+            by("run 5", "v1"),
+            "succeeded",
+        ),
+        (
+            "its own, and deployed again",
+            checks("run 5", None),
+            by("run 5", "v2"),
+            "succeeded",
+        ),
+    ];
+    for (says, target, workload, word) in rows {
+        let version = if says.ends_with("again") { "v2" } else { "v1" };
+        let observations = all(workload, [sets(3, 2), two(version, "sha256:good")]);
+        let (verdict, report) = ended(target, observations);
+        assert_eq!(verdict.word(), word, "{says}");
+        let told = report
+            .sentence
+            .contains("this run has rolled it back; revision 3");
+        assert_eq!(told, word == "superseded", "{says}: {}", report.sentence);
+        assert!(!report.offers_rollback, "{says}");
+    }
 }
 
 #[test]

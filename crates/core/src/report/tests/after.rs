@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::guard::Target;
-use crate::handover::HandedOver;
+use crate::handover::{HandedOver, Standard};
 use crate::history::RevisionId;
 use crate::observation::{Blindness, ResourceKind, Seen};
 use crate::testing::pod_of;
@@ -36,8 +36,10 @@ fn target(name: &str) -> Target {
             bad: id("v2", 2),
             target: id("v1", 1),
             complete: false,
+            standard: Standard::default(),
             images: [("app".to_owned(), [good].into())].into(),
         }),
+        run: None,
     }
 }
 

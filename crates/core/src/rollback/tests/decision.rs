@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::past::{Past, of, of_web};
+use crate::handover::Standard;
 use crate::rollback::{Request, RollbackDecision};
 use crate::testing::{PodBuilder, at, deployment, pod_of, replica_set_json, web};
 use crate::workload::Revision;
@@ -219,6 +220,144 @@ fn what_is_known_to_be_good_is_not_left_without_a_word() {
 }
 
 #[test]
+fn run_again_a_rollback_leaves_what_was_deployed_since() {
+    let by = |run: &str| Request {
+        run: run.into(),
+        ..any()
+    };
+    let named = |run: &str| Request {
+        to_revision: Some(Revision(3)),
+        ..by(run)
+    };
+    // Run 5 went from v2 back to v1, and v3 was deployed.
+    let since = of_web()
+        .at_version("v3")
+        .had("v1", 3, 0)
+        .had("v2", 2, 0)
+        .had("v3", 4, 1)
+        .marked("v1", 60)
+        .restored("v1", "v2");
+    let again = of_web()
+        .at_version("v2")
+        .had("v1", 3, 2)
+        .had("v2", 4, 0)
+        .marked("v1", 60)
+        .restored("v1", "v2");
+    let newer = "a newer rollout began";
+    let rows = [
+        ("the same run", since.clone(), by("run 5"), newer),
+        (
+            "the same run, to a named revision",
+            since.clone(),
+            named("run 5"),
+            newer,
+        ),
+        (
+            "another run",
+            since.clone(),
+            by("run 6"),
+            "4 → 3, a check found it healthy",
+        ),
+        (
+            "another run, to a named one",
+            since,
+            named("run 6"),
+            "4 → 3, named by you",
+        ),
+        (
+            "the same run, which has deployed the bad one again",
+            again,
+            by("run 5"),
+            "4 → 3, a check found it healthy",
+        ),
+    ];
+    for (says, past, request, expected) in rows {
+        let said = past.words(&request);
+        assert!(said.starts_with(expected), "{says}: {said}");
+    }
+}
+
+#[test]
+fn a_mark_that_a_killed_run_left_on_the_bad_revision_is_taken_away_by_the_next() {
+    // Rolled back at second 70.
+    let back = of_web()
+        .at_version("v1")
+        .had("v1", 3, 2)
+        .had("v2", 2, 0)
+        .restored("v1", "v2");
+    let rows = [
+        ("marked before", back.clone().marked("v2", 60), true),
+        ("found healthy since", back.clone().marked("v2", 80), false),
+        ("never marked", back, false),
+    ];
+    for (says, past, expected) in rows {
+        let RollbackDecision::Already(already) = past.decide(&any()) else {
+            panic!("{says}: not in place");
+        };
+        let found = already.unmark.map(|it| it.uid);
+        assert_eq!(found.as_deref(), expected.then_some("rs-v2"), "{says}");
+    }
+}
+
+#[test]
+fn healed_is_no_less_than_what_the_check_wanted() {
+    let healed = "the rollout has become healthy since the check; there is nothing to undo";
+    let goes = "2 → 1, handed over by the check";
+    let both = of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
+    let pods = |pod: PodBuilder| both.clone().pod(pod).pod(pod_of("b", "v2").ready(100));
+    let up = || pods(pod_of("a", "v2").ready(100));
+    let wanted = |http, stable_for_seconds| {
+        let mut request = approved_at(150);
+        let handover = request.handover.as_mut().unwrap();
+        handover.standard = Standard {
+            http,
+            stable_for_seconds,
+        };
+        request
+    };
+    let long_ago = json!({"terminated":
+        {"exitCode": 137, "startedAt": at(0), "finishedAt": at(11 * 60)}});
+    let restarted = pod_of("a", "v2")
+        .ready(12 * 60)
+        .with("/status/containerStatuses/0/restartCount", json!(1))
+        .with("/status/containerStatuses/0/lastState", long_ago);
+    let hours_later = Request {
+        now: at(60 * 60),
+        ..wanted(false, 10)
+    };
+    let rows = [
+        (
+            "up for as long as it wanted",
+            up(),
+            wanted(false, 50),
+            healed,
+        ),
+        ("up, but not for as long", up(), wanted(false, 51), goes),
+        (
+            "up, and nobody has asked over HTTP",
+            up(),
+            wanted(true, 10),
+            goes,
+        ),
+        (
+            "one pod ended after a long run, long ago",
+            pods(restarted),
+            hours_later,
+            healed,
+        ),
+        (
+            "fewer pods than there should be",
+            both.clone().pod(pod_of("b", "v2").ready(100)),
+            wanted(false, 10),
+            goes,
+        ),
+    ];
+    for (says, past, request, expected) in rows {
+        assert_eq!(past.words(&request), expected, "{says}");
+    }
+}
+
+#[test]
 fn run_again_a_rollback_stays_where_it_is() {
     let back = || of_web().at_version("v1").had("v1", 3, 2).had("v2", 2, 0);
     let rows = [
@@ -407,7 +546,8 @@ fn approved_at(second: u64) -> Request {
 
 #[test]
 fn healed_is_what_has_stayed_up() {
-    let complete = || of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
+    let both = of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
+    let complete = || both.clone().pod(pod_of("b", "v2").ready(100));
     let zero = complete()
         .with("/spec/replicas", json!(0))
         .with("/status/replicas", json!(0))
@@ -503,7 +643,8 @@ fn what_completed_while_the_check_explained_itself_is_not_proposed() {
         .complete()
         .had("v1", 1, 0)
         .had("v2", 2, 2)
-        .pod(pod_of("a", "v2").ready(100));
+        .pod(pod_of("a", "v2").ready(100))
+        .pod(pod_of("b", "v2").ready(100));
     let request = |judged_complete, now| Request {
         judged_complete,
         now: at(now),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::past::{of_agent, of_db, of_set};
-use crate::rollback::Request;
+use crate::rollback::{Allowed, Request};
 use crate::testing::{agent_pod, daemon_set, db, db_pod, stateful_set};
 use crate::workload::Revision;
 
@@ -41,6 +41,18 @@ fn the_target_of_a_set_is_chosen_by_evidence() {
             "2 → 1, its pods are still serving",
         ),
         (
+            "with OnDelete the controller leaves the name of its first revision there",
+            of_set(db(), stateful_set().on_delete()).pod(db_pod(0, "v1").ready(0)),
+            Request {
+                allowed: Allowed {
+                    on_delete: true,
+                    ..Allowed::default()
+                },
+                ..any()
+            },
+            "2 → 1, its pods are still serving",
+        ),
+        (
             "a mark is more than what was rolled out last",
             of_db().marked("v1", 60),
             any(),
@@ -69,6 +81,23 @@ fn the_target_of_a_set_is_chosen_by_evidence() {
     for (says, past, request, expected) in rows {
         assert_eq!(past.words(&request), expected, "{says}");
     }
+}
+
+#[test]
+fn of_two_revisions_with_one_template_the_controller_takes_the_newer() {
+    let twice = of_set(db(), stateful_set().version("v3"));
+    let mut twice = twice.revision("v3", 4).revision("v3-twin", 3);
+    twice.carriers.remove(1);
+    for carrier in &mut twice.carriers {
+        if carrier["metadata"]["name"] == "db-v3-twin" {
+            carrier["data"] = stateful_set().revision_json("v1", 1)["data"].take();
+        }
+    }
+    let named = Request {
+        to_revision: Some(Revision(1)),
+        ..Request::default()
+    };
+    assert_eq!(twice.plan_for(&named).to.revision, Revision(3));
 }
 
 #[test]

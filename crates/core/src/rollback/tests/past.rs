@@ -134,6 +134,13 @@ impl Past {
         self.annotated(crate::rollback::RESTORED, &restored.to_text())
     }
 
+    /// A ControllerRevision of a StatefulSet or DaemonSet.
+    pub(super) fn revision(mut self, version: &str, number: i64) -> Self {
+        let set = crate::testing::stateful_set();
+        self.carriers.push(set.revision_json(version, number));
+        self
+    }
+
     pub(super) fn pod(mut self, pod: PodBuilder) -> Self {
         self.pods.push(pod);
         self

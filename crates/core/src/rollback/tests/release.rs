@@ -38,7 +38,7 @@ fn one_that_may_not_go_back_holds_the_others() {
     assert!(one.is_refused());
     assert_eq!(
         one.why_not(),
-        "statefulset/db: the workload is being deleted"
+        "statefulset/db: the workload is being deleted; deployment/web would go back, and is held up"
     );
 }
 
@@ -113,6 +113,17 @@ fn the_word_for_a_refusal_is_that_of_all_of_them() {
     let healed = of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
     let healed = release(vec![(web(), healed.decide(&approved))]);
     assert!(healed.has_healed() && !healed.is_superseded());
+    // Beside one that is still bad neither word is true of both.
+    let complete = of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
+    for past in [&complete, &newer] {
+        let half = release(vec![
+            (web(), past.decide(&approved)),
+            (db(), decision(&of_db())),
+        ]);
+        assert!(half.is_refused() && !half.has_healed() && !half.is_superseded());
+        let held_up = "statefulset/db would go back, and is held up";
+        assert!(half.why_not().ends_with(held_up), "{}", half.why_not());
+    }
     let mixed = release(vec![
         (web(), newer.decide(&approved)),
         (

@@ -298,6 +298,13 @@ fn a_revision_that_serves_unchecked_is_passed_over_aloud() {
     };
     assert_eq!(strict(&between(2)), ["UncheckedServed warning"]);
     assert_eq!(strict(&between(0)), Vec::<String>::new());
+    // Replaced by now, but the check saw it serve.
+    let served = Request {
+        served: Some("rs-v2".into()),
+        judged: Some("rs-v3".into()),
+        ..Request::default()
+    };
+    assert_eq!(between(0).concerns(&served), ["UncheckedServed warning"]);
     // Found healthy, though longer ago, and serving: it is what people have settled on.
     let checked = between(2).marked("v2", 50);
     assert_eq!(strict(&checked), Vec::<String>::new());
