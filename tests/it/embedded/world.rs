@@ -189,6 +189,16 @@ impl World {
     }
 
     pub(crate) async fn check_as(&self, inputs: &CheckInputs) -> Result<Checked, Failure> {
+        self.check_by("a test", inputs).await
+    }
+
+    /// A check by the run that rolls back.
+    pub(crate) async fn check_by_the_run(&self, timeout: Duration) -> Result<Checked, Failure> {
+        let inputs = CheckInputs::of(workload(), timeout, STABLE_FOR);
+        self.check_by(RUN, &inputs).await
+    }
+
+    async fn check_by(&self, run: &str, inputs: &CheckInputs) -> Result<Checked, Failure> {
         let (_sender, cancel) = Cancel::by_hand();
         let mut tools = Tools {
             console: &mut self.said.console(),
@@ -196,7 +206,7 @@ impl World {
             cancel: &cancel,
         };
         // Boxed: it would make every future around it large.
-        Box::pin(check(&self.connection, inputs, "a test", &mut tools)).await
+        Box::pin(check(&self.connection, inputs, run, &mut tools)).await
     }
 
     /// The check of a version that should be healthy.

@@ -82,19 +82,24 @@ pub(crate) async fn runs_through_node(stage: Arc<Stage>) -> Result<()> {
             );
 
             // An agent runs a job again after a lost connection, or a person presses "rerun".
-            let again = agent.rerun_rollback().await;
-            ensure!(
-                again.outputs.get("rollbackOutcome").map(String::as_str)
-                    == Some("alreadyRolledBack"),
-                "{again:?}"
-            );
+            // The release that failed must not turn green because what was restored is.
+            for (step, output, expected) in [
+                ("check", "verdict", "superseded"),
+                ("rollback", "rollbackOutcome", "alreadyRolledBack"),
+                ("recheck", "rollbackHealth", "healthy"),
+            ] {
+                let again = agent.rerun(step).await;
+                let found = again.outputs.get(output).map(String::as_str);
+                ensure!(found == Some(expected), "{step}: {again:?}");
+            }
+            ensure!(version(&api).await? == "v1", "not rolled back any more");
             apply(
                 &client,
                 &namespace,
                 &scenario.v2.replace("version: v2", "version: v3"),
             )
             .await?;
-            let newer = agent.rerun_rollback().await;
+            let newer = agent.rerun("rollback").await;
             ensure!(
                 newer.outputs.get("rollbackOutcome").map(String::as_str) == Some("superseded"),
                 "{newer:?}"
@@ -160,7 +165,7 @@ struct Agent {
     task: tempfile::TempDir,
     home: tempfile::TempDir,
     temp: tempfile::TempDir,
-    rollback: Option<ResolvedTask>,
+    steps: BTreeMap<String, ResolvedTask>,
     instructions: Option<String>,
     log: String,
 }
@@ -188,7 +193,7 @@ impl Agent {
             task,
             home,
             temp,
-            rollback: None,
+            steps: BTreeMap::new(),
             instructions: None,
             log: String::new(),
         })
@@ -259,8 +264,9 @@ impl Agent {
         }
     }
 
-    async fn rerun_rollback(&mut self) -> StepOutcome {
-        match self.rollback.clone() {
+    /// The same step again, with the inputs that it had.
+    async fn rerun(&mut self, step: &str) -> StepOutcome {
+        match self.steps.get(step).cloned() {
             Some(step) => self.node(&step).await,
             None => StepOutcome::of(TaskResult::Failed),
         }
@@ -321,9 +327,8 @@ impl StepRunner for Agent {
             self.instructions = step.inputs.get("instructions").cloned();
             return StepOutcome::of(TaskResult::Succeeded);
         }
-        if step.name.as_deref() == Some("rollback") {
-            self.rollback = Some(step.clone());
-        }
+        let name = step.name.clone().unwrap_or_default();
+        self.steps.insert(name, step.clone());
         self.node(step).await
     }
 

@@ -36,7 +36,7 @@ pub(super) fn trials() -> Vec<Trial> {
             cancelled,
         ),
         trial(
-            "without waiting nobody looks, and the check with the evidence does",
+            "without waiting nobody looks, the check with the evidence does, and every job may run again",
             evidence_of_the_stage,
         ),
         trial(
@@ -134,14 +134,23 @@ async fn evidence_of_the_stage() -> Result<()> {
     ensure!(back.outcome == Outcome::RolledBack, "{back:#?}");
     ensure!(back.health.is_none(), "{back:#?}");
     let inputs = CheckInputs {
-        evidence: Some(evidence),
+        evidence: Some(evidence.clone()),
         ..CheckInputs::of(workload(), TIMEOUT, Duration::from_secs(3))
     };
     let after = world.check_as(&inputs).await.map_err(told)?;
     ensure!(after.outcome == Outcome::Succeeded, "{}", world.said());
     let health = after.report.rollback_health();
     ensure!(health == Some(RollbackHealth::Healthy), "{health:?}");
-    Ok(())
+    // The first job again, by the same run: what it finds healthy is not what it was to check.
+    let again = world.check_by_the_run(TIMEOUT).await.map_err(told)?;
+    ensure!(again.outcome == Outcome::Superseded, "{}", world.said());
+    says(&world, "this run has rolled it back")?;
+    let before = world.patches();
+    let back = world.rollback(Some(&evidence)).await.map_err(told)?;
+    let expected = Some(RollbackOutcome::AlreadyRolledBack);
+    ensure!(back.word == expected, "{back:#?}");
+    ensure!(world.patches() == before, "a patch was sent");
+    world.has("v1").await
 }
 
 async fn not_rolled_back() -> Result<()> {

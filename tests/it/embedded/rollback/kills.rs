@@ -8,13 +8,15 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 use rollguard::run::rollback::RolledBack;
+use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
 use rollguard_agent::outputs::RollbackOutcome::{AlreadyRolledBack, RolledBack as Done};
 use tokio::time::sleep;
 
 use super::super::world::{World, told};
 use super::sets;
-use super::{done, plain, where_only_v1_is_good};
+use super::target::{to, two_good};
+use super::{done, marked, plain, where_only_v1_is_good};
 use crate::trial;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -26,6 +28,10 @@ pub(super) fn trials() -> Vec<Trial> {
         trial(
             "a rollback of a Deployment that is killed anywhere is finished by the next run",
             deployment,
+        ),
+        trial(
+            "a rollback from a marked revision that is killed anywhere leaves it no mark",
+            from_marked,
         ),
         trial(
             "a rollback of a StatefulSet that is killed anywhere is finished by the next run",
@@ -48,6 +54,28 @@ async fn killed_after(
         Poll::Pending => Poll::Pending,
     });
     ended.await.transpose().map_err(told)
+}
+
+async fn from_marked() -> Result<()> {
+    for requests in 1..MOST {
+        let world = two_good().await?;
+        let inputs = to(1);
+        let whole = killed_after(&world, &inputs, requests).await?;
+        sleep(Duration::from_secs(1)).await;
+        let again = world.rollback_as(&inputs).await.map_err(told)?;
+        ensure!(again.outcome == Outcome::RolledBack, "{again:#?}");
+        world.has("v1").await?;
+        let left = marked(&world).await?;
+        ensure!(
+            left == ["v1"],
+            "killed after {requests}: {left:?} are marked"
+        );
+        if whole.is_some() {
+            ensure!(requests > 10, "it was killed {requests} times only");
+            return Ok(());
+        }
+    }
+    anyhow::bail!("it never came to its end")
 }
 
 async fn deployment() -> Result<()> {

@@ -113,7 +113,7 @@ async fn unmarked() -> Result<()> {
 }
 
 /// v1 and v2 are healthy, and both are marked.
-async fn two_good() -> Result<World> {
+pub(super) async fn two_good() -> Result<World> {
     let world = World::where_v2(Script::healthy()).await?;
     world.deploy("v2").await?;
     world.is_healthy("v2").await?;
@@ -121,7 +121,7 @@ async fn two_good() -> Result<World> {
     Ok(world)
 }
 
-fn to(revision: u64) -> RollbackInputs {
+pub(super) fn to(revision: u64) -> RollbackInputs {
     RollbackInputs {
         to_revision: Some(Revision(revision)),
         ..plain()
