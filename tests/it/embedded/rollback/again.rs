@@ -5,17 +5,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use kube::Api;
+use kube::api::{ListParams, PostParams};
 use libtest_mimic::Trial;
 use rollguard::cancel::Cancel;
 use rollguard_agent::Outcome;
-use rollguard_agent::inputs::CheckInputs;
+use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_agent::outputs::RollbackOutcome;
+use rollguard_core::http::HttpCheck;
 use rollguard_core::report::RollbackHealth;
-use rollguard_sandbox::{Script, Verb};
+use rollguard_core::rollback::MARK;
+use rollguard_sandbox::{Answer, Script, Verb};
 use serde_json::json;
 
 use super::super::cast::is_version;
-use super::super::world::{World, back, told, workload};
+use super::super::world::{NAMESPACE, World, back, told, workload};
 use super::{change, done, plain, says, where_only_v1_is_good};
 use crate::trial;
 
@@ -26,6 +31,14 @@ pub(super) fn trials() -> Vec<Trial> {
         trial(
             "what was restored and is not healthy has an exit code of its own",
             unhealthy,
+        ),
+        trial(
+            "what was restored and answers wrongly is not healthy",
+            answers_wrongly,
+        ),
+        trial(
+            "what was restored and runs another image under its tag is healthy, and it is told",
+            another_image,
         ),
         trial(
             "what was restored and cannot be seen has an exit code of its own",
@@ -84,6 +97,69 @@ async fn unhealthy() -> Result<()> {
     ensure!(back.health == Some(RollbackHealth::Unhealthy), "{back:#?}");
     ensure!(!back.errors.is_empty(), "{back:#?}");
     world.has("v1").await
+}
+
+async fn answers_wrongly() -> Result<()> {
+    let bad = Arc::new(AtomicBool::new(false));
+    let is_bad = Arc::clone(&bad);
+    let answers = |status| Script::healthy().answering("/healthz", Answer::new(status, "hm"));
+    let cast = World::blank()?
+        .play(
+            |pod| is_version(pod, "v2"),
+            Script::crash_at_start(&["no database"], 1),
+        )
+        .play(move |_| is_bad.load(Ordering::Relaxed), answers(500))
+        .play(|_| true, answers(200));
+    let world = World::new(cast).await?;
+    all_at_once(&world).await?;
+    bad.store(true, Ordering::Relaxed);
+    world.deploy("v2").await?;
+    world.check(TIMEOUT).await.map_err(told)?;
+    let inputs = RollbackInputs {
+        http: vec![HttpCheck::parse("/healthz")?],
+        ..plain()
+    };
+    let back = world.rollback_as(&inputs).await.map_err(told)?;
+    ensure!(back.outcome == Outcome::RolledBackUnhealthy, "{back:#?}");
+    says(&world, "/healthz")?;
+    world.has("v1").await
+}
+
+async fn another_image() -> Result<()> {
+    for other in [false, true] {
+        let world = where_only_v1_is_good().await?;
+        if other {
+            pushed_anew(&world).await?;
+        }
+        world.deploy("v2").await?;
+        world.check(TIMEOUT).await.map_err(told)?;
+        let back = world.rollback_as(&plain()).await.map_err(told)?;
+        done(&back, RollbackOutcome::RolledBack, &world)?;
+        let report = back.report.context("no report")?;
+        let found = report.after_rollback.iter().flat_map(|it| &it.other_images);
+        let told = world
+            .said()
+            .contains("as when revision 1 was known to be good");
+        ensure!(found.count() == usize::from(other), "{}", world.said());
+        ensure!(told == other, "{}", world.said());
+    }
+    Ok(())
+}
+
+/// The image of v1 is not what it was when v1 was marked.
+async fn pushed_anew(world: &World) -> Result<()> {
+    let sets: Api<ReplicaSet> = Api::namespaced(world.client(), NAMESPACE);
+    for mut set in sets.list(&ListParams::default()).await? {
+        let annotations = set.metadata.annotations.get_or_insert_default();
+        for (name, text) in annotations {
+            if name.starts_with(MARK) {
+                *text = text.replace("sha256:", "sha256:0");
+            }
+        }
+        let name = set.metadata.name.clone().unwrap_or_default();
+        sets.replace(&name, &PostParams::default(), &set).await?;
+    }
+    Ok(())
 }
 
 async fn not_seen() -> Result<()> {
