@@ -129,9 +129,18 @@ fn asked(probe: &Value) -> Option<String> {
         let handler = probe.get(kind)?;
         let parts = shown
             .iter()
-            .filter_map(|name| handler.get(name).map(plain_text));
+            .filter_map(|name| handler.get(name).map(without_query));
         Some(format!("{kind} {}", parts.collect::<Vec<_>>().join(" ")))
     })
+}
+
+/// A path as it may be shown: a query may hold a key.
+fn without_query(value: &Value) -> String {
+    let text = plain_text(value);
+    match text.split_once('?') {
+        Some((path, _)) => format!("{path}?…"),
+        None => text,
+    }
 }
 
 /// What differs in nothing that may be shown is only told.

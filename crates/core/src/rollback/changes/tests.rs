@@ -19,7 +19,7 @@ fn pod(container: &Value) -> Value {
 fn every_change_of_a_container_is_named_and_numbers_are_shown() {
     let digest = "app@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     let http = |path: &str| json!({"httpGet": {"path": path, "port": 8080}, "periodSeconds": 5});
-    let rows: [(&str, Value, Value, &[&str]); 14] = [
+    let rows: [(&str, Value, Value, &[&str]); 15] = [
         ("nothing", json!({"image": "a"}), json!({"image": "a"}), &[]),
         (
             "an image with its digest",
@@ -64,6 +64,12 @@ fn every_change_of_a_container_is_named_and_numbers_are_shown() {
             json!({"startupProbe": {"exec": {"command": ["sh", "-c", "curl -H token:hunter2"]}}}),
             json!({"startupProbe": {"tcpSocket": {"port": "http"}}}),
             &["container `app`: startupProbe: none → tcpSocket http"],
+        ),
+        (
+            "a probe's query",
+            json!({"readinessProbe": {"httpGet": {"path": "/?key=hunter2", "port": 1}}}),
+            json!({"readinessProbe": {"httpGet": {"path": "/ready?key=hunter1", "port": 1}}}),
+            &["container `app`: readinessProbe: httpGet /?… 1 → httpGet /ready?… 1"],
         ),
         (
             "a probe's header",
