@@ -10,7 +10,7 @@ pub(super) fn render() -> String {
             code(&concern.to_string()),
             concern.meaning().to_owned(),
             weight(concern).to_owned(),
-            what_to_do(concern).to_owned(),
+            marked_up(concern.remedy()),
         ]
     });
     let head = ["code", "what was found", "weight", "what to do"];
@@ -53,9 +53,11 @@ const fn weight(concern: ConcernCode) -> &'static str {
         | ConcernCode::MissingClaim
         | ConcernCode::MissingPriorityClass
         | ConcernCode::PodRefused
-        | ConcernCode::PatchRefused
-        | ConcernCode::MayNotPatch => "refusal",
-        ConcernCode::MayNotDeletePods => "refusal where a pod is stuck already, else warning",
+        | ConcernCode::PatchRefused => "refusal",
+        ConcernCode::MayNotPatch => "refusal; a warning in what a check proposes",
+        ConcernCode::MayNotDeletePods => {
+            "refusal where a pod is stuck already, else warning; always a warning in what a check proposes"
+        }
         ConcernCode::QuotaFull
         | ConcernCode::MigrationRan
         | ConcernCode::ConfigChanged
@@ -65,57 +67,20 @@ const fn weight(concern: ConcernCode) -> &'static str {
     }
 }
 
-const fn what_to_do(concern: ConcernCode) -> &'static str {
-    match concern {
-        ConcernCode::OwnedByArgoCd => {
-            "revert the commit that Argo CD follows, or `argocd app rollback`"
+/// A hint as Markdown: options as code, and what it names of the README linked.
+fn marked_up(remedy: &str) -> String {
+    let words = remedy.split(' ').map(|word| {
+        let option = word.trim_end_matches(',');
+        if option.starts_with("--") {
+            format!("{}{}", code(option), &word[option.len()..])
+        } else {
+            word.to_owned()
         }
-        ConcernCode::OwnedByFlux => "revert the commit that Flux follows",
-        ConcernCode::OwnedByHelm => "`helm rollback`, so that Helm's record stays true",
-        ConcernCode::OwnedByController => "change the object that the controller follows",
-        ConcernCode::OnDelete => {
-            "allow it, then delete the pods one by one: the template alone goes back"
-        }
-        ConcernCode::SchemaIncompatible => {
-            "roll forward with a fix; allow it only if the old code is known to run beside the schema"
-        }
-        ConcernCode::SchemaUnreadable => "write a whole number, such as `\"7\"`",
-        ConcernCode::MissingConfigMap
-        | ConcernCode::MissingSecret
-        | ConcernCode::MissingServiceAccount
-        | ConcernCode::MissingClaim
-        | ConcernCode::MissingPriorityClass => "create it, then roll back",
-        ConcernCode::MissingKey => "add the key, then roll back",
-        ConcernCode::PodRefused => {
-            "change the policy or the limit that the message names, or roll forward"
-        }
-        ConcernCode::QuotaFull => {
-            "nothing at first: pods of the bad revision make room as they go; else raise the quota"
-        }
-        ConcernCode::PatchRefused => {
-            "see the server's words; a policy may forbid changes at present"
-        }
-        ConcernCode::WrittenOtherwise => {
-            "compare what comes back with the target: it has a revision of its own, and the check afterwards knows the target's only"
-        }
-        ConcernCode::MayNotPatch | ConcernCode::MayNotDeletePods => {
-            "grant what the [Role](../README.md#permissions) grants"
-        }
-        ConcernCode::MayNotMark => {
-            "grant it, so that the next rollback knows this revision to be good"
-        }
-        ConcernCode::MigrationRan => {
-            "ask whoever wrote it whether the target's code runs beside what it made"
-        }
-        ConcernCode::ConfigChanged => {
-            "compare it with what the target expects, and set it back if need be"
-        }
-        ConcernCode::UncheckedServed => {
-            "decide which of the two shall come back; `--to-revision` names the other"
-        }
-        ConcernCode::ImageUnknown => "compare the images once it is back; pin images by digest",
-        ConcernCode::NotLooked => "grant what is missing, or look yourself",
-    }
+    });
+    words.collect::<Vec<_>>().join(" ").replace(
+        "the Role in rollguard's README (section Permissions)",
+        "the [Role in the README](../README.md#permissions)",
+    )
 }
 
 #[cfg(test)]
@@ -133,6 +98,14 @@ mod tests {
             assert_eq!(rows.len(), 1, "{concern}");
             assert!(!rows[0].contains("|  |"), "{concern}");
         }
+    }
+
+    #[test]
+    fn rights_are_linked_and_not_only_named() {
+        let text = render();
+        let links = text.matches("](../README.md#permissions)").count();
+        assert_eq!(links, 3, "{text}");
+        assert!(!text.contains("section Permissions"), "{text}");
     }
 
     #[test]

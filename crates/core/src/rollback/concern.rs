@@ -141,7 +141,7 @@ impl ConcernCode {
             Self::MissingClaim => "a PersistentVolumeClaim that the target mounts does not exist",
             Self::MissingPriorityClass => "the target's PriorityClass does not exist",
             Self::PodRefused => {
-                "the API server refuses a pod of the target (LimitRange, pod security, a webhook), tried out as a dry run"
+                "the API server refuses a pod of the target (LimitRange, pod security, a webhook, a quota smaller than one pod), tried out as a dry run"
             }
             Self::QuotaFull => "the quota has no room for one more pod of the target at present",
             Self::PatchRefused => {
@@ -156,10 +156,10 @@ impl ConcernCode {
             }
             Self::MayNotMark => "the identity may not write the mark of a known good revision",
             Self::MigrationRan => {
-                "a Job or an init container ran to its end since the target was good; what it did is not undone"
+                "a Job or an init container ran to its end since the target was good (without a mark: since it was made); what it did is not undone"
             }
             Self::ConfigChanged => {
-                "a ConfigMap or Secret of the target was changed in place since it was good; that is not undone"
+                "a ConfigMap or Secret of the target was changed in place since it was good (without a mark: since it was made); that is not undone"
             }
             Self::UncheckedServed => {
                 "a newer revision than the target is serving, but no check found it healthy"
@@ -168,6 +168,68 @@ impl ConcernCode {
                 "nothing tells which images the target ran, and its tags may mean others by now"
             }
             Self::NotLooked => "something could not be looked at; the message says what",
+        }
+    }
+
+    /// What to do about it: the hint of every such concern, unless one knows better, and the
+    /// documentation.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::OwnedByArgoCd => {
+                "revert the commit that Argo CD follows, or `argocd app rollback`; --force-owner, or input forceOwner, rolls back all the same"
+            }
+            Self::OwnedByFlux => {
+                "revert the commit that Flux follows; --force-owner, or input forceOwner, rolls back all the same"
+            }
+            Self::OwnedByHelm => {
+                "`helm rollback`, so that Helm's record of the release stays true; --force-owner, or input forceOwner, rolls back all the same"
+            }
+            Self::OwnedByController => {
+                "change the object that the controller follows; --force-owner, or input forceOwner, rolls back all the same"
+            }
+            Self::OnDelete => {
+                "--allow-on-delete, or input allowOnDelete, restores the template; then delete the pods one by one"
+            }
+            Self::SchemaIncompatible => {
+                "roll forward with a fix; if the old code is known to run beside the schema, --allow-schema-downgrade, or input allowSchemaDowngrade, rolls back all the same"
+            }
+            Self::SchemaUnreadable => {
+                "write a whole number, such as \"7\"; --allow-schema-downgrade, or input allowSchemaDowngrade, rolls back all the same"
+            }
+            Self::MissingConfigMap
+            | Self::MissingSecret
+            | Self::MissingServiceAccount
+            | Self::MissingClaim
+            | Self::MissingPriorityClass => "create it, then roll back",
+            Self::MissingKey => "add the key, then roll back",
+            Self::PodRefused => {
+                "change the policy, the limit or the quota that the message names, or roll forward"
+            }
+            Self::QuotaFull => {
+                "nothing at first: pods of the bad revision make room as they go; else raise the quota"
+            }
+            Self::PatchRefused => "see the server's words; a policy may forbid changes at present",
+            Self::WrittenOtherwise => {
+                "compare what comes back with the target, and check it once more: the check after the rollback knows the target's revision only"
+            }
+            Self::MayNotPatch | Self::MayNotDeletePods => {
+                "grant the Role in rollguard's README (section Permissions) and bind it; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`"
+            }
+            Self::MayNotMark => {
+                "grant the Role in rollguard's README (section Permissions) and bind it, so that the next rollback knows this revision to be good; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`, and for StatefulSets and DaemonSets a role of your own with `Microsoft.ContainerService/managedClusters/apps/controllerrevisions/write`"
+            }
+            Self::MigrationRan => {
+                "ask whoever wrote it whether the target's code runs beside what it made"
+            }
+            Self::ConfigChanged => {
+                "compare it with what the target expects, and set it back if need be"
+            }
+            Self::UncheckedServed => {
+                "decide which of the two shall come back; --to-revision, or input toRevision, names the other"
+            }
+            Self::ImageUnknown => "compare the images once it is back; pin images by digest",
+            Self::NotLooked => "grant what is missing, or look yourself",
         }
     }
 }
@@ -218,11 +280,11 @@ impl Concern {
             code,
             weight,
             message: message.into(),
-            hint: None,
+            hint: Some(code.remedy().to_owned()),
         }
     }
 
-    /// With what to do about it.
+    /// With what to do about this one, where that is more than [`ConcernCode::remedy`] says.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::concern::{Concern, ConcernCode};
 use crate::history::{annotation, text};
 
-/// How an owner is known, and what to do instead.
+/// How an owner is known.
 struct Owner {
     code: ConcernCode,
     name: &'static str,
@@ -13,7 +13,6 @@ struct Owner {
     labels: &'static [&'static str],
     /// Who writes the object's fields (`metadata.managedFields[].manager`).
     manager: &'static str,
-    instead: &'static str,
 }
 
 /// Argo CD: <https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/>; its label
@@ -26,7 +25,6 @@ const OWNERS: [Owner; 4] = [
         annotations: &["argocd.argoproj.io/tracking-id"],
         labels: &["argocd.argoproj.io/instance"],
         manager: "argocd-controller",
-        instead: "revert the commit that Argo CD follows, or `argocd app rollback`",
     },
     Owner {
         code: ConcernCode::OwnedByFlux,
@@ -34,7 +32,6 @@ const OWNERS: [Owner; 4] = [
         annotations: &[],
         labels: &["kustomize.toolkit.fluxcd.io/name"],
         manager: "kustomize-controller",
-        instead: "revert the commit that Flux follows",
     },
     // Before Helm: what Flux installs through Helm bears the labels of both.
     Owner {
@@ -43,7 +40,6 @@ const OWNERS: [Owner; 4] = [
         annotations: &[],
         labels: &["helm.toolkit.fluxcd.io/name"],
         manager: "helm-controller",
-        instead: "revert the commit that Flux follows",
     },
     Owner {
         code: ConcernCode::OwnedByHelm,
@@ -51,21 +47,17 @@ const OWNERS: [Owner; 4] = [
         annotations: &["meta.helm.sh/release-name"],
         labels: &[],
         manager: "helm",
-        instead: "`helm rollback`, so that Helm's record of the release stays true",
     },
 ];
 
 /// The concern about whoever owns the workload.
 pub(super) fn concern(workload: &Value, force_owner: bool) -> Option<Concern> {
-    let (code, who, instead) = owner(workload).or_else(|| controller(workload))?;
+    let (code, who) = owner(workload).or_else(|| controller(workload))?;
     let message = format!("{who} and may undo a rollback that it knows nothing of");
-    let concern = Concern::refusal_unless(force_owner, code, message);
-    Some(concern.hint(format!(
-        "{instead}; --force-owner, or input forceOwner, rolls back all the same"
-    )))
+    Some(Concern::refusal_unless(force_owner, code, message))
 }
 
-fn owner(workload: &Value) -> Option<(ConcernCode, String, String)> {
+fn owner(workload: &Value) -> Option<(ConcernCode, String)> {
     let label = |name: &str| workload.pointer("/metadata/labels")?.get(name)?.as_str();
     let managers = workload.pointer("/metadata/managedFields");
     let managers = managers.and_then(Value::as_array);
@@ -85,12 +77,12 @@ fn owner(workload: &Value) -> Option<(ConcernCode, String, String)> {
         }
         let what = named.map_or_else(String::new, |it| format!(" (`{it}`)"));
         let who = format!("{}{what} owns the workload", owner.name);
-        Some((owner.code, who, owner.instead.to_owned()))
+        Some((owner.code, who))
     })
 }
 
 /// An operator's own object.
-fn controller(workload: &Value) -> Option<(ConcernCode, String, String)> {
+fn controller(workload: &Value) -> Option<(ConcernCode, String)> {
     let owners = workload.pointer("/metadata/ownerReferences")?.as_array()?;
     let owner = owners
         .iter()
@@ -99,6 +91,5 @@ fn controller(workload: &Value) -> Option<(ConcernCode, String, String)> {
     Some((
         ConcernCode::OwnedByController,
         format!("{kind} `{name}` controls the workload"),
-        format!("change {kind} `{name}` instead"),
     ))
 }

@@ -32,11 +32,8 @@ fn on_delete(history: &History, allowed: Allowed) -> Option<Concern> {
         "{} replaces a pod only once somebody deletes it (updateStrategy OnDelete)",
         workload.title()
     );
-    let concern = Concern::refusal_unless(allowed.on_delete, ConcernCode::OnDelete, message);
-    Some(concern.hint(
-        "--allow-on-delete, or input allowOnDelete, restores the template; then delete the pods \
-         one by one",
-    ))
+    let code = ConcernCode::OnDelete;
+    Some(Concern::refusal_unless(allowed.on_delete, code, message))
 }
 
 /// An init container of the bad revision that the target lacks, or has otherwise, and that has run:
@@ -100,8 +97,7 @@ fn unchecked(
         other.revision(),
         to.revision()
     );
-    let concern = Concern::warning(ConcernCode::UncheckedServed, message);
-    Some(concern.hint("to restore it instead: --to-revision, or input toRevision"))
+    Some(Concern::warning(ConcernCode::UncheckedServed, message))
 }
 
 /// A tag may mean another image by now.

@@ -55,10 +55,10 @@ pub(super) fn concerns(history: &History, to: &Entry<'_>, allowed: Allowed) -> V
             to.revision()
         );
         let code = ConcernCode::SchemaIncompatible;
-        let concern = Concern::refusal_unless(allowed.schema_downgrade, code, message);
-        found.push(concern.hint(
-            "roll forward with a fix; --allow-schema-downgrade, or input allowSchemaDowngrade, \
-             rolls back all the same",
+        found.push(Concern::refusal_unless(
+            allowed.schema_downgrade,
+            code,
+            message,
         ));
     }
     found
@@ -72,7 +72,6 @@ fn ran_after(entry: &Entry<'_>, to: &Entry<'_>) -> bool {
 fn concern_of(message: String, allowed: Allowed) -> Concern {
     let code = ConcernCode::SchemaUnreadable;
     Concern::refusal_unless(allowed.schema_downgrade, code, message)
-        .hint("write a whole number, such as \"7\"")
 }
 
 fn read(entry: &Entry<'_>) -> Result<Schema, String> {

@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 
 use super::past::{Past, of_agent, of_db, of_set, of_web};
-use crate::rollback::{Allowed, Request, SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION};
+use crate::rollback::{
+    Allowed, Concern, ConcernCode, Request, SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION,
+};
 use crate::testing::{daemon_set, pod_of, stateful_set};
 
 fn failing() -> Past {
@@ -112,6 +114,21 @@ fn whoever_owns_the_workload_would_undo_it() {
     let refusal = plan.refusals().next().unwrap();
     assert!(refusal.message.contains("Helm (`web`)"), "{refusal}");
     assert!(refusal.hint.as_ref().unwrap().contains("helm rollback"));
+}
+
+#[test]
+fn every_concern_says_what_to_do() {
+    for code in ConcernCode::ALL {
+        let concern = Concern::warning(code, "x");
+        assert_eq!(concern.hint.as_deref(), Some(code.remedy()));
+        let remedy = code.remedy();
+        assert!(
+            !remedy.is_empty() && !remedy.ends_with('.'),
+            "{code}: {remedy}"
+        );
+    }
+    let knows_better = Concern::warning(ConcernCode::PodRefused, "x").hint("y");
+    assert_eq!(knows_better.hint.as_deref(), Some("y"));
 }
 
 #[test]
