@@ -16,6 +16,7 @@ pub mod http;
 pub mod observation;
 pub mod policy;
 pub mod progress;
+pub mod quantity;
 pub mod report;
 pub mod rollback;
 pub mod snapshot;

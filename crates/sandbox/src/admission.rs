@@ -9,11 +9,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
+use rollguard_core::quantity::Quantity;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::object::{items, name, text};
-use crate::quantity::Quantity;
 use crate::resource::Resource;
 use crate::status::ApiFailure;
 use crate::store::{Key, Store};

@@ -3,10 +3,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rollguard_core::quantity::Quantity;
 use serde_json::{Value, json};
 
 use crate::object::{set, text, texts, unset};
-use crate::quantity::Quantity;
 use crate::resource::Resource;
 
 /// Completes an object that is about to be stored.

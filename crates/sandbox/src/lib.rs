@@ -20,7 +20,6 @@ mod node;
 mod object;
 mod patch;
 mod puppet;
-mod quantity;
 mod resource;
 mod sandbox;
 mod selector;

@@ -10,6 +10,7 @@ use super::concern::{Concern, ConcernCode};
 use super::references::{Reference, ReferenceKind, references};
 use super::{RollbackPlan, changes, unblock};
 use crate::history::{History, plain, text};
+use crate::quantity::Quantity;
 use crate::workload::WorkloadKind;
 
 /// How many Jobs are named at most.
@@ -114,7 +115,7 @@ pub struct Answers {
 pub fn questions(plan: &RollbackPlan, history: &History) -> Questions {
     let template = plan.target_template();
     Questions {
-        references: references(template),
+        references: references(&without_claims(template, history), &plan.workload.namespace),
         pod: pod(plan, history, template),
         rights: rights(plan, history),
     }
@@ -147,13 +148,33 @@ fn pod(plan: &RollbackPlan, history: &History, template: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 }
 
-/// A StatefulSet's controller adds the volumes of its claim templates.
-fn add_claims(spec: &mut Value, history: &History) {
+/// The names of a StatefulSet's claim templates.
+fn claims(history: &History) -> impl Iterator<Item = &str> {
     let templates = history.object().pointer("/spec/volumeClaimTemplates");
     let templates = templates.and_then(Value::as_array).into_iter().flatten();
-    let volumes: Vec<Value> = templates
-        .map(|it| {
-            let name = text(it, "/metadata/name");
+    templates.map(|it| text(it, "/metadata/name"))
+}
+
+/// A claim takes the place of a volume of the same name (`updateStorage`), so that no pod has it.
+fn drop_replaced(volumes: &mut Vec<Value>, history: &History) {
+    volumes.retain(|it| claims(history).all(|claim| claim != text(it, "/name")));
+}
+
+/// What a template says of volumes that its pods have. The claims themselves are no need of it: the
+/// controller makes them.
+fn without_claims(template: &Value, history: &History) -> Value {
+    let mut template = template.clone();
+    let volumes = template.pointer_mut("/spec/volumes");
+    if let Some(volumes) = volumes.and_then(Value::as_array_mut) {
+        drop_replaced(volumes, history);
+    }
+    template
+}
+
+/// A StatefulSet's controller adds the volumes of its claim templates.
+fn add_claims(spec: &mut Value, history: &History) {
+    let volumes: Vec<Value> = claims(history)
+        .map(|name| {
             let claim = format!("{name}-{}-0", history.workload().name);
             json!({"name": name, "persistentVolumeClaim": {"claimName": claim}})
         })
@@ -161,12 +182,7 @@ fn add_claims(spec: &mut Value, history: &History) {
     if let (Some(spec), false) = (spec.as_object_mut(), volumes.is_empty()) {
         let all = spec.entry("volumes").or_insert_with(|| json!([]));
         if let Some(all) = all.as_array_mut() {
-            // A claim takes the place of a volume of the same name (`updateStorage`).
-            all.retain(|it| {
-                volumes
-                    .iter()
-                    .all(|claim| claim.get("name") != it.get("name"))
-            });
+            drop_replaced(all, history);
             all.extend(volumes);
         }
     }
@@ -218,16 +234,16 @@ fn rights(plan: &RollbackPlan, history: &History) -> Vec<Right> {
 /// What the answers mean for a plan, what weighs most first.
 #[must_use]
 pub fn judge(plan: &RollbackPlan, answers: &Answers) -> Vec<Concern> {
-    let mut found = Vec::new();
-    for (right, looked) in &answers.rights {
-        found.extend(of_right(plan, right, looked));
-    }
+    let rights = answers.rights.iter();
+    let mut found: Vec<Concern> = rights
+        .filter_map(|(right, looked)| of_right(plan, right, looked))
+        .collect();
+    found.extend(of_patch(plan, &answers.patch, &found));
     for (reference, looked) in &answers.references {
         found.extend(of_reference(reference, looked));
         found.extend(of_change(plan, reference, looked));
     }
     found.extend(of_pod(&answers.pod));
-    found.extend(of_patch(plan, &answers.patch));
     found.extend(of_written(plan, answers.written.as_ref()));
     found.extend(of_jobs(plan, &answers.jobs));
     found.sort_by_key(|concern| concern.weight);
@@ -240,29 +256,30 @@ fn of_right(plan: &RollbackPlan, right: &Right, looked: &Looked<bool>) -> Option
     match looked {
         Looked::Seen(true) => None,
         Looked::Seen(false) | Looked::Missing => {
-            let group = match right.group {
-                "" => String::new(),
-                group => format!(".{group}"),
-            };
             let message = format!("may not {verb} {resource} in namespace {namespace}");
-            let concern = match (right.needed, right.lack) {
-                // Whoever carries it out may be somebody else, and looks again.
-                (true, lack) if plan.proposed => Concern::warning(lack, message),
-                (true, lack) => Concern::refusal(lack, message),
+            Some(match (right.needed, right.lack) {
+                (true, lack) => lacks(plan, lack, message),
                 (false, ConcernCode::MayNotDeletePods) => Concern::warning(
                     right.lack,
                     format!("{message}: a pod that stays stuck would not be replaced"),
                 ),
                 (false, lack) => Concern::note(lack, message),
-            };
-            Some(concern.hint(format!(
-                "grant it: kubectl create role rollguard -n {namespace} --verb={verb} --resource={resource}{group}"
-            )))
+            })
         }
         Looked::Unseen(why) => Some(Concern::note(
             ConcernCode::NotLooked,
             format!("cannot tell whether {verb} on {resource} is allowed: {why}"),
         )),
+    }
+}
+
+/// Without a right nothing can be done; but whoever carries out what a check proposes may be somebody
+/// else, and looks again.
+fn lacks(plan: &RollbackPlan, code: ConcernCode, message: impl Into<String>) -> Concern {
+    if plan.proposed {
+        Concern::warning(code, message)
+    } else {
+        Concern::refusal(code, message)
     }
 }
 
@@ -282,16 +299,13 @@ fn of_reference(reference: &Reference, looked: &Looked<Kept>) -> Option<Concern>
                     "{title} lacks key `{}`, which the target needs",
                     missing.join("`, `")
                 );
-                Concern::refusal(ConcernCode::MissingKey, message).hint("add it, then roll back")
+                Concern::refusal(ConcernCode::MissingKey, message)
             })
         }
         Looked::Missing | Looked::Unseen(_) if reference.optional => None,
         Looked::Missing => {
             let message = format!("{title}, which the target needs, does not exist");
-            Some(
-                Concern::refusal(reference.kind.missing(), message)
-                    .hint("create it, then roll back"),
-            )
+            Some(Concern::refusal(reference.kind.missing(), message))
         }
         Looked::Unseen(why) => Some(Concern::note(
             ConcernCode::NotLooked,
@@ -300,9 +314,20 @@ fn of_reference(reference: &Reference, looked: &Looked<Kept>) -> Option<Concern>
     }
 }
 
-/// What was changed in place since the target was known to be good does not come back.
+/// Since when something counts as changed, and what that time is. Without a mark the target was good
+/// at some time after it was made, if ever.
+fn since(plan: &RollbackPlan) -> Option<(Timestamp, String)> {
+    let (at, what) = match (plan.good_at, plan.target_created) {
+        (Some(at), _) => (at, "last known to be good"),
+        (None, Some(at)) => (at, "made"),
+        (None, None) => return None,
+    };
+    Some((at, format!("revision {} was {what}", plan.to.revision)))
+}
+
+/// What was changed in place since then does not come back.
 fn of_change(plan: &RollbackPlan, reference: &Reference, looked: &Looked<Kept>) -> Option<Concern> {
-    let (Looked::Seen(kept), Some(since)) = (looked, plan.good_at) else {
+    let (Looked::Seen(kept), Some((since, then))) = (looked, since(plan)) else {
         return None;
     };
     let holds_values = matches!(
@@ -311,27 +336,31 @@ fn of_change(plan: &RollbackPlan, reference: &Reference, looked: &Looked<Kept>) 
     );
     let changed = kept.changed.filter(|at| holds_values && *at > since)?;
     let (kind, name) = (reference.kind.as_str(), &reference.name);
-    let message = format!(
-        "{kind} `{name}` was changed at {changed}, after revision {} was last known to be good; it is \
-         not restored",
-        plan.to.revision
-    );
+    let message =
+        format!("{kind} `{name}` was changed at {changed}, after {then}; it is not restored");
     Some(Concern::warning(ConcernCode::ConfigChanged, message))
 }
 
 /// Refusals by whatever guards the namespace (`plugin/pkg/admission`). A quota counts the pods that
-/// the rollback will remove, so that a full one is no reason to keep them.
+/// the rollback will remove, so that a full one is no reason to keep them; one that is smaller than
+/// a single pod never has room.
 fn of_pod(trial: &Trial) -> Option<Concern> {
     match trial {
         Trial::Accepted => None,
-        Trial::Refused { code: 403, message } if message.contains("exceeded quota") => {
-            let concern = Concern::warning(
-                ConcernCode::QuotaFull,
-                format!("there is no room for one more pod of the target at present: {message}"),
+        Trial::Refused { code: 403, message } if message.contains(EXCEEDED) => {
+            let too_much = beyond(message);
+            if too_much.is_empty() {
+                let message = format!(
+                    "there is no room for one more pod of the target at present: {message}"
+                );
+                return Some(Concern::warning(ConcernCode::QuotaFull, message));
+            }
+            let message = format!(
+                "a pod of the target never fits into the quota ({}): {message}",
+                too_much.join(", ")
             );
-            Some(
-                concern.hint("pods of the bad revision make room as they go; else raise the quota"),
-            )
+            let refusal = Concern::refusal(ConcernCode::PodRefused, message);
+            Some(refusal.hint("raise the quota, then roll back; or roll forward"))
         }
         // The identity's own rights, not the pod.
         Trial::Refused { code: 403, message } if message.contains("cannot create resource") => {
@@ -351,14 +380,45 @@ fn of_pod(trial: &Trial) -> Option<Concern> {
     }
 }
 
-fn of_patch(plan: &RollbackPlan, trial: &Trial) -> Option<Concern> {
+/// The plug-in's own words; a webhook that has such ones too stands between the two.
+const EXCEEDED: &str = "is forbidden: exceeded quota: ";
+
+/// The resources of which one pod alone asks for more than the quota gives: `exceeded quota: q,
+/// requested: a=1,b=2, used: a=3,b=4, limited: a=3,b=5` (k8s.io/apiserver
+/// `pkg/admission/plugin/resourcequota/controller.go`). What cannot be read is none of them.
+fn beyond(message: &str) -> Vec<&str> {
+    let amounts = |name: &str| {
+        let listed = message.split_once(EXCEEDED)?.1.split_once(name)?.1;
+        Some(listed.split(", ").next().unwrap_or(listed).split(','))
+    };
+    let read = |pair: &'_ str| {
+        let (_, amount) = pair.split_once('=')?;
+        Quantity::parse(amount.trim())
+    };
+    let (Some(requested), Some(limited)) = (amounts(", requested: "), amounts(", limited: "))
+    else {
+        return Vec::new();
+    };
+    let limited: Vec<&str> = limited.collect();
+    requested
+        .filter_map(|asked| {
+            let resource = asked.split_once('=')?.0;
+            let of_it = |it: &&&str| it.split_once('=').is_some_and(|(name, _)| name == resource);
+            let limit = limited.iter().find(of_it)?;
+            (read(asked)? > read(limit)?).then_some(resource)
+        })
+        .collect()
+}
+
+/// `already` are the concerns about the identity's rights.
+fn of_patch(plan: &RollbackPlan, trial: &Trial, already: &[Concern]) -> Option<Concern> {
     match trial {
         Trial::Accepted => None,
-        // The identity's own rights, of which another concern tells.
-        Trial::Refused { code: 403, message }
-            if plan.proposed && message.contains("cannot patch resource") =>
-        {
-            None
+        // The identity's own rights, which are told once.
+        Trial::Refused { code: 403, message } if message.contains("cannot patch resource") => {
+            let lack = ConcernCode::MayNotPatch;
+            let told = already.iter().any(|it| it.code == lack);
+            (!told).then(|| lacks(plan, lack, message.as_str()))
         }
         Trial::Refused { message, .. } => {
             let message = format!("the API server would refuse the rollback: {message}");
@@ -397,7 +457,7 @@ fn of_written(plan: &RollbackPlan, written: Option<&Value>) -> Option<Concern> {
 
 /// Nobody but a person knows what a Job did.
 fn of_jobs(plan: &RollbackPlan, jobs: &Looked<Vec<JobRun>>) -> Option<Concern> {
-    let since = plan.good_at.or(plan.target_created)?;
+    let (since, then) = since(plan)?;
     let mut recent: Vec<&JobRun> = match jobs {
         Looked::Seen(jobs) => jobs
             .iter()
@@ -423,9 +483,7 @@ fn of_jobs(plan: &RollbackPlan, jobs: &Looked<Vec<JobRun>>) -> Option<Concern> {
         more => format!(" and {more} more"),
     };
     let message = format!(
-        "Jobs have completed since revision {} was last known to be good: {}{more}; a migration is \
-         not undone",
-        plan.to.revision,
+        "Jobs have completed since {then}: {}{more}; a migration is not undone",
         named.join(", ")
     );
     Some(Concern::warning(ConcernCode::MigrationRan, message))

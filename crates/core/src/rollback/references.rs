@@ -61,9 +61,10 @@ pub struct Reference {
     pub optional: bool,
 }
 
-/// What a template needs, each object once; one that is needed anywhere is not optional.
+/// What a template needs in its namespace, each object once; one that is needed anywhere is not
+/// optional.
 #[must_use]
-pub fn references(template: &Value) -> Vec<Reference> {
+pub fn references(template: &Value, namespace: &str) -> Vec<Reference> {
     let mut found = Found::default();
     let spec = template.pointer("/spec").unwrap_or(&Value::Null);
     for group in ["/initContainers", "/containers"] {
@@ -73,6 +74,8 @@ pub fn references(template: &Value) -> Vec<Reference> {
     }
     for volume in items(spec, "/volumes") {
         found.volume(volume);
+        found.credentials(volume);
+        found.azure(volume, namespace);
     }
     found.name(
         ReferenceKind::ServiceAccount,
@@ -167,6 +170,64 @@ impl Found {
         }
         let claim = text(volume, "/persistentVolumeClaim/claimName");
         self.name(ReferenceKind::PersistentVolumeClaim, claim, false);
+    }
+
+    /// The Secrets that a volume is mounted with. The kubelet mounts none without them
+    /// (kubernetes `pkg/volume/csi/csi_mounter.go`; an `azureFile` is mounted by its CSI driver, with
+    /// the Secret of the pod's namespace). That of a `cinder` volume is not passed on to its driver.
+    fn credentials(&mut self, volume: &Value) {
+        for pointer in [
+            "/azureFile/secretName",
+            "/csi/nodePublishSecretRef/name",
+            "/cephfs/secretRef/name",
+            "/flexVolume/secretRef/name",
+            "/rbd/secretRef/name",
+            "/scaleIO/secretRef/name",
+            "/storageos/secretRef/name",
+        ] {
+            self.name(ReferenceKind::Secret, text(volume, pointer), false);
+        }
+        // Without CHAP it is not read (`pkg/volume/iscsi/iscsi.go`, `createSecretMap`).
+        let chap = ["/iscsi/chapAuthDiscovery", "/iscsi/chapAuthSession"];
+        let is_read = chap
+            .iter()
+            .any(|it| volume.pointer(it) == Some(&Value::Bool(true)));
+        let secret = text(volume, "/iscsi/secretRef/name");
+        self.name(ReferenceKind::Secret, secret, !is_read);
+    }
+
+    /// Azure's drivers take a Secret among the attributes of a volume too, and ignore the case of
+    /// their names. They look for it in the pod's namespace, whatever `secretNamespace` says
+    /// (azurefile-csi-driver and blob-csi-driver, `NodePublishVolume`); older ones went by it.
+    fn azure(&mut self, volume: &Value, namespace: &str) {
+        let driver = text(volume, "/csi/driver");
+        if !matches!(driver, "file.csi.azure.com" | "blob.csi.azure.com") {
+            return;
+        }
+        let attributes = volume.pointer("/csi/volumeAttributes");
+        let attributes = attributes.and_then(Value::as_object);
+        let attribute = |name: &str| {
+            let mut all = attributes.into_iter().flatten();
+            let found = all.find(|(it, _)| it.eq_ignore_ascii_case(name));
+            found
+                .and_then(|(_, value)| value.as_str())
+                .unwrap_or_default()
+        };
+        let elsewhere = !["", namespace].contains(&attribute("secretNamespace"));
+        // With an identity of its own the driver needs no key.
+        let identity = [
+            "clientID",
+            "mountWithManagedIdentity",
+            "AzureStorageAuthType",
+        ];
+        let by_identity = identity
+            .iter()
+            .any(|it| !["", "false", "key"].contains(&attribute(it).to_ascii_lowercase().as_str()));
+        self.name(
+            ReferenceKind::Secret,
+            attribute("secretName"),
+            elsewhere || by_identity,
+        );
     }
 
     /// A ConfigMap or Secret as files; a Secret's name has another key in a projected volume.

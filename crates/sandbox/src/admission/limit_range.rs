@@ -1,11 +1,11 @@
 //! LimitRange, type Container: defaults, minimum and maximum
 //! (kubernetes `plugin/pkg/admission/limitranger/admission.go`).
 
+use rollguard_core::quantity::Quantity;
 use serde_json::Value;
 
 use super::amount;
 use crate::object::{items, set};
-use crate::quantity::Quantity;
 
 /// Gives containers without requests or limits the range's defaults.
 pub(super) fn apply_defaults(range: &Value, pod: &mut Value) {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use rollguard_core::quantity::Quantity;
 use serde_json::{Map, Value, json};
 
 use super::amount;
 use crate::cluster::Cluster;
 use crate::object::{items, name, text};
-use crate::quantity::Quantity;
 use crate::resource::Resource;
 use crate::store::Store;
 

@@ -32,6 +32,10 @@ pub(super) fn trials() -> Vec<Trial> {
             missing_config_map,
         ),
         trial("a full quota is told, and no reason to stay broken", quota),
+        trial(
+            "a quota that is smaller than a pod is refused until it is raised",
+            small_quota,
+        ),
         trial("a rollout that healed before the yes is left alone", healed),
         trial(
             "one that has just healed is given a moment to prove it",
@@ -128,16 +132,32 @@ data: { level: info }
 async fn quota() -> Result<()> {
     let world = bad().await?;
     // Of the two replicas both of v1 and one of v2 are there.
-    let full = "
-apiVersion: v1
-kind: ResourceQuota
-metadata: { name: pods }
-spec: { hard: { pods: '3' } }
-";
-    world.apply(full).await?;
-    sleep(Duration::from_secs(5)).await;
+    has_room_for(3, &world).await?;
     goes(&world, &plain()).await?;
     says(&world, "exceeded quota")
+}
+
+async fn small_quota() -> Result<()> {
+    let world = bad().await?;
+    has_room_for(0, &world).await?;
+    refuses(&world, "never fits into the quota (pods)").await?;
+    says(&world, "hint: raise the quota")?;
+    has_room_for(3, &world).await?;
+    goes(&world, &plain()).await
+}
+
+async fn has_room_for(pods: u8, world: &World) -> Result<()> {
+    let quota = format!(
+        "
+apiVersion: v1
+kind: ResourceQuota
+metadata: {{ name: pods }}
+spec: {{ hard: {{ pods: '{pods}' }} }}
+"
+    );
+    world.apply(&quota).await?;
+    sleep(Duration::from_secs(5)).await;
+    Ok(())
 }
 
 /// Seen too early, and then healthy after all.

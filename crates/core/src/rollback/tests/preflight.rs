@@ -55,7 +55,7 @@ fn what_a_template_needs_is_found_wherever_it_is_named() {
             {"name": "v4", "persistentVolumeClaim": {"claimName": "data"}},
             {"name": "v5", "emptyDir": {}}],
     }});
-    let found: Vec<String> = references(&template)
+    let found: Vec<String> = references(&template, "shop")
         .iter()
         .map(|it| {
             let keys: Vec<&str> = it.keys.iter().map(String::as_str).collect();
@@ -84,7 +84,124 @@ fn what_a_template_needs_is_found_wherever_it_is_named() {
             "PriorityClass high []",
         ]
     );
-    assert_eq!(references(&Value::Null), []);
+    assert_eq!(references(&Value::Null, "shop"), []);
+}
+
+#[test]
+fn a_volume_needs_the_secret_that_it_is_mounted_with() {
+    let named = json!({"secretRef": {"name": "x"}});
+    let chap = json!({"secretRef": {"name": "x"}, "chapAuthSession": true});
+    let azure = |driver: &str, attributes: Value| json!({"csi": {"driver": driver, "volumeAttributes": attributes}});
+    let (file, blob) = ("file.csi.azure.com", "blob.csi.azure.com");
+    let (needed, optional) = (Some(false), Some(true));
+    let rows = [
+        (
+            "Azure Files",
+            json!({"azureFile": {"secretName": "x"}}),
+            needed,
+        ),
+        (
+            "a CSI driver",
+            json!({"csi": {"driver": "d", "nodePublishSecretRef": {"name": "x"}}}),
+            needed,
+        ),
+        ("CephFS", json!({"cephfs": named}), needed),
+        ("Ceph RBD", json!({"rbd": named}), needed),
+        ("a FlexVolume", json!({"flexVolume": named}), needed),
+        ("ScaleIO", json!({"scaleIO": named}), needed),
+        ("StorageOS", json!({"storageos": named}), needed),
+        ("iSCSI with CHAP", json!({"iscsi": chap}), needed),
+        (
+            "iSCSI without CHAP does not read it",
+            json!({"iscsi": named}),
+            optional,
+        ),
+        (
+            "Cinder's driver never gets it",
+            json!({"cinder": named}),
+            None,
+        ),
+        (
+            "Azure Files by attributes",
+            azure(file, json!({"secretName": "x"})),
+            needed,
+        ),
+        (
+            "in any case of letters",
+            azure(blob, json!({"secretname": "x"})),
+            needed,
+        ),
+        (
+            "in the own namespace",
+            azure(file, json!({"secretName": "x", "secretNamespace": "shop"})),
+            needed,
+        ),
+        (
+            "in another namespace, for drivers that look there",
+            azure(file, json!({"secretName": "x", "secretNamespace": "vault"})),
+            optional,
+        ),
+        (
+            "an identity mounts it",
+            azure(file, json!({"secretName": "x", "clientID": "y"})),
+            optional,
+        ),
+        (
+            "by key, and not by identity",
+            azure(
+                blob,
+                json!({"secretName": "x", "AzureStorageAuthType": "Key"}),
+            ),
+            needed,
+        ),
+        (
+            "another driver's attribute of that name",
+            azure("other.example", json!({"secretName": "x"})),
+            None,
+        ),
+        (
+            "no secret",
+            json!({"csi": {"driver": "d"}, "emptyDir": {}}),
+            None,
+        ),
+    ];
+    for (says, mut volume, expected) in rows {
+        volume["name"] = json!("v");
+        let found = references(&json!({"spec": {"volumes": [volume]}}), "shop");
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| (it.kind, it.name.as_str(), it.optional))
+            .collect();
+        let expected = expected.map(|optional| (ReferenceKind::Secret, "x", optional));
+        assert_eq!(found, Vec::from_iter(expected), "{says}");
+    }
+}
+
+#[test]
+fn what_a_claim_takes_the_place_of_is_no_need() {
+    let volumes = json!([{"name": "data", "secret": {"secretName": "replaced"}},
+        {"name": "conf", "configMap": {"name": "kept"}}]);
+    let asked = |claims: Value| {
+        let mut db = of_db().with("/spec/volumeClaimTemplates", claims);
+        db.carrier("v1")["data"]["spec"]["template"]["spec"]["volumes"] = volumes.clone();
+        questions(&db.plan(), &db.history())
+    };
+    let names = |claims: Value| -> Vec<String> {
+        let references = asked(claims).references;
+        references.into_iter().map(|it| it.name).collect()
+    };
+    let claims = json!([{"metadata": {"name": "data"}}]);
+    assert_eq!(names(claims.clone()), ["kept"]);
+    assert_eq!(names(json!([])), ["kept", "replaced"]);
+    let pod = asked(claims).pod;
+    let held: Vec<&Value> = pod["spec"]["volumes"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        held,
+        [
+            &volumes[1],
+            &json!({"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}})
+        ]
+    );
 }
 
 #[test]
@@ -191,6 +308,17 @@ fn every_right_that_is_lacking_is_named() {
         let expected: Vec<&str> = expected.into_iter().collect();
         assert_eq!(said(&failing(), &answers), expected, "{says}");
     }
+    let both = Answers {
+        rights: [ConcernCode::MayNotPatch, ConcernCode::MayNotDeletePods]
+            .map(|lack| (right(lack, true), Looked::Seen(false)))
+            .to_vec(),
+        ..fine()
+    };
+    let hints: BTreeSet<_> = judge(&failing().plan(), &both)
+        .into_iter()
+        .map(|it| it.hint)
+        .collect();
+    assert_eq!(hints.len(), 1, "one Role has them all");
 }
 
 fn needs(kind: ReferenceKind, keys: &[&str], optional: bool) -> Reference {
@@ -308,16 +436,58 @@ fn what_the_target_needs_must_be_there() {
         let expected: Vec<&str> = expected.into_iter().collect();
         assert_eq!(said(&failing(), &answers), expected, "{says}");
     }
+}
+
+#[test]
+fn without_a_mark_what_changed_since_the_target_was_made_is_told() {
     let unmarked = of_web().had("v1", 1, 2).had("v2", 2, 0);
-    let answers = Answers {
-        references: vec![(needs(ConfigMap, &[], false), holds(&[], Some(at(61))))],
-        ..fine()
-    };
-    assert_eq!(
-        said(&unmarked, &answers),
-        Vec::<String>::new(),
-        "since when is not known"
-    );
+    let mut unknown = unmarked.clone();
+    unknown.carrier("v1")["metadata"]["creationTimestamp"] = Value::Null;
+    let good = "revision 1 was last known to be good";
+    let rows = [
+        ("after the mark", failing(), 61, Some(good)),
+        (
+            "before the mark, though after it was made",
+            failing(),
+            59,
+            None,
+        ),
+        (
+            "after it was made",
+            unmarked.clone(),
+            5,
+            Some("revision 1 was made"),
+        ),
+        ("when it was made", unmarked, 0, None),
+        ("nobody knows when it was made", unknown, 61, None),
+    ];
+    for (says, past, second, expected) in rows {
+        let config = needs(ReferenceKind::ConfigMap, &[], false);
+        let job = JobRun {
+            name: "migrate".into(),
+            completed: at(second),
+            scheduled: false,
+        };
+        let answers = Answers {
+            references: vec![(config, holds(&[], Some(at(second))))],
+            jobs: Looked::Seen(vec![job]),
+            ..fine()
+        };
+        let told: Vec<String> = judge(&past.plan(), &answers)
+            .into_iter()
+            .map(|it| it.message)
+            .collect();
+        let expected: Vec<String> = expected.map_or_else(Vec::new, |then| {
+            let at = at(second);
+            vec![
+                format!("ConfigMap `x` was changed at {at}, after {then}; it is not restored"),
+                format!(
+                    "Jobs have completed since {then}: `migrate` at {at}; a migration is not undone"
+                ),
+            ]
+        });
+        assert_eq!(told, expected, "{says}");
+    }
 }
 
 #[test]
@@ -326,12 +496,59 @@ fn what_the_api_server_says_to_a_try_counts() {
         code,
         message: message.into(),
     };
+    let exceeded = |amounts: &str| {
+        let message =
+            format!("pods \"web-rollguard-x\" is forbidden: exceeded quota: q, {amounts}");
+        refused(403, &message)
+    };
     let quota = "pods \"web-rollguard-x\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3";
     let rows = [
         ("accepted", Trial::Accepted, None),
         (
             "a full quota, which the bad pods hold",
             refused(403, quota),
+            Some("QuotaFull warning"),
+        ),
+        (
+            "a quota that is smaller than one pod",
+            exceeded(
+                "requested: limits.memory=32Mi, used: limits.memory=0, limited: limits.memory=16Mi",
+            ),
+            Some("PodRefused refusal"),
+        ),
+        (
+            "as large as the quota, which others use",
+            exceeded(
+                "requested: limits.memory=1Gi, used: limits.memory=8Mi, limited: limits.memory=1024Mi",
+            ),
+            Some("QuotaFull warning"),
+        ),
+        (
+            "one resource of two never fits",
+            exceeded("requested: cpu=1500m,pods=1, used: cpu=0,pods=3, limited: cpu=1,pods=3"),
+            Some("PodRefused refusal"),
+        ),
+        (
+            "both fit once there is room",
+            exceeded("requested: cpu=500m,pods=1, used: cpu=1,pods=3, limited: cpu=1,pods=3"),
+            Some("QuotaFull warning"),
+        ),
+        (
+            "amounts that cannot be read",
+            exceeded("requested: cpu=many, used: cpu=0, limited: cpu=few"),
+            Some("QuotaFull warning"),
+        ),
+        (
+            "a webhook with a quota of its own",
+            refused(
+                403,
+                "admission webhook \"w\" denied the request: exceeded quota: mine, ask me",
+            ),
+            Some("PodRefused refusal"),
+        ),
+        (
+            "no amounts at all",
+            exceeded("see the log"),
             Some("QuotaFull warning"),
         ),
         (
@@ -379,6 +596,61 @@ fn what_the_api_server_says_to_a_try_counts() {
         ..fine()
     };
     assert_eq!(said(&failing(), &denied), ["PatchRefused refusal"]);
+    let never = Answers {
+        pod: exceeded("requested: cpu=2,pods=1, used: cpu=0,pods=1, limited: cpu=1,pods=1"),
+        ..fine()
+    };
+    let told = &judge(&failing().plan(), &never)[0];
+    assert!(
+        told.message.contains("never fits into the quota (cpu): "),
+        "{told}"
+    );
+    assert!(
+        told.hint.as_ref().unwrap().contains("raise the quota"),
+        "{told:?}"
+    );
+}
+
+/// A review and the dry run both find it, or only one of them can tell.
+#[test]
+fn a_patch_that_the_identity_may_not_send_is_told_once() {
+    let right = Right {
+        verb: "patch",
+        group: "apps",
+        resource: "deployments",
+        name: None,
+        lack: ConcernCode::MayNotPatch,
+        needed: true,
+    };
+    let forbidden = "deployments.apps \"web\" is forbidden: User \"x\" cannot patch resource \
+                     \"deployments\" in API group \"apps\" in the namespace \"shop\"";
+    let unseen = || Looked::Unseen("no answer".to_owned());
+    let rows = [
+        ("both", Looked::Seen(false), 1),
+        ("the dry run alone", unseen(), 2),
+        ("the dry run, against the review", Looked::Seen(true), 1),
+    ];
+    for (says, review, count) in rows {
+        let answers = Answers {
+            rights: vec![(right.clone(), review)],
+            patch: Trial::Refused {
+                code: 403,
+                message: forbidden.to_owned(),
+            },
+            ..fine()
+        };
+        for (is_proposed, weight) in [(false, "refusal"), (true, "warning")] {
+            let mut plan = failing().plan();
+            plan.proposed = is_proposed;
+            let concerns = judge(&plan, &answers);
+            let told: Vec<String> = concerns
+                .iter()
+                .map(|it| format!("{} {}", it.code, it.weight.as_str()))
+                .collect();
+            assert_eq!(told.len(), count, "{says}: {told:?}");
+            assert_eq!(told[0], format!("MayNotPatch {weight}"), "{says}");
+        }
+    }
 }
 
 #[test]

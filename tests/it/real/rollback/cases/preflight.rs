@@ -35,7 +35,13 @@ pub(super) const CASES: &[Case] = &[
         Fails("v2"),
         Objects(MEMORY_QUOTA),
     ])
-    .ends(&[back_to("v1").code(23).ready(0).tells(&["exceeded quota"])]),
+    .ends(&[refused(
+        "v2",
+        &[
+            "never fits into the quota (limits.memory)",
+            "raise the quota",
+        ],
+    )]),
     web(
         "config-gone",
         "the good release's ConfigMap has been deleted",

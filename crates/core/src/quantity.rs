@@ -1,4 +1,5 @@
-//! Quantities such as `500m` or `64Mi`, as far as quotas and limit ranges need them.
+//! Quantities such as `500m` or `64Mi`, as far as quotas and limit ranges need them: no exponents, and
+//! nothing smaller than a thousandth.
 //!
 //! The crates that read quantities are tied to one version of `k8s-openapi` each.
 
@@ -6,7 +7,7 @@ use std::fmt;
 
 /// An exact quantity in thousandths, and how its writer scaled it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Quantity {
+pub struct Quantity {
     milli: i128,
     binary: bool,
 }
@@ -30,7 +31,8 @@ const BINARY: [(&str, i128); 6] = [
 
 impl Quantity {
     /// A whole number.
-    pub(crate) fn whole(number: usize) -> Self {
+    #[must_use]
+    pub fn whole(number: usize) -> Self {
         Self {
             milli: i128::try_from(number).unwrap_or(i128::MAX / 1000) * 1000,
             binary: false,
@@ -38,7 +40,8 @@ impl Quantity {
     }
 
     /// Reads a quantity; `None` for what is none.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let end = text
             .find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-' && c != '+')
             .unwrap_or(text.len());
@@ -67,7 +70,9 @@ impl Quantity {
         Some(Self { milli, binary })
     }
 
-    pub(crate) fn plus(self, other: Self) -> Self {
+    /// The sum.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
         Self {
             milli: self.milli.saturating_add(other.milli),
             binary: self.binary || other.binary,
