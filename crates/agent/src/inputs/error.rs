@@ -75,9 +75,6 @@ pub enum InputProblem {
         /// The namespace of the check.
         namespace: String,
     },
-    /// Evidence without a workload.
-    #[error("names no workload")]
-    EvidenceOfNothing,
     /// Workloads by label beside those that the check handed over.
     #[error("the evidence names the workloads; give one of the two")]
     SelectorBesidesEvidence,
@@ -194,9 +191,7 @@ impl InputError {
                 "define `{name}` in the pipeline, or check its spelling; an output of another job \
                  must be mapped to a variable of this job"
             )),
-            InputProblem::Evidence(_) => {
-                Some("pass the output variable `evidence` of the check on as it is".to_owned())
-            }
+            InputProblem::Evidence(error) => Some(of_evidence(error).to_owned()),
             InputProblem::Missing
             | InputProblem::Blank
             | InputProblem::NotEvaluated(_)
@@ -211,7 +206,6 @@ impl InputError {
             | InputProblem::NothingToRollBack { .. }
             | InputProblem::NotInEvidence(_)
             | InputProblem::EvidenceElsewhere { .. }
-            | InputProblem::EvidenceOfNothing
             | InputProblem::SelectorBesidesEvidence
             | InputProblem::Boolean(_)
             | InputProblem::ToRevisionOfSeveral(_)
@@ -229,6 +223,19 @@ impl InputError {
             | InputProblem::NotShorterThanTimeout { .. }
             | InputProblem::BesidesEvidence
             | InputProblem::Revision(_) => None,
+        }
+    }
+}
+
+/// What to do about evidence that is none.
+const fn of_evidence(error: &HandoverError) -> &'static str {
+    match error {
+        HandoverError::NothingProposed => {
+            "there is nothing to undo; to roll back all the same, name a workload instead"
+        }
+        HandoverError::Version(_) => "let the check and the rollback run the same rollguard",
+        HandoverError::Json(_) | HandoverError::Empty => {
+            "pass the output variable `evidence` of the check on as it is"
         }
     }
 }

@@ -202,10 +202,8 @@ impl<'a> Reader<'a> {
         let default = spec::NAMESPACE.default;
         let filled_in = self.raw.source() == Source::Task && said.as_deref() == default;
         let said = said.filter(|_| !filled_in && !self.is_absent(&spec::NAMESPACE));
-        let Some(first) = handed_over.first() else {
-            self.wrong(&spec::EVIDENCE, InputProblem::EvidenceOfNothing);
-            return None;
-        };
+        // Evidence that names none was not read.
+        let first = handed_over.first()?;
         let home = said.unwrap_or_else(|| first.namespace.clone());
         if let Some(other) = handed_over.iter().find(|it| it.namespace != home) {
             let problem = InputProblem::EvidenceElsewhere {

@@ -714,6 +714,39 @@ fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
 }
 
 #[test]
+fn evidence_that_is_none_comes_with_what_to_do() {
+    let as_it_is = "as it is";
+    let rows = [
+        ("no JSON", "yes", as_it_is),
+        (
+            "about nothing",
+            r#"{"version":2,"verdict":"failed","at":"2026-11-20T09:12:00Z","codes":[],"workloads":[]}"#,
+            as_it_is,
+        ),
+        (
+            "the report of a good check",
+            r#"{"schemaVersion":1,"rollback":{"decision":"none"}}"#,
+            "name a workload",
+        ),
+        (
+            "of a newer rollguard",
+            r#"{"version":99}"#,
+            "the same rollguard",
+        ),
+    ];
+    for (says, evidence, expected) in rows {
+        let raw = task(&[("command", "rollback"), ("evidence", evidence)]);
+        let hint = Inputs::parse(&raw).unwrap_err().hint();
+        let hint = hint.unwrap_or_default();
+        assert!(hint.contains(expected), "{says}: {hint}");
+        let blames = hint.contains(as_it_is);
+        assert_eq!(blames, expected == as_it_is, "{says}: {hint}");
+    }
+    let raw = task(&[("command", "rollback"), ("evidence", EVIDENCE_JSON)]);
+    assert!(Inputs::parse(&raw).is_ok());
+}
+
+#[test]
 fn names_at_their_limits_are_accepted() {
     let long_group = "g".repeat(90);
     let long_cluster = "c".repeat(63);
