@@ -231,7 +231,8 @@ impl Outcome {
                  again goes on with the rest."
             }
             Self::Cancelled => {
-                "Stopped by Ctrl-C or by the agent; nothing is known of the rollout."
+                "Stopped by Ctrl-C or by the agent, or you said no. Of the rollout nothing is known \
+                 then; a rollback says whether it changed anything before."
             }
         }
     }

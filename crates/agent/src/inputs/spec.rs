@@ -243,8 +243,8 @@ pub const TO_REVISION: InputSpec = InputSpec {
     },
     label: "To revision",
     help: "The revision to restore, a number of `kubectl rollout history`; for one workload only. \
-           Left empty: the one handed over by the check, else the one that a check last found \
-           healthy, else the one whose pods still serve.",
+           Left empty: the one handed over by the check, else one that a check found healthy (those \
+           that serve first, then the newest), else the one whose pods still serve.",
     kind: InputKind::Revision,
     default: None,
     required: false,
