@@ -1,12 +1,10 @@
 //! Output variables: what a task hands to later jobs.
 
+use rollguard_core::handover;
+
 use crate::command::LoggingCommand;
 use crate::inputs::CommandName;
 use crate::text::{LIMIT, neutralise_lines, neutralise_within};
-
-/// The longest evidence, in bytes: names and uids of some forty workloads. Windows shows a process
-/// variables of up to 32 766 characters (azure-pipelines-agent, `VarUtil.cs`).
-pub const EVIDENCE_LIMIT: usize = 8 * 1024;
 
 /// An output variable, declared once: task.json and the documentation are generated from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +69,9 @@ impl OutputVariable {
     #[must_use]
     pub const fn limit(self) -> usize {
         match self {
-            Self::Evidence => EVIDENCE_LIMIT,
+            // Names and uids of some forty workloads. Windows shows a process variables of up to
+            // 32 766 characters (azure-pipelines-agent, `VarUtil.cs`).
+            Self::Evidence => handover::LIMIT,
             Self::Verdict
             | Self::RollbackTo
             | Self::RollbackHelps
@@ -115,22 +115,20 @@ impl OutputVariable {
     }
 
     /// The command that sets it. The value cannot become a command or a macro in a later step that
-    /// prints or expands it, and is at most 2 KiB long; the evidence [`EVIDENCE_LIMIT`].
+    /// prints or expands it, and is at most 2 KiB long; the evidence
+    /// [`handover::LIMIT`].
     ///
     /// # Errors
     /// When the evidence would have to be altered or cut: such a one would bind the approval
     /// to nothing.
-    pub fn set(self, value: &str) -> Result<LoggingCommand, OutputError> {
+    pub fn set(self, value: &str) -> Result<LoggingCommand, EvidenceAltered> {
         let limit = self.limit();
         let safe = match self {
             Self::Summary => without_macros(&neutralise_lines(value, limit)),
             Self::Evidence => {
-                if value.len() > limit {
-                    return Err(OutputError::TooLong(value.len()));
-                }
                 let safe = without_macros(&neutralise_within(value, limit));
                 if safe != value {
-                    return Err(OutputError::NotSafe);
+                    return Err(EvidenceAltered);
                 }
                 safe
             }
@@ -152,29 +150,8 @@ fn without_macros(text: &str) -> String {
 
 /// The evidence cannot be handed over unaltered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OutputError {
-    /// It holds what an output variable must not.
-    #[error("hand over the evidence: it holds text that is not safe in an output variable")]
-    NotSafe,
-    /// It is longer than [`EVIDENCE_LIMIT`].
-    #[error(
-        "hand over the evidence: it has {0} bytes, and an output variable takes {EVIDENCE_LIMIT}"
-    )]
-    TooLong(usize),
-}
-
-impl OutputError {
-    /// What the user can do.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::NotSafe => "roll back with `toRevision` instead of `evidence`".to_owned(),
-            Self::TooLong(_) => {
-                "check fewer workloads at once, or roll back by name, without `evidence`".to_owned()
-            }
-        })
-    }
-}
+#[error("hand over the evidence: an output variable would alter or cut it")]
+pub struct EvidenceAltered;
 
 /// How a rollback ended, in the words of the output variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,42 +199,10 @@ impl RollbackOutcome {
     }
 }
 
-/// What became of a rollback, in the words of the output variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RollbackHealth {
-    /// The restored revisions are complete and stayed so.
-    Healthy,
-    /// A restored revision did not become healthy.
-    Unhealthy,
-    /// It could not be seen.
-    Undetermined,
-    /// Nothing was restored, or something else is there now.
-    NotRolledBack,
-}
-
-impl RollbackHealth {
-    /// Every word.
-    pub const ALL: [Self; 4] = [
-        Self::Healthy,
-        Self::Unhealthy,
-        Self::Undetermined,
-        Self::NotRolledBack,
-    ];
-
-    /// The word for it in the output variable `rollbackHealth`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Unhealthy => "unhealthy",
-            Self::Undetermined => "undetermined",
-            Self::NotRolledBack => "notRolledBack",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use rollguard_core::report::RollbackHealth;
+
     use super::*;
     use crate::command::{TaskOutput, parse_line};
 
@@ -313,19 +258,17 @@ mod tests {
 
     #[test]
     fn evidence_is_handed_over_as_it_is_or_not_at_all() {
+        let longest = "x".repeat(handover::LIMIT);
+        assert_eq!(value(OutputVariable::Evidence, &longest), longest);
         for wrong in [
             "{\"name\":\"##vso[x]\"}",
             "{\"name\":\"$(x)\"}",
             "two\nlines",
+            &format!("{longest}x"),
         ] {
             let told = OutputVariable::Evidence.set(wrong).err();
-            assert_eq!(told, Some(OutputError::NotSafe), "{wrong}");
+            assert_eq!(told, Some(EvidenceAltered), "{wrong}");
         }
-        let longest = "x".repeat(EVIDENCE_LIMIT);
-        assert_eq!(value(OutputVariable::Evidence, &longest), longest);
-        let told = OutputVariable::Evidence.set(&format!("{longest}x")).err();
-        assert_eq!(told, Some(OutputError::TooLong(EVIDENCE_LIMIT + 1)));
-        assert!(told.unwrap().to_string().ends_with("takes 8192"));
     }
 
     #[test]

@@ -116,6 +116,14 @@ pub enum EvidenceKind {
     HttpAnswer,
 }
 
+impl EvidenceKind {
+    /// Whether it is lines that a container wrote.
+    #[must_use]
+    pub const fn is_log(self) -> bool {
+        matches!(self, Self::PreviousLog | Self::CurrentLog)
+    }
+}
+
 /// What shows a finding, quoted verbatim (and therefore hostile until neutralised).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

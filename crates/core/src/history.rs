@@ -357,12 +357,6 @@ impl<'a> Entry<'a> {
             .ok()
     }
 
-    /// Why it came to be (`kubernetes.io/change-cause`), if somebody wrote it down.
-    #[must_use]
-    pub fn change_cause(&self) -> Option<&'a str> {
-        annotation(self.carrier, "kubernetes.io/change-cause")
-    }
-
     /// That a check found it healthy, if one wrote it down.
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::words::{ago, deletes, evidence_of, other_image, visible};
 use super::{AfterRollback, NOT_RESTORED, Proposal, Proposed, Report, RollbackHealth, words};
 use crate::duration::{Human, elapsed};
-use crate::finding::{Evidence, EvidenceKind, Finding, FindingCode};
+use crate::finding::{Evidence, Finding, FindingCode};
 use crate::rollback::Concern;
 use crate::workload::WorkloadRef;
 
@@ -102,8 +102,7 @@ fn finding_markdown(finding: &Finding) -> String {
     )];
     let telling = |it: &&Evidence| !it.text.trim().is_empty();
     out.extend(finding.evidence.iter().filter(telling).map(|evidence| {
-        let log = is_log(evidence.kind);
-        if log || evidence.text.contains('\n') {
+        if evidence.kind.is_log() || evidence.text.contains('\n') {
             format!("\n{}\n", fence(&evidence.text))
         } else {
             format!("- {}", code(&evidence.text))
@@ -209,8 +208,4 @@ fn longest_run(text: &str) -> usize {
         .map(str::len)
         .max()
         .unwrap_or_default()
-}
-
-const fn is_log(kind: EvidenceKind) -> bool {
-    matches!(kind, EvidenceKind::PreviousLog | EvidenceKind::CurrentLog)
 }

@@ -10,14 +10,6 @@ use super::words::{
 use super::{AfterRollback, Line, NOT_RESTORED, Proposal, Proposed, Style, words};
 use crate::rollback::{Concern, Objection, Release, RollbackPlan};
 
-/// A rollback plan, for the person who decides.
-#[must_use]
-pub fn plan_lines(plan: &RollbackPlan) -> Vec<Line> {
-    let mut lines = lines_of_plan(plan);
-    lines.push(not_restored());
-    lines
-}
-
 /// One plan for all workloads of a release: what would go back, what is in place, what speaks against
 /// it.
 #[must_use]

@@ -3,7 +3,7 @@
 use super::words::{ago, deletes, evidence_of, other_image, time, visible};
 use super::{NOT_RESTORED, Proposal, Proposed, Report, WorkloadReport, words};
 use crate::duration::{Human, elapsed};
-use crate::finding::{Evidence, EvidenceKind};
+use crate::finding::Evidence;
 use crate::rollback::Weight;
 
 /// How many workloads the approver reads of at most.
@@ -176,7 +176,7 @@ fn cause(report: &Report) -> Vec<String> {
         0 | 1 => first.subject.to_string(),
         many => format!("{many} pods, one of them {}", first.subject.name),
     };
-    let shown = first.evidence.iter().find(|it| !is_log(it.kind));
+    let shown = first.evidence.iter().find(|it| !it.kind.is_log());
     let shown = shown.map_or_else(String::new, |it| format!(": {}", it.text));
     let mut lines = vec![line(&format!("Why: {what} in {whom}{shown}"))];
     let decisive = others.iter().take(CAUSES);
@@ -186,7 +186,7 @@ fn cause(report: &Report) -> Vec<String> {
 
 /// The last lines of the first log.
 fn log(report: &Report) -> Vec<String> {
-    let of_log = |it: &&Evidence| is_log(it.kind) && !it.text.trim().is_empty();
+    let of_log = |it: &&Evidence| it.kind.is_log() && !it.text.trim().is_empty();
     let log = report
         .findings
         .first()
@@ -352,8 +352,4 @@ fn standings(report: &Report) -> Vec<String> {
     let more = workloads.len() - lines.len();
     lines.extend((more > 0).then(|| format!("… and {more} more")));
     lines
-}
-
-const fn is_log(kind: EvidenceKind) -> bool {
-    matches!(kind, EvidenceKind::PreviousLog | EvidenceKind::CurrentLog)
 }

@@ -114,12 +114,6 @@ impl Release {
         soon.max_by_key(|(_, at)| *at)
     }
 
-    /// Whether the identity must be able to delete pods.
-    #[must_use]
-    pub fn deletes_pods(&self) -> bool {
-        self.plans.iter().any(|plan| !plan.stuck.is_empty())
-    }
-
     /// All that it is about.
     #[must_use]
     pub fn workloads(&self) -> BTreeSet<&WorkloadRef> {

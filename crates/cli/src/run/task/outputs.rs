@@ -1,10 +1,10 @@
 //! What later jobs read, and what stands on the run's page as an error.
 
 use rollguard_agent::inputs::{COMMAND, CommandName, EVIDENCE, RawInputs, WAIT};
-use rollguard_agent::outputs::{EVIDENCE_LIMIT, OutputVariable, RollbackOutcome};
+use rollguard_agent::outputs::{OutputVariable, RollbackOutcome};
 use rollguard_agent::{LoggingCommand, Outcome};
 use rollguard_core::finding::RollbackHelps;
-use rollguard_core::handover::Handover;
+use rollguard_core::handover::{Handover, LIMIT};
 use rollguard_core::report::{Proposal, RollbackHealth, summary};
 
 use crate::failure::Failure;
@@ -56,7 +56,7 @@ fn evidence(handover: &Handover) -> Result<LoggingCommand, String> {
     let json = handover.to_json().map_err(|error| error.to_string())?;
     let too_many = || {
         format!(
-            "no rollback is offered: the evidence about {} workloads is longer than the {EVIDENCE_LIMIT} \
+            "no rollback is offered: the evidence about {} workloads is longer than the {LIMIT} \
              bytes that an output variable holds",
             handover.workloads.len()
         )
