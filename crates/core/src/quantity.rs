@@ -3,10 +3,12 @@
 //!
 //! The crates that read quantities are tied to one version of `k8s-openapi` each.
 
+use std::cmp::Ordering;
 use std::fmt;
 
-/// An exact quantity in thousandths, and how its writer scaled it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+/// An exact quantity in thousandths, and how its writer scaled it, which makes no difference between
+/// two.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Quantity {
     milli: i128,
     binary: bool,
@@ -80,6 +82,26 @@ impl Quantity {
     }
 }
 
+impl PartialEq for Quantity {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Quantity {}
+
+impl PartialOrd for Quantity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Quantity {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.milli.cmp(&other.milli)
+    }
+}
+
 impl fmt::Display for Quantity {
     /// In the canonical form of apimachinery's `resource.Quantity`: the largest suffix that leaves
     /// a whole number.
@@ -127,6 +149,8 @@ mod tests {
         let read = |text| Quantity::parse(text).unwrap();
         assert!(read("1Gi") > read("1G"));
         assert!(read("1500m") < read("2"));
+        assert_eq!(read("1Gi"), read("1073741824"));
+        assert!(read("1Gi") <= read("1073741824") && read("1Gi") >= read("1073741824"));
         assert_eq!(read("64Mi").plus(read("64Mi")).to_string(), "128Mi");
     }
 }

@@ -524,6 +524,13 @@ fn what_the_api_server_says_to_a_try_counts() {
             Some("QuotaFull warning"),
         ),
         (
+            "as large as the quota, in another spelling",
+            exceeded(
+                "requested: limits.memory=1Gi, used: limits.memory=1, limited: limits.memory=1073741824",
+            ),
+            Some("QuotaFull warning"),
+        ),
+        (
             "one resource of two never fits",
             exceeded("requested: cpu=1500m,pods=1, used: cpu=0,pods=3, limited: cpu=1,pods=3"),
             Some("PodRefused refusal"),
