@@ -338,7 +338,10 @@ proptest! {
         text in "/[a-z0-9:=~?&%/._-]{0,24}",
     ) {
         if let Ok(check) = HttpCheck::parse(&text) {
-            prop_assert_eq!(&check.to_string(), text.trim());
+            // A port is a number: `:01` is understood and written as `:1`.
+            if !text.contains(":0") {
+                prop_assert_eq!(&check.to_string(), text.trim());
+            }
             prop_assert_eq!(HttpCheck::parse(&check.to_string()), Ok(check));
         }
     }
