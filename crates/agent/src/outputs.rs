@@ -160,7 +160,7 @@ pub enum RollbackOutcome {
     RolledBack,
     /// They were in place already.
     AlreadyRolledBack,
-    /// Some workloads are rolled back and some are not.
+    /// Some workloads are rolled back and some are not, or pods of the bad revision hold one up.
     PartlyRolledBack,
     /// Nothing was changed, because it would not have been safe.
     Refused,

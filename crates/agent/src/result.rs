@@ -100,7 +100,7 @@ pub enum Outcome {
     RolledBackUnhealthy,
     /// It is done, and nobody could see what became of it.
     RolledBackNotVerified,
-    /// It is done for some of the workloads only.
+    /// It is done for some of the workloads only, or pods of the bad revision hold one up.
     PartlyRolledBack,
     /// The user or the agent canceled.
     Cancelled,
@@ -227,8 +227,9 @@ impl Outcome {
                  became healthy; check again."
             }
             Self::PartlyRolledBack => {
-                "Some of the workloads are rolled back and some are not; each is named. Running it \
-                 again goes on with the rest."
+                "Some of the workloads are rolled back and some are not, or a workload's template is \
+                 back and pods of the bad revision are stuck; each is named. Running it again goes on \
+                 with the rest."
             }
             Self::Cancelled => {
                 "Stopped by Ctrl-C or by the agent, or you said no. Of the rollout nothing is known \

@@ -25,7 +25,7 @@ mod unblock;
 pub use consent::{Asked, Consent, Given};
 use consent::{Consented, consented};
 use gather::Gathered;
-use unblock::Unblocking;
+use unblock::{Held, Unblocking};
 
 /// How a rollback is run.
 pub struct How<'a> {
@@ -76,23 +76,31 @@ pub async fn rollback(
         Consented::Go(gathered) => gathered,
         Consented::Stop(refused) => return Ok(*refused),
     };
-    let carried = carry_out::carry_out(connection, &gathered, tools).await;
+    let mut carried = carry_out::carry_out(connection, &gathered, tools).await;
     let restored = carried.restored(&gathered);
     if restored.is_empty() || carried.stopped {
         return Ok(outcome::of(&carried, None, inputs.wait));
     }
+    let held = Held::default();
     let unblocking = Unblocking {
         restored: &restored,
-        timeout: inputs.timeout,
-        on: inputs.wait,
+        patience: (!inputs.wait).then_some(inputs.timeout),
+        held: &held,
     };
     let chores = unblock::chores(connection, &unblocking);
     if !inputs.wait {
         let stopped = unblock::done(chores, tools).await;
-        let carried = carry_out::Carried { stopped, ..carried };
+        carried.stopped = stopped;
+        carried.held_up(&held.told(), tools.console);
         return Ok(outcome::of(&carried, None, inputs.wait));
     }
-    let again = again::check_again(connection, inputs, (restored, &how.by, chores), tools).await;
+    let after = (restored, how.by.as_str(), chores, gathered.stuck);
+    let again = again::check_again(connection, inputs, after, tools).await;
+    if again.leaves_open() {
+        let told = held.told();
+        unblock::tell(&told, tools.console);
+        carried.errors.extend(told.into_values());
+    }
     Ok(outcome::of(&carried, Some(again), inputs.wait))
 }
 

@@ -11,6 +11,8 @@ pub enum Ended {
     RolledBack,
     /// It was in place already, or another run put it there.
     InPlace,
+    /// The target is in place, but pods of the bad revision are stuck: a run again goes on with them.
+    HeldUp,
     /// A newer rollout began and was left alone.
     Superseded,
     /// The change was tried and did not take effect.
@@ -24,7 +26,7 @@ impl Ended {
     #[must_use]
     pub const fn is_restored(self) -> bool {
         match self {
-            Self::RolledBack | Self::InPlace => true,
+            Self::RolledBack | Self::InPlace | Self::HeldUp => true,
             Self::Superseded | Self::Failed | Self::NotTried => false,
         }
     }
@@ -37,7 +39,7 @@ pub enum Extent {
     Whole,
     /// Every target was in place already.
     Before,
-    /// Some targets are in place, and some are not.
+    /// Some targets are in place and some are not, or pods of the bad revision hold one up.
     Part,
     /// Newer rollouts began, and nothing was changed.
     Superseded,
@@ -53,7 +55,7 @@ impl Extent {
     pub fn of(ended: &[Ended]) -> Self {
         let has = |wanted| ended.contains(&wanted);
         let restored = ended.iter().filter(|it| it.is_restored()).count();
-        if restored == ended.len() {
+        if restored == ended.len() && !has(Ended::HeldUp) {
             return if has(Ended::RolledBack) {
                 Self::Whole
             } else {
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_became_of_all_follows_from_what_became_of_each() {
-        use Ended::{Failed, InPlace, NotTried, RolledBack, Superseded};
+        use Ended::{Failed, HeldUp, InPlace, NotTried, RolledBack, Superseded};
         let rows: &[(&str, &[Ended], Extent)] = &[
             ("the only one is done", &[RolledBack], Extent::Whole),
             ("one was done before", &[InPlace, RolledBack], Extent::Whole),
@@ -112,6 +114,13 @@ mod tests {
             ),
             ("one is left alone", &[RolledBack, Superseded], Extent::Part),
             ("stopped half-way", &[RolledBack, NotTried], Extent::Part),
+            ("the only one is held up", &[HeldUp], Extent::Part),
+            ("one is held up", &[RolledBack, HeldUp], Extent::Part),
+            (
+                "one is held up, the other fails",
+                &[HeldUp, Failed],
+                Extent::Part,
+            ),
             ("all fail", &[Failed, Failed], Extent::Failed),
             (
                 "one fails, one is left alone",

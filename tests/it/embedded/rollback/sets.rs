@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
+use kube::api::PostParams;
 use libtest_mimic::Trial;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use rollguard_sandbox::{Script, Verb};
+use tokio::time::sleep;
 
 use super::super::cast::is_version;
 use super::super::world::{NAMESPACE, World, told};
@@ -33,6 +36,22 @@ pub(super) fn trials() -> Vec<Trial> {
         trial(
             "a StatefulSet is got going even if nobody waits",
             async || comes_back(2, false).await,
+        ),
+        trial(
+            "three stuck pods come back one by one, though nobody waits for so long",
+            async || one_by_one(false).await,
+        ),
+        trial(
+            "three stuck pods come back one by one before a check runs out of time",
+            async || one_by_one(true).await,
+        ),
+        trial(
+            "a pod that stays stuck is no success, and the next run goes on with it",
+            goes_on,
+        ),
+        trial(
+            "pods that only take their time are no error",
+            takes_its_time,
         ),
         trial(
             "a StatefulSet whose pods may not be deleted is refused before anything",
@@ -117,6 +136,91 @@ async fn comes_back(replicas: i32, wait: bool) -> Result<()> {
     has(&world, "v1").await?;
     let again = world.rollback_as(&plain()).await.map_err(told)?;
     done(&again, RollbackOutcome::AlreadyRolledBack, &world)?;
+    ensure!(world.deleted_pods() == 1, "{}", world.said());
+    Ok(())
+}
+
+/// How long a pod of v1 takes: three of them take longer than a rollback may.
+const SLOW: Duration = Duration::from_secs(40);
+const SHORT: Duration = Duration::from_secs(60);
+
+fn short(wait: bool, timeout: Duration) -> RollbackInputs {
+    RollbackInputs {
+        wait,
+        ..RollbackInputs::of(db(), timeout, STABLE_FOR)
+    }
+}
+
+/// v1 was healthy and starts slowly; of v2, which had come up, these pods are not ready any more.
+async fn broken_later(unready: &[u32]) -> Result<World> {
+    let cast = World::blank()?.play(|pod| is_version(pod, "v1"), Script::slow_start(SLOW));
+    let world = World::new(cast).await?;
+    world.apply(&yaml("v1", 3)).await?;
+    let check = CheckInputs::of(db(), 5 * SHORT, STABLE_FOR);
+    let good = world.check_as(&check).await.map_err(told)?;
+    ensure!(good.outcome == Outcome::Succeeded, "{}", world.said());
+    world.apply(&yaml("v2", 3)).await?;
+    sleep(SHORT).await;
+    let pods: Api<Pod> = Api::namespaced(world.client(), NAMESPACE);
+    for ordinal in unready {
+        let mut pod = pods.get(&format!("db-{ordinal}")).await?;
+        ensure!(is_version(&pod, "v2"), "db-{ordinal} is not of v2");
+        let status = pod.status.as_mut().context("no status")?;
+        for condition in status.conditions.iter_mut().flatten() {
+            if ["Ready", "ContainersReady"].contains(&condition.type_.as_str()) {
+                condition.status = "False".to_owned();
+            }
+        }
+        let name = format!("db-{ordinal}");
+        pods.replace_status(&name, &PostParams::default(), &pod)
+            .await?;
+    }
+    Ok(world)
+}
+
+async fn one_by_one(wait: bool) -> Result<()> {
+    let world = broken_later(&[0, 1, 2]).await?;
+    let back = world.rollback_as(&short(wait, SHORT)).await;
+    let back = back.map_err(told)?;
+    ensure!(back.outcome == Outcome::RolledBack, "{}", world.said());
+    ensure!(back.errors.is_empty(), "{back:#?}");
+    ensure!(world.deleted_pods() == 3, "{}", world.said());
+    if wait {
+        says(&world, "one after the other: the check may take 3m")?;
+    }
+    has(&world, "v1").await
+}
+
+async fn goes_on() -> Result<()> {
+    let world = broken_later(&[0, 1]).await?;
+    // Too short for one pod.
+    let back = world.rollback_as(&short(false, SLOW / 2)).await;
+    let back = back.map_err(told)?;
+    let said = world.said();
+    ensure!(back.outcome == Outcome::PartlyRolledBack, "{said}");
+    let word = Some(RollbackOutcome::PartlyRolledBack);
+    ensure!(back.word == word, "{back:#?}");
+    let why = "Pod db-1 of revision 2 is stuck; run the rollback again";
+    says(&world, why)?;
+    ensure!(back.errors.join("; ").contains(why), "{back:#?}");
+    ensure!(world.deleted_pods() == 1, "{said}");
+    let again = world.rollback_as(&short(false, SHORT)).await;
+    let again = again.map_err(told)?;
+    ensure!(again.outcome == Outcome::RolledBack, "{}", world.said());
+    let word = Some(RollbackOutcome::AlreadyRolledBack);
+    ensure!(again.word == word, "{again:#?}");
+    ensure!(again.errors.is_empty(), "{again:#?}");
+    ensure!(world.deleted_pods() == 2, "{}", world.said());
+    Ok(())
+}
+
+/// The others are ready, and the controller replaces them by itself.
+async fn takes_its_time() -> Result<()> {
+    let world = broken_later(&[2]).await?;
+    let back = world.rollback_as(&short(false, SLOW / 2)).await;
+    let back = back.map_err(told)?;
+    ensure!(back.outcome == Outcome::RolledBack, "{}", world.said());
+    ensure!(back.errors.is_empty(), "{back:#?}");
     ensure!(world.deleted_pods() == 1, "{}", world.said());
     Ok(())
 }

@@ -6,6 +6,7 @@ use rollguard_cluster::Connection;
 use rollguard_core::handover::{HandedOver, Handover};
 use rollguard_core::report::{Line, Report, Style};
 
+use super::show;
 use crate::drive::Chores;
 use crate::failure::Failure;
 use crate::run::check::{Aside, check_with};
@@ -22,14 +23,32 @@ pub(super) enum Again {
     Stopped,
 }
 
+impl Again {
+    /// Whether what holds a workload up may be why it is not healthy; what fails by itself is not
+    /// mended by going on.
+    pub(super) fn leaves_open(&self) -> bool {
+        match self {
+            Self::Looked(report) => !matches!(report.verdict.as_str(), "succeeded" | "failed"),
+            Self::Failed(_) | Self::Stopped => true,
+        }
+    }
+}
+
 /// Follows what was restored to a verdict, while stuck pods are got going.
 pub(super) async fn check_again(
     connection: &Connection,
     inputs: &RollbackInputs,
-    (restored, by, chores): (Vec<HandedOver>, &str, Chores),
+    (restored, by, chores, stuck): (Vec<HandedOver>, &str, Chores, usize),
     tools: &mut Tools<'_>,
 ) -> Again {
-    let inputs = check_inputs(connection, inputs, restored);
+    let mut inputs = check_inputs(connection, inputs, restored);
+    if stuck > 1 {
+        // They are replaced one after the other, and each may take the time that a rollout may take: the
+        // check must not run out of it while they come back.
+        let times = u32::try_from(stuck).unwrap_or(u32::MAX);
+        inputs.timeout = inputs.timeout.saturating_mul(times);
+        tools.console.line(&show::longer(stuck, inputs.timeout));
+    }
     let aside = Aside { run: by, chores };
     match Box::pin(check_with(connection, &inputs, aside, tools)).await {
         Ok(checked) => Again::Looked(Box::new(checked.report)),

@@ -1,5 +1,7 @@
 //! One workload after the other, each with its own outcome.
 
+use std::collections::BTreeMap;
+
 use rollguard_cluster::apply::{Applied, apply};
 use rollguard_cluster::{Connection, mark};
 use rollguard_core::history::RevisionId;
@@ -8,6 +10,7 @@ use rollguard_core::rollback::{Ended, Refusal, RollbackPlan};
 use rollguard_core::workload::WorkloadRef;
 
 use super::gather::Gathered;
+use super::unblock;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::run::tools::Tools;
@@ -21,6 +24,21 @@ pub(super) struct Carried {
     pub(super) errors: Vec<String>,
     /// Whether the wish to stop was heard on the way.
     pub(super) stopped: bool,
+}
+
+impl Carried {
+    /// What is back in its template and held up all the same, with the reason.
+    pub(super) fn held_up(&mut self, held: &BTreeMap<WorkloadRef, String>, console: &mut Console) {
+        unblock::tell(held, console);
+        for (_, ended) in self
+            .ended
+            .iter_mut()
+            .filter(|(it, _)| held.contains_key(it))
+        {
+            *ended = Ended::HeldUp;
+        }
+        self.errors.extend(held.values().cloned());
+    }
 }
 
 /// Carries the plans out. One that fails does not hold up the others: they are of one release, and
@@ -123,6 +141,8 @@ fn tell(plan: &RollbackPlan, ended: Ended, console: &mut Console) {
             format!("{workload}: not rolled back: {}", Refusal::Superseded),
         ),
         Ended::Failed => (Style::Bad, format!("{workload}: not rolled back")),
+        // Told once nothing more is done about it.
+        Ended::HeldUp => return,
         Ended::NotTried => (
             Style::Warn,
             format!("{workload}: not tried, because the run was cancelled"),

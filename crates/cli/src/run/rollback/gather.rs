@@ -8,9 +8,7 @@ use rollguard_cluster::history::history;
 use rollguard_cluster::{ClusterError, Connection, preflight};
 use rollguard_core::handover::HandedOver;
 use rollguard_core::rollback::preflight::judge;
-use rollguard_core::rollback::{
-    Release, Request, RollbackDecision, Unblock, decide, in_place, unblock,
-};
+use rollguard_core::rollback::{Release, Request, RollbackDecision, decide, in_place, stuck_now};
 use rollguard_core::workload::WorkloadRef;
 
 /// How many workloads are looked at at once.
@@ -25,6 +23,8 @@ pub(crate) struct Gathered {
     pub(super) restored: Vec<HandedOver>,
     /// Whether a pod of what is back already is stuck, and would be deleted.
     pub(super) deletes: bool,
+    /// How many pods one of them has at most that are stuck: they are replaced one after the other.
+    pub(super) stuck: usize,
 }
 
 /// What is asked of each workload.
@@ -60,6 +60,7 @@ pub(crate) async fn gather(
     for one in each {
         gathered.restored.extend(one.restored);
         gathered.deletes |= one.deletes;
+        gathered.stuck = gathered.stuck.max(one.stuck);
         gathered.release.add(&one.workload, one.decision);
     }
     Ok(gathered)
@@ -70,6 +71,7 @@ struct One {
     decision: RollbackDecision,
     restored: Option<HandedOver>,
     deletes: bool,
+    stuck: usize,
 }
 
 async fn one(
@@ -84,6 +86,7 @@ async fn one(
         workload,
         restored: None,
         deletes: false,
+        stuck: 0,
     };
     match &mut one.decision {
         RollbackDecision::Apply(plan) => {
@@ -92,13 +95,15 @@ async fn one(
             let found = judge(plan, &answers);
             plan.concerned(found);
             one.restored = Some(plan.handover());
+            one.stuck = plan.stuck.len();
         }
         RollbackDecision::Already(already) => {
             let handed_over = || in_place(&history, already);
             one.restored = Some(request.handover.unwrap_or_else(handed_over));
             let target = history.with_uid(&already.to.uid);
-            let stuck = target.map(|target| unblock(&history, &target));
-            one.deletes = matches!(stuck, Some(Unblock::Delete(_)));
+            // The lower ones first: what is stuck now is deleted, be it not the next moment.
+            one.stuck = target.map_or(0, |target| stuck_now(&history, &target).len());
+            one.deletes = one.stuck > 0;
         }
         RollbackDecision::Refuse(_) => {}
     }

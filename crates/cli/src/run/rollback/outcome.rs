@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn what_was_done_has_its_exit_code_and_its_words() {
-        use Ended::{Failed, InPlace, NotTried, RolledBack, Superseded};
+        use Ended::{Failed, HeldUp, InPlace, NotTried, RolledBack, Superseded};
         let failed = || Some(Again::Failed(vec!["gone".to_owned()]));
-        let rows: [Row; 9] = [
+        let rows: [Row; 11] = [
             (
                 "nobody looks again",
                 carried(&[RolledBack], false),
@@ -176,6 +176,18 @@ mod tests {
                 carried(&[RolledBack, Failed], false),
                 failed(),
                 (25, "partlyRolledBack"),
+            ),
+            (
+                "back, and stuck pods are left",
+                carried(&[HeldUp], false),
+                None,
+                (25, "partlyRolledBack"),
+            ),
+            (
+                "stopped while pods are stuck",
+                carried(&[HeldUp], true),
+                None,
+                (130, "partlyRolledBack"),
             ),
             (
                 "stopped half-way",

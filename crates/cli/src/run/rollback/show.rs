@@ -37,3 +37,12 @@ pub(super) fn looks_healed(workload: &WorkloadRef, takes: Duration) -> Line {
     let text = format!("{workload} is complete, but not for long: looking again in {takes}");
     Line::plain(text)
 }
+
+/// Why the check after it may take longer than the timeout says.
+pub(super) fn longer(stuck: usize, timeout: Duration) -> Line {
+    let text = format!(
+        "{stuck} pods are stuck and replaced one after the other: the check may take {}",
+        Human(timeout)
+    );
+    Line::plain(text)
+}

@@ -1,5 +1,7 @@
 //! Deletes the pods of a bad revision that stay stuck although the template is the good one again.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -11,9 +13,10 @@ use rollguard_cluster::{Clock, ClusterError, ClusterErrorKind, Connection, stuck
 use rollguard_core::duration::after;
 use rollguard_core::handover::HandedOver;
 use rollguard_core::report::{Line, Style};
-use rollguard_core::rollback::{StuckPod, Unblock, unblock};
-use rollguard_core::workload::WorkloadKind;
+use rollguard_core::rollback::{StuckPod, Unblock, stuck_now, unblock};
+use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 
+use crate::console::Console;
 use crate::drive::Chores;
 use crate::failure::Failure;
 use crate::run::tools::Tools;
@@ -25,16 +28,44 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(super) struct Unblocking<'a> {
     /// What was restored.
     pub(super) restored: &'a [HandedOver],
-    /// For how long.
-    pub(super) timeout: Duration,
-    /// Whether to look on once nothing is stuck: a pod of the bad revision that is ready now may not
-    /// be the next moment.
-    pub(super) on: bool,
+    /// For how long without a deletion: each is progress, after which the time begins anew. None: as
+    /// long as the check beside it goes on, because a pod of the bad revision that is ready now may
+    /// not be the next moment.
+    pub(super) patience: Option<Duration>,
+    /// Where it is written what is left to do.
+    pub(super) held: &'a Held,
+}
+
+/// What is held up, and by what: as it was at the last look.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Held(Arc<Mutex<BTreeMap<WorkloadRef, String>>>);
+
+impl Held {
+    fn note(&self, workload: &WorkloadRef, why: Option<String>) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => held.insert(workload.clone(), why),
+            None => held.remove(workload),
+        };
+    }
+
+    /// Each workload with what to do, in one line.
+    pub(super) fn told(&self) -> BTreeMap<WorkloadRef, String> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = |(workload, why): (&WorkloadRef, &String)| {
+            let text = format!(
+                "{workload}: the template is back, but not all pods: {why}; run the rollback again: it \
+                 goes on with them"
+            );
+            (workload.clone(), text)
+        };
+        held.iter().map(told).collect()
+    }
 }
 
 /// Gets every StatefulSet among them going; only with those a pod can be stuck.
 pub(super) fn chores(connection: &Connection, unblocking: &Unblocking<'_>) -> Chores {
-    let until = after(connection.clock.now(), unblocking.timeout);
+    let now = connection.clock.now();
     let sets = unblocking.restored.iter();
     let sets = sets.filter(|it| it.workload.kind == WorkloadKind::StatefulSet);
     let each = sets.map(|it| {
@@ -42,9 +73,11 @@ pub(super) fn chores(connection: &Connection, unblocking: &Unblocking<'_>) -> Ch
             client: connection.client.clone(),
             clock: connection.clock,
             restored: it.clone(),
-            until,
-            on: unblocking.on,
-            next: connection.clock.now(),
+            patience: unblocking.patience,
+            until: unblocking.patience.map(|it| after(now, it)),
+            deleted: BTreeSet::new(),
+            held: unblocking.held.clone(),
+            next: now,
             state: State::Working,
         };
         stream::unfold(set, |mut set| {
@@ -68,6 +101,14 @@ pub(super) async fn done(mut chores: Chores, tools: &mut Tools<'_>) -> bool {
     }
 }
 
+/// Tells what is left to do.
+pub(super) fn tell(told: &BTreeMap<WorkloadRef, String>, console: &mut Console) {
+    let error =
+        |text: &String| Line::styled(Style::Bad, "error: ").then(Style::Plain, text.clone());
+    let lines: Vec<Line> = told.values().map(error).collect();
+    console.lines(&lines);
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     Working,
@@ -80,8 +121,11 @@ struct Set {
     client: Client,
     clock: Clock,
     restored: HandedOver,
-    until: Timestamp,
-    on: bool,
+    patience: Option<Duration>,
+    until: Option<Timestamp>,
+    /// The names of the pods that were deleted.
+    deleted: BTreeSet<String>,
+    held: Held,
     next: Timestamp,
     state: State,
 }
@@ -90,11 +134,12 @@ impl Set {
     /// The next thing worth telling; `None` at the end.
     async fn next(&mut self) -> Option<Line> {
         while self.state != State::Done {
-            if self.clock.now() >= self.until {
+            let until = self.until.unwrap_or(Timestamp::MAX);
+            if self.clock.now() >= until {
                 self.state = State::Done;
-                return (!self.on).then(|| self.late());
+                break;
             }
-            self.clock.sleep_until(self.next.min(self.until)).await;
+            self.clock.sleep_until(self.next.min(until)).await;
             self.next = after(self.clock.now(), PAUSE);
             if let Some(line) = self.look().await {
                 return Some(line);
@@ -111,11 +156,17 @@ impl Set {
         };
         let Some(target) = history.with_uid(&self.restored.target.uid) else {
             self.state = State::Done;
+            self.held.note(workload, None);
             return None;
         };
+        // What only takes its time is not held up: the controller goes on with it by itself.
+        let stuck = stuck_now(&history, &target);
+        let why = (!stuck.is_empty()).then(|| self.stuck(&stuck));
+        self.held.note(workload, why);
         match unblock(&history, &target) {
             Unblock::Free | Unblock::Superseded => {
                 self.state = State::Done;
+                self.held.note(workload, None);
                 None
             }
             Unblock::Wait => None,
@@ -128,6 +179,7 @@ impl Set {
         match stuck::delete(&self.client, namespace, pod).await {
             Ok(true) => {
                 self.state = State::Working;
+                self.progressed(pod);
                 let text = format!(
                     "deleted Pod {} of revision {}, which would have stayed stuck",
                     pod.name, self.restored.bad.revision
@@ -140,12 +192,23 @@ impl Set {
         }
     }
 
+    /// The time begins anew, once for each pod: one that is deleted over and over is no progress.
+    fn progressed(&mut self, pod: &StuckPod) {
+        if self.deleted.insert(pod.name.clone()) {
+            let now = self.clock.now();
+            self.until = self.patience.map(|patience| after(now, patience));
+        }
+    }
+
     /// Told once for each kind of trouble. What may not be done is not tried again.
     fn trouble(&mut self, error: ClusterError) -> Option<Line> {
         let kind = error.kind();
         let failure = Failure::from(error);
         let text = failure.messages.join("; ");
         let trouble = State::Trouble(text.clone());
+        // Of what is gone nothing is left to do.
+        let why = (kind != ClusterErrorKind::NotFound).then(|| text.clone());
+        self.held.note(&self.restored.workload, why);
         let told = self.state == trouble;
         self.state = match kind {
             ClusterErrorKind::Forbidden | ClusterErrorKind::NotFound => State::Done,
@@ -160,9 +223,11 @@ impl Set {
         (!told).then(|| Line::styled(Style::Warn, "warning: ").then(Style::Plain, text))
     }
 
-    fn late(&self) -> Line {
-        let workload = &self.restored.workload;
-        let text = format!("{workload} is still held up by a pod that is not ready");
-        Line::styled(Style::Warn, "warning: ").then(Style::Plain, text)
+    fn stuck(&self, pods: &[String]) -> String {
+        let bad = self.restored.bad.revision;
+        match pods {
+            [only] => format!("Pod {only} of revision {bad} is stuck"),
+            many => format!("Pods {} of revision {bad} are stuck", many.join(", ")),
+        }
     }
 }
