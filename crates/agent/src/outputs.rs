@@ -109,7 +109,8 @@ impl OutputVariable {
             }
             Self::RollbackHealth => {
                 "What became of the rollback: healthy, unhealthy, undetermined or notRolledBack. \
-                 Set by a rollback that waits and by a check that is given the evidence."
+                 Set by a rollback and by a check that is given the evidence; empty where a rollback \
+                 has restored something and does not wait."
             }
         }
     }

@@ -24,7 +24,7 @@ mod workload;
 pub use after::{AfterRollback, OtherImage, RollbackHealth};
 pub use json::{to_json, without_markers};
 pub use line::{Line, Span, Style};
-pub use markdown::markdown;
+pub use markdown::{RollbackPage, markdown, rollback_markdown};
 pub use plan::release_lines;
 pub use proposal::{Proposal, Proposed};
 pub use summary::summary;

@@ -14,8 +14,8 @@ use rollguard_agent::inputs::AksTarget;
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::Connection;
 use rollguard_core::handover::Handover;
-use rollguard_sandbox::{Script, Verb};
-use serde_json::Value;
+use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::world::{World, web};
@@ -37,6 +37,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial(
             "a rollback that is refused tells why, as a failed task",
             refused,
+        ),
+        trial(
+            "every rollback that comes to a decision leaves a page and an attachment",
+            leaves_a_page,
         ),
         trial(
             "a rollback that could not begin says that nothing was changed",
@@ -239,16 +243,91 @@ async fn refused() -> Result<()> {
     world.has("v3").await
 }
 
+/// The page that a job of the stage leaves, which does not wait; with the attachment's rollback.
+async fn page(
+    agent: &Agent,
+    world: &World,
+    (evidence, outcome): (&str, &str),
+) -> Result<(String, Value)> {
+    let inputs = [ROLLBACK, ("evidence", evidence), ("wait", "false")];
+    let (output, _) = agent.runs(world, &inputs).await?;
+    let told = variable(&output, "rollbackOutcome")?;
+    ensure!(told == outcome, "{output:#?}");
+    let kept = Agent::attachment(&output)?;
+    ensure!(kept["rollback"]["outcome"] == outcome, "{kept:#}");
+    let health = variable(&output, "rollbackHealth")?;
+    let told = kept["rollback"]["health"].as_str().unwrap_or_default();
+    ensure!(health == told, "{kept:#}");
+    let plans = kept["plan"].as_array().context("no plan")?;
+    ensure!(plans.iter().all(|it| it.get("patch").is_none()), "{kept:#}");
+    let [summary] = output.summaries.as_slice() else {
+        anyhow::bail!("{output:#?}");
+    };
+    let text = std::fs::read_to_string(summary)?;
+    ensure!(!text.contains(SECRET), "{text}");
+    Ok((text, kept))
+}
+
+async fn leaves_a_page() -> Result<()> {
+    let agent = Agent::new()?;
+    let (world, bad) = found_bad(&agent).await?;
+    let evidence = variable(&bad, "evidence")?;
+
+    let paused = |it: bool| json!({ "spec": { "paused": it } });
+    super::rollback::change(&world, paused(true)).await?;
+    let (text, kept) = page(&agent, &world, (evidence, "refused")).await?;
+    ensure!(
+        text.starts_with("## ❌ Rollback refused; nothing was changed"),
+        "{text}"
+    );
+    ensure!(text.contains("resume it first"), "{text}");
+    ensure!(kept["rollback"]["health"] == "notRolledBack", "{kept:#}");
+    super::rollback::change(&world, paused(false)).await?;
+
+    let patch = Requests::all().verb(Verb::Patch).resource("deployments");
+    let failure = Fault::Answer(ApiFailure::internal("etcdserver: no leader"));
+    world.faults().inject(patch.dry_run(false), failure);
+    let (text, kept) = page(&agent, &world, (evidence, "failed")).await?;
+    ensure!(text.starts_with("## ❌ The rollback failed"), "{text}");
+    ensure!(
+        kept["rollback"]["workloads"][0]["ended"] == "failed",
+        "{kept:#}"
+    );
+    ensure!(kept["rollback"]["health"] == "notRolledBack", "{kept:#}");
+    world.faults().clear();
+
+    let (text, kept) = page(&agent, &world, (evidence, "rolledBack")).await?;
+    ensure!(text.starts_with("## ↩️ Rolled back"), "{text}");
+    ensure!(kept["plan"][0]["to"]["revision"] == 1, "{kept:#}");
+    // The job that checks again says how it is.
+    ensure!(kept["rollback"]["health"].is_null(), "{kept:#}");
+    let (text, _) = page(&agent, &world, (evidence, "alreadyRolledBack")).await?;
+    ensure!(text.contains("in place already"), "{text}");
+
+    deploy(&world, "v3").await?;
+    let (text, kept) = page(&agent, &world, (evidence, "superseded")).await?;
+    ensure!(
+        text.starts_with("## ⏭️ Not rolled back: a newer rollout began"),
+        "{text}"
+    );
+    ensure!(kept["rollback"]["health"] == "notRolledBack", "{kept:#}");
+    Ok(())
+}
+
 async fn not_begun() -> Result<()> {
     let agent = Agent::new()?;
     let (world, _) = found_bad(&agent).await?;
     world.faults().forbid(Verb::List, "replicasets");
-    let (failed, outcome) = agent.runs(&world, &[ROLLBACK, WEB]).await?;
+    let inputs = [ROLLBACK, WEB, ("wait", "false")];
+    let (failed, outcome) = agent.runs(&world, &inputs).await?;
     ensure!(outcome != Outcome::RolledBack, "{failed:#?}");
     ensure!(
         variable(&failed, "rollbackOutcome")? == "failed",
         "{failed:#?}"
     );
+    // A former attempt may have done it.
+    let health = variable(&failed, "rollbackHealth")?;
+    ensure!(health == "undetermined", "{failed:#?}");
     let told = format!("{:?}", failed.issues);
     ensure!(told.contains("nothing was changed"), "{told}");
     world.has("v2").await

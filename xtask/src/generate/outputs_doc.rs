@@ -27,9 +27,10 @@ pub(super) fn render() -> String {
         }),
     );
     text += "\nEach value is at most 2 KiB long, the evidence 8 KiB, and holds nothing that a later \
-             step could execute or expand.\n\nReport, evidence and plan are kept with the run as an \
-             attachment of the type `rollguard.evidence`, for programs that read the run over the REST \
-             API.\n\n## Exit codes\n\nThe task and the command line have the same. A code \
+             step could execute or expand.\n\nA check and a rollback, also one that is \
+             refused, leave a summary on the run's page. Report, evidence and plan, and of a rollback what \
+             became of each workload, are kept with the run as an attachment of the type \
+             `rollguard.evidence`, for programs that read the run over the REST API.\n\n## Exit codes\n\nThe task and the command line have the same. A code \
              never changes its meaning.\n\n";
     text += &table(
         ["code", "outcome", "task result", "meaning"],

@@ -10,6 +10,8 @@ use rollguard_cluster::Connection;
 use rollguard_core::duration::{after, elapsed};
 use rollguard_core::handover::HandedOver;
 use rollguard_core::report::{Report, RollbackHealth};
+use rollguard_core::rollback::{Ended, Release};
+use rollguard_core::workload::WorkloadRef;
 
 use super::tools::Tools;
 use crate::failure::Failure;
@@ -48,6 +50,10 @@ pub struct RolledBack {
     pub health: Option<RollbackHealth>,
     /// What went wrong, one line each.
     pub errors: Vec<String>,
+    /// What was decided about each workload.
+    pub release: Release,
+    /// What became of each; none where nothing was tried.
+    pub ended: Vec<(WorkloadRef, Ended)>,
     /// Of the check afterwards.
     pub report: Option<Report>,
 }
@@ -66,20 +72,34 @@ pub async fn rollback(
     let shown = looked(connection, inputs, how, tools).await?;
     tools.console.lines(&show::lines(&shown.release));
     if shown.release.is_refused() {
-        return Ok(outcome::refused(&shown.release, inputs.wait));
+        return Ok(outcome::refused(shown.release));
     }
     if how.dry_run {
         tools.console.line(&show::dry_run());
-        return Ok(outcome::dry_run());
+        return Ok(outcome::dry_run(shown.release));
     }
     let gathered = match consented(connection, inputs, (how, shown), tools).await? {
         Consented::Go(gathered) => gathered,
         Consented::Stop(refused) => return Ok(*refused),
     };
-    let mut carried = carry_out::carry_out(connection, &gathered, tools).await;
-    let restored = carried.restored(&gathered);
+    let done = acted(connection, inputs, (&gathered, &how.by), tools).await;
+    Ok(RolledBack {
+        release: gathered.release,
+        ..done
+    })
+}
+
+/// Carries out, gets going what is stuck, and checks again.
+async fn acted(
+    connection: &Connection,
+    inputs: &RollbackInputs,
+    (gathered, by): (&Gathered, &str),
+    tools: &mut Tools<'_>,
+) -> RolledBack {
+    let mut carried = carry_out::carry_out(connection, gathered, tools).await;
+    let restored = carried.restored(gathered);
     if restored.is_empty() || carried.stopped {
-        return Ok(outcome::of(&carried, None, inputs.wait));
+        return outcome::of(&carried, None, inputs.wait);
     }
     let held = Held::default();
     let unblocking = Unblocking {
@@ -89,19 +109,18 @@ pub async fn rollback(
     };
     let chores = unblock::chores(connection, &unblocking);
     if !inputs.wait {
-        let stopped = unblock::done(chores, tools).await;
-        carried.stopped = stopped;
+        carried.stopped = unblock::done(chores, tools).await;
         carried.held_up(&held.told(), tools.console);
-        return Ok(outcome::of(&carried, None, inputs.wait));
+        return outcome::of(&carried, None, inputs.wait);
     }
-    let after = (restored, how.by.as_str(), chores, gathered.stuck);
+    let after = (restored, by, chores, gathered.stuck);
     let again = again::check_again(connection, inputs, after, tools).await;
     if again.leaves_open() {
         let told = held.told();
         unblock::tell(&told, tools.console);
         carried.errors.extend(told.into_values());
     }
-    Ok(outcome::of(&carried, Some(again), inputs.wait))
+    outcome::of(&carried, Some(again), inputs.wait)
 }
 
 /// How long what looks healed is given to prove it: a glance at a pod between two crashes shows the

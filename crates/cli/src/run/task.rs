@@ -87,7 +87,7 @@ async fn run_check(
 ) -> Result<Outcome, Failure> {
     let checked = check(connection, inputs, &run_of(env), tools).await?;
     outputs::of_check(&checked, tools)?;
-    files::upload(env, (&checked.report, checked.release.as_ref()), tools);
+    files::of_check(env, &checked, tools);
     Ok(checked.outcome)
 }
 
@@ -104,8 +104,6 @@ async fn run_rollback(
     };
     let done = rollback(connection, inputs, &how, tools).await?;
     outputs::of_rollback(&done, tools)?;
-    if let Some(report) = &done.report {
-        files::upload(env, (report, None), tools);
-    }
+    files::of_rollback(env, (&done, connection.clock.now()), tools);
     Ok(done.outcome)
 }

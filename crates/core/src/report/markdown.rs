@@ -9,6 +9,10 @@ use crate::finding::{Evidence, Finding, FindingCode};
 use crate::rollback::Concern;
 use crate::workload::WorkloadRef;
 
+mod rollback;
+
+pub use rollback::{RollbackPage, rollback_markdown};
+
 /// The report as Markdown. Foreign text stands in code spans and fences only.
 #[must_use]
 pub fn markdown(report: &Report) -> String {

@@ -69,7 +69,7 @@ pub enum Proposal {
 }
 
 impl Proposed {
-    fn of(plan: &RollbackPlan) -> Self {
+    pub(super) fn of(plan: &RollbackPlan) -> Self {
         Self {
             workload: plan.workload.clone(),
             from: plan.from.clone(),

@@ -1,11 +1,14 @@
 //! What became of a rollback: of each workload, and of all together.
 
+use serde::Serialize;
+
 use super::Already;
 use crate::handover::{HandedOver, Standard};
 use crate::history::{Entry, History, Images};
 
 /// What became of one workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Ended {
     /// This run put the target in place.
     RolledBack,

@@ -168,7 +168,7 @@ async fn broken_later(unready: &[u32]) -> Result<World> {
         let status = pod.status.as_mut().context("no status")?;
         for condition in status.conditions.iter_mut().flatten() {
             if ["Ready", "ContainersReady"].contains(&condition.type_.as_str()) {
-                condition.status = "False".to_owned();
+                "False".clone_into(&mut condition.status);
             }
         }
         let name = format!("db-{ordinal}");
@@ -198,8 +198,8 @@ async fn goes_on() -> Result<()> {
     let back = back.map_err(told)?;
     let said = world.said();
     ensure!(back.outcome == Outcome::PartlyRolledBack, "{said}");
-    let word = Some(RollbackOutcome::PartlyRolledBack);
-    ensure!(back.word == word, "{back:#?}");
+    let part = Some(RollbackOutcome::PartlyRolledBack);
+    ensure!(back.word == part, "{back:#?}");
     let why = "Pod db-1 of revision 2 is stuck; run the rollback again";
     says(&world, why)?;
     ensure!(back.errors.join("; ").contains(why), "{back:#?}");
@@ -207,8 +207,8 @@ async fn goes_on() -> Result<()> {
     let again = world.rollback_as(&short(false, SHORT)).await;
     let again = again.map_err(told)?;
     ensure!(again.outcome == Outcome::RolledBack, "{}", world.said());
-    let word = Some(RollbackOutcome::AlreadyRolledBack);
-    ensure!(again.word == word, "{again:#?}");
+    let before = Some(RollbackOutcome::AlreadyRolledBack);
+    ensure!(again.word == before, "{again:#?}");
     ensure!(again.errors.is_empty(), "{again:#?}");
     ensure!(world.deleted_pods() == 2, "{}", world.said());
     Ok(())

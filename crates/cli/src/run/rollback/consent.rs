@@ -88,18 +88,14 @@ pub(super) async fn consented(
         tools.console.lines(&show::lines(&now.release));
     }
     if now.release.is_refused() {
-        return Ok(Consented::Stop(Box::new(outcome::refused(
-            &now.release,
-            inputs.wait,
-        ))));
+        let refused = outcome::refused(now.release);
+        return Ok(Consented::Stop(Box::new(refused)));
     }
     if now.release.plans.is_empty() {
         return Ok(Consented::Go(Box::new(now)));
     }
     let text = "what would be done is not what was shown any more; nothing was changed";
     tools.console.line(&Line::styled(Style::Warn, text));
-    Ok(Consented::Stop(Box::new(outcome::superseded(
-        text,
-        inputs.wait,
-    ))))
+    let superseded = outcome::superseded(text, now.release);
+    Ok(Consented::Stop(Box::new(superseded)))
 }

@@ -10,7 +10,7 @@ use super::again::Again;
 use super::carry_out::Carried;
 
 /// Something speaks against it, so nothing was changed.
-pub(super) fn refused(release: &Release, waits: bool) -> RolledBack {
+pub(super) fn refused(release: Release) -> RolledBack {
     let word = if release.is_superseded() {
         RollbackOutcome::Superseded
     } else if release.has_healed() {
@@ -18,31 +18,37 @@ pub(super) fn refused(release: &Release, waits: bool) -> RolledBack {
     } else {
         RollbackOutcome::Refused
     };
-    untouched(word, (&release.why_not(), waits))
+    let why = release.why_not();
+    untouched(word, &why, release)
 }
 
 /// The cluster changed while a person decided.
-pub(super) fn superseded(why: &str, waits: bool) -> RolledBack {
-    untouched(RollbackOutcome::Superseded, (why, waits))
+pub(super) fn superseded(why: &str, release: Release) -> RolledBack {
+    untouched(RollbackOutcome::Superseded, why, release)
 }
 
-fn untouched(word: RollbackOutcome, (why, waits): (&str, bool)) -> RolledBack {
+fn untouched(word: RollbackOutcome, why: &str, release: Release) -> RolledBack {
     RolledBack {
         outcome: Outcome::Refused,
         word: Some(word),
-        health: waits.then_some(RollbackHealth::NotRolledBack),
+        // Nobody has to wait to know that.
+        health: Some(RollbackHealth::NotRolledBack),
         errors: vec![format!("not rolled back: {why}")],
+        release,
+        ended: Vec::new(),
         report: None,
     }
 }
 
 /// Nothing speaks against it, and nothing was changed.
-pub(super) const fn dry_run() -> RolledBack {
+pub(super) const fn dry_run(release: Release) -> RolledBack {
     RolledBack {
         outcome: Outcome::RolledBack,
         word: None,
         health: None,
         errors: Vec::new(),
+        release,
+        ended: Vec::new(),
         report: None,
     }
 }
@@ -78,11 +84,15 @@ pub(super) fn of(carried: &Carried, again: Option<Again>, waits: bool) -> Rolled
     if let Some(report) = report.as_ref().filter(|_| is_unhealthy) {
         errors.push(report.sentence.clone());
     }
+    // Whether what was restored is healthy is for others to say, where nobody waits for it.
+    let told = waits || !ended.iter().any(|it| it.is_restored());
     RolledBack {
         outcome,
         word: Some(word(extent)),
-        health: waits.then_some(health),
+        health: told.then_some(health),
         errors,
+        release: Release::default(),
+        ended: carried.ended.clone(),
         report,
     }
 }
@@ -219,7 +229,10 @@ mod tests {
             let told = of(&carried, again, waits);
             assert_eq!(told.outcome.exit_code(), code, "{says}");
             assert_eq!(told.word.map(RollbackOutcome::as_str), Some(word), "{says}");
-            assert_eq!(told.health.is_some(), waits, "{says}");
+            let restored = told.ended.iter().any(|(_, it)| it.is_restored());
+            assert_eq!(told.health.is_some(), waits || !restored, "{says}");
+            let unchanged = told.health == Some(RollbackHealth::NotRolledBack);
+            assert!(restored || unchanged, "{says}");
         }
     }
 

@@ -3,39 +3,106 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use rollguard_agent::env::TEMP_DIRECTORY;
+use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_agent::{AgentEnv, LoggingCommand};
-use rollguard_core::report::{Report, markdown, without_markers};
-use rollguard_core::rollback::{Release, RollbackPlan};
+use rollguard_core::report::{
+    Report, RollbackHealth, RollbackPage, markdown, rollback_markdown, without_markers,
+};
+use rollguard_core::rollback::{Objection, Release, RollbackPlan};
+use rollguard_core::workload::WorkloadRef;
 use serde_json::{Value, json};
 
 use crate::console::Console;
+use crate::run::check::Checked;
+use crate::run::rollback::RolledBack;
 use crate::run::tools::Tools;
 
 /// The type of the attachment.
 const KIND: &str = "rollguard.evidence";
 
-/// Puts the report on the run's page, and keeps it with the plan as an attachment. Without a folder
-/// from the agent there is neither; the verdict stands without both.
-pub(super) fn upload(
+/// What is kept.
+struct Kept {
+    /// Of the workload, or how many there are.
+    name: String,
+    /// How the files are called, without their ending.
+    file: String,
+    page: String,
+    document: serde_json::Result<Value>,
+}
+
+/// Puts what a check found on the run's page, and keeps it with the plan as an attachment.
+pub(super) fn of_check(env: &AgentEnv, checked: &Checked, tools: &mut Tools<'_>) {
+    let report = &checked.report;
+    let workloads = report.workloads.iter().map(|it| &it.workload);
+    let name = name(&workloads.collect::<Vec<_>>());
+    let kept = Kept {
+        file: format!("rollguard-{name}-{}", report.ended.as_second()),
+        name,
+        page: markdown(report),
+        document: check_document(report, checked.release.as_ref()),
+    };
+    upload(env, kept, tools.console);
+}
+
+/// The same of a rollback that came to a decision: above all where nothing was changed, somebody will
+/// ask why.
+pub(super) fn of_rollback(
     env: &AgentEnv,
-    (report, release): (&Report, Option<&Release>),
+    (done, at): (&RolledBack, Timestamp),
     tools: &mut Tools<'_>,
 ) {
+    if done.word.is_none() {
+        return;
+    }
+    let page = rollback_markdown(&RollbackPage {
+        release: &done.release,
+        ended: &done.ended,
+        errors: &done.errors,
+        at,
+    });
+    let after = done.report.as_ref().map(markdown);
+    let workloads: Vec<&WorkloadRef> = done.release.workloads().into_iter().collect();
+    let name = name(&workloads);
+    let kept = Kept {
+        // The check of the same run may end in the same second.
+        file: format!("rollguard-rollback-{name}-{}", at.as_second()),
+        name,
+        page: [page]
+            .into_iter()
+            .chain(after)
+            .collect::<Vec<_>>()
+            .join("\n"),
+        document: rollback_document(done),
+    };
+    upload(env, kept, tools.console);
+}
+
+/// Without a folder from the agent there is neither; the outcome stands without both.
+fn upload(env: &AgentEnv, kept: Kept, console: &mut Console) {
     let Some(folder) = env.get(&TEMP_DIRECTORY).map(Path::new) else {
         return;
     };
-    let console = &mut *tools.console;
-    let page = write(folder, (report, "md"), &console.masked(&markdown(report)));
+    let Kept {
+        name,
+        file,
+        page,
+        document,
+    } = kept;
+    let page = write(folder, &format!("{file}.md"), &console.masked(&page));
     tell(
         page.map(|path| LoggingCommand::upload_summary(&path)),
         console,
     );
-    let name = format!("rollguard-evidence-{}", name(report));
-    let kept = document(report, release);
-    let kept = kept.and_then(|text| write(folder, (report, "json"), &console.masked(&text)));
-    let kept = kept.map(|path| LoggingCommand::add_attachment(KIND, &name, &path));
-    tell(kept, console);
+    let name = format!("rollguard-evidence-{name}");
+    let text = document.and_then(|it| serde_json::to_string_pretty(&it));
+    let text = text.map(|it| console.masked(&without_markers(&it)));
+    let written = text
+        .map_err(anyhow::Error::from)
+        .and_then(|text| write(folder, &format!("{file}.json"), &text));
+    let command = written.map(|path| LoggingCommand::add_attachment(KIND, &name, &path));
+    tell(command, console);
 }
 
 fn tell(written: anyhow::Result<LoggingCommand>, console: &mut Console) {
@@ -45,28 +112,59 @@ fn tell(written: anyhow::Result<LoggingCommand>, console: &mut Console) {
     console.command(&command);
 }
 
-fn write(folder: &Path, (report, ending): (&Report, &str), text: &str) -> anyhow::Result<PathBuf> {
-    let second = report.ended.as_second();
-    let path = folder.join(format!("rollguard-{}-{second}.{ending}", name(report)));
+fn write(folder: &Path, file: &str, text: &str) -> anyhow::Result<PathBuf> {
+    let path = folder.join(file);
     std::fs::write(&path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
     Ok(path)
 }
 
-fn name(report: &Report) -> String {
-    match report.workloads.as_slice() {
-        [only] => only.workload.name.clone(),
+fn name(workloads: &[&WorkloadRef]) -> String {
+    match workloads {
+        [only] => only.name.clone(),
         many => format!("{}-workloads", many.len()),
     }
 }
 
 /// The report, in which the evidence stands, and the plans.
-fn document(report: &Report, release: Option<&Release>) -> anyhow::Result<String> {
+fn check_document(report: &Report, release: Option<&Release>) -> serde_json::Result<Value> {
     let mut document = json!({ "report": report });
     if let Some(release) = release {
-        let plans: Result<Vec<Value>, _> = release.plans.iter().map(without_templates).collect();
-        document["plan"] = Value::Array(plans?);
+        document["plan"] = plans(release)?;
     }
-    Ok(without_markers(&serde_json::to_string_pretty(&document)?))
+    Ok(document)
+}
+
+/// What became of each workload, what speaks against it, and the plans; and the report of the check
+/// after it, if there was one.
+fn rollback_document(done: &RolledBack) -> serde_json::Result<Value> {
+    let ended = done.ended.iter();
+    let ended = ended.map(|(workload, ended)| json!({ "workload": workload, "ended": ended }));
+    let objections = done.release.objections.iter();
+    let objections = objections.map(|(workload, it)| objection(workload, it));
+    let mut document = json!({
+        "rollback": {
+            "outcome": done.word.map(RollbackOutcome::as_str),
+            "health": done.health.map(RollbackHealth::as_str),
+            "workloads": ended.collect::<Vec<_>>(),
+            "alreadyInPlace": done.release.already,
+            "objections": objections.collect::<Vec<_>>(),
+            "errors": done.errors,
+        },
+        "plan": plans(&done.release)?,
+    });
+    if let Some(report) = &done.report {
+        document["report"] = serde_json::to_value(report)?;
+    }
+    Ok(document)
+}
+
+fn objection(workload: &WorkloadRef, objection: &Objection) -> Value {
+    json!({ "workload": workload, "message": objection.message(), "hint": objection.hint() })
+}
+
+fn plans(release: &Release) -> serde_json::Result<Value> {
+    let plans: Result<Vec<Value>, _> = release.plans.iter().map(without_templates).collect();
+    Ok(Value::Array(plans?))
 }
 
 /// A plan without its patch, in which templates stand, and in those what may be secret.

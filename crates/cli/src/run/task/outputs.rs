@@ -1,6 +1,6 @@
 //! What later jobs read, and what stands on the run's page as an error.
 
-use rollguard_agent::inputs::{COMMAND, CommandName, EVIDENCE, RawInputs, WAIT};
+use rollguard_agent::inputs::{COMMAND, CommandName, EVIDENCE, RawInputs};
 use rollguard_agent::outputs::{OutputVariable, RollbackOutcome};
 use rollguard_agent::{LoggingCommand, Outcome};
 use rollguard_core::finding::RollbackHelps;
@@ -89,12 +89,8 @@ pub(super) fn give_up(raw: &RawInputs, failure: &Failure, tools: &mut Tools<'_>)
     let outputs = match raw.get(&COMMAND).and_then(CommandName::parse) {
         Some(CommandName::Rollback) => {
             let failed = RollbackOutcome::Failed.as_str();
-            let waits = raw
-                .get(&WAIT)
-                .is_none_or(|it| !it.eq_ignore_ascii_case("false"));
             // A former attempt may have done it.
-            let health = waits.then_some(RollbackHealth::Undetermined);
-            let health = health.map_or("", RollbackHealth::as_str);
+            let health = RollbackHealth::Undetermined.as_str();
             vec![
                 (OutputVariable::RollbackOutcome, failed),
                 (OutputVariable::RollbackHealth, health),

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::rollback::{
-    Change, ChosenBy, Concern, ConcernCode, Refusal, RollbackDecision, RollbackPlan, Weight,
+    Already, Change, ChosenBy, Concern, ConcernCode, Ended, Refusal, RollbackDecision,
+    RollbackPlan, Weight,
 };
 use crate::testing::{agent, db};
 
@@ -101,6 +102,112 @@ fn a_proposal_of_many_in_every_form() {
 #[test]
 fn a_refused_proposal_in_every_form() {
     insta::assert_snapshot!("refused", told(&report_of(&refused(), Vec::new())));
+}
+
+/// The page of a rollback that was run.
+fn page(release: &Release, ended: &[(WorkloadRef, Ended)], errors: &[&str]) -> String {
+    let errors: Vec<String> = errors.iter().map(|&it| it.to_owned()).collect();
+    rollback_markdown(&RollbackPage {
+        release,
+        ended,
+        errors: &errors,
+        at: at(33),
+    })
+}
+
+fn already() -> Release {
+    let plan = plan(web());
+    let already = Already {
+        workload: web(),
+        uid: plan.uid,
+        to: plan.to,
+        run: Some(format!("shop | release | {HOSTILE}")),
+        unmark: None,
+    };
+    let mut release = Release::default();
+    release.add(&web(), RollbackDecision::Already(already));
+    release
+}
+
+#[test]
+fn a_rollback_leaves_a_page_whatever_it_came_to() {
+    let done = [(web(), Ended::RolledBack)];
+    insta::assert_snapshot!("page_done", page(&of_one(), &done, &[]));
+    let part = [(web(), Ended::Failed), (db(), Ended::HeldUp)];
+    insta::assert_snapshot!("page_part", page(&of_many(), &part, &[HOSTILE]));
+    let before = [(web(), Ended::InPlace)];
+    insta::assert_snapshot!("page_before", page(&already(), &before, &[]));
+    insta::assert_snapshot!("page_refused", page(&refused(), &[], &["not told twice"]));
+}
+
+#[test]
+fn the_heading_of_a_page_says_what_was_changed() {
+    let objection = |refusal: Refusal| {
+        let mut release = Release::default();
+        release.add(&web(), RollbackDecision::Refuse(refusal));
+        release
+    };
+    let ended = |ended: Ended| vec![(web(), ended)];
+    let rows = [
+        ("done", of_one(), ended(Ended::RolledBack), "↩️ Rolled back"),
+        (
+            "before",
+            already(),
+            ended(Ended::InPlace),
+            "↩️ Rolled back already",
+        ),
+        (
+            "a pod is stuck",
+            of_one(),
+            ended(Ended::HeldUp),
+            "❌ Partly rolled back",
+        ),
+        (
+            "the patch fails",
+            of_one(),
+            ended(Ended::Failed),
+            "❌ The rollback failed",
+        ),
+        (
+            "a newer rollout at the patch",
+            of_one(),
+            ended(Ended::Superseded),
+            "⏭️ Not rolled back: a newer rollout began; nothing was changed",
+        ),
+        (
+            "a newer rollout before",
+            objection(Refusal::Superseded),
+            Vec::new(),
+            "⏭️ Not rolled back: a newer rollout began; nothing was changed",
+        ),
+        (
+            "healed",
+            objection(Refusal::Healed),
+            Vec::new(),
+            "✅ Not rolled back: the rollout has become healthy; nothing was changed",
+        ),
+        (
+            "paused",
+            objection(Refusal::Paused),
+            Vec::new(),
+            "❌ Rollback refused; nothing was changed",
+        ),
+        (
+            "cancelled",
+            of_one(),
+            ended(Ended::NotTried),
+            "❌ Not rolled back: cancelled; nothing was changed",
+        ),
+    ];
+    for (says, release, ended, expected) in rows {
+        let page = page(&release, &ended, &[]);
+        let heading = page.lines().next().unwrap();
+        assert_eq!(heading, format!("## {expected}"), "{says}");
+        assert!(
+            !page.contains('\u{1b}') && !page.contains('\u{202e}'),
+            "{page}"
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,144 @@
+//! What a rollback came to, for a run's summary page: also and above all when nothing was done, for
+//! then nothing else tells whoever comes back to the run.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{NOT_RESTORED, Proposed, code, proposed};
+use crate::rollback::{Ended, Extent, Release, RollbackPlan, Weight};
+use crate::workload::{Revision, WorkloadRef};
+
+/// What a rollback came to.
+#[derive(Debug, Clone, Copy)]
+pub struct RollbackPage<'a> {
+    /// What was decided about each workload.
+    pub release: &'a Release,
+    /// What became of each; none where nothing was tried.
+    pub ended: &'a [(WorkloadRef, Ended)],
+    /// What went wrong, one line each.
+    pub errors: &'a [String],
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// The page as Markdown. Foreign text stands in code spans only.
+#[must_use]
+pub fn rollback_markdown(page: &RollbackPage<'_>) -> String {
+    let mut out = vec![format!("## {}\n", heading(page))];
+    out.extend(workloads(page));
+    out.push(String::new());
+    let said: Vec<String> = restored_by(page.release).chain(why(page)).collect();
+    if !said.is_empty() {
+        out.extend(said);
+        out.push(String::new());
+    }
+    if !page.release.plans.is_empty() {
+        out.push("### Plan\n".to_owned());
+        out.extend(page.release.plans.iter().map(|plan| planned(plan, page.at)));
+        out.push(format!("- not restored: {NOT_RESTORED}\n"));
+    }
+    out.join("\n")
+}
+
+fn planned(plan: &RollbackPlan, now: Timestamp) -> String {
+    let mut it = Proposed::of(plan);
+    // What refuses stands above.
+    it.concerns
+        .retain(|concern| concern.weight != Weight::Refusal);
+    proposed(&it, now)
+}
+
+fn heading(page: &RollbackPage<'_>) -> &'static str {
+    const SUPERSEDED: &str = "⏭️ Not rolled back: a newer rollout began; nothing was changed";
+    let ended: Vec<Ended> = page.ended.iter().map(|(_, ended)| *ended).collect();
+    if ended.is_empty() {
+        return match page.release {
+            release if release.is_superseded() => SUPERSEDED,
+            release if release.has_healed() => {
+                "✅ Not rolled back: the rollout has become healthy; nothing was changed"
+            }
+            release if release.is_refused() => "❌ Rollback refused; nothing was changed",
+            _ => "❌ Not rolled back; nothing was changed",
+        };
+    }
+    match Extent::of(&ended) {
+        // Whether it helped is for the check after it to say.
+        Extent::Whole => "↩️ Rolled back",
+        Extent::Before => "↩️ Rolled back already",
+        Extent::Part => "❌ Partly rolled back",
+        Extent::Superseded => SUPERSEDED,
+        Extent::NotTried => "❌ Not rolled back: cancelled; nothing was changed",
+        Extent::Failed => "❌ The rollback failed",
+    }
+}
+
+fn workloads(page: &RollbackPage<'_>) -> Vec<String> {
+    let head = [
+        "| workload | namespace | from revision | to revision | outcome |".to_owned(),
+        "| --- | --- | --- | --- | --- |".to_owned(),
+    ];
+    let rows = page.release.workloads().into_iter();
+    let rows = rows.map(|workload| {
+        let (from, to) = revisions(page.release, workload);
+        let told = |it: Option<Revision>| it.map(|it| it.to_string()).unwrap_or_default();
+        let (from, to) = (told(from), told(to));
+        let outcome = outcome(page, workload);
+        let namespace = &workload.namespace;
+        format!("| {workload} | {namespace} | {from} | {to} | {outcome} |")
+    });
+    head.into_iter().chain(rows).collect()
+}
+
+fn revisions(release: &Release, workload: &WorkloadRef) -> (Option<Revision>, Option<Revision>) {
+    if let Some(plan) = release.plans.iter().find(|it| it.workload == *workload) {
+        return (Some(plan.from.revision), Some(plan.to.revision));
+    }
+    let already = release.already.iter().find(|it| it.workload == *workload);
+    (None, already.map(|it| it.to.revision))
+}
+
+fn outcome(page: &RollbackPage<'_>, workload: &WorkloadRef) -> &'static str {
+    let ended = page.ended.iter().find(|(it, _)| it == workload);
+    let Some((_, ended)) = ended else {
+        let mut objections = page.release.objections.iter();
+        let refused = objections.any(|(it, _)| it == workload);
+        return if refused { "refused" } else { "not tried" };
+    };
+    match ended {
+        Ended::RolledBack => "rolled back",
+        Ended::InPlace => "in place already",
+        Ended::HeldUp => "rolled back, but pods are stuck",
+        Ended::Superseded => "left alone: a newer rollout began",
+        Ended::Failed => "failed",
+        Ended::NotTried => "not tried",
+    }
+}
+
+/// Who restored what is in place already. Not in the table: what is foreign could leave its cell.
+fn restored_by(release: &Release) -> impl Iterator<Item = String> {
+    release.already.iter().filter_map(|it| {
+        let run = code(it.run.as_ref()?);
+        Some(format!("- {} was restored by {run}", it.workload))
+    })
+}
+
+/// What speaks against it with what to do, else what went wrong.
+fn why(page: &RollbackPage<'_>) -> Vec<String> {
+    if !page.release.is_refused() {
+        let errors = page.errors.iter();
+        return errors
+            .map(|text| format!("- **error:** {}", code(text)))
+            .collect();
+    }
+    let objections = page.release.objections.iter();
+    let each = objections.map(|(workload, objection)| {
+        let hint = objection.hint();
+        let hint = hint.map(|it| format!("; hint: {}", code(it)));
+        let message = code(&objection.message());
+        format!("- **{workload}:** {message}{}", hint.unwrap_or_default())
+    });
+    // Of what is written twice one suffices.
+    let mut seen = BTreeSet::new();
+    each.filter(|it| seen.insert(it.clone())).collect()
+}
