@@ -232,6 +232,7 @@ impl App<'_> {
             cancel: &self.cancel,
         };
         let done = rollback(&connection, &inputs, &how, &mut tools).await?;
+        console.lines(&done.untold);
         Ok(done.outcome)
     }
 

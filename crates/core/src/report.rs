@@ -25,7 +25,7 @@ pub use after::{AfterRollback, OtherImage, RollbackHealth};
 pub use json::{to_json, without_markers};
 pub use line::{Line, Span, Style};
 pub use markdown::{RollbackPage, markdown, rollback_markdown};
-pub use plan::release_lines;
+pub use plan::{objection_lines, release_lines};
 pub use proposal::{Proposal, Proposed};
 pub use summary::summary;
 pub use text::{event_lines, finding_lines, report_lines, sentence, style_of};

@@ -226,6 +226,7 @@ async fn refused() -> Result<()> {
     let (world, bad) = found_bad(&agent).await?;
     let evidence = variable(&bad, "evidence")?;
     deploy(&world, "v3").await?;
+    let before = world.said().len();
     let (left, outcome) = agent
         .runs(&world, &[ROLLBACK, ("evidence", evidence)])
         .await?;
@@ -239,7 +240,15 @@ async fn refused() -> Result<()> {
         "{left:#?}"
     );
     let told = format!("{:?}", left.issues);
-    ensure!(told.contains("a newer rollout began"), "{told}");
+    let once = "a newer rollout began since the check; it is left alone; hint: check the newer rollout \
+                first; nothing was changed";
+    ensure!(told.contains(once), "{told}");
+    let said = world.said().split_off(before);
+    ensure!(said.matches("a newer rollout began").count() == 1, "{said}");
+    ensure!(
+        said.matches("check the newer rollout first").count() == 1,
+        "{said}"
+    );
     world.has("v3").await
 }
 

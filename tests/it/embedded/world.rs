@@ -357,7 +357,10 @@ impl World {
             recorder: &mut Recorder::off(),
             cancel,
         };
-        Box::pin(rollback(&self.connection, inputs, how, &mut tools)).await
+        let done = Box::pin(rollback(&self.connection, inputs, how, &mut tools)).await?;
+        // As the command line does.
+        tools.console.lines(&done.untold);
+        Ok(done)
     }
 }
 

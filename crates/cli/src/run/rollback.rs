@@ -9,7 +9,7 @@ use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_cluster::Connection;
 use rollguard_core::duration::{after, elapsed};
 use rollguard_core::handover::HandedOver;
-use rollguard_core::report::{Report, RollbackHealth};
+use rollguard_core::report::{Line, Report, RollbackHealth, release_lines};
 use rollguard_core::rollback::{Ended, Release};
 use rollguard_core::workload::WorkloadRef;
 
@@ -50,6 +50,8 @@ pub struct RolledBack {
     pub health: Option<RollbackHealth>,
     /// What went wrong, one line each.
     pub errors: Vec<String>,
+    /// What of it nobody was told yet: a terminal shows it, a pipeline has its error commands.
+    pub untold: Vec<Line>,
     /// What was decided about each workload.
     pub release: Release,
     /// What became of each; none where nothing was tried.
@@ -70,9 +72,9 @@ pub async fn rollback(
     tools: &mut Tools<'_>,
 ) -> Result<RolledBack, Failure> {
     let shown = looked(connection, inputs, how, tools).await?;
-    tools.console.lines(&show::lines(&shown.release));
+    tools.console.lines(&release_lines(&shown.release));
     if shown.release.is_refused() {
-        return Ok(outcome::refused(shown.release));
+        return Ok(outcome::refused(&shown.release));
     }
     if how.dry_run {
         tools.console.line(&show::dry_run());
@@ -110,15 +112,13 @@ async fn acted(
     let chores = unblock::chores(connection, &unblocking);
     if !inputs.wait {
         carried.stopped = unblock::done(chores, tools).await;
-        carried.held_up(&held.told(), tools.console);
+        carried.held_up(&held.told());
         return outcome::of(&carried, None, inputs.wait);
     }
     let after = (restored, by, chores, gathered.stuck);
     let again = again::check_again(connection, inputs, after, tools).await;
     if again.leaves_open() {
-        let told = held.told();
-        unblock::tell(&told, tools.console);
-        carried.errors.extend(told.into_values());
+        carried.tell(&held.told());
     }
     outcome::of(&carried, Some(again), inputs.wait)
 }

@@ -8,34 +8,43 @@ use super::words::{
     time,
 };
 use super::{AfterRollback, Line, NOT_RESTORED, Proposal, Proposed, Style, words};
-use crate::rollback::{Concern, Objection, Release, RollbackPlan};
+use crate::rollback::{Concern, Release, RollbackPlan, Weight};
 
-/// One plan for all workloads of a release: what would go back, what is in place, what speaks against
-/// it.
+/// One plan for all workloads of a release: what would go back, and what is in place. What speaks
+/// against it is for [`objection_lines`].
 #[must_use]
 pub fn release_lines(release: &Release) -> Vec<Line> {
-    let mut lines: Vec<Line> = release.plans.iter().flat_map(lines_of_plan).collect();
+    let allowed = |plan: &RollbackPlan| {
+        let mut plan = plan.clone();
+        plan.concerns.retain(|it| it.weight != Weight::Refusal);
+        lines_of_plan(&plan)
+    };
+    let mut lines: Vec<Line> = release.plans.iter().flat_map(allowed).collect();
     for it in &release.already {
         let by = it.run.as_ref().map(|run| format!(", restored by {run}"));
         let place = format!("{} is at revision {} already", it.workload, it.to.revision);
         lines.push(Line::plain(place).then(Style::Dim, by.unwrap_or_default()));
     }
-    for (workload, objection) in &release.objections {
-        match objection {
-            // It stands in the plan.
-            Objection::Concern(_) => {}
-            Objection::Refusal(refusal) => {
-                let title = format!("no rollback of {workload}: ");
-                lines.push(Line::styled(Style::Bad, title).then(Style::Plain, refusal.to_string()));
-                lines.extend(refusal.hint().map(|it| hint(it, "  ")));
-            }
-        }
-    }
-    if release.is_refused() && release.workloads().len() > 1 {
-        let text = "nothing is changed as long as anything speaks against one of them";
-        lines.push(Line::styled(Style::Bad, text));
-    }
     lines.extend((!release.plans.is_empty()).then(not_restored));
+    lines
+}
+
+/// What speaks against it, each with what to do, and what follows from it; nothing where it may be done.
+#[must_use]
+pub fn objection_lines(release: &Release) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (workload, objection) in &release.objections {
+        let title = format!("no rollback of {workload}: ");
+        lines.push(Line::styled(Style::Bad, title).then(Style::Plain, objection.message()));
+        lines.extend(objection.hint().map(|it| hint(it, "  ")));
+    }
+    if release.is_refused() {
+        let text = match release.workloads().len() {
+            1 => "refused; nothing was changed",
+            _ => "refused, because something speaks against one of them; nothing was changed",
+        };
+        lines.push(Line::styled(Style::Warn, text));
+    }
     lines
 }
 

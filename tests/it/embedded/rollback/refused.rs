@@ -62,9 +62,13 @@ async fn bad() -> Result<World> {
 
 /// Refused as it is, with nothing changed.
 async fn refuses(world: &World, why: &str) -> Result<()> {
-    let before = world.patches();
+    let (before, said) = (world.patches(), world.said().len());
     let refused = world.rollback_as(&plain()).await.map_err(told)?;
     not_done(&refused, Refused, why)?;
+    let said = world.said().split_off(said);
+    ensure!(said.matches("no rollback of").count() == 1, "{said}");
+    ensure!(said.matches("hint: ").count() == 1, "{said}");
+    ensure!(said.trim_end().ends_with("nothing was changed"), "{said}");
     ensure!(world.patches() == before, "a patch was sent");
     world.has("v2").await
 }

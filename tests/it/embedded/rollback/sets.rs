@@ -50,6 +50,10 @@ pub(super) fn trials() -> Vec<Trial> {
             goes_on,
         ),
         trial(
+            "a check that runs out of time before a stuck pod's turn says so",
+            runs_out,
+        ),
+        trial(
             "pods that only take their time are no error",
             takes_its_time,
         ),
@@ -211,6 +215,18 @@ async fn goes_on() -> Result<()> {
     ensure!(again.word == before, "{again:#?}");
     ensure!(again.errors.is_empty(), "{again:#?}");
     ensure!(world.deleted_pods() == 2, "{}", world.said());
+    Ok(())
+}
+
+async fn runs_out() -> Result<()> {
+    let world = broken_later(&[0, 1]).await?;
+    let back = world.rollback_as(&short(true, SLOW / 2)).await;
+    let back = back.map_err(told)?;
+    let unhealthy = Outcome::RolledBackUnhealthy;
+    ensure!(back.outcome == unhealthy, "{back:#?}");
+    let why = "Pod db-1 of revision 2 is stuck; run the rollback again";
+    says(&world, why)?;
+    ensure!(back.errors.join("; ").contains(why), "{back:#?}");
     Ok(())
 }
 

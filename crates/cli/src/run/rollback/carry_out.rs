@@ -10,7 +10,6 @@ use rollguard_core::rollback::{Ended, Refusal, RollbackPlan};
 use rollguard_core::workload::WorkloadRef;
 
 use super::gather::Gathered;
-use super::unblock;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::run::tools::Tools;
@@ -22,22 +21,29 @@ pub(super) struct Carried {
     pub(super) ended: Vec<(WorkloadRef, Ended)>,
     /// What went wrong, one line each.
     pub(super) errors: Vec<String>,
+    /// What of it nobody was told yet.
+    pub(super) untold: Vec<Line>,
     /// Whether the wish to stop was heard on the way.
     pub(super) stopped: bool,
 }
 
 impl Carried {
     /// What is back in its template and held up all the same, with the reason.
-    pub(super) fn held_up(&mut self, held: &BTreeMap<WorkloadRef, String>, console: &mut Console) {
-        unblock::tell(held, console);
-        for (_, ended) in self
-            .ended
-            .iter_mut()
-            .filter(|(it, _)| held.contains_key(it))
-        {
+    pub(super) fn held_up(&mut self, held: &BTreeMap<WorkloadRef, String>) {
+        let ended = self.ended.iter_mut();
+        for (_, ended) in ended.filter(|(it, _)| held.contains_key(it)) {
             *ended = Ended::HeldUp;
         }
-        self.errors.extend(held.values().cloned());
+        self.tell(held);
+    }
+
+    /// Why something is held up.
+    pub(super) fn tell(&mut self, held: &BTreeMap<WorkloadRef, String>) {
+        for text in held.values() {
+            let title = Line::styled(Style::Bad, "error: ");
+            self.untold.push(title.then(Style::Plain, text.clone()));
+            self.errors.push(text.clone());
+        }
     }
 }
 
@@ -55,6 +61,7 @@ pub(super) async fn carry_out(
             .map(|it| (it.workload.clone(), Ended::InPlace))
             .collect(),
         errors: Vec::new(),
+        untold: Vec::new(),
         stopped: false,
     };
     for it in &gathered.release.already {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
 use rollguard_cluster::Connection;
-use rollguard_core::report::{Line, Style};
+use rollguard_core::report::{Line, Style, release_lines};
 
 use super::gather::Gathered;
 use super::{How, RolledBack, looked, outcome, show};
@@ -85,10 +85,10 @@ pub(super) async fn consented(
     }
     // What another run did meanwhile is shown as well, but for plans that nobody has seen.
     if now.release.plans.is_empty() || now.release.is_refused() {
-        tools.console.lines(&show::lines(&now.release));
+        tools.console.lines(&release_lines(&now.release));
     }
     if now.release.is_refused() {
-        let refused = outcome::refused(now.release);
+        let refused = outcome::refused(&now.release);
         return Ok(Consented::Stop(Box::new(refused)));
     }
     if now.release.plans.is_empty() {

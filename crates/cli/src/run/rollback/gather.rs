@@ -101,7 +101,7 @@ async fn one(
             let handed_over = || in_place(&history, already);
             one.restored = Some(request.handover.unwrap_or_else(handed_over));
             let target = history.with_uid(&already.to.uid);
-            // The lower ones first: what is stuck now is deleted, be it not the next moment.
+            // Also what has to wait for a lower one first: it is deleted once that is back.
             one.stuck = target.map_or(0, |target| stuck_now(&history, &target).len());
             one.deletes = one.stuck > 0;
         }

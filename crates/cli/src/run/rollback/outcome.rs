@@ -1,8 +1,10 @@
 //! How a rollback ended, in the words of the exit code and of the output variables.
 
+use std::collections::BTreeSet;
+
 use rollguard_agent::Outcome;
 use rollguard_agent::outputs::RollbackOutcome;
-use rollguard_core::report::{Report, RollbackHealth};
+use rollguard_core::report::{Report, RollbackHealth, objection_lines};
 use rollguard_core::rollback::{Ended, Extent, Release};
 
 use super::RolledBack;
@@ -10,7 +12,7 @@ use super::again::Again;
 use super::carry_out::Carried;
 
 /// Something speaks against it, so nothing was changed.
-pub(super) fn refused(release: Release) -> RolledBack {
+pub(super) fn refused(release: &Release) -> RolledBack {
     let word = if release.is_superseded() {
         RollbackOutcome::Superseded
     } else if release.has_healed() {
@@ -18,8 +20,22 @@ pub(super) fn refused(release: Release) -> RolledBack {
     } else {
         RollbackOutcome::Refused
     };
-    let why = release.why_not();
-    untouched(word, &why, release)
+    // The hint as well: in a pipeline this one line is all that an error says.
+    let hints: BTreeSet<&str> = release
+        .objections
+        .iter()
+        .filter_map(|(_, it)| it.hint())
+        .collect();
+    let hints = hints.into_iter().map(|hint| format!("; hint: {hint}"));
+    let why = format!(
+        "{}{}; nothing was changed",
+        release.why_not(),
+        hints.collect::<String>()
+    );
+    RolledBack {
+        untold: objection_lines(release),
+        ..untouched(word, &why, release.clone())
+    }
 }
 
 /// The cluster changed while a person decided.
@@ -34,6 +50,7 @@ fn untouched(word: RollbackOutcome, why: &str, release: Release) -> RolledBack {
         // Nobody has to wait to know that.
         health: Some(RollbackHealth::NotRolledBack),
         errors: vec![format!("not rolled back: {why}")],
+        untold: Vec::new(),
         release,
         ended: Vec::new(),
         report: None,
@@ -47,6 +64,7 @@ pub(super) const fn dry_run(release: Release) -> RolledBack {
         word: None,
         health: None,
         errors: Vec::new(),
+        untold: Vec::new(),
         release,
         ended: Vec::new(),
         report: None,
@@ -91,6 +109,7 @@ pub(super) fn of(carried: &Carried, again: Option<Again>, waits: bool) -> Rolled
         word: Some(word(extent)),
         health: told.then_some(health),
         errors,
+        untold: carried.untold.clone(),
         release: Release::default(),
         ended: carried.ended.clone(),
         report,
@@ -148,6 +167,7 @@ mod tests {
         Carried {
             ended: ended.iter().map(|it| (workload.clone(), *it)).collect(),
             errors: Vec::new(),
+            untold: Vec::new(),
             stopped,
         }
     }

@@ -3,18 +3,9 @@
 use std::time::Duration;
 
 use rollguard_core::duration::Human;
-use rollguard_core::report::{Line, Style, release_lines};
+use rollguard_core::report::{Line, Style};
 use rollguard_core::rollback::Release;
 use rollguard_core::workload::WorkloadRef;
-
-/// The plans, what is in place already, and what speaks against it.
-pub(super) fn lines(release: &Release) -> Vec<Line> {
-    let refused = release.is_refused().then(|| {
-        let text = "refused; nothing was changed";
-        Line::styled(Style::Warn, text)
-    });
-    release_lines(release).into_iter().chain(refused).collect()
-}
 
 /// What a dry run ends with.
 pub(super) fn dry_run() -> Line {

@@ -16,7 +16,6 @@ use rollguard_core::report::{Line, Style};
 use rollguard_core::rollback::{StuckPod, Unblock, stuck_now, unblock};
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 
-use crate::console::Console;
 use crate::drive::Chores;
 use crate::failure::Failure;
 use crate::run::tools::Tools;
@@ -99,14 +98,6 @@ pub(super) async fn done(mut chores: Chores, tools: &mut Tools<'_>) -> bool {
         let Some(line) = told else { return false };
         tools.console.line(&line);
     }
-}
-
-/// Tells what is left to do.
-pub(super) fn tell(told: &BTreeMap<WorkloadRef, String>, console: &mut Console) {
-    let error =
-        |text: &String| Line::styled(Style::Bad, "error: ").then(Style::Plain, text.clone());
-    let lines: Vec<Line> = told.values().map(error).collect();
-    console.lines(&lines);
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -85,7 +85,9 @@ fn report_of(release: &Release, left_alone: Vec<WorkloadRef>) -> Report {
 }
 
 fn lines(release: &Release) -> String {
-    let lines: Vec<String> = release_lines(release).iter().map(Line::text).collect();
+    let lines = release_lines(release).into_iter();
+    let lines = lines.chain(objection_lines(release));
+    let lines: Vec<String> = lines.map(|it| it.text()).collect();
     lines.join("\n")
 }
 
@@ -244,8 +246,10 @@ fn what_speaks_against_one_is_told_once_and_stops_all() {
     let text = lines(&refused());
     insta::assert_snapshot!("release_refused", text);
     assert_eq!(text.matches("MissingConfigMap").count(), 1, "{text}");
-    assert!(text.contains("nothing is changed"), "{text}");
-    assert!(!lines(&of_many()).contains("nothing is changed"));
+    assert_eq!(text.matches("create it, then roll back").count(), 1);
+    assert_eq!(text.matches("nothing was changed").count(), 1, "{text}");
+    assert!(text.ends_with("nothing was changed"), "{text}");
+    assert!(!lines(&of_many()).contains("nothing was changed"));
     let alone = Release {
         plans: Vec::new(),
         ..refused()
