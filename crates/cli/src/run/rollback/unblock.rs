@@ -152,8 +152,7 @@ impl Set {
         };
         // What only takes its time is not held up: the controller goes on with it by itself.
         let stuck = stuck_now(&history, &target);
-        let why = (!stuck.is_empty()).then(|| self.stuck(&stuck));
-        self.held.note(workload, why);
+        self.held.note(workload, self.stuck(&stuck));
         match unblock(&history, &target) {
             Unblock::Free | Unblock::Superseded => {
                 self.state = State::Done;
@@ -161,16 +160,19 @@ impl Set {
                 None
             }
             Unblock::Wait => None,
-            Unblock::Delete(pod) => self.delete(&pod).await,
+            Unblock::Delete(pod) => self.delete(&pod, stuck).await,
         }
     }
 
-    async fn delete(&mut self, pod: &StuckPod) -> Option<Line> {
+    async fn delete(&mut self, pod: &StuckPod, mut stuck: Vec<String>) -> Option<Line> {
         let namespace = &self.restored.workload.namespace;
         match stuck::delete(&self.client, namespace, pod).await {
             Ok(true) => {
                 self.state = State::Working;
                 self.progressed(pod);
+                stuck.retain(|name| *name != pod.name);
+                let why = self.stuck(&stuck);
+                self.held.note(&self.restored.workload, why);
                 let text = format!(
                     "deleted Pod {} of revision {}, which would have stayed stuck",
                     pod.name, self.restored.bad.revision
@@ -214,11 +216,15 @@ impl Set {
         (!told).then(|| Line::styled(Style::Warn, "warning: ").then(Style::Plain, text))
     }
 
-    fn stuck(&self, pods: &[String]) -> String {
+    fn stuck(&self, pods: &[String]) -> Option<String> {
         let bad = self.restored.bad.revision;
         match pods {
-            [only] => format!("Pod {only} of revision {bad} is stuck"),
-            many => format!("Pods {} of revision {bad} are stuck", many.join(", ")),
+            [] => None,
+            [only] => Some(format!("Pod {only} of revision {bad} is stuck")),
+            many => Some(format!(
+                "Pods {} of revision {bad} are stuck",
+                many.join(", ")
+            )),
         }
     }
 }
