@@ -210,8 +210,8 @@ impl Outcome {
                  offered."
             }
             Self::Superseded => {
-                "A newer rollout took the place of the one that was checked: nothing is said of \
-                 either, and rolling back is never offered."
+                "A newer rollout took the place of the one that was checked, or this run has rolled \
+                 it back before: nothing is said of either, and rolling back is never offered."
             }
             Self::Refused => {
                 "Nothing was changed, because rolling back would not have been safe; the reason \

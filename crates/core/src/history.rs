@@ -123,6 +123,13 @@ impl History {
             .is_some_and(|it| !it.is_null())
     }
 
+    /// How many pods are wanted.
+    #[must_use]
+    pub fn desired(&self) -> u64 {
+        let desired = self.typed().map_or(0, |it| it.counts().desired);
+        u64::try_from(desired).unwrap_or_default()
+    }
+
     /// Whether its controller has read the newest spec.
     #[must_use]
     pub fn observed(&self) -> bool {

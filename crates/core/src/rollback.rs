@@ -109,6 +109,10 @@ impl fmt::Display for ChosenBy {
 }
 
 /// The data of a rollback.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that have nothing to do with each other"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RollbackPlan {
@@ -146,6 +150,9 @@ pub struct RollbackPlan {
     /// What the check that judged wants to see.
     #[serde(skip)]
     pub standard: Standard,
+    /// Whether all of the target's pods are still there: then no new one is needed.
+    #[serde(skip)]
+    pub in_full: bool,
     /// When what goes would count as healed, should it stay as complete as it is now.
     #[serde(skip)]
     pub healed_at: Option<Timestamp>,
@@ -224,7 +231,7 @@ const STABLE: Duration = Duration::from_secs(10);
 #[must_use]
 pub fn decide(history: &History, request: &Request) -> RollbackDecision {
     if is_done(history, request) {
-        return RollbackDecision::Refuse(Refusal::Superseded);
+        return RollbackDecision::Refuse(Refusal::Done);
     }
     let choice = match target(history, request) {
         Err(refusal) => return RollbackDecision::Refuse(refusal),
@@ -258,10 +265,12 @@ fn used_again<'a>(history: &'a History, to: Entry<'a>) -> Entry<'a> {
 }
 
 /// Whether this very run has rolled back before and something else was deployed since: run again, it
-/// has nothing to undo any more. What it replaced may have been deployed again by the run itself.
+/// has nothing to undo any more, unless somebody says to what. What it replaced may have been
+/// deployed again by the run itself.
 fn is_done(history: &History, request: &Request) -> bool {
-    let by_hand = request.judged.is_none() && request.handover.is_none();
-    let own = Restored::of(history.object()).filter(|it| by_hand && it.is_by(&request.run));
+    let bare = request.judged.is_none() && request.handover.is_none();
+    let bare = bare && request.to_revision.is_none();
+    let own = Restored::of(history.object()).filter(|it| bare && it.is_by(&request.run));
     own.zip(history.current())
         .is_some_and(|(own, current)| current.uid() != own.uid && current.uid() != own.from)
 }
@@ -432,8 +441,10 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Entry<'a
             return Err(Refusal::Superseded);
         }
     }
-    if healed_at(history, request).is_some_and(|at| at <= request.now) {
-        return Err(Refusal::Healed);
+    if let Some((at, healed)) = healed(history, request)
+        && at <= request.now
+    {
+        return Err(healed);
     }
     if history.paused() {
         return Err(Refusal::Paused);
@@ -442,26 +453,33 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Entry<'a
 }
 
 /// Since when what was judged bad is known to be good, or from when it will be, should it stay as it
-/// is: a check has found it healthy since, or one look shows all that the check missed. Counts that
-/// were complete then say nothing of healing now, and no look shows what a pod answers over HTTP.
-fn healed_at(history: &History, request: &Request) -> Option<Timestamp> {
+/// is; and what that means. A check has found it healthy since, or one look shows what the check
+/// missed. Counts that were complete then say nothing of healing now, and no look shows what a pod
+/// answers over HTTP: what cannot be seen is no reason to roll back, but none to call it healthy.
+fn healed(history: &History, request: &Request) -> Option<(Timestamp, Refusal)> {
     let mark = history.current().and_then(|it| it.mark());
     let found = mark.map(|it| it.verified_at).zip(request.evidence_at);
     if let Some((found, evidence)) = found
         && found > evidence
     {
-        return Some(evidence);
+        return Some((evidence, Refusal::Healed));
     }
     let (complete_then, standard) = match (&request.handover, &request.judged) {
         (Some(handover), _) => (handover.complete, handover.standard),
         (None, Some(_)) => (request.judged_complete, request.standard),
         (None, None) => return None,
     };
-    if complete_then || standard.http {
+    if complete_then {
         return None;
     }
     let stable_for = Duration::from_secs(standard.stable_for_seconds).max(STABLE);
-    history.healthy_from(request.now, stable_for)
+    let at = history.healthy_from(request.now, stable_for)?;
+    let means = if standard.http {
+        Refusal::Unproven
+    } else {
+        Refusal::Healed
+    };
+    Some((at, means))
 }
 
 fn plan(
@@ -496,7 +514,8 @@ fn plan(
             .map_or_else(|| history.complete(), |_| request.judged_complete),
         proposed: request.judged.is_some(),
         standard: request.standard,
-        healed_at: healed_at(history, request),
+        healed_at: healed(history, request).map(|(at, _)| at),
+        in_full: to.available() >= history.desired(),
         run: request.run.clone(),
         patch,
     };

@@ -227,7 +227,7 @@ impl fmt::Display for Supersession {
             Self::RolledBack { present } => {
                 f.write_str("this run has rolled it back")?;
                 present.map_or(Ok(()), |it| write!(f, "; revision {it} is in place"))?;
-                f.write_str(" (to check what was restored, hand over the evidence: input evidence)")
+                f.write_str(" (to check what was restored: input evidence, or input revision)")
             }
         }
     }

@@ -127,6 +127,13 @@ async fn acted(
 /// same as one at a pod that has just come up, and undoing the latter would be a false alarm.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// At least as long as the check wanted to see it stay complete.
+fn patience(inputs: &RollbackInputs) -> Duration {
+    let evidence = inputs.evidence.iter().flat_map(|it| &it.workloads);
+    let wanted = evidence.map(|it| Duration::from_secs(it.standard.stable_for_seconds));
+    wanted.max().unwrap_or_default() + PATIENCE
+}
+
 /// All that is to be known before anything is changed.
 async fn looked(
     connection: &Connection,
@@ -135,7 +142,7 @@ async fn looked(
     tools: &mut Tools<'_>,
 ) -> Result<Gathered, Failure> {
     let clock = &connection.clock;
-    let limit = after(clock.now(), PATIENCE);
+    let limit = after(clock.now(), patience(inputs));
     loop {
         let wanted = gather::wanted(inputs, (&how.by, clock.now()));
         let gathered = gather::gather(connection, wanted);

@@ -150,12 +150,15 @@ fn not_restored(rollout: &Rollout<'_>, view: &View<'_>, late: bool) -> Option<Ve
 /// Whether the run that checks has rolled it back before, and that still is in place.
 fn rolled_back(rollout: &Rollout<'_>, view: &View<'_>) -> Option<Verdict> {
     let run = view.target.run.as_deref()?;
-    if view.target.restored.is_some() {
+    // Who names what was restored means just that.
+    if view.target.restored.is_some() || view.target.revision.is_some() {
         return None;
     }
     let annotations = rollout.workload().metadata().annotations.as_ref()?;
     let restored = Restored::parse(annotations.get(RESTORED)?)?;
-    let own = restored.is_by(run) && rollout.new_uid() == Some(&restored.uid);
+    // A rollback to a revision that a person named is a deployment of its own.
+    let own = restored.asked.is_none() && restored.is_by(run);
+    let own = own && rollout.new_uid() == Some(&restored.uid);
     own.then(|| Verdict::Superseded {
         by: Supersession::RolledBack {
             present: rollout.number(),

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{History, text};
-use crate::duration::after;
+use crate::duration::{after, elapsed};
 use crate::guard::Guard;
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::progress;
-use crate::snapshot::{Excused, Snapshot, uid_of};
+use crate::snapshot::{BACK_OFF_MEMORY, Excused, Snapshot, has_ended, uid_of};
 use crate::verdict::{Pending, Verdict};
 use crate::workload::{Workload, WorkloadKind};
 
@@ -72,7 +73,7 @@ impl History {
             last = Some(guard.observe(Observation::new(now, seen)));
         }
         let last = last?;
-        match last.verdict {
+        let from = match last.verdict {
             Verdict::Succeeded => Some(now),
             Verdict::Progressing {
                 pending: Pending::Stabilising { .. },
@@ -82,7 +83,30 @@ impl History {
             | Verdict::TimedOut { .. }
             | Verdict::Undetermined { .. }
             | Verdict::Superseded { .. } => None,
-        }
+        };
+        Some(from?.max(self.outlives_the_ended(stable_for)))
+    }
+
+    /// When the pods of the present revision will have lived longer than those of it that have ended,
+    /// such as by an eviction. A session counts the ends that it sees; one look has to go by what is
+    /// left of them.
+    fn outlives_the_ended(&self, stable_for: Duration) -> Timestamp {
+        let pods = || self.current().into_iter().flat_map(|it| it.pods());
+        let created = |pod: &Pod| Some(pod.metadata.creation_timestamp.as_ref()?.0);
+        let life = |pod: &Pod| {
+            let statuses = pod.status.as_ref()?.container_statuses.as_ref()?.iter();
+            let ends = statuses.filter_map(|it| it.state.as_ref()?.terminated.as_ref());
+            let ended = ends
+                .filter_map(|it| Some(it.finished_at.as_ref()?.0))
+                .max()?;
+            Some(elapsed(created(pod)?, ended)).filter(|life| *life <= BACK_OFF_MEMORY)
+        };
+        let Some(longest) = pods().filter(|it| has_ended(it)).filter_map(life).max() else {
+            return Timestamp::MIN;
+        };
+        let living = pods().filter(|it| !has_ended(it)).filter_map(created);
+        let outlive = living.map(|at| after(after(at, longest), stable_for));
+        outlive.max().unwrap_or(Timestamp::MIN)
     }
 
     /// All of it as a session sees it, each list with its end.

@@ -243,7 +243,7 @@ pub fn judge(plan: &RollbackPlan, answers: &Answers) -> Vec<Concern> {
         found.extend(of_reference(reference, looked));
         found.extend(of_change(plan, reference, looked));
     }
-    found.extend(of_pod(&answers.pod));
+    found.extend(of_pod(plan, &answers.pod));
     found.extend(of_written(plan, answers.written.as_ref()));
     found.extend(of_jobs(plan, &answers.jobs));
     found.sort_by_key(|concern| concern.weight);
@@ -344,12 +344,13 @@ fn of_change(plan: &RollbackPlan, reference: &Reference, looked: &Looked<Kept>) 
 /// Refusals by whatever guards the namespace (`plugin/pkg/admission`). A quota counts the pods that
 /// the rollback will remove, so that a full one is no reason to keep them; one that is smaller than
 /// a single pod never has room.
-fn of_pod(trial: &Trial) -> Option<Concern> {
+fn of_pod(plan: &RollbackPlan, trial: &Trial) -> Option<Concern> {
     match trial {
         Trial::Accepted => None,
         Trial::Refused { code: 403, message } if message.contains(EXCEEDED) => {
             let too_much = beyond(message);
-            if too_much.is_empty() {
+            // Where all of the target's pods are still there, none has to fit any more.
+            if too_much.is_empty() || plan.in_full {
                 let message = format!(
                     "there is no room for one more pod of the target at present: {message}"
                 );

@@ -70,6 +70,16 @@ pub enum Refusal {
     /// The rollout that was found bad has become healthy since.
     #[error("the rollout has become healthy since the check; there is nothing to undo")]
     Healed,
+    /// The rollout that was found bad has become complete since, and more than that had to be shown.
+    #[error(
+        "the rollout has become complete since the check, but nobody has asked it over HTTP since"
+    )]
+    Unproven,
+    /// This run has rolled back before.
+    #[error(
+        "this run has rolled back before, and another revision was deployed since; it is left alone"
+    )]
+    Done,
     /// The Deployment is paused.
     #[error("the Deployment is paused; the controller would not act on a rollback")]
     Paused,
@@ -98,6 +108,13 @@ impl Refusal {
                 "deploy a corrected version, or name another revision: --to-revision N, or input toRevision"
             }
             Self::Superseded => "check the newer rollout first",
+            Self::Unproven => {
+                "check it again: that judges it as it is now, and offers the rollback if it is needed"
+            }
+            Self::Done => {
+                "to undo that one, pass the evidence of its check, or name the revision to restore: \
+                 --to-revision N, or input toRevision"
+            }
             Self::Paused => "resume it first: kubectl rollout resume",
             Self::NotObserved => "try again in a few seconds",
             Self::Healed | Self::Deleting => return None,

@@ -88,18 +88,21 @@ impl Release {
     /// Whether every objection says that a newer rollout is in place.
     #[must_use]
     pub fn is_superseded(&self) -> bool {
-        self.all(&Refusal::Superseded)
+        self.all(&[Refusal::Superseded, Refusal::Done])
     }
 
     /// Whether every objection says that the rollout has healed.
     #[must_use]
     pub fn has_healed(&self) -> bool {
-        self.all(&Refusal::Healed)
+        self.all(&[Refusal::Healed])
     }
 
     /// Where another workload would still go back, no word about some of them is true of all.
-    fn all(&self, wanted: &Refusal) -> bool {
-        let is = |(_, it): &(WorkloadRef, Objection)| *it == Objection::Refusal(wanted.clone());
+    fn all(&self, wanted: &[Refusal]) -> bool {
+        let is = |(_, it): &(WorkloadRef, Objection)| match it {
+            Objection::Refusal(refusal) => wanted.contains(refusal),
+            Objection::Concern(_) => false,
+        };
         self.is_refused() && self.plans.is_empty() && self.objections.iter().all(is)
     }
 

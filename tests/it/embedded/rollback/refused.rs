@@ -142,7 +142,12 @@ async fn quota() -> Result<()> {
 }
 
 async fn small_quota() -> Result<()> {
-    let world = bad().await?;
+    let world = where_only_v1_is_good().await?;
+    // Where all of the target's pods are still there, none of them has to fit.
+    let at_once = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
+    change(&world, at_once).await?;
+    world.deploy("v2").await?;
+    world.check(TIMEOUT).await.map_err(told)?;
     has_room_for(0, &world).await?;
     refuses(&world, "never fits into the quota (pods)").await?;
     says(&world, "hint: raise the quota")?;

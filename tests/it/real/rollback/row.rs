@@ -97,12 +97,14 @@ fn side(case: &Case, acted: &Acted) -> Side {
     }
 }
 
-/// The line with the word that is waited for, else the last one.
+/// The line that says why nothing was done, else the one with the word that is waited for, else the
+/// last one.
 fn summary(told: &Told, words: &[&str], namespace: &str) -> Vec<(&'static str, i32, String)> {
     let line = |text: &str| {
         let mut lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
         let telling = |line: &&str| words.iter().any(|word| line.contains(word));
-        let found = lines.clone().find(telling);
+        let mut refused = lines.clone().filter(|it| it.starts_with("no rollback of"));
+        let found = refused.next().or_else(|| lines.clone().find(telling));
         let last = lines.rfind(|it| !it.starts_with("hint: "));
         found.or(last).unwrap_or_default().to_owned()
     };

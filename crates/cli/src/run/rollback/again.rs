@@ -34,6 +34,9 @@ impl Again {
     }
 }
 
+/// How often the timeout is given at most: a job has a limit of its own, and a run again goes on.
+const MOST_TIMES: u32 = 4;
+
 /// Follows what was restored to a verdict, while stuck pods are got going.
 pub(super) async fn check_again(
     connection: &Connection,
@@ -45,7 +48,7 @@ pub(super) async fn check_again(
     if stuck > 1 {
         // They are replaced one after the other, and each may take the time that a rollout may take: the
         // check must not run out of it while they come back.
-        let times = u32::try_from(stuck).unwrap_or(u32::MAX);
+        let times = u32::try_from(stuck).unwrap_or(u32::MAX).min(MOST_TIMES);
         inputs.timeout = inputs.timeout.saturating_mul(times);
         tools.console.line(&show::longer(stuck, inputs.timeout));
     }

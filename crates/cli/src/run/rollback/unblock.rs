@@ -199,9 +199,11 @@ impl Set {
         let failure = Failure::from(error);
         let text = failure.messages.join("; ");
         let trouble = State::Trouble(text.clone());
-        // Of what is gone nothing is left to do.
-        let why = (kind != ClusterErrorKind::NotFound).then(|| text.clone());
-        self.held.note(&self.restored.workload, why);
+        // Of what is gone nothing is left to do; what was not seen is as it was at the last look.
+        if kind != ClusterErrorKind::Unreachable {
+            let why = (kind != ClusterErrorKind::NotFound).then(|| text.clone());
+            self.held.note(&self.restored.workload, why);
+        }
         let told = self.state == trouble;
         self.state = match kind {
             ClusterErrorKind::Forbidden | ClusterErrorKind::NotFound => State::Done,

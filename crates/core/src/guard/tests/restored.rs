@@ -198,16 +198,22 @@ fn a_check_without_a_rollback_says_nothing_of_one() {
 
 #[test]
 fn a_check_that_is_run_again_after_its_own_run_rolled_back_is_no_success() {
-    let by = |run: &str, version: &str| {
-        let request = Request {
-            run: run.to_owned(),
-            ..Request::default()
-        };
-        let text = Restored::new(&id("rs-v1", 1), &id("rs-v2", 2), &request).to_text();
+    let seen = |request: &Request, version: &str| {
+        let text = Restored::new(&id("rs-v1", 1), &id("rs-v2", 2), request).to_text();
         let mut object = deployment("web").version(version).counts(2, 2, 2, 2).json();
         object["metadata"]["annotations"][RESTORED] = json!(text);
+        object["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = json!("3");
         let object = serde_json::from_value(object).unwrap();
         Observation::new(at(1), Seen::Workload { object })
+    };
+    let request = |run: &str| Request {
+        run: run.to_owned(),
+        ..Request::default()
+    };
+    let by = |run: &str, version: &str| seen(&request(run), version);
+    let asked = Request {
+        to_revision: Some(Revision(1)),
+        ..request("run 5")
     };
     let checks = |run: &str, restored| Target {
         run: Some(run.to_owned()),
@@ -231,6 +237,21 @@ fn a_check_that_is_run_again_after_its_own_run_rolled_back_is_no_success() {
         (
             "another's",
             checks("run 6", None),
+            by("run 5", "v1"),
+            "succeeded",
+        ),
+        (
+            "its own, to a revision that a person named",
+            checks("run 5", None),
+            seen(&asked, "v1"),
+            "succeeded",
+        ),
+        (
+            "its own, and what was restored is named",
+            Target {
+                revision: Some(Revision(3)),
+                ..checks("run 5", None)
+            },
             by("run 5", "v1"),
             "succeeded",
         ),

@@ -243,14 +243,14 @@ fn run_again_a_rollback_leaves_what_was_deployed_since() {
         .had("v2", 4, 0)
         .marked("v1", 60)
         .restored("v1", "v2");
-    let newer = "a newer rollout began";
+    let newer = "this run has rolled back before, and another revision was deployed since";
     let rows = [
         ("the same run", since.clone(), by("run 5"), newer),
         (
             "the same run, to a named revision",
             since.clone(),
             named("run 5"),
-            newer,
+            "4 → 3, named by you",
         ),
         (
             "another run",
@@ -303,6 +303,8 @@ fn a_mark_that_a_killed_run_left_on_the_bad_revision_is_taken_away_by_the_next()
 fn healed_is_no_less_than_what_the_check_wanted() {
     let healed = "the rollout has become healthy since the check; there is nothing to undo";
     let goes = "2 → 1, handed over by the check";
+    let unproven = "the rollout has become complete since the check, but nobody has asked it over \
+                    HTTP since";
     let both = of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
     let pods = |pod: PodBuilder| both.clone().pod(pod).pod(pod_of("b", "v2").ready(100));
     let up = || pods(pod_of("a", "v2").ready(100));
@@ -321,6 +323,15 @@ fn healed_is_no_less_than_what_the_check_wanted() {
         .ready(12 * 60)
         .with("/status/containerStatuses/0/restartCount", json!(1))
         .with("/status/containerStatuses/0/lastState", long_ago);
+    let evicted = |life| {
+        let ended = json!({"terminated": {"exitCode": 137, "finishedAt": at(life)}});
+        let pod = pod_of("evicted", "v2")
+            .ready(0)
+            .with("/status/phase", json!("Failed"));
+        let evicted = pod.with("/status/containerStatuses/0/state", ended);
+        let [a, b] = ["a", "b"].map(|name| pod_of(name, "v2").made(100).ready(110));
+        both.clone().pod(a).pod(b).pod(evicted)
+    };
     let hours_later = Request {
         now: at(60 * 60),
         ..wanted(false, 10)
@@ -337,13 +348,25 @@ fn healed_is_no_less_than_what_the_check_wanted() {
             "up, and nobody has asked over HTTP",
             up(),
             wanted(true, 10),
-            goes,
+            unproven,
         ),
         (
             "one pod ended after a long run, long ago",
             pods(restarted),
             hours_later,
             healed,
+        ),
+        (
+            "its pods live longer than the one that was evicted",
+            evicted(40),
+            wanted(false, 10),
+            healed,
+        ),
+        (
+            "its pods may be evicted as the one before them",
+            evicted(41),
+            wanted(false, 10),
+            goes,
         ),
         (
             "fewer pods than there should be",

@@ -596,8 +596,13 @@ fn what_the_api_server_says_to_a_try_counts() {
     for (says, pod, expected) in rows {
         let answers = Answers { pod, ..fine() };
         let expected: Vec<&str> = expected.into_iter().collect();
-        assert_eq!(said(&failing(), &answers), expected, "{says}");
+        let one_left = of_web().had("v1", 1, 1).had("v2", 2, 0).marked("v1", 60);
+        assert_eq!(said(&one_left, &answers), expected, "{says}");
     }
+    // All of the target's pods are still there: none has to fit any more.
+    let pod = exceeded("requested: pods=1, used: pods=3, limited: pods=0");
+    let answers = Answers { pod, ..fine() };
+    assert_eq!(said(&failing(), &answers), ["QuotaFull warning"]);
     let denied = Answers {
         patch: refused(403, "denied by policy"),
         ..fine()
@@ -607,7 +612,8 @@ fn what_the_api_server_says_to_a_try_counts() {
         pod: exceeded("requested: cpu=2,pods=1, used: cpu=0,pods=1, limited: cpu=1,pods=1"),
         ..fine()
     };
-    let told = &judge(&failing().plan(), &never)[0];
+    let one_left = of_web().had("v1", 1, 1).had("v2", 2, 0).marked("v1", 60);
+    let told = &judge(&one_left.plan(), &never)[0];
     assert!(
         told.message.contains("never fits into the quota (cpu): "),
         "{told}"
