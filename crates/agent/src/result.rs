@@ -214,8 +214,8 @@ impl Outcome {
                  it back before: nothing is said of either, and rolling back is never offered."
             }
             Self::Refused => {
-                "Nothing was changed, because rolling back would not have been safe; the reason \
-                 is named."
+                "Nothing was changed: rolling back would not have been safe, or a newer rollout began \
+                 (superseded), or the bad one has become healthy (healed); the reason is named."
             }
             Self::RollbackFailed => "The rollback was tried and did not take effect.",
             Self::RolledBackUnhealthy => {

@@ -90,8 +90,11 @@ pub enum HandoverError {
     #[error("{0}")]
     Json(serde_json::Error),
     /// A report, of a check that hands nothing over.
-    #[error("it is the report of a check that proposes no rollback")]
-    NothingProposed,
+    #[error("it is the report of a check that ended as `{ended}` and proposes no rollback")]
+    NothingProposed {
+        /// The word for how it ended.
+        ended: String,
+    },
     /// A version this build does not know.
     #[error("its version is {0}, this build knows {VERSION}")]
     Version(u64),
@@ -133,7 +136,12 @@ impl Handover {
         let is_report = value.get("schemaVersion").is_some();
         let evidence = match value.pointer("/rollback/evidence") {
             Some(evidence) => evidence.clone(),
-            None if is_report => return Err(HandoverError::NothingProposed),
+            None if is_report => {
+                let word = |field| value.get(field).and_then(Value::as_str);
+                let ended = word("verdict").or_else(|| word("outcome"));
+                let ended = ended.unwrap_or("unknown").to_owned();
+                return Err(HandoverError::NothingProposed { ended });
+            }
             None => value,
         };
         // A newer one has fields that this build does not know: the version is the clearer word.

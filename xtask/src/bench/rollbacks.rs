@@ -37,6 +37,8 @@ struct Side {
 
 #[derive(Debug, Deserialize)]
 struct Run {
+    /// What it was told besides: a person's decision.
+    flags: Vec<String>,
     /// Each command: name, exit code, its last word.
     told: Vec<(String, i32, String)>,
     left: String,
@@ -126,9 +128,11 @@ fn counted(measured: &Measured) -> String {
 }
 
 const EXPLAINED: &str = "
-*Right*: the version that should run is in the template, as many of its pods as should be are ready and no others \
-are there, and the workload was changed no more often than needed; *at first* after the first run, *in the end* \
-after it was run again, as a pipeline does with a job that failed or that somebody starts anew. What kubectl is \
+*Right*: the version that should be there is in the template (where going back would do harm, or nobody knows where to, \
+that is the one that was there), as many of its pods as can be are ready and no others are there, and the workload was \
+changed no more often than needed; *at first* after the first run, *in the end* \
+after it was run again, as a pipeline does with a job that failed or that somebody starts anew; a flag before a run is \
+what a person has decided then. What kubectl is \
 not made for counts all the same: it has no check that hands over, and knows no owner and no schema. \
 ✔ and ✘ say the same for each run below.
 
@@ -178,8 +182,12 @@ fn line(run: &Run) -> String {
         format!("{name} *{code}*{said}").trim_start().to_owned()
     });
     let told: Vec<String> = told.collect();
+    let flags = match run.flags.as_slice() {
+        [] => String::new(),
+        flags => format!("`{}` ", flags.join(" ")),
+    };
     let sign = if run.right { '✔' } else { '✘' };
-    format!("{} → {sign} {}", told.join("; "), plain(&run.left))
+    format!("{flags}{} → {sign} {}", told.join("; "), plain(&run.left))
 }
 
 /// Text that stays within its cell.

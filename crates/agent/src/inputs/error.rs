@@ -228,10 +228,13 @@ impl InputError {
 }
 
 /// What to do about evidence that is none.
-const fn of_evidence(error: &HandoverError) -> &'static str {
+fn of_evidence(error: &HandoverError) -> &'static str {
     match error {
-        HandoverError::NothingProposed => {
+        HandoverError::NothingProposed { ended } if ended == "succeeded" => {
             "there is nothing to undo; to roll back all the same, name a workload instead"
+        }
+        HandoverError::NothingProposed { .. } => {
+            "it says why; check again, or name a workload instead of the evidence to decide yourself"
         }
         HandoverError::Version(_) => "let the check and the rollback run the same rollguard",
         HandoverError::Json(_) | HandoverError::Empty => {

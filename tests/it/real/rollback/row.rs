@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::act::{Acted, is_right};
-use super::case::Case;
+use super::case::{Case, Run};
 use super::tool::Told;
 
 /// One case.
@@ -28,6 +28,8 @@ pub(crate) struct Side {
 
 #[derive(Debug, Clone, Serialize)]
 struct RunRow {
+    /// What it was told besides: a person's decision.
+    flags: Vec<String>,
     /// Each command: its name, its exit code, and its last word.
     told: Vec<(&'static str, i32, String)>,
     /// What was left behind then.
@@ -75,18 +77,19 @@ impl Row {
             case: case.name,
             says: case.says,
             kind: format!("{:?}", case.kind),
-            kubectl: kubectl.map(|acted| side(case, acted)),
-            rollguard: side(case, rollguard),
+            kubectl: kubectl.map(|acted| side(case, acted, false)),
+            rollguard: side(case, rollguard, true),
         }
     }
 }
 
-fn side(case: &Case, acted: &Acted) -> Side {
+fn side(case: &Case, acted: &Acted, is_rollguard: bool) -> Side {
     let runs = acted.done.iter().zip(case.runs).map(|(done, run)| {
         let changes = done.left.generation - acted.before.generation;
         let told = done.told.iter();
         let told = told.flat_map(|told| summary(told, run.tells, &acted.namespace));
         RunRow {
+            flags: flags(run, is_rollguard),
             told: told.collect(),
             left: done.left.says(),
             right: is_right(run, &done.left) && changes == run.changes,
@@ -95,6 +98,13 @@ fn side(case: &Case, acted: &Acted) -> Side {
     Side {
         runs: runs.collect(),
     }
+}
+
+/// kubectl knows no flag but one.
+fn flags(run: &Run, is_rollguard: bool) -> Vec<String> {
+    let own = run.flags.iter().filter(|_| is_rollguard);
+    let named = run.to_revision.map(|it| format!("--to-revision {it}"));
+    own.map(|it| (*it).to_owned()).chain(named).collect()
 }
 
 /// The line that says why nothing was done, else the one with the word that is waited for, else the

@@ -4,6 +4,7 @@ fn run(told: &[(&str, i32, &str)], left: &str, right: bool) -> Run {
     let told = told.iter();
     let told = told.map(|(name, code, words)| ((*name).to_owned(), *code, (*words).to_owned()));
     Run {
+        flags: Vec::new(),
         told: told.collect(),
         left: left.to_owned(),
         right,
@@ -25,6 +26,10 @@ fn measured() -> Measured {
         runs: vec![
             run(&[("rollback", 0, "healthy")], "v1, 1 of 1 ready", true),
             run(&[("rollback", 0, "healthy")], "v1, 1 of 1 ready", true),
+            Run {
+                flags: vec!["--force-owner".to_owned()],
+                ..run(&[("rollback", 0, "healthy")], "v1, 1 of 1 ready", true)
+            },
         ],
     };
     Measured {
@@ -51,7 +56,8 @@ fn a_row_says_what_each_run_told_and_left() {
     let row = "| **db-stuck** StatefulSet: ordinal 0 is stuck \
                | 1. undo *0*: rolled back; status *1*: error: timed out → ✘ v1, 0 of 1 ready\
                <br>2. undo *0*: rolled back; status *1*: error: timed out → ✘ v2, 0 of 1 ready \
-               | 1–2. *0*: healthy → ✔ v1, 1 of 1 ready |";
+               | 1–2. *0*: healthy → ✔ v1, 1 of 1 ready\
+               <br>3. `--force-owner` *0*: healthy → ✔ v1, 1 of 1 ready |";
     assert!(page.contains(row), "{page}");
     assert!(page.contains("| `rollguard rollback` | 1 of 1 | 1 of 1 |"));
     assert!(page.contains("| `kubectl rollout undo` | 0 of 1 | 0 of 1 |"));

@@ -46,8 +46,16 @@ fn others_are_refused_with_what_is_wrong() {
             "names no workload",
         ),
         (
+            r#"{"schemaVersion": 2, "verdict": "succeeded", "rollback": {"decision": "none"}}"#,
+            "ended as `succeeded` and proposes no rollback",
+        ),
+        (
+            r#"{"schemaVersion": 2, "outcome": "unreachable", "messages": ["gone"]}"#,
+            "ended as `unreachable` and proposes no rollback",
+        ),
+        (
             r#"{"schemaVersion": 2, "rollback": {"decision": "none"}}"#,
-            "proposes no rollback",
+            "ended as `unknown` and proposes no rollback",
         ),
     ];
     for (wrong, says) in rows {
