@@ -2,8 +2,28 @@
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use rollguard_agent::inputs::{CliForm, CommandName, InputKind, InputSpec, RawInputs};
+
+/// Flags that say yes to something: never the answer to a slip.
+const CONSENTS: &[&str] = &["--force", "--allow", "--no-", "--yes", "--approve"];
+
+/// Understands a command line.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let parsed = command().try_get_matches_from(arguments);
+    parsed.map_err(|mut error| {
+        let tip = error.get(ContextKind::SuggestedArg);
+        if let Some(ContextValue::String(tip)) = tip
+            && CONSENTS.iter().any(|it| tip.starts_with(it))
+        {
+            error.remove(ContextKind::SuggestedArg);
+            // It names the flag as well.
+            error.remove(ContextKind::Usage);
+        }
+        error
+    })
+}
 
 /// The whole command line.
 pub(crate) fn command() -> Command {
@@ -270,6 +290,26 @@ mod tests {
         ];
         for (spec, said) in rows {
             assert_eq!(raw.get(spec), Some(said), "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn a_slip_is_never_answered_with_a_flag_that_says_yes() {
+        let rows = [
+            (["rollback", "web", "--foo"], None),
+            (["rollback", "web", "--force"], None),
+            (["rollback", "web", "--no-mark"], None),
+            (["check", "web", "--allow-delete"], None),
+            (["check", "web", "--timeot=5m"], Some("--timeout")),
+        ];
+        for (line, tip) in rows {
+            let line = ["rollguard"].iter().chain(&line).map(OsString::from);
+            let said = parse(&line.collect::<Vec<_>>()).unwrap_err().to_string();
+            assert!(said.contains("unexpected argument"), "{said}");
+            assert_eq!(said.contains("tip: a similar"), tip.is_some(), "{said}");
+            assert!(tip.is_none_or(|tip| said.contains(tip)), "{said}");
+            let yes = ["force-owner", "no-wait", "allow-on-delete"];
+            assert!(!yes.iter().any(|it| said.contains(it)), "{said}");
         }
     }
 

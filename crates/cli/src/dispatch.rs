@@ -29,7 +29,7 @@ pub(crate) async fn dispatch(
     environment: &Environment,
 ) -> Outcome {
     let arguments: Vec<OsString> = arguments.collect();
-    let matches = match args::command().try_get_matches_from(&arguments) {
+    let matches = match args::parse(&arguments) {
         Ok(matches) => matches,
         Err(error) => return usage(&error, &arguments, environment),
     };
