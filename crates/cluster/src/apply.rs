@@ -42,7 +42,7 @@ pub enum Applied {
 /// Applies a plan.
 ///
 /// Whatever happens to an answer, the object itself tells the outcome. Where it shows that nothing
-/// was done although it could have been, the patch is sent again, [three times](SENDS) in all.
+/// was done although it could have been, the patch is sent again, three times in all.
 ///
 /// # Errors
 /// Forbidden with the permission to grant; not found; conflict; a patch that is refused for another

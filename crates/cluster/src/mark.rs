@@ -33,7 +33,7 @@ pub async fn write(client: &Client, marking: &Marking) -> Result<()> {
 /// Takes the mark of a good revision from the one that was found bad. One that is gone bears none.
 ///
 /// # Errors
-/// As [`write`], but for a carrier that is gone.
+/// As [`write()`], but for a carrier that is gone.
 pub async fn withdraw(client: &Client, workload: &WorkloadRef, bad: &RevisionId) -> Result<()> {
     let carrier = Carrier {
         kind: carrier(workload.kind),

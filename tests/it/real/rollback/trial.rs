@@ -167,25 +167,27 @@ fn uid(object: &DynamicObject) -> Option<Value> {
     object.metadata.uid.clone().map(Value::from)
 }
 
-/// No pod twice, none by force, each under the precondition that it is still this one. That one is
-/// there again before the next goes, the controller and the states in between show.
+/// None after it was replaced, none by force, each under the precondition that it is still this one. A
+/// deletion whose precondition failed is asked for again, of the same pod. That one is there again
+/// before the next goes, the controller and the states in between show.
 fn deleted_one_by_one(acted: &Acted) -> Result<()> {
     let deletions = acted.writes.iter();
     let deletions = deletions.filter(|it| it.parts.method == Method::DELETE);
-    let mut seen = Vec::new();
+    let mut seen: Vec<(&str, Value)> = Vec::new();
     for deletion in deletions {
         let path = deletion.parts.uri.path();
         let options: Value = serde_json::from_slice(&deletion.body)?;
         let preconditions = &options["preconditions"];
-        if seen.contains(&path) {
+        let uid = &preconditions["uid"];
+        if seen.iter().any(|(it, other)| *it == path && other != uid) {
             bail!("{path} was deleted twice");
         }
         ensure!(
-            preconditions["uid"].is_string() && preconditions["resourceVersion"].is_string(),
+            uid.is_string() && preconditions["resourceVersion"].is_string(),
             "{path} was deleted without a precondition: {options}"
         );
         ensure!(options["gracePeriodSeconds"] != 0, "{path} was forced");
-        seen.push(path);
+        seen.push((path, uid.clone()));
     }
     ensure!(!seen.is_empty(), "no pod was deleted");
     Ok(())
