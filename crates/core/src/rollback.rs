@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::handover::{HandedOver, Standard};
 use crate::history::{Entry, History, Images, RevisionId};
+use crate::policy::Policy;
 use crate::workload::{Revision, WorkloadKind, WorkloadRef};
 
 mod changes;
@@ -224,9 +225,6 @@ pub struct Already {
     pub unmark: Option<RevisionId>,
 }
 
-/// How long what looks healed must have been so at least: a pod between two crashes looks well, too.
-const STABLE: Duration = Duration::from_secs(10);
-
 /// Decides what to do about a workload.
 #[must_use]
 pub fn decide(history: &History, request: &Request) -> RollbackDecision {
@@ -424,8 +422,11 @@ fn by_evidence<'a>(history: &'a History, request: &Request) -> Option<Choice<'a>
         .map(|(entry, by)| Choice::Go(entry, by))
 }
 
-/// What must hold for the present state; returns the revision that would go.
-fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Entry<'a>, Refusal> {
+/// The revision that would go, and when it would count as healed, should it stay as it is.
+type Going<'a> = (Entry<'a>, Option<Timestamp>);
+
+/// What must hold for the present state; returns what would go.
+fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Going<'a>, Refusal> {
     if history.deleting() {
         return Err(Refusal::Deleting);
     }
@@ -441,15 +442,16 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Entry<'a
             return Err(Refusal::Superseded);
         }
     }
-    if let Some((at, healed)) = healed(history, request)
-        && at <= request.now
-    {
-        return Err(healed);
-    }
+    let healed_at = match healed(history, request) {
+        Some((at, healed)) if at <= request.now => return Err(healed),
+        Some((at, _)) => Some(at),
+        None => None,
+    };
     if history.paused() {
         return Err(Refusal::Paused);
     }
-    current.ok_or(Refusal::NotObserved)
+    let going = current.ok_or(Refusal::NotObserved)?;
+    Ok((going, healed_at))
 }
 
 /// Since when what was judged bad is known to be good, or from when it will be, should it stay as it
@@ -472,7 +474,9 @@ fn healed(history: &History, request: &Request) -> Option<(Timestamp, Refusal)> 
     if complete_then {
         return None;
     }
-    let stable_for = Duration::from_secs(standard.stable_for_seconds).max(STABLE);
+    // No less than by default: a pod between two crashes looks well, too.
+    let wanted = Duration::from_secs(standard.stable_for_seconds);
+    let stable_for = wanted.max(Policy::default().stable_for);
     let at = history.healthy_from(request.now, stable_for)?;
     let means = if standard.http {
         Refusal::Unproven
@@ -484,7 +488,7 @@ fn healed(history: &History, request: &Request) -> Option<(Timestamp, Refusal)> 
 
 fn plan(
     history: &History,
-    (from, (to, chosen_by)): (Entry<'_>, (Entry<'_>, ChosenBy)),
+    ((from, healed_at), (to, chosen_by)): (Going<'_>, (Entry<'_>, ChosenBy)),
     request: &Request,
 ) -> RollbackPlan {
     let mark = to.mark();
@@ -514,7 +518,7 @@ fn plan(
             .map_or_else(|| history.complete(), |_| request.judged_complete),
         proposed: request.judged.is_some(),
         standard: request.standard,
-        healed_at: healed(history, request).map(|(at, _)| at),
+        healed_at,
         in_full: to.available() >= history.desired(),
         run: request.run.clone(),
         patch,

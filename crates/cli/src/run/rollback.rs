@@ -8,7 +8,6 @@ use rollguard_agent::inputs::RollbackInputs;
 use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_cluster::Connection;
 use rollguard_core::duration::{after, elapsed};
-use rollguard_core::handover::HandedOver;
 use rollguard_core::report::{Line, Report, RollbackHealth, release_lines};
 use rollguard_core::rollback::{Ended, Release};
 use rollguard_core::workload::WorkloadRef;
@@ -155,21 +154,5 @@ async fn looked(
             .console
             .line(&show::looks_healed(workload, elapsed(clock.now(), at)));
         tools.cancel.unless(clock.sleep_until(at)).await?;
-    }
-}
-
-/// The workloads whose revision is in place now, for the check after it.
-impl carry_out::Carried {
-    fn restored(&self, gathered: &Gathered) -> Vec<HandedOver> {
-        let is_restored = |it: &&HandedOver| {
-            let mut ended = self.ended.iter();
-            ended.any(|(workload, ended)| *workload == it.workload && ended.is_restored())
-        };
-        gathered
-            .restored
-            .iter()
-            .filter(is_restored)
-            .cloned()
-            .collect()
     }
 }

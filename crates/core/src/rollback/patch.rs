@@ -95,7 +95,7 @@ pub fn read_back(plan: &RollbackPlan, history: &History) -> ReadBack {
 #[must_use]
 pub fn is_own(plan: &RollbackPlan, history: &History) -> bool {
     let operations = plan.patch.as_array().into_iter().flatten();
-    let written = operations.filter_map(|it| it.get("value")?.as_str());
+    let mut written = operations.filter_map(|it| it.get("value")?.as_str());
     let there = history.annotation(RESTORED);
-    there.is_some() && written.into_iter().any(|it| Some(it) == there)
+    there.is_some_and(|there| written.any(|it| it == there))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rollguard_cluster::apply::{Applied, apply};
 use rollguard_cluster::{Connection, mark};
+use rollguard_core::handover::HandedOver;
 use rollguard_core::history::RevisionId;
 use rollguard_core::report::{Line, Style};
 use rollguard_core::rollback::{Ended, Refusal, RollbackPlan};
@@ -28,6 +29,16 @@ pub(super) struct Carried {
 }
 
 impl Carried {
+    /// Of the workloads whose target is in place now, what a check after it is bound to.
+    pub(super) fn restored(&self, gathered: &Gathered) -> Vec<HandedOver> {
+        let is_restored = |it: &&HandedOver| {
+            let mut ended = self.ended.iter();
+            ended.any(|(workload, ended)| *workload == it.workload && ended.is_restored())
+        };
+        let restored = gathered.restored.iter();
+        restored.filter(is_restored).cloned().collect()
+    }
+
     /// What is back in its template and held up all the same, with the reason.
     pub(super) fn held_up(&mut self, held: &BTreeMap<WorkloadRef, String>) {
         let ended = self.ended.iter_mut();
