@@ -14,12 +14,7 @@ use crate::rollback::{Concern, Release, RollbackPlan, Weight};
 /// against it is for [`objection_lines`].
 #[must_use]
 pub fn release_lines(release: &Release) -> Vec<Line> {
-    let allowed = |plan: &RollbackPlan| {
-        let mut plan = plan.clone();
-        plan.concerns.retain(|it| it.weight != Weight::Refusal);
-        lines_of_plan(&plan)
-    };
-    let mut lines: Vec<Line> = release.plans.iter().flat_map(allowed).collect();
+    let mut lines: Vec<Line> = release.plans.iter().flat_map(lines_of_plan).collect();
     for it in &release.already {
         let by = it.run.as_ref().map(|run| format!(", restored by {run}"));
         let place = format!("{} is at revision {} already", it.workload, it.to.revision);
@@ -48,6 +43,7 @@ pub fn objection_lines(release: &Release) -> Vec<Line> {
     lines
 }
 
+/// But for what refuses it.
 fn lines_of_plan(plan: &RollbackPlan) -> Vec<Line> {
     let made = |at: Option<Timestamp>| at.map(|at| format!(", made {}", time(at)));
     let good_at = plan.good_at.map(|at| format!("at {}", time(at)));
@@ -84,7 +80,8 @@ fn lines_of_plan(plan: &RollbackPlan) -> Vec<Line> {
             format!("  revision {bad} loses its mark of a known good one"),
         )
     }));
-    lines.extend(plan.concerns.iter().flat_map(concern_lines));
+    let allowed = |it: &&Concern| it.weight != Weight::Refusal;
+    lines.extend(plan.concerns.iter().filter(allowed).flat_map(concern_lines));
     lines.extend(plan.images.iter().map(|(container, images)| {
         let ran = format!("  container `{container}` ran {} then", digests(images));
         Line::styled(Style::Dim, ran)
