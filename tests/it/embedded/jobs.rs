@@ -4,15 +4,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use async_trait::async_trait;
 use libtest_mimic::Trial;
-use rollguard::failure::Failure;
-use rollguard::run::task::Connector;
-use rollguard::run::tools::Tools;
 use rollguard_agent::command::TaskOutput;
-use rollguard_agent::inputs::AksTarget;
 use rollguard_agent::{AgentEnv, Outcome};
-use rollguard_cluster::Connection;
 use rollguard_core::handover::Handover;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use serde_json::{Value, json};
@@ -51,21 +45,6 @@ pub(crate) fn trials() -> Vec<Trial> {
             too_many,
         ),
     ]
-}
-
-/// The cluster of the test instead of the one that Azure would name.
-struct Opened(Connection);
-
-#[async_trait]
-impl Connector for Opened {
-    async fn connect(
-        &self,
-        _: &AgentEnv,
-        _: &AksTarget,
-        _: &mut Tools<'_>,
-    ) -> Result<Connection, Failure> {
-        Ok(self.0.clone())
-    }
 }
 
 /// An agent with a folder of its own.
@@ -107,7 +86,7 @@ impl Agent {
         variables.insert("BUILD_BUILDNUMBER".to_owned(), "20261121.3".to_owned());
         variables.insert("AGENT_TEMPDIRECTORY".to_owned(), folder);
         let env = AgentEnv::from_pairs(variables);
-        let connector = Opened(world.connection());
+        let connector = world.connection();
         let before = world.said().len();
         let outcome = world.task(&env, &connector).await;
         let said = world.said().split_off(before);

@@ -33,6 +33,19 @@ pub trait Connector: Sync {
     ) -> Result<Connection, Failure>;
 }
 
+/// The way is open already: a rehearsal has a cluster of its own.
+#[async_trait]
+impl Connector for Connection {
+    async fn connect(
+        &self,
+        _: &AgentEnv,
+        _: &AksTarget,
+        _: &mut Tools<'_>,
+    ) -> Result<Connection, Failure> {
+        Ok(self.clone())
+    }
+}
+
 /// Runs the task from its environment to its result.
 pub async fn task(env: &AgentEnv, connector: &dyn Connector, tools: &mut Tools<'_>) -> Outcome {
     let raw = RawInputs::from_env(env);

@@ -5,9 +5,7 @@ use std::io::Write;
 use std::sync::PoisonError;
 
 use async_trait::async_trait;
-use rollguard_agent::inputs::AksTarget;
 use rollguard_agent::{AgentEnv, Outcome};
-use rollguard_cluster::Connection;
 use rollguard_core::report::{Line, Style};
 use rollguard_stage::{ResolvedTask, StageEvent, StepOutcome, StepRunner, TaskResult};
 
@@ -19,7 +17,7 @@ use crate::failure::Failure;
 use crate::live::SizeOf;
 use crate::prompt;
 use crate::recorder::Recorder;
-use crate::run::task::{Connector, task};
+use crate::run::task::task;
 use crate::run::tools::Tools;
 
 /// The service connection of the drill; nobody signs in with it.
@@ -112,7 +110,7 @@ impl<'a> Rehearsal<'a> {
             recorder: &mut Recorder::off(),
             cancel: self.cancel,
         };
-        let outcome = task(&env, &Opened(self.world.connection()), &mut tools).await;
+        let outcome = task(&env, &self.world.connection(), &mut tools).await;
         let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
         let result = match heard.task_result(Some(i32::from(outcome.exit_code()))) {
             rollguard_agent::TaskResult::Succeeded => TaskResult::Succeeded,
@@ -204,21 +202,6 @@ fn variables(step: &ResolvedTask) -> BTreeMap<String, String> {
     inputs
         .chain(connection.map(|(name, value)| (name, value.to_owned())))
         .collect()
-}
-
-/// The cluster of the drill instead of the one that Azure would name.
-struct Opened(Connection);
-
-#[async_trait]
-impl Connector for Opened {
-    async fn connect(
-        &self,
-        _: &AgentEnv,
-        _: &AksTarget,
-        _: &mut Tools<'_>,
-    ) -> Result<Connection, Failure> {
-        Ok(self.0.clone())
-    }
 }
 
 #[async_trait]
