@@ -1,6 +1,6 @@
 //! A workload's past as an API server, or whoever wrote its annotations, may send it.
 
-use rollguard_core::handover::Handover;
+use rollguard_core::approval::Handover;
 use rollguard_core::history::History;
 use rollguard_core::rollback::preflight::questions;
 use rollguard_core::rollback::{

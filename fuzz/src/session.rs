@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollguard_agent::neutralise_line;
-use rollguard_core::guard::{Guard, Step};
 use rollguard_core::observation::Observation;
 use rollguard_core::policy::Policy;
 use rollguard_core::report::{Report, event_lines, report_lines, summary, to_json};
+use rollguard_core::session::{Guard, Step};
 use rollguard_core::trace::{self, Trace};
 use rollguard_core::verdict::Verdict;
 

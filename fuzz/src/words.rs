@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use rollguard_core::approval::{self, Handover};
 use rollguard_core::duration::{self, Human};
 use rollguard_core::finding::FindingCode;
-use rollguard_core::handover::{self, Handover};
 use rollguard_core::http::{HttpAnswer, HttpCheck};
 use rollguard_core::workload::{Revision, WorkloadName, is_dns_label, is_dns_subdomain};
 
@@ -38,7 +38,7 @@ pub(crate) fn words(text: &str) {
         let Some(written) = handover.to_json().unwrap() else {
             return;
         };
-        assert!(!written.contains('\n') && written.len() <= handover::LIMIT);
+        assert!(!written.contains('\n') && written.len() <= approval::LIMIT);
         let read = Handover::parse(&written).unwrap();
         assert_eq!(read.workloads.len(), handover.workloads.len());
     }

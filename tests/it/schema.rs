@@ -14,8 +14,8 @@ use rollguard::console::Console;
 use rollguard::failure::Failure;
 use rollguard::run::replay::replay;
 use rollguard_agent::Outcome;
+use rollguard_core::approval::{HandedOver, Handover, Standard};
 use rollguard_core::finding::FindingCode;
-use rollguard_core::handover::{HandedOver, Handover, Standard};
 use rollguard_core::history::{Images, RevisionId};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
 use rollguard_core::report::{

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rollguard_core::guard::Guard;
 use rollguard_core::http::HttpCheck;
 use rollguard_core::observation::Observation;
 use rollguard_core::policy::Policy;
 use rollguard_core::report::Report;
+use rollguard_core::session::Guard;
 use rollguard_core::trace::Trace;
 use rollguard_tests::scenarios::{Expect, Scenario};
 

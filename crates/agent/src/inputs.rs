@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rollguard_core::approval::Handover;
 use rollguard_core::finding::FindingCode;
-use rollguard_core::handover::Handover;
 use rollguard_core::http::HttpCheck;
 use rollguard_core::rollback::Allowed;
 use rollguard_core::workload::{Revision, WorkloadRef};

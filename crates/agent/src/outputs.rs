@@ -1,6 +1,6 @@
 //! Output variables: what a task hands to later jobs.
 
-use rollguard_core::handover;
+use rollguard_core::approval;
 
 use crate::command::LoggingCommand;
 use crate::inputs::CommandName;
@@ -71,7 +71,7 @@ impl OutputVariable {
         match self {
             // Names and uids of some forty workloads. Windows shows a process variables of up to
             // 32 766 characters (azure-pipelines-agent, `VarUtil.cs`).
-            Self::Evidence => handover::LIMIT,
+            Self::Evidence => approval::LIMIT,
             Self::Verdict
             | Self::RollbackTo
             | Self::RollbackHelps
@@ -117,7 +117,7 @@ impl OutputVariable {
 
     /// The command that sets it. The value cannot become a command or a macro in a later step that
     /// prints or expands it, and is at most 2 KiB long; the evidence
-    /// [`handover::LIMIT`].
+    /// [`approval::LIMIT`].
     ///
     /// # Errors
     /// When the evidence would have to be altered or cut: such a one would bind the approval
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn evidence_is_handed_over_as_it_is_or_not_at_all() {
-        let longest = "x".repeat(handover::LIMIT);
+        let longest = "x".repeat(approval::LIMIT);
         assert_eq!(value(OutputVariable::Evidence, &longest), longest);
         for wrong in [
             "{\"name\":\"##vso[x]\"}",

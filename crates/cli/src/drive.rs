@@ -7,9 +7,9 @@ use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use rollguard_cluster::{Clock, Connection};
 use rollguard_core::duration::{after, elapsed};
-use rollguard_core::guard::{Follow, Guard, Step};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
 use rollguard_core::report::{Line, Style, event_lines, style_of};
+use rollguard_core::session::{Follow, Guard, Step};
 use rollguard_core::verdict::Verdict;
 
 use crate::run::tools::Tools;

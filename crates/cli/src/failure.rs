@@ -7,7 +7,7 @@ use rollguard_agent::inputs::InputErrors;
 use rollguard_agent::service_connection::ServiceConnectionError;
 use rollguard_azure::{AzureError, AzureErrorKind};
 use rollguard_cluster::{ClusterError, ClusterErrorKind};
-use rollguard_core::document::{Ending, NotChecked};
+use rollguard_core::report::document::{Ending, NotChecked};
 use rollguard_core::report::{Line, Style};
 
 /// A command's end without a result.

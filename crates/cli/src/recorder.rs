@@ -69,7 +69,7 @@ impl Recorder {
 mod tests {
     use std::os::fd::OwnedFd;
 
-    use rollguard_core::guard::Guard;
+    use rollguard_core::session::Guard;
     use rollguard_core::trace::FORMAT;
 
     use super::*;

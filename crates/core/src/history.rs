@@ -17,8 +17,6 @@ use crate::snapshot::{
 };
 use crate::workload::{Revision, Workload, WorkloadKind, WorkloadRef};
 
-mod health;
-
 /// One revision, named so that nothing else can be meant: revision numbers move, uids do not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -233,6 +231,16 @@ impl History {
     /// The pods of the workload, of whatever revision.
     pub fn pods(&self) -> impl Iterator<Item = &Pod> {
         self.pods.iter()
+    }
+
+    /// The nodes that were handed in.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The revision objects as the API server sent them, the newest first.
+    pub(crate) fn carriers(&self) -> &[Value] {
+        &self.carriers
     }
 
     /// The history in one line, the newest first.

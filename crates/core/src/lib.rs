@@ -1,16 +1,14 @@
 //! Everything that decides, and nothing else: observations go in, a verdict and a plan come out.
 //!
 //! No clock, environment, file, network or printing in here: time arrives as an argument
-//! (`crates/core/clippy.toml` enforces it). The same [`guard::Guard`] therefore runs in production,
+//! (`crates/core/clippy.toml` enforces it). The same [`session::Guard`] therefore runs in production,
 //! in a replay of a recorded rollout and in virtual time.
 #![deny(clippy::indexing_slicing)]
 
+pub mod approval;
 pub mod diagnose;
-pub mod document;
 pub mod duration;
 pub mod finding;
-pub mod guard;
-pub mod handover;
 pub mod history;
 pub mod http;
 pub mod observation;
@@ -19,6 +17,7 @@ pub mod progress;
 pub mod quantity;
 pub mod report;
 pub mod rollback;
+pub mod session;
 pub mod snapshot;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

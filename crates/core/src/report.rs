@@ -4,31 +4,32 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Evidence, Finding};
-use crate::guard::Guard;
+use crate::session::Guard;
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 use crate::workload::WorkloadRef;
 
-mod after;
+pub mod document;
 mod json;
 mod line;
 mod markdown;
-mod plan;
 mod proposal;
+mod rollback_health;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
+mod text_rollback;
 mod words;
 mod workload;
 
-pub use after::{AfterRollback, OtherImage, RollbackHealth};
 pub use json::{to_json, without_markers};
 pub use line::{Line, Span, Style};
 pub use markdown::{RollbackPage, markdown, rollback_markdown};
-pub use plan::{objection_lines, release_lines};
 pub use proposal::{Proposal, Proposed};
+pub use rollback_health::{AfterRollback, OtherImage, RollbackHealth};
 pub use summary::summary;
 pub use text::{event_lines, finding_lines, report_lines, sentence, style_of};
+pub use text_rollback::{objection_lines, release_lines};
 pub use workload::{HttpReport, WorkloadReport};
 
 /// The version of the JSON report; it rises when a reader would have to change.
@@ -234,7 +235,7 @@ impl Report {
             timeline: timeline_of(guard, verdict, ended),
             offers_rollback: verdict.offers_rollback(),
             rollback: Proposal::None,
-            after_rollback: after::after_rollback(guard),
+            after_rollback: rollback_health::after_rollback(guard),
         }
     }
 

@@ -7,38 +7,35 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::handover::{HandedOver, Standard};
+use crate::approval::{HandedOver, Standard};
 use crate::history::{Entry, History, Images, RevisionId};
 use crate::policy::Policy;
 use crate::workload::{Revision, WorkloadKind, WorkloadRef};
 
+mod batch;
 mod changes;
-mod concern;
-mod ended;
+mod healed;
 mod mark;
-mod owner;
+mod outcome;
 mod patch;
 pub mod preflight;
-mod references;
 mod refusal;
-mod release;
-mod risks;
-mod schema;
+mod stuck_pods;
 #[cfg(test)]
 mod tests;
-mod unblock;
 
+pub use batch::{Objection, Release};
 pub use changes::{Change, changes};
-pub use concern::{Concern, ConcernCode, Weight};
-pub use ended::{Ended, Extent, in_place};
 pub(crate) use mark::running;
 pub use mark::{MARK, Mark, Marking, RESTORED, Restored, markings};
+pub use outcome::{Ended, Extent, in_place};
 pub use patch::{ReadBack, is_own, read_back};
-pub use references::{Reference, ReferenceKind, references};
+pub use preflight::{
+    Concern, ConcernCode, Reference, ReferenceKind, SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION, Weight,
+    references,
+};
 pub use refusal::Refusal;
-pub use release::{Objection, Release};
-pub use schema::{SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION};
-pub use unblock::{StuckPod, Unblock, stuck_now, unblock};
+pub use stuck_pods::{StuckPod, Unblock, stuck_now, unblock};
 
 /// What a person allowed although it is refused otherwise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -523,7 +520,7 @@ fn plan(
         run: request.run.clone(),
         patch,
     };
-    let concerns = risks::concerns(history, &plan, request);
+    let concerns = preflight::workload::concerns(history, &plan, request);
     plan.concerned(concerns);
     plan
 }

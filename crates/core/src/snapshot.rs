@@ -11,21 +11,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::observation::{Blindness, Observation, ResourceKind, Seen};
 use crate::workload::{Workload, WorkloadRef};
 
-mod answers;
+mod http_answers;
 mod pod;
 mod rollout;
+mod start_failures;
 mod store;
-mod trouble;
 
-pub use answers::Answers;
+pub use http_answers::Answers;
 pub(crate) use rollout::not_ready_since;
 pub use rollout::{Excused, Rollout};
 
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};
+use start_failures::Troubles;
+pub use start_failures::{Ends, Trouble};
 use store::Store;
-use trouble::Troubles;
-pub use trouble::{Ends, Trouble};
 
 /// The annotation in which the Deployment controller counts revisions.
 pub const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";

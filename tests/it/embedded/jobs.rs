@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use rollguard_agent::command::TaskOutput;
 use rollguard_agent::{AgentEnv, Outcome};
-use rollguard_core::handover::Handover;
+use rollguard_core::approval::Handover;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use rollguard_agent::Outcome;
 use rollguard_agent::outputs::RollbackOutcome;
-use rollguard_core::handover::Handover;
+use rollguard_core::approval::Handover;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 
 use super::world::{World, told};

@@ -21,7 +21,7 @@ use rollguard::run::tools::Tools;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Connection, Login, connect};
-use rollguard_core::handover::Handover;
+use rollguard_core::approval::Handover;
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use rollguard_sandbox::{Faults, Sandbox, SandboxBuilder, Script, Verb};
 use rollguard_tests::scenarios::DEPLOYMENT;

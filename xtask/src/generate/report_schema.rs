@@ -1,7 +1,7 @@
 //! `docs/report.schema.json`: what `--output json` prints, for those who read it with a program.
 
 use anyhow::Result;
-use rollguard_core::document;
+use rollguard_core::report::document;
 
 pub(super) fn render(_present: &str) -> Result<String> {
     Ok(serde_json::to_string_pretty(&document::schema())? + "\n")

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use rollguard_core::approval::HandoverError;
 use rollguard_core::duration::{DurationError, Human};
 use rollguard_core::finding::{FindingCode, UnknownCode};
-use rollguard_core::handover::HandoverError;
 use rollguard_core::http::HttpCheckError;
 use rollguard_core::workload::WorkloadError;
 

@@ -7,8 +7,8 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use kube::Client;
 use rollguard_cluster::http;
-use rollguard_core::guard::{Ask, Guard};
 use rollguard_core::observation::Seen;
+use rollguard_core::session::{Ask, Guard};
 
 /// How many pods are asked at once: enough for a large rollout, and little for the API server.
 const AT_ONCE: usize = 8;

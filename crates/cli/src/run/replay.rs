@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rollguard_agent::Outcome;
 use rollguard_core::duration::{Human, elapsed};
-use rollguard_core::guard::{Guard, Target};
 use rollguard_core::policy::Policy;
 use rollguard_core::report::{Line, Report, Style, event_lines, report_lines};
+use rollguard_core::session::{Guard, Target};
 use rollguard_core::trace::{Header, Trace};
 
 use crate::console::Console;

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::approval::{HandedOver, Handover};
 use crate::finding::{Finding, RollbackHelps};
-use crate::handover::{HandedOver, Handover};
 use crate::history::RevisionId;
 use crate::rollback::{Change, ChosenBy, Concern, Release, RollbackPlan};
 use crate::workload::WorkloadRef;

@@ -1,8 +1,8 @@
 //! What people read of a verdict, in every form.
 
 use super::*;
+use crate::approval::Handover;
 use crate::finding::EvidenceKind;
-use crate::handover::Handover;
 use crate::history::History;
 use crate::observation::Observation;
 use crate::policy::Policy;
@@ -11,8 +11,8 @@ use crate::testing::{
     at, deployment, listed, pod, replica_set, replica_set_json, seen, seen_set, start, web,
 };
 
-mod after;
 mod proposed;
+mod rollback_health;
 
 const HOSTILE: &str = "panic: `x`\n```\n##vso[task.complete result=Succeeded;]\u{1b}[31m\u{202e}";
 

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::plan::{after_lines, proposal_lines};
+use super::text_rollback::{after_lines, proposal_lines};
 use super::{HttpReport, Line, Report, ReportEvent, Style};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis};

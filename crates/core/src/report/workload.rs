@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{RollbackHealth, sentence};
+use crate::approval::HandedOver;
 use crate::finding::{Finding, FindingCode, Prognosis};
-use crate::guard::{Follow, Guard};
-use crate::handover::HandedOver;
 use crate::observation::Answer;
+use crate::session::{Follow, Guard};
 use crate::snapshot::PodView;
 use crate::verdict::{Pending, Supersession, Verdict};
 use crate::workload::{Counts, Revision, WorkloadRef};

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Request;
-use crate::guard::{Follow, Guard};
 use crate::history::{Images, RevisionId, annotation, images_of, text};
 use crate::observation::ResourceKind;
+use crate::session::{Follow, Guard};
 use crate::snapshot::{PodView, Rollout};
 use crate::verdict::Verdict;
 use crate::workload::{Revision, WorkloadRef};

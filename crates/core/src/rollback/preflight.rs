@@ -6,12 +6,20 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::concern::{Concern, ConcernCode};
-use super::references::{Reference, ReferenceKind, references};
-use super::{RollbackPlan, changes, unblock};
+use super::{RollbackPlan, changes, stuck_pods};
 use crate::history::{History, plain, text};
 use crate::quantity::Quantity;
 use crate::workload::WorkloadKind;
+
+mod finding;
+mod owner;
+mod references;
+mod schema;
+pub(super) mod workload;
+
+pub use finding::{Concern, ConcernCode, Weight};
+pub use references::{Reference, ReferenceKind, references};
+pub use schema::{SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION};
 
 /// How many Jobs are named at most.
 const JOBS: usize = 3;
@@ -216,7 +224,7 @@ fn rights(plan: &RollbackPlan, history: &History) -> Vec<Right> {
             needed: false,
         },
     ];
-    if unblock::may_be_needed(history) {
+    if stuck_pods::may_be_needed(history) {
         rights.push(Right {
             verb: "delete",
             group: "",
@@ -225,7 +233,7 @@ fn rights(plan: &RollbackPlan, history: &History) -> Vec<Right> {
             lack: ConcernCode::MayNotDeletePods,
             needed: history
                 .with_uid(&plan.to.uid)
-                .is_some_and(|target| unblock::is_stuck(history, &target)),
+                .is_some_and(|target| stuck_pods::is_stuck(history, &target)),
         });
     }
     rights

@@ -1,13 +1,13 @@
 //! Every decision as a named row.
 
+mod approval;
+mod batch;
 mod decision;
-mod handover;
 mod kinds;
 mod laws;
 mod marks;
 mod past;
 mod patch;
 mod preflight;
-mod release;
-mod risks;
-mod unblock;
+mod stuck_pods;
+mod workload;

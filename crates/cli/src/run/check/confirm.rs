@@ -7,8 +7,8 @@ use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
 use rollguard_cluster::{ClusterError, ClusterErrorKind, Connection, access};
 use rollguard_core::duration::elapsed;
-use rollguard_core::guard::{Follow, Guard};
 use rollguard_core::observation::{Blindness, ResourceKind};
+use rollguard_core::session::{Follow, Guard};
 use rollguard_core::verdict::{Undetermined, Verdict};
 use rollguard_core::workload::WorkloadRef;
 

@@ -4,10 +4,10 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use rollguard_cluster::{Connection, logs};
-use rollguard_core::guard::{Follow, Guard};
-use rollguard_core::handover::{HandedOver, Handover, Standard};
+use rollguard_core::approval::{HandedOver, Handover, Standard};
 use rollguard_core::report::{Proposal, Report};
 use rollguard_core::rollback::{Allowed, Release, Request};
+use rollguard_core::session::{Follow, Guard};
 use rollguard_core::workload::WorkloadRef;
 
 use crate::failure::Failure;

@@ -3,9 +3,9 @@
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use rollguard_cluster::{Connection, mark as marks};
-use rollguard_core::guard::Guard;
 use rollguard_core::report::{Line, Report, Style};
 use rollguard_core::rollback::{Marking, markings};
+use rollguard_core::session::Guard;
 
 use crate::failure::Failure;
 use crate::run::tools::Tools;

@@ -3,7 +3,7 @@
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_cluster::Connection;
-use rollguard_core::handover::{HandedOver, Handover};
+use rollguard_core::approval::{HandedOver, Handover};
 use rollguard_core::report::{Line, Report, Style};
 
 use super::show;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rollguard_cluster::apply::{Applied, apply};
 use rollguard_cluster::{Connection, mark};
-use rollguard_core::handover::HandedOver;
+use rollguard_core::approval::HandedOver;
 use rollguard_core::history::RevisionId;
 use rollguard_core::report::{Line, Style};
 use rollguard_core::rollback::{Ended, Refusal, RollbackPlan};

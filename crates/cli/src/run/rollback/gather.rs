@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rollguard_agent::inputs::RollbackInputs;
 use rollguard_cluster::history::history;
 use rollguard_cluster::{ClusterError, Connection, preflight};
-use rollguard_core::handover::HandedOver;
+use rollguard_core::approval::HandedOver;
 use rollguard_core::rollback::preflight::judge;
 use rollguard_core::rollback::{Release, Request, RollbackDecision, decide, in_place, stuck_now};
 use rollguard_core::workload::WorkloadRef;

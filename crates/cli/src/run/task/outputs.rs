@@ -3,8 +3,8 @@
 use rollguard_agent::inputs::{COMMAND, CommandName, EVIDENCE, RawInputs};
 use rollguard_agent::outputs::{OutputVariable, RollbackOutcome};
 use rollguard_agent::{LoggingCommand, Outcome};
+use rollguard_core::approval::{Handover, LIMIT};
 use rollguard_core::finding::RollbackHelps;
-use rollguard_core::handover::{Handover, LIMIT};
 use rollguard_core::report::{Proposal, RollbackHealth, summary};
 
 use crate::failure::Failure;

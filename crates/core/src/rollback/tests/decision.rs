@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::past::{Past, of, of_web};
-use crate::handover::Standard;
+use crate::approval::Standard;
 use crate::rollback::{Request, RollbackDecision};
 use crate::testing::{PodBuilder, at, deployment, pod_of, replica_set_json, web};
 use crate::workload::Revision;

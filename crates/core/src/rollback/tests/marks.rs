@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::past::of_web;
-use crate::guard::{Guard, Target};
 use crate::history::Images;
 use crate::policy::Policy;
 use crate::rollback::{Mark, Request, markings};
+use crate::session::{Guard, Target};
 use crate::testing::{at, deployment, listed, pod_of, replica_set, seen, seen_set, web};
 
 #[test]

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::past::of_web;
+use crate::approval::{HandedOver, Handover, LIMIT};
 use crate::finding::FindingCode;
-use crate::handover::{HandedOver, Handover, LIMIT};
 use crate::testing::at;
 
 fn handed_over() -> HandedOver {

@@ -7,9 +7,9 @@
 
 use jiff::Timestamp;
 
+use crate::approval::HandedOver;
 use crate::duration::after;
 use crate::finding::{Finding, grouped};
-use crate::handover::HandedOver;
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::report::{ReportEvent, TimelineEntry};
@@ -17,16 +17,16 @@ use crate::snapshot::Snapshot;
 use crate::verdict::{Pending, Undetermined, Verdict};
 use crate::workload::{Revision, WorkloadRef};
 
-mod ask;
-mod follow;
+mod http_requests;
 mod judge;
 #[cfg(test)]
 mod tests;
+mod tracked;
 
-pub use ask::Ask;
-use ask::Asked;
-pub use follow::Follow;
+pub use http_requests::Ask;
+use http_requests::Asked;
 pub use judge::{Judgement, View, judge};
+pub use tracked::Follow;
 
 /// A workload to follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl Guard {
             .filter(|follow| !follow.verdict().is_terminal())
             .filter_map(|follow| self.snapshot.rollout(follow.workload()));
         let asks: Vec<Ask> = open
-            .flat_map(|rollout| ask::wanted(&rollout, &self.policy))
+            .flat_map(|rollout| http_requests::wanted(&rollout, &self.policy))
             .collect();
         self.asked.due(asks, now, &self.policy)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Target, ask};
+use super::{Target, http_requests};
 use crate::diagnose::{Case, Diagnosis, diagnose};
 use crate::duration::{after, elapsed};
 use crate::finding::{Finding, Prognosis};
@@ -86,7 +86,7 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         outlast: diagnosis.outlast,
     };
     let progress = progress_of(&rollout, view, &window);
-    let asking = !ask::wanted(&rollout, policy).is_empty();
+    let asking = !http_requests::wanted(&rollout, policy).is_empty();
     let limits = Limits {
         deadline,
         policy,
@@ -196,7 +196,7 @@ fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> P
     let passed = pods
         .iter()
         .flat_map(|pod| checks.clone().map(move |check| (pod, check)))
-        .filter(|(pod, check)| ask::passed(pod, *check, policy))
+        .filter(|(pod, check)| http_requests::passed(pod, *check, policy))
         .count();
     if passed < wanted {
         let pending = Pending::HttpChecks { passed, wanted };
@@ -230,7 +230,7 @@ fn answers_until(
         .saturating_add(policy.patience.http_lost);
     let unheard = |pod: &&PodView<'_>| {
         let mut checks = 0..policy.http.len();
-        checks.any(|check| !ask::heard(pod, check))
+        checks.any(|check| !http_requests::heard(pod, check))
     };
     let unheard = pods.iter().filter(unheard);
     let waits = unheard.filter_map(|pod| Some(after(ready_from(pod, view, now)?, first)));

@@ -7,12 +7,12 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{History, text};
 use crate::duration::{after, elapsed};
-use crate::guard::Guard;
+use crate::history::{History, text};
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::progress;
+use crate::session::Guard;
 use crate::snapshot::{BACK_OFF_MEMORY, Excused, Snapshot, has_ended, uid_of};
 use crate::verdict::{Pending, Verdict};
 use crate::workload::{Workload, WorkloadKind};
@@ -26,7 +26,7 @@ impl History {
     #[must_use]
     pub fn complete(&self) -> bool {
         let complete = self.typed().is_some_and(|it| self.counts_are_complete(&it));
-        let conditions = self.object.pointer("/status/conditions");
+        let conditions = self.object().pointer("/status/conditions");
         let conditions = conditions.and_then(Value::as_array).into_iter().flatten();
         // Without a progress deadline, and but for Deployments, there is no such condition.
         let said = conditions
@@ -36,7 +36,7 @@ impl History {
     }
 
     fn counts_are_complete(&self, workload: &Workload) -> bool {
-        if self.nodes.is_empty() {
+        if self.nodes().is_empty() {
             return progress::complete(workload, &Excused::default()).is_ok();
         }
         // The nodes that are excused are found as a check finds them.
@@ -44,7 +44,7 @@ impl History {
         for seen in self.seen(workload.clone()) {
             snapshot.apply(Observation::new(Timestamp::UNIX_EPOCH, seen));
         }
-        let rollout = snapshot.rollout(&self.workload);
+        let rollout = snapshot.rollout(self.workload());
         let excused = rollout.map_or_else(Excused::default, |it| it.excused());
         progress::complete(workload, &excused).is_ok()
     }
@@ -58,7 +58,7 @@ impl History {
         if !self.complete() {
             return None;
         }
-        if self.pods.is_empty() {
+        if self.pods().next().is_none() {
             return Some(now);
         }
         let policy = Policy {
@@ -67,7 +67,7 @@ impl History {
             stable_for,
             ..Policy::default()
         };
-        let mut guard = Guard::new([self.workload.clone()], policy, now);
+        let mut guard = Guard::new([self.workload().clone()], policy, now);
         let mut last = None;
         for seen in self.seen(workload) {
             last = Some(guard.observe(Observation::new(now, seen)));
@@ -111,28 +111,28 @@ impl History {
 
     /// All of it as a session sees it, each list with its end.
     fn seen(&self, workload: Workload) -> Vec<Seen> {
-        let kind = self.workload.kind;
+        let kind = self.workload().kind;
         let mut listed = vec![
             (ResourceKind::of(kind), vec![workload.uid().to_owned()]),
             (ResourceKind::Event, Vec::new()),
         ];
         let mut seen = vec![Seen::Workload { object: workload }];
-        let uids = self.carriers.iter().map(|it| text(it, "/metadata/uid"));
+        let uids = self.carriers().iter().map(|it| text(it, "/metadata/uid"));
         let uids: Vec<String> = uids.map(str::to_owned).collect();
         if kind == WorkloadKind::Deployment {
-            seen.extend(of(&self.carriers).map(|object| Seen::ReplicaSet { object }));
+            seen.extend(of(self.carriers()).map(|object| Seen::ReplicaSet { object }));
             listed.push((ResourceKind::ReplicaSet, uids));
         } else {
-            seen.extend(of(&self.carriers).map(|object| Seen::ControllerRevision { object }));
+            seen.extend(of(self.carriers()).map(|object| Seen::ControllerRevision { object }));
             listed.push((ResourceKind::ControllerRevision, uids));
         }
-        let pods = self.pods.iter().cloned().map(Box::new);
+        let pods = self.pods().cloned().map(Box::new);
         seen.extend(pods.map(|object| Seen::Pod { object }));
-        let nodes = self.nodes.iter().cloned().map(Box::new);
+        let nodes = self.nodes().iter().cloned().map(Box::new);
         seen.extend(nodes.map(|object| Seen::Node { object }));
         let uids = |it: Vec<&str>| it.into_iter().map(str::to_owned).collect();
-        let pods = self.pods.iter().map(|it| uid_of(&it.metadata)).collect();
-        let nodes = self.nodes.iter().map(|it| uid_of(&it.metadata)).collect();
+        let pods = self.pods().map(|it| uid_of(&it.metadata)).collect();
+        let nodes = self.nodes().iter().map(|it| uid_of(&it.metadata)).collect();
         listed.push((ResourceKind::Pod, uids(pods)));
         listed.push((ResourceKind::Node, uids(nodes)));
         let listed = listed.into_iter();

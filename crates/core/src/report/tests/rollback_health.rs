@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::guard::Target;
-use crate::handover::{HandedOver, Standard};
+use crate::approval::{HandedOver, Standard};
 use crate::history::RevisionId;
 use crate::observation::{Blindness, ResourceKind, Seen};
+use crate::session::Target;
 use crate::testing::pod_of;
 use crate::verdict::Verdict;
 use crate::workload::Revision;

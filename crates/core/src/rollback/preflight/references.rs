@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::concern::ConcernCode;
+use super::finding::ConcernCode;
 use crate::history::text;
 
 /// A kind of object that a pod template names.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::concern::{Concern, ConcernCode};
+use super::finding::{Concern, ConcernCode};
 use crate::history::{annotation, text};
 
 /// How an owner is known.

@@ -3,12 +3,17 @@
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
-use super::concern::{Concern, ConcernCode};
-use super::{Allowed, ChosenBy, Request, RollbackPlan, owner, schema};
+use super::finding::{Concern, ConcernCode};
+use super::{RollbackPlan, owner, schema};
 use crate::history::{Entry, History, text};
+use crate::rollback::{Allowed, ChosenBy, Request};
 use crate::workload::Workload;
 
-pub(super) fn concerns(history: &History, plan: &RollbackPlan, request: &Request) -> Vec<Concern> {
+pub(in crate::rollback) fn concerns(
+    history: &History,
+    plan: &RollbackPlan,
+    request: &Request,
+) -> Vec<Concern> {
     let allowed = request.allowed;
     let (Some(from), Some(to)) = (
         history.with_uid(&plan.from.uid),

@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use super::Target;
 use super::judge::{Judgement, View, judge};
+use crate::approval::HandedOver;
 use crate::finding::{Finding, FindingCode, Prognosis};
-use crate::handover::HandedOver;
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;

@@ -3,9 +3,9 @@
 //! A pod template says which schema its code writes, and the oldest code that may still run beside
 //! that. A rollback puts old code beside a schema that newer revisions may have migrated.
 
-use super::Allowed;
-use super::concern::{Concern, ConcernCode};
+use super::finding::{Concern, ConcernCode};
 use crate::history::{Entry, History};
+use crate::rollback::Allowed;
 
 /// The schema that a revision writes, a whole number. A revision without it counts as 0.
 pub const SCHEMA_VERSION: &str = "rollguard.dev/schema-version";

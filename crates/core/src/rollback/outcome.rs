@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Already;
-use crate::handover::{HandedOver, Standard};
+use crate::approval::{HandedOver, Standard};
 use crate::history::{Entry, History, Images};
 
 /// What became of one workload.

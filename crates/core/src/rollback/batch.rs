@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::concern::Concern;
+use super::preflight::Concern;
 use super::{Already, Refusal, RollbackDecision, RollbackPlan};
 use crate::workload::WorkloadRef;
 

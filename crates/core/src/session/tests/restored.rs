@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::handover::{HandedOver, Standard};
+use crate::approval::{HandedOver, Standard};
 use crate::history::RevisionId;
 use crate::report::{Report, RollbackHealth};
 use crate::rollback::{RESTORED, Request, Restored};

@@ -132,7 +132,7 @@ pub fn schema() -> serde_json::Value {
         insert(&mut schema, &version, "const", SCHEMA_VERSION.into());
     }
     let version = "/$defs/Handover/properties/version";
-    let of_handover = crate::handover::VERSION.into();
+    let of_handover = crate::approval::VERSION.into();
     insert(&mut schema, version, "const", of_handover);
     // Where one of several has failed, the others may still be under way.
     let each = VERDICTS.into_iter().chain(["progressing"]).collect();

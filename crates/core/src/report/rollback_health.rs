@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::guard::{Follow, Guard};
-use crate::handover::HandedOver;
+use crate::approval::HandedOver;
 use crate::history::{Images, RevisionId};
 use crate::rollback::{Mark, running};
+use crate::session::{Follow, Guard};
 use crate::verdict::{Supersession, Verdict};
 use crate::workload::WorkloadRef;
 
