@@ -1,6 +1,6 @@
 //! A workload's past as an API server, or whoever wrote its annotations, may send it.
 
-use rollguard_core::approval::Handover;
+use rollguard_core::approval::Approval;
 use rollguard_core::history::History;
 use rollguard_core::rollback::preflight::questions;
 use rollguard_core::rollback::{
@@ -16,8 +16,8 @@ pub(crate) fn past(text: &str) {
     };
     let history = history(&past);
     let evidence = past.get("evidence").map(Value::to_string);
-    let evidence = evidence.and_then(|it| Handover::parse(&it).ok());
-    let handed_over = evidence.as_ref().and_then(|it| it.of(history.workload()));
+    let evidence = evidence.and_then(|it| Approval::parse(&it).ok());
+    let approved = evidence.as_ref().and_then(|it| it.of(history.workload()));
     let judged = history.current().map(|it| it.uid().to_owned());
     let requests = [
         Request::default(),
@@ -26,7 +26,7 @@ pub(crate) fn past(text: &str) {
             ..Request::default()
         },
         Request {
-            handover: handed_over.cloned(),
+            approval: approved.cloned(),
             ..Request::default()
         },
     ];

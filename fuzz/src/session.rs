@@ -7,7 +7,7 @@ use rollguard_agent::neutralise_line;
 use rollguard_core::observation::Observation;
 use rollguard_core::policy::Policy;
 use rollguard_core::report::{Report, event_lines, report_lines, summary, to_json};
-use rollguard_core::session::{Guard, Step};
+use rollguard_core::session::{Session, Step};
 use rollguard_core::trace::{self, Trace};
 use rollguard_core::verdict::Verdict;
 
@@ -27,8 +27,8 @@ pub(crate) fn observations(data: &[u8]) {
         started,
         observations,
     } = World::read(data);
-    let guard = Guard::new(header.workloads, Policy::default(), started);
-    follow(guard, &observations);
+    let session = Session::new(header.workloads, Policy::default(), started);
+    tracked(session, &observations);
 }
 
 pub(crate) fn trace(text: &str) {
@@ -46,34 +46,34 @@ pub(crate) fn trace(text: &str) {
         timeout: Duration::from_secs(read.header.timeout_seconds.unwrap_or(60).clamp(1, 3600)),
         ..Policy::default()
     };
-    follow(
-        Guard::new(read.header.workloads, policy, started),
+    tracked(
+        Session::new(read.header.workloads, policy, started),
         observations,
     );
 }
 
 /// Shows a session all observations, then lets time pass to its end, and reads its reports.
-fn follow(mut guard: Guard, observations: &[Observation]) {
+fn tracked(mut session: Session, observations: &[Observation]) {
     let mut decided: Option<(Verdict, Timestamp)> = None;
-    let mut now = guard.started();
+    let mut now = session.started();
     for observation in observations {
         now = now.max(observation.at);
-        let step = guard.observe(observation.clone());
-        read_events(&guard, &step);
+        let step = session.observe(observation.clone());
+        read_events(&session, &step);
         match &decided {
             Some((verdict, _)) => assert_eq!(step.verdict, *verdict, "a verdict changed"),
             None if step.verdict.is_terminal() => decided = Some((step.verdict, now)),
             None => {}
         }
     }
-    let (verdict, ended) = decided.unwrap_or_else(|| last_verdict(&mut guard, now));
-    read_report(&Report::new(&guard, &verdict, ended));
+    let (verdict, ended) = decided.unwrap_or_else(|| last_verdict(&mut session, now));
+    read_report(&Report::new(&session, &verdict, ended));
 }
 
-fn last_verdict(guard: &mut Guard, mut now: Timestamp) -> (Verdict, Timestamp) {
+fn last_verdict(session: &mut Session, mut now: Timestamp) -> (Verdict, Timestamp) {
     for _ in 0..TICKS {
-        let step = guard.observe(Guard::tick(now));
-        read_events(guard, &step);
+        let step = session.observe(Session::tick(now));
+        read_events(session, &step);
         if step.verdict.is_terminal() {
             return (step.verdict, now);
         }
@@ -87,9 +87,9 @@ fn last_verdict(guard: &mut Guard, mut now: Timestamp) -> (Verdict, Timestamp) {
     panic!("no end after {TICKS} ticks");
 }
 
-fn read_events(guard: &Guard, step: &Step) {
+fn read_events(session: &Session, step: &Step) {
     for event in &step.events {
-        for line in event_lines(event, guard.started(), true) {
+        for line in event_lines(event, session.started(), true) {
             harmless(&neutralise_line(&line.text()));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollguard_core::approval::{self, Handover};
+use rollguard_core::approval::{self, Approval};
 use rollguard_core::duration::{self, Human};
 use rollguard_core::finding::FindingCode;
 use rollguard_core::http::{HttpAnswer, HttpCheck};
@@ -33,14 +33,14 @@ pub(crate) fn words(text: &str) {
         assert_eq!(Revision::parse(&revision.to_string()), Some(revision));
     }
     assert!(!is_dns_label(text) || is_dns_subdomain(text));
-    if let Ok(handover) = Handover::parse(text) {
+    if let Ok(approval) = Approval::parse(text) {
         // More workloads than fit are not handed over.
-        let Some(written) = handover.to_json().unwrap() else {
+        let Some(written) = approval.to_json().unwrap() else {
             return;
         };
         assert!(!written.contains('\n') && written.len() <= approval::LIMIT);
-        let read = Handover::parse(&written).unwrap();
-        assert_eq!(read.workloads.len(), handover.workloads.len());
+        let read = Approval::parse(&written).unwrap();
+        assert_eq!(read.workloads.len(), approval.workloads.len());
     }
 }
 

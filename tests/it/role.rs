@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use rollguard_cluster::{CHECK_RULES, CLUSTER_RULES, ROLLBACK_RULES};
 use rollguard_core::history::History;
-use rollguard_core::rollback::preflight::{Right, questions};
+use rollguard_core::rollback::preflight::{AccessReview, questions};
 use rollguard_core::rollback::{Request, RollbackDecision, decide};
 use rollguard_core::workload::{Revision, WorkloadKind, WorkloadRef};
 use serde::Deserialize;
@@ -85,7 +85,7 @@ fn history(kind: WorkloadKind) -> History {
     History::new(workload, object, vec![carrier(2), carrier(1)], Vec::new())
 }
 
-fn rights(kind: WorkloadKind) -> Vec<Right> {
+fn rights(kind: WorkloadKind) -> Vec<AccessReview> {
     let history = history(kind);
     let request = Request {
         to_revision: Some(Revision(1)),

@@ -14,14 +14,14 @@ use rollguard::console::Console;
 use rollguard::failure::Failure;
 use rollguard::run::replay::replay;
 use rollguard_agent::Outcome;
-use rollguard_core::approval::{HandedOver, Handover, Standard};
+use rollguard_core::approval::{Approval, ApprovedRollback, HealthCriteria};
 use rollguard_core::finding::FindingCode;
 use rollguard_core::history::{Images, RevisionId};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
 use rollguard_core::report::{
     AfterRollback, OtherImage, Proposal, Proposed, Report, RollbackHealth, to_json,
 };
-use rollguard_core::rollback::{Change, ChosenBy, Concern, ConcernCode};
+use rollguard_core::rollback::{Change, ChosenBy, PreflightCode, PreflightFinding};
 use rollguard_core::trace::Trace;
 use rollguard_core::workload::{Revision, WorkloadKind, WorkloadRef};
 use serde_json::{Value, json};
@@ -170,7 +170,7 @@ fn proposed(full: bool) -> Proposed {
         to: None,
     };
     let at = Some(Timestamp::UNIX_EPOCH).filter(|_| full);
-    let concern = Concern::warning(ConcernCode::ConfigChanged, "changed");
+    let concern = PreflightFinding::warning(PreflightCode::ConfigChanged, "changed");
     let concerns = [concern.clone().hint("look"), concern];
     Proposed {
         workload: web(),
@@ -185,14 +185,14 @@ fn proposed(full: bool) -> Proposed {
     }
 }
 
-fn handed_over(full: bool) -> HandedOver {
-    HandedOver {
+fn approved(full: bool) -> ApprovedRollback {
+    ApprovedRollback {
         workload: web(),
         uid: "d-1".to_owned(),
         bad: id(2),
         target: id(1),
         complete: full,
-        standard: Standard {
+        standard: HealthCriteria {
             http: full,
             stable_for_seconds: 10,
         },
@@ -208,11 +208,11 @@ fn proposals() -> Vec<Proposal> {
     let apply = |full: bool| Proposal::Apply {
         workloads: vec![proposed(full)],
         left_alone: vec![web(); usize::from(full)],
-        evidence: Handover::new(
+        evidence: Approval::new(
             "failed",
             Timestamp::UNIX_EPOCH,
             [FindingCode::CrashAtStart],
-            vec![handed_over(full)],
+            vec![approved(full)],
         ),
     };
     vec![

@@ -8,7 +8,7 @@ use rollguard_core::http::HttpCheck;
 use rollguard_core::observation::Observation;
 use rollguard_core::policy::Policy;
 use rollguard_core::report::Report;
-use rollguard_core::session::Guard;
+use rollguard_core::session::Session;
 use rollguard_core::trace::Trace;
 use rollguard_tests::scenarios::{Expect, Scenario};
 
@@ -53,17 +53,17 @@ pub(crate) fn text(scenario: &str) -> Result<String> {
 /// Replays a trace up to its verdict, with the ticks that a live session would have had.
 pub(crate) fn replay(trace: &Trace, policy: Policy) -> Result<Report> {
     let first = trace.observations.first().context("the trace is empty")?;
-    let mut guard = Guard::new(trace.header.workloads.clone(), policy, first.at);
+    let mut session = Session::new(trace.header.workloads.clone(), policy, first.at);
     let mut wake_at = first.at;
     let mut recorded = trace.observations.iter().peekable();
     loop {
         let observation: Observation = recorded
             .next_if(|next| next.at <= wake_at)
-            .map_or_else(|| Guard::tick(wake_at), Clone::clone);
+            .map_or_else(|| Session::tick(wake_at), Clone::clone);
         let now = observation.at;
-        let step = guard.observe(observation);
+        let step = session.observe(observation);
         if step.verdict.is_terminal() {
-            return Ok(Report::new(&guard, &step.verdict, now));
+            return Ok(Report::new(&session, &step.verdict, now));
         }
         wake_at = step.wake_at.max(now);
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rollguard_core::approval::Handover;
+use rollguard_core::approval::Approval;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::http::HttpCheck;
 use rollguard_core::rollback::Allowed;
@@ -97,7 +97,7 @@ pub struct CheckInputs {
     pub mark: bool,
     /// What an earlier check handed over: this is the check after that rollback. Every workload is
     /// one of those it names, and the restored revision is awaited.
-    pub evidence: Option<Handover>,
+    pub evidence: Option<Approval>,
     /// What a rollback may do that is refused otherwise; here for what is proposed.
     pub allowed: Allowed,
 }
@@ -112,7 +112,7 @@ pub struct RollbackInputs {
     /// The revision that a person named; only with one workload and no evidence.
     pub to_revision: Option<Revision>,
     /// What the check handed over.
-    pub evidence: Option<Handover>,
+    pub evidence: Option<Approval>,
     /// What is refused otherwise.
     pub allowed: Allowed,
     /// How long the restored revision may take to become healthy.
@@ -203,8 +203,8 @@ fn place(home: &mut String, workloads: &mut [WorkloadRef], namespace: &str) {
 }
 
 /// The workloads that a check handed over.
-fn workloads_of(handover: &Handover) -> Vec<&WorkloadRef> {
-    handover.workloads.iter().map(|it| &it.workload).collect()
+fn workloads_of(approval: &Approval) -> Vec<&WorkloadRef> {
+    approval.workloads.iter().map(|it| &it.workload).collect()
 }
 
 impl Inputs {

@@ -9,7 +9,7 @@ use rollguard_cluster::{Clock, Connection};
 use rollguard_core::duration::{after, elapsed};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
 use rollguard_core::report::{Line, Style, event_lines, style_of};
-use rollguard_core::session::{Follow, Guard, Step};
+use rollguard_core::session::{Session, Step, TrackedWorkload};
 use rollguard_core::verdict::Verdict;
 
 use crate::run::tools::Tools;
@@ -72,7 +72,7 @@ where
     }
 
     /// What is heard next, at `until` at the latest.
-    async fn next(&mut self, guard: &Guard, until: Timestamp) -> Heard {
+    async fn next(&mut self, session: &Session, until: Timestamp) -> Heard {
         tokio::select! {
             biased;
             // First: a lively watch must not hold up the pods that wait to be deleted.
@@ -80,34 +80,34 @@ where
             seen = self.observations.next(), if !self.ended => {
                 Heard::Seen(seen.unwrap_or_else(|| {
                     self.ended = true;
-                    watch_ended(guard, self.clock.now())
+                    watch_ended(session, self.clock.now())
                 }))
             }
             Some(seen) = self.asks.next() => Heard::Seen(Observation::new(self.clock.now(), seen)),
-            () = self.clock.sleep_until(until) => Heard::Seen(Guard::tick(self.clock.now())),
+            () = self.clock.sleep_until(until) => Heard::Seen(Session::tick(self.clock.now())),
         }
     }
 }
 
 /// Follows rollouts until their verdict.
 pub(crate) async fn drive<S>(
-    guard: &mut Guard,
+    session: &mut Session,
     feed: &mut Feed<S>,
     tools: &mut Tools<'_>,
 ) -> Outcome
 where
     S: Stream<Item = Observation> + Unpin,
 {
-    let outcome = follow(guard, feed, tools).await;
+    let outcome = tracked(session, feed, tools).await;
     tools.console.status(&[]);
     outcome
 }
 
-async fn follow<S>(guard: &mut Guard, feed: &mut Feed<S>, tools: &mut Tools<'_>) -> Outcome
+async fn tracked<S>(session: &mut Session, feed: &mut Feed<S>, tools: &mut Tools<'_>) -> Outcome
 where
     S: Stream<Item = Observation> + Unpin,
 {
-    let mut wake_at = guard.started();
+    let mut wake_at = session.started();
     loop {
         let status_at = tools.console.status_interval();
         let status_at = status_at.map(|interval| after(feed.clock.now(), interval));
@@ -115,7 +115,7 @@ where
         let heard = tokio::select! {
             biased;
             () = tools.cancel.requested() => return Outcome::Cancelled,
-            heard = feed.next(guard, until) => heard,
+            heard = feed.next(session, until) => heard,
         };
         let observation = match heard {
             Heard::Seen(observation) => observation,
@@ -126,14 +126,14 @@ where
         };
         let now = observation.at;
         record(&observation, tools);
-        let step = guard.observe(observation);
-        show(guard, &step, now, tools);
+        let step = session.observe(observation);
+        show(session, &step, now, tools);
         if step.verdict.is_terminal() {
             return Outcome::Decided(step.verdict, now);
         }
         wake_at = step.wake_at;
         feed.asks.take(step.asks);
-        feed.asks.send(guard);
+        feed.asks.send(session);
     }
 }
 
@@ -150,36 +150,36 @@ fn record(observation: &Observation, tools: &mut Tools<'_>) {
     }
 }
 
-fn show(guard: &Guard, step: &Step, now: Timestamp, tools: &mut Tools<'_>) {
-    let many = guard.follows().len() > 1;
+fn show(session: &Session, step: &Step, now: Timestamp, tools: &mut Tools<'_>) {
+    let many = session.workloads().len() > 1;
     for event in &step.events {
-        let lines = event_lines(event, guard.started(), many);
+        let lines = event_lines(event, session.started(), many);
         tools.console.lines(&lines);
     }
     if !step.verdict.is_terminal() {
-        let row = |follow| row(follow, elapsed(guard.started(), now));
-        let rows: Vec<status::Row> = guard.follows().iter().map(row).collect();
+        let row = |tracked| row(tracked, elapsed(session.started(), now));
+        let rows: Vec<status::Row> = session.workloads().iter().map(row).collect();
         tools.console.status(&status::table(&rows));
     }
 }
 
-fn row(follow: &Follow, elapsed: Duration) -> status::Row {
-    let verdict = follow.verdict();
+fn row(tracked: &TrackedWorkload, elapsed: Duration) -> status::Row {
+    let verdict = tracked.verdict();
     let text = match verdict.pending() {
         Some(pending) if !verdict.is_terminal() => pending.to_string(),
         Some(_) | None => verdict.word().to_owned(),
     };
     status::Row {
         elapsed,
-        name: follow.workload().to_string(),
+        name: tracked.workload().to_string(),
         text,
         style: style_of(verdict.word()),
     }
 }
 
 /// The stream of observations never ends by itself; if it does, we are blind for good.
-fn watch_ended(guard: &Guard, now: Timestamp) -> Observation {
-    let kind = guard.follows().first().map(|it| it.workload().kind);
+fn watch_ended(session: &Session, now: Timestamp) -> Observation {
+    let kind = session.workloads().first().map(|it| it.workload().kind);
     let why = Blindness::Disconnected {
         message: "the watch ended".to_owned(),
     };

@@ -69,7 +69,7 @@ impl Recorder {
 mod tests {
     use std::os::fd::OwnedFd;
 
-    use rollguard_core::session::Guard;
+    use rollguard_core::session::Session;
     use rollguard_core::trace::FORMAT;
 
     use super::*;
@@ -91,7 +91,7 @@ mod tests {
         let file = BufWriter::new(File::from(OwnedFd::from(writer)));
         let mut recorder = Recorder(State::Open(file));
         recorder.begin(&header).unwrap();
-        let tick = Guard::tick("2026-01-01T00:00:00Z".parse().unwrap());
+        let tick = Session::tick("2026-01-01T00:00:00Z".parse().unwrap());
         recorder.write(&tick).unwrap();
         drop(reader);
         let failure = recorder.write(&tick).unwrap_err();

@@ -4,7 +4,7 @@ use kube::Client;
 use kube::api::{Patch, PatchParams};
 use rollguard_core::history::RevisionId;
 use rollguard_core::observation::ResourceKind;
-use rollguard_core::rollback::{Mark, Marking};
+use rollguard_core::rollback::{LastKnownGood, LastKnownGoodUpdate};
 use rollguard_core::workload::WorkloadRef;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use crate::request::{FIELD_MANAGER, Failure, WRITE_LIMIT, apps, exchange};
 /// # Errors
 /// Forbidden with the permission to grant; not found, conflict or invalid when another object bears
 /// the carrier's name by now; unreachable.
-pub async fn write(client: &Client, marking: &Marking) -> Result<()> {
+pub async fn write(client: &Client, marking: &LastKnownGoodUpdate) -> Result<()> {
     let carrier = Carrier {
         kind: marking.resource,
         name: &marking.name,
@@ -62,7 +62,7 @@ async fn annotate(
     workload: &WorkloadRef,
     (carrier, value): (Carrier<'_>, Value),
 ) -> std::result::Result<(), Failure> {
-    let name = Mark::annotation(carrier.uid);
+    let name = LastKnownGood::annotation(carrier.uid);
     let patch = json!({"metadata": {"uid": carrier.uid, "annotations": {name: value}}});
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),

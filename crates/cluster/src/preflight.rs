@@ -10,7 +10,7 @@ use kube::Client;
 use rollguard_core::duration::Human;
 use rollguard_core::history::History;
 use rollguard_core::rollback::RollbackPlan;
-use rollguard_core::rollback::preflight::{Answers, Looked, Trial, questions};
+use rollguard_core::rollback::preflight::{Answers, DryRun, Lookup, questions};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::Cause;
@@ -57,11 +57,11 @@ pub async fn ask(client: &Client, plan: &RollbackPlan, history: &History) -> Ans
         in_time_or(
             by,
             trial::pod(client, namespace, &questions.pod),
-            Trial::NotTried
+            DryRun::NotTried
         )
         .boxed(),
         in_time_or(by, trial::patch(client, plan), |why| (
-            Trial::NotTried(why),
+            DryRun::NotTried(why),
             None
         ))
         .boxed(),
@@ -81,8 +81,8 @@ async fn all<T>(each: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     stream::iter(each).buffered(AT_ONCE).collect().await
 }
 
-async fn in_time<T>(by: Instant, look: impl Future<Output = Looked<T>>) -> Looked<T> {
-    in_time_or(by, look, Looked::Unseen).await
+async fn in_time<T>(by: Instant, look: impl Future<Output = Lookup<T>>) -> Lookup<T> {
+    in_time_or(by, look, Lookup::Unseen).await
 }
 
 async fn in_time_or<T>(by: Instant, look: impl Future<Output = T>, late: fn(String) -> T) -> T {

@@ -21,9 +21,13 @@ const CAUSES: usize = 5;
 
 /// The approval's subject. Holds names, uids, codes and digests only: no foreign text and no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Handover")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Handover {
+pub struct Approval {
     /// [`VERSION`] of the writer.
     pub version: u32,
     /// The word for the verdict.
@@ -33,14 +37,18 @@ pub struct Handover {
     /// The first causes or suspects.
     pub codes: Vec<FindingCode>,
     /// What was found bad, each with what would be restored; never empty.
-    pub workloads: Vec<HandedOver>,
+    pub workloads: Vec<ApprovedRollback>,
 }
 
 /// One workload of a hand-over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "HandedOver")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct HandedOver {
+pub struct ApprovedRollback {
     /// What was checked.
     pub workload: WorkloadRef,
     /// Its uid: a workload that was deleted and made anew is another one.
@@ -55,7 +63,7 @@ pub struct HandedOver {
     pub complete: bool,
     /// What had to be shown for a success.
     #[serde(default)]
-    pub standard: Standard,
+    pub standard: HealthCriteria,
     /// What the target's pods ran when they were last known to be good, where that is known.
     #[serde(skip_serializing_if = "Images::is_empty", default)]
     pub images: Images,
@@ -63,16 +71,20 @@ pub struct HandedOver {
 
 /// What a check wants to see before it calls a rollout healthy: less than that is no healing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Standard")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Standard {
+pub struct HealthCriteria {
     /// Whether pods had to answer over HTTP.
     pub http: bool,
     /// For how many seconds it had to stay complete.
     pub stable_for_seconds: u64,
 }
 
-impl Standard {
+impl HealthCriteria {
     /// The one of these thresholds.
     #[must_use]
     pub const fn of(policy: &Policy) -> Self {
@@ -85,7 +97,7 @@ impl Standard {
 
 /// Why a text is not a hand-over.
 #[derive(Debug, thiserror::Error)]
-pub enum HandoverError {
+pub enum ApprovalError {
     /// Not the JSON that a check writes.
     #[error("{0}")]
     Json(serde_json::Error),
@@ -103,14 +115,14 @@ pub enum HandoverError {
     Empty,
 }
 
-impl Handover {
+impl Approval {
     /// What a check hands over.
     #[must_use]
     pub fn new(
         verdict: &str,
         at: Timestamp,
         codes: impl IntoIterator<Item = FindingCode>,
-        workloads: Vec<HandedOver>,
+        workloads: Vec<ApprovedRollback>,
     ) -> Self {
         let mut named = Vec::new();
         for code in codes {
@@ -127,12 +139,12 @@ impl Handover {
         }
     }
 
-    /// Reads what [`Handover::to_json`] wrote, or the JSON report of a check that proposes a rollback.
+    /// Reads what [`Approval::to_json`] wrote, or the JSON report of a check that proposes a rollback.
     ///
     /// # Errors
     /// When the text is neither, or of another version.
-    pub fn parse(json: &str) -> Result<Self, HandoverError> {
-        let value: Value = serde_json::from_str(json).map_err(HandoverError::Json)?;
+    pub fn parse(json: &str) -> Result<Self, ApprovalError> {
+        let value: Value = serde_json::from_str(json).map_err(ApprovalError::Json)?;
         let is_report = value.get("schemaVersion").is_some();
         let evidence = match value.pointer("/rollback/evidence") {
             Some(evidence) => evidence.clone(),
@@ -140,7 +152,7 @@ impl Handover {
                 let word = |field| value.get(field).and_then(Value::as_str);
                 let ended = word("verdict").or_else(|| word("outcome"));
                 let ended = ended.unwrap_or("unknown").to_owned();
-                return Err(HandoverError::NothingProposed { ended });
+                return Err(ApprovalError::NothingProposed { ended });
             }
             None => value,
         };
@@ -148,13 +160,13 @@ impl Handover {
         if let Some(version) = evidence.get("version").and_then(Value::as_u64)
             && version != u64::from(VERSION)
         {
-            return Err(HandoverError::Version(version));
+            return Err(ApprovalError::Version(version));
         }
-        let handover: Self = serde_json::from_value(evidence).map_err(HandoverError::Json)?;
-        if handover.workloads.is_empty() {
-            return Err(HandoverError::Empty);
+        let approval: Self = serde_json::from_value(evidence).map_err(ApprovalError::Json)?;
+        if approval.workloads.is_empty() {
+            return Err(ApprovalError::Empty);
         }
-        Ok(handover)
+        Ok(approval)
     }
 
     /// One line of JSON, at most [`LIMIT`] bytes long; digests are left out where it would be longer.
@@ -177,7 +189,7 @@ impl Handover {
 
     /// What it says of a workload.
     #[must_use]
-    pub fn of(&self, workload: &WorkloadRef) -> Option<&HandedOver> {
+    pub fn of(&self, workload: &WorkloadRef) -> Option<&ApprovedRollback> {
         self.workloads.iter().find(|it| it.workload == *workload)
     }
 }

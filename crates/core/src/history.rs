@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::rollback::{Mark, Restored};
+use crate::rollback::{LastKnownGood, RollbackRecord};
 use crate::snapshot::{
     REVISION_ANNOTATION, REVISION_LABEL, TEMPLATE_HASH_LABEL, is_active, owned_by,
 };
@@ -208,8 +208,8 @@ impl History {
     /// What an earlier rollback wrote, if what it restored is still in place and nothing was deployed
     /// between: the annotation outlives later deployments, and a later number tells of one.
     #[must_use]
-    pub fn restored(&self) -> Option<Restored> {
-        let restored = Restored::of(&self.object)?;
+    pub fn restored(&self) -> Option<RollbackRecord> {
+        let restored = RollbackRecord::of(&self.object)?;
         let current = self.current()?;
         let between = self
             .former()
@@ -221,7 +221,7 @@ impl History {
     /// healthy since.
     #[must_use]
     pub fn was_replaced(&self, entry: &Entry<'_>) -> bool {
-        let Some(restored) = Restored::of(&self.object) else {
+        let Some(restored) = RollbackRecord::of(&self.object) else {
             return false;
         };
         let good_since = entry.mark().is_some_and(|it| it.verified_at > restored.at);
@@ -374,8 +374,8 @@ impl<'a> Entry<'a> {
 
     /// That a check found it healthy, if one wrote it down.
     #[must_use]
-    pub fn mark(&self) -> Option<Mark> {
-        Mark::of(self.carrier)
+    pub fn mark(&self) -> Option<LastKnownGood> {
+        LastKnownGood::of(self.carrier)
     }
 
     /// The images that its template names.

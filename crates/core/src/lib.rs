@@ -1,7 +1,7 @@
 //! Everything that decides, and nothing else: observations go in, a verdict and a plan come out.
 //!
 //! No clock, environment, file, network or printing in here: time arrives as an argument
-//! (`crates/core/clippy.toml` enforces it). The same [`session::Guard`] therefore runs in production,
+//! (`crates/core/clippy.toml` enforces it). The same [`session::Session`] therefore runs in production,
 //! in a replay of a recorded rollout and in virtual time.
 #![deny(clippy::indexing_slicing)]
 

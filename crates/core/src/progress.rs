@@ -5,7 +5,7 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 
-use crate::snapshot::Excused;
+use crate::snapshot::ExcusedNodes;
 use crate::verdict::Pending;
 use crate::workload::Workload;
 
@@ -17,7 +17,7 @@ mod stateful_set;
 ///
 /// # Errors
 /// The first question to which the answer is no.
-pub fn complete(workload: &Workload, excused: &Excused<'_>) -> Result<(), Pending> {
+pub fn complete(workload: &Workload, excused: &ExcusedNodes<'_>) -> Result<(), Pending> {
     if !workload.is_observed() {
         return Err(Pending::NotObserved {
             generation: workload.metadata().generation.unwrap_or_default(),
@@ -37,7 +37,7 @@ pub(crate) fn partition(set: &StatefulSet) -> i32 {
 }
 
 /// How many pods of the newest template must be ready in the end.
-pub(crate) fn desired(workload: &Workload, excused: &Excused<'_>) -> i32 {
+pub(crate) fn desired(workload: &Workload, excused: &ExcusedNodes<'_>) -> i32 {
     match workload {
         Workload::Deployment(_) => workload.counts().desired,
         Workload::StatefulSet(it) => stateful_set::desired(it, workload.counts().desired),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Evidence, Finding};
-use crate::session::Guard;
+use crate::session::Session;
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 use crate::workload::WorkloadRef;
 
@@ -41,7 +41,7 @@ pub(crate) const NOT_RESTORED: &str = "ConfigMaps, Secrets, database schemas, re
 /// Something worth telling while it happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "camelCase")]
-pub enum ReportEvent {
+pub enum SessionEvent {
     /// A rollout moved.
     Progress {
         /// When.
@@ -112,20 +112,20 @@ pub struct TimelineEntry {
 impl TimelineEntry {
     /// The event in one line; `many`: whether to say whose it is.
     #[must_use]
-    pub fn of(event: &ReportEvent, many: bool) -> Self {
+    pub fn of(event: &SessionEvent, many: bool) -> Self {
         let (at, workload, text) = match event {
-            ReportEvent::Progress {
+            SessionEvent::Progress {
                 at,
                 workload,
                 pending,
             }
-            | ReportEvent::Reminder {
+            | SessionEvent::Reminder {
                 at,
                 workload,
                 pending,
                 ..
             } => (*at, Some(workload), pending.to_string()),
-            ReportEvent::Found {
+            SessionEvent::Found {
                 at,
                 workload,
                 finding,
@@ -133,17 +133,17 @@ impl TimelineEntry {
                 let text = format!("{} ({})", finding.message, finding.code);
                 (*at, Some(workload), text)
             }
-            ReportEvent::Cleared {
+            SessionEvent::Cleared {
                 at,
                 workload,
                 finding,
             } => (*at, Some(workload), format!("{} has gone", finding.code)),
-            ReportEvent::Ended {
+            SessionEvent::Ended {
                 at,
                 workload,
                 verdict,
             } => (*at, Some(workload), verdict.word().to_owned()),
-            ReportEvent::Decided { at, verdict } => (*at, None, verdict.word().to_owned()),
+            SessionEvent::Decided { at, verdict } => (*at, None, verdict.word().to_owned()),
         };
         let text = match workload {
             Some(workload) if many => format!("{workload}: {text}"),
@@ -197,20 +197,20 @@ pub struct Report {
 impl Report {
     /// The outcome of a session whose verdict was reached at `ended`.
     #[must_use]
-    pub fn new(guard: &Guard, verdict: &Verdict, ended: Timestamp) -> Self {
+    pub fn new(session: &Session, verdict: &Verdict, ended: Timestamp) -> Self {
         let decisive = verdict.findings();
-        let others = guard.findings().into_iter();
+        let others = session.findings().into_iter();
         let others = others.filter(|it| !decisive.iter().any(|known| known.code == it.code));
-        let workloads: Vec<WorkloadReport> = guard
-            .follows()
+        let workloads: Vec<WorkloadReport> = session
+            .workloads()
             .iter()
-            .map(|follow| WorkloadReport::of(guard, follow))
+            .map(|tracked| WorkloadReport::of(session, tracked))
             .collect();
         Self {
             schema_version: SCHEMA_VERSION,
             verdict: verdict.word().to_owned(),
-            sentence: workload::sentence_of(guard, verdict),
-            started: guard.started(),
+            sentence: workload::sentence_of(session, verdict),
+            started: session.started(),
             ended,
             workloads,
             findings: decisive.iter().cloned().chain(others).collect(),
@@ -231,11 +231,11 @@ impl Report {
                 | Verdict::TimedOut { .. }
                 | Verdict::Superseded { .. } => None,
             },
-            blind_spots: guard.blind_spots().map(|(_, why)| why).collect(),
-            timeline: timeline_of(guard, verdict, ended),
+            blind_spots: session.blind_spots().map(|(_, why)| why).collect(),
+            timeline: timeline_of(session, verdict, ended),
             offers_rollback: verdict.offers_rollback(),
             rollback: Proposal::None,
-            after_rollback: rollback_health::after_rollback(guard),
+            after_rollback: rollback_health::after_rollback(session),
         }
     }
 
@@ -253,10 +253,10 @@ impl Report {
     }
 }
 
-fn timeline_of(guard: &Guard, verdict: &Verdict, ended: Timestamp) -> Vec<TimelineEntry> {
+fn timeline_of(session: &Session, verdict: &Verdict, ended: Timestamp) -> Vec<TimelineEntry> {
     let last = TimelineEntry {
         at: ended,
         text: verdict.word().to_owned(),
     };
-    guard.timeline().iter().cloned().chain([last]).collect()
+    session.timeline().iter().cloned().chain([last]).collect()
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::approval::{HandedOver, Standard};
+use crate::approval::{ApprovedRollback, HealthCriteria};
 use crate::history::{Entry, History, Images, RevisionId};
 use crate::policy::Policy;
 use crate::workload::{Revision, WorkloadKind, WorkloadRef};
@@ -24,18 +24,21 @@ mod stuck_pods;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Objection, Release};
+pub use batch::{Objection, RollbackBatch};
 pub use changes::{Change, changes};
 pub(crate) use mark::running;
-pub use mark::{MARK, Mark, Marking, RESTORED, Restored, markings};
-pub use outcome::{Ended, Extent, in_place};
+pub use mark::{
+    LAST_KNOWN_GOOD, LastKnownGood, LastKnownGoodUpdate, ROLLBACK_RECORD, RollbackRecord,
+    last_known_good_updates,
+};
+pub use outcome::{BatchOutcome, WorkloadOutcome, in_place};
 pub use patch::{ReadBack, is_own, read_back};
 pub use preflight::{
-    Concern, ConcernCode, Reference, ReferenceKind, SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION, Weight,
-    references,
+    PreflightCode, PreflightFinding, Reference, ReferenceKind, SCHEMA_COMPATIBLE_FROM,
+    SCHEMA_VERSION, Weight, references,
 };
 pub use refusal::Refusal;
-pub use stuck_pods::{StuckPod, Unblock, stuck_now, unblock};
+pub use stuck_pods::{StuckPod, StuckPodStep, stuck_now, unblock};
 
 /// What a person allowed although it is refused otherwise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,7 +57,7 @@ pub struct Request {
     /// A revision named by a person.
     pub to_revision: Option<Revision>,
     /// What a check handed over about this workload.
-    pub handover: Option<HandedOver>,
+    pub approval: Option<ApprovedRollback>,
     /// The uid of the revision that a check saw serving when it began.
     pub served: Option<String>,
     /// The uid of the revision that a check has just judged; empty where it had none. The proposal is
@@ -63,7 +66,7 @@ pub struct Request {
     /// Whether the counts were complete all the same when it was judged.
     pub judged_complete: bool,
     /// What that check wants to see.
-    pub standard: Standard,
+    pub standard: HealthCriteria,
     /// When the evidence was gathered; what was found healthy since is not undone.
     pub evidence_at: Option<Timestamp>,
     /// What is not refused.
@@ -133,7 +136,7 @@ pub struct RollbackPlan {
     /// What changes for the pods, names only.
     pub changes: Vec<Change>,
     /// What speaks against it, or must be known.
-    pub concerns: Vec<Concern>,
+    pub concerns: Vec<PreflightFinding>,
     /// What the target's pods ran when they were last known to be good.
     pub images: Images,
     /// The pods that have to be deleted for it, as far as can be told now.
@@ -147,7 +150,7 @@ pub struct RollbackPlan {
     pub complete: bool,
     /// What the check that judged wants to see.
     #[serde(skip)]
-    pub standard: Standard,
+    pub standard: HealthCriteria,
     /// Whether all of the target's pods are still there: then no new one is needed.
     #[serde(skip)]
     pub in_full: bool,
@@ -163,8 +166,8 @@ pub struct RollbackPlan {
 impl RollbackPlan {
     /// What a check hands over about it.
     #[must_use]
-    pub fn handover(&self) -> HandedOver {
-        HandedOver {
+    pub fn approval(&self) -> ApprovedRollback {
+        ApprovedRollback {
             workload: self.workload.clone(),
             uid: self.uid.clone(),
             bad: self.from.clone(),
@@ -182,14 +185,14 @@ impl RollbackPlan {
     }
 
     /// Adds what a preflight found; what weighs most stands first.
-    pub fn concerned(&mut self, found: impl IntoIterator<Item = Concern>) {
+    pub fn concerned(&mut self, found: impl IntoIterator<Item = PreflightFinding>) {
         self.concerns.extend(found);
         self.concerns.sort_by_key(|concern| concern.weight);
     }
 
     /// What speaks against it.
-    pub fn refusals(&self) -> impl Iterator<Item = &Concern> {
-        let refuses = |it: &&Concern| it.weight == Weight::Refusal;
+    pub fn refusals(&self) -> impl Iterator<Item = &PreflightFinding> {
+        let refuses = |it: &&PreflightFinding| it.weight == Weight::Refusal;
         self.concerns.iter().filter(refuses)
     }
 }
@@ -263,9 +266,9 @@ fn used_again<'a>(history: &'a History, to: Entry<'a>) -> Entry<'a> {
 /// has nothing to undo any more, unless somebody says to what. What it replaced may have been
 /// deployed again by the run itself.
 fn is_done(history: &History, request: &Request) -> bool {
-    let bare = request.judged.is_none() && request.handover.is_none();
+    let bare = request.judged.is_none() && request.approval.is_none();
     let bare = bare && request.to_revision.is_none();
-    let own = Restored::of(history.object()).filter(|it| bare && it.is_by(&request.run));
+    let own = RollbackRecord::of(history.object()).filter(|it| bare && it.is_by(&request.run));
     own.zip(history.current())
         .is_some_and(|(own, current)| current.uid() != own.uid && current.uid() != own.from)
 }
@@ -302,9 +305,9 @@ enum Choice<'a> {
 
 /// The revision to restore, and the evidence for it.
 fn target<'a>(history: &'a History, request: &Request) -> Result<Choice<'a>, Refusal> {
-    if let Some(handover) = &request.handover {
+    if let Some(approval) = &request.approval {
         same_workload(history, request)?;
-        let wanted = &handover.target;
+        let wanted = &approval.target;
         let gone = || Refusal::TargetGone {
             wanted: wanted.revision,
             known: history.in_words(),
@@ -354,15 +357,15 @@ fn target<'a>(history: &'a History, request: &Request) -> Result<Choice<'a>, Ref
 }
 
 fn same_workload(history: &History, request: &Request) -> Result<(), Refusal> {
-    let Some(handover) = &request.handover else {
+    let Some(approval) = &request.approval else {
         return Ok(());
     };
-    if handover.workload != *history.workload() {
-        let WorkloadRef { namespace, .. } = &handover.workload;
-        let evidence = format!("{} in namespace {namespace}", handover.workload);
+    if approval.workload != *history.workload() {
+        let WorkloadRef { namespace, .. } = &approval.workload;
+        let evidence = format!("{} in namespace {namespace}", approval.workload);
         return Err(Refusal::OtherWorkload { evidence });
     }
-    if history.uid() != handover.uid {
+    if history.uid() != approval.uid {
         return Err(Refusal::Superseded);
     }
     Ok(())
@@ -432,10 +435,10 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Going<'a
     if request.judged.as_deref().is_some_and(|it| !is_current(it)) {
         return Err(Refusal::Superseded);
     }
-    if let Some(handover) = &request.handover {
+    if let Some(approval) = &request.approval {
         // A number rises when the revision is deployed again: that is another rollout.
-        let same = current.is_some_and(|it| it.revision() == handover.bad.revision);
-        if !is_current(&handover.bad.uid) || !same {
+        let same = current.is_some_and(|it| it.revision() == approval.bad.revision);
+        if !is_current(&approval.bad.uid) || !same {
             return Err(Refusal::Superseded);
         }
     }
@@ -463,8 +466,8 @@ fn healed(history: &History, request: &Request) -> Option<(Timestamp, Refusal)> 
     {
         return Some((evidence, Refusal::Healed));
     }
-    let (complete_then, standard) = match (&request.handover, &request.judged) {
-        (Some(handover), _) => (handover.complete, handover.standard),
+    let (complete_then, standard) = match (&request.approval, &request.judged) {
+        (Some(approval), _) => (approval.complete, approval.standard),
         (None, Some(_)) => (request.judged_complete, request.standard),
         (None, None) => return None,
     };
@@ -489,9 +492,9 @@ fn plan(
     request: &Request,
 ) -> RollbackPlan {
     let mark = to.mark();
-    let handed_over = request.handover.as_ref().map(|it| &it.images);
+    let approved = request.approval.as_ref().map(|it| &it.images);
     let marked = mark.as_ref().map(|it| &it.images);
-    let known = [marked, handed_over];
+    let known = [marked, approved];
     let known = known.into_iter().flatten().find(|it| !it.is_empty());
     let images = known.cloned().unwrap_or_else(|| to.running_images());
     let patch = patch::patch(history, (&from, &to), request);

@@ -2,17 +2,17 @@
 //! and the verdict.
 //!
 //! The async shell only carries; a replay and a fuzzer run this very type. One session follows any
-//! number of workloads of one namespace over one snapshot; each has its own [`Follow`], and the
+//! number of workloads of one namespace over one snapshot; each has its own [`TrackedWorkload`], and the
 //! one verdict is that of all of them.
 
 use jiff::Timestamp;
 
-use crate::approval::HandedOver;
+use crate::approval::ApprovedRollback;
 use crate::duration::after;
 use crate::finding::{Finding, grouped};
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
-use crate::report::{ReportEvent, TimelineEntry};
+use crate::report::{SessionEvent, TimelineEntry};
 use crate::snapshot::Snapshot;
 use crate::verdict::{Pending, Undetermined, Verdict};
 use crate::workload::{Revision, WorkloadRef};
@@ -23,10 +23,10 @@ mod judge;
 mod tests;
 mod tracked;
 
-pub use http_requests::Ask;
-use http_requests::Asked;
+pub use http_requests::HttpRequest;
+use http_requests::SentRequests;
 pub use judge::{Judgement, View, judge};
-pub use tracked::Follow;
+pub use tracked::TrackedWorkload;
 
 /// A workload to follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Target {
     /// The revision whose rollout is meant; any where none is given.
     pub revision: Option<Revision>,
     /// The rollback after which this is looked at: what it restored is meant, and nothing else.
-    pub restored: Option<HandedOver>,
+    pub restored: Option<ApprovedRollback>,
     /// The run that checks. A job that is run again after the run has rolled back must not call the
     /// run's release healthy because what was restored is.
     pub run: Option<String>,
@@ -58,10 +58,10 @@ impl From<WorkloadRef> for Target {
 #[must_use]
 pub struct Step {
     /// What is worth telling.
-    pub events: Vec<ReportEvent>,
+    pub events: Vec<SessionEvent>,
     /// What pods are to be asked now; each is to be answered with [`Seen::Answered`], or with
     /// [`Seen::Blind`] of [`ResourceKind::PodProxy`].
-    pub asks: Vec<Ask>,
+    pub asks: Vec<HttpRequest>,
     /// When to hand in the next [`Seen::Tick`] if nothing else is seen before.
     pub wake_at: Timestamp,
     /// The verdict so far.
@@ -70,34 +70,34 @@ pub struct Step {
 
 /// A session that follows the rollouts of some workloads to one verdict.
 #[derive(Debug, Clone)]
-pub struct Guard {
-    follows: Vec<Follow>,
+pub struct Session {
+    workloads: Vec<TrackedWorkload>,
     policy: Policy,
     started: Timestamp,
     snapshot: Snapshot,
-    asked: Asked,
+    asked: SentRequests,
     last_shown: Timestamp,
     timeline: Vec<TimelineEntry>,
     decided: Option<Verdict>,
 }
 
-impl Guard {
+impl Session {
     /// A session that begins now.
     pub fn new<T: Into<Target>>(
         targets: impl IntoIterator<Item = T>,
         policy: Policy,
         now: Timestamp,
     ) -> Self {
-        let follows: Vec<Follow> = targets
+        let workloads: Vec<TrackedWorkload> = targets
             .into_iter()
-            .map(|target| Follow::new(target.into(), now))
+            .map(|target| TrackedWorkload::new(target.into(), now))
             .collect();
         Self {
-            follows,
+            workloads,
             policy,
             started: now,
             snapshot: Snapshot::default(),
-            asked: Asked::default(),
+            asked: SentRequests::default(),
             last_shown: now,
             timeline: Vec::new(),
             decided: None,
@@ -117,23 +117,23 @@ impl Guard {
         }
         self.asked.answered(&observation);
         self.snapshot.apply(observation);
-        let many = self.follows.len() > 1;
+        let many = self.workloads.len() > 1;
         let mut events = Vec::new();
         let mut wake_at = Timestamp::MAX;
-        for follow in &mut self.follows {
-            let wakes = follow.look(&self.snapshot, &self.policy, now);
+        for tracked in &mut self.workloads {
+            let wakes = tracked.look(&self.snapshot, &self.policy, now);
             wake_at = wake_at.min(wakes);
-            follow.tell(&self.snapshot, now, &mut events);
+            tracked.tell(&self.snapshot, now, &mut events);
         }
         if !many {
             // The report itself says how the only one ended.
-            events.retain(|event| !matches!(event, ReportEvent::Ended { .. }));
+            events.retain(|event| !matches!(event, SessionEvent::Ended { .. }));
         }
         let verdict = self.verdict();
         self.timeline
             .extend(events.iter().map(|event| TimelineEntry::of(event, many)));
         if verdict.is_terminal() {
-            events.push(ReportEvent::Decided {
+            events.push(SessionEvent::Decided {
                 at: now,
                 verdict: verdict.clone(),
             });
@@ -161,7 +161,7 @@ impl Guard {
     }
 
     /// A word after a while without news, so that nobody takes silence for a hang.
-    fn remind(&mut self, now: Timestamp, events: &mut Vec<ReportEvent>) {
+    fn remind(&mut self, now: Timestamp, events: &mut Vec<SessionEvent>) {
         if !events.is_empty() {
             self.last_shown = now;
             return;
@@ -170,10 +170,10 @@ impl Guard {
             return;
         }
         let waiting: Vec<(&WorkloadRef, &Pending)> = self
-            .follows
+            .workloads
             .iter()
-            .filter_map(|follow| match follow.verdict() {
-                Verdict::Progressing { pending } => Some((follow.workload(), pending)),
+            .filter_map(|tracked| match tracked.verdict() {
+                Verdict::Progressing { pending } => Some((tracked.workload(), pending)),
                 Verdict::Succeeded
                 | Verdict::Failed { .. }
                 | Verdict::TimedOut { .. }
@@ -185,7 +185,7 @@ impl Guard {
             return;
         };
         self.last_shown = now;
-        events.push(ReportEvent::Reminder {
+        events.push(SessionEvent::Reminder {
             at: now,
             workload: (*workload).clone(),
             pending: (*pending).clone(),
@@ -193,16 +193,16 @@ impl Guard {
         });
     }
 
-    fn asks(&mut self, now: Timestamp) -> Vec<Ask> {
+    fn asks(&mut self, now: Timestamp) -> Vec<HttpRequest> {
         if self.policy.http.is_empty() {
             return Vec::new();
         }
         let open = self
-            .follows
+            .workloads
             .iter()
-            .filter(|follow| !follow.verdict().is_terminal())
-            .filter_map(|follow| self.snapshot.rollout(follow.workload()));
-        let asks: Vec<Ask> = open
+            .filter(|tracked| !tracked.verdict().is_terminal())
+            .filter_map(|tracked| self.snapshot.rollout(tracked.workload()));
+        let asks: Vec<HttpRequest> = open
             .flat_map(|rollout| http_requests::wanted(&rollout, &self.policy))
             .collect();
         self.asked.due(asks, now, &self.policy)
@@ -210,22 +210,22 @@ impl Guard {
 
     /// The one verdict over all workloads.
     fn verdict(&self) -> Verdict {
-        Verdict::of_all(self.follows.iter().map(Follow::verdict))
+        Verdict::of_all(self.workloads.iter().map(TrackedWorkload::verdict))
     }
 
     /// The workloads that are followed, in the order in which they were given.
     #[must_use]
-    pub fn follows(&self) -> &[Follow] {
-        &self.follows
+    pub fn workloads(&self) -> &[TrackedWorkload] {
+        &self.workloads
     }
 
     /// Ends the following of a workload with what a last look at it showed: a verdict that does not
     /// hold any more is not told. The verdict over all of them afterwards; where that is not terminal
     /// (the only one that failed was replaced by a newer rollout), the session goes on.
     pub fn amend(&mut self, workload: &WorkloadRef, verdict: &Verdict) -> Verdict {
-        for follow in &mut self.follows {
-            if follow.workload() == workload {
-                follow.amend(verdict.clone());
+        for tracked in &mut self.workloads {
+            if tracked.workload() == workload {
+                tracked.amend(verdict.clone());
             }
         }
         let verdict = self.verdict();
@@ -260,7 +260,12 @@ impl Guard {
     /// Every finding of the last look, the ones that decide nothing included.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        grouped(self.follows.iter().flat_map(Follow::findings).cloned())
+        grouped(
+            self.workloads
+                .iter()
+                .flat_map(TrackedWorkload::findings)
+                .cloned(),
+        )
     }
 
     /// Which resources could not be seen, and why.

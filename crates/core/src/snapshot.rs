@@ -19,12 +19,12 @@ mod store;
 
 pub use http_answers::Answers;
 pub(crate) use rollout::not_ready_since;
-pub use rollout::{Excused, Rollout};
+pub use rollout::{ExcusedNodes, Rollout};
 
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};
-use start_failures::Troubles;
-pub use start_failures::{Ends, Trouble};
+use start_failures::StartFailures;
+pub use start_failures::{StartFailure, Terminations};
 use store::Store;
 
 /// The annotation in which the Deployment controller counts revisions.
@@ -48,7 +48,7 @@ pub struct Snapshot {
     /// By the uid of what they are about, then by their own.
     events: BTreeMap<String, BTreeMap<String, Event>>,
     answers: BTreeMap<(String, usize), Answers>,
-    troubles: Troubles,
+    troubles: StartFailures,
     /// Pods that had ended as a whole when they were deleted, the first of them: StatefulSets and
     /// DaemonSets delete such pods at once, and only their number tells.
     departed: BTreeMap<String, Pod>,

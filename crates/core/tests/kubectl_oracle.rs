@@ -111,7 +111,7 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kubectl::Answer;
 use proptest::prelude::*;
 use rollguard_core::progress;
-use rollguard_core::snapshot::Excused;
+use rollguard_core::snapshot::ExcusedNodes;
 use rollguard_core::verdict::Pending;
 use rollguard_core::workload::Workload;
 use serde_json::{Value, json};
@@ -164,7 +164,7 @@ fn complete<T>(object: &T, kind: fn(Box<T>) -> Workload) -> Result<(), Pending>
 where
     T: Clone,
 {
-    progress::complete(&kind(Box::new(object.clone())), &Excused::default())
+    progress::complete(&kind(Box::new(object.clone())), &ExcusedNodes::default())
 }
 
 /// Our reason in kubectl's words.

@@ -135,7 +135,7 @@ fn stands(checked: &Checked, code: &str) -> Result<()> {
     let report = &checked.report;
     ensure!(checked.outcome == Outcome::Failed, "{report:#?}");
     ensure!(report.sentence.contains(code), "{}", report.sentence);
-    ensure!(checked.handover().is_none(), "{report:#?}");
+    ensure!(checked.approval().is_none(), "{report:#?}");
     let refused = matches!(report.rollback, Proposal::Refused { .. });
     ensure!(refused && report.offers_rollback, "{report:#?}");
     Ok(())
@@ -203,7 +203,7 @@ where
 fn healed(checked: &Checked) -> Result<()> {
     let report = &checked.report;
     ensure!(checked.outcome == Outcome::Succeeded, "{report:#?}");
-    ensure!(checked.handover().is_none(), "{report:#?}");
+    ensure!(checked.approval().is_none(), "{report:#?}");
     Ok(())
 }
 
@@ -212,7 +212,7 @@ fn failed(checked: &Checked, code: &str) -> Result<()> {
     ensure!(checked.outcome == Outcome::Failed, "{report:#?}");
     let first = report.findings.first().map(|it| it.code.to_string());
     ensure!(first.as_deref() == Some(code), "{report:#?}");
-    ensure!(checked.handover().is_some(), "{report:#?}");
+    ensure!(checked.approval().is_some(), "{report:#?}");
     Ok(())
 }
 
@@ -228,7 +228,7 @@ fn replaced(checked: &Checked) -> Result<()> {
 fn nothing_offered(checked: &Checked, outcome: Outcome) -> Result<()> {
     let report = &checked.report;
     ensure!(checked.outcome == outcome, "{report:#?}");
-    ensure!(checked.handover().is_none(), "{report:#?}");
+    ensure!(checked.approval().is_none(), "{report:#?}");
     ensure!(report.rollback == Proposal::None, "{report:#?}");
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use rollguard_agent::Outcome;
 use rollguard_agent::outputs::RollbackOutcome;
-use rollguard_core::approval::Handover;
+use rollguard_core::approval::Approval;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 
 use super::world::{World, told};
@@ -61,15 +61,15 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// v2 was found bad; what the check hands over.
-async fn found_bad() -> Result<(World, Handover)> {
+async fn found_bad() -> Result<(World, Approval)> {
     let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
     world.deploy("v2").await?;
     let checked = world.check(TIMEOUT).await.map_err(told)?;
-    let handover = checked
-        .handover()
+    let approval = checked
+        .approval()
         .cloned()
         .context(checked.report.sentence)?;
-    Ok((world, handover))
+    Ok((world, approval))
 }
 
 /// The patch itself, and not its dry run.
@@ -80,10 +80,10 @@ fn patch() -> Requests {
 
 /// A rollback that fails, with the Deployment as it was; it can be run again.
 async fn fails_and_can_be_repeated(fault: Fault) -> Result<()> {
-    let (world, handover) = found_bad().await?;
+    let (world, approval) = found_bad().await?;
     let before = world.patches();
     world.faults().inject(patch(), fault);
-    let failed = world.rollback(Some(&handover)).await.map_err(told)?;
+    let failed = world.rollback(Some(&approval)).await.map_err(told)?;
     ensure!(failed.outcome == Outcome::RollbackFailed, "{failed:?}");
     ensure!(failed.word == Some(RollbackOutcome::Failed), "{failed:?}");
     ensure!(!failed.errors.is_empty(), "{failed:?}");
@@ -94,7 +94,7 @@ async fn fails_and_can_be_repeated(fault: Fault) -> Result<()> {
     );
     world.has("v2").await?;
     world.faults().clear();
-    let again = world.rollback(Some(&handover)).await.map_err(told)?;
+    let again = world.rollback(Some(&approval)).await.map_err(told)?;
     ensure!(again.word == Some(RollbackOutcome::RolledBack), "{again:?}");
     world.is_healthy("v1").await
 }
@@ -119,10 +119,10 @@ async fn trouble_once() -> Result<()> {
         Fault::NeverAnswer,
     ];
     for fault in faults {
-        let (world, handover) = found_bad().await?;
+        let (world, approval) = found_bad().await?;
         let before = world.generation().await?;
         world.faults().inject_next(1, patch(), fault.clone());
-        let done = world.rollback(Some(&handover)).await.map_err(told)?;
+        let done = world.rollback(Some(&approval)).await.map_err(told)?;
         ensure!(
             done.word == Some(RollbackOutcome::RolledBack),
             "{fault:?}: {done:?}"
@@ -135,10 +135,10 @@ async fn trouble_once() -> Result<()> {
 }
 
 async fn forbidden() -> Result<()> {
-    let (world, handover) = found_bad().await?;
+    let (world, approval) = found_bad().await?;
     let before = world.patches();
     world.faults().forbid(Verb::Patch, "deployments");
-    let refused = world.rollback(Some(&handover)).await.map_err(told)?;
+    let refused = world.rollback(Some(&approval)).await.map_err(told)?;
     ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
     ensure!(
         refused.word == Some(RollbackOutcome::Refused),
@@ -151,10 +151,10 @@ async fn forbidden() -> Result<()> {
 }
 
 async fn answer_lost() -> Result<()> {
-    let (world, handover) = found_bad().await?;
+    let (world, approval) = found_bad().await?;
     let before = world.patches();
     world.faults().inject_next(1, patch(), Fault::LoseAnswer);
-    let done = world.rollback(Some(&handover)).await.map_err(told)?;
+    let done = world.rollback(Some(&approval)).await.map_err(told)?;
     ensure!(done.word == Some(RollbackOutcome::RolledBack), "{done:?}");
     ensure!(world.patches() == before + 1, "{} patches", world.patches());
     ensure!(
@@ -166,10 +166,10 @@ async fn answer_lost() -> Result<()> {
 }
 
 async fn newer_is_left_alone() -> Result<()> {
-    let (world, handover) = found_bad().await?;
+    let (world, approval) = found_bad().await?;
     world.deploy("v3").await?;
     let before = world.patches();
-    let refused = world.rollback(Some(&handover)).await.map_err(told)?;
+    let refused = world.rollback(Some(&approval)).await.map_err(told)?;
     ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
     ensure!(
         refused.word == Some(RollbackOutcome::Superseded),
@@ -181,9 +181,9 @@ async fn newer_is_left_alone() -> Result<()> {
 
 /// The newer rollout begins after the decision, while the patch is on its way.
 async fn newer_in_between() -> Result<()> {
-    let (world, handover) = found_bad().await?;
+    let (world, approval) = found_bad().await?;
     let newer = world.deploy("v3");
-    let refused = world.rollback_after(&handover, newer).await?;
+    let refused = world.rollback_after(&approval, newer).await?;
     ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
     ensure!(
         refused.word == Some(RollbackOutcome::Superseded),
@@ -193,11 +193,11 @@ async fn newer_in_between() -> Result<()> {
 }
 
 async fn run_again() -> Result<()> {
-    let (world, handover) = found_bad().await?;
-    let first = world.rollback(Some(&handover)).await.map_err(told)?;
+    let (world, approval) = found_bad().await?;
+    let first = world.rollback(Some(&approval)).await.map_err(told)?;
     ensure!(first.word == Some(RollbackOutcome::RolledBack), "{first:?}");
     let before = world.patches();
-    let second = world.rollback(Some(&handover)).await.map_err(told)?;
+    let second = world.rollback(Some(&approval)).await.map_err(told)?;
     ensure!(second.outcome == Outcome::RolledBack, "{second:?}");
     ensure!(
         second.word == Some(RollbackOutcome::AlreadyRolledBack),
@@ -208,11 +208,11 @@ async fn run_again() -> Result<()> {
 }
 
 async fn two_at_once() -> Result<()> {
-    let (world, handover) = found_bad().await?;
+    let (world, approval) = found_bad().await?;
     let before = world.generation().await?;
     let (one, other) = tokio::join!(
-        world.rollback_by("one run", &handover),
-        world.rollback_by("another run", &handover)
+        world.rollback_by("one run", &approval),
+        world.rollback_by("another run", &approval)
     );
     let ended = [one.map_err(told)?, other.map_err(told)?];
     let did_it = ended

@@ -10,7 +10,7 @@ use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
 use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_core::report::RollbackHealth;
-use rollguard_core::rollback::Mark;
+use rollguard_core::rollback::LastKnownGood;
 use rollguard_sandbox::Script;
 use rollguard_tests::scenarios::DEPLOYMENT;
 use serde_json::Value;
@@ -114,7 +114,7 @@ async fn marked(world: &World) -> Result<Vec<String>> {
         let template = set.spec.and_then(|it| it.template);
         let labels = template.and_then(|it| it.metadata?.labels);
         let version = labels.and_then(|it| it.get("version").cloned());
-        if annotations.contains_key(&Mark::annotation(&uid)) {
+        if annotations.contains_key(&LastKnownGood::annotation(&uid)) {
             marked.push(version.context("no version")?);
         }
     }

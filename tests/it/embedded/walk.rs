@@ -127,8 +127,8 @@ async fn happens(scenario: &'static Scenario) -> Result<()> {
         Expect::Fails { code } | Expect::TimesOut { code } => {
             is_found_bad(&checked, code)?;
             let known = !NOTHING_TO_GO_BACK_TO.contains(&scenario.name);
-            let handed_over = checked.handover().is_some();
-            ensure!(handed_over == known, "{:?}", checked.report.rollback);
+            let approved = checked.approval().is_some();
+            ensure!(approved == known, "{:?}", checked.report.rollback);
             if known {
                 goes_back(&world, scenario, &checked).await?;
             }
@@ -341,7 +341,7 @@ async fn goes_back(world: &World, scenario: &Scenario, checked: &Checked) -> Res
         ..RollbackInputs::of(workload(scenario), V1_TIMEOUT, V1_STABLE_FOR)
     };
     let approved = RollbackInputs {
-        evidence: checked.handover().cloned(),
+        evidence: checked.approval().cloned(),
         ..plain.clone()
     };
     for (inputs, word) in [

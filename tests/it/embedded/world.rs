@@ -21,7 +21,7 @@ use rollguard::run::tools::Tools;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Connection, Login, connect};
-use rollguard_core::approval::Handover;
+use rollguard_core::approval::Approval;
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use rollguard_sandbox::{Faults, Sandbox, SandboxBuilder, Script, Verb};
 use rollguard_tests::scenarios::DEPLOYMENT;
@@ -266,7 +266,7 @@ impl World {
     /// Rolls back what the check handed over, or what the cluster itself tells, and does not wait.
     pub(crate) async fn rollback(
         &self,
-        evidence: Option<&Handover>,
+        evidence: Option<&Approval>,
     ) -> Result<RolledBack, Failure> {
         self.rollback_as(&back(evidence)).await
     }
@@ -281,7 +281,7 @@ impl World {
     pub(crate) async fn rollback_by(
         &self,
         run: &str,
-        evidence: &Handover,
+        evidence: &Approval,
     ) -> Result<RolledBack, Failure> {
         let (_sender, cancel) = Cancel::by_hand();
         let how = How {
@@ -316,7 +316,7 @@ impl World {
     /// Where the person who is asked takes so long that something else happens before the yes.
     pub(crate) async fn rollback_after(
         &self,
-        evidence: &Handover,
+        evidence: &Approval,
         meanwhile: impl Future<Output = Result<()>>,
     ) -> Result<RolledBack> {
         let asked = Asked::default();
@@ -365,9 +365,9 @@ impl World {
 }
 
 /// The inputs of a rollback of what was handed over, or of the one Deployment; it does not wait.
-pub(crate) fn back(evidence: Option<&Handover>) -> RollbackInputs {
-    let handed_over = evidence.iter().flat_map(|it| &it.workloads);
-    let mut workloads: Vec<WorkloadRef> = handed_over.map(|it| it.workload.clone()).collect();
+pub(crate) fn back(evidence: Option<&Approval>) -> RollbackInputs {
+    let approved = evidence.iter().flat_map(|it| &it.workloads);
+    let mut workloads: Vec<WorkloadRef> = approved.map(|it| it.workload.clone()).collect();
     if workloads.is_empty() {
         workloads.push(workload());
     }

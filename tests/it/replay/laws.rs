@@ -8,7 +8,7 @@ use rollguard_cluster::record::Redactor;
 use rollguard_core::duration::elapsed;
 use rollguard_core::observation::{Observation, ResourceKind, Seen};
 use rollguard_core::policy::Policy;
-use rollguard_core::session::Guard;
+use rollguard_core::session::Session;
 use rollguard_core::trace::Trace;
 use rollguard_core::verdict::Verdict;
 use rollguard_tests::scenarios::{Expect, Scenario};
@@ -27,12 +27,12 @@ type Turn = fn(&mut [Observation]);
 
 /// Every prefix is accepted, and once a prefix has a verdict every longer one has the same.
 pub(crate) fn verdict_is_kept(scenario: &Scenario, trace: &Trace) -> Result<()> {
-    let mut guard = begin(trace, policy(scenario));
+    let mut session = begin(trace, policy(scenario));
     let mut decided: Option<Verdict> = None;
     for (length, observation) in trace.observations.iter().enumerate() {
         let now = observation.at;
-        for observation in [observation.clone(), Guard::tick(now)] {
-            let verdict = guard.observe(observation).verdict;
+        for observation in [observation.clone(), Session::tick(now)] {
+            let verdict = session.observe(observation).verdict;
             if let Some(decided) = &decided {
                 ensure!(verdict == *decided, "changed after {length} observations");
             }
@@ -47,10 +47,10 @@ pub(crate) fn silence_is_no_success(scenario: &Scenario, trace: &Trace) -> Resul
     // Its pods are ready for a while, and the rollout is complete then: nobody could tell.
     let serves_a_while = scenario.name == "crash-after-ready";
     let heals = scenario.expect == Expect::Heals;
-    let mut guard = begin(trace, policy(scenario));
+    let mut session = begin(trace, policy(scenario));
     for (length, observation) in trace.observations.iter().enumerate() {
-        let _ = guard.observe(observation.clone());
-        let verdict = after_silence(guard.clone(), observation);
+        let _ = session.observe(observation.clone());
+        let verdict = after_silence(session.clone(), observation);
         ensure!(verdict.is_terminal(), "no end after {length} observations");
         let green = verdict == Verdict::Succeeded;
         ensure!(
@@ -150,9 +150,9 @@ pub(crate) fn patience_does_no_harm(_: &Scenario, trace: &Trace) -> Result<()> {
     Ok(())
 }
 
-fn begin(trace: &Trace, policy: Policy) -> Guard {
+fn begin(trace: &Trace, policy: Policy) -> Session {
     let first = trace.observations.first().map(|it| it.at);
-    Guard::new(
+    Session::new(
         trace.header.workloads.clone(),
         policy,
         first.unwrap_or_default(),
@@ -160,8 +160,8 @@ fn begin(trace: &Trace, policy: Policy) -> Guard {
 }
 
 /// The verdict that time alone brings.
-fn after_silence(mut guard: Guard, last: &Observation) -> Verdict {
-    let mut step = guard.observe(Guard::tick(last.at));
+fn after_silence(mut session: Session, last: &Observation) -> Verdict {
+    let mut step = session.observe(Session::tick(last.at));
     let mut now = last.at;
     // Each tick brings the next reminder or decision; the timeout bounds their number.
     for _ in 0..1000 {
@@ -169,7 +169,7 @@ fn after_silence(mut guard: Guard, last: &Observation) -> Verdict {
             break;
         }
         now = step.wake_at.max(now);
-        step = guard.observe(Guard::tick(now));
+        step = session.observe(Session::tick(now));
     }
     step.verdict
 }

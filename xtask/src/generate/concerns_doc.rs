@@ -1,11 +1,11 @@
 //! `docs/concerns.md`: what is looked at before a rollback.
 
-use rollguard_core::rollback::ConcernCode;
+use rollguard_core::rollback::PreflightCode;
 
 use super::{code, table};
 
 pub(super) fn render() -> String {
-    let rows = ConcernCode::ALL.map(|concern| {
+    let rows = PreflightCode::ALL.map(|concern| {
         [
             code(&concern.to_string()),
             concern.meaning().to_owned(),
@@ -36,34 +36,36 @@ options are inputs: `forceOwner`, `allowOnDelete`, `allowSchemaDowngrade`. What 
 
 ";
 
-const fn weight(concern: ConcernCode) -> &'static str {
+const fn weight(concern: PreflightCode) -> &'static str {
     match concern {
-        ConcernCode::OwnedByArgoCd
-        | ConcernCode::OwnedByFlux
-        | ConcernCode::OwnedByHelm
-        | ConcernCode::OwnedByController => "refusal, unless `--force-owner`",
-        ConcernCode::OnDelete => "refusal, unless `--allow-on-delete`",
-        ConcernCode::SchemaIncompatible | ConcernCode::SchemaUnreadable => {
+        PreflightCode::OwnedByArgoCd
+        | PreflightCode::OwnedByFlux
+        | PreflightCode::OwnedByHelm
+        | PreflightCode::OwnedByController => "refusal, unless `--force-owner`",
+        PreflightCode::OnDelete => "refusal, unless `--allow-on-delete`",
+        PreflightCode::SchemaIncompatible | PreflightCode::SchemaUnreadable => {
             "refusal, unless `--allow-schema-downgrade`"
         }
-        ConcernCode::MissingConfigMap
-        | ConcernCode::MissingSecret
-        | ConcernCode::MissingKey
-        | ConcernCode::MissingServiceAccount
-        | ConcernCode::MissingClaim
-        | ConcernCode::MissingPriorityClass
-        | ConcernCode::PodRefused
-        | ConcernCode::PatchRefused => "refusal",
-        ConcernCode::MayNotPatch => "refusal; a warning in what a check proposes",
-        ConcernCode::MayNotDeletePods => {
+        PreflightCode::MissingConfigMap
+        | PreflightCode::MissingSecret
+        | PreflightCode::MissingKey
+        | PreflightCode::MissingServiceAccount
+        | PreflightCode::MissingClaim
+        | PreflightCode::MissingPriorityClass
+        | PreflightCode::PodRefused
+        | PreflightCode::PatchRefused => "refusal",
+        PreflightCode::MayNotPatch => "refusal; a warning in what a check proposes",
+        PreflightCode::MayNotDeletePods => {
             "refusal where a pod is stuck already, else warning; always a warning in what a check proposes"
         }
-        ConcernCode::QuotaFull
-        | ConcernCode::MigrationRan
-        | ConcernCode::ConfigChanged
-        | ConcernCode::UncheckedServed
-        | ConcernCode::WrittenOtherwise => "warning",
-        ConcernCode::MayNotMark | ConcernCode::ImageUnknown | ConcernCode::NotLooked => "note",
+        PreflightCode::QuotaFull
+        | PreflightCode::MigrationRan
+        | PreflightCode::ConfigChanged
+        | PreflightCode::UncheckedServed
+        | PreflightCode::WrittenOtherwise => "warning",
+        PreflightCode::MayNotMark | PreflightCode::ImageUnknown | PreflightCode::NotLooked => {
+            "note"
+        }
     }
 }
 
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn every_concern_has_a_row_of_its_own_with_all_cells_filled() {
         let text = render();
-        for concern in ConcernCode::ALL {
+        for concern in PreflightCode::ALL {
             let start = format!("| `{concern}` | {} |", concern.meaning());
             let rows: Vec<&str> = text.lines().filter(|it| it.starts_with(&start)).collect();
             assert_eq!(rows.len(), 1, "{concern}");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use rollguard_core::approval::HandoverError;
+use rollguard_core::approval::ApprovalError;
 use rollguard_core::duration::{DurationError, Human};
 use rollguard_core::finding::{FindingCode, UnknownCode};
 use rollguard_core::http::HttpCheckError;
@@ -156,7 +156,7 @@ pub enum InputProblem {
     BesidesEvidence,
     /// Not what a check handed over.
     #[error("is not what a check hands over: {0}")]
-    Evidence(HandoverError),
+    Evidence(ApprovalError),
 }
 
 fn apart(kind: &str, names: &[String]) -> String {
@@ -228,16 +228,16 @@ impl InputError {
 }
 
 /// What to do about evidence that is none.
-fn of_evidence(error: &HandoverError) -> &'static str {
+fn of_evidence(error: &ApprovalError) -> &'static str {
     match error {
-        HandoverError::NothingProposed { ended } if ended == "succeeded" => {
+        ApprovalError::NothingProposed { ended } if ended == "succeeded" => {
             "there is nothing to undo; to roll back all the same, name a workload instead"
         }
-        HandoverError::NothingProposed { .. } => {
+        ApprovalError::NothingProposed { .. } => {
             "it says why; check again, or name a workload instead of the evidence to decide yourself"
         }
-        HandoverError::Version(_) => "let the check and the rollback run the same rollguard",
-        HandoverError::Json(_) | HandoverError::Empty => {
+        ApprovalError::Version(_) => "let the check and the rollback run the same rollguard",
+        ApprovalError::Json(_) | ApprovalError::Empty => {
             "pass the output variable `evidence` of the check on as it is"
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rollguard_core::approval::Handover;
+use rollguard_core::approval::Approval;
 use rollguard_core::duration;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::http::HttpCheck;
@@ -31,7 +31,7 @@ pub(super) struct Reader<'a> {
 struct About {
     namespace: Option<String>,
     workloads: Option<Vec<WorkloadRef>>,
-    evidence: Option<Handover>,
+    evidence: Option<Approval>,
 }
 
 impl About {
@@ -171,10 +171,10 @@ impl<'a> Reader<'a> {
     fn about(&mut self) -> About {
         let said = self.required(&spec::NAMESPACE, namespace);
         let evidence = self.optional(&spec::EVIDENCE, |text| {
-            Handover::parse(text).map_err(InputProblem::Evidence)
+            Approval::parse(text).map_err(InputProblem::Evidence)
         });
         let named = self.workloads();
-        let Some(handover) = &evidence else {
+        let Some(approval) = &evidence else {
             let workloads = said.as_deref().zip(named).map(|(namespace, names)| {
                 names
                     .into_iter()
@@ -187,9 +187,9 @@ impl<'a> Reader<'a> {
                 evidence,
             };
         };
-        let handed_over: Vec<WorkloadRef> = workloads_of(handover).into_iter().cloned().collect();
-        let namespace = self.home(said, &handed_over);
-        let workloads = self.chosen(named, handed_over);
+        let approved: Vec<WorkloadRef> = workloads_of(approval).into_iter().cloned().collect();
+        let namespace = self.home(said, &approved);
+        let workloads = self.chosen(named, approved);
         About {
             namespace,
             workloads,
@@ -198,14 +198,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The namespace of the evidence. The task's form fills its default in, so that one says nothing.
-    fn home(&mut self, said: Option<String>, handed_over: &[WorkloadRef]) -> Option<String> {
+    fn home(&mut self, said: Option<String>, approved: &[WorkloadRef]) -> Option<String> {
         let default = spec::NAMESPACE.default;
         let filled_in = self.raw.source() == Source::Task && said.as_deref() == default;
         let said = said.filter(|_| !filled_in && !self.is_absent(&spec::NAMESPACE));
         // Evidence that names none was not read.
-        let first = handed_over.first()?;
+        let first = approved.first()?;
         let home = said.unwrap_or_else(|| first.namespace.clone());
-        if let Some(other) = handed_over.iter().find(|it| it.namespace != home) {
+        if let Some(other) = approved.iter().find(|it| it.namespace != home) {
             let problem = InputProblem::EvidenceElsewhere {
                 namespace: other.namespace.clone(),
             };
@@ -218,16 +218,16 @@ impl<'a> Reader<'a> {
     fn chosen(
         &mut self,
         named: Option<Vec<WorkloadName>>,
-        handed_over: Vec<WorkloadRef>,
+        approved: Vec<WorkloadRef>,
     ) -> Option<Vec<WorkloadRef>> {
         let named = named?;
         if named.is_empty() {
-            return Some(handed_over);
+            return Some(approved);
         }
         let mut chosen = Vec::new();
         for name in named {
             let is_it = |it: &&WorkloadRef| name.clone().in_namespace(&it.namespace) == **it;
-            if let Some(workload) = handed_over.iter().find(is_it) {
+            if let Some(workload) = approved.iter().find(is_it) {
                 chosen.push(workload.clone());
             } else {
                 let name = name.in_namespace("").to_string();

@@ -69,8 +69,8 @@ fn rolled_back(changes: &[(&str, &str)]) -> RollbackInputs {
     }
 }
 
-fn evidence() -> Handover {
-    Handover::parse(EVIDENCE_JSON).unwrap()
+fn evidence() -> Approval {
+    Approval::parse(EVIDENCE_JSON).unwrap()
 }
 
 fn complaints(raw: &RawInputs) -> Vec<String> {
@@ -106,11 +106,11 @@ fn the_inputs_of_a_rollback_task_are_understood() {
         ..expected.clone()
     };
     assert_eq!(rolled_back(&[("toRevision", "3")]), named);
-    let handed_over = RollbackInputs {
+    let approved = RollbackInputs {
         evidence: Some(evidence()),
         ..expected
     };
-    assert_eq!(rolled_back(&[("evidence", EVIDENCE_JSON)]), handed_over);
+    assert_eq!(rolled_back(&[("evidence", EVIDENCE_JSON)]), approved);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_rollback_takes_many_workloads_each_once() {
 
 #[test]
 fn the_evidence_names_the_workloads_where_nobody_else_does() {
-    let handed_over: Vec<WorkloadRef> = workloads_of(&evidence()).into_iter().cloned().collect();
+    let approved: Vec<WorkloadRef> = workloads_of(&evidence()).into_iter().cloned().collect();
     // The task's form fills in the namespace `default`.
     for namespace in ["shop", "", "default"] {
         let given = [
@@ -149,9 +149,9 @@ fn the_evidence_names_the_workloads_where_nobody_else_does() {
             ("evidence", EVIDENCE_JSON),
         ];
         let (rollback, check) = (rolled_back(&given), checked(&given));
-        assert_eq!(rollback.workloads, handed_over, "{namespace}");
+        assert_eq!(rollback.workloads, approved, "{namespace}");
         assert_eq!(rollback.namespace, "shop", "{namespace}");
-        assert_eq!(check.workloads, handed_over, "{namespace}");
+        assert_eq!(check.workloads, approved, "{namespace}");
         assert_eq!(check.namespace, "shop", "{namespace}");
         assert_eq!(check.evidence, Some(evidence()), "{namespace}");
     }

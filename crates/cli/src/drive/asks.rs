@@ -8,7 +8,7 @@ use futures::stream::FuturesUnordered;
 use kube::Client;
 use rollguard_cluster::http;
 use rollguard_core::observation::Seen;
-use rollguard_core::session::{Ask, Guard};
+use rollguard_core::session::{HttpRequest, Session};
 
 /// How many pods are asked at once: enough for a large rollout, and little for the API server.
 const AT_ONCE: usize = 8;
@@ -16,9 +16,9 @@ const AT_ONCE: usize = 8;
 /// What is asked and not answered yet.
 pub(super) struct Asks {
     client: Client,
-    waiting: VecDeque<Ask>,
-    sent: FuturesUnordered<BoxFuture<'static, (Ask, Seen)>>,
-    open: BTreeSet<Ask>,
+    waiting: VecDeque<HttpRequest>,
+    sent: FuturesUnordered<BoxFuture<'static, (HttpRequest, Seen)>>,
+    open: BTreeSet<HttpRequest>,
 }
 
 impl Asks {
@@ -32,7 +32,7 @@ impl Asks {
     }
 
     /// Takes asks in, each once as long as it is open.
-    pub(super) fn take(&mut self, asks: Vec<Ask>) {
+    pub(super) fn take(&mut self, asks: Vec<HttpRequest>) {
         for ask in asks {
             if self.open.insert(ask.clone()) {
                 self.waiting.push_back(ask);
@@ -41,13 +41,13 @@ impl Asks {
     }
 
     /// Sends as many as may be. A pod that is gone meanwhile is not asked.
-    pub(super) fn send(&mut self, guard: &Guard) {
+    pub(super) fn send(&mut self, session: &Session) {
         while self.sent.len() < AT_ONCE {
             let Some(ask) = self.waiting.pop_front() else {
                 return;
             };
-            let pod = guard.snapshot().pod(&ask.uid).cloned();
-            let check = guard.policy().http.get(ask.check).cloned();
+            let pod = session.snapshot().pod(&ask.uid).cloned();
+            let check = session.policy().http.get(ask.check).cloned();
             let (Some(pod), Some(check)) = (pod, check) else {
                 self.open.remove(&ask);
                 continue;

@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::CheckInputs;
 use rollguard_cluster::{Connection, Watch, observe};
-use rollguard_core::approval::Handover;
+use rollguard_core::approval::Approval;
 use rollguard_core::duration::Human;
 use rollguard_core::observation::Observation;
 use rollguard_core::policy::Policy;
 use rollguard_core::report::{Line, Proposal, Report, Style, report_lines, to_json};
-use rollguard_core::rollback::Release;
-use rollguard_core::session::{Guard, Target};
+use rollguard_core::rollback::RollbackBatch;
+use rollguard_core::session::{Session, Target};
 use rollguard_core::trace::{FORMAT, Header};
 use rollguard_core::verdict::Verdict;
 use rollguard_core::workload::WorkloadRef;
@@ -42,13 +42,13 @@ pub struct Checked {
     pub report: Report,
     /// What would be rolled back, and what speaks against it, where the verdict offers a rollback and
     /// the revisions could be read.
-    pub release: Option<Release>,
+    pub release: Option<RollbackBatch>,
 }
 
 impl Checked {
     /// What an approval would refer to; none where nothing can be rolled back.
     #[must_use]
-    pub const fn handover(&self) -> Option<&Handover> {
+    pub const fn approval(&self) -> Option<&Approval> {
         match &self.report.rollback {
             Proposal::Apply { evidence, .. } => Some(evidence),
             Proposal::None | Proposal::Refused { .. } => None,
@@ -94,7 +94,7 @@ pub(crate) async fn check_with(
         .begin(&header(connection, inputs, &workloads))?;
     announce(inputs, &found, tools.console);
     // Boxed: it would make every future around it large.
-    let mut guard = Box::new(Guard::new(
+    let mut session = Box::new(Session::new(
         targets(inputs, &workloads, run),
         policy(inputs),
         connection.clock.now(),
@@ -102,18 +102,18 @@ pub(crate) async fn check_with(
     let watch = Watch::new(&found.workloads)?;
     let observations = observe(&connection.client, &watch, connection.clock);
     let mut feed = Feed::new(observations, connection).along(chores);
-    let followed = followed(connection, &mut feed, (&mut guard, tools));
+    let followed = followed(connection, &mut feed, (&mut session, tools));
     let (verdict, ended) = Box::pin(followed).await?;
     let verdict = found.doubt(verdict, ended);
-    let mut report = Report::new(&guard, &verdict, ended);
+    let mut report = Report::new(&session, &verdict, ended);
     report.blind_spots.extend(found.notes);
-    let explaining = explained(connection, report.clone(), (&guard, inputs.allowed, run));
+    let explaining = explained(connection, report.clone(), (&session, inputs.allowed, run));
     let gathered = tools.cancel.unless(explaining).await;
     // A verdict that was reached is told, even if there is no time to explain it.
     let (report, release) = gathered.unwrap_or((report, None));
     tools.console.lines(&report_lines(&report));
     if inputs.mark && verdict == Verdict::Succeeded {
-        mark(connection, &guard, (&report, run), tools).await;
+        mark(connection, &session, (&report, run), tools).await;
     }
     Ok(Checked {
         outcome: Outcome::of_verdict(&verdict).unwrap_or(Outcome::Unexpected),
@@ -127,17 +127,17 @@ pub(crate) async fn check_with(
 async fn followed<S>(
     connection: &Connection,
     feed: &mut Feed<S>,
-    (guard, tools): (&mut Guard, &mut Tools<'_>),
+    (session, tools): (&mut Session, &mut Tools<'_>),
 ) -> Result<(Verdict, Timestamp), Failure>
 where
     S: Stream<Item = Observation> + Unpin,
 {
     loop {
-        let drive::Outcome::Decided(verdict, ended) = drive(guard, feed, tools).await else {
+        let drive::Outcome::Decided(verdict, ended) = drive(session, feed, tools).await else {
             let message = "cancelled before a verdict; nothing was changed";
             return Err(Failure::new(Outcome::Cancelled, message));
         };
-        let confirmed = confirm(connection, guard, (verdict, ended));
+        let confirmed = confirm(connection, session, (verdict, ended));
         let verdict = tools.cancel.unless(confirmed).await?;
         if verdict.is_terminal() {
             return Ok((verdict, ended));

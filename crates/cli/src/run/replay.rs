@@ -7,7 +7,7 @@ use rollguard_agent::Outcome;
 use rollguard_core::duration::{Human, elapsed};
 use rollguard_core::policy::Policy;
 use rollguard_core::report::{Line, Report, Style, event_lines, report_lines};
-use rollguard_core::session::{Guard, Target};
+use rollguard_core::session::{Session, Target};
 use rollguard_core::trace::{Header, Trace};
 
 use crate::console::Console;
@@ -33,15 +33,15 @@ pub fn replay(
         return Err(Failure::new(Outcome::BadInput, message));
     };
     let (begin, end) = (first.at, last.at);
-    let mut guard = Guard::new(targets, policy, begin);
+    let mut session = Session::new(targets, policy, begin);
     let mut wake_at = begin;
     let mut recorded = trace.observations.into_iter().peekable();
     loop {
         // Where the record has nothing to say in time, time passes as it did then.
         let next = recorded.next_if(|next| next.at <= wake_at);
-        let observation = next.unwrap_or_else(|| Guard::tick(wake_at));
+        let observation = next.unwrap_or_else(|| Session::tick(wake_at));
         let now = observation.at;
-        let step = guard.observe(observation);
+        let step = session.observe(observation);
         for event in &step.events {
             console.lines(&event_lines(event, begin, many));
         }
@@ -52,7 +52,7 @@ pub fn replay(
                     format!("the trace ends at +{at}; from there on nothing was assumed to change");
                 console.line(&Line::styled(Style::Warn, text));
             }
-            let report = Report::new(&guard, &step.verdict, now);
+            let report = Report::new(&session, &step.verdict, now);
             console.lines(&report_lines(&report));
             let outcome = Outcome::of_verdict(&step.verdict).unwrap_or(Outcome::Unexpected);
             return Ok((outcome, report));

@@ -9,7 +9,7 @@ use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_cluster::Connection;
 use rollguard_core::duration::{after, elapsed};
 use rollguard_core::report::{Line, Report, RollbackHealth, release_lines};
-use rollguard_core::rollback::{Ended, Release};
+use rollguard_core::rollback::{RollbackBatch, WorkloadOutcome};
 use rollguard_core::workload::WorkloadRef;
 
 use super::tools::Tools;
@@ -52,9 +52,9 @@ pub struct RolledBack {
     /// What of it nobody was told yet: a terminal shows it, a pipeline has its error commands.
     pub untold: Vec<Line>,
     /// What was decided about each workload.
-    pub release: Release,
+    pub release: RollbackBatch,
     /// What became of each; none where nothing was tried.
-    pub ended: Vec<(WorkloadRef, Ended)>,
+    pub ended: Vec<(WorkloadRef, WorkloadOutcome)>,
     /// Of the check afterwards.
     pub report: Option<Report>,
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rollguard_core::rollback::RESTORED;
+use rollguard_core::rollback::ROLLBACK_RECORD;
 use rollguard_core::workload::WorkloadKind;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -34,7 +34,7 @@ fn shown(there: There) -> Value {
             let patch = plan().patch;
             let last = patch.as_array().unwrap().last().unwrap();
             assert!(last["path"].as_str().unwrap().ends_with("restored"));
-            object["metadata"]["annotations"][RESTORED] = last["value"].clone();
+            object["metadata"]["annotations"][ROLLBACK_RECORD] = last["value"].clone();
             object
         }
     }

@@ -1,18 +1,18 @@
 use rollguard_core::history::Images;
-use rollguard_core::rollback::Mark;
+use rollguard_core::rollback::LastKnownGood;
 use rollguard_core::workload::WorkloadKind;
 
 use super::*;
 use crate::error::ClusterErrorKind;
 use crate::testing::{Server, carriers, ok, page, plan, refused, status, workload};
 
-fn marking(kind: WorkloadKind) -> Marking {
+fn marking(kind: WorkloadKind) -> LastKnownGoodUpdate {
     let at = "2026-01-01T10:00:00Z".parse().unwrap();
-    Marking {
+    LastKnownGoodUpdate {
         workload: workload(kind),
         resource: carrier(kind),
         name: "web-v2".to_owned(),
-        mark: Mark::new("uid-v2", at, "run 7", Images::new()),
+        mark: LastKnownGood::new("uid-v2", at, "run 7", Images::new()),
     }
 }
 
@@ -43,14 +43,17 @@ async fn a_mark_is_one_annotation_of_the_very_carrier() {
         let server = server(kind, || ok(&json!({})));
         write(&server.client(), &marking(kind)).await.unwrap();
         let body = sent(&server);
-        let text = body["metadata"]["annotations"][Mark::annotation("uid-v2")]
+        let text = body["metadata"]["annotations"][LastKnownGood::annotation("uid-v2")]
             .as_str()
             .unwrap();
-        let expected = json!({"metadata": {"uid": "uid-v2", "annotations": {Mark::annotation("uid-v2"): text}}});
+        let expected = json!({"metadata": {"uid": "uid-v2", "annotations": {LastKnownGood::annotation("uid-v2"): text}}});
         assert_eq!(body, expected, "{kind}");
         // What was written is a mark of this carrier, and of no other.
-        assert_eq!(Mark::parse(text, "uid-v2"), Some(marking(kind).mark));
-        assert_eq!(Mark::parse(text, "uid-v1"), None);
+        assert_eq!(
+            LastKnownGood::parse(text, "uid-v2"),
+            Some(marking(kind).mark)
+        );
+        assert_eq!(LastKnownGood::parse(text, "uid-v1"), None);
     }
 }
 
@@ -63,7 +66,7 @@ async fn a_mark_that_is_withdrawn_is_gone_from_the_revision_that_goes() {
             .await
             .unwrap();
         let uid = carriers(kind).1[1]["metadata"]["uid"].clone();
-        let expected = json!({"metadata": {"uid": uid, "annotations": {Mark::annotation(uid.as_str().unwrap()): null}}});
+        let expected = json!({"metadata": {"uid": uid, "annotations": {LastKnownGood::annotation(uid.as_str().unwrap()): null}}});
         assert_eq!(sent(&server), expected, "{kind}");
     }
 }

@@ -3,16 +3,16 @@
 use jiff::Timestamp;
 use kube::Client;
 use kube::core::Request;
-use rollguard_core::rollback::preflight::{JobRun, Looked};
+use rollguard_core::rollback::preflight::{JobRun, Lookup};
 use serde_json::Value;
 
 use crate::list::list;
 
-pub(super) async fn jobs(client: &Client, namespace: &str) -> Looked<Vec<JobRun>> {
+pub(super) async fn jobs(client: &Client, namespace: &str) -> Lookup<Vec<JobRun>> {
     let collection = Request::new(format!("/apis/batch/v1/namespaces/{namespace}/jobs"));
     match list(client, &collection, "").await {
-        Ok(jobs) => Looked::Seen(jobs.iter().filter_map(run).collect()),
-        Err(cause) => Looked::Unseen(super::unseen(&cause.into(), "list", "jobs")),
+        Ok(jobs) => Lookup::Seen(jobs.iter().filter_map(run).collect()),
+        Err(cause) => Lookup::Unseen(super::unseen(&cause.into(), "list", "jobs")),
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::Client;
 use kube::api::GetParams;
 use kube::core::Request;
-use rollguard_core::rollback::preflight::{Kept, Looked};
+use rollguard_core::rollback::preflight::{Lookup, ObjectState};
 use rollguard_core::rollback::{Reference, ReferenceKind};
 use serde::Deserialize;
 
@@ -21,17 +21,17 @@ pub(super) async fn reference(
     client: &Client,
     namespace: &str,
     reference: &Reference,
-) -> Looked<Kept> {
+) -> Lookup<ObjectState> {
     // No object can have such a name, and no other path may come of it.
     if !is_name(&reference.name) {
-        return Looked::Missing;
+        return Lookup::Missing;
     }
     let (path, plural) = collection(reference.kind, namespace);
     let answer = get(client, &Request::new(path), reference).await;
     match answer {
-        Ok(object) => Looked::Seen(object.kept(!reference.keys.is_empty())),
-        Err(failure) if failure.is_not_found() => Looked::Missing,
-        Err(failure) => Looked::Unseen(super::unseen(&failure, "get", plural)),
+        Ok(object) => Lookup::Seen(object.kept(!reference.keys.is_empty())),
+        Err(failure) if failure.is_not_found() => Lookup::Missing,
+        Err(failure) => Lookup::Unseen(super::unseen(&failure, "get", plural)),
     }
 }
 
@@ -97,9 +97,9 @@ struct Managed {
 }
 
 impl Object {
-    fn kept(self, with_keys: bool) -> Kept {
+    fn kept(self, with_keys: bool) -> ObjectState {
         let all = self.data.0.into_iter().chain(self.binary_data.0);
-        Kept {
+        ObjectState {
             keys: with_keys.then(|| all.collect()),
             changed: self.metadata.changed(),
         }

@@ -3,7 +3,7 @@
 use kube::Client;
 use kube::api::PostParams;
 use kube::core::Request;
-use rollguard_core::rollback::preflight::{Looked, Right};
+use rollguard_core::rollback::preflight::{AccessReview, Lookup};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -27,21 +27,21 @@ struct Status {
     evaluation_error: Option<String>,
 }
 
-pub(super) async fn right(client: &Client, namespace: &str, right: &Right) -> Looked<bool> {
+pub(super) async fn right(client: &Client, namespace: &str, right: &AccessReview) -> Lookup<bool> {
     match review(client, namespace, right).await {
-        Ok(Status { allowed: true, .. }) => Looked::Seen(true),
+        Ok(Status { allowed: true, .. }) => Lookup::Seen(true),
         // An authorizer that could not decide has not refused: the next one may allow it.
         Ok(Status {
             denied: false,
             evaluation_error: Some(error),
             ..
-        }) if !error.is_empty() => Looked::Unseen(error),
-        Ok(_) => Looked::Seen(false),
-        Err(failure) => Looked::Unseen(super::unseen(&failure, "create", PLURAL)),
+        }) if !error.is_empty() => Lookup::Unseen(error),
+        Ok(_) => Lookup::Seen(false),
+        Err(failure) => Lookup::Unseen(super::unseen(&failure, "create", PLURAL)),
     }
 }
 
-async fn review(client: &Client, namespace: &str, right: &Right) -> Result<Status, Failure> {
+async fn review(client: &Client, namespace: &str, right: &AccessReview) -> Result<Status, Failure> {
     let mut attributes = json!({"namespace": namespace, "verb": right.verb, "group": right.group,
         "resource": right.resource});
     if let (Some(name), Some(attributes)) = (&right.name, attributes.as_object_mut()) {

@@ -1,4 +1,4 @@
-use rollguard_core::rollback::preflight::{JobRun, Kept, Right};
+use rollguard_core::rollback::preflight::{AccessReview, JobRun, ObjectState};
 use rollguard_core::rollback::{Reference, ReferenceKind};
 use rollguard_core::workload::WorkloadKind;
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ fn but(method: &'static str, path: &'static str, answer: fn(&Asked) -> Answer) -
     Server::new().on(method, path, answer).over(&well())
 }
 
-fn looked<'a>(answers: &'a Answers, name: &str) -> &'a Looked<Kept> {
+fn looked<'a>(answers: &'a Answers, name: &str) -> &'a Lookup<ObjectState> {
     let found = answers.references.iter().find(|(it, _)| it.name == name);
     &found.unwrap().1
 }
@@ -101,17 +101,17 @@ async fn everything_is_asked_once_and_nothing_is_changed() {
     let server = well();
     let plan = plan();
     let answers = ask(&server.client(), &plan, &history_of(DEPLOYMENT)).await;
-    assert_eq!(answers.pod, Trial::Accepted);
-    assert_eq!(answers.patch, Trial::Accepted);
+    assert_eq!(answers.pod, DryRun::Accepted);
+    assert_eq!(answers.patch, DryRun::Accepted);
     let written = object(DEPLOYMENT, "v1")["spec"]["template"].clone();
     assert_eq!(answers.written, Some(written));
-    assert_eq!(answers.jobs, Looked::Seen(Vec::new()));
+    assert_eq!(answers.jobs, Lookup::Seen(Vec::new()));
     assert_eq!(answers.references.len(), 7);
     assert!(
         answers
             .rights
             .iter()
-            .all(|(_, it)| *it == Looked::Seen(true))
+            .all(|(_, it)| *it == Lookup::Seen(true))
     );
     let log = server.log();
     assert_eq!(log.len(), 7 + 2 + 1 + answers.rights.len());
@@ -134,8 +134,8 @@ async fn keys_are_read_where_they_are_needed_and_metadata_everywhere_else() {
     let server = well();
     let answers = asked(&server).await;
     let keys = |name: &str| match looked(&answers, name) {
-        Looked::Seen(kept) => kept.keys.clone(),
-        other @ (Looked::Missing | Looked::Unseen(_)) => panic!("{name}: {other:?}"),
+        Lookup::Seen(kept) => kept.keys.clone(),
+        other @ (Lookup::Missing | Lookup::Unseen(_)) => panic!("{name}: {other:?}"),
     };
     let set = |keys: &[&str]| Some(keys.iter().map(|it| (*it).to_owned()).collect());
     assert_eq!(keys("login"), set(&["password", "user"]));
@@ -157,7 +157,7 @@ async fn an_answer_that_is_no_secret_is_not_quoted() {
     });
     let answers = asked(&odd).await;
     let expected = "the answer is not Kubernetes' JSON: no Secret".to_owned();
-    assert_eq!(*looked(&answers, "login"), Looked::Unseen(expected));
+    assert_eq!(*looked(&answers, "login"), Lookup::Unseen(expected));
     assert!(!format!("{answers:?}").contains(SECRET_VALUE));
 }
 
@@ -200,7 +200,7 @@ async fn when_an_object_was_changed_is_its_newest_write_but_for_its_status() {
             .json("GET", "/configmaps/settings", object)
             .over(&well());
         let answers = asked(&server).await;
-        let Looked::Seen(kept) = looked(&answers, "settings") else {
+        let Lookup::Seen(kept) = looked(&answers, "settings") else {
             panic!("{says}: {answers:?}");
         };
         assert_eq!(kept.changed, expected, "{says}");
@@ -209,10 +209,10 @@ async fn when_an_object_was_changed_is_its_newest_write_but_for_its_status() {
 
 #[tokio::test(start_paused = true)]
 async fn an_object_is_missing_only_when_the_api_server_says_so() {
-    type Row = (&'static str, fn(&Asked) -> Answer, Looked<Kept>);
-    let unseen = |why: &str| Looked::Unseen(why.to_owned());
+    type Row = (&'static str, fn(&Asked) -> Answer, Lookup<ObjectState>);
+    let unseen = |why: &str| Lookup::Unseen(why.to_owned());
     let rows: [Row; 7] = [
-        ("gone", |_| status(404, "not found"), Looked::Missing),
+        ("gone", |_| status(404, "not found"), Lookup::Missing),
         ("no such API", |_| page(404), unseen("Not Found (HTTP 404)")),
         (
             "may not",
@@ -237,10 +237,10 @@ async fn an_object_is_missing_only_when_the_api_server_says_so() {
         assert_eq!(*looked(&answers, "login"), expected, "{says}");
         // One that is not seen keeps none of the others from being seen.
         assert!(
-            matches!(looked(&answers, "settings"), Looked::Seen(_)),
+            matches!(looked(&answers, "settings"), Lookup::Seen(_)),
             "{says}"
         );
-        assert_eq!(answers.pod, Trial::Accepted, "{says}");
+        assert_eq!(answers.pod, DryRun::Accepted, "{says}");
     }
 }
 
@@ -264,7 +264,7 @@ async fn a_name_that_no_object_can_have_asks_for_nothing() {
             optional: false,
         };
         let looked = look::reference(&server.client(), "shop", &reference).await;
-        assert_eq!(looked, Looked::Missing, "{name}");
+        assert_eq!(looked, Lookup::Missing, "{name}");
         assert_eq!(server.log().len(), 0, "{name}");
     }
 }
@@ -278,8 +278,8 @@ fn no(code: u16, reason: &str, message: &str) -> Answer {
     )
 }
 
-fn refused_with(code: u16, message: &str) -> Trial {
-    Trial::Refused {
+fn refused_with(code: u16, message: &str) -> DryRun {
+    DryRun::Refused {
         code,
         message: message.to_owned(),
     }
@@ -287,8 +287,8 @@ fn refused_with(code: u16, message: &str) -> Trial {
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_is_refused_only_by_who_guards_the_namespace() {
-    type Row = (&'static str, fn(&Asked) -> Answer, Trial);
-    let not_tried = |why: &str| Trial::NotTried(why.to_owned());
+    type Row = (&'static str, fn(&Asked) -> Answer, DryRun);
+    let not_tried = |why: &str| DryRun::NotTried(why.to_owned());
     let rows: [Row; 11] = [
         (
             "quota",
@@ -354,8 +354,8 @@ async fn a_pod_is_refused_only_by_who_guards_the_namespace() {
 
 #[tokio::test]
 async fn a_patch_whose_preconditions_fail_is_not_refused_but_late() {
-    type Row = (&'static str, fn(&Asked) -> Answer, &'static str, Trial);
-    let late = || Trial::NotTried("deployment/web has changed meanwhile".to_owned());
+    type Row = (&'static str, fn(&Asked) -> Answer, &'static str, DryRun);
+    let late = || DryRun::NotTried("deployment/web has changed meanwhile".to_owned());
     let rows: [Row; 5] = [
         (
             "refused for itself",
@@ -385,7 +385,7 @@ async fn a_patch_whose_preconditions_fail_is_not_refused_but_late() {
             "gone",
             |_| no(404, "NotFound", "not found"),
             "v2",
-            Trial::NotTried("not found (HTTP 404)".to_owned()),
+            DryRun::NotTried("not found (HTTP 404)".to_owned()),
         ),
     ];
     for (says, answer, there, expected) in rows {
@@ -401,7 +401,7 @@ async fn a_patch_whose_preconditions_fail_is_not_refused_but_late() {
     }
 }
 
-fn rights(answers: &Answers) -> Vec<(&Right, &Looked<bool>)> {
+fn rights(answers: &Answers) -> Vec<(&AccessReview, &Lookup<bool>)> {
     answers
         .rights
         .iter()
@@ -423,8 +423,8 @@ async fn every_right_is_asked_for_with_its_name() {
         .iter()
         .map(|(it, looked)| (it.verb, it.resource, (*looked).clone()))
         .collect();
-    assert_eq!(told[0], ("patch", "statefulsets", Looked::Seen(true)));
-    assert!(told.contains(&("patch", "controllerrevisions", Looked::Seen(false))));
+    assert_eq!(told[0], ("patch", "statefulsets", Lookup::Seen(true)));
+    assert!(told.contains(&("patch", "controllerrevisions", Lookup::Seen(false))));
     let sent = server
         .requests("POST", "/selfsubjectaccessreviews")
         .remove(0);
@@ -437,13 +437,13 @@ async fn every_right_is_asked_for_with_its_name() {
 
 #[tokio::test]
 async fn a_right_that_could_not_be_judged_is_not_missing() {
-    type Row = (&'static str, fn(&Asked) -> Answer, Looked<bool>);
-    let unseen = |why: &str| Looked::Unseen(why.to_owned());
+    type Row = (&'static str, fn(&Asked) -> Answer, Lookup<bool>);
+    let unseen = |why: &str| Lookup::Unseen(why.to_owned());
     let rows: [Row; 5] = [
         (
             "denied outright",
             |_| ok(&json!({"status": {"allowed": false, "denied": true, "evaluationError": "x"}})),
-            Looked::Seen(false),
+            Lookup::Seen(false),
         ),
         (
             "an authorizer did not answer",
@@ -502,9 +502,9 @@ async fn jobs_that_completed_are_told_with_who_made_them() {
         scheduled,
     };
     let expected = vec![run("migrate", false), run("nightly", true)];
-    assert_eq!(asked(&server).await.jobs, Looked::Seen(expected));
+    assert_eq!(asked(&server).await.jobs, Lookup::Seen(expected));
     let forbidden = but("GET", "/jobs", |_| status(403, "no"));
-    let expected = Looked::Unseen("may not list jobs".to_owned());
+    let expected = Lookup::Unseen("may not list jobs".to_owned());
     assert_eq!(asked(&forbidden).await.jobs, expected);
 }
 
@@ -523,8 +523,8 @@ async fn a_server_that_has_gone_silent_ends_the_whole_in_45_seconds() {
     let answers = ask(&server.client(), &plan, &history_of(DEPLOYMENT)).await;
     assert_eq!(began.elapsed().as_secs(), 45);
     assert_eq!(answers.references.len(), 45);
-    let unseen = |it: &Looked<Kept>| matches!(it, Looked::Unseen(_));
+    let unseen = |it: &Lookup<ObjectState>| matches!(it, Lookup::Unseen(_));
     assert!(answers.references.iter().all(|(_, it)| unseen(it)));
     let silent = "no answer within 45s".to_owned();
-    assert_eq!(answers.patch, Trial::NotTried(silent));
+    assert_eq!(answers.patch, DryRun::NotTried(silent));
 }

@@ -3,7 +3,7 @@
 use kube::Client;
 use kube::api::PostParams;
 use rollguard_core::history::History;
-use rollguard_core::rollback::preflight::Trial;
+use rollguard_core::rollback::preflight::DryRun;
 use rollguard_core::rollback::{ReadBack, RollbackPlan, read_back};
 use serde_json::Value;
 
@@ -13,9 +13,9 @@ use crate::history::object;
 use crate::request::{FIELD_MANAGER, Failure, WRITE_LIMIT, exchange, pods};
 
 /// Tries out a pod of the target.
-pub(super) async fn pod(client: &Client, namespace: &str, pod: &Value) -> Trial {
+pub(super) async fn pod(client: &Client, namespace: &str, pod: &Value) -> DryRun {
     match create(client, namespace, pod).await {
-        Ok(()) => Trial::Accepted,
+        Ok(()) => DryRun::Accepted,
         Err(failure) => of(failure),
     }
 }
@@ -30,16 +30,16 @@ async fn create(client: &Client, namespace: &str, pod: &Value) -> Result<(), Fai
 }
 
 /// Tries out the patch, and says which template it would leave.
-pub(super) async fn patch(client: &Client, plan: &RollbackPlan) -> (Trial, Option<Value>) {
+pub(super) async fn patch(client: &Client, plan: &RollbackPlan) -> (DryRun, Option<Value>) {
     match send(client, plan, true).await {
-        Ok(object) => (Trial::Accepted, object.pointer("/spec/template").cloned()),
+        Ok(object) => (DryRun::Accepted, object.pointer("/spec/template").cloned()),
         Err(failure) => (not_accepted(client, plan, of(failure)).await, None),
     }
 }
 
 /// That a newer rollout makes its preconditions fail is for the patch itself to find out.
-async fn not_accepted(client: &Client, plan: &RollbackPlan, trial: Trial) -> Trial {
-    if !matches!(trial, Trial::Refused { code: 422, .. }) {
+async fn not_accepted(client: &Client, plan: &RollbackPlan, trial: DryRun) -> DryRun {
+    if !matches!(trial, DryRun::Refused { code: 422, .. }) {
         return trial;
     }
     let Ok(object) = object(client, &plan.workload).await else {
@@ -49,18 +49,18 @@ async fn not_accepted(client: &Client, plan: &RollbackPlan, trial: Trial) -> Tri
     match read_back(plan, &now) {
         ReadBack::Untouched => trial,
         ReadBack::Applied | ReadBack::Superseded => {
-            Trial::NotTried(format!("{} has changed meanwhile", plan.workload))
+            DryRun::NotTried(format!("{} has changed meanwhile", plan.workload))
         }
     }
 }
 
-fn of(failure: Failure) -> Trial {
+fn of(failure: Failure) -> DryRun {
     // A gateway's own 403 says nothing about the pod.
     match (failure.cause, failure.reason) {
         (Cause::Answer { code, message }, Some(_)) if is_refusal(code, &message) => {
-            Trial::Refused { code, message }
+            DryRun::Refused { code, message }
         }
-        (cause, _) => Trial::NotTried(cause.to_string()),
+        (cause, _) => DryRun::NotTried(cause.to_string()),
     }
 }
 

@@ -9,8 +9,8 @@ use rollguard_cluster::preflight::ask;
 use rollguard_cluster::{mark, stuck};
 use rollguard_core::history::{History, Images};
 use rollguard_core::observation::ResourceKind;
-use rollguard_core::rollback::preflight::{Looked, Trial};
-use rollguard_core::rollback::{Mark, Marking, RollbackPlan, StuckPod};
+use rollguard_core::rollback::preflight::{DryRun, Lookup};
+use rollguard_core::rollback::{LastKnownGood, LastKnownGoodUpdate, RollbackPlan, StuckPod};
 use rollguard_sandbox::{Fault, Requests, Sandbox, Verb};
 use serde_json::json;
 
@@ -51,25 +51,25 @@ async fn a_preflight_sees_what_is_there_and_leaves_everything_as_it_is() {
     furnish(&sandbox).await;
     let before = read(&connection).await;
     let answers = ask(&connection.client, &needing(plan), &before).await;
-    assert_eq!(answers.patch, Trial::Accepted);
-    assert_eq!(answers.pod, Trial::Accepted);
-    assert_eq!(answers.jobs, Looked::Seen(Vec::new()));
+    assert_eq!(answers.patch, DryRun::Accepted);
+    assert_eq!(answers.pod, DryRun::Accepted);
+    assert_eq!(answers.jobs, Lookup::Seen(Vec::new()));
     assert!(
         answers
             .rights
             .iter()
-            .all(|(_, it)| *it == Looked::Seen(true))
+            .all(|(_, it)| *it == Lookup::Seen(true))
     );
     let told: Vec<String> = answers
         .references
         .iter()
         .map(|(reference, looked)| match looked {
-            Looked::Seen(kept) => {
+            Lookup::Seen(kept) => {
                 assert!(kept.changed.is_some(), "{reference:?}");
                 format!("{} {:?}", reference.name, kept.keys)
             }
-            Looked::Missing => format!("{} missing", reference.name),
-            Looked::Unseen(why) => format!("{} unseen: {why}", reference.name),
+            Lookup::Missing => format!("{} missing", reference.name),
+            Lookup::Unseen(why) => format!("{} unseen: {why}", reference.name),
         })
         .collect();
     assert_eq!(told, ["all None", "gone missing", "login Some({\"user\"})"]);
@@ -90,20 +90,20 @@ async fn a_preflight_that_may_look_at_nothing_says_so_and_does_not_fail() {
     sandbox.faults().inject(Requests::all(), Fault::Forbid);
     let answers = ask(&connection.client, &needing(plan), &before).await;
     for (reference, looked) in &answers.references {
-        assert!(matches!(looked, Looked::Unseen(_)), "{reference:?}");
+        assert!(matches!(looked, Lookup::Unseen(_)), "{reference:?}");
     }
-    assert!(matches!(answers.pod, Trial::Refused { code: 403, .. }));
-    assert!(matches!(answers.patch, Trial::Refused { code: 403, .. }));
-    assert_eq!(answers.jobs, Looked::Unseen("may not list jobs".to_owned()));
+    assert!(matches!(answers.pod, DryRun::Refused { code: 403, .. }));
+    assert!(matches!(answers.patch, DryRun::Refused { code: 403, .. }));
+    assert_eq!(answers.jobs, Lookup::Unseen("may not list jobs".to_owned()));
 }
 
-fn marking(history: &History, uid: &str) -> Marking {
+fn marking(history: &History, uid: &str) -> LastKnownGoodUpdate {
     let name = history.current().unwrap().name().to_owned();
-    Marking {
+    LastKnownGoodUpdate {
         workload: web(),
         resource: ResourceKind::ReplicaSet,
         name,
-        mark: Mark::new(
+        mark: LastKnownGood::new(
             uid,
             "2026-01-01T10:00:00Z".parse().unwrap(),
             "run 7",

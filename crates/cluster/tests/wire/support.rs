@@ -11,7 +11,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use rollguard_cluster::{Connection, Login, Watch, access, connect, observe};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
 use rollguard_core::policy::Policy;
-use rollguard_core::session::Guard;
+use rollguard_core::session::Session;
 use rollguard_core::verdict::Verdict;
 use rollguard_core::workload::{WorkloadName, WorkloadRef};
 use rollguard_sandbox::{Sandbox, SandboxBuilder, Script};
@@ -108,16 +108,16 @@ pub(crate) async fn follow(connection: &Connection) -> Verdict {
 pub(crate) async fn follow_all(connection: &Connection, workloads: Vec<WorkloadRef>) -> Verdict {
     let found = access::find_all(&connection.client, &workloads);
     let watch = Watch::new(&found.await.unwrap()).unwrap();
-    let mut guard = Guard::new(workloads, Policy::default(), connection.clock.now());
+    let mut session = Session::new(workloads, Policy::default(), connection.clock.now());
     let mut observations = observe(&connection.client, &watch, connection.clock);
-    let mut wake_at = guard.started();
+    let mut wake_at = session.started();
     loop {
         let observation = tokio::select! {
             biased;
             seen = observations.next() => seen.unwrap(),
-            () = connection.clock.sleep_until(wake_at) => Guard::tick(connection.clock.now()),
+            () = connection.clock.sleep_until(wake_at) => Session::tick(connection.clock.now()),
         };
-        let step = guard.observe(observation);
+        let step = session.observe(observation);
         if step.verdict.is_terminal() {
             return step.verdict;
         }

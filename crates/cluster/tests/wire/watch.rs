@@ -6,7 +6,7 @@ use kube::api::PostParams;
 use rollguard_cluster::{Watch, access, observe};
 use rollguard_core::observation::{Blindness, ResourceKind, Seen};
 use rollguard_core::policy::Policy;
-use rollguard_core::session::Guard;
+use rollguard_core::session::Session;
 use rollguard_core::verdict::Verdict;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Verb};
 use serde_json::json;
@@ -217,15 +217,15 @@ async fn seeing_everything_twice_changes_nothing() {
         .collect()
         .await;
     let outcome = |twice: bool| {
-        let mut guard = Guard::new([web()], Policy::default(), observations[0].at);
+        let mut session = Session::new([web()], Policy::default(), observations[0].at);
         for observation in &observations {
-            let _ = guard.observe(observation.clone());
+            let _ = session.observe(observation.clone());
             if twice {
-                let _ = guard.observe(observation.clone());
+                let _ = session.observe(observation.clone());
             }
         }
-        let last = guard.observe(Guard::tick(connection.clock.now()));
-        (last.verdict, guard.timeline().to_vec())
+        let last = session.observe(Session::tick(connection.clock.now()));
+        (last.verdict, session.timeline().to_vec())
     };
     assert_eq!(outcome(true), outcome(false));
     let events = observations

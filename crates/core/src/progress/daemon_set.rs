@@ -1,11 +1,11 @@
 //! Is the DaemonSet's rollout complete? Unlike kubectl, it does not wait for ever for a node that
 //! was down before: such nodes are told, and all others must be updated.
 
-use crate::snapshot::Excused;
+use crate::snapshot::ExcusedNodes;
 use crate::verdict::Pending;
 use crate::workload::Counts;
 
-pub(super) fn complete(counts: &Counts, excused: &Excused<'_>) -> Result<(), Pending> {
+pub(super) fn complete(counts: &Counts, excused: &ExcusedNodes<'_>) -> Result<(), Pending> {
     let desired = desired(counts, excused);
     let updated = counts.updated.saturating_sub(excused.updated);
     if updated < desired {
@@ -21,14 +21,14 @@ pub(super) fn complete(counts: &Counts, excused: &Excused<'_>) -> Result<(), Pen
     Ok(())
 }
 
-pub(super) fn desired(counts: &Counts, excused: &Excused<'_>) -> i32 {
+pub(super) fn desired(counts: &Counts, excused: &ExcusedNodes<'_>) -> i32 {
     counts.desired.saturating_sub(excused.desired).max(0)
 }
 
 #[cfg(test)]
 mod tests {
     use crate::progress::complete;
-    use crate::snapshot::Excused;
+    use crate::snapshot::ExcusedNodes;
     use crate::testing::daemon_set;
     use crate::verdict::Pending;
 
@@ -64,13 +64,17 @@ mod tests {
         ];
         for (says, set, expected) in rows {
             let workload = set.build();
-            assert_eq!(complete(&workload, &Excused::default()), expected, "{says}");
+            assert_eq!(
+                complete(&workload, &ExcusedNodes::default()),
+                expected,
+                "{says}"
+            );
         }
     }
 
     #[test]
     fn a_node_that_is_down_is_taken_out_of_every_count() {
-        let down = |updated, available| Excused {
+        let down = |updated, available| ExcusedNodes {
             nodes: vec!["node-2"],
             desired: 1,
             updated,

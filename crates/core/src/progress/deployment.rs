@@ -27,7 +27,7 @@ pub(super) const fn complete(counts: &Counts) -> Result<(), Pending> {
 #[cfg(test)]
 mod tests {
     use crate::progress::complete;
-    use crate::snapshot::Excused;
+    use crate::snapshot::ExcusedNodes;
     use crate::testing::deployment;
     use crate::verdict::Pending;
 
@@ -85,7 +85,11 @@ mod tests {
         ];
         for (says, deployment, expected) in rows {
             let workload = deployment.build();
-            assert_eq!(complete(&workload, &Excused::default()), expected, "{says}");
+            assert_eq!(
+                complete(&workload, &ExcusedNodes::default()),
+                expected,
+                "{says}"
+            );
         }
     }
 }

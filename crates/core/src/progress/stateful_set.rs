@@ -55,7 +55,7 @@ pub(super) fn partition(set: &StatefulSet) -> i32 {
 #[cfg(test)]
 mod tests {
     use crate::progress::complete;
-    use crate::snapshot::Excused;
+    use crate::snapshot::ExcusedNodes;
     use crate::testing::stateful_set;
     use crate::verdict::Pending;
 
@@ -108,7 +108,11 @@ mod tests {
         ];
         for (says, set, expected) in rows {
             let workload = set.build();
-            assert_eq!(complete(&workload, &Excused::default()), expected, "{says}");
+            assert_eq!(
+                complete(&workload, &ExcusedNodes::default()),
+                expected,
+                "{says}"
+            );
         }
     }
 }

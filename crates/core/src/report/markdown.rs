@@ -6,7 +6,7 @@ use super::words::{ago, deletes, evidence_of, other_image, visible};
 use super::{AfterRollback, NOT_RESTORED, Proposal, Proposed, Report, RollbackHealth, words};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, Finding, FindingCode};
-use crate::rollback::Concern;
+use crate::rollback::PreflightFinding;
 use crate::workload::WorkloadRef;
 
 mod rollback;
@@ -172,7 +172,7 @@ fn proposed(it: &Proposed, now: Timestamp) -> String {
     out.join("\n")
 }
 
-fn concern(concern: &Concern) -> String {
+fn concern(concern: &PreflightFinding) -> String {
     let hint = concern.hint.as_ref();
     let hint = hint.map(|it| format!("; hint: {}", code(it)));
     format!(

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::approval::{HandedOver, Handover};
+use crate::approval::{Approval, ApprovedRollback};
 use crate::finding::{Finding, RollbackHelps};
 use crate::history::RevisionId;
-use crate::rollback::{Change, ChosenBy, Concern, Release, RollbackPlan};
+use crate::rollback::{Change, ChosenBy, PreflightFinding, RollbackBatch, RollbackPlan};
 use crate::workload::WorkloadRef;
 
 /// One workload that would go back.
@@ -31,7 +31,7 @@ pub struct Proposed {
     /// What would change.
     pub changes: Vec<Change>,
     /// What must be known before.
-    pub concerns: Vec<Concern>,
+    pub concerns: Vec<PreflightFinding>,
     /// The pods that would have to be deleted for it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub deletes: Vec<String>,
@@ -56,7 +56,7 @@ pub enum Proposal {
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         left_alone: Vec<WorkloadRef>,
         /// What an approval refers to.
-        evidence: Handover,
+        evidence: Approval,
     },
     /// No rollback is possible.
     Refused {
@@ -88,9 +88,9 @@ impl Proposal {
     /// What one plan for all proposes.
     #[must_use]
     pub fn of(
-        release: &Release,
+        release: &RollbackBatch,
         left_alone: Vec<WorkloadRef>,
-        evidence: impl FnOnce(Vec<HandedOver>) -> Handover,
+        evidence: impl FnOnce(Vec<ApprovedRollback>) -> Approval,
     ) -> Self {
         if release.is_refused() {
             let hints = release.objections.iter().map(|(_, it)| it.hint());
@@ -111,7 +111,7 @@ impl Proposal {
         Self::Apply {
             workloads: plans.iter().map(Proposed::of).collect(),
             left_alone,
-            evidence: evidence(plans.iter().map(RollbackPlan::handover).collect()),
+            evidence: evidence(plans.iter().map(RollbackPlan::approval).collect()),
         }
     }
 

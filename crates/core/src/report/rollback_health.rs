@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::HandedOver;
+use crate::approval::ApprovedRollback;
 use crate::history::{Images, RevisionId};
-use crate::rollback::{Mark, running};
-use crate::session::{Follow, Guard};
+use crate::rollback::{LastKnownGood, running};
+use crate::session::{Session, TrackedWorkload};
 use crate::verdict::{Supersession, Verdict};
 use crate::workload::WorkloadRef;
 
@@ -93,23 +93,23 @@ pub struct AfterRollback {
     pub other_images: Vec<OtherImage>,
 }
 
-pub(super) fn after_rollback(guard: &Guard) -> Vec<AfterRollback> {
-    let follows = guard.follows().iter();
-    follows
-        .filter_map(|follow| Some(of(guard, follow, follow.restored()?)))
+pub(super) fn after_rollback(session: &Session) -> Vec<AfterRollback> {
+    let workloads = session.workloads().iter();
+    workloads
+        .filter_map(|tracked| Some(of(session, tracked, tracked.restored()?)))
         .collect()
 }
 
-fn of(guard: &Guard, follow: &Follow, restored: &HandedOver) -> AfterRollback {
-    let health = RollbackHealth::of(follow.verdict());
+fn of(session: &Session, tracked: &TrackedWorkload, restored: &ApprovedRollback) -> AfterRollback {
+    let health = RollbackHealth::of(tracked.verdict());
     let other_images = match health {
-        RollbackHealth::Healthy => other_images(guard, follow, restored),
+        RollbackHealth::Healthy => other_images(session, tracked, restored),
         RollbackHealth::Undetermined
         | RollbackHealth::Unhealthy
         | RollbackHealth::NotRolledBack => Vec::new(),
     };
     AfterRollback {
-        workload: follow.workload().clone(),
+        workload: tracked.workload().clone(),
         bad: restored.bad.clone(),
         target: restored.target.clone(),
         health,
@@ -118,13 +118,17 @@ fn of(guard: &Guard, follow: &Follow, restored: &HandedOver) -> AfterRollback {
 }
 
 /// What was recorded is what the check handed over, else what the mark says.
-fn other_images(guard: &Guard, follow: &Follow, restored: &HandedOver) -> Vec<OtherImage> {
-    let Some(rollout) = guard.snapshot().rollout(follow.workload()) else {
+fn other_images(
+    session: &Session,
+    tracked: &TrackedWorkload,
+    restored: &ApprovedRollback,
+) -> Vec<OtherImage> {
+    let Some(rollout) = session.snapshot().rollout(tracked.workload()) else {
         return Vec::new();
     };
     let uid = &restored.target.uid;
-    let mark = rollout.carrier_annotation(&Mark::annotation(uid));
-    let mark = mark.and_then(|it| Mark::parse(it, uid));
+    let mark = rollout.carrier_annotation(&LastKnownGood::annotation(uid));
+    let mark = mark.and_then(|it| LastKnownGood::parse(it, uid));
     let marked = mark.map(|it| it.images).unwrap_or_default();
     let recorded = if restored.images.is_empty() {
         &marked

@@ -9,7 +9,7 @@ use crate::rollback::Weight;
 /// How many workloads the approver reads of at most.
 const STANDINGS: usize = 5;
 /// How many workloads with their revisions.
-const RESTORED: usize = 8;
+const ROLLBACK_RECORD: usize = 8;
 /// How many causes beside the first.
 const CAUSES: usize = 2;
 /// How many log lines.
@@ -79,16 +79,19 @@ fn fit(answers: &[Answer], limit: usize) -> String {
 
 /// At most `limit` bytes, and never a part of a character.
 fn cut(text: &str, limit: usize) -> String {
-    const MARK: &str = "…";
+    const LAST_KNOWN_GOOD: &str = "…";
     if text.len() <= limit {
         return text.to_owned();
     }
-    let Some(room) = limit.checked_sub(MARK.len()) else {
+    let Some(room) = limit.checked_sub(LAST_KNOWN_GOOD.len()) else {
         return String::new();
     };
     let ends = text.char_indices().map(|(at, _)| at);
     let end = ends.take_while(|at| *at <= room).last().unwrap_or_default();
-    format!("{}{MARK}", text.get(..end).unwrap_or_default().trim_end())
+    format!(
+        "{}{LAST_KNOWN_GOOD}",
+        text.get(..end).unwrap_or_default().trim_end()
+    )
 }
 
 /// One line of foreign text, which can neither begin another nor hide a part.
@@ -224,7 +227,7 @@ fn restored(report: &Report) -> Vec<String> {
         }
         many => {
             let head = format!("Approve to go back with all {} of these:", many.len());
-            let each = many.iter().take(RESTORED).map(|it| {
+            let each = many.iter().take(ROLLBACK_RECORD).map(|it| {
                 let (from, to) = (it.from.revision, it.target.revision);
                 let why = evidence_of(it, report.ended);
                 line(&format!("- {}: revision {from} → {to}: {why}", it.workload))
@@ -232,7 +235,7 @@ fn restored(report: &Report) -> Vec<String> {
             [head].into_iter().chain(each).collect()
         }
     };
-    let more = workloads.len().saturating_sub(RESTORED);
+    let more = workloads.len().saturating_sub(ROLLBACK_RECORD);
     lines.extend((workloads.len() > 1 && more > 0).then(|| format!("- … and {more} more")));
     lines.extend(changed(workloads));
     lines

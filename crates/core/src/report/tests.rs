@@ -1,12 +1,12 @@
 //! What people read of a verdict, in every form.
 
 use super::*;
-use crate::approval::Handover;
+use crate::approval::Approval;
 use crate::finding::EvidenceKind;
 use crate::history::History;
 use crate::observation::Observation;
 use crate::policy::Policy;
-use crate::rollback::{Release, Request, decide};
+use crate::rollback::{Request, RollbackBatch, decide};
 use crate::testing::{
     at, deployment, listed, pod, replica_set, replica_set_json, seen, seen_set, start, web,
 };
@@ -18,7 +18,7 @@ const HOSTILE: &str = "panic: `x`\n```\n##vso[task.complete result=Succeeded;]\u
 
 /// A failed check of v2 beside a serving v1, with a log.
 fn failed() -> Report {
-    let mut guard = Guard::new([web()], Policy::default(), start());
+    let mut session = Session::new([web()], Policy::default(), start());
     let mut observations: Vec<Observation> = vec![
         seen(0, deployment("web").counts(2, 3, 1, 2)),
         seen_set(0, replica_set("v1", 1, (2, 2))),
@@ -30,9 +30,9 @@ fn failed() -> Report {
         pending: Pending::NotSeen,
     };
     for observation in observations {
-        verdict = guard.observe(observation).verdict;
+        verdict = session.observe(observation).verdict;
     }
-    let mut report = Report::new(&guard, &verdict, at(33));
+    let mut report = Report::new(&session, &verdict, at(33));
     report.add_evidence(0, vec![Evidence::new(EvidenceKind::PreviousLog, HOSTILE)]);
     let sets = vec![
         replica_set_json("v1", 1, (2, 2)),
@@ -40,14 +40,14 @@ fn failed() -> Report {
     ];
     let deployment = deployment("web").counts(2, 3, 1, 2).json();
     let history = History::new(web(), deployment, sets, Vec::new());
-    let mut release = Release::default();
+    let mut release = RollbackBatch::default();
     release.add(&web(), decide(&history, &Request::default()));
     report.rollback = proposal(&release, Vec::new());
     report
 }
 
-fn proposal(release: &Release, left_alone: Vec<WorkloadRef>) -> Proposal {
-    let evidence = |workloads| Handover::new("failed", at(33), [], workloads);
+fn proposal(release: &RollbackBatch, left_alone: Vec<WorkloadRef>) -> Proposal {
+    let evidence = |workloads| Approval::new("failed", at(33), [], workloads);
     Proposal::of(release, left_alone, evidence)
 }
 
@@ -67,7 +67,7 @@ fn told(report: &Report) -> String {
 }
 
 fn succeeded(replicas: i32) -> Report {
-    let mut guard = Guard::new([web()], Policy::default(), at(60));
+    let mut session = Session::new([web()], Policy::default(), at(60));
     let workload = deployment("web").counts(replicas, replicas, replicas, replicas);
     let mut observations = vec![
         seen(60, workload),
@@ -79,9 +79,9 @@ fn succeeded(replicas: i32) -> Report {
         pending: Pending::NotSeen,
     };
     for observation in observations {
-        verdict = guard.observe(observation).verdict;
+        verdict = session.observe(observation).verdict;
     }
-    Report::new(&guard, &verdict, at(60))
+    Report::new(&session, &verdict, at(60))
 }
 
 #[test]

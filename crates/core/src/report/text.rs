@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::text_rollback::{after_lines, proposal_lines};
-use super::{HttpReport, Line, Report, ReportEvent, Style};
+use super::{HttpReport, Line, Report, SessionEvent, Style};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis};
 use crate::verdict::Verdict;
@@ -37,7 +37,7 @@ pub fn sentence(workload: &WorkloadRef, verdict: &Verdict) -> String {
 
 /// The lines for an event while it happens; `many`: whether to say whose it is.
 #[must_use]
-pub fn event_lines(event: &ReportEvent, started: Timestamp, many: bool) -> Vec<Line> {
+pub fn event_lines(event: &SessionEvent, started: Timestamp, many: bool) -> Vec<Line> {
     let begin = |at: &Timestamp, workload: &WorkloadRef| {
         let stamp = format!("{:>6}  ", format!("+{}", Human(elapsed(started, *at))));
         let whose = if many {
@@ -48,12 +48,12 @@ pub fn event_lines(event: &ReportEvent, started: Timestamp, many: bool) -> Vec<L
         Line::styled(Style::Dim, stamp + &whose)
     };
     match event {
-        ReportEvent::Progress {
+        SessionEvent::Progress {
             at,
             workload,
             pending,
         } => vec![begin(at, workload).then(Style::Plain, pending.to_string())],
-        ReportEvent::Reminder {
+        SessionEvent::Reminder {
             at,
             workload,
             pending,
@@ -66,7 +66,7 @@ pub fn event_lines(event: &ReportEvent, started: Timestamp, many: bool) -> Vec<L
             let text = format!("still waiting: {pending}{more}");
             vec![begin(at, workload).then(Style::Dim, text)]
         }
-        ReportEvent::Found {
+        SessionEvent::Found {
             at,
             workload,
             finding,
@@ -75,20 +75,20 @@ pub fn event_lines(event: &ReportEvent, started: Timestamp, many: bool) -> Vec<L
             let line = begin(at, workload).then(style, finding.message.clone());
             vec![line.then(Style::Dim, format!(" ({})", finding.code))]
         }
-        ReportEvent::Cleared {
+        SessionEvent::Cleared {
             at,
             workload,
             finding,
         } => {
             vec![begin(at, workload).then(Style::Good, format!("{} has gone", finding.code))]
         }
-        ReportEvent::Ended {
+        SessionEvent::Ended {
             at,
             workload,
             verdict,
         } => vec![begin(at, workload).then(style_of(verdict.word()), verdict.word())],
         // The report says it, once a success has been confirmed.
-        ReportEvent::Decided { .. } => Vec::new(),
+        SessionEvent::Decided { .. } => Vec::new(),
     }
 }
 

@@ -8,12 +8,12 @@ use super::words::{
     time,
 };
 use super::{AfterRollback, Line, NOT_RESTORED, Proposal, Proposed, Style, words};
-use crate::rollback::{Concern, Release, RollbackPlan, Weight};
+use crate::rollback::{PreflightFinding, RollbackBatch, RollbackPlan, Weight};
 
 /// One plan for all workloads of a release: what would go back, and what is in place. What speaks
 /// against it is for [`objection_lines`].
 #[must_use]
-pub fn release_lines(release: &Release) -> Vec<Line> {
+pub fn release_lines(release: &RollbackBatch) -> Vec<Line> {
     let mut lines: Vec<Line> = release.plans.iter().flat_map(lines_of_plan).collect();
     for it in &release.already {
         let by = it.run.as_ref().map(|run| format!(", restored by {run}"));
@@ -26,7 +26,7 @@ pub fn release_lines(release: &Release) -> Vec<Line> {
 
 /// What speaks against it, each with what to do, and what follows from it; nothing where it may be done.
 #[must_use]
-pub fn objection_lines(release: &Release) -> Vec<Line> {
+pub fn objection_lines(release: &RollbackBatch) -> Vec<Line> {
     let mut lines = Vec::new();
     for (workload, objection) in &release.objections {
         let title = format!("no rollback of {workload}: ");
@@ -80,7 +80,7 @@ fn lines_of_plan(plan: &RollbackPlan) -> Vec<Line> {
             format!("  revision {bad} loses its mark of a known good one"),
         )
     }));
-    let allowed = |it: &&Concern| it.weight != Weight::Refusal;
+    let allowed = |it: &&PreflightFinding| it.weight != Weight::Refusal;
     lines.extend(plan.concerns.iter().filter(allowed).flat_map(concern_lines));
     lines.extend(plan.images.iter().map(|(container, images)| {
         let ran = format!("  container `{container}` ran {} then", digests(images));
@@ -90,7 +90,7 @@ fn lines_of_plan(plan: &RollbackPlan) -> Vec<Line> {
 }
 
 /// What speaks against a rollback, or must be known.
-fn concern_lines(concern: &Concern) -> Vec<Line> {
+fn concern_lines(concern: &PreflightFinding) -> Vec<Line> {
     let style = style_of_weight(concern.weight);
     let title = format!("  {}: ", concern.weight.as_str());
     let line = Line::styled(style, title).then(Style::Plain, concern.message.clone());

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{RollbackHealth, sentence};
-use crate::approval::HandedOver;
+use crate::approval::ApprovedRollback;
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::Answer;
-use crate::session::{Follow, Guard};
+use crate::session::{Session, TrackedWorkload};
 use crate::snapshot::PodView;
 use crate::verdict::{Pending, Supersession, Verdict};
 use crate::workload::{Counts, Revision, WorkloadRef};
@@ -82,28 +82,28 @@ impl HttpReport {
 }
 
 impl WorkloadReport {
-    pub(super) fn of(guard: &Guard, follow: &Follow) -> Self {
-        let rollout = guard.snapshot().rollout(follow.workload());
+    pub(super) fn of(session: &Session, tracked: &TrackedWorkload) -> Self {
+        let rollout = session.snapshot().rollout(tracked.workload());
         let counts = rollout.map_or_else(Counts::default, |it| it.workload().counts());
-        let verdict = follow.verdict();
+        let verdict = tracked.verdict();
         let pods = rollout.map(|it| it.new_pods()).unwrap_or_default();
         Self {
-            workload: follow.workload().clone(),
+            workload: tracked.workload().clone(),
             verdict: verdict.word().to_owned(),
             revision: rollout.and_then(|it| it.number()),
             pending: verdict.pending().cloned(),
-            pending_since: verdict.pending().map(|_| follow.pending_since()),
+            pending_since: verdict.pending().map(|_| tracked.pending_since()),
             desired: counts.desired,
             updated: counts.updated,
             ready: counts.ready,
             available: counts.available,
-            http: http_of(guard, &pods),
+            http: http_of(session, &pods),
         }
     }
 }
 
-fn http_of(guard: &Guard, pods: &[PodView<'_>]) -> Vec<HttpReport> {
-    let checks = guard.policy().http.iter().enumerate();
+fn http_of(session: &Session, pods: &[PodView<'_>]) -> Vec<HttpReport> {
+    let checks = session.policy().http.iter().enumerate();
     checks
         .map(|(index, check)| {
             let times: Vec<Duration> = pods
@@ -131,11 +131,11 @@ fn http_of(guard: &Guard, pods: &[PodView<'_>]) -> Vec<HttpReport> {
 
 /// The whole outcome in one sentence. A success of nothing is not called healthy; a check after a
 /// rollback says first what became of that.
-pub(super) fn sentence_of(guard: &Guard, verdict: &Verdict) -> String {
-    let plain = plain_sentence(guard, verdict);
-    let follows = guard.follows();
-    let restored = follows.iter().filter_map(|it| Some((it, it.restored()?)));
-    let restored: Vec<(&Follow, &HandedOver)> = restored.collect();
+pub(super) fn sentence_of(session: &Session, verdict: &Verdict) -> String {
+    let plain = plain_sentence(session, verdict);
+    let workloads = session.workloads();
+    let restored = workloads.iter().filter_map(|it| Some((it, it.restored()?)));
+    let restored: Vec<(&TrackedWorkload, &ApprovedRollback)> = restored.collect();
     let health = restored
         .iter()
         .map(|(it, _)| RollbackHealth::of(it.verdict()));
@@ -148,7 +148,7 @@ pub(super) fn sentence_of(guard: &Guard, verdict: &Verdict) -> String {
     };
     match (health, verdict) {
         (RollbackHealth::Healthy, Verdict::Succeeded) => {
-            format!("rolled back {where_to}{}", healthy(follows))
+            format!("rolled back {where_to}{}", healthy(workloads))
         }
         // Each by itself is, but something could not be seen.
         (RollbackHealth::Healthy, Verdict::Undetermined { .. })
@@ -166,36 +166,36 @@ pub(super) fn sentence_of(guard: &Guard, verdict: &Verdict) -> String {
 }
 
 /// After a rollback to what is healthy.
-fn healthy(follows: &[Follow]) -> String {
+fn healthy(workloads: &[TrackedWorkload]) -> String {
     let nothing = |it: &&Finding| it.code == FindingCode::NothingToVerify;
-    match follows {
+    match workloads {
         [only] => match note(only).filter(nothing) {
             Some(finding) => format!(": {}", finding.message),
             None => format!(
                 " and healthy: {} \"{}\" is complete and stable{}",
                 only.workload().kind,
                 only.workload().name,
-                but(follows)
+                but(workloads)
             ),
         },
         many => format!(
             " and healthy: all {} workloads are complete and stable{}",
             many.len(),
-            but(follows)
+            but(workloads)
         ),
     }
 }
 
 /// What is not in place although it was to be restored.
-fn missing(restored: &[(&Follow, &HandedOver)]) -> String {
-    let missing = restored.iter().filter_map(|(follow, _)| {
+fn missing(restored: &[(&TrackedWorkload, &ApprovedRollback)]) -> String {
+    let missing = restored.iter().filter_map(|(tracked, _)| {
         let Verdict::Superseded {
             by: Supersession::NotRestored { wanted, present },
-        } = follow.verdict()
+        } = tracked.verdict()
         else {
             return None;
         };
-        let workload = follow.workload();
+        let workload = tracked.workload();
         let present = present.map_or_else(String::new, |it| format!("; revision {it} is in place"));
         Some(format!(
             "{} \"{}\" is not at revision {wanted}{present}",
@@ -210,15 +210,15 @@ fn missing(restored: &[(&Follow, &HandedOver)]) -> String {
     }
 }
 
-fn plain_sentence(guard: &Guard, verdict: &Verdict) -> String {
-    let healthy = |it: &Follow| *it.verdict() == Verdict::Succeeded;
+fn plain_sentence(session: &Session, verdict: &Verdict) -> String {
+    let healthy = |it: &TrackedWorkload| *it.verdict() == Verdict::Succeeded;
     if let Verdict::Undetermined { why } = verdict
-        && !guard.follows().is_empty()
-        && guard.follows().iter().all(healthy)
+        && !session.workloads().is_empty()
+        && session.workloads().iter().all(healthy)
     {
         return format!("what could be seen is healthy, but not all could: {why}");
     }
-    match guard.follows() {
+    match session.workloads() {
         [only] => match (verdict, note(only)) {
             (Verdict::Succeeded, Some(finding)) if finding.code == FindingCode::NothingToVerify => {
                 finding.message.clone()
@@ -227,7 +227,7 @@ fn plain_sentence(guard: &Guard, verdict: &Verdict) -> String {
                 format!(
                     "{}{}",
                     sentence(only.workload(), verdict),
-                    but(guard.follows())
+                    but(session.workloads())
                 )
             }
             _ => sentence(only.workload(), verdict),
@@ -237,8 +237,8 @@ fn plain_sentence(guard: &Guard, verdict: &Verdict) -> String {
 }
 
 /// What a success must say besides.
-fn note(follow: &Follow) -> Option<&Finding> {
-    follow.findings().iter().find(|it| {
+fn note(tracked: &TrackedWorkload) -> Option<&Finding> {
+    tracked.findings().iter().find(|it| {
         matches!(
             it.code,
             FindingCode::NothingToVerify | FindingCode::NodeNotUpdated
@@ -247,8 +247,8 @@ fn note(follow: &Follow) -> Option<&Finding> {
 }
 
 /// The notes, as the end of a sentence.
-fn but(follows: &[Follow]) -> String {
-    let notes = follows.iter().filter_map(note);
+fn but(workloads: &[TrackedWorkload]) -> String {
+    let notes = workloads.iter().filter_map(note);
     let notes: Vec<&str> = notes.map(|it| it.message.as_str()).collect();
     match notes.as_slice() {
         [] => String::new(),
@@ -257,10 +257,10 @@ fn but(follows: &[Follow]) -> String {
     }
 }
 
-fn sentence_of_many(follows: &[Follow], verdict: &Verdict) -> String {
-    let all = follows.len();
-    let with = |word: &str| -> Vec<&Follow> {
-        let same = follows.iter().filter(|it| it.verdict().word() == word);
+fn sentence_of_many(workloads: &[TrackedWorkload], verdict: &Verdict) -> String {
+    let all = workloads.len();
+    let with = |word: &str| -> Vec<&TrackedWorkload> {
+        let same = workloads.iter().filter(|it| it.verdict().word() == word);
         same.collect()
     };
     let affected = with(verdict.word());
@@ -279,7 +279,7 @@ fn sentence_of_many(follows: &[Follow], verdict: &Verdict) -> String {
         Verdict::Succeeded => {
             format!(
                 "all {all} workloads are healthy: their rollouts are complete and stable{}",
-                but(follows)
+                but(workloads)
             )
         }
         Verdict::Failed { .. } => format!("{count} of {all} workloads fail: {first}"),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::preflight::Concern;
+use super::preflight::PreflightFinding;
 use super::{Already, Refusal, RollbackDecision, RollbackPlan};
 use crate::workload::WorkloadRef;
 
@@ -14,7 +14,7 @@ pub enum Objection {
     /// The present state does not allow it.
     Refusal(Refusal),
     /// A preflight speaks against it.
-    Concern(Concern),
+    Finding(PreflightFinding),
 }
 
 impl Objection {
@@ -23,7 +23,7 @@ impl Objection {
     pub fn message(&self) -> String {
         match self {
             Self::Refusal(refusal) => refusal.to_string(),
-            Self::Concern(concern) => concern.to_string(),
+            Self::Finding(concern) => concern.to_string(),
         }
     }
 
@@ -32,14 +32,14 @@ impl Objection {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Refusal(refusal) => refusal.hint(),
-            Self::Concern(concern) => concern.hint.as_deref(),
+            Self::Finding(concern) => concern.hint.as_deref(),
         }
     }
 }
 
 /// What is to be done about all of them.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Release {
+pub struct RollbackBatch {
     /// What is to be rolled back, in the order given.
     pub plans: Vec<RollbackPlan>,
     /// What is in place already.
@@ -48,7 +48,7 @@ pub struct Release {
     pub objections: Vec<(WorkloadRef, Objection)>,
 }
 
-impl Release {
+impl RollbackBatch {
     /// Takes the decision about one workload in.
     pub fn add(&mut self, workload: &WorkloadRef, decision: RollbackDecision) {
         match decision {
@@ -58,7 +58,7 @@ impl Release {
                 self.objections.push((workload.clone(), objection));
             }
             RollbackDecision::Apply(plan) => {
-                let refusals = plan.refusals().cloned().map(Objection::Concern);
+                let refusals = plan.refusals().cloned().map(Objection::Finding);
                 let refusals = refusals.map(|it| (workload.clone(), it));
                 self.objections.extend(refusals);
                 self.plans.push(*plan);
@@ -101,7 +101,7 @@ impl Release {
     fn all(&self, wanted: &[Refusal]) -> bool {
         let is = |(_, it): &(WorkloadRef, Objection)| match it {
             Objection::Refusal(refusal) => wanted.contains(refusal),
-            Objection::Concern(_) => false,
+            Objection::Finding(_) => false,
         };
         self.is_refused() && self.plans.is_empty() && self.objections.iter().all(is)
     }

@@ -12,8 +12,8 @@ use crate::history::{History, text};
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::progress;
-use crate::session::Guard;
-use crate::snapshot::{BACK_OFF_MEMORY, Excused, Snapshot, has_ended, uid_of};
+use crate::session::Session;
+use crate::snapshot::{BACK_OFF_MEMORY, ExcusedNodes, Snapshot, has_ended, uid_of};
 use crate::verdict::{Pending, Verdict};
 use crate::workload::{Workload, WorkloadKind};
 
@@ -37,7 +37,7 @@ impl History {
 
     fn counts_are_complete(&self, workload: &Workload) -> bool {
         if self.nodes().is_empty() {
-            return progress::complete(workload, &Excused::default()).is_ok();
+            return progress::complete(workload, &ExcusedNodes::default()).is_ok();
         }
         // The nodes that are excused are found as a check finds them.
         let mut snapshot = Snapshot::default();
@@ -45,7 +45,7 @@ impl History {
             snapshot.apply(Observation::new(Timestamp::UNIX_EPOCH, seen));
         }
         let rollout = snapshot.rollout(self.workload());
-        let excused = rollout.map_or_else(Excused::default, |it| it.excused());
+        let excused = rollout.map_or_else(ExcusedNodes::default, |it| it.excused());
         progress::complete(workload, &excused).is_ok()
     }
 
@@ -67,10 +67,10 @@ impl History {
             stable_for,
             ..Policy::default()
         };
-        let mut guard = Guard::new([self.workload().clone()], policy, now);
+        let mut session = Session::new([self.workload().clone()], policy, now);
         let mut last = None;
         for seen in self.seen(workload) {
-            last = Some(guard.observe(Observation::new(now, seen)));
+            last = Some(session.observe(Observation::new(now, seen)));
         }
         let last = last?;
         let from = match last.verdict {

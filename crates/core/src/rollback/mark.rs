@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::Request;
 use crate::history::{Images, RevisionId, annotation, images_of, text};
 use crate::observation::ResourceKind;
-use crate::session::{Follow, Guard};
+use crate::session::{Session, TrackedWorkload};
 use crate::snapshot::{PodView, Rollout};
 use crate::verdict::Verdict;
 use crate::workload::{Revision, WorkloadRef};
@@ -23,9 +23,9 @@ use crate::workload::{Revision, WorkloadRef};
 /// uid in its name no copy of another carrier's mark ever takes its place: a controller writes a
 /// Deployment's annotations onto its ReplicaSet at every sync (`deployment_util.go`,
 /// `copyDeploymentAnnotationsToReplicaSet`), and `kubectl rollout undo` brings them there.
-pub const MARK: &str = "rollguard.dev/last-known-good-";
+pub const LAST_KNOWN_GOOD: &str = "rollguard.dev/last-known-good-";
 /// The annotation of a workload that was rolled back.
-pub const RESTORED: &str = "rollguard.dev/restored";
+pub const ROLLBACK_RECORD: &str = "rollguard.dev/restored";
 
 const VERSION: u32 = 1;
 /// How many digests are kept: an annotation is no archive.
@@ -36,7 +36,7 @@ const RUN: usize = 200;
 /// That a revision was found healthy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Mark {
+pub struct LastKnownGood {
     version: u32,
     /// The uid of the carrier it was written on.
     pub uid: String,
@@ -49,7 +49,7 @@ pub struct Mark {
     pub images: Images,
 }
 
-impl Mark {
+impl LastKnownGood {
     /// A mark for the carrier with this uid.
     #[must_use]
     pub fn new(uid: &str, verified_at: Timestamp, run: &str, images: Images) -> Self {
@@ -73,7 +73,7 @@ impl Mark {
     /// The name of the annotation for the carrier with this uid.
     #[must_use]
     pub fn annotation(uid: &str) -> String {
-        format!("{MARK}{uid}")
+        format!("{LAST_KNOWN_GOOD}{uid}")
     }
 
     /// The mark that an annotation of the carrier with this uid holds.
@@ -93,7 +93,7 @@ impl Mark {
 /// That a workload was rolled back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Restored {
+pub struct RollbackRecord {
     version: u32,
     /// The uid of the carrier that was restored.
     pub uid: String,
@@ -110,7 +110,7 @@ pub struct Restored {
     pub run: String,
 }
 
-impl Restored {
+impl RollbackRecord {
     /// That a request leads from one revision to another.
     #[must_use]
     pub fn new(to: &RevisionId, from: &RevisionId, request: &Request) -> Self {
@@ -129,7 +129,7 @@ impl Restored {
     /// the caller to compare.
     #[must_use]
     pub fn of(workload: &Value) -> Option<Self> {
-        Self::parse(annotation(workload, RESTORED)?)
+        Self::parse(annotation(workload, ROLLBACK_RECORD)?)
     }
 
     /// What the annotation holds.
@@ -159,7 +159,7 @@ fn short(run: &str) -> String {
 
 /// A mark that is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Marking {
+pub struct LastKnownGoodUpdate {
     /// Whose revision.
     pub workload: WorkloadRef,
     /// What kind of object carries it.
@@ -167,32 +167,40 @@ pub struct Marking {
     /// The carrier's name.
     pub name: String,
     /// What to write.
-    pub mark: Mark,
+    pub mark: LastKnownGood,
 }
 
 /// What a session has shown to be good: every workload that succeeded with all its pods, of which
 /// there must be one.
 #[must_use]
-pub fn markings(guard: &Guard, at: Timestamp, run: &str) -> Vec<Marking> {
-    let follows = guard.follows().iter();
-    let good = follows.filter(|it| *it.verdict() == Verdict::Succeeded);
-    good.filter_map(|follow| marking(guard, follow, (at, run)))
+pub fn last_known_good_updates(
+    session: &Session,
+    at: Timestamp,
+    run: &str,
+) -> Vec<LastKnownGoodUpdate> {
+    let workloads = session.workloads().iter();
+    let good = workloads.filter(|it| *it.verdict() == Verdict::Succeeded);
+    good.filter_map(|tracked| marking(session, tracked, (at, run)))
         .collect()
 }
 
-fn marking(guard: &Guard, follow: &Follow, (at, run): (Timestamp, &str)) -> Option<Marking> {
-    let rollout = guard.snapshot().rollout(follow.workload())?;
+fn marking(
+    session: &Session,
+    tracked: &TrackedWorkload,
+    (at, run): (Timestamp, &str),
+) -> Option<LastKnownGoodUpdate> {
+    let rollout = session.snapshot().rollout(tracked.workload())?;
     let (resource, name, uid) = rollout.new_carrier()?;
     // Of a partition, and of pods that could not be seen, too little is known.
     let whole = rollout.workload().counts().available > 0 && rollout.old_pods().is_empty();
-    if !whole || rollout.new_pods().is_empty() || follow.judged() != Some(uid) {
+    if !whole || rollout.new_pods().is_empty() || tracked.judged() != Some(uid) {
         return None;
     }
-    Some(Marking {
-        workload: follow.workload().clone(),
+    Some(LastKnownGoodUpdate {
+        workload: tracked.workload().clone(),
         resource,
         name: name.to_owned(),
-        mark: Mark::new(uid, at, run, running(&rollout)),
+        mark: LastKnownGood::new(uid, at, run, running(&rollout)),
     })
 }
 

@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::Already;
-use crate::approval::{HandedOver, Standard};
+use crate::approval::{ApprovedRollback, HealthCriteria};
 use crate::history::{Entry, History, Images};
 
 /// What became of one workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Ended {
+pub enum WorkloadOutcome {
     /// This run put the target in place.
     RolledBack,
     /// It was in place already, or another run put it there.
@@ -24,7 +24,7 @@ pub enum Ended {
     NotTried,
 }
 
-impl Ended {
+impl WorkloadOutcome {
     /// Whether the target is in place now.
     #[must_use]
     pub const fn is_restored(self) -> bool {
@@ -37,7 +37,7 @@ impl Ended {
 
 /// What became of all of them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum BatchOutcome {
     /// Every target is in place, and this run put one there at least.
     Whole,
     /// Every target was in place already.
@@ -52,22 +52,22 @@ pub enum Extent {
     Failed,
 }
 
-impl Extent {
+impl BatchOutcome {
     /// Of workloads that ended like this.
     #[must_use]
-    pub fn of(ended: &[Ended]) -> Self {
+    pub fn of(ended: &[WorkloadOutcome]) -> Self {
         let has = |wanted| ended.contains(&wanted);
         let restored = ended.iter().filter(|it| it.is_restored()).count();
-        if restored == ended.len() && !has(Ended::HeldUp) {
-            return if has(Ended::RolledBack) {
+        if restored == ended.len() && !has(WorkloadOutcome::HeldUp) {
+            return if has(WorkloadOutcome::RolledBack) {
                 Self::Whole
             } else {
                 Self::Before
             };
         }
         match restored {
-            0 if has(Ended::Failed) => Self::Failed,
-            0 if has(Ended::Superseded) => Self::Superseded,
+            0 if has(WorkloadOutcome::Failed) => Self::Failed,
+            0 if has(WorkloadOutcome::Superseded) => Self::Superseded,
             0 => Self::NotTried,
             _ => Self::Part,
         }
@@ -78,16 +78,16 @@ impl Extent {
 /// revision is the one that the earlier rollback wrote down. Where nothing is written, or that
 /// revision is gone, there is none to await the end of.
 #[must_use]
-pub fn in_place(history: &History, already: &Already) -> HandedOver {
+pub fn in_place(history: &History, already: &Already) -> ApprovedRollback {
     let bad = history.restored();
     let bad = bad.and_then(|it| history.with_uid(&it.from));
-    HandedOver {
+    ApprovedRollback {
         workload: already.workload.clone(),
         uid: already.uid.clone(),
         bad: bad.as_ref().map_or_else(|| already.to.clone(), Entry::id),
         target: already.to.clone(),
         complete: false,
-        standard: Standard::default(),
+        standard: HealthCriteria::default(),
         images: Images::new(),
     }
 }
@@ -98,51 +98,67 @@ mod tests {
 
     use super::*;
     use crate::history::RevisionId;
-    use crate::rollback::{RESTORED, Request, Restored, RollbackDecision, decide};
+    use crate::rollback::{ROLLBACK_RECORD, Request, RollbackDecision, RollbackRecord, decide};
     use crate::testing::{deployment, replica_set_json, web};
     use crate::workload::Revision;
 
     #[test]
     fn what_became_of_all_follows_from_what_became_of_each() {
-        use Ended::{Failed, HeldUp, InPlace, NotTried, RolledBack, Superseded};
-        let rows: &[(&str, &[Ended], Extent)] = &[
-            ("the only one is done", &[RolledBack], Extent::Whole),
-            ("one was done before", &[InPlace, RolledBack], Extent::Whole),
-            ("all were done before", &[InPlace, InPlace], Extent::Before),
-            ("one fails", &[RolledBack, Failed], Extent::Part),
+        use WorkloadOutcome::{Failed, HeldUp, InPlace, NotTried, RolledBack, Superseded};
+        let rows: &[(&str, &[WorkloadOutcome], BatchOutcome)] = &[
+            ("the only one is done", &[RolledBack], BatchOutcome::Whole),
+            (
+                "one was done before",
+                &[InPlace, RolledBack],
+                BatchOutcome::Whole,
+            ),
+            (
+                "all were done before",
+                &[InPlace, InPlace],
+                BatchOutcome::Before,
+            ),
+            ("one fails", &[RolledBack, Failed], BatchOutcome::Part),
             (
                 "one fails, the other was done before",
                 &[Failed, InPlace],
-                Extent::Part,
+                BatchOutcome::Part,
             ),
-            ("one is left alone", &[RolledBack, Superseded], Extent::Part),
-            ("stopped half-way", &[RolledBack, NotTried], Extent::Part),
-            ("the only one is held up", &[HeldUp], Extent::Part),
-            ("one is held up", &[RolledBack, HeldUp], Extent::Part),
+            (
+                "one is left alone",
+                &[RolledBack, Superseded],
+                BatchOutcome::Part,
+            ),
+            (
+                "stopped half-way",
+                &[RolledBack, NotTried],
+                BatchOutcome::Part,
+            ),
+            ("the only one is held up", &[HeldUp], BatchOutcome::Part),
+            ("one is held up", &[RolledBack, HeldUp], BatchOutcome::Part),
             (
                 "one is held up, the other fails",
                 &[HeldUp, Failed],
-                Extent::Part,
+                BatchOutcome::Part,
             ),
-            ("all fail", &[Failed, Failed], Extent::Failed),
+            ("all fail", &[Failed, Failed], BatchOutcome::Failed),
             (
                 "one fails, one is left alone",
                 &[Failed, Superseded],
-                Extent::Failed,
+                BatchOutcome::Failed,
             ),
             (
                 "all are left alone",
                 &[Superseded, Superseded],
-                Extent::Superseded,
+                BatchOutcome::Superseded,
             ),
             (
                 "stopped before the first",
                 &[NotTried, NotTried],
-                Extent::NotTried,
+                BatchOutcome::NotTried,
             ),
         ];
         for (says, ended, expected) in rows {
-            assert_eq!(Extent::of(ended), *expected, "{says}");
+            assert_eq!(BatchOutcome::of(ended), *expected, "{says}");
         }
     }
 
@@ -153,8 +169,9 @@ mod tests {
             name: uid.to_owned(),
             uid: uid.to_owned(),
         };
-        let restored =
-            |from: &str| Restored::new(&id("rs-v1"), &id(from), &Request::default()).to_text();
+        let restored = |from: &str| {
+            RollbackRecord::new(&id("rs-v1"), &id(from), &Request::default()).to_text()
+        };
         let rows = [
             ("the bad one is known", Some(restored("rs-v2")), "rs-v2"),
             ("the bad one is gone", Some(restored("rs-v9")), "rs-v1"),
@@ -163,7 +180,7 @@ mod tests {
         for (says, written, bad) in rows {
             let mut object = deployment("web").version("v1").counts(2, 2, 2, 2).json();
             if let Some(written) = written {
-                object["metadata"]["annotations"][RESTORED] = json!(written);
+                object["metadata"]["annotations"][ROLLBACK_RECORD] = json!(written);
             }
             let sets = [("v1", 3, 2), ("v2", 2, 0)].map(|(version, revision, ready)| {
                 replica_set_json(version, revision, (ready, ready))
@@ -176,9 +193,9 @@ mod tests {
             let RollbackDecision::Already(already) = decide(&history, &request) else {
                 panic!("{says}: not in place");
             };
-            let handed_over = in_place(&history, &already);
-            assert_eq!(handed_over.bad.uid, bad, "{says}");
-            assert_eq!(handed_over.target.uid, "rs-v1", "{says}");
+            let approved = in_place(&history, &already);
+            assert_eq!(approved.bad.uid, bad, "{says}");
+            assert_eq!(approved.target.uid, "rs-v1", "{says}");
         }
     }
 }

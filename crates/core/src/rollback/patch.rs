@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::mark::{Mark, RESTORED, Restored};
+use super::mark::{LastKnownGood, ROLLBACK_RECORD, RollbackRecord};
 use super::{Request, RollbackPlan};
 use crate::history::{Entry, History, plain};
 
@@ -36,14 +36,17 @@ pub(super) fn patch(
         "rollguard: rolled back to revision {} by {run}",
         to.revision()
     );
-    let restored = Restored::new(&to.id(), &from.id(), request).to_text();
+    let restored = RollbackRecord::new(&to.id(), &from.id(), request).to_text();
     // `kubectl rollout undo` copies a mark here, from where it would come back onto the bad revision.
-    let copied = Mark::annotation(from.uid());
+    let copied = LastKnownGood::annotation(from.uid());
     if history.annotation(&copied).is_some() {
         let place = format!("/metadata/annotations/{}", copied.replace('/', "~1"));
         patch.push(json!({"op": "remove", "path": place}));
     }
-    for (name, value) in [("kubernetes.io/change-cause", cause), (RESTORED, restored)] {
+    for (name, value) in [
+        ("kubernetes.io/change-cause", cause),
+        (ROLLBACK_RECORD, restored),
+    ] {
         let place = format!("/metadata/annotations/{}", name.replace('/', "~1"));
         patch.push(json!({"op": "add", "path": place, "value": value}));
     }
@@ -96,6 +99,6 @@ pub fn read_back(plan: &RollbackPlan, history: &History) -> ReadBack {
 pub fn is_own(plan: &RollbackPlan, history: &History) -> bool {
     let operations = plan.patch.as_array().into_iter().flatten();
     let mut written = operations.filter_map(|it| it.get("value")?.as_str());
-    let there = history.annotation(RESTORED);
+    let there = history.annotation(ROLLBACK_RECORD);
     there.is_some_and(|there| written.any(|it| it == there))
 }

@@ -17,7 +17,7 @@ mod references;
 mod schema;
 pub(super) mod workload;
 
-pub use finding::{Concern, ConcernCode, Weight};
+pub use finding::{PreflightCode, PreflightFinding, Weight};
 pub use references::{Reference, ReferenceKind, references};
 pub use schema::{SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION};
 
@@ -34,12 +34,12 @@ pub struct Questions {
     /// A pod of the target, to be created as a dry run.
     pub pod: Value,
     /// Permissions to ask for.
-    pub rights: Vec<Right>,
+    pub rights: Vec<AccessReview>,
 }
 
 /// A permission that the rollback needs (`SelfSubjectAccessReview`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Right {
+pub struct AccessReview {
     /// The verb.
     pub verb: &'static str,
     /// The API group.
@@ -49,14 +49,14 @@ pub struct Right {
     /// The object's name; `None` for any.
     pub name: Option<String>,
     /// What it means when it is not given.
-    pub lack: ConcernCode,
+    pub lack: PreflightCode,
     /// Whether nothing can be done without it.
     pub needed: bool,
 }
 
 /// What a look at something brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Looked<T> {
+pub enum Lookup<T> {
     /// It is so.
     Seen(T),
     /// It does not exist.
@@ -67,7 +67,7 @@ pub enum Looked<T> {
 
 /// What is known of an object; never its values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Kept {
+pub struct ObjectState {
     /// The keys of a ConfigMap or Secret; `None` where they were not read.
     pub keys: Option<BTreeSet<String>>,
     /// When it was written last (`metadata.managedFields`, else its creation).
@@ -76,7 +76,7 @@ pub struct Kept {
 
 /// What came of a dry run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trial {
+pub enum DryRun {
     /// The API server would accept it.
     Accepted,
     /// It would refuse it.
@@ -105,17 +105,17 @@ pub struct JobRun {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answers {
     /// To [`Questions::references`].
-    pub references: Vec<(Reference, Looked<Kept>)>,
+    pub references: Vec<(Reference, Lookup<ObjectState>)>,
     /// To [`Questions::pod`].
-    pub pod: Trial,
+    pub pod: DryRun,
     /// To [`RollbackPlan::patch`] as a dry run.
-    pub patch: Trial,
+    pub patch: DryRun,
     /// The template that it would leave behind, where the API server said so.
     pub written: Option<Value>,
     /// To [`Questions::rights`].
-    pub rights: Vec<(Right, Looked<bool>)>,
+    pub rights: Vec<(AccessReview, Lookup<bool>)>,
     /// The Jobs of the namespace that completed.
-    pub jobs: Looked<Vec<JobRun>>,
+    pub jobs: Lookup<Vec<JobRun>>,
 }
 
 /// What must be looked at before this plan is carried out.
@@ -196,7 +196,7 @@ fn add_claims(spec: &mut Value, history: &History) {
     }
 }
 
-fn rights(plan: &RollbackPlan, history: &History) -> Vec<Right> {
+fn rights(plan: &RollbackPlan, history: &History) -> Vec<AccessReview> {
     let resource = match plan.workload.kind {
         WorkloadKind::Deployment => "deployments",
         WorkloadKind::StatefulSet => "statefulsets",
@@ -207,30 +207,30 @@ fn rights(plan: &RollbackPlan, history: &History) -> Vec<Right> {
         WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "controllerrevisions",
     };
     let mut rights = vec![
-        Right {
+        AccessReview {
             verb: "patch",
             group: "apps",
             resource,
             name: Some(plan.workload.name.clone()),
-            lack: ConcernCode::MayNotPatch,
+            lack: PreflightCode::MayNotPatch,
             needed: true,
         },
-        Right {
+        AccessReview {
             verb: "patch",
             group: "apps",
             resource: carriers,
             name: None,
-            lack: ConcernCode::MayNotMark,
+            lack: PreflightCode::MayNotMark,
             needed: false,
         },
     ];
     if stuck_pods::may_be_needed(history) {
-        rights.push(Right {
+        rights.push(AccessReview {
             verb: "delete",
             group: "",
             resource: "pods",
             name: None,
-            lack: ConcernCode::MayNotDeletePods,
+            lack: PreflightCode::MayNotDeletePods,
             needed: history
                 .with_uid(&plan.to.uid)
                 .is_some_and(|target| stuck_pods::is_stuck(history, &target)),
@@ -241,9 +241,9 @@ fn rights(plan: &RollbackPlan, history: &History) -> Vec<Right> {
 
 /// What the answers mean for a plan, what weighs most first.
 #[must_use]
-pub fn judge(plan: &RollbackPlan, answers: &Answers) -> Vec<Concern> {
+pub fn judge(plan: &RollbackPlan, answers: &Answers) -> Vec<PreflightFinding> {
     let rights = answers.rights.iter();
-    let mut found: Vec<Concern> = rights
+    let mut found: Vec<PreflightFinding> = rights
         .filter_map(|(right, looked)| of_right(plan, right, looked))
         .collect();
     found.extend(of_patch(plan, &answers.patch, &found));
@@ -258,24 +258,28 @@ pub fn judge(plan: &RollbackPlan, answers: &Answers) -> Vec<Concern> {
     found
 }
 
-fn of_right(plan: &RollbackPlan, right: &Right, looked: &Looked<bool>) -> Option<Concern> {
+fn of_right(
+    plan: &RollbackPlan,
+    right: &AccessReview,
+    looked: &Lookup<bool>,
+) -> Option<PreflightFinding> {
     let namespace = &plan.workload.namespace;
     let (verb, resource) = (right.verb, right.resource);
     match looked {
-        Looked::Seen(true) => None,
-        Looked::Seen(false) | Looked::Missing => {
+        Lookup::Seen(true) => None,
+        Lookup::Seen(false) | Lookup::Missing => {
             let message = format!("may not {verb} {resource} in namespace {namespace}");
             Some(match (right.needed, right.lack) {
                 (true, lack) => lacks(plan, lack, message),
-                (false, ConcernCode::MayNotDeletePods) => Concern::warning(
+                (false, PreflightCode::MayNotDeletePods) => PreflightFinding::warning(
                     right.lack,
                     format!("{message}: a pod that stays stuck would not be replaced"),
                 ),
-                (false, lack) => Concern::note(lack, message),
+                (false, lack) => PreflightFinding::note(lack, message),
             })
         }
-        Looked::Unseen(why) => Some(Concern::note(
-            ConcernCode::NotLooked,
+        Lookup::Unseen(why) => Some(PreflightFinding::note(
+            PreflightCode::NotLooked,
             format!("cannot tell whether {verb} on {resource} is allowed: {why}"),
         )),
     }
@@ -283,18 +287,18 @@ fn of_right(plan: &RollbackPlan, right: &Right, looked: &Looked<bool>) -> Option
 
 /// Without a right nothing can be done; but whoever carries out what a check proposes may be somebody
 /// else, and looks again.
-fn lacks(plan: &RollbackPlan, code: ConcernCode, message: impl Into<String>) -> Concern {
+fn lacks(plan: &RollbackPlan, code: PreflightCode, message: impl Into<String>) -> PreflightFinding {
     if plan.proposed {
-        Concern::warning(code, message)
+        PreflightFinding::warning(code, message)
     } else {
-        Concern::refusal(code, message)
+        PreflightFinding::refusal(code, message)
     }
 }
 
-fn of_reference(reference: &Reference, looked: &Looked<Kept>) -> Option<Concern> {
+fn of_reference(reference: &Reference, looked: &Lookup<ObjectState>) -> Option<PreflightFinding> {
     let title = format!("{} `{}`", reference.kind.as_str(), reference.name);
     match looked {
-        Looked::Seen(kept) => {
+        Lookup::Seen(kept) => {
             let keys = kept.keys.as_ref()?;
             let missing: Vec<&str> = reference
                 .keys
@@ -307,16 +311,16 @@ fn of_reference(reference: &Reference, looked: &Looked<Kept>) -> Option<Concern>
                     "{title} lacks key `{}`, which the target needs",
                     missing.join("`, `")
                 );
-                Concern::refusal(ConcernCode::MissingKey, message)
+                PreflightFinding::refusal(PreflightCode::MissingKey, message)
             })
         }
-        Looked::Missing | Looked::Unseen(_) if reference.optional => None,
-        Looked::Missing => {
+        Lookup::Missing | Lookup::Unseen(_) if reference.optional => None,
+        Lookup::Missing => {
             let message = format!("{title}, which the target needs, does not exist");
-            Some(Concern::refusal(reference.kind.missing(), message))
+            Some(PreflightFinding::refusal(reference.kind.missing(), message))
         }
-        Looked::Unseen(why) => Some(Concern::note(
-            ConcernCode::NotLooked,
+        Lookup::Unseen(why) => Some(PreflightFinding::note(
+            PreflightCode::NotLooked,
             format!("cannot tell whether {title}, which the target needs, exists: {why}"),
         )),
     }
@@ -334,8 +338,12 @@ fn since(plan: &RollbackPlan) -> Option<(Timestamp, String)> {
 }
 
 /// What was changed in place since then does not come back.
-fn of_change(plan: &RollbackPlan, reference: &Reference, looked: &Looked<Kept>) -> Option<Concern> {
-    let (Looked::Seen(kept), Some((since, then))) = (looked, since(plan)) else {
+fn of_change(
+    plan: &RollbackPlan,
+    reference: &Reference,
+    looked: &Lookup<ObjectState>,
+) -> Option<PreflightFinding> {
+    let (Lookup::Seen(kept), Some((since, then))) = (looked, since(plan)) else {
         return None;
     };
     let holds_values = matches!(
@@ -346,44 +354,50 @@ fn of_change(plan: &RollbackPlan, reference: &Reference, looked: &Looked<Kept>) 
     let (kind, name) = (reference.kind.as_str(), &reference.name);
     let message =
         format!("{kind} `{name}` was changed at {changed}, after {then}; it is not restored");
-    Some(Concern::warning(ConcernCode::ConfigChanged, message))
+    Some(PreflightFinding::warning(
+        PreflightCode::ConfigChanged,
+        message,
+    ))
 }
 
 /// Refusals by whatever guards the namespace (`plugin/pkg/admission`). A quota counts the pods that
 /// the rollback will remove, so that a full one is no reason to keep them; one that is smaller than
 /// a single pod never has room.
-fn of_pod(plan: &RollbackPlan, trial: &Trial) -> Option<Concern> {
+fn of_pod(plan: &RollbackPlan, trial: &DryRun) -> Option<PreflightFinding> {
     match trial {
-        Trial::Accepted => None,
-        Trial::Refused { code: 403, message } if message.contains(EXCEEDED) => {
+        DryRun::Accepted => None,
+        DryRun::Refused { code: 403, message } if message.contains(EXCEEDED) => {
             let too_much = beyond(message);
             // Where all of the target's pods are still there, none has to fit any more.
             if too_much.is_empty() || plan.in_full {
                 let message = format!(
                     "there is no room for one more pod of the target at present: {message}"
                 );
-                return Some(Concern::warning(ConcernCode::QuotaFull, message));
+                return Some(PreflightFinding::warning(PreflightCode::QuotaFull, message));
             }
             let message = format!(
                 "a pod of the target never fits into the quota ({}): {message}",
                 too_much.join(", ")
             );
-            let refusal = Concern::refusal(ConcernCode::PodRefused, message);
+            let refusal = PreflightFinding::refusal(PreflightCode::PodRefused, message);
             Some(refusal.hint("raise the quota, then roll back; or roll forward"))
         }
         // The identity's own rights, not the pod.
-        Trial::Refused { code: 403, message } if message.contains("cannot create resource") => {
-            Some(Concern::note(
-                ConcernCode::NotLooked,
+        DryRun::Refused { code: 403, message } if message.contains("cannot create resource") => {
+            Some(PreflightFinding::note(
+                PreflightCode::NotLooked,
                 format!("a pod of the target could not be tried out: {message}"),
             ))
         }
-        Trial::Refused { message, .. } => {
+        DryRun::Refused { message, .. } => {
             let message = format!("the API server would refuse the target's pods: {message}");
-            Some(Concern::refusal(ConcernCode::PodRefused, message))
+            Some(PreflightFinding::refusal(
+                PreflightCode::PodRefused,
+                message,
+            ))
         }
-        Trial::NotTried(why) => Some(Concern::note(
-            ConcernCode::NotLooked,
+        DryRun::NotTried(why) => Some(PreflightFinding::note(
+            PreflightCode::NotLooked,
             format!("a pod of the target could not be tried out: {why}"),
         )),
     }
@@ -420,21 +434,28 @@ fn beyond(message: &str) -> Vec<&str> {
 }
 
 /// `already` are the concerns about the identity's rights.
-fn of_patch(plan: &RollbackPlan, trial: &Trial, already: &[Concern]) -> Option<Concern> {
+fn of_patch(
+    plan: &RollbackPlan,
+    trial: &DryRun,
+    already: &[PreflightFinding],
+) -> Option<PreflightFinding> {
     match trial {
-        Trial::Accepted => None,
+        DryRun::Accepted => None,
         // The identity's own rights, which are told once.
-        Trial::Refused { code: 403, message } if message.contains("cannot patch resource") => {
-            let lack = ConcernCode::MayNotPatch;
+        DryRun::Refused { code: 403, message } if message.contains("cannot patch resource") => {
+            let lack = PreflightCode::MayNotPatch;
             let told = already.iter().any(|it| it.code == lack);
             (!told).then(|| lacks(plan, lack, message.as_str()))
         }
-        Trial::Refused { message, .. } => {
+        DryRun::Refused { message, .. } => {
             let message = format!("the API server would refuse the rollback: {message}");
-            Some(Concern::refusal(ConcernCode::PatchRefused, message))
+            Some(PreflightFinding::refusal(
+                PreflightCode::PatchRefused,
+                message,
+            ))
         }
-        Trial::NotTried(why) => Some(Concern::note(
-            ConcernCode::NotLooked,
+        DryRun::NotTried(why) => Some(PreflightFinding::note(
+            PreflightCode::NotLooked,
             format!("the rollback could not be tried out: {why}"),
         )),
     }
@@ -442,7 +463,7 @@ fn of_patch(plan: &RollbackPlan, trial: &Trial, already: &[Concern]) -> Option<C
 
 /// Webhooks that came after the target, and defaults that a newer API server fills in, make another
 /// revision of it.
-fn of_written(plan: &RollbackPlan, written: Option<&Value>) -> Option<Concern> {
+fn of_written(plan: &RollbackPlan, written: Option<&Value>) -> Option<PreflightFinding> {
     let (target, written) = (plain(plan.target_template()), plain(written?));
     if target == written {
         return None;
@@ -461,21 +482,24 @@ fn of_written(plan: &RollbackPlan, written: Option<&Value>) -> Option<Concern> {
          revision of its own, which the check after the rollback does not know",
         plan.to.revision
     );
-    Some(Concern::warning(ConcernCode::WrittenOtherwise, message))
+    Some(PreflightFinding::warning(
+        PreflightCode::WrittenOtherwise,
+        message,
+    ))
 }
 
 /// Nobody but a person knows what a Job did.
-fn of_jobs(plan: &RollbackPlan, jobs: &Looked<Vec<JobRun>>) -> Option<Concern> {
+fn of_jobs(plan: &RollbackPlan, jobs: &Lookup<Vec<JobRun>>) -> Option<PreflightFinding> {
     let (since, then) = since(plan)?;
     let mut recent: Vec<&JobRun> = match jobs {
-        Looked::Seen(jobs) => jobs
+        Lookup::Seen(jobs) => jobs
             .iter()
             .filter(|job| !job.scheduled && job.completed > since)
             .collect(),
-        Looked::Missing => return None,
-        Looked::Unseen(why) => {
+        Lookup::Missing => return None,
+        Lookup::Unseen(why) => {
             let message = format!("cannot tell whether a migration Job ran: {why}");
-            return Some(Concern::note(ConcernCode::NotLooked, message));
+            return Some(PreflightFinding::note(PreflightCode::NotLooked, message));
         }
     };
     recent.sort_by_key(|job| std::cmp::Reverse(job.completed));
@@ -495,5 +519,8 @@ fn of_jobs(plan: &RollbackPlan, jobs: &Looked<Vec<JobRun>>) -> Option<Concern> {
         "Jobs have completed since {then}: {}{more}; a migration is not undone",
         named.join(", ")
     );
-    Some(Concern::warning(ConcernCode::MigrationRan, message))
+    Some(PreflightFinding::warning(
+        PreflightCode::MigrationRan,
+        message,
+    ))
 }

@@ -15,7 +15,7 @@ use crate::workload::{Workload, WorkloadKind};
 
 /// What is to be done about a restored StatefulSet now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unblock {
+pub enum StuckPodStep {
     /// Nothing is stuck.
     Free,
     /// The controller has not yet taken in the restored template, or is at work on a pod.
@@ -39,19 +39,19 @@ pub struct StuckPod {
 
 /// What is to be done now. The lowest first, one at a time; never forced.
 #[must_use]
-pub fn unblock(history: &History, target: &Entry<'_>) -> Unblock {
+pub fn unblock(history: &History, target: &Entry<'_>) -> StuckPodStep {
     let Some(set) = rolling(history) else {
-        return Unblock::Free;
+        return StuckPodStep::Free;
     };
     match history.current() {
-        Some(current) if current.uid() != target.uid() => return Unblock::Superseded,
+        Some(current) if current.uid() != target.uid() => return StuckPodStep::Superseded,
         Some(_) => {}
-        None => return Unblock::Wait,
+        None => return StuckPodStep::Wait,
     }
     let status = set.status.as_ref();
     let newest = status.and_then(|it| it.update_revision.as_deref());
     if !history.observed() || newest != Some(target.name()) {
-        return Unblock::Wait;
+        return StuckPodStep::Wait;
     }
     let stuck = stuck(history, &set, target.name());
     let Some((ordinal, pod)) = stuck.first() else {
@@ -59,16 +59,18 @@ pub fn unblock(history: &History, target: &Entry<'_>) -> Unblock {
         let from = first_updated(&set);
         let mut left = members(history)
             .filter(|(ordinal, pod)| *ordinal >= from && revision(pod) != Some(target.name()));
-        return left.next().map_or(Unblock::Free, |_| Unblock::Wait);
+        return left
+            .next()
+            .map_or(StuckPodStep::Free, |_| StuckPodStep::Wait);
     };
     // A lower one that is being replaced comes first: at most one pod is away because of us.
     let leaving = members(history).any(|(_, pod)| pod.metadata.deletion_timestamp.is_some());
     let ready = members(history).filter(|(other, pod)| other < ordinal && is_ready(pod));
     let lower = usize::try_from(ordinal - start(&set)).unwrap_or_default();
     if leaving || ready.count() < lower {
-        return Unblock::Wait;
+        return StuckPodStep::Wait;
     }
-    Unblock::Delete(StuckPod {
+    StuckPodStep::Delete(StuckPod {
         name: pod.metadata.name.clone().unwrap_or_default(),
         uid: uid_of(&pod.metadata).to_owned(),
         resource_version: pod.metadata.resource_version.clone().unwrap_or_default(),

@@ -11,7 +11,7 @@ use crate::snapshot::{PodView, Rollout};
 
 /// One request to one pod.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ask {
+pub struct HttpRequest {
     /// The pod's name.
     pub pod: String,
     /// Its uid, for the answer.
@@ -22,7 +22,7 @@ pub struct Ask {
 
 /// What was asked, and what of it was answered.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asked(BTreeMap<(String, usize), Open>);
+pub(super) struct SentRequests(BTreeMap<(String, usize), Open>);
 
 #[derive(Debug, Clone, Copy)]
 struct Open {
@@ -30,7 +30,7 @@ struct Open {
     answered: bool,
 }
 
-impl Asked {
+impl SentRequests {
     /// Takes note of an answer, or of why there is none.
     pub(super) fn answered(&mut self, observation: &Observation) {
         match &observation.seen {
@@ -66,7 +66,12 @@ impl Asked {
     }
 
     /// Those of the wanted asks whose time has come; they count as asked from now on.
-    pub(super) fn due(&mut self, wanted: Vec<Ask>, now: Timestamp, policy: &Policy) -> Vec<Ask> {
+    pub(super) fn due(
+        &mut self,
+        wanted: Vec<HttpRequest>,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Vec<HttpRequest> {
         let known: BTreeSet<(String, usize)> = wanted.iter().map(key).collect();
         self.0.retain(|key, _| known.contains(key));
         let mut due = Vec::new();
@@ -102,12 +107,12 @@ impl Open {
     }
 }
 
-fn key(ask: &Ask) -> (String, usize) {
+fn key(ask: &HttpRequest) -> (String, usize) {
     (ask.uid.clone(), ask.check)
 }
 
 /// What is still to be asked of a rollout's ready pods.
-pub(super) fn wanted(rollout: &Rollout<'_>, policy: &Policy) -> Vec<Ask> {
+pub(super) fn wanted(rollout: &Rollout<'_>, policy: &Policy) -> Vec<HttpRequest> {
     if policy.http.is_empty() {
         return Vec::new();
     }
@@ -116,7 +121,7 @@ pub(super) fn wanted(rollout: &Rollout<'_>, policy: &Policy) -> Vec<Ask> {
     ready
         .flat_map(|pod| {
             let open = (0..policy.http.len()).filter(|check| !passed(pod, *check, policy));
-            open.map(|check| Ask {
+            open.map(|check| HttpRequest {
                 pod: pod.name().to_owned(),
                 uid: pod.uid().to_owned(),
                 check,

@@ -11,8 +11,8 @@ use crate::finding::{Finding, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;
-use crate::rollback::{RESTORED, Restored};
-use crate::snapshot::{BACK_OFF_MEMORY, Excused, PodView, Rollout, Snapshot};
+use crate::rollback::{ROLLBACK_RECORD, RollbackRecord};
+use crate::snapshot::{BACK_OFF_MEMORY, ExcusedNodes, PodView, Rollout, Snapshot};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 
 /// What a judgement looks at.
@@ -155,7 +155,7 @@ fn rolled_back(rollout: &Rollout<'_>, view: &View<'_>) -> Option<Verdict> {
         return None;
     }
     let annotations = rollout.workload().metadata().annotations.as_ref()?;
-    let restored = Restored::parse(annotations.get(RESTORED)?)?;
+    let restored = RollbackRecord::parse(annotations.get(ROLLBACK_RECORD)?)?;
     // A rollback to a revision that a person named is a deployment of its own.
     let own = restored.asked.is_none() && restored.is_by(run);
     let own = own && rollout.new_uid() == Some(&restored.uid);
@@ -207,7 +207,7 @@ fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> P
 
 /// After a rollback no pod of the bad revision may be left, whatever the counts say; but for those on
 /// nodes that nobody waits for.
-fn left_over(rollout: &Rollout<'_>, excused: &Excused<'_>) -> Option<Pending> {
+fn left_over(rollout: &Rollout<'_>, excused: &ExcusedNodes<'_>) -> Option<Pending> {
     let old = rollout.old_pods();
     let old = old
         .iter()

@@ -28,7 +28,7 @@ fn policy(timeout: u64) -> Policy {
 }
 
 /// Runs a session with a tick whenever it asks for one, up to an hour.
-fn session(timeout: u64, observations: &[Observation]) -> (Guard, Verdict, u64) {
+fn session(timeout: u64, observations: &[Observation]) -> (Session, Verdict, u64) {
     session_of(&web(), timeout, observations)
 }
 
@@ -36,7 +36,7 @@ fn session_of(
     workload: &WorkloadRef,
     timeout: u64,
     observations: &[Observation],
-) -> (Guard, Verdict, u64) {
+) -> (Session, Verdict, u64) {
     session_of_all(vec![workload.clone()], timeout, observations)
 }
 
@@ -44,14 +44,14 @@ fn session_of_all(
     workloads: Vec<WorkloadRef>,
     timeout: u64,
     observations: &[Observation],
-) -> (Guard, Verdict, u64) {
+) -> (Session, Verdict, u64) {
     run(
-        Guard::new(workloads, policy(timeout), start()),
+        Session::new(workloads, policy(timeout), start()),
         observations,
     )
 }
 
-fn run(mut guard: Guard, observations: &[Observation]) -> (Guard, Verdict, u64) {
+fn run(mut session: Session, observations: &[Observation]) -> (Session, Verdict, u64) {
     let mut pending = observations.iter().cloned().peekable();
     let mut wake_at = start();
     loop {
@@ -61,7 +61,7 @@ fn run(mut guard: Guard, observations: &[Observation]) -> (Guard, Verdict, u64) 
                 Some(next) => next,
                 None => {
                     return (
-                        guard,
+                        session,
                         Verdict::Progressing {
                             pending: Pending::NotSeen,
                         },
@@ -69,12 +69,12 @@ fn run(mut guard: Guard, observations: &[Observation]) -> (Guard, Verdict, u64) 
                     );
                 }
             },
-            None => Guard::tick(wake_at),
+            None => Session::tick(wake_at),
         };
         let now = observation.at;
-        let step = guard.observe(observation);
+        let step = session.observe(observation);
         if step.verdict.is_terminal() || now > at(3600) {
-            return (guard, step.verdict, elapsed_seconds(now));
+            return (session, step.verdict, elapsed_seconds(now));
         }
         assert!(
             step.wake_at > now,
@@ -401,13 +401,13 @@ fn rows() -> Vec<Row> {
 #[test]
 fn every_session_ends_as_its_row_says() {
     for row in rows().into_iter().chain(sight_rows()) {
-        let (guard, verdict, second) = session(60, &row.observations);
+        let (session, verdict, second) = session(60, &row.observations);
         assert_eq!(
             (verdict.word(), second),
             (row.verdict, row.second),
             "{}: {verdict:#?}\n{:#?}",
             row.says,
-            guard.timeline()
+            session.timeline()
         );
     }
 }
@@ -418,17 +418,17 @@ fn a_rollout_that_is_long_stable_passes_at_once() {
         .into_iter()
         .map(|it| Observation::new(at(600), it.seen))
         .collect();
-    let mut guard = Guard::new([web()], policy(60), at(600));
+    let mut session = Session::new([web()], policy(60), at(600));
     let verdicts: Vec<&str> = observations
         .into_iter()
-        .map(|it| guard.observe(it).verdict.word())
+        .map(|it| session.observe(it).verdict.word())
         .collect();
     assert_eq!(verdicts.last(), Some(&"succeeded"));
 }
 
 /// What holds instead of the verdict after a fresh look.
-fn confirmed(guard: &Guard, fresh: &Workload) -> Result<(), String> {
-    let confirmed = guard.follows()[0].confirm(guard.snapshot(), fresh, at(61));
+fn confirmed(session: &Session, fresh: &Workload) -> Result<(), String> {
+    let confirmed = session.workloads()[0].confirm(session.snapshot(), fresh, at(61));
     confirmed.map_err(|instead| match instead {
         Verdict::Undetermined { why } => why.to_string(),
         Verdict::Superseded { by } => by.to_string(),
@@ -441,7 +441,7 @@ fn confirmed(guard: &Guard, fresh: &Workload) -> Result<(), String> {
 
 #[test]
 fn a_success_is_confirmed_by_a_fresh_look() {
-    let (guard, verdict, _) = session(60, &first_look(complete(), &[pod("a").ready(0)]));
+    let (session, verdict, _) = session(60, &first_look(complete(), &[pod("a").ready(0)]));
     assert_eq!(verdict, Verdict::Succeeded);
     let mut replaced = complete().json();
     replaced["metadata"]["uid"] = "d-2".into();
@@ -474,15 +474,15 @@ fn a_success_is_confirmed_by_a_fresh_look() {
         ),
     ];
     for (says, fresh, expected) in rows {
-        let confirmed = confirmed(&guard, &fresh);
+        let confirmed = confirmed(&session, &fresh);
         assert_eq!(confirmed, expected.map_err(str::to_owned), "{says}");
     }
 }
 
 #[test]
 fn what_timed_out_must_not_have_completed() {
-    let (guard, verdict, _) = session(60, &first_look(rolling(), &[]));
-    let why = |fresh: DeploymentBuilder| confirmed(&guard, &fresh.build());
+    let (session, verdict, _) = session(60, &first_look(rolling(), &[]));
+    let why = |fresh: DeploymentBuilder| confirmed(&session, &fresh.build());
     assert_eq!(verdict.word(), "timedOut");
     assert_eq!(why(rolling()), Ok(()));
     assert!(why(complete()).is_err_and(|it| it.contains("the rollout is complete")));
@@ -491,14 +491,14 @@ fn what_timed_out_must_not_have_completed() {
 
 #[test]
 fn what_is_told_is_told_once_with_a_reminder_each_thirty_seconds() {
-    let (guard, _, _) = session(
+    let (session, _, _) = session(
         120,
         &with(
             first_look(rolling(), &[pod("a").waiting("InvalidImageName", "")]),
             pod("a").seen(3),
         ),
     );
-    let told: Vec<String> = guard
+    let told: Vec<String> = session
         .timeline()
         .iter()
         .map(|it| format!("{} {}", elapsed_seconds(it.at), it.text))
@@ -511,11 +511,17 @@ fn what_is_told_is_told_once_with_a_reminder_each_thirty_seconds() {
             "3 InvalidImageName has gone",
         ]
     );
-    let mut guard = Guard::new([web()], policy(300), start());
+    let mut session = Session::new([web()], policy(300), start());
     for observation in first_look(rolling(), &[]) {
-        let _ = guard.observe(observation);
+        let _ = session.observe(observation);
     }
-    let reminders = |second| guard.clone().observe(Guard::tick(at(second))).events.len();
+    let reminders = |second| {
+        session
+            .clone()
+            .observe(Session::tick(at(second)))
+            .events
+            .len()
+    };
     assert_eq!((reminders(29), reminders(30)), (0, 1));
 }
 
@@ -543,7 +549,7 @@ fn any_observations() -> impl Strategy<Value = Vec<Observation>> {
         Just(vec![blind(0, ResourceKind::Pod, disconnected())]),
         Just(vec![blind(0, ResourceKind::Event, forbidden())]),
         Just(vec![seen_set(0, replica_set("v2", 2, (1, 0)))]),
-        Just(vec![Guard::tick(start())]),
+        Just(vec![Session::tick(start())]),
     ];
     let groups = prop::collection::vec((one, 0_u64..20), 1..25);
     groups.prop_map(|groups| {
@@ -561,10 +567,10 @@ fn any_observations() -> impl Strategy<Value = Vec<Observation>> {
 }
 
 fn replay(timeout: u64, observations: &[Observation]) -> Vec<Verdict> {
-    let mut guard = Guard::new([web()], policy(timeout), start());
+    let mut session = Session::new([web()], policy(timeout), start());
     observations
         .iter()
-        .map(|it| guard.observe(it.clone()).verdict)
+        .map(|it| session.observe(it.clone()).verdict)
         .collect()
 }
 

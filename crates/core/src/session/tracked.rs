@@ -7,13 +7,13 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use super::Target;
 use super::judge::{Judgement, View, judge};
-use crate::approval::HandedOver;
+use crate::approval::ApprovedRollback;
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;
-use crate::report::ReportEvent;
-use crate::snapshot::{Excused, Snapshot, same_template};
+use crate::report::SessionEvent;
+use crate::snapshot::{ExcusedNodes, Snapshot, same_template};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 use crate::workload::{Workload, WorkloadRef};
 
@@ -26,7 +26,7 @@ struct Bound {
 
 /// One workload of a session.
 #[derive(Debug, Clone)]
-pub struct Follow {
+pub struct TrackedWorkload {
     target: Target,
     started: Timestamp,
     bound: Option<Bound>,
@@ -44,7 +44,7 @@ pub struct Follow {
     findings: Vec<Finding>,
 }
 
-impl Follow {
+impl TrackedWorkload {
     pub(super) const fn new(target: Target, now: Timestamp) -> Self {
         Self {
             target,
@@ -167,12 +167,12 @@ impl Follow {
         &mut self,
         snapshot: &Snapshot,
         now: Timestamp,
-        events: &mut Vec<ReportEvent>,
+        events: &mut Vec<SessionEvent>,
     ) {
         if self.verdict.is_terminal() {
             if !self.shown_end {
                 self.shown_end = true;
-                events.push(ReportEvent::Ended {
+                events.push(SessionEvent::Ended {
                     at: now,
                     workload: self.workload().clone(),
                     verdict: self.verdict.clone(),
@@ -186,7 +186,7 @@ impl Follow {
         self.tell_pending(now, events);
     }
 
-    fn tell_pending(&mut self, now: Timestamp, events: &mut Vec<ReportEvent>) {
+    fn tell_pending(&mut self, now: Timestamp, events: &mut Vec<SessionEvent>) {
         let Some(pending) = self.verdict.pending() else {
             return;
         };
@@ -195,21 +195,21 @@ impl Follow {
             return;
         }
         self.shown_pending = Some(pending.clone());
-        events.push(ReportEvent::Progress {
+        events.push(SessionEvent::Progress {
             at: now,
             workload: self.target.workload.clone(),
             pending: pending.clone(),
         });
     }
 
-    fn tell_findings(&mut self, now: Timestamp, events: &mut Vec<ReportEvent>) {
+    fn tell_findings(&mut self, now: Timestamp, events: &mut Vec<SessionEvent>) {
         let key = |finding: &Finding| (finding.code, finding.subject.container.clone());
         let workload = &self.target.workload;
         let findings = &self.findings;
         self.shown_findings.retain(|known, finding| {
             let still = findings.iter().any(|finding| key(finding) == *known);
             if !still {
-                events.push(ReportEvent::Cleared {
+                events.push(SessionEvent::Cleared {
                     at: now,
                     workload: workload.clone(),
                     finding: finding.clone(),
@@ -220,7 +220,7 @@ impl Follow {
         for finding in findings {
             let known = self.shown_findings.insert(key(finding), finding.clone());
             if known.is_none() {
-                events.push(ReportEvent::Found {
+                events.push(SessionEvent::Found {
                     at: now,
                     workload: workload.clone(),
                     finding: finding.clone(),
@@ -258,7 +258,7 @@ impl Follow {
         };
         let excused = snapshot
             .rollout(self.workload())
-            .map_or_else(Excused::default, |rollout| rollout.excused());
+            .map_or_else(ExcusedNodes::default, |rollout| rollout.excused());
         match (&self.verdict, progress::complete(fresh, &excused)) {
             (Verdict::Succeeded, Err(pending)) => Err(lags(pending.to_string())),
             // The counts are complete by their own; something else is pending.
@@ -316,7 +316,7 @@ impl Follow {
 
     /// The rollback after which it is followed.
     #[must_use]
-    pub const fn restored(&self) -> Option<&HandedOver> {
+    pub const fn restored(&self) -> Option<&ApprovedRollback> {
         self.target.restored.as_ref()
     }
 

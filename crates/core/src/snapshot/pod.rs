@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 
 use crate::duration::elapsed;
 
-use super::{Ends, Snapshot, Trouble, controller_of, event_count, name_of, uid_of};
+use super::{Snapshot, StartFailure, Terminations, controller_of, event_count, name_of, uid_of};
 
 /// After a run of this length the kubelet forgets earlier crashes.
 pub(crate) const BACK_OFF_MEMORY: Duration = Duration::from_secs(600);
@@ -343,7 +343,7 @@ impl<'a> ContainerView<'a> {
 
     /// What is remembered of its ends.
     #[must_use]
-    pub fn remembered_ends(&self) -> Option<&'a Ends> {
+    pub fn remembered_ends(&self) -> Option<&'a Terminations> {
         let troubles = &self.pod.snapshot.troubles;
         troubles.ends(self.pod.uid(), self.name())
     }
@@ -359,7 +359,7 @@ impl<'a> ContainerView<'a> {
 
     /// What is remembered of its failing to start.
     #[must_use]
-    pub fn trouble(&self, family: &str) -> Option<&'a Trouble> {
+    pub fn trouble(&self, family: &str) -> Option<&'a StartFailure> {
         let known = self
             .pod
             .snapshot

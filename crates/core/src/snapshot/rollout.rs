@@ -29,7 +29,7 @@ pub struct Rollout<'a> {
 /// Nodes that are not ready for reasons of their own, with what the counts of a DaemonSet hold of
 /// them: a rollout does not wait for a node that was down before its pod came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Excused<'a> {
+pub struct ExcusedNodes<'a> {
     /// The names of all such nodes that have a pod of the DaemonSet.
     pub nodes: Vec<&'a str>,
     /// How many of them `desiredNumberScheduled` counts: only those whose taints its pods tolerate.
@@ -391,8 +391,8 @@ impl<'a> Rollout<'a> {
     /// The nodes for which a DaemonSet's rollout need not wait: not ready since before their new
     /// pod was made. One that went down under its new pod is not excused: the pod may be why.
     #[must_use]
-    pub fn excused(&self) -> Excused<'a> {
-        let mut excused = Excused::default();
+    pub fn excused(&self) -> ExcusedNodes<'a> {
+        let mut excused = ExcusedNodes::default();
         if !matches!(self.workload, Workload::DaemonSet(_)) {
             return excused;
         }
@@ -435,9 +435,9 @@ impl<'a> Rollout<'a> {
         if excused.desired < self.workload.counts().desired {
             excused
         } else {
-            Excused {
+            ExcusedNodes {
                 nodes: excused.nodes,
-                ..Excused::default()
+                ..ExcusedNodes::default()
             }
         }
     }

@@ -9,7 +9,7 @@ use super::{BACK_OFF_MEMORY, pod, run_of, uid_of};
 
 /// A container that cannot start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct StartFailure {
     /// The waiting reasons that belong together (`ErrImagePull` and `ImagePullBackOff` are one).
     pub family: &'static str,
     /// When this pod's container was first seen so.
@@ -24,7 +24,7 @@ pub struct Trouble {
     pub failed_at: Option<Timestamp>,
 }
 
-impl Trouble {
+impl StartFailure {
     fn fails(&mut self, symptom: Symptom<'_>, (again, anew): (bool, bool), at: Timestamp) {
         self.times += u32::from(again);
         if self.message != symptom.message {
@@ -53,7 +53,7 @@ fn alike(one: &str, other: &str) -> bool {
 
 /// A container whose instances ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ends {
+pub struct Terminations {
     /// When the first of this series of ends was seen, or happened.
     pub first: Timestamp,
     /// How many of them ended an instance that was seen ready.
@@ -76,13 +76,13 @@ type Key = (String, String);
 
 /// The troubles of all containers.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Troubles {
-    starts: BTreeMap<Key, Trouble>,
-    ends: BTreeMap<Key, Ends>,
+pub(super) struct StartFailures {
+    starts: BTreeMap<Key, StartFailure>,
+    ends: BTreeMap<Key, Terminations>,
     ready: BTreeMap<Key, Readiness>,
 }
 
-impl Troubles {
+impl StartFailures {
     /// Takes a pod in; `before` is the same pod as it was known until now.
     pub(super) fn observe(&mut self, pod: &Pod, before: Option<&Pod>, at: Timestamp) {
         for status in pod::statuses(pod) {
@@ -118,11 +118,11 @@ impl Troubles {
         self.ready.retain(|(uid, _), _| keep(uid));
     }
 
-    pub(super) fn get(&self, pod: &str, container: &str) -> Option<&Trouble> {
+    pub(super) fn get(&self, pod: &str, container: &str) -> Option<&StartFailure> {
         self.starts.get(&(pod.to_owned(), container.to_owned()))
     }
 
-    pub(super) fn ends(&self, pod: &str, container: &str) -> Option<&Ends> {
+    pub(super) fn ends(&self, pod: &str, container: &str) -> Option<&Terminations> {
         self.ends.get(&(pod.to_owned(), container.to_owned()))
     }
 
@@ -152,7 +152,7 @@ impl Troubles {
         let happened = ended(end, at);
         // Where we came late, the age of the pod stands in for the time of the first end.
         let came_late = former.is_none() && status.restart_count > 1;
-        let known = self.ends.entry(key.clone()).or_insert(Ends {
+        let known = self.ends.entry(key.clone()).or_insert(Terminations {
             first: created.filter(|_| came_late).unwrap_or(happened),
             after_ready: 0,
         });
@@ -184,8 +184,8 @@ struct Symptom<'a> {
 }
 
 impl Symptom<'_> {
-    fn begins(&self, at: Timestamp) -> Trouble {
-        Trouble {
+    fn begins(&self, at: Timestamp) -> StartFailure {
+        StartFailure {
             family: self.family,
             since: at,
             times: 1,

@@ -15,7 +15,7 @@ use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_core::http::HttpCheck;
 use rollguard_core::report::RollbackHealth;
-use rollguard_core::rollback::MARK;
+use rollguard_core::rollback::LAST_KNOWN_GOOD;
 use rollguard_sandbox::{Answer, Script, Verb};
 use serde_json::json;
 
@@ -152,7 +152,7 @@ async fn pushed_anew(world: &World) -> Result<()> {
     for mut set in sets.list(&ListParams::default()).await? {
         let annotations = set.metadata.annotations.get_or_insert_default();
         for (name, text) in annotations {
-            if name.starts_with(MARK) {
+            if name.starts_with(LAST_KNOWN_GOOD) {
                 *text = text.replace("sha256:", "sha256:0");
             }
         }
@@ -205,7 +205,7 @@ async fn evidence_of_the_stage() -> Result<()> {
     let world = where_only_v1_is_good().await?;
     world.deploy("v2").await?;
     let checked = world.check(TIMEOUT).await.map_err(told)?;
-    let evidence = checked.handover().cloned().context(world.said())?;
+    let evidence = checked.approval().cloned().context(world.said())?;
     let back = world.rollback(Some(&evidence)).await.map_err(told)?;
     ensure!(back.outcome == Outcome::RolledBack, "{back:#?}");
     ensure!(back.health.is_none(), "{back:#?}");
@@ -234,7 +234,7 @@ async fn not_rolled_back() -> Result<()> {
     world.deploy("v2").await?;
     let checked = world.check(TIMEOUT).await.map_err(told)?;
     let inputs = CheckInputs {
-        evidence: checked.handover().cloned(),
+        evidence: checked.approval().cloned(),
         ..CheckInputs::of(workload(), TIMEOUT, Duration::from_secs(3))
     };
     let after = world.check_as(&inputs).await.map_err(told)?;
@@ -248,7 +248,7 @@ async fn another_run() -> Result<()> {
     let world = where_only_v1_is_good().await?;
     world.deploy("v2").await?;
     let checked = world.check(TIMEOUT).await.map_err(told)?;
-    let evidence = checked.handover().cloned().context(world.said())?;
+    let evidence = checked.approval().cloned().context(world.said())?;
     let before = world.patches();
     let inputs = back(Some(&evidence));
     let other = async {

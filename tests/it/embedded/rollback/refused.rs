@@ -175,7 +175,7 @@ async fn healed() -> Result<()> {
     world.deploy("v2").await?;
     let early = CheckInputs::of(workload(), Duration::from_secs(10), Duration::from_secs(3));
     let checked = world.check_as(&early).await.map_err(told)?;
-    let evidence = checked.handover().cloned().context(world.said())?;
+    let evidence = checked.approval().cloned().context(world.said())?;
     sleep(Duration::from_secs(120)).await;
     let left = world.rollback(Some(&evidence)).await.map_err(told)?;
     not_done(&left, Healed, "has become healthy")?;
@@ -188,7 +188,7 @@ async fn healing() -> Result<()> {
     world.deploy("v2").await?;
     let early = CheckInputs::of(workload(), Duration::from_secs(10), Duration::from_secs(3));
     let checked = world.check_as(&early).await.map_err(told)?;
-    let evidence = checked.handover().cloned().context(world.said())?;
+    let evidence = checked.approval().cloned().context(world.said())?;
     while world.updated_and_available().await? < 2 {
         sleep(Duration::from_secs(1)).await;
     }
@@ -201,7 +201,7 @@ async fn healing() -> Result<()> {
 async fn superseded() -> Result<()> {
     let world = bad().await?;
     let checked = world.check(TIMEOUT).await.map_err(told)?;
-    let evidence = checked.handover().cloned().context(world.said())?;
+    let evidence = checked.approval().cloned().context(world.said())?;
     world.deploy("v3").await?;
     let before = world.patches();
     let inputs = RollbackInputs {

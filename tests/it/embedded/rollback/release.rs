@@ -71,7 +71,7 @@ async fn both_bad() -> Result<(World, Checked)> {
 }
 
 fn waiting(checked: &Checked) -> Result<RollbackInputs> {
-    let evidence = checked.handover().context("no evidence")?;
+    let evidence = checked.approval().context("no evidence")?;
     Ok(RollbackInputs {
         wait: true,
         ..back(Some(evidence))

@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_agent::outputs::RollbackOutcome::{AlreadyRolledBack, Refused, RolledBack};
-use rollguard_core::rollback::RESTORED;
+use rollguard_core::rollback::ROLLBACK_RECORD;
 use rollguard_core::workload::Revision;
 use rollguard_sandbox::{Script, Verb};
 
@@ -63,7 +63,10 @@ async fn good_bad_bad() -> Result<()> {
     let cause = annotation(&world, "kubernetes.io/change-cause").await?;
     let wanted = "rollguard: rolled back to revision 1 by the test";
     ensure!(cause.as_deref() == Some(wanted), "{cause:?}");
-    ensure!(annotation(&world, RESTORED).await?.is_some(), "no trace");
+    ensure!(
+        annotation(&world, ROLLBACK_RECORD).await?.is_some(),
+        "no trace"
+    );
     for _ in 0..3 {
         let again = world.rollback_as(&plain()).await.map_err(told)?;
         done(&again, AlreadyRolledBack, &world)?;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rollguard_cluster::{ClusterError, ClusterErrorKind, Connection, access};
 use rollguard_core::duration::elapsed;
 use rollguard_core::observation::{Blindness, ResourceKind};
-use rollguard_core::session::{Follow, Guard};
+use rollguard_core::session::{Session, TrackedWorkload};
 use rollguard_core::verdict::{Undetermined, Verdict};
 use rollguard_core::workload::WorkloadRef;
 
@@ -28,24 +28,24 @@ const AT_ONCE: usize = 8;
 /// failure as it is and makes anything else undetermined: there is a report in every case.
 pub(super) async fn confirm(
     connection: &Connection,
-    guard: &mut Guard,
+    session: &mut Session,
     (verdict, ended): (Verdict, Timestamp),
 ) -> Verdict {
-    let fresh = elapsed(guard.started(), ended) < FRESH;
+    let fresh = elapsed(session.started(), ended) < FRESH;
     if verdict == Verdict::Succeeded && fresh {
         return verdict;
     }
-    let deciding: Vec<_> = guard
-        .follows()
+    let deciding: Vec<_> = session
+        .workloads()
         .iter()
         .filter(|it| decides(it.verdict(), &verdict))
-        .map(|follow| amended(connection, guard, follow).boxed())
+        .map(|tracked| amended(connection, session, tracked).boxed())
         .collect();
     let amended: Vec<Option<(WorkloadRef, Verdict)>> =
         stream::iter(deciding).buffered(AT_ONCE).collect().await;
     let mut verdict = verdict;
     for (workload, instead) in amended.into_iter().flatten() {
-        verdict = guard.amend(&workload, &instead);
+        verdict = session.amend(&workload, &instead);
     }
     verdict
 }
@@ -64,22 +64,22 @@ fn decides(own: &Verdict, verdict: &Verdict) -> bool {
 /// What holds instead of a workload's verdict, if it does not hold.
 async fn amended(
     connection: &Connection,
-    guard: &Guard,
-    follow: &Follow,
+    session: &Session,
+    tracked: &TrackedWorkload,
 ) -> Option<(WorkloadRef, Verdict)> {
-    let workload = follow.workload();
+    let workload = tracked.workload();
     let instead = |verdict| Some((workload.clone(), verdict));
     let mut looks = LOOKS;
     loop {
         let fresh = match access::find(&connection.client, workload).await {
             Ok(fresh) => fresh,
             Err(error) => {
-                let why = unseen(follow.verdict(), workload, (error, connection.clock.now()));
+                let why = unseen(tracked.verdict(), workload, (error, connection.clock.now()));
                 return why.and_then(|why| instead(Verdict::Undetermined { why }));
             }
         };
         looks -= 1;
-        match follow.confirm(guard.snapshot(), &fresh, connection.clock.now()) {
+        match tracked.confirm(session.snapshot(), &fresh, connection.clock.now()) {
             Ok(()) => return None,
             Err(Verdict::Undetermined { .. }) if looks > 0 => {
                 tokio::time::sleep(LOOK_AGAIN).await;

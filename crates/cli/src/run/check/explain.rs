@@ -4,10 +4,10 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use rollguard_cluster::{Connection, logs};
-use rollguard_core::approval::{HandedOver, Handover, Standard};
+use rollguard_core::approval::{Approval, ApprovedRollback, HealthCriteria};
 use rollguard_core::report::{Proposal, Report};
-use rollguard_core::rollback::{Allowed, Release, Request};
-use rollguard_core::session::{Follow, Guard};
+use rollguard_core::rollback::{Allowed, Request, RollbackBatch};
+use rollguard_core::session::{Session, TrackedWorkload};
 use rollguard_core::workload::WorkloadRef;
 
 use crate::failure::Failure;
@@ -20,15 +20,15 @@ const LOGS: usize = 5;
 pub(super) async fn explained(
     connection: &Connection,
     mut report: Report,
-    (guard, allowed, run): (&Guard, Allowed, &str),
-) -> (Report, Option<Release>) {
+    (session, allowed, run): (&Session, Allowed, &str),
+) -> (Report, Option<RollbackBatch>) {
     if !report.offers_rollback {
         return (report, None);
     }
-    add_logs(connection, &mut report, guard).await;
-    let bad = |it: &&Follow| it.verdict().offers_rollback();
-    let wanted = guard.follows().iter().filter(bad);
-    let standard = Standard::of(guard.policy());
+    add_logs(connection, &mut report, session).await;
+    let bad = |it: &&TrackedWorkload| it.verdict().offers_rollback();
+    let wanted = session.workloads().iter().filter(bad);
+    let standard = HealthCriteria::of(session.policy());
     let wanted = wanted.map(|it| {
         (
             it.workload().clone(),
@@ -37,7 +37,7 @@ pub(super) async fn explained(
     });
     match gather(connection, wanted.collect()).await {
         Ok(gathered) => {
-            report.rollback = proposal(&report, &gathered.release, left_alone(guard));
+            report.rollback = proposal(&report, &gathered.release, left_alone(session));
             (report, Some(gathered.release))
         }
         // That the history cannot be read is no failure of the check.
@@ -54,14 +54,14 @@ pub(super) async fn explained(
 
 /// A proposal is about the revision that was judged, and no other.
 fn request(
-    follow: &Follow,
-    (allowed, standard): (Allowed, Standard),
+    tracked: &TrackedWorkload,
+    (allowed, standard): (Allowed, HealthCriteria),
     (run, now): (&str, Timestamp),
 ) -> Request {
     Request {
-        served: follow.served().map(str::to_owned),
-        judged: Some(follow.judged().unwrap_or_default().to_owned()),
-        judged_complete: follow.is_complete(),
+        served: tracked.served().map(str::to_owned),
+        judged: Some(tracked.judged().unwrap_or_default().to_owned()),
+        judged_complete: tracked.is_complete(),
         standard,
         now,
         allowed,
@@ -70,23 +70,23 @@ fn request(
     }
 }
 
-fn left_alone(guard: &Guard) -> Vec<WorkloadRef> {
-    let others = guard.follows().iter();
+fn left_alone(session: &Session) -> Vec<WorkloadRef> {
+    let others = session.workloads().iter();
     let others = others.filter(|it| !it.verdict().offers_rollback());
     others.map(|it| it.workload().clone()).collect()
 }
 
-fn proposal(report: &Report, release: &Release, left_alone: Vec<WorkloadRef>) -> Proposal {
+fn proposal(report: &Report, release: &RollbackBatch, left_alone: Vec<WorkloadRef>) -> Proposal {
     let codes = report.findings.iter().map(|it| it.code);
-    let evidence = |handed_over: Vec<HandedOver>| {
-        Handover::new(&report.verdict, report.ended, codes, handed_over)
+    let evidence = |approved: Vec<ApprovedRollback>| {
+        Approval::new(&report.verdict, report.ended, codes, approved)
     };
     Proposal::of(release, left_alone, evidence)
 }
 
 /// Adds the last log lines of each container that a finding names, all read at once: a node that does
 /// not answer must not hold up the report once for each of them.
-async fn add_logs(connection: &Connection, report: &mut Report, guard: &Guard) {
+async fn add_logs(connection: &Connection, report: &mut Report, session: &Session) {
     let workload = report.workloads.first();
     let namespace = workload
         .map(|it| it.workload.namespace.clone())
@@ -97,7 +97,7 @@ async fn add_logs(connection: &Connection, report: &mut Report, guard: &Guard) {
             let subject = &finding.subject;
             Some((index, subject.name.clone(), subject.container.clone()?))
         })
-        .filter(|(_, pod, container)| may_have_written(guard, pod, container))
+        .filter(|(_, pod, container)| may_have_written(session, pod, container))
         .take(LOGS)
         .collect();
     let (client, namespace) = (&connection.client, namespace.as_str());
@@ -112,9 +112,9 @@ async fn add_logs(connection: &Connection, report: &mut Report, guard: &Guard) {
 }
 
 /// Whether a container has ever run, as far as can be seen.
-fn may_have_written(guard: &Guard, pod: &str, container: &str) -> bool {
-    let pods = guard.follows().iter().filter_map(|follow| {
-        let rollout = guard.snapshot().rollout(follow.workload())?;
+fn may_have_written(session: &Session, pod: &str, container: &str) -> bool {
+    let pods = session.workloads().iter().filter_map(|tracked| {
+        let rollout = session.snapshot().rollout(tracked.workload())?;
         Some(rollout.new_pods())
     });
     let known = pods.flatten().find(|it| it.name() == pod);

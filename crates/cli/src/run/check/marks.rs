@@ -4,8 +4,8 @@ use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use rollguard_cluster::{Connection, mark as marks};
 use rollguard_core::report::{Line, Report, Style};
-use rollguard_core::rollback::{Marking, markings};
-use rollguard_core::session::Guard;
+use rollguard_core::rollback::{LastKnownGoodUpdate, last_known_good_updates};
+use rollguard_core::session::Session;
 
 use crate::failure::Failure;
 use crate::run::tools::Tools;
@@ -19,12 +19,12 @@ const NAMED: usize = 5;
 /// about the verdict.
 pub(super) async fn mark(
     connection: &Connection,
-    guard: &Guard,
+    session: &Session,
     (report, run): (&Report, &str),
     tools: &mut Tools<'_>,
 ) {
-    let markings = markings(guard, report.ended, run);
-    let each: Vec<_> = markings
+    let last_known_good_updates = last_known_good_updates(session, report.ended, run);
+    let each: Vec<_> = last_known_good_updates
         .iter()
         .map(|marking| marks::write(&connection.client, marking).boxed())
         .collect();
@@ -35,7 +35,7 @@ pub(super) async fn mark(
     };
     let mut marked = Vec::new();
     let mut failures = Vec::new();
-    for (marking, written) in markings.iter().zip(written) {
+    for (marking, written) in last_known_good_updates.iter().zip(written) {
         match written {
             Ok(()) => marked.push(named(marking, report)),
             Err(error) => failures.push(Failure::from(error)),
@@ -51,7 +51,7 @@ pub(super) async fn mark(
     }
 }
 
-fn named(marking: &Marking, report: &Report) -> String {
+fn named(marking: &LastKnownGoodUpdate, report: &Report) -> String {
     let workload = &marking.workload;
     let mut known = report.workloads.iter();
     let revision = known

@@ -3,7 +3,7 @@
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_cluster::Connection;
-use rollguard_core::approval::{HandedOver, Handover};
+use rollguard_core::approval::{Approval, ApprovedRollback};
 use rollguard_core::report::{Line, Report, Style};
 
 use super::show;
@@ -41,7 +41,7 @@ const MOST_TIMES: u32 = 4;
 pub(super) async fn check_again(
     connection: &Connection,
     inputs: &RollbackInputs,
-    (restored, by, chores, stuck): (Vec<HandedOver>, &str, Chores, usize),
+    (restored, by, chores, stuck): (Vec<ApprovedRollback>, &str, Chores, usize),
     tools: &mut Tools<'_>,
 ) -> Again {
     let mut inputs = check_inputs(connection, inputs, restored);
@@ -73,7 +73,7 @@ pub(super) async fn check_again(
 fn check_inputs(
     connection: &Connection,
     inputs: &RollbackInputs,
-    restored: Vec<HandedOver>,
+    restored: Vec<ApprovedRollback>,
 ) -> CheckInputs {
     let workloads = restored.iter().map(|it| it.workload.clone()).collect();
     CheckInputs {
@@ -86,7 +86,7 @@ fn check_inputs(
         graces: inputs.graces.clone(),
         revision: None,
         mark: true,
-        evidence: Some(Handover::new("", connection.clock.now(), [], restored)),
+        evidence: Some(Approval::new("", connection.clock.now(), [], restored)),
         allowed: inputs.allowed,
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rollguard_cluster::apply::{Applied, apply};
 use rollguard_cluster::{Connection, mark};
-use rollguard_core::approval::HandedOver;
+use rollguard_core::approval::ApprovedRollback;
 use rollguard_core::history::RevisionId;
 use rollguard_core::report::{Line, Style};
-use rollguard_core::rollback::{Ended, Refusal, RollbackPlan};
+use rollguard_core::rollback::{Refusal, RollbackPlan, WorkloadOutcome};
 use rollguard_core::workload::WorkloadRef;
 
 use super::gather::Gathered;
@@ -19,7 +19,7 @@ use crate::run::tools::Tools;
 #[derive(Debug)]
 pub(super) struct Carried {
     /// What became of each workload.
-    pub(super) ended: Vec<(WorkloadRef, Ended)>,
+    pub(super) ended: Vec<(WorkloadRef, WorkloadOutcome)>,
     /// What went wrong, one line each.
     pub(super) errors: Vec<String>,
     /// What of it nobody was told yet.
@@ -30,8 +30,8 @@ pub(super) struct Carried {
 
 impl Carried {
     /// Of the workloads whose target is in place now, what a check after it is bound to.
-    pub(super) fn restored(&self, gathered: &Gathered) -> Vec<HandedOver> {
-        let is_restored = |it: &&HandedOver| {
+    pub(super) fn restored(&self, gathered: &Gathered) -> Vec<ApprovedRollback> {
+        let is_restored = |it: &&ApprovedRollback| {
             let mut ended = self.ended.iter();
             ended.any(|(workload, ended)| *workload == it.workload && ended.is_restored())
         };
@@ -43,7 +43,7 @@ impl Carried {
     pub(super) fn held_up(&mut self, held: &BTreeMap<WorkloadRef, String>) {
         let ended = self.ended.iter_mut();
         for (_, ended) in ended.filter(|(it, _)| held.contains_key(it)) {
-            *ended = Ended::HeldUp;
+            *ended = WorkloadOutcome::HeldUp;
         }
         self.tell(held);
     }
@@ -69,7 +69,7 @@ pub(super) async fn carry_out(
     let already = gathered.release.already.iter();
     let mut carried = Carried {
         ended: already
-            .map(|it| (it.workload.clone(), Ended::InPlace))
+            .map(|it| (it.workload.clone(), WorkloadOutcome::InPlace))
             .collect(),
         errors: Vec::new(),
         untold: Vec::new(),
@@ -83,8 +83,8 @@ pub(super) async fn carry_out(
     for plan in &gathered.release.plans {
         let ended = if tools.cancel.is_requested() {
             carried.stopped = true;
-            tell(plan, Ended::NotTried, tools.console);
-            Ended::NotTried
+            tell(plan, WorkloadOutcome::NotTried, tools.console);
+            WorkloadOutcome::NotTried
         } else {
             one(connection, plan, (tools.console, &mut carried.errors)).await
         };
@@ -97,20 +97,20 @@ async fn one(
     connection: &Connection,
     plan: &RollbackPlan,
     (console, errors): (&mut Console, &mut Vec<String>),
-) -> Ended {
+) -> WorkloadOutcome {
     let client = &connection.client;
     let ended = match apply(client, plan).await {
-        Ok(Applied::Done) => Ended::RolledBack,
-        Ok(Applied::AlreadyThere) => Ended::InPlace,
-        Ok(Applied::Superseded) => Ended::Superseded,
+        Ok(Applied::Done) => WorkloadOutcome::RolledBack,
+        Ok(Applied::AlreadyThere) => WorkloadOutcome::InPlace,
+        Ok(Applied::Superseded) => WorkloadOutcome::Superseded,
         Err(error) => {
             let failure = Failure::from(error);
             console.lines(&failure.lines());
             errors.extend(failure.messages);
-            Ended::Failed
+            WorkloadOutcome::Failed
         }
     };
-    if ended == Ended::Superseded {
+    if ended == WorkloadOutcome::Superseded {
         let workload = &plan.workload;
         errors.push(format!(
             "{workload}: not rolled back: {}",
@@ -141,27 +141,27 @@ async fn unmark(
     }
 }
 
-fn tell(plan: &RollbackPlan, ended: Ended, console: &mut Console) {
+fn tell(plan: &RollbackPlan, ended: WorkloadOutcome, console: &mut Console) {
     let (workload, revision) = (&plan.workload, plan.to.revision);
     let (style, text) = match ended {
-        Ended::RolledBack => (
+        WorkloadOutcome::RolledBack => (
             Style::Good,
             format!("{workload}: rolled back to the template of revision {revision}"),
         ),
-        Ended::InPlace => (
+        WorkloadOutcome::InPlace => (
             Style::Good,
             format!(
                 "{workload}: rolled back already: the template of revision {revision} is in place"
             ),
         ),
-        Ended::Superseded => (
+        WorkloadOutcome::Superseded => (
             Style::Warn,
             format!("{workload}: not rolled back: {}", Refusal::Superseded),
         ),
-        Ended::Failed => (Style::Bad, format!("{workload}: not rolled back")),
+        WorkloadOutcome::Failed => (Style::Bad, format!("{workload}: not rolled back")),
         // Told once nothing more is done about it.
-        Ended::HeldUp => return,
-        Ended::NotTried => (
+        WorkloadOutcome::HeldUp => return,
+        WorkloadOutcome::NotTried => (
             Style::Warn,
             format!("{workload}: not tried, because the run was cancelled"),
         ),

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use rollguard_agent::inputs::RollbackInputs;
 use rollguard_cluster::history::history;
 use rollguard_cluster::{ClusterError, Connection, preflight};
-use rollguard_core::approval::HandedOver;
+use rollguard_core::approval::ApprovedRollback;
 use rollguard_core::rollback::preflight::judge;
-use rollguard_core::rollback::{Release, Request, RollbackDecision, decide, in_place, stuck_now};
+use rollguard_core::rollback::{
+    Request, RollbackBatch, RollbackDecision, decide, in_place, stuck_now,
+};
 use rollguard_core::workload::WorkloadRef;
 
 /// How many workloads are looked at at once.
@@ -18,9 +20,9 @@ const AT_ONCE: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
     /// One plan for all.
-    pub(crate) release: Release,
+    pub(crate) release: RollbackBatch,
     /// What a check after it is bound to: of each workload that is to go back, or is back already.
-    pub(super) restored: Vec<HandedOver>,
+    pub(super) restored: Vec<ApprovedRollback>,
     /// Whether a pod of what is back already is stuck, and would be deleted.
     pub(super) deletes: bool,
     /// How many pods one of them has at most that are stuck: they are replaced one after the other.
@@ -35,7 +37,7 @@ pub(super) fn wanted(
     let evidence = inputs.evidence.as_ref();
     let request = |workload: &WorkloadRef| Request {
         to_revision: inputs.to_revision,
-        handover: evidence.and_then(|it| it.of(workload)).cloned(),
+        approval: evidence.and_then(|it| it.of(workload)).cloned(),
         evidence_at: evidence.map(|it| it.at),
         allowed: inputs.allowed,
         now,
@@ -69,7 +71,7 @@ pub(crate) async fn gather(
 struct One {
     workload: WorkloadRef,
     decision: RollbackDecision,
-    restored: Option<HandedOver>,
+    restored: Option<ApprovedRollback>,
     deletes: bool,
     stuck: usize,
 }
@@ -94,12 +96,12 @@ async fn one(
             let answers = Box::pin(preflight::ask(client, plan, &history)).await;
             let found = judge(plan, &answers);
             plan.concerned(found);
-            one.restored = Some(plan.handover());
+            one.restored = Some(plan.approval());
             one.stuck = plan.stuck.len();
         }
         RollbackDecision::Already(already) => {
-            let handed_over = || in_place(&history, already);
-            one.restored = Some(request.handover.unwrap_or_else(handed_over));
+            let approved = || in_place(&history, already);
+            one.restored = Some(request.approval.unwrap_or_else(approved));
             let target = history.with_uid(&already.to.uid);
             // Also what has to wait for a lower one first: it is deleted once that is back.
             one.stuck = target.map_or(0, |target| stuck_now(&history, &target).len());

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use rollguard_agent::Outcome;
 use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_core::report::{Report, RollbackHealth, objection_lines};
-use rollguard_core::rollback::{Ended, Extent, Release};
+use rollguard_core::rollback::{BatchOutcome, RollbackBatch, WorkloadOutcome};
 
 use super::RolledBack;
 use super::again::Again;
 use super::carry_out::Carried;
 
 /// Something speaks against it, so nothing was changed.
-pub(super) fn refused(release: &Release) -> RolledBack {
+pub(super) fn refused(release: &RollbackBatch) -> RolledBack {
     let word = if release.is_superseded() {
         RollbackOutcome::Superseded
     } else if release.has_healed() {
@@ -39,11 +39,11 @@ pub(super) fn refused(release: &Release) -> RolledBack {
 }
 
 /// The cluster changed while a person decided.
-pub(super) fn superseded(why: &str, release: Release) -> RolledBack {
+pub(super) fn superseded(why: &str, release: RollbackBatch) -> RolledBack {
     untouched(RollbackOutcome::Superseded, why, release)
 }
 
-fn untouched(word: RollbackOutcome, why: &str, release: Release) -> RolledBack {
+fn untouched(word: RollbackOutcome, why: &str, release: RollbackBatch) -> RolledBack {
     RolledBack {
         outcome: Outcome::Refused,
         word: Some(word),
@@ -58,7 +58,7 @@ fn untouched(word: RollbackOutcome, why: &str, release: Release) -> RolledBack {
 }
 
 /// Nothing speaks against it, and nothing was changed.
-pub(super) const fn dry_run(release: Release) -> RolledBack {
+pub(super) const fn dry_run(release: RollbackBatch) -> RolledBack {
     RolledBack {
         outcome: Outcome::RolledBack,
         word: None,
@@ -73,8 +73,8 @@ pub(super) const fn dry_run(release: Release) -> RolledBack {
 
 /// What was done, and what a second look brought, if there was one.
 pub(super) fn of(carried: &Carried, again: Option<Again>, waits: bool) -> RolledBack {
-    let ended: Vec<Ended> = carried.ended.iter().map(|(_, ended)| *ended).collect();
-    let extent = Extent::of(&ended);
+    let ended: Vec<WorkloadOutcome> = carried.ended.iter().map(|(_, ended)| *ended).collect();
+    let extent = BatchOutcome::of(&ended);
     let stopped = carried.stopped || matches!(again, Some(Again::Stopped));
     let mut errors = carried.errors.clone();
     let report: Option<Report> = match again {
@@ -88,12 +88,12 @@ pub(super) fn of(carried: &Carried, again: Option<Again>, waits: bool) -> Rolled
     let health = health(extent, report.as_ref());
     let outcome = match extent {
         _ if stopped => Outcome::Cancelled,
-        Extent::Whole | Extent::Before if waits => checked(health),
-        Extent::Whole | Extent::Before => Outcome::RolledBack,
-        Extent::Part => Outcome::PartlyRolledBack,
-        Extent::Superseded => Outcome::Refused,
-        Extent::NotTried => Outcome::Cancelled,
-        Extent::Failed => Outcome::RollbackFailed,
+        BatchOutcome::Whole | BatchOutcome::Before if waits => checked(health),
+        BatchOutcome::Whole | BatchOutcome::Before => Outcome::RolledBack,
+        BatchOutcome::Part => Outcome::PartlyRolledBack,
+        BatchOutcome::Superseded => Outcome::Refused,
+        BatchOutcome::NotTried => Outcome::Cancelled,
+        BatchOutcome::Failed => Outcome::RollbackFailed,
     };
     let is_unhealthy = matches!(
         outcome,
@@ -110,32 +110,34 @@ pub(super) fn of(carried: &Carried, again: Option<Again>, waits: bool) -> Rolled
         health: told.then_some(health),
         errors,
         untold: carried.untold.clone(),
-        release: Release::default(),
+        release: RollbackBatch::default(),
         ended: carried.ended.clone(),
         report,
     }
 }
 
-const fn word(extent: Extent) -> RollbackOutcome {
+const fn word(extent: BatchOutcome) -> RollbackOutcome {
     match extent {
-        Extent::Whole => RollbackOutcome::RolledBack,
-        Extent::Before => RollbackOutcome::AlreadyRolledBack,
-        Extent::Part => RollbackOutcome::PartlyRolledBack,
-        Extent::Superseded => RollbackOutcome::Superseded,
-        Extent::NotTried | Extent::Failed => RollbackOutcome::Failed,
+        BatchOutcome::Whole => RollbackOutcome::RolledBack,
+        BatchOutcome::Before => RollbackOutcome::AlreadyRolledBack,
+        BatchOutcome::Part => RollbackOutcome::PartlyRolledBack,
+        BatchOutcome::Superseded => RollbackOutcome::Superseded,
+        BatchOutcome::NotTried | BatchOutcome::Failed => RollbackOutcome::Failed,
     }
 }
 
 /// Of what was not restored nobody looks at the health.
-fn health(extent: Extent, report: Option<&Report>) -> RollbackHealth {
+fn health(extent: BatchOutcome, report: Option<&Report>) -> RollbackHealth {
     match extent {
-        Extent::Whole | Extent::Before => report
+        BatchOutcome::Whole | BatchOutcome::Before => report
             .and_then(Report::rollback_health)
             .unwrap_or(RollbackHealth::Undetermined),
         // Of a part the worst is told, as wherever one word is said of several.
-        Extent::Part | Extent::Superseded | Extent::NotTried => RollbackHealth::NotRolledBack,
+        BatchOutcome::Part | BatchOutcome::Superseded | BatchOutcome::NotTried => {
+            RollbackHealth::NotRolledBack
+        }
         // An answer that was lost may have been a yes.
-        Extent::Failed => RollbackHealth::Undetermined,
+        BatchOutcome::Failed => RollbackHealth::Undetermined,
     }
 }
 
@@ -158,7 +160,7 @@ mod tests {
     /// What it says, what was done, what a second look brought; exit code and word.
     type Row = (&'static str, Carried, Option<Again>, (u8, &'static str));
 
-    fn carried(ended: &[Ended], stopped: bool) -> Carried {
+    fn carried(ended: &[WorkloadOutcome], stopped: bool) -> Carried {
         let workload = WorkloadRef {
             kind: WorkloadKind::Deployment,
             namespace: "shop".to_owned(),
@@ -175,7 +177,7 @@ mod tests {
     #[test]
     #[expect(clippy::too_many_lines, reason = "one table")]
     fn what_was_done_has_its_exit_code_and_its_words() {
-        use Ended::{Failed, HeldUp, InPlace, NotTried, RolledBack, Superseded};
+        use WorkloadOutcome::{Failed, HeldUp, InPlace, NotTried, RolledBack, Superseded};
         let failed = || Some(Again::Failed(vec!["gone".to_owned()]));
         let rows: [Row; 11] = [
             (

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollguard_core::duration::Human;
 use rollguard_core::report::{Line, Style};
-use rollguard_core::rollback::Release;
+use rollguard_core::rollback::RollbackBatch;
 use rollguard_core::workload::WorkloadRef;
 
 /// What a dry run ends with.
@@ -14,7 +14,7 @@ pub(super) fn dry_run() -> Line {
 }
 
 /// What a person is asked.
-pub(super) fn question(release: &Release) -> String {
+pub(super) fn question(release: &RollbackBatch) -> String {
     match release.plans.len() {
         0 => "delete the pods that are stuck? (y/n)".to_owned(),
         1 => "roll back? (y/n)".to_owned(),

@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use kube::Client;
 use rollguard_cluster::history::history;
 use rollguard_cluster::{Clock, ClusterError, ClusterErrorKind, Connection, stuck};
-use rollguard_core::approval::HandedOver;
+use rollguard_core::approval::ApprovedRollback;
 use rollguard_core::duration::after;
 use rollguard_core::report::{Line, Style};
-use rollguard_core::rollback::{StuckPod, Unblock, stuck_now, unblock};
+use rollguard_core::rollback::{StuckPod, StuckPodStep, stuck_now, unblock};
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 
 use crate::drive::Chores;
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// What is to be got going.
 pub(super) struct Unblocking<'a> {
     /// What was restored.
-    pub(super) restored: &'a [HandedOver],
+    pub(super) restored: &'a [ApprovedRollback],
     /// For how long without a deletion: each is progress, after which the time begins anew. None: as
     /// long as the check beside it goes on, because a pod of the bad revision that is ready now may
     /// not be the next moment.
@@ -111,7 +111,7 @@ enum State {
 struct Set {
     client: Client,
     clock: Clock,
-    restored: HandedOver,
+    restored: ApprovedRollback,
     patience: Option<Duration>,
     until: Option<Timestamp>,
     /// The names of the pods that were deleted.
@@ -154,13 +154,13 @@ impl Set {
         let stuck = stuck_now(&history, &target);
         self.held.note(workload, self.stuck(&stuck));
         match unblock(&history, &target) {
-            Unblock::Free | Unblock::Superseded => {
+            StuckPodStep::Free | StuckPodStep::Superseded => {
                 self.state = State::Done;
                 self.held.note(workload, None);
                 None
             }
-            Unblock::Wait => None,
-            Unblock::Delete(pod) => self.delete(&pod, stuck).await,
+            StuckPodStep::Wait => None,
+            StuckPodStep::Delete(pod) => self.delete(&pod, stuck).await,
         }
     }
 

@@ -10,7 +10,7 @@ use rollguard_agent::{AgentEnv, LoggingCommand};
 use rollguard_core::report::{
     Report, RollbackHealth, RollbackPage, markdown, rollback_markdown, without_markers,
 };
-use rollguard_core::rollback::{Objection, Release, RollbackPlan};
+use rollguard_core::rollback::{Objection, RollbackBatch, RollbackPlan};
 use rollguard_core::workload::WorkloadRef;
 use serde_json::{Value, json};
 
@@ -126,7 +126,7 @@ fn name(workloads: &[&WorkloadRef]) -> String {
 }
 
 /// The report, in which the evidence stands, and the plans.
-fn check_document(report: &Report, release: Option<&Release>) -> serde_json::Result<Value> {
+fn check_document(report: &Report, release: Option<&RollbackBatch>) -> serde_json::Result<Value> {
     let mut document = json!({ "report": report });
     if let Some(release) = release {
         document["plan"] = plans(release)?;
@@ -162,7 +162,7 @@ fn objection(workload: &WorkloadRef, objection: &Objection) -> Value {
     json!({ "workload": workload, "message": objection.message(), "hint": objection.hint() })
 }
 
-fn plans(release: &Release) -> serde_json::Result<Value> {
+fn plans(release: &RollbackBatch) -> serde_json::Result<Value> {
     let plans: Result<Vec<Value>, _> = release.plans.iter().map(without_templates).collect();
     Ok(Value::Array(plans?))
 }

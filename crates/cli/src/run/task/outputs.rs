@@ -3,7 +3,7 @@
 use rollguard_agent::inputs::{COMMAND, CommandName, EVIDENCE, RawInputs};
 use rollguard_agent::outputs::{OutputVariable, RollbackOutcome};
 use rollguard_agent::{LoggingCommand, Outcome};
-use rollguard_core::approval::{Handover, LIMIT};
+use rollguard_core::approval::{Approval, LIMIT};
 use rollguard_core::finding::RollbackHelps;
 use rollguard_core::report::{Proposal, RollbackHealth, summary};
 
@@ -19,7 +19,7 @@ const SUMMARY_LIMIT: usize = 1800;
 /// What a check found.
 pub(super) fn of_check(checked: &Checked, tools: &mut Tools<'_>) -> Result<(), Failure> {
     let report = &checked.report;
-    let evidence = match checked.handover().map(evidence) {
+    let evidence = match checked.approval().map(evidence) {
         Some(Ok(evidence)) => Some(evidence),
         Some(Err(why)) => {
             let text = format!("{why}; roll back by name instead");
@@ -52,13 +52,13 @@ pub(super) fn of_check(checked: &Checked, tools: &mut Tools<'_>) -> Result<(), F
 }
 
 /// The evidence whole, or why it cannot be handed over.
-fn evidence(handover: &Handover) -> Result<LoggingCommand, String> {
-    let json = handover.to_json().map_err(|error| error.to_string())?;
+fn evidence(approval: &Approval) -> Result<LoggingCommand, String> {
+    let json = approval.to_json().map_err(|error| error.to_string())?;
     let too_many = || {
         format!(
             "no rollback is offered: the evidence about {} workloads is longer than the {LIMIT} \
              bytes that an output variable holds",
-            handover.workloads.len()
+            approval.workloads.len()
         )
     };
     let json = json.ok_or_else(too_many)?;

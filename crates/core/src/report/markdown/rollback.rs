@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{NOT_RESTORED, Proposed, code, proposed};
-use crate::rollback::{Ended, Extent, Release, RollbackPlan, Weight};
+use crate::rollback::{BatchOutcome, RollbackBatch, RollbackPlan, Weight, WorkloadOutcome};
 use crate::workload::{Revision, WorkloadRef};
 
 /// What a rollback came to.
 #[derive(Debug, Clone, Copy)]
 pub struct RollbackPage<'a> {
     /// What was decided about each workload.
-    pub release: &'a Release,
+    pub release: &'a RollbackBatch,
     /// What became of each; none where nothing was tried.
-    pub ended: &'a [(WorkloadRef, Ended)],
+    pub ended: &'a [(WorkloadRef, WorkloadOutcome)],
     /// What went wrong, one line each.
     pub errors: &'a [String],
     /// When it ended.
@@ -51,7 +51,7 @@ fn planned(plan: &RollbackPlan, now: Timestamp) -> String {
 
 fn heading(page: &RollbackPage<'_>) -> &'static str {
     const SUPERSEDED: &str = "⏭️ Not rolled back: a newer rollout began; nothing was changed";
-    let ended: Vec<Ended> = page.ended.iter().map(|(_, ended)| *ended).collect();
+    let ended: Vec<WorkloadOutcome> = page.ended.iter().map(|(_, ended)| *ended).collect();
     if ended.is_empty() {
         return match page.release {
             release if release.is_superseded() => SUPERSEDED,
@@ -62,14 +62,14 @@ fn heading(page: &RollbackPage<'_>) -> &'static str {
             _ => "❌ Not rolled back; nothing was changed",
         };
     }
-    match Extent::of(&ended) {
+    match BatchOutcome::of(&ended) {
         // Whether it helped is for the check after it to say.
-        Extent::Whole => "↩️ Rolled back",
-        Extent::Before => "↩️ Rolled back already",
-        Extent::Part => "❌ Partly rolled back",
-        Extent::Superseded => SUPERSEDED,
-        Extent::NotTried => "❌ Not rolled back: cancelled; nothing was changed",
-        Extent::Failed => "❌ The rollback failed",
+        BatchOutcome::Whole => "↩️ Rolled back",
+        BatchOutcome::Before => "↩️ Rolled back already",
+        BatchOutcome::Part => "❌ Partly rolled back",
+        BatchOutcome::Superseded => SUPERSEDED,
+        BatchOutcome::NotTried => "❌ Not rolled back: cancelled; nothing was changed",
+        BatchOutcome::Failed => "❌ The rollback failed",
     }
 }
 
@@ -90,7 +90,10 @@ fn workloads(page: &RollbackPage<'_>) -> Vec<String> {
     head.into_iter().chain(rows).collect()
 }
 
-fn revisions(release: &Release, workload: &WorkloadRef) -> (Option<Revision>, Option<Revision>) {
+fn revisions(
+    release: &RollbackBatch,
+    workload: &WorkloadRef,
+) -> (Option<Revision>, Option<Revision>) {
     if let Some(plan) = release.plans.iter().find(|it| it.workload == *workload) {
         return (Some(plan.from.revision), Some(plan.to.revision));
     }
@@ -106,17 +109,17 @@ fn outcome(page: &RollbackPage<'_>, workload: &WorkloadRef) -> &'static str {
         return if refused { "refused" } else { "not tried" };
     };
     match ended {
-        Ended::RolledBack => "rolled back",
-        Ended::InPlace => "in place already",
-        Ended::HeldUp => "rolled back, but pods are stuck",
-        Ended::Superseded => "left alone: a newer rollout began",
-        Ended::Failed => "failed",
-        Ended::NotTried => "not tried",
+        WorkloadOutcome::RolledBack => "rolled back",
+        WorkloadOutcome::InPlace => "in place already",
+        WorkloadOutcome::HeldUp => "rolled back, but pods are stuck",
+        WorkloadOutcome::Superseded => "left alone: a newer rollout began",
+        WorkloadOutcome::Failed => "failed",
+        WorkloadOutcome::NotTried => "not tried",
     }
 }
 
 /// Who restored what is in place already. Not in the table: what is foreign could leave its cell.
-fn restored_by(release: &Release) -> impl Iterator<Item = String> {
+fn restored_by(release: &RollbackBatch) -> impl Iterator<Item = String> {
     release.already.iter().filter_map(|it| {
         let run = code(it.run.as_ref()?);
         Some(format!("- {} was restored by {run}", it.workload))

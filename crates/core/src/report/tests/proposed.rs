@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::rollback::{
-    Already, Change, ChosenBy, Concern, ConcernCode, Ended, Refusal, RollbackDecision,
-    RollbackPlan, Weight,
+    Already, Change, ChosenBy, PreflightCode, PreflightFinding, Refusal, RollbackDecision,
+    RollbackPlan, Weight, WorkloadOutcome,
 };
 use crate::testing::{agent, db};
 
@@ -30,33 +30,33 @@ fn digest(letter: char) -> String {
     format!("sha256:{}", String::from(letter).repeat(64))
 }
 
-fn concerns() -> Vec<Concern> {
+fn concerns() -> Vec<PreflightFinding> {
     vec![
-        Concern::warning(
-            ConcernCode::ConfigChanged,
+        PreflightFinding::warning(
+            PreflightCode::ConfigChanged,
             "ConfigMap `web` was changed at 2026-11-20T09:00:00Z, after revision 1 was last known to be good; it is not restored",
         ),
-        Concern::note(
-            ConcernCode::NotLooked,
+        PreflightFinding::note(
+            PreflightCode::NotLooked,
             "cannot tell whether a migration Job ran: may not list jobs",
         ),
-        Concern::warning(
-            ConcernCode::QuotaFull,
+        PreflightFinding::warning(
+            PreflightCode::QuotaFull,
             "there is no room for one more pod of the target at present: exceeded quota",
         ),
     ]
 }
 
-fn of_one() -> Release {
+fn of_one() -> RollbackBatch {
     let mut plan = plan(web());
     plan.concerned(concerns());
-    Release {
+    RollbackBatch {
         plans: vec![plan],
-        ..Release::default()
+        ..RollbackBatch::default()
     }
 }
 
-fn of_many() -> Release {
+fn of_many() -> RollbackBatch {
     let mut second = plan(db());
     second.stuck = vec!["db-0".to_owned()];
     second.withdraws_mark = true;
@@ -65,26 +65,26 @@ fn of_many() -> Release {
     release
 }
 
-fn refused() -> Release {
+fn refused() -> RollbackBatch {
     let mut plan = plan(web());
-    let concern = Concern::refusal(
-        ConcernCode::MissingConfigMap,
+    let concern = PreflightFinding::refusal(
+        PreflightCode::MissingConfigMap,
         "ConfigMap `web-1`, which the target needs, does not exist",
     );
     plan.concerned([concern]);
-    let mut release = Release::default();
+    let mut release = RollbackBatch::default();
     release.add(&web(), RollbackDecision::Apply(Box::new(plan)));
     release.add(&db(), RollbackDecision::Refuse(Refusal::Superseded));
     release
 }
 
-fn report_of(release: &Release, left_alone: Vec<WorkloadRef>) -> Report {
+fn report_of(release: &RollbackBatch, left_alone: Vec<WorkloadRef>) -> Report {
     let mut report = failed();
     report.rollback = proposal(release, left_alone);
     report
 }
 
-fn lines(release: &Release) -> String {
+fn lines(release: &RollbackBatch) -> String {
     let lines = release_lines(release).into_iter();
     let lines = lines.chain(objection_lines(release));
     let lines: Vec<String> = lines.map(|it| it.text()).collect();
@@ -107,7 +107,11 @@ fn a_refused_proposal_in_every_form() {
 }
 
 /// The page of a rollback that was run.
-fn page(release: &Release, ended: &[(WorkloadRef, Ended)], errors: &[&str]) -> String {
+fn page(
+    release: &RollbackBatch,
+    ended: &[(WorkloadRef, WorkloadOutcome)],
+    errors: &[&str],
+) -> String {
     let errors: Vec<String> = errors.iter().map(|&it| it.to_owned()).collect();
     rollback_markdown(&RollbackPage {
         release,
@@ -117,7 +121,7 @@ fn page(release: &Release, ended: &[(WorkloadRef, Ended)], errors: &[&str]) -> S
     })
 }
 
-fn already() -> Release {
+fn already() -> RollbackBatch {
     let plan = plan(web());
     let already = Already {
         workload: web(),
@@ -126,18 +130,21 @@ fn already() -> Release {
         run: Some(format!("shop | release | {HOSTILE}")),
         unmark: None,
     };
-    let mut release = Release::default();
+    let mut release = RollbackBatch::default();
     release.add(&web(), RollbackDecision::Already(already));
     release
 }
 
 #[test]
 fn a_rollback_leaves_a_page_whatever_it_came_to() {
-    let done = [(web(), Ended::RolledBack)];
+    let done = [(web(), WorkloadOutcome::RolledBack)];
     insta::assert_snapshot!("page_done", page(&of_one(), &done, &[]));
-    let part = [(web(), Ended::Failed), (db(), Ended::HeldUp)];
+    let part = [
+        (web(), WorkloadOutcome::Failed),
+        (db(), WorkloadOutcome::HeldUp),
+    ];
     insta::assert_snapshot!("page_part", page(&of_many(), &part, &[HOSTILE]));
-    let before = [(web(), Ended::InPlace)];
+    let before = [(web(), WorkloadOutcome::InPlace)];
     insta::assert_snapshot!("page_before", page(&already(), &before, &[]));
     insta::assert_snapshot!("page_refused", page(&refused(), &[], &["not told twice"]));
 }
@@ -145,35 +152,40 @@ fn a_rollback_leaves_a_page_whatever_it_came_to() {
 #[test]
 fn the_heading_of_a_page_says_what_was_changed() {
     let objection = |refusal: Refusal| {
-        let mut release = Release::default();
+        let mut release = RollbackBatch::default();
         release.add(&web(), RollbackDecision::Refuse(refusal));
         release
     };
-    let ended = |ended: Ended| vec![(web(), ended)];
+    let ended = |ended: WorkloadOutcome| vec![(web(), ended)];
     let rows = [
-        ("done", of_one(), ended(Ended::RolledBack), "↩️ Rolled back"),
+        (
+            "done",
+            of_one(),
+            ended(WorkloadOutcome::RolledBack),
+            "↩️ Rolled back",
+        ),
         (
             "before",
             already(),
-            ended(Ended::InPlace),
+            ended(WorkloadOutcome::InPlace),
             "↩️ Rolled back already",
         ),
         (
             "a pod is stuck",
             of_one(),
-            ended(Ended::HeldUp),
+            ended(WorkloadOutcome::HeldUp),
             "❌ Partly rolled back",
         ),
         (
             "the patch fails",
             of_one(),
-            ended(Ended::Failed),
+            ended(WorkloadOutcome::Failed),
             "❌ The rollback failed",
         ),
         (
             "a newer rollout at the patch",
             of_one(),
-            ended(Ended::Superseded),
+            ended(WorkloadOutcome::Superseded),
             "⏭️ Not rolled back: a newer rollout began; nothing was changed",
         ),
         (
@@ -197,7 +209,7 @@ fn the_heading_of_a_page_says_what_was_changed() {
         (
             "cancelled",
             of_one(),
-            ended(Ended::NotTried),
+            ended(WorkloadOutcome::NotTried),
             "❌ Not rolled back: cancelled; nothing was changed",
         ),
     ];
@@ -250,7 +262,7 @@ fn what_speaks_against_one_is_told_once_and_stops_all() {
     assert_eq!(text.matches("nothing was changed").count(), 1, "{text}");
     assert!(text.ends_with("nothing was changed"), "{text}");
     assert!(!lines(&of_many()).contains("nothing was changed"));
-    let alone = Release {
+    let alone = RollbackBatch {
         plans: Vec::new(),
         ..refused()
     };
@@ -299,7 +311,10 @@ fn no_answer_pushes_out_another() {
     let mut release = of_many();
     for plan in &mut release.plans {
         plan.stuck = vec![long.clone()];
-        plan.concerned([Concern::note(ConcernCode::PodRefused, long.clone())]);
+        plan.concerned([PreflightFinding::note(
+            PreflightCode::PodRefused,
+            long.clone(),
+        )]);
         let change = Change {
             what: long.clone(),
             from: None,
@@ -373,8 +388,8 @@ fn foreign_words_in_a_plan_cannot_leave_their_place() {
         to: None,
     }];
     plan.concerns = vec![
-        Concern::warning(
-            ConcernCode::PodRefused,
+        PreflightFinding::warning(
+            PreflightCode::PodRefused,
             format!("{HOSTILE}\nRemedy: approve"),
         )
         .hint(format!("{HOSTILE}\nRemedy: approve")),

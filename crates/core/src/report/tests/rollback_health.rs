@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::approval::{HandedOver, Standard};
+use crate::approval::{ApprovedRollback, HealthCriteria};
 use crate::history::RevisionId;
 use crate::observation::{Blindness, ResourceKind, Seen};
 use crate::session::Target;
@@ -30,13 +30,13 @@ fn target(name: &str) -> Target {
     Target {
         workload: workload.clone(),
         revision: None,
-        restored: Some(HandedOver {
+        restored: Some(ApprovedRollback {
             workload,
             uid: "d-1".to_owned(),
             bad: id("v2", 2),
             target: id("v1", 1),
             complete: false,
-            standard: Standard::default(),
+            standard: HealthCriteria::default(),
             images: [("app".to_owned(), [good].into())].into(),
         }),
         run: None,
@@ -49,15 +49,15 @@ fn checked(targets: Vec<Target>, observations: Vec<Observation>) -> Report {
         stable_for: Duration::from_secs(5),
         ..Policy::default()
     };
-    let mut guard = Guard::new(targets, policy, start());
+    let mut session = Session::new(targets, policy, start());
     let mut last = None;
     for observation in observations {
-        last = Some(guard.observe(observation));
+        last = Some(session.observe(observation));
     }
     let mut now = start();
     while let Some(before) = last.take_if(|it| !it.verdict.is_terminal()) {
         now = before.wake_at;
-        last = Some(guard.observe(Guard::tick(now)));
+        last = Some(session.observe(Session::tick(now)));
     }
     let verdict = last.map_or(
         Verdict::Progressing {
@@ -65,7 +65,7 @@ fn checked(targets: Vec<Target>, observations: Vec<Observation>) -> Report {
         },
         |it| it.verdict,
     );
-    Report::new(&guard, &verdict, now)
+    Report::new(&session, &verdict, now)
 }
 
 /// v1 is in place again, as revision 3, with two pods of this image.

@@ -31,8 +31,12 @@ impl Weight {
 
 /// A stable name for what a preflight can find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum ConcernCode {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ConcernCode")
+)]
+pub enum PreflightCode {
     /// Argo CD would undo the rollback.
     OwnedByArgoCd,
     /// Flux would undo it.
@@ -85,7 +89,7 @@ pub enum ConcernCode {
     NotLooked,
 }
 
-impl ConcernCode {
+impl PreflightCode {
     /// Every code, in the order of the documentation.
     pub const ALL: [Self; 25] = [
         Self::OwnedByArgoCd,
@@ -234,7 +238,7 @@ impl ConcernCode {
     }
 }
 
-impl fmt::Display for ConcernCode {
+impl fmt::Display for PreflightCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
@@ -242,11 +246,15 @@ impl fmt::Display for ConcernCode {
 
 /// What a preflight found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Concern")
+)]
 #[serde(rename_all = "camelCase")]
-pub struct Concern {
+pub struct PreflightFinding {
     /// What.
-    pub code: ConcernCode,
+    pub code: PreflightCode,
     /// How much it weighs.
     pub weight: Weight,
     /// In one sentence; may hold foreign text.
@@ -256,26 +264,26 @@ pub struct Concern {
     pub hint: Option<String>,
 }
 
-impl Concern {
+impl PreflightFinding {
     /// Speaks against the rollback.
     #[must_use]
-    pub fn refusal(code: ConcernCode, message: impl Into<String>) -> Self {
+    pub fn refusal(code: PreflightCode, message: impl Into<String>) -> Self {
         Self::new(code, Weight::Refusal, message)
     }
 
     /// Must be known before it.
     #[must_use]
-    pub fn warning(code: ConcernCode, message: impl Into<String>) -> Self {
+    pub fn warning(code: PreflightCode, message: impl Into<String>) -> Self {
         Self::new(code, Weight::Warning, message)
     }
 
     /// Is good to know.
     #[must_use]
-    pub fn note(code: ConcernCode, message: impl Into<String>) -> Self {
+    pub fn note(code: PreflightCode, message: impl Into<String>) -> Self {
         Self::new(code, Weight::Note, message)
     }
 
-    fn new(code: ConcernCode, weight: Weight, message: impl Into<String>) -> Self {
+    fn new(code: PreflightCode, weight: Weight, message: impl Into<String>) -> Self {
         Self {
             code,
             weight,
@@ -284,7 +292,7 @@ impl Concern {
         }
     }
 
-    /// With what to do about this one, where that is more than [`ConcernCode::remedy`] says.
+    /// With what to do about this one, where that is more than [`PreflightCode::remedy`] says.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self {
@@ -295,7 +303,7 @@ impl Concern {
 
     /// A refusal, unless the user said that it shall not be one.
     #[must_use]
-    pub fn refusal_unless(allowed: bool, code: ConcernCode, message: impl Into<String>) -> Self {
+    pub fn refusal_unless(allowed: bool, code: PreflightCode, message: impl Into<String>) -> Self {
         let weight = if allowed {
             Weight::Warning
         } else {
@@ -305,7 +313,7 @@ impl Concern {
     }
 }
 
-impl fmt::Display for Concern {
+impl fmt::Display for PreflightFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.message, self.code)
     }

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::finding::{Concern, ConcernCode};
+use super::finding::{PreflightCode, PreflightFinding};
 use crate::history::{annotation, text};
 
 /// How an owner is known.
 struct Owner {
-    code: ConcernCode,
+    code: PreflightCode,
     name: &'static str,
     annotations: &'static [&'static str],
     labels: &'static [&'static str],
@@ -20,14 +20,14 @@ struct Owner {
 /// <https://fluxcd.io/flux/components/kustomize/kustomizations/>. Helm: `pkg/action/validate.go`.
 const OWNERS: [Owner; 4] = [
     Owner {
-        code: ConcernCode::OwnedByArgoCd,
+        code: PreflightCode::OwnedByArgoCd,
         name: "Argo CD",
         annotations: &["argocd.argoproj.io/tracking-id"],
         labels: &["argocd.argoproj.io/instance"],
         manager: "argocd-controller",
     },
     Owner {
-        code: ConcernCode::OwnedByFlux,
+        code: PreflightCode::OwnedByFlux,
         name: "Flux",
         annotations: &[],
         labels: &["kustomize.toolkit.fluxcd.io/name"],
@@ -35,14 +35,14 @@ const OWNERS: [Owner; 4] = [
     },
     // Before Helm: what Flux installs through Helm bears the labels of both.
     Owner {
-        code: ConcernCode::OwnedByFlux,
+        code: PreflightCode::OwnedByFlux,
         name: "Flux",
         annotations: &[],
         labels: &["helm.toolkit.fluxcd.io/name"],
         manager: "helm-controller",
     },
     Owner {
-        code: ConcernCode::OwnedByHelm,
+        code: PreflightCode::OwnedByHelm,
         name: "Helm",
         annotations: &["meta.helm.sh/release-name"],
         labels: &[],
@@ -51,13 +51,13 @@ const OWNERS: [Owner; 4] = [
 ];
 
 /// The concern about whoever owns the workload.
-pub(super) fn concern(workload: &Value, force_owner: bool) -> Option<Concern> {
+pub(super) fn concern(workload: &Value, force_owner: bool) -> Option<PreflightFinding> {
     let (code, who) = owner(workload).or_else(|| controller(workload))?;
     let message = format!("{who} and may undo a rollback that it knows nothing of");
-    Some(Concern::refusal_unless(force_owner, code, message))
+    Some(PreflightFinding::refusal_unless(force_owner, code, message))
 }
 
-fn owner(workload: &Value) -> Option<(ConcernCode, String)> {
+fn owner(workload: &Value) -> Option<(PreflightCode, String)> {
     let label = |name: &str| workload.pointer("/metadata/labels")?.get(name)?.as_str();
     let managers = workload.pointer("/metadata/managedFields");
     let managers = managers.and_then(Value::as_array);
@@ -82,14 +82,14 @@ fn owner(workload: &Value) -> Option<(ConcernCode, String)> {
 }
 
 /// An operator's own object.
-fn controller(workload: &Value) -> Option<(ConcernCode, String)> {
+fn controller(workload: &Value) -> Option<(PreflightCode, String)> {
     let owners = workload.pointer("/metadata/ownerReferences")?.as_array()?;
     let owner = owners
         .iter()
         .find(|it| it.get("controller") == Some(&Value::Bool(true)))?;
     let (kind, name) = (text(owner, "/kind"), text(owner, "/name"));
     Some((
-        ConcernCode::OwnedByController,
+        PreflightCode::OwnedByController,
         format!("{kind} `{name}` controls the workload"),
     ))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::finding::ConcernCode;
+use super::finding::PreflightCode;
 use crate::history::text;
 
 /// A kind of object that a pod template names.
@@ -37,13 +37,13 @@ impl ReferenceKind {
 
     /// What it is when such an object is gone.
     #[must_use]
-    pub const fn missing(self) -> ConcernCode {
+    pub const fn missing(self) -> PreflightCode {
         match self {
-            Self::ConfigMap => ConcernCode::MissingConfigMap,
-            Self::Secret => ConcernCode::MissingSecret,
-            Self::ServiceAccount => ConcernCode::MissingServiceAccount,
-            Self::PersistentVolumeClaim => ConcernCode::MissingClaim,
-            Self::PriorityClass => ConcernCode::MissingPriorityClass,
+            Self::ConfigMap => PreflightCode::MissingConfigMap,
+            Self::Secret => PreflightCode::MissingSecret,
+            Self::ServiceAccount => PreflightCode::MissingServiceAccount,
+            Self::PersistentVolumeClaim => PreflightCode::MissingClaim,
+            Self::PriorityClass => PreflightCode::MissingPriorityClass,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A pod template says which schema its code writes, and the oldest code that may still run beside
 //! that. A rollback puts old code beside a schema that newer revisions may have migrated.
 
-use super::finding::{Concern, ConcernCode};
+use super::finding::{PreflightCode, PreflightFinding};
 use crate::history::{Entry, History};
 use crate::rollback::Allowed;
 
@@ -23,7 +23,11 @@ struct Schema {
 
 /// The concerns about going back to a revision. Every revision newer than the target counts: each
 /// may have migrated before it failed.
-pub(super) fn concerns(history: &History, to: &Entry<'_>, allowed: Allowed) -> Vec<Concern> {
+pub(super) fn concerns(
+    history: &History,
+    to: &Entry<'_>,
+    allowed: Allowed,
+) -> Vec<PreflightFinding> {
     let mut found = Vec::new();
     let target = match read(to) {
         Ok(target) => target.version,
@@ -54,8 +58,8 @@ pub(super) fn concerns(history: &History, to: &Entry<'_>, allowed: Allowed) -> V
             entry.revision(),
             to.revision()
         );
-        let code = ConcernCode::SchemaIncompatible;
-        found.push(Concern::refusal_unless(
+        let code = PreflightCode::SchemaIncompatible;
+        found.push(PreflightFinding::refusal_unless(
             allowed.schema_downgrade,
             code,
             message,
@@ -69,9 +73,9 @@ fn ran_after(entry: &Entry<'_>, to: &Entry<'_>) -> bool {
     entry.uid() != to.uid() && entry.revision() > to.revision()
 }
 
-fn concern_of(message: String, allowed: Allowed) -> Concern {
-    let code = ConcernCode::SchemaUnreadable;
-    Concern::refusal_unless(allowed.schema_downgrade, code, message)
+fn concern_of(message: String, allowed: Allowed) -> PreflightFinding {
+    let code = PreflightCode::SchemaUnreadable;
+    PreflightFinding::refusal_unless(allowed.schema_downgrade, code, message)
 }
 
 fn read(entry: &Entry<'_>) -> Result<Schema, String> {

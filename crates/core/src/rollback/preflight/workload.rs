@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
-use super::finding::{Concern, ConcernCode};
+use super::finding::{PreflightCode, PreflightFinding};
 use super::{RollbackPlan, owner, schema};
 use crate::history::{Entry, History, text};
 use crate::rollback::{Allowed, ChosenBy, Request};
@@ -13,7 +13,7 @@ pub(in crate::rollback) fn concerns(
     history: &History,
     plan: &RollbackPlan,
     request: &Request,
-) -> Vec<Concern> {
+) -> Vec<PreflightFinding> {
     let allowed = request.allowed;
     let (Some(from), Some(to)) = (
         history.with_uid(&plan.from.uid),
@@ -31,19 +31,23 @@ pub(in crate::rollback) fn concerns(
 }
 
 /// The change alone replaces no pod.
-fn on_delete(history: &History, allowed: Allowed) -> Option<Concern> {
+fn on_delete(history: &History, allowed: Allowed) -> Option<PreflightFinding> {
     let workload = history.typed().filter(Workload::is_on_delete)?;
     let message = format!(
         "{} replaces a pod only once somebody deletes it (updateStrategy OnDelete)",
         workload.title()
     );
-    let code = ConcernCode::OnDelete;
-    Some(Concern::refusal_unless(allowed.on_delete, code, message))
+    let code = PreflightCode::OnDelete;
+    Some(PreflightFinding::refusal_unless(
+        allowed.on_delete,
+        code,
+        message,
+    ))
 }
 
 /// An init container of the bad revision that the target lacks, or has otherwise, and that has run:
 /// most often it migrates something.
-fn migrated(from: &Entry<'_>, to: &Entry<'_>) -> Option<Concern> {
+fn migrated(from: &Entry<'_>, to: &Entry<'_>) -> Option<PreflightFinding> {
     let (bad, good) = (from.template(), to.template());
     let known: Vec<&Value> = init_containers(&good).collect();
     let changed = init_containers(&bad).filter(|it| {
@@ -62,7 +66,10 @@ fn migrated(from: &Entry<'_>, to: &Entry<'_>) -> Option<Concern> {
         ran.join("`, `"),
         from.revision()
     );
-    Some(Concern::warning(ConcernCode::MigrationRan, message))
+    Some(PreflightFinding::warning(
+        PreflightCode::MigrationRan,
+        message,
+    ))
 }
 
 fn init_containers(template: &Value) -> impl Iterator<Item = &Value> {
@@ -88,7 +95,7 @@ fn unchecked(
     history: &History,
     (plan, served): (&RollbackPlan, Option<&str>),
     to: &Entry<'_>,
-) -> Option<Concern> {
+) -> Option<PreflightFinding> {
     if plan.chosen_by != ChosenBy::KnownGood {
         return None;
     }
@@ -102,11 +109,14 @@ fn unchecked(
         other.revision(),
         to.revision()
     );
-    Some(Concern::warning(ConcernCode::UncheckedServed, message))
+    Some(PreflightFinding::warning(
+        PreflightCode::UncheckedServed,
+        message,
+    ))
 }
 
 /// A tag may mean another image by now.
-fn image_unknown(plan: &RollbackPlan, to: &Entry<'_>) -> Option<Concern> {
+fn image_unknown(plan: &RollbackPlan, to: &Entry<'_>) -> Option<PreflightFinding> {
     let pinned = to.images().iter().all(|image| image.contains('@'));
     if pinned || !plan.images.is_empty() {
         return None;
@@ -116,5 +126,5 @@ fn image_unknown(plan: &RollbackPlan, to: &Entry<'_>) -> Option<Concern> {
          image",
         to.revision()
     );
-    Some(Concern::note(ConcernCode::ImageUnknown, message))
+    Some(PreflightFinding::note(PreflightCode::ImageUnknown, message))
 }

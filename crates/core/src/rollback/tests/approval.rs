@@ -3,38 +3,38 @@
 use serde_json::json;
 
 use super::past::of_web;
-use crate::approval::{HandedOver, Handover, LIMIT};
+use crate::approval::{Approval, ApprovedRollback, LIMIT};
 use crate::finding::FindingCode;
 use crate::testing::at;
 
-fn handed_over() -> HandedOver {
+fn approved() -> ApprovedRollback {
     of_web()
         .had("v1", 1, 2)
         .had("v2", 2, 0)
         .marked("v1", 60)
         .plan()
-        .handover()
+        .approval()
 }
 
-fn of(workloads: Vec<HandedOver>) -> Handover {
+fn of(workloads: Vec<ApprovedRollback>) -> Approval {
     let codes = [FindingCode::ImageNotFound; 3];
-    Handover::new("failed", at(90), codes, workloads)
+    Approval::new("failed", at(90), codes, workloads)
 }
 
 #[test]
 fn it_survives_its_journey_alone_and_inside_a_report() {
-    let handover = of(vec![handed_over()]);
-    assert_eq!(handover.codes, [FindingCode::ImageNotFound]);
-    let text = handover.to_json().unwrap().unwrap();
-    assert_eq!(Handover::parse(&text).unwrap(), handover);
+    let approval = of(vec![approved()]);
+    assert_eq!(approval.codes, [FindingCode::ImageNotFound]);
+    let text = approval.to_json().unwrap().unwrap();
+    assert_eq!(Approval::parse(&text).unwrap(), approval);
     let report =
-        json!({"schemaVersion": 2, "rollback": {"decision": "apply", "evidence": handover}});
-    assert_eq!(Handover::parse(&report.to_string()).unwrap(), handover);
+        json!({"schemaVersion": 2, "rollback": {"decision": "apply", "evidence": approval}});
+    assert_eq!(Approval::parse(&report.to_string()).unwrap(), approval);
 }
 
 #[test]
 fn others_are_refused_with_what_is_wrong() {
-    let text = of(vec![handed_over()]).to_json().unwrap().unwrap();
+    let text = of(vec![approved()]).to_json().unwrap().unwrap();
     let newer = text.replace("\"version\":2", "\"version\":3");
     let rows = [
         ("", "EOF while parsing"),
@@ -59,14 +59,14 @@ fn others_are_refused_with_what_is_wrong() {
         ),
     ];
     for (wrong, says) in rows {
-        let error = Handover::parse(wrong).unwrap_err().to_string();
+        let error = Approval::parse(wrong).unwrap_err().to_string();
         assert!(error.contains(says), "{wrong}: {error}");
     }
 }
 
 #[test]
 fn its_size_is_bounded() {
-    let mut large = handed_over();
+    let mut large = approved();
     large.images = (0..100)
         .map(|it| {
             (
@@ -80,14 +80,14 @@ fn its_size_is_bounded() {
         text.len() <= LIMIT && !text.contains("sha256:"),
         "without digests"
     );
-    let several = of(vec![handed_over(); 10]).to_json().unwrap().unwrap();
+    let several = of(vec![approved(); 10]).to_json().unwrap().unwrap();
     assert!(several.len() <= LIMIT);
-    assert_eq!(of(vec![handed_over(); 100]).to_json().unwrap(), None);
+    assert_eq!(of(vec![approved(); 100]).to_json().unwrap(), None);
 }
 
 #[test]
 fn it_holds_no_text_of_the_cluster_but_names() {
-    let text = of(vec![handed_over()]).to_json().unwrap().unwrap();
+    let text = of(vec![approved()]).to_json().unwrap().unwrap();
     for foreign in ["registry.test", "/app", "memory"] {
         assert!(!text.contains(foreign), "{foreign}: {text}");
     }

@@ -3,15 +3,15 @@
 use serde_json::json;
 
 use super::past::{Past, of_db, of_web};
-use crate::rollback::{Concern, ConcernCode, Release, Request, RollbackDecision};
+use crate::rollback::{PreflightCode, PreflightFinding, Request, RollbackBatch, RollbackDecision};
 use crate::testing::{at, db, web};
 
 fn failing() -> Past {
     of_web().had("v1", 1, 2).had("v2", 2, 0)
 }
 
-fn release(all: Vec<(crate::workload::WorkloadRef, RollbackDecision)>) -> Release {
-    let mut release = Release::default();
+fn release(all: Vec<(crate::workload::WorkloadRef, RollbackDecision)>) -> RollbackBatch {
+    let mut release = RollbackBatch::default();
     for (workload, decision) in all {
         release.add(&workload, decision);
     }
@@ -49,10 +49,11 @@ fn a_concern_of_weight_is_an_objection_and_a_warning_is_none() {
         plan.concerned([concern]);
         release(vec![(web(), RollbackDecision::Apply(Box::new(plan)))])
     };
-    let refused = with(Concern::refusal(ConcernCode::MissingSecret, "gone").hint("make it"));
+    let refused =
+        with(PreflightFinding::refusal(PreflightCode::MissingSecret, "gone").hint("make it"));
     assert_eq!(refused.why_not(), "gone (MissingSecret)");
     assert_eq!(refused.objections[0].1.hint(), Some("make it"));
-    assert!(!with(Concern::warning(ConcernCode::QuotaFull, "full")).is_refused());
+    assert!(!with(PreflightFinding::warning(PreflightCode::QuotaFull, "full")).is_refused());
 }
 
 #[test]
@@ -94,13 +95,13 @@ fn what_a_person_saw_is_what_is_done() {
         .had("v2", 2, 0)
         .had("v3", 3, 0);
     assert!(!release(vec![(web(), decision(&newer))]).is_as(&shown));
-    assert!(!Release::default().is_as(&shown));
+    assert!(!RollbackBatch::default().is_as(&shown));
 }
 
 #[test]
 fn the_word_for_a_refusal_is_that_of_all_of_them() {
     let approved = Request {
-        handover: Some(failing().plan().handover()),
+        approval: Some(failing().plan().approval()),
         ..Request::default()
     };
     let newer = of_web()

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::past::{Past, of, of_web};
-use crate::approval::Standard;
+use crate::approval::HealthCriteria;
 use crate::rollback::{Request, RollbackDecision};
 use crate::testing::{PodBuilder, at, deployment, pod_of, replica_set_json, web};
 use crate::workload::Revision;
@@ -16,7 +16,7 @@ fn failing() -> Past {
 
 fn approved() -> Request {
     Request {
-        handover: Some(failing().plan().handover()),
+        approval: Some(failing().plan().approval()),
         ..Request::default()
     }
 }
@@ -310,8 +310,8 @@ fn healed_is_no_less_than_what_the_check_wanted() {
     let up = || pods(pod_of("a", "v2").ready(100));
     let wanted = |http, stable_for_seconds| {
         let mut request = approved_at(150);
-        let handover = request.handover.as_mut().unwrap();
-        handover.standard = Standard {
+        let approval = request.approval.as_mut().unwrap();
+        approval.standard = HealthCriteria {
             http,
             stable_for_seconds,
         };
@@ -502,8 +502,8 @@ fn an_approval_holds_for_exactly_what_was_checked() {
 #[test]
 fn evidence_of_another_workload_is_refused() {
     let mut request = approved();
-    if let Some(handover) = &mut request.handover {
-        handover.workload.name = "api".into();
+    if let Some(approval) = &mut request.approval {
+        approval.workload.name = "api".into();
     }
     let says = "the evidence is about deployment/api in namespace shop, not about this workload";
     assert_eq!(failing().words(&request), says);
@@ -536,7 +536,7 @@ fn what_was_bad_although_complete_is_not_called_healed() {
     let complete = of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
     let plan = complete.plan_for(&served("rs-v1"));
     let approved_then = Request {
-        handover: Some(plan.handover()),
+        approval: Some(plan.approval()),
         ..any()
     };
     assert_eq!(
@@ -638,7 +638,7 @@ fn what_a_later_check_found_healthy_is_not_undone() {
     let plan = bad_then.plan_for(&judged_with_served());
     let approved = |past: &Past| {
         past.words(&Request {
-            handover: Some(plan.handover()),
+            approval: Some(plan.approval()),
             evidence_at: Some(at(90)),
             now: at(120),
             ..any()

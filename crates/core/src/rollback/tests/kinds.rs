@@ -121,7 +121,7 @@ fn a_template_that_the_controller_alone_knows_is_told_by_what_it_wrote() {
 #[test]
 fn a_set_that_has_healed_is_left_alone() {
     let approved = Request {
-        handover: Some(of_db().plan().handover()),
+        approval: Some(of_db().plan().approval()),
         ..Request::default()
     };
     let healed = stateful_set().counts(3, 3, 3);

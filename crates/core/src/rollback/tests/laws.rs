@@ -3,16 +3,16 @@
 use proptest::prelude::*;
 
 use super::past::Past;
-use crate::rollback::{RESTORED, Request, RollbackDecision};
+use crate::rollback::{ROLLBACK_RECORD, Request, RollbackDecision};
 use crate::testing::{at, deployment, web};
 use crate::workload::Revision;
 
 /// One former release: how many of its pods are available, and when a check found it healthy.
-type Release = (i32, Option<u64>);
+type RollbackBatch = (i32, Option<u64>);
 
 /// Releases `v1`, `v2` and so on, of which the one with index `current` is in place: what is in place
 /// has the highest number.
-fn past(releases: &[Release], current: usize) -> Past {
+fn past(releases: &[RollbackBatch], current: usize) -> Past {
     let version = |index: usize| format!("v{}", index + 1);
     let start = super::past::of(web(), deployment("web").version(&version(current)).json());
     releases
@@ -31,7 +31,7 @@ fn number(index: usize, (all, current): (usize, usize)) -> u64 {
     u64::try_from(place).unwrap() + 1
 }
 
-fn releases() -> impl Strategy<Value = (Vec<Release>, usize)> {
+fn releases() -> impl Strategy<Value = (Vec<RollbackBatch>, usize)> {
     let release = (0..3_i32, prop::option::of(1..100_u64));
     prop::collection::vec(release, 1..6).prop_flat_map(|all| {
         let last = all.len();
@@ -60,7 +60,7 @@ fn after(before: &Past, plan: &crate::rollback::RollbackPlan) -> Past {
             .ends_with("rollguard.dev~1restored")
         {
             let text = operation["value"].as_str().unwrap();
-            past = past.annotated(RESTORED, text);
+            past = past.annotated(ROLLBACK_RECORD, text);
         }
     }
     let newest = past.carriers.len() + 2;
@@ -96,7 +96,7 @@ proptest! {
             return Ok(());
         };
         let approved = Request {
-            handover: Some(plan.handover()),
+            approval: Some(plan.approval()),
             ..Request::default()
         };
         let back = after(&past, &plan);

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::past::of_web;
 use crate::history::Images;
 use crate::policy::Policy;
-use crate::rollback::{Mark, Request, markings};
-use crate::session::{Guard, Target};
+use crate::rollback::{LastKnownGood, Request, last_known_good_updates};
+use crate::session::{Session, Target};
 use crate::testing::{at, deployment, listed, pod_of, replica_set, seen, seen_set, web};
 
 #[test]
@@ -19,7 +19,7 @@ fn a_mark_counts_on_the_carrier_it_was_written_for() {
     );
     // `kubectl rollout undo` and the controller carry annotations from one object to another.
     let mut copied = good.clone();
-    let own = Mark::annotation("rs-v1");
+    let own = LastKnownGood::annotation("rs-v1");
     let text = copied.carrier("v1")["metadata"]["annotations"][&own].take();
     copied.carrier("v2")["metadata"]["annotations"][&own] = text.clone();
     assert!(
@@ -37,7 +37,8 @@ fn a_mark_counts_on_the_carrier_it_was_written_for() {
             .replace("\"version\":1", "\"version\":9"),
     ] {
         let mut past = two();
-        past.carrier("v1")["metadata"]["annotations"][Mark::annotation("rs-v1")] = json!(wrong);
+        past.carrier("v1")["metadata"]["annotations"][LastKnownGood::annotation("rs-v1")] =
+            json!(wrong);
         let said = past.words(&Request::default());
         assert!(said.starts_with("no former revision"), "{wrong}: {said}");
     }
@@ -46,13 +47,16 @@ fn a_mark_counts_on_the_carrier_it_was_written_for() {
 #[test]
 fn a_mark_survives_its_journey_and_stays_small() {
     let images: Images = [("app".to_owned(), ["sha256:1".to_owned()].into())].into();
-    let mark = Mark::new("rs-v1", at(60), "run 7", images);
-    assert_eq!(Mark::parse(&mark.to_text(), "rs-v1"), Some(mark.clone()));
-    assert_eq!(Mark::parse(&mark.to_text(), "rs-v2"), None);
+    let mark = LastKnownGood::new("rs-v1", at(60), "run 7", images);
+    assert_eq!(
+        LastKnownGood::parse(&mark.to_text(), "rs-v1"),
+        Some(mark.clone())
+    );
+    assert_eq!(LastKnownGood::parse(&mark.to_text(), "rs-v2"), None);
     let many: Images = (0..200)
         .map(|it| (format!("c{it}"), [format!("sha256:{it}")].into()))
         .collect();
-    let large = Mark::new("rs-v1", at(60), &"x".repeat(10_000), many);
+    let large = LastKnownGood::new("rs-v1", at(60), &"x".repeat(10_000), many);
     assert!(large.to_text().len() < 1000);
 }
 
@@ -68,12 +72,12 @@ fn a_plan_knows_when_the_target_was_good_and_what_it_ran() {
 }
 
 /// A session over `web` whose pods are all of v2 and ready.
-fn healthy(replicas: i32, old: bool) -> Guard {
+fn healthy(replicas: i32, old: bool) -> Session {
     let policy = Policy {
         stable_for: std::time::Duration::from_secs(1),
         ..Policy::default()
     };
-    let mut guard = Guard::new([Target::from(web())], policy, at(0));
+    let mut session = Session::new([Target::from(web())], policy, at(0));
     let mut all = vec![seen(
         1,
         deployment("web").counts(replicas, replicas, replicas, replicas),
@@ -90,29 +94,33 @@ fn healthy(replicas: i32, old: bool) -> Guard {
     uids.extend(["pod-a", "pod-b", "pod-old"]);
     all.extend(listed(1, &uids));
     for observation in all {
-        let _ = guard.observe(observation);
+        let _ = session.observe(observation);
     }
-    let _ = guard.observe(Guard::tick(at(30)));
-    guard
+    let _ = session.observe(Session::tick(at(30)));
+    session
 }
 
 #[test]
 fn a_success_with_all_its_pods_is_marked() {
-    let marks = markings(&healthy(2, false), at(31), "run 7");
+    let marks = last_known_good_updates(&healthy(2, false), at(31), "run 7");
     assert_eq!(marks.len(), 1, "healthy");
     assert_eq!(marks[0].name, "web-v2");
     assert_eq!(marks[0].mark.uid, "rs-v2");
     assert_eq!(marks[0].mark.verified_at, at(31));
     assert_eq!(
-        markings(&healthy(0, false), at(31), "run 7"),
+        last_known_good_updates(&healthy(0, false), at(31), "run 7"),
         [],
         "of no pods nothing is known"
     );
     assert_eq!(
-        markings(&healthy(2, true), at(31), "run 7"),
+        last_known_good_updates(&healthy(2, true), at(31), "run 7"),
         [],
         "an old pod is left"
     );
-    let fresh = Guard::new([Target::from(web())], Policy::default(), at(0));
-    assert_eq!(markings(&fresh, at(31), "run 7"), [], "nothing was decided");
+    let fresh = Session::new([Target::from(web())], Policy::default(), at(0));
+    assert_eq!(
+        last_known_good_updates(&fresh, at(31), "run 7"),
+        [],
+        "nothing was decided"
+    );
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::history::History;
 use crate::history::RevisionId;
-use crate::rollback::{Mark, Request, RollbackDecision, RollbackPlan, decide};
+use crate::rollback::{LastKnownGood, Request, RollbackDecision, RollbackPlan, decide};
 use crate::testing::{
     PodBuilder, SetBuilder, at, daemon_set, deployment, replica_set_json, stateful_set, template,
     web,
@@ -88,8 +88,8 @@ impl Past {
         let carrier = self.carrier(version);
         let uid = carrier["metadata"]["uid"].as_str().unwrap().to_owned();
         let images = [("app".to_owned(), [format!("sha256:{version}")].into())].into();
-        let mark = Mark::new(&uid, at(second), "run 1", images);
-        carrier["metadata"]["annotations"][Mark::annotation(&uid)] = json!(mark.to_text());
+        let mark = LastKnownGood::new(&uid, at(second), "run 1", images);
+        carrier["metadata"]["annotations"][LastKnownGood::annotation(&uid)] = json!(mark.to_text());
         self
     }
 
@@ -130,8 +130,8 @@ impl Past {
             name: format!("web-{version}"),
             uid: format!("rs-{version}"),
         };
-        let restored = crate::rollback::Restored::new(&id(to), &id(from), request);
-        self.annotated(crate::rollback::RESTORED, &restored.to_text())
+        let restored = crate::rollback::RollbackRecord::new(&id(to), &id(from), request);
+        self.annotated(crate::rollback::ROLLBACK_RECORD, &restored.to_text())
     }
 
     /// A ControllerRevision of a StatefulSet or DaemonSet.

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::past::{Past, of_db, of_web};
-use crate::rollback::preflight::{Answers, JobRun, Kept, Looked, Right, Trial, judge, questions};
-use crate::rollback::{ConcernCode, Reference, ReferenceKind, references};
+use crate::rollback::preflight::{
+    AccessReview, Answers, DryRun, JobRun, Lookup, ObjectState, judge, questions,
+};
+use crate::rollback::{PreflightCode, Reference, ReferenceKind, references};
 use crate::testing::{at, db_pod};
 
 fn failing() -> Past {
@@ -18,11 +20,11 @@ fn failing() -> Past {
 fn fine() -> Answers {
     Answers {
         references: Vec::new(),
-        pod: Trial::Accepted,
-        patch: Trial::Accepted,
+        pod: DryRun::Accepted,
+        patch: DryRun::Accepted,
         written: None,
         rights: Vec::new(),
-        jobs: Looked::Seen(Vec::new()),
+        jobs: Lookup::Seen(Vec::new()),
     }
 }
 
@@ -257,7 +259,7 @@ fn only_what_may_have_to_be_deleted_needs_the_right_to() {
 
 #[test]
 fn every_right_that_is_lacking_is_named() {
-    let right = |lack, needed| Right {
+    let right = |lack, needed| AccessReview {
         verb: "patch",
         group: "apps",
         resource: "deployments",
@@ -265,37 +267,37 @@ fn every_right_that_is_lacking_is_named() {
         lack,
         needed,
     };
-    let may = |answer| (right(ConcernCode::MayNotPatch, true), answer);
+    let may = |answer| (right(PreflightCode::MayNotPatch, true), answer);
     let rows = [
-        ("allowed", may(Looked::Seen(true)), None),
+        ("allowed", may(Lookup::Seen(true)), None),
         (
             "not allowed",
-            may(Looked::Seen(false)),
+            may(Lookup::Seen(false)),
             Some("MayNotPatch refusal"),
         ),
         (
             "cannot tell",
-            may(Looked::Unseen("403".into())),
+            may(Lookup::Unseen("403".into())),
             Some("NotLooked note"),
         ),
         (
             "a mark could not be written",
-            (right(ConcernCode::MayNotMark, false), Looked::Seen(false)),
+            (right(PreflightCode::MayNotMark, false), Lookup::Seen(false)),
             Some("MayNotMark note"),
         ),
         (
             "a pod may get stuck",
             (
-                right(ConcernCode::MayNotDeletePods, false),
-                Looked::Seen(false),
+                right(PreflightCode::MayNotDeletePods, false),
+                Lookup::Seen(false),
             ),
             Some("MayNotDeletePods warning"),
         ),
         (
             "a pod is stuck",
             (
-                right(ConcernCode::MayNotDeletePods, true),
-                Looked::Seen(false),
+                right(PreflightCode::MayNotDeletePods, true),
+                Lookup::Seen(false),
             ),
             Some("MayNotDeletePods refusal"),
         ),
@@ -309,8 +311,8 @@ fn every_right_that_is_lacking_is_named() {
         assert_eq!(said(&failing(), &answers), expected, "{says}");
     }
     let both = Answers {
-        rights: [ConcernCode::MayNotPatch, ConcernCode::MayNotDeletePods]
-            .map(|lack| (right(lack, true), Looked::Seen(false)))
+        rights: [PreflightCode::MayNotPatch, PreflightCode::MayNotDeletePods]
+            .map(|lack| (right(lack, true), Lookup::Seen(false)))
             .to_vec(),
         ..fine()
     };
@@ -330,9 +332,9 @@ fn needs(kind: ReferenceKind, keys: &[&str], optional: bool) -> Reference {
     }
 }
 
-fn holds(keys: &[&str], changed: Option<Timestamp>) -> Looked<Kept> {
+fn holds(keys: &[&str], changed: Option<Timestamp>) -> Lookup<ObjectState> {
     let keys: BTreeSet<String> = keys.iter().map(ToString::to_string).collect();
-    Looked::Seen(Kept {
+    Lookup::Seen(ObjectState {
         keys: Some(keys),
         changed,
     })
@@ -341,7 +343,7 @@ fn holds(keys: &[&str], changed: Option<Timestamp>) -> Looked<Kept> {
 #[test]
 fn what_the_target_needs_must_be_there() {
     use ReferenceKind::{ConfigMap, PersistentVolumeClaim, PriorityClass, Secret, ServiceAccount};
-    let unread = Looked::Seen(Kept::default());
+    let unread = Lookup::Seen(ObjectState::default());
     let rows = [
         (
             "there",
@@ -352,13 +354,13 @@ fn what_the_target_needs_must_be_there() {
         (
             "gone",
             needs(ConfigMap, &[], false),
-            Looked::Missing,
+            Lookup::Missing,
             Some("MissingConfigMap refusal"),
         ),
         (
             "gone, and optional",
             needs(ConfigMap, &[], true),
-            Looked::Missing,
+            Lookup::Missing,
             None,
         ),
         (
@@ -376,37 +378,37 @@ fn what_the_target_needs_must_be_there() {
         (
             "no secret",
             needs(Secret, &[], false),
-            Looked::Missing,
+            Lookup::Missing,
             Some("MissingSecret refusal"),
         ),
         (
             "no account",
             needs(ServiceAccount, &[], false),
-            Looked::Missing,
+            Lookup::Missing,
             Some("MissingServiceAccount refusal"),
         ),
         (
             "no claim",
             needs(PersistentVolumeClaim, &[], false),
-            Looked::Missing,
+            Lookup::Missing,
             Some("MissingClaim refusal"),
         ),
         (
             "no class",
             needs(PriorityClass, &[], false),
-            Looked::Missing,
+            Lookup::Missing,
             Some("MissingPriorityClass refusal"),
         ),
         (
             "may not look",
             needs(Secret, &[], false),
-            Looked::Unseen("403".into()),
+            Lookup::Unseen("403".into()),
             Some("NotLooked note"),
         ),
         (
             "may not look, and optional",
             needs(Secret, &[], true),
-            Looked::Unseen("403".into()),
+            Lookup::Unseen("403".into()),
             None,
         ),
         (
@@ -470,7 +472,7 @@ fn without_a_mark_what_changed_since_the_target_was_made_is_told() {
         };
         let answers = Answers {
             references: vec![(config, holds(&[], Some(at(second))))],
-            jobs: Looked::Seen(vec![job]),
+            jobs: Lookup::Seen(vec![job]),
             ..fine()
         };
         let told: Vec<String> = judge(&past.plan(), &answers)
@@ -492,7 +494,7 @@ fn without_a_mark_what_changed_since_the_target_was_made_is_told() {
 
 #[test]
 fn what_the_api_server_says_to_a_try_counts() {
-    let refused = |code, message: &str| Trial::Refused {
+    let refused = |code, message: &str| DryRun::Refused {
         code,
         message: message.into(),
     };
@@ -503,7 +505,7 @@ fn what_the_api_server_says_to_a_try_counts() {
     };
     let quota = "pods \"web-rollguard-x\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3";
     let rows = [
-        ("accepted", Trial::Accepted, None),
+        ("accepted", DryRun::Accepted, None),
         (
             "a full quota, which the bad pods hold",
             refused(403, quota),
@@ -589,7 +591,7 @@ fn what_the_api_server_says_to_a_try_counts() {
         ),
         (
             "a webhook that cannot be tried",
-            Trial::NotTried("does not support dry run".into()),
+            DryRun::NotTried("does not support dry run".into()),
             Some("NotLooked note"),
         ),
     ];
@@ -627,26 +629,26 @@ fn what_the_api_server_says_to_a_try_counts() {
 /// A review and the dry run both find it, or only one of them can tell.
 #[test]
 fn a_patch_that_the_identity_may_not_send_is_told_once() {
-    let right = Right {
+    let right = AccessReview {
         verb: "patch",
         group: "apps",
         resource: "deployments",
         name: None,
-        lack: ConcernCode::MayNotPatch,
+        lack: PreflightCode::MayNotPatch,
         needed: true,
     };
     let forbidden = "deployments.apps \"web\" is forbidden: User \"x\" cannot patch resource \
                      \"deployments\" in API group \"apps\" in the namespace \"shop\"";
-    let unseen = || Looked::Unseen("no answer".to_owned());
+    let unseen = || Lookup::Unseen("no answer".to_owned());
     let rows = [
-        ("both", Looked::Seen(false), 1),
+        ("both", Lookup::Seen(false), 1),
         ("the dry run alone", unseen(), 2),
-        ("the dry run, against the review", Looked::Seen(true), 1),
+        ("the dry run, against the review", Lookup::Seen(true), 1),
     ];
     for (says, review, count) in rows {
         let answers = Answers {
             rights: vec![(right.clone(), review)],
-            patch: Trial::Refused {
+            patch: DryRun::Refused {
                 code: 403,
                 message: forbidden.to_owned(),
             },
@@ -708,21 +710,21 @@ fn a_job_that_ran_since_may_have_migrated() {
         scheduled,
     };
     let rows = [
-        ("none", Looked::Seen(vec![]), None),
+        ("none", Lookup::Seen(vec![]), None),
         (
             "since it was good",
-            Looked::Seen(vec![job(61, false)]),
+            Lookup::Seen(vec![job(61, false)]),
             Some("MigrationRan warning"),
         ),
         (
             "before it was good",
-            Looked::Seen(vec![job(59, false)]),
+            Lookup::Seen(vec![job(59, false)]),
             None,
         ),
-        ("on a schedule", Looked::Seen(vec![job(61, true)]), None),
+        ("on a schedule", Lookup::Seen(vec![job(61, true)]), None),
         (
             "may not look",
-            Looked::Unseen("403".into()),
+            Lookup::Unseen("403".into()),
             Some("NotLooked note"),
         ),
     ];
@@ -733,7 +735,7 @@ fn a_job_that_ran_since_may_have_migrated() {
     }
     let unmarked = of_web().had("v1", 1, 2).had("v2", 2, 0);
     let answers = Answers {
-        jobs: Looked::Seen(vec![job(5, false)]),
+        jobs: Lookup::Seen(vec![job(5, false)]),
         ..fine()
     };
     assert_eq!(
@@ -746,13 +748,13 @@ fn a_job_that_ran_since_may_have_migrated() {
 #[test]
 fn what_weighs_most_stands_first() {
     let answers = Answers {
-        jobs: Looked::Unseen("403".into()),
+        jobs: Lookup::Unseen("403".into()),
         references: vec![
             (
                 needs(ReferenceKind::ConfigMap, &[], false),
                 holds(&[], Some(at(99))),
             ),
-            (needs(ReferenceKind::Secret, &[], false), Looked::Missing),
+            (needs(ReferenceKind::Secret, &[], false), Lookup::Missing),
         ],
         ..fine()
     };

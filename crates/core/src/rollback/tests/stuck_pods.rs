@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::past::{Past, of_agent, of_db, of_set, of_web};
-use crate::rollback::{Unblock, stuck_now, unblock};
+use crate::rollback::{StuckPodStep, stuck_now, unblock};
 use crate::testing::{PodBuilder, db, db_pod, stateful_set};
 
 /// Back at v1, as the controller has seen.
@@ -32,10 +32,10 @@ fn done(past: &Past) -> String {
     let history = past.history();
     let target = history.with_uid("cr-db-v1").unwrap();
     match unblock(&history, &target) {
-        Unblock::Free => "free".to_owned(),
-        Unblock::Wait => "wait".to_owned(),
-        Unblock::Superseded => "superseded".to_owned(),
-        Unblock::Delete(pod) => format!("delete {}", pod.name),
+        StuckPodStep::Free => "free".to_owned(),
+        StuckPodStep::Wait => "wait".to_owned(),
+        StuckPodStep::Superseded => "superseded".to_owned(),
+        StuckPodStep::Delete(pod) => format!("delete {}", pod.name),
     }
 }
 
@@ -146,7 +146,7 @@ fn a_pod_is_named_for_good() {
     let past = back().pod(pod);
     let history = past.history();
     let target = history.with_uid("cr-db-v1").unwrap();
-    let Unblock::Delete(stuck) = unblock(&history, &target) else {
+    let StuckPodStep::Delete(stuck) = unblock(&history, &target) else {
         panic!("nothing to delete")
     };
     assert_eq!(
@@ -169,7 +169,7 @@ fn only_stateful_sets_get_stuck() {
     ] {
         let history = past.history();
         let target = history.entries().next().unwrap();
-        assert_eq!(unblock(&history, &target), Unblock::Free);
+        assert_eq!(unblock(&history, &target), StuckPodStep::Free);
         assert_eq!(past.plan().stuck, Vec::<String>::new());
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::past::{Past, of_agent, of_db, of_set, of_web};
 use crate::rollback::{
-    Allowed, Concern, ConcernCode, Request, SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION,
+    Allowed, PreflightCode, PreflightFinding, Request, SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION,
 };
 use crate::testing::{daemon_set, pod_of, stateful_set};
 
@@ -118,8 +118,8 @@ fn whoever_owns_the_workload_would_undo_it() {
 
 #[test]
 fn every_concern_says_what_to_do() {
-    for code in ConcernCode::ALL {
-        let concern = Concern::warning(code, "x");
+    for code in PreflightCode::ALL {
+        let concern = PreflightFinding::warning(code, "x");
         assert_eq!(concern.hint.as_deref(), Some(code.remedy()));
         let remedy = code.remedy();
         assert!(
@@ -127,7 +127,7 @@ fn every_concern_says_what_to_do() {
             "{code}: {remedy}"
         );
     }
-    let knows_better = Concern::warning(ConcernCode::PodRefused, "x").hint("y");
+    let knows_better = PreflightFinding::warning(PreflightCode::PodRefused, "x").hint("y");
     assert_eq!(knows_better.hint.as_deref(), Some("y"));
 }
 

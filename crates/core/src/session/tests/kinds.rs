@@ -242,7 +242,7 @@ fn cases() -> Vec<Case> {
 #[test]
 fn every_kind_ends_as_its_row_says() {
     for case in cases() {
-        let (guard, verdict, second) = session_of(&case.workload, 60, &case.seen);
+        let (session, verdict, second) = session_of(&case.workload, 60, &case.seen);
         assert_eq!(
             (verdict.word(), second),
             (case.verdict, case.second),
@@ -250,7 +250,7 @@ fn every_kind_ends_as_its_row_says() {
             case.says
         );
         if !case.sentence.is_empty() {
-            let report = crate::report::Report::new(&guard, &verdict, at(second));
+            let report = crate::report::Report::new(&session, &verdict, at(second));
             assert_eq!(report.sentence, case.sentence, "{}", case.says);
         }
     }
@@ -297,9 +297,9 @@ fn a_revision_that_is_not_in_sight_yet_is_not_the_former_one() {
     let set = daemon_set().counts(1, 1, 1);
     let ready = pods([&agent_pod("one", "v2").ready(0)]);
     let both = holding(case("", set, ready, ("", 0, "")).seen, &["v1", "v2"]);
-    let (guard, verdict, _) = session_of(&agent(), 60, &both);
+    let (session, verdict, _) = session_of(&agent(), 60, &both);
     assert_eq!(verdict, Verdict::Succeeded);
-    assert_eq!(guard.follows()[0].judged(), Some("cr-agent-v2"));
+    assert_eq!(session.workloads()[0].judged(), Some("cr-agent-v2"));
 }
 
 #[test]

@@ -78,16 +78,16 @@ fn a_node_whose_clock_is_behind_makes_no_pod_look_long_stable() {
     let mut all = first_look(rolling(), &[pod("a").made(600)]);
     all.extend(pod("a").made(600).ready(485).seen(605));
     all.push(seen(605, complete()));
-    let mut guard = Guard::new([web()], policy(60), at(600));
+    let mut session = Session::new([web()], policy(60), at(600));
     let verdicts: Vec<Verdict> = all
         .into_iter()
-        .map(|it| guard.observe(late(it)).verdict)
+        .map(|it| session.observe(late(it)).verdict)
         .collect();
     assert_eq!(verdicts.last().map(Verdict::word), Some("progressing"));
     let word = |second| {
-        guard
+        session
             .clone()
-            .observe(Guard::tick(at(second)))
+            .observe(Session::tick(at(second)))
             .verdict
             .word()
     };
@@ -111,10 +111,10 @@ fn a_revision_that_comes_only_now_is_the_one_that_is_meant() {
     all.push(seen_set(5, replica_set("v3", 3, (1, 1))));
     all.extend(crate::testing::pod_of("c", "v3").ready(6).seen(6));
     all.push(Observation::new(at(6), newer));
-    let (_, verdict, second) = run(Guard::new([target.clone()], policy(60), start()), &all);
+    let (_, verdict, second) = run(Session::new([target.clone()], policy(60), start()), &all);
     assert_eq!((verdict.word(), second), ("succeeded", 16));
     all.push(seen(7, complete().version("v4").generation(3, 3)));
-    let (_, verdict, second) = run(Guard::new([target], policy(60), start()), &all);
+    let (_, verdict, second) = run(Session::new([target], policy(60), start()), &all);
     assert_eq!(
         (verdict.word(), second),
         ("superseded", 7),
@@ -134,10 +134,10 @@ fn a_resource_that_becomes_forbidden_is_not_judged_by_what_was_seen_last() {
     }
 }
 
-fn asking() -> Guard {
+fn asking() -> Session {
     let http = vec![HttpCheck::parse("/healthz:8080").unwrap()];
     let policy = Policy { http, ..policy(60) };
-    Guard::new([web()], policy, start())
+    Session::new([web()], policy, start())
 }
 
 fn answered(second: u64, status: u16) -> Observation {

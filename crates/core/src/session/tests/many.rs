@@ -27,8 +27,8 @@ fn look(
     all
 }
 
-fn sentence(guard: &Guard, verdict: &Verdict) -> String {
-    crate::report::Report::new(guard, verdict, at(60)).sentence
+fn sentence(session: &Session, verdict: &Verdict) -> String {
+    crate::report::Report::new(session, verdict, at(60)).sentence
 }
 
 #[test]
@@ -75,9 +75,9 @@ fn a_success_needs_all_and_a_failure_one() {
         ),
     ];
     for (says, observations, expected, told) in rows {
-        let (guard, verdict, second) = session_of_all(both(), 60, &observations);
+        let (session, verdict, second) = session_of_all(both(), 60, &observations);
         assert_eq!((verdict.word(), second), expected, "{says}: {verdict:?}");
-        assert_eq!(sentence(&guard, &verdict), told, "{says}");
+        assert_eq!(sentence(&session, &verdict), told, "{says}");
     }
 }
 
@@ -89,8 +89,8 @@ fn one_cause_in_two_workloads_reads_as_one_finding() {
     ];
     let [one, other] = causes;
     let observations = look(rolling(), &[one], &[other]);
-    let (guard, _, _) = session_of_all(both(), 60, &observations);
-    let findings = guard.findings();
+    let (session, _, _) = session_of_all(both(), 60, &observations);
+    let findings = session.findings();
     let named: Vec<_> = findings
         .iter()
         .map(|it| (it.code, it.pods, it.workloads.join(" ")))
@@ -102,11 +102,11 @@ fn one_cause_in_two_workloads_reads_as_one_finding() {
 #[test]
 fn a_reminder_names_one_and_counts_the_others() {
     let unready = look(rolling(), &[], &[]);
-    let mut guard = Guard::new(both(), policy(120), start());
+    let mut session = Session::new(both(), policy(120), start());
     for observation in unready {
-        let _ = guard.observe(observation);
+        let _ = session.observe(observation);
     }
-    let events = guard.observe(Guard::tick(at(30))).events;
+    let events = session.observe(Session::tick(at(30))).events;
     let lines: Vec<String> = events
         .iter()
         .flat_map(|it| crate::report::event_lines(it, start(), true))
@@ -148,9 +148,10 @@ fn a_revision_that_is_meant_is_judged_and_no_other() {
             run: None,
         };
         let observations = first_look(complete(), &[pod("a").ready(0)]);
-        let (guard, verdict, at) = run(Guard::new([target], policy(60), start()), &observations);
+        let (session, verdict, at) =
+            run(Session::new([target], policy(60), start()), &observations);
         assert_eq!((verdict.word(), at), (word, second), "revision {revision}");
-        assert_eq!(sentence(&guard, &verdict), told);
+        assert_eq!(sentence(&session, &verdict), told);
     }
 }
 
@@ -166,12 +167,12 @@ fn answer(second: u64, status: u16) -> Observation {
     Observation::new(at(second), seen)
 }
 
-fn asking() -> Guard {
+fn asking() -> Session {
     let policy = Policy {
         http: vec![HttpCheck::parse("/healthz:8080").unwrap()],
         ..policy(60)
     };
-    Guard::new([web()], policy, start())
+    Session::new([web()], policy, start())
 }
 
 #[test]
@@ -219,21 +220,21 @@ fn a_rollout_is_healthy_once_each_new_pod_answers_as_expected() {
 
 #[test]
 fn a_pod_is_asked_when_it_is_ready_and_again_until_it_answers_as_expected() {
-    let mut guard = asking();
+    let mut session = asking();
     let mut asks = Vec::new();
     let pause = pod("a").waiting("ContainerCreating", "");
     let mut observations = first_look(complete(), &[pause]);
     observations.extend(pod("a").ready(2).seen(2));
     observations.extend([
         answer(3, 503),
-        Guard::tick(at(4)),
-        Guard::tick(at(5)),
+        Session::tick(at(4)),
+        Session::tick(at(5)),
         answer(6, 200),
     ]);
     observations.extend(pod("a").ready(7).seen(7));
     for observation in observations {
         let second = elapsed_seconds(observation.at);
-        let step = guard.observe(observation);
+        let step = session.observe(observation);
         asks.extend(step.asks.into_iter().map(|ask| (second, ask.pod)));
     }
     let a = || "a".to_owned();
@@ -390,8 +391,8 @@ fn what_was_healthy_is_looked_at_until_all_are_decided() {
 
 #[test]
 fn a_session_of_nothing_says_so() {
-    let mut guard = Guard::new(Vec::<WorkloadRef>::new(), policy(60), start());
-    let verdict = guard.observe(Guard::tick(start())).verdict;
+    let mut session = Session::new(Vec::<WorkloadRef>::new(), policy(60), start());
+    let verdict = session.observe(Session::tick(start())).verdict;
     let why = Undetermined::NoWorkload;
     assert_eq!(verdict, Verdict::Undetermined { why });
 }
@@ -433,8 +434,8 @@ fn how_long_another_workload_s_pods_took_is_no_measure_of_a_start() {
         0,
         &["d-1", "rs-v2", "pod-a", "pod-db-0", "event-pod-a-0"],
     ));
-    let (guard, _, _) = session_of_all(both(), 60, &all);
-    let findings = guard.findings();
+    let (session, _, _) = session_of_all(both(), 60, &all);
+    let findings = session.findings();
     let remedy = &findings.first().unwrap().remedy;
     assert!(!remedy.contains("the former revision's pods"), "{remedy}");
 }

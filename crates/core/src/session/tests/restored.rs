@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::approval::{HandedOver, Standard};
+use crate::approval::{ApprovedRollback, HealthCriteria};
 use crate::history::RevisionId;
 use crate::report::{Report, RollbackHealth};
-use crate::rollback::{RESTORED, Request, Restored};
+use crate::rollback::{ROLLBACK_RECORD, Request, RollbackRecord};
 use crate::testing::{db, db_pod, listed_for, pod_of, stateful_set};
 use crate::workload::{Revision, WorkloadKind, WorkloadRef};
 
@@ -22,13 +22,13 @@ fn after_rollback(workload: WorkloadRef, uid: &str, (bad, target): (&str, &str))
     Target {
         workload: workload.clone(),
         revision: None,
-        restored: Some(HandedOver {
+        restored: Some(ApprovedRollback {
             workload,
             uid: uid.to_owned(),
             bad: id(bad, 2),
             target: id(target, 1),
             complete: false,
-            standard: Standard::default(),
+            standard: HealthCriteria::default(),
             images: [("app".to_owned(), ["sha256:good".to_owned()].into())].into(),
         }),
         run: None,
@@ -64,16 +64,16 @@ fn ended(target: Target, observations: Vec<Observation>) -> (Verdict, Report) {
         stable_for: Duration::from_secs(5),
         ..Policy::default()
     };
-    let mut guard = Guard::new([target], policy, at(0));
+    let mut session = Session::new([target], policy, at(0));
     let mut step = None;
     for observation in observations {
-        step = Some(guard.observe(observation));
+        step = Some(session.observe(observation));
     }
     while let Some(before) = step.take_if(|it| !it.verdict.is_terminal()) {
-        step = Some(guard.observe(Guard::tick(before.wake_at)));
+        step = Some(session.observe(Session::tick(before.wake_at)));
     }
     let verdict = step.unwrap().verdict;
-    let report = Report::new(&guard, &verdict, at(60));
+    let report = Report::new(&session, &verdict, at(60));
     (verdict, report)
 }
 
@@ -199,9 +199,9 @@ fn a_check_without_a_rollback_says_nothing_of_one() {
 #[test]
 fn a_check_that_is_run_again_after_its_own_run_rolled_back_is_no_success() {
     let seen = |request: &Request, version: &str| {
-        let text = Restored::new(&id("rs-v1", 1), &id("rs-v2", 2), request).to_text();
+        let text = RollbackRecord::new(&id("rs-v1", 1), &id("rs-v2", 2), request).to_text();
         let mut object = deployment("web").version(version).counts(2, 2, 2, 2).json();
-        object["metadata"]["annotations"][RESTORED] = json!(text);
+        object["metadata"]["annotations"][ROLLBACK_RECORD] = json!(text);
         object["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = json!("3");
         let object = serde_json::from_value(object).unwrap();
         Observation::new(at(1), Seen::Workload { object })

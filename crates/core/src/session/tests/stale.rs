@@ -20,14 +20,14 @@ fn first_seen(all: Vec<Observation>) -> Vec<Observation> {
 
 /// A session that begins at [`AGAIN`], until five minutes later.
 fn again(all: Vec<Observation>) -> (&'static str, u64) {
-    let mut guard = Guard::new([web()], policy(300), at(AGAIN));
+    let mut session = Session::new([web()], policy(300), at(AGAIN));
     let mut pending = first_seen(all).into_iter().peekable();
     let mut wake_at = at(AGAIN);
     loop {
         let next = pending.next_if(|next| next.at <= wake_at);
-        let observation = next.unwrap_or_else(|| Guard::tick(wake_at));
+        let observation = next.unwrap_or_else(|| Session::tick(wake_at));
         let now = observation.at;
-        let step = guard.observe(observation);
+        let step = session.observe(observation);
         if step.verdict.is_terminal() {
             return (step.verdict.word(), elapsed_seconds(now));
         }
