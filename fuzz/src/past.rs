@@ -1,7 +1,7 @@
 //! A workload's past as an API server, or whoever wrote its annotations, may send it.
 
-use rollguard_core::approval::Approval;
 use rollguard_core::history::History;
+use rollguard_core::report::parse_approval;
 use rollguard_core::rollback::preflight::questions;
 use rollguard_core::rollback::{
     ReadBack, Request, RollbackDecision, RollbackPlan, decide, read_back, unblock,
@@ -16,7 +16,7 @@ pub(crate) fn past(text: &str) {
     };
     let history = history(&past);
     let evidence = past.get("evidence").map(Value::to_string);
-    let evidence = evidence.and_then(|it| Approval::parse(&it).ok());
+    let evidence = evidence.and_then(|it| parse_approval(&it).ok());
     let approved = evidence.as_ref().and_then(|it| it.of(history.workload()));
     let judged = history.current().map(|it| it.uid().to_owned());
     let requests = [

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use rollguard_core::approval::{self, Approval};
+use rollguard_core::approval;
 use rollguard_core::duration::{self, Human};
 use rollguard_core::finding::FindingCode;
 use rollguard_core::http::{HttpAnswer, HttpCheck};
+use rollguard_core::report::parse_approval;
 use rollguard_core::workload::{Revision, WorkloadName, is_dns_label, is_dns_subdomain};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -33,13 +34,13 @@ pub(crate) fn words(text: &str) {
         assert_eq!(Revision::parse(&revision.to_string()), Some(revision));
     }
     assert!(!is_dns_label(text) || is_dns_subdomain(text));
-    if let Ok(approval) = Approval::parse(text) {
+    if let Ok(approval) = parse_approval(text) {
         // More workloads than fit are not handed over.
         let Some(written) = approval.to_json().unwrap() else {
             return;
         };
         assert!(!written.contains('\n') && written.len() <= approval::LIMIT);
-        let read = Approval::parse(&written).unwrap();
+        let read = parse_approval(&written).unwrap();
         assert_eq!(read.workloads.len(), approval.workloads.len());
     }
 }

@@ -2,10 +2,10 @@
 
 use kube::Client;
 use kube::api::{Patch, PatchParams};
-use rollguard_core::history::RevisionId;
+use rollguard_core::annotation::LastKnownGood;
 use rollguard_core::observation::ResourceKind;
-use rollguard_core::rollback::{LastKnownGood, LastKnownGoodUpdate};
-use rollguard_core::workload::WorkloadRef;
+use rollguard_core::rollback::LastKnownGoodUpdate;
+use rollguard_core::workload::{RevisionId, WorkloadRef};
 use serde_json::{Value, json};
 
 use crate::Result;

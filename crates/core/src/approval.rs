@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::finding::FindingCode;
-use crate::history::{Images, RevisionId};
 use crate::policy::Policy;
-use crate::workload::WorkloadRef;
+use crate::workload::{Images, RevisionId, WorkloadRef};
 
 /// The version of the wire form.
 pub const VERSION: u32 = 2;
@@ -139,23 +138,11 @@ impl Approval {
         }
     }
 
-    /// Reads what [`Approval::to_json`] wrote, or the JSON report of a check that proposes a rollback.
+    /// Reads what [`Approval::to_json`] wrote, once it is parsed.
     ///
     /// # Errors
-    /// When the text is neither, or of another version.
-    pub fn parse(json: &str) -> Result<Self, ApprovalError> {
-        let value: Value = serde_json::from_str(json).map_err(ApprovalError::Json)?;
-        let is_report = value.get("schemaVersion").is_some();
-        let evidence = match value.pointer("/rollback/evidence") {
-            Some(evidence) => evidence.clone(),
-            None if is_report => {
-                let word = |field| value.get(field).and_then(Value::as_str);
-                let ended = word("verdict").or_else(|| word("outcome"));
-                let ended = ended.unwrap_or("unknown").to_owned();
-                return Err(ApprovalError::NothingProposed { ended });
-            }
-            None => value,
-        };
+    /// When the value is none, or of another version.
+    pub fn from_value(evidence: Value) -> Result<Self, ApprovalError> {
         // A newer one has fields that this build does not know: the version is the clearer word.
         if let Some(version) = evidence.get("version").and_then(Value::as_u64)
             && version != u64::from(VERSION)

@@ -4,34 +4,17 @@
 //! the last field, so it works on the objects as the API server sent them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::rollback::{LastKnownGood, RollbackRecord};
+use crate::annotation::{LastKnownGood, RollbackRecord};
 use crate::snapshot::{
-    REVISION_ANNOTATION, REVISION_LABEL, TEMPLATE_HASH_LABEL, is_active, owned_by,
+    REVISION_ANNOTATION, REVISION_LABEL, images_of, is_active, is_ready, owned_by,
 };
-use crate::workload::{Revision, Workload, WorkloadKind, WorkloadRef};
-
-/// One revision, named so that nothing else can be meant: revision numbers move, uids do not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct RevisionId {
-    /// The number that `kubectl rollout history` shows now.
-    pub revision: Revision,
-    /// The name of its carrier: a ReplicaSet or a ControllerRevision.
-    pub name: String,
-    /// The carrier's uid.
-    pub uid: String,
-}
-
-/// The digests of the images that ran, by container.
-pub type Images = BTreeMap<String, BTreeSet<String>>;
+use crate::workload::raw::{annotation, plain, text};
+use crate::workload::{Images, Revision, RevisionId, Workload, WorkloadKind, WorkloadRef};
 
 /// A workload with its revisions and pods at one time.
 #[derive(Debug, Clone, PartialEq)]
@@ -397,35 +380,6 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The digests of the images that pods run, by container.
-pub(crate) fn images_of<'a>(pods: impl Iterator<Item = &'a Pod>) -> Images {
-    let mut images = Images::new();
-    for status in pods.filter_map(|pod| pod.status.as_ref()) {
-        for container in status.container_statuses.iter().flatten() {
-            if let Some(digest) = digest(&container.image_id) {
-                let known = images.entry(container.name.clone()).or_default();
-                known.insert(digest.to_owned());
-            }
-        }
-    }
-    images
-}
-
-/// The digest of an image id: `registry/app@sha256:…`, or the bare digest of an image that was made
-/// on the node.
-fn digest(image_id: &str) -> Option<&str> {
-    let digest = image_id.rsplit_once('@').map_or(image_id, |(_, it)| it);
-    digest.contains(':').then_some(digest)
-}
-
-pub(crate) fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|it| it.conditions.as_ref());
-    conditions
-        .into_iter()
-        .flatten()
-        .any(|it| it.type_ == "Ready" && it.status == "True")
-}
-
 fn is_controlled_by(object: &Value, uid: &str) -> bool {
     let owners = object.pointer("/metadata/ownerReferences");
     let owners = owners.and_then(Value::as_array).into_iter().flatten();
@@ -443,44 +397,4 @@ fn revision_in(kind: WorkloadKind, object: &Value) -> Revision {
             Revision(number.unwrap_or_default())
         }
     }
-}
-
-pub(crate) fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
-    object.pointer("/metadata/annotations")?.get(name)?.as_str()
-}
-
-/// A template without the hash label, without the null timestamp that some servers send, and without
-/// what makes a ControllerRevision's data a patch.
-pub(crate) fn plain(template: &Value) -> Value {
-    let mut template = template.clone();
-    if let Some(template) = template.as_object_mut() {
-        template.remove("$patch");
-    }
-    if let Some(metadata) = template
-        .pointer_mut("/metadata")
-        .and_then(Value::as_object_mut)
-    {
-        if metadata
-            .get("creationTimestamp")
-            .is_some_and(Value::is_null)
-        {
-            metadata.remove("creationTimestamp");
-        }
-        let labels = metadata.get_mut("labels").and_then(Value::as_object_mut);
-        let bare = labels.is_some_and(|labels| {
-            labels.remove(TEMPLATE_HASH_LABEL);
-            labels.is_empty()
-        });
-        if bare {
-            metadata.remove("labels");
-        }
-    }
-    template
-}
-
-pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
 }

@@ -5,6 +5,7 @@
 //! in a replay of a recorded rollout and in virtual time.
 #![deny(clippy::indexing_slicing)]
 
+pub mod annotation;
 pub mod approval;
 pub mod diagnose;
 pub mod duration;

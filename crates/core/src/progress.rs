@@ -3,8 +3,6 @@
 //! its `ProgressDeadlineExceeded`: that condition is latched over a rollback to an existing
 //! ReplicaSet and would fail a rollout that is doing well.
 
-use k8s_openapi::api::apps::v1::StatefulSet;
-
 use crate::snapshot::ExcusedNodes;
 use crate::verdict::Pending;
 use crate::workload::Workload;
@@ -29,11 +27,6 @@ pub fn complete(workload: &Workload, excused: &ExcusedNodes<'_>) -> Result<(), P
         Workload::StatefulSet(it) => stateful_set::complete(it, &workload.counts()),
         Workload::DaemonSet(_) => daemon_set::complete(&workload.counts(), excused),
     }
-}
-
-/// The ordinal from which on pods get the newest template.
-pub(crate) fn partition(set: &StatefulSet) -> i32 {
-    stateful_set::partition(set)
 }
 
 /// How many pods of the newest template must be ready in the end.

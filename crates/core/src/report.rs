@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Evidence, Finding};
-use crate::session::Session;
+use crate::session::{Session, TimelineEntry};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
-use crate::workload::WorkloadRef;
 
 pub mod document;
 mod json;
@@ -22,7 +21,7 @@ mod text_rollback;
 mod words;
 mod workload;
 
-pub use json::{to_json, without_markers};
+pub use json::{parse_approval, to_json, without_markers};
 pub use line::{Line, Span, Style};
 pub use markdown::{RollbackPage, markdown, rollback_markdown};
 pub use proposal::{Proposal, Proposed};
@@ -37,121 +36,6 @@ pub const SCHEMA_VERSION: u32 = 2;
 
 /// What a rollback leaves as it is; an approver must know.
 pub(crate) const NOT_RESTORED: &str = "ConfigMaps, Secrets, database schemas, replicas";
-
-/// Something worth telling while it happens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "camelCase")]
-pub enum SessionEvent {
-    /// A rollout moved.
-    Progress {
-        /// When.
-        at: Timestamp,
-        /// Whose.
-        workload: WorkloadRef,
-        /// What is missing now.
-        pending: Pending,
-    },
-    /// Nothing moved for a while.
-    Reminder {
-        /// When.
-        at: Timestamp,
-        /// A workload that is waited for.
-        workload: WorkloadRef,
-        /// What is still missing of it.
-        pending: Pending,
-        /// How many others are waited for.
-        others: usize,
-    },
-    /// A cause came into sight.
-    Found {
-        /// When.
-        at: Timestamp,
-        /// In which workload.
-        workload: WorkloadRef,
-        /// The cause.
-        finding: Finding,
-    },
-    /// A cause went away.
-    Cleared {
-        /// When.
-        at: Timestamp,
-        /// In which workload.
-        workload: WorkloadRef,
-        /// The cause.
-        finding: Finding,
-    },
-    /// One of several workloads has its verdict.
-    Ended {
-        /// When.
-        at: Timestamp,
-        /// Which.
-        workload: WorkloadRef,
-        /// Its verdict.
-        verdict: Verdict,
-    },
-    /// The verdict over all of them.
-    Decided {
-        /// When.
-        at: Timestamp,
-        /// The verdict.
-        verdict: Verdict,
-    },
-}
-
-/// One line of the timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct TimelineEntry {
-    /// When.
-    pub at: Timestamp,
-    /// What happened.
-    pub text: String,
-}
-
-impl TimelineEntry {
-    /// The event in one line; `many`: whether to say whose it is.
-    #[must_use]
-    pub fn of(event: &SessionEvent, many: bool) -> Self {
-        let (at, workload, text) = match event {
-            SessionEvent::Progress {
-                at,
-                workload,
-                pending,
-            }
-            | SessionEvent::Reminder {
-                at,
-                workload,
-                pending,
-                ..
-            } => (*at, Some(workload), pending.to_string()),
-            SessionEvent::Found {
-                at,
-                workload,
-                finding,
-            } => {
-                let text = format!("{} ({})", finding.message, finding.code);
-                (*at, Some(workload), text)
-            }
-            SessionEvent::Cleared {
-                at,
-                workload,
-                finding,
-            } => (*at, Some(workload), format!("{} has gone", finding.code)),
-            SessionEvent::Ended {
-                at,
-                workload,
-                verdict,
-            } => (*at, Some(workload), verdict.word().to_owned()),
-            SessionEvent::Decided { at, verdict } => (*at, None, verdict.word().to_owned()),
-        };
-        let text = match workload {
-            Some(workload) if many => format!("{workload}: {text}"),
-            Some(_) | None => text,
-        };
-        Self { at, text }
-    }
-}
 
 /// The whole outcome of a check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,51 +7,29 @@
 
 use jiff::Timestamp;
 
-use crate::approval::ApprovedRollback;
 use crate::duration::after;
 use crate::finding::{Finding, grouped};
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
-use crate::report::{SessionEvent, TimelineEntry};
 use crate::snapshot::Snapshot;
 use crate::verdict::{Pending, Undetermined, Verdict};
-use crate::workload::{Revision, WorkloadRef};
+use crate::workload::WorkloadRef;
 
+mod event;
 mod http_requests;
 mod judge;
+mod stability;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tracked;
 
+pub use event::{SessionEvent, TimelineEntry};
 pub use http_requests::HttpRequest;
 use http_requests::SentRequests;
-pub use judge::{Judgement, View, judge};
+pub use judge::{Judgement, judge};
+pub use target::{Target, View};
 pub use tracked::TrackedWorkload;
-
-/// A workload to follow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Which.
-    pub workload: WorkloadRef,
-    /// The revision whose rollout is meant; any where none is given.
-    pub revision: Option<Revision>,
-    /// The rollback after which this is looked at: what it restored is meant, and nothing else.
-    pub restored: Option<ApprovedRollback>,
-    /// The run that checks. A job that is run again after the run has rolled back must not call the
-    /// run's release healthy because what was restored is.
-    pub run: Option<String>,
-}
-
-impl From<WorkloadRef> for Target {
-    fn from(workload: WorkloadRef) -> Self {
-        Self {
-            workload,
-            revision: None,
-            restored: None,
-            run: None,
-        }
-    }
-}
 
 /// What one observation led to.
 #[derive(Debug, Clone, PartialEq)]

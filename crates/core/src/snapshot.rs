@@ -9,16 +9,20 @@ use k8s_openapi::api::core::v1::{Event, Node, Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::observation::{Blindness, Observation, ResourceKind, Seen};
-use crate::workload::{Workload, WorkloadRef};
+use crate::workload::{TEMPLATE_HASH_LABEL, Workload, WorkloadRef};
 
 mod http_answers;
+mod images;
+mod node;
 mod pod;
 mod rollout;
 mod start_failures;
 mod store;
 
 pub use http_answers::Answers;
-pub(crate) use rollout::not_ready_since;
+pub(crate) use images::{images_of, running};
+pub(crate) use node::not_ready_since;
+pub(crate) use pod::is_ready;
 pub use rollout::{ExcusedNodes, Rollout};
 
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
@@ -29,8 +33,6 @@ use store::Store;
 
 /// The annotation in which the Deployment controller counts revisions.
 pub const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
-/// The label that the Deployment controller adds to a ReplicaSet's pod template.
-pub const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
 /// The label that ties a pod to a ControllerRevision (`apps/v1`, `ControllerRevisionHashLabelKey`).
 pub(crate) const REVISION_LABEL: &str = "controller-revision-hash";
 

@@ -5,8 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 mod object;
+pub(crate) mod raw;
+mod revision;
 
+pub(crate) use object::partition;
 pub use object::{Counts, Workload};
+pub use raw::TEMPLATE_HASH_LABEL;
+pub use revision::{Images, RevisionId};
 
 /// The kinds of workload whose rollouts are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

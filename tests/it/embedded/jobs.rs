@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use rollguard_agent::command::TaskOutput;
 use rollguard_agent::{AgentEnv, Outcome};
-use rollguard_core::approval::Approval;
+use rollguard_core::report::parse_approval;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -153,7 +153,7 @@ async fn the_stage() -> Result<()> {
     ensure!(variable(&bad, "rollbackTo")? == "1", "{bad:#?}");
     ensure!(variable(&bad, "rollbackHelps")? == "yes", "{bad:#?}");
     let evidence = variable(&bad, "evidence")?;
-    ensure!(Approval::parse(evidence).is_ok(), "{evidence}");
+    ensure!(parse_approval(evidence).is_ok(), "{evidence}");
     let kept = Agent::attachment(&bad)?;
     ensure!(kept["report"]["verdict"] == "failed", "{kept:#}");
     let target = &kept["plan"][0]["to"]["revision"];

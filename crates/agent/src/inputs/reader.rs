@@ -7,6 +7,7 @@ use rollguard_core::approval::Approval;
 use rollguard_core::duration;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::http::HttpCheck;
+use rollguard_core::report::parse_approval;
 use rollguard_core::rollback::Allowed;
 use rollguard_core::workload::{Revision, WorkloadName, WorkloadRef};
 
@@ -14,12 +15,11 @@ use super::error::{InputError, InputErrors, InputProblem};
 use super::form::InputSpec;
 use super::raw::{RawInputs, Source};
 use super::selector::selector;
-use super::spec;
 use super::values::{
     boolean, cluster, distinct, grace, lines, namespace, one_connection, resource_group, revision,
     subscription_id, workload_names,
 };
-use super::{AksTarget, CheckInputs, CommandName, RollbackInputs, workloads_of};
+use super::{AksTarget, CheckInputs, CommandName, RollbackInputs, spec, workloads_of};
 
 /// Every function returns `None` when something is wrong with its inputs, and keeps what it is.
 pub(super) struct Reader<'a> {
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
     fn about(&mut self) -> About {
         let said = self.required(&spec::NAMESPACE, namespace);
         let evidence = self.optional(&spec::EVIDENCE, |text| {
-            Approval::parse(text).map_err(InputProblem::Evidence)
+            parse_approval(text).map_err(InputProblem::Evidence)
         });
         let named = self.workloads();
         let Some(approval) = &evidence else {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use rollguard_core::report::parse_approval;
 use rollguard_core::workload::WorkloadKind;
 
 use super::*;
@@ -70,7 +71,7 @@ fn rolled_back(changes: &[(&str, &str)]) -> RollbackInputs {
 }
 
 fn evidence() -> Approval {
-    Approval::parse(EVIDENCE_JSON).unwrap()
+    parse_approval(EVIDENCE_JSON).unwrap()
 }
 
 fn complaints(raw: &RawInputs) -> Vec<String> {

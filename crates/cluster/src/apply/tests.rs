@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rollguard_core::rollback::ROLLBACK_RECORD;
+use rollguard_core::annotation::ROLLBACK_RECORD;
 use rollguard_core::workload::WorkloadKind;
 use serde_json::{Value, json};
 use tokio::time::Instant;

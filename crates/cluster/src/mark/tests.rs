@@ -1,6 +1,5 @@
-use rollguard_core::history::Images;
-use rollguard_core::rollback::LastKnownGood;
-use rollguard_core::workload::WorkloadKind;
+use rollguard_core::annotation::LastKnownGood;
+use rollguard_core::workload::{Images, WorkloadKind};
 
 use super::*;
 use crate::error::ClusterErrorKind;

@@ -3,14 +3,15 @@
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kube::api::PostParams;
 use kube::{Api, ResourceExt};
-use rollguard_cluster::Connection;
 use rollguard_cluster::history::history;
 use rollguard_cluster::preflight::ask;
-use rollguard_cluster::{mark, stuck};
-use rollguard_core::history::{History, Images};
+use rollguard_cluster::{Connection, mark, stuck};
+use rollguard_core::annotation::LastKnownGood;
+use rollguard_core::history::History;
 use rollguard_core::observation::ResourceKind;
 use rollguard_core::rollback::preflight::{DryRun, Lookup};
-use rollguard_core::rollback::{LastKnownGood, LastKnownGoodUpdate, RollbackPlan, StuckPod};
+use rollguard_core::rollback::{LastKnownGoodUpdate, RollbackPlan, StuckPod};
+use rollguard_core::workload::Images;
 use rollguard_sandbox::{Fault, Requests, Sandbox, Verb};
 use serde_json::json;
 

@@ -7,7 +7,7 @@ use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::progress;
 use crate::snapshot::{PodView, created, name_of, not_ready_since};
-use crate::workload::Workload;
+use crate::workload::{Workload, partition};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let found = [
@@ -177,7 +177,7 @@ fn nothing(case: &Case<'_>) -> Option<Finding> {
         Workload::StatefulSet(set) if case.workload.counts().desired > 0 => (
             format!(
                 "partition {} of {title} lets no pod roll: nothing was verified",
-                progress::partition(set)
+                partition(set)
             ),
             "lower the partition and check again: only pods at or above it get the new template",
         ),

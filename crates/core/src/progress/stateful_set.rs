@@ -5,7 +5,7 @@
 use k8s_openapi::api::apps::v1::StatefulSet;
 
 use crate::verdict::Pending;
-use crate::workload::Counts;
+use crate::workload::{Counts, partition};
 
 pub(super) fn complete(set: &StatefulSet, counts: &Counts) -> Result<(), Pending> {
     let Counts {
@@ -42,14 +42,6 @@ pub(super) fn complete(set: &StatefulSet, counts: &Counts) -> Result<(), Pending
 /// The pods below the partition stay as they are.
 pub(super) fn desired(set: &StatefulSet, replicas: i32) -> i32 {
     replicas.saturating_sub(partition(set)).max(0)
-}
-
-pub(super) fn partition(set: &StatefulSet) -> i32 {
-    let spec = set.spec.as_ref();
-    let rolling = spec
-        .and_then(|spec| spec.update_strategy.as_ref())
-        .and_then(|strategy| strategy.rolling_update.as_ref());
-    rolling.and_then(|it| it.partition).unwrap_or_default()
 }
 
 #[cfg(test)]

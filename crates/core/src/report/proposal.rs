@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::approval::{Approval, ApprovedRollback};
 use crate::finding::{Finding, RollbackHelps};
-use crate::history::RevisionId;
 use crate::rollback::{Change, ChosenBy, PreflightFinding, RollbackBatch, RollbackPlan};
-use crate::workload::WorkloadRef;
+use crate::workload::{RevisionId, WorkloadRef};
 
 /// One workload that would go back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::annotation::LastKnownGood;
 use crate::approval::ApprovedRollback;
-use crate::history::{Images, RevisionId};
-use crate::rollback::{LastKnownGood, running};
 use crate::session::{Session, TrackedWorkload};
+use crate::snapshot::running;
 use crate::verdict::{Supersession, Verdict};
-use crate::workload::WorkloadRef;
+use crate::workload::{Images, RevisionId, WorkloadRef};
 
 /// How a workload is after its rollback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use crate::rollback::{Request, RollbackBatch, decide};
 use crate::testing::{
     at, deployment, listed, pod, replica_set, replica_set_json, seen, seen_set, start, web,
 };
+use crate::workload::WorkloadRef;
 
 mod proposed;
 mod rollback_health;

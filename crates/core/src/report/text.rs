@@ -4,9 +4,10 @@
 use jiff::Timestamp;
 
 use super::text_rollback::{after_lines, proposal_lines};
-use super::{HttpReport, Line, Report, SessionEvent, Style};
+use super::{HttpReport, Line, Report, Style};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis};
+use crate::session::SessionEvent;
 use crate::verdict::Verdict;
 use crate::workload::WorkloadRef;
 

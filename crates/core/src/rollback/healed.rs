@@ -8,13 +8,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::duration::{after, elapsed};
-use crate::history::{History, text};
+use crate::history::History;
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::progress;
 use crate::session::Session;
 use crate::snapshot::{BACK_OFF_MEMORY, ExcusedNodes, Snapshot, has_ended, uid_of};
 use crate::verdict::{Pending, Verdict};
+use crate::workload::raw::text;
 use crate::workload::{Workload, WorkloadKind};
 
 /// The one look comes to no end by itself, and nobody listens to it.

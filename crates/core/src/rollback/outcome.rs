@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::Already;
 use crate::approval::{ApprovedRollback, HealthCriteria};
-use crate::history::{Entry, History, Images};
+use crate::history::{Entry, History};
+use crate::workload::Images;
 
 /// What became of one workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -97,10 +98,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::history::RevisionId;
-    use crate::rollback::{ROLLBACK_RECORD, Request, RollbackDecision, RollbackRecord, decide};
+    use crate::annotation::ROLLBACK_RECORD;
+    use crate::rollback::patch::record;
+    use crate::rollback::{Request, RollbackDecision, decide};
     use crate::testing::{deployment, replica_set_json, web};
-    use crate::workload::Revision;
+    use crate::workload::{Revision, RevisionId};
 
     #[test]
     fn what_became_of_all_follows_from_what_became_of_each() {
@@ -169,9 +171,7 @@ mod tests {
             name: uid.to_owned(),
             uid: uid.to_owned(),
         };
-        let restored = |from: &str| {
-            RollbackRecord::new(&id("rs-v1"), &id(from), &Request::default()).to_text()
-        };
+        let restored = |from: &str| record(&id("rs-v1"), &id(from), &Request::default()).to_text();
         let rows = [
             ("the bad one is known", Some(restored("rs-v2")), "rs-v2"),
             ("the bad one is gone", Some(restored("rs-v9")), "rs-v1"),

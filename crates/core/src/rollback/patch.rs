@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::mark::{LastKnownGood, ROLLBACK_RECORD, RollbackRecord};
-use super::{Request, RollbackPlan};
-use crate::history::{Entry, History, plain};
-
-/// Where the precondition and the new template stand in the patch.
-const BEFORE: usize = 1;
-const AFTER: usize = 2;
+use super::plan::RollbackPlan;
+use super::request::Request;
+use crate::annotation::{LastKnownGood, ROLLBACK_RECORD, RollbackRecord};
+use crate::history::{Entry, History};
+use crate::workload::RevisionId;
+use crate::workload::raw::plain;
 
 /// `test` and `replace` in one JSON patch are atomic: on a storage conflict the API server applies
 /// the patch anew to the fresh object (apiserver `endpoints/handlers/patch.go`). The preconditions
@@ -36,7 +35,7 @@ pub(super) fn patch(
         "rollguard: rolled back to revision {} by {run}",
         to.revision()
     );
-    let restored = RollbackRecord::new(&to.id(), &from.id(), request).to_text();
+    let restored = record(&to.id(), &from.id(), request).to_text();
     // `kubectl rollout undo` copies a mark here, from where it would come back onto the bad revision.
     let copied = LastKnownGood::annotation(from.uid());
     if history.annotation(&copied).is_some() {
@@ -53,14 +52,9 @@ pub(super) fn patch(
     Value::Array(patch)
 }
 
-/// The template that a patch puts in place.
-pub(super) fn after(patch: &Value) -> &Value {
-    value(patch, AFTER)
-}
-
-fn value(patch: &Value, index: usize) -> &Value {
-    let operation = patch.get(index).and_then(|it| it.get("value"));
-    operation.unwrap_or(&Value::Null)
+/// What the workload will say of a request that leads from one revision to another.
+pub(super) fn record(to: &RevisionId, from: &RevisionId, request: &Request) -> RollbackRecord {
+    RollbackRecord::new(to, from, request.now, &request.run).asked(request.to_revision)
 }
 
 /// What a read-back after an unknown or refused patch shows.
@@ -80,9 +74,9 @@ pub fn read_back(plan: &RollbackPlan, history: &History) -> ReadBack {
     let now = plain(history.template());
     if history.uid() != plan.uid {
         ReadBack::Superseded
-    } else if now == plain(value(&plan.patch, AFTER)) {
+    } else if now == plain(plan.target_template()) {
         ReadBack::Applied
-    } else if now == plain(value(&plan.patch, BEFORE)) {
+    } else if now == plain(plan.judged_template()) {
         ReadBack::Untouched
     } else {
         // A server that writes the template otherwise than it was sent still keeps its revision.

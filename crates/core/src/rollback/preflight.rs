@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{RollbackPlan, changes, stuck_pods};
-use crate::history::{History, plain, text};
+use crate::history::History;
 use crate::quantity::Quantity;
 use crate::workload::WorkloadKind;
+use crate::workload::raw::{plain, text};
 
 mod finding;
 mod owner;

@@ -8,10 +8,9 @@
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::history::{Entry, History, is_ready};
-use crate::progress::partition;
-use crate::snapshot::{REVISION_LABEL, has_ended, uid_of};
-use crate::workload::{Workload, WorkloadKind};
+use crate::history::{Entry, History};
+use crate::snapshot::{REVISION_LABEL, has_ended, is_ready, uid_of};
+use crate::workload::{Workload, WorkloadKind, partition};
 
 /// What is to be done about a restored StatefulSet now.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
-use super::Target;
-use super::judge::{Judgement, View, judge};
+use super::event::SessionEvent;
+use super::judge::{Judgement, judge};
+use super::target::{Target, View};
 use crate::approval::ApprovedRollback;
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;
-use crate::report::SessionEvent;
 use crate::snapshot::{ExcusedNodes, Snapshot, same_template};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 use crate::workload::{Workload, WorkloadRef};

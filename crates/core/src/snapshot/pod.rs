@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{
 };
 
 use crate::duration::elapsed;
+use crate::workload::TEMPLATE_HASH_LABEL;
 
 use super::{Snapshot, StartFailure, Terminations, controller_of, event_count, name_of, uid_of};
 
@@ -179,7 +180,7 @@ impl<'a> PodView<'a> {
     pub fn former_start(&self) -> Option<Duration> {
         let revision = |pod: &'a Pod| {
             let labels = pod.metadata.labels.as_ref()?;
-            let label = labels.get(super::TEMPLATE_HASH_LABEL);
+            let label = labels.get(TEMPLATE_HASH_LABEL);
             label.or_else(|| labels.get("controller-revision-hash"))
         };
         let own = revision(self.pod);
@@ -442,4 +443,12 @@ pub(super) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
 
 pub(super) fn status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
     statuses(pod).find(|status| status.name == container)
+}
+
+pub(crate) fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|it| it.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|it| it.type_ == "Ready" && it.status == "True")
 }

@@ -1,16 +1,15 @@
 //! One workload with what belongs to it: its revisions, the pods of the newest one, the others.
 
-use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
-use k8s_openapi::api::core::v1::{Node, Pod, PodTemplateSpec, Taint, Toleration};
+use k8s_openapi::api::core::v1::{Node, Pod, PodTemplateSpec};
 
+use super::node::{node_of, not_ready_since, tolerates};
 use super::{
     PodView, REVISION_LABEL, Snapshot, controller_of, created, has_ended, is_active, name_of,
     owned_by, revision_of, same_template, uid_of,
 };
 use crate::observation::ResourceKind;
-use crate::progress::partition;
-use crate::workload::{Revision, Workload};
+use crate::workload::{Revision, Workload, partition};
 
 /// The older tie between a DaemonSet and its pods, which every version still writes
 /// (`daemon/util/daemonset_util.go`, `IsPodUpdated`).
@@ -441,73 +440,6 @@ impl<'a> Rollout<'a> {
             }
         }
     }
-}
-
-/// Whether a pod may be placed on a node in spite of its taints (`component-helpers`,
-/// `scheduling/corev1/helpers.go`, `FindMatchingUntoleratedTaint`).
-fn tolerates(pod: &Pod, node: &Node) -> bool {
-    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref());
-    let tolerations = pod.spec.as_ref().and_then(|it| it.tolerations.as_deref());
-    let repels = |taint: &&Taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute");
-    taints
-        .unwrap_or_default()
-        .iter()
-        .filter(repels)
-        .all(|taint| {
-            let mut all = tolerations.unwrap_or_default().iter();
-            all.any(|toleration| matches(toleration, taint))
-        })
-}
-
-fn matches(toleration: &Toleration, taint: &Taint) -> bool {
-    let key = toleration.key.as_deref().unwrap_or_default();
-    let effect = toleration.effect.as_deref().unwrap_or_default();
-    let of_effect = effect.is_empty() || effect == taint.effect;
-    let of_key = key.is_empty() || key == taint.key;
-    let of_value = match toleration.operator.as_deref() {
-        Some("Exists") => true,
-        Some("Equal" | "") | None => {
-            !key.is_empty()
-                && toleration.value.as_deref().unwrap_or_default()
-                    == taint.value.as_deref().unwrap_or_default()
-        }
-        // A comparison of numbers: not known here, so the node is waited for.
-        Some(_) => false,
-    };
-    of_effect && of_key && of_value
-}
-
-/// Since when a node is not ready; `None` when it is.
-pub(crate) fn not_ready_since(node: &Node) -> Option<Timestamp> {
-    let conditions = node.status.as_ref().and_then(|it| it.conditions.as_ref());
-    let ready = conditions.and_then(|all| all.iter().find(|it| it.type_ == "Ready"));
-    match ready {
-        Some(ready) if ready.status == "True" => None,
-        Some(ready) => {
-            let since = ready.last_transition_time.as_ref().map(|time| time.0);
-            since.or_else(|| created(&node.metadata))
-        }
-        None => created(&node.metadata),
-    }
-}
-
-/// The node of a pod: the one it is bound to, else the one a DaemonSet made it for
-/// (`daemon/util/daemonset_util.go`, `ReplaceDaemonSetPodNodeNameNodeAffinity`).
-fn node_of(pod: &Pod) -> Option<&str> {
-    let spec = pod.spec.as_ref()?;
-    if let Some(name) = spec.node_name.as_deref() {
-        return Some(name);
-    }
-    let affinity = spec.affinity.as_ref()?.node_affinity.as_ref()?;
-    let required = affinity
-        .required_during_scheduling_ignored_during_execution
-        .as_ref()?;
-    let fields = required
-        .node_selector_terms
-        .iter()
-        .flat_map(|it| it.match_fields.iter().flatten());
-    let mut named = fields.filter(|field| field.key == "metadata.name");
-    named.next()?.values.as_ref()?.first().map(String::as_str)
 }
 
 fn revision_label(pod: &Pod) -> Option<&str> {

@@ -167,6 +167,15 @@ pub struct Counts {
     pub available: i32,
 }
 
+/// The ordinal from which on pods get the newest template.
+pub(crate) fn partition(set: &StatefulSet) -> i32 {
+    let spec = set.spec.as_ref();
+    let rolling = spec
+        .and_then(|spec| spec.update_strategy.as_ref())
+        .and_then(|strategy| strategy.rolling_update.as_ref());
+    rolling.and_then(|it| it.partition).unwrap_or_default()
+}
+
 fn of_deployment(it: &Deployment) -> Counts {
     // The API server defaults `spec.replicas` to 1.
     let desired = it.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);

@@ -13,9 +13,9 @@ use rollguard::cancel::Cancel;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_agent::outputs::RollbackOutcome;
+use rollguard_core::annotation::LAST_KNOWN_GOOD;
 use rollguard_core::http::HttpCheck;
 use rollguard_core::report::RollbackHealth;
-use rollguard_core::rollback::LAST_KNOWN_GOOD;
 use rollguard_sandbox::{Answer, Script, Verb};
 use serde_json::json;
 

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use rollguard_cluster::apply::{Applied, apply};
 use rollguard_cluster::{Connection, mark};
 use rollguard_core::approval::ApprovedRollback;
-use rollguard_core::history::RevisionId;
 use rollguard_core::report::{Line, Style};
 use rollguard_core::rollback::{Refusal, RollbackPlan, WorkloadOutcome};
-use rollguard_core::workload::WorkloadRef;
+use rollguard_core::workload::{RevisionId, WorkloadRef};
 
 use super::gather::Gathered;
 use crate::console::Console;

@@ -6,6 +6,7 @@ use crate::rollback::{
     RollbackPlan, Weight, WorkloadOutcome,
 };
 use crate::testing::{agent, db};
+use crate::workload::WorkloadRef;
 
 /// The plan of the failed check, with all that can be said of one.
 fn plan(workload: WorkloadRef) -> RollbackPlan {

@@ -6,12 +6,11 @@ use serde_json::json;
 
 use super::*;
 use crate::approval::{ApprovedRollback, HealthCriteria};
-use crate::history::RevisionId;
 use crate::observation::{Blindness, ResourceKind, Seen};
 use crate::session::Target;
 use crate::testing::pod_of;
 use crate::verdict::Verdict;
-use crate::workload::Revision;
+use crate::workload::{Revision, RevisionId, WorkloadRef};
 
 fn id(version: &str, revision: u64) -> RevisionId {
     RevisionId {

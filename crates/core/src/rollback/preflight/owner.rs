@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::finding::{PreflightCode, PreflightFinding};
-use crate::history::{annotation, text};
+use crate::workload::raw::{annotation, text};
 
 /// How an owner is known.
 struct Owner {

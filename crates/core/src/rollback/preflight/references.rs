@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::finding::PreflightCode;
-use crate::history::text;
+use crate::workload::raw::text;
 
 /// A kind of object that a pod template names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

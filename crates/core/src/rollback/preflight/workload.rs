@@ -5,9 +5,10 @@ use serde_json::Value;
 
 use super::finding::{PreflightCode, PreflightFinding};
 use super::{RollbackPlan, owner, schema};
-use crate::history::{Entry, History, text};
+use crate::history::{Entry, History};
 use crate::rollback::{Allowed, ChosenBy, Request};
 use crate::workload::Workload;
+use crate::workload::raw::text;
 
 pub(in crate::rollback) fn concerns(
     history: &History,

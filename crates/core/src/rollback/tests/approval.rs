@@ -5,6 +5,7 @@ use serde_json::json;
 use super::past::of_web;
 use crate::approval::{Approval, ApprovedRollback, LIMIT};
 use crate::finding::FindingCode;
+use crate::report::parse_approval;
 use crate::testing::at;
 
 fn approved() -> ApprovedRollback {
@@ -26,10 +27,10 @@ fn it_survives_its_journey_alone_and_inside_a_report() {
     let approval = of(vec![approved()]);
     assert_eq!(approval.codes, [FindingCode::ImageNotFound]);
     let text = approval.to_json().unwrap().unwrap();
-    assert_eq!(Approval::parse(&text).unwrap(), approval);
+    assert_eq!(parse_approval(&text).unwrap(), approval);
     let report =
         json!({"schemaVersion": 2, "rollback": {"decision": "apply", "evidence": approval}});
-    assert_eq!(Approval::parse(&report.to_string()).unwrap(), approval);
+    assert_eq!(parse_approval(&report.to_string()).unwrap(), approval);
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn others_are_refused_with_what_is_wrong() {
         ),
     ];
     for (wrong, says) in rows {
-        let error = Approval::parse(wrong).unwrap_err().to_string();
+        let error = parse_approval(wrong).unwrap_err().to_string();
         assert!(error.contains(says), "{wrong}: {error}");
     }
 }

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::past::Past;
-use crate::rollback::{ROLLBACK_RECORD, Request, RollbackDecision};
+use crate::annotation::ROLLBACK_RECORD;
+use crate::rollback::{Request, RollbackDecision};
 use crate::testing::{at, deployment, web};
 use crate::workload::Revision;
 

@@ -3,11 +3,12 @@
 use serde_json::json;
 
 use super::past::of_web;
-use crate::history::Images;
+use crate::annotation::LastKnownGood;
 use crate::policy::Policy;
-use crate::rollback::{LastKnownGood, Request, last_known_good_updates};
+use crate::rollback::{Request, last_known_good_updates};
 use crate::session::{Session, Target};
 use crate::testing::{at, deployment, listed, pod_of, replica_set, seen, seen_set, web};
+use crate::workload::Images;
 
 #[test]
 fn a_mark_counts_on_the_carrier_it_was_written_for() {

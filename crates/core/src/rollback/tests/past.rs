@@ -2,15 +2,14 @@
 
 use serde_json::{Value, json};
 
+use crate::annotation::LastKnownGood;
 use crate::history::History;
-use crate::history::RevisionId;
-use crate::rollback::{LastKnownGood, Request, RollbackDecision, RollbackPlan, decide};
+use crate::rollback::{Request, RollbackDecision, RollbackPlan, decide};
 use crate::testing::{
     PodBuilder, SetBuilder, at, daemon_set, deployment, replica_set_json, stateful_set, template,
     web,
 };
-use crate::workload::Revision;
-use crate::workload::WorkloadRef;
+use crate::workload::{Revision, RevisionId, WorkloadRef};
 
 /// A workload with its revisions and pods.
 #[derive(Debug, Clone)]
@@ -130,8 +129,8 @@ impl Past {
             name: format!("web-{version}"),
             uid: format!("rs-{version}"),
         };
-        let restored = crate::rollback::RollbackRecord::new(&id(to), &id(from), request);
-        self.annotated(crate::rollback::ROLLBACK_RECORD, &restored.to_text())
+        let restored = crate::rollback::patch::record(&id(to), &id(from), request);
+        self.annotated(crate::annotation::ROLLBACK_RECORD, &restored.to_text())
     }
 
     /// A ControllerRevision of a StatefulSet or DaemonSet.

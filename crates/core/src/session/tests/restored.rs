@@ -3,12 +3,11 @@
 use serde_json::json;
 
 use super::*;
+use crate::annotation::{ROLLBACK_RECORD, RollbackRecord};
 use crate::approval::{ApprovedRollback, HealthCriteria};
-use crate::history::RevisionId;
 use crate::report::{Report, RollbackHealth};
-use crate::rollback::{ROLLBACK_RECORD, Request, RollbackRecord};
 use crate::testing::{db, db_pod, listed_for, pod_of, stateful_set};
-use crate::workload::{Revision, WorkloadKind, WorkloadRef};
+use crate::workload::{Revision, RevisionId, WorkloadKind, WorkloadRef};
 
 fn id(uid: &str, revision: u64) -> RevisionId {
     RevisionId {
@@ -198,23 +197,18 @@ fn a_check_without_a_rollback_says_nothing_of_one() {
 
 #[test]
 fn a_check_that_is_run_again_after_its_own_run_rolled_back_is_no_success() {
-    let seen = |request: &Request, version: &str| {
-        let text = RollbackRecord::new(&id("rs-v1", 1), &id("rs-v2", 2), request).to_text();
+    let record = |run: &str| {
+        RollbackRecord::new(&id("rs-v1", 1), &id("rs-v2", 2), Timestamp::UNIX_EPOCH, run)
+    };
+    let seen = |record: RollbackRecord, version: &str| {
         let mut object = deployment("web").version(version).counts(2, 2, 2, 2).json();
-        object["metadata"]["annotations"][ROLLBACK_RECORD] = json!(text);
+        object["metadata"]["annotations"][ROLLBACK_RECORD] = json!(record.to_text());
         object["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = json!("3");
         let object = serde_json::from_value(object).unwrap();
         Observation::new(at(1), Seen::Workload { object })
     };
-    let request = |run: &str| Request {
-        run: run.to_owned(),
-        ..Request::default()
-    };
-    let by = |run: &str, version: &str| seen(&request(run), version);
-    let asked = Request {
-        to_revision: Some(Revision(1)),
-        ..request("run 5")
-    };
+    let by = |run: &str, version: &str| seen(record(run), version);
+    let asked = || record("run 5").asked(Some(Revision(1)));
     let checks = |run: &str, restored| Target {
         run: Some(run.to_owned()),
         restored,
@@ -243,7 +237,7 @@ fn a_check_that_is_run_again_after_its_own_run_rolled_back_is_no_success() {
         (
             "its own, to a revision that a person named",
             checks("run 5", None),
-            seen(&asked, "v1"),
+            seen(asked(), "v1"),
             "succeeded",
         ),
         (

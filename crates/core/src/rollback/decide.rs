@@ -1,0 +1,322 @@
+//! Which revision comes back, or why none does.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::changes::changes;
+use super::plan::{Already, ChosenBy, RollbackDecision, RollbackPlan};
+use super::refusal::Refusal;
+use super::request::Request;
+use super::stuck_pods::stuck_now;
+use super::{patch, preflight};
+use crate::annotation::RollbackRecord;
+use crate::history::{Entry, History};
+use crate::policy::Policy;
+use crate::workload::{WorkloadKind, WorkloadRef};
+
+/// Decides what to do about a workload.
+#[must_use]
+pub fn decide(history: &History, request: &Request) -> RollbackDecision {
+    if is_done(history, request) {
+        return RollbackDecision::Refuse(Refusal::Done);
+    }
+    let choice = match target(history, request) {
+        Err(refusal) => return RollbackDecision::Refuse(refusal),
+        Ok(choice) => choice,
+    };
+    let to = match choice {
+        Choice::InPlace(to) => return RollbackDecision::Already(already(history, &to)),
+        Choice::Go(to, _) if is_in_place(history, &to) => {
+            return match same_workload(history, request) {
+                Ok(()) => RollbackDecision::Already(already(history, &to)),
+                Err(refusal) => RollbackDecision::Refuse(refusal),
+            };
+        }
+        Choice::Go(to, chosen_by) => (used_again(history, to), chosen_by),
+    };
+    match preconditions(history, request) {
+        Err(refusal) => RollbackDecision::Refuse(refusal),
+        Ok(from) => RollbackDecision::Apply(Box::new(plan(history, (from, to), request))),
+    }
+}
+
+/// The revision that the controller takes for a template: of several ControllerRevisions that hold it
+/// the newest, which is as this version of it writes them (kubernetes#134773).
+fn used_again<'a>(history: &'a History, to: Entry<'a>) -> Entry<'a> {
+    if history.workload().kind == WorkloadKind::Deployment {
+        return to;
+    }
+    let template = to.template();
+    let mut same = history.former().filter(|it| it.template() == template);
+    same.next().unwrap_or(to)
+}
+
+/// Whether this very run has rolled back before and something else was deployed since: run again, it
+/// has nothing to undo any more, unless somebody says to what. What it replaced may have been
+/// deployed again by the run itself.
+fn is_done(history: &History, request: &Request) -> bool {
+    let bare = request.judged.is_none() && request.approval.is_none();
+    let bare = bare && request.to_revision.is_none();
+    let own = RollbackRecord::of(history.object()).filter(|it| bare && it.is_by(&request.run));
+    own.zip(history.current())
+        .is_some_and(|(own, current)| current.uid() != own.uid && current.uid() != own.from)
+}
+
+/// Two spellings of one template are equal to the controller, which then keeps the revision.
+fn is_in_place(history: &History, to: &Entry<'_>) -> bool {
+    let current = history.current();
+    to.template() == crate::workload::raw::plain(history.template())
+        || current.is_some_and(|it| it.uid() == to.uid())
+}
+
+fn already(history: &History, to: &Entry<'_>) -> Already {
+    let restored = history.restored();
+    let unmark = restored.as_ref().and_then(|it| {
+        let bad = history.with_uid(&it.from)?;
+        let marked = bad.mark()?.verified_at <= it.at;
+        marked.then(|| bad.id())
+    });
+    Already {
+        workload: history.workload().clone(),
+        uid: history.uid().to_owned(),
+        to: to.id(),
+        run: restored.map(|it| it.run),
+        unmark,
+    }
+}
+
+enum Choice<'a> {
+    /// An earlier rollback restored it, and nothing says that it is bad.
+    InPlace(Entry<'a>),
+    /// To be restored, for this reason.
+    Go(Entry<'a>, ChosenBy),
+}
+
+/// The revision to restore, and the evidence for it.
+fn target<'a>(history: &'a History, request: &Request) -> Result<Choice<'a>, Refusal> {
+    if let Some(approval) = &request.approval {
+        same_workload(history, request)?;
+        let wanted = &approval.target;
+        let gone = || Refusal::TargetGone {
+            wanted: wanted.revision,
+            known: history.in_words(),
+        };
+        let found = history.with_uid(&wanted.uid).ok_or_else(gone);
+        return found.map(|entry| Choice::Go(entry, ChosenBy::Handover));
+    }
+    if let Some(wanted) = request.to_revision {
+        // Its number rose when it was restored.
+        if history
+            .restored()
+            .is_some_and(|it| it.asked == Some(wanted))
+            && let Some(current) = history.current()
+        {
+            return Ok(Choice::InPlace(current));
+        }
+        let found = history.entries().find(|entry| entry.revision() == wanted);
+        let unknown = || Refusal::UnknownRevision {
+            wanted,
+            known: history.in_words(),
+        };
+        return found
+            .map(|entry| Choice::Go(entry, ChosenBy::ToRevision))
+            .ok_or_else(unknown);
+    }
+    if history.former().next().is_none() {
+        return Err(Refusal::OneRevision {
+            known: history.in_words(),
+        });
+    }
+    let restored = history.restored().is_some();
+    if request.judged.is_none() {
+        // Run again, a rollback must not go on to an older revision, nor back to the failed one.
+        if let (true, Some(current)) = (restored, history.current()) {
+            return Ok(Choice::InPlace(current));
+        }
+        known_good(history)?;
+    }
+    by_evidence(history, request).ok_or_else(|| {
+        let known = history.in_words();
+        if restored {
+            Refusal::Restored { known }
+        } else {
+            Refusal::NoCandidate { known }
+        }
+    })
+}
+
+fn same_workload(history: &History, request: &Request) -> Result<(), Refusal> {
+    let Some(approval) = &request.approval else {
+        return Ok(());
+    };
+    if approval.workload != *history.workload() {
+        let WorkloadRef { namespace, .. } = &approval.workload;
+        let evidence = format!("{} in namespace {namespace}", approval.workload);
+        return Err(Refusal::OtherWorkload { evidence });
+    }
+    if history.uid() != approval.uid {
+        return Err(Refusal::Superseded);
+    }
+    Ok(())
+}
+
+/// Without a check that found it bad, and without a revision named, what is known to be good stays.
+fn known_good(history: &History) -> Result<(), Refusal> {
+    match history.current() {
+        Some(current) if current.mark().is_some() && history.complete() => {
+            Err(Refusal::KnownGood {
+                present: current.revision(),
+                known: history.in_words(),
+            })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What a check marked; else what was serving when the rollout began. The second-highest number,
+/// which `kubectl rollout undo` takes, may be a failed release. What an earlier rollback replaced is
+/// no candidate.
+fn by_evidence<'a>(history: &'a History, request: &Request) -> Option<Choice<'a>> {
+    let candidates = || history.former().filter(|it| !history.was_replaced(it));
+    let serves = |entry: &Entry<'_>| {
+        let complete = history.last_complete();
+        entry.available() > 0
+            || Some(entry.uid()) == request.served.as_deref()
+            || complete.is_some_and(|it| it.uid() == entry.uid())
+    };
+    // Of two that were found healthy the one that serves is what people have settled on since.
+    let marked = candidates()
+        .filter_map(|entry| Some((serves(&entry), entry.mark()?.verified_at, entry)))
+        .max_by_key(|(serves, at, _)| (*serves, *at))
+        .map(|(_, _, entry)| (entry, ChosenBy::KnownGood));
+    let complete = || {
+        let complete = history.last_complete()?;
+        let same = |entry: &Entry<'_>| entry.uid() == complete.uid();
+        Some((candidates().find(same)?, ChosenBy::LastComplete))
+    };
+    let serving = || {
+        candidates()
+            .filter(|entry| entry.available() > 0)
+            .max_by_key(|entry| (entry.available(), entry.created()))
+            .map(|entry| (entry, ChosenBy::StillServing))
+    };
+    let before = || {
+        let same = |entry: &Entry<'_>| Some(entry.uid()) == request.served.as_deref();
+        Some((candidates().find(same)?, ChosenBy::ServedBefore))
+    };
+    marked
+        .or_else(complete)
+        .or_else(serving)
+        .or_else(before)
+        .map(|(entry, by)| Choice::Go(entry, by))
+}
+
+/// The revision that would go, and when it would count as healed, should it stay as it is.
+type Going<'a> = (Entry<'a>, Option<Timestamp>);
+
+/// What must hold for the present state; returns what would go.
+fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Going<'a>, Refusal> {
+    if history.deleting() {
+        return Err(Refusal::Deleting);
+    }
+    let current = history.current();
+    let is_current = |uid: &str| current.is_some_and(|it| it.uid() == uid);
+    if request.judged.as_deref().is_some_and(|it| !is_current(it)) {
+        return Err(Refusal::Superseded);
+    }
+    if let Some(approval) = &request.approval {
+        // A number rises when the revision is deployed again: that is another rollout.
+        let same = current.is_some_and(|it| it.revision() == approval.bad.revision);
+        if !is_current(&approval.bad.uid) || !same {
+            return Err(Refusal::Superseded);
+        }
+    }
+    let healed_at = match healed(history, request) {
+        Some((at, healed)) if at <= request.now => return Err(healed),
+        Some((at, _)) => Some(at),
+        None => None,
+    };
+    if history.paused() {
+        return Err(Refusal::Paused);
+    }
+    let going = current.ok_or(Refusal::NotObserved)?;
+    Ok((going, healed_at))
+}
+
+/// Since when what was judged bad is known to be good, or from when it will be, should it stay as it
+/// is; and what that means. A check has found it healthy since, or one look shows what the check
+/// missed. Counts that were complete then say nothing of healing now, and no look shows what a pod
+/// answers over HTTP: what cannot be seen is no reason to roll back, but none to call it healthy.
+fn healed(history: &History, request: &Request) -> Option<(Timestamp, Refusal)> {
+    let mark = history.current().and_then(|it| it.mark());
+    let found = mark.map(|it| it.verified_at).zip(request.evidence_at);
+    if let Some((found, evidence)) = found
+        && found > evidence
+    {
+        return Some((evidence, Refusal::Healed));
+    }
+    let (complete_then, standard) = match (&request.approval, &request.judged) {
+        (Some(approval), _) => (approval.complete, approval.standard),
+        (None, Some(_)) => (request.judged_complete, request.standard),
+        (None, None) => return None,
+    };
+    if complete_then {
+        return None;
+    }
+    // No less than by default: a pod between two crashes looks well, too.
+    let wanted = Duration::from_secs(standard.stable_for_seconds);
+    let stable_for = wanted.max(Policy::default().stable_for);
+    let at = history.healthy_from(request.now, stable_for)?;
+    let means = if standard.http {
+        Refusal::Unproven
+    } else {
+        Refusal::Healed
+    };
+    Some((at, means))
+}
+
+fn plan(
+    history: &History,
+    ((from, healed_at), (to, chosen_by)): (Going<'_>, (Entry<'_>, ChosenBy)),
+    request: &Request,
+) -> RollbackPlan {
+    let mark = to.mark();
+    let approved = request.approval.as_ref().map(|it| &it.images);
+    let marked = mark.as_ref().map(|it| &it.images);
+    let known = [marked, approved];
+    let known = known.into_iter().flatten().find(|it| !it.is_empty());
+    let images = known.cloned().unwrap_or_else(|| to.running_images());
+    let patch = patch::patch(history, (&from, &to), request);
+    let mut plan = RollbackPlan {
+        workload: history.workload().clone(),
+        uid: history.uid().to_owned(),
+        from: from.id(),
+        to: to.id(),
+        chosen_by,
+        good_at: mark.map(|it| it.verified_at),
+        target_created: to.created(),
+        bad_since: from.created(),
+        changes: changes(
+            &crate::workload::raw::plain(history.template()),
+            &to.template(),
+        ),
+        concerns: Vec::new(),
+        images,
+        stuck: stuck_now(history, &to),
+        withdraws_mark: from.mark().is_some(),
+        complete: request
+            .judged
+            .as_ref()
+            .map_or_else(|| history.complete(), |_| request.judged_complete),
+        proposed: request.judged.is_some(),
+        standard: request.standard,
+        healed_at,
+        in_full: to.available() >= history.desired(),
+        run: request.run.clone(),
+        patch,
+    };
+    let concerns = preflight::workload::concerns(history, &plan, request);
+    plan.concerned(concerns);
+    plan
+}

@@ -1,0 +1,43 @@
+//! What was asked for: by a person, or by a check that proposes a rollback.
+
+use jiff::Timestamp;
+
+use crate::approval::{ApprovedRollback, HealthCriteria};
+use crate::workload::Revision;
+
+/// What a person allowed although it is refused otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// To change what Argo CD, Flux, Helm or another controller owns.
+    pub force_owner: bool,
+    /// To go back to code that is not known to run beside the present schema.
+    pub schema_downgrade: bool,
+    /// To change a template whose pods are replaced only once they are deleted.
+    pub on_delete: bool,
+}
+
+/// What the user asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// A revision named by a person.
+    pub to_revision: Option<Revision>,
+    /// What a check handed over about this workload.
+    pub approval: Option<ApprovedRollback>,
+    /// The uid of the revision that a check saw serving when it began.
+    pub served: Option<String>,
+    /// The uid of the revision that a check has just judged; empty where it had none. The proposal is
+    /// about that one and no other.
+    pub judged: Option<String>,
+    /// Whether the counts were complete all the same when it was judged.
+    pub judged_complete: bool,
+    /// What that check wants to see.
+    pub standard: HealthCriteria,
+    /// When the evidence was gathered; what was found healthy since is not undone.
+    pub evidence_at: Option<Timestamp>,
+    /// What is not refused.
+    pub allowed: Allowed,
+    /// The time, by the cluster's clock.
+    pub now: Timestamp,
+    /// Who rolls back and in which run.
+    pub run: String,
+}

@@ -1,0 +1,23 @@
+//! One revision of a workload, and the images that it ran.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Revision;
+
+/// One revision, named so that nothing else can be meant: revision numbers move, uids do not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RevisionId {
+    /// The number that `kubectl rollout history` shows now.
+    pub revision: Revision,
+    /// The name of its carrier: a ReplicaSet or a ControllerRevision.
+    pub name: String,
+    /// The carrier's uid.
+    pub uid: String,
+}
+
+/// The digests of the images that ran, by container.
+pub type Images = BTreeMap<String, BTreeSet<String>>;
