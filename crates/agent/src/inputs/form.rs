@@ -1,7 +1,6 @@
 //! What is said of an input: its name and flag, its kind, its place in the form.
 
 use super::CommandName;
-use super::spec::INPUTS;
 
 /// On the command line the evidence lies in a file.
 const EVIDENCE_FILE: &str = "A file with what the check handed over, or with its JSON report";
@@ -76,6 +75,24 @@ impl InputSpec {
                 Some("the context's")
             }
             CliForm::Flag { .. } | CliForm::Positional { .. } | CliForm::None => self.default,
+        }
+    }
+
+    /// Its long flag without the dashes.
+    #[must_use]
+    pub const fn flag(&self) -> Option<&'static str> {
+        match self.cli {
+            CliForm::Flag { long, .. } | CliForm::Switch { long, .. } => Some(long),
+            CliForm::None | CliForm::Positional { .. } => None,
+        }
+    }
+
+    /// The only command that takes it; `None`: more than one does.
+    #[must_use]
+    pub const fn only_for(&self) -> Option<CommandName> {
+        match self.commands {
+            [only] => Some(*only),
+            _ => None,
         }
     }
 }
@@ -201,39 +218,6 @@ impl Group {
             Self::Workload => "Workloads",
             Self::Check => "Check",
             Self::Rollback => "Rollback",
-        }
-    }
-}
-
-impl InputSpec {
-    /// The input with this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<&'static Self> {
-        INPUTS.iter().find(|spec| spec.name == name)
-    }
-
-    /// The inputs that a command takes on the command line, in the order of its help.
-    pub fn on_command_line(command: CommandName) -> impl Iterator<Item = &'static Self> {
-        INPUTS
-            .iter()
-            .filter(move |spec| spec.cli != CliForm::None && spec.commands.contains(&command))
-    }
-
-    /// Its long flag without the dashes.
-    #[must_use]
-    pub const fn flag(&self) -> Option<&'static str> {
-        match self.cli {
-            CliForm::Flag { long, .. } | CliForm::Switch { long, .. } => Some(long),
-            CliForm::None | CliForm::Positional { .. } => None,
-        }
-    }
-
-    /// The only command that takes it; `None`: more than one does.
-    #[must_use]
-    pub const fn only_for(&self) -> Option<CommandName> {
-        match self.commands {
-            [only] => Some(*only),
-            _ => None,
         }
     }
 }

@@ -394,6 +394,21 @@ pub const INPUTS: &[InputSpec] = &[
     WAIT,
 ];
 
+impl InputSpec {
+    /// The input with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        INPUTS.iter().find(|spec| spec.name == name)
+    }
+
+    /// The inputs that a command takes on the command line, in the order of its help.
+    pub fn on_command_line(command: CommandName) -> impl Iterator<Item = &'static Self> {
+        INPUTS
+            .iter()
+            .filter(move |spec| spec.cli != CliForm::None && spec.commands.contains(&command))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
