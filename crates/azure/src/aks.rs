@@ -28,11 +28,6 @@ use bridge::{Bridge, OneToken};
 /// The versions that the crate was generated for were retired on 2024-06-20; the newest one that
 /// all clouds serve is the safest, and the answer has not changed since 2017.
 pub const DEFAULT_API_VERSION: &str = "2025-10-01";
-/// The permission that the call needs.
-pub(crate) const LIST_CREDENTIALS_ACTION: &str =
-    "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action";
-/// The smallest built-in role that has it.
-pub(crate) const USER_ROLE: &str = "Azure Kubernetes Service Cluster User Role";
 
 /// How long one call may take, retries and waits included. (value to be measured)
 const CALL_LIMIT: Duration = Duration::from_secs(60);

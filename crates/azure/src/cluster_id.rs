@@ -2,9 +2,6 @@
 
 use azure_core::Uuid;
 
-use crate::Result;
-use crate::error::{AzureError, AzureErrorKind, Task};
-
 /// Subscription, resource group and name of an AKS cluster, checked when made.
 ///
 /// The check is a defence, not a courtesy: `azure_mgmt_containerservice` formats these into the URL
@@ -16,19 +13,31 @@ pub struct ClusterId {
     name: String,
 }
 
+/// A part of a cluster's address that breaks Azure's naming rules.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{part} `{}` is not {rule}", value.escape_debug())]
+pub struct InvalidClusterId {
+    pub(crate) part: &'static str,
+    pub(crate) value: String,
+    pub(crate) rule: &'static str,
+}
+
 impl ClusterId {
     /// Checks and keeps the three parts.
     ///
     /// # Errors
     /// Names the part that breaks Azure's naming rules and the rule.
-    pub fn new(subscription: &str, resource_group: &str, name: &str) -> Result<Self> {
-        let check = |ok: bool, what, value: &str, rule| {
+    pub fn new(
+        subscription: &str,
+        resource_group: &str,
+        name: &str,
+    ) -> Result<Self, InvalidClusterId> {
+        let check = |ok: bool, part, value: &str, rule| {
             let value = value.to_owned();
-            let kind = AzureErrorKind::InvalidInput { what, value, rule };
             if ok {
                 Ok(())
             } else {
-                Err(AzureError::new(Task::Prepare, kind))
+                Err(InvalidClusterId { part, value, rule })
             }
         };
         check(
@@ -164,8 +173,8 @@ mod tests {
         for (row, subscription, group, name) in rows {
             let error = ClusterId::new(subscription, group, name).expect_err(row);
             assert!(
-                matches!(error.kind(), AzureErrorKind::InvalidInput { .. }),
-                "{row}"
+                row.contains(error.part.trim_start_matches("AKS ")),
+                "{row}: {error}"
             );
         }
     }

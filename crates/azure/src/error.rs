@@ -7,6 +7,8 @@ use std::time::Duration;
 
 pub(crate) use explain::{explain, timed_out};
 
+use crate::cluster_id::{ClusterId, InvalidClusterId};
+
 /// A task that failed, and why.
 ///
 /// `Display` is the task alone, a fragment that completes "failed to ..."; the reason is its
@@ -48,7 +50,7 @@ pub enum Task {
     )]
     ListCredentials {
         /// The cluster.
-        cluster: crate::ClusterId,
+        cluster: ClusterId,
         /// Client id of the service principal that asked.
         client_id: String,
     },
@@ -229,6 +231,18 @@ impl AzureError {
     }
 }
 
+impl From<InvalidClusterId> for AzureError {
+    fn from(error: InvalidClusterId) -> Self {
+        let InvalidClusterId { part, value, rule } = error;
+        let kind = AzureErrorKind::InvalidInput {
+            what: part,
+            value,
+            rule,
+        };
+        Self::new(Task::Prepare, kind)
+    }
+}
+
 /// An optional part of a message, with what stands around it.
 fn part(before: &str, value: Option<&str>, after: &str) -> String {
     value
@@ -240,4 +254,19 @@ fn wait(retry_after: Option<Duration>) -> String {
     retry_after
         .map(|wait| format!(" and asks to wait {} s", wait.as_secs()))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invalid_cluster_id_is_an_invalid_input_in_the_same_words() {
+        let invalid = ClusterId::new("Pay-As-You-Go", "rg", "web").unwrap_err();
+        let words = invalid.to_string();
+        let error = AzureError::from(invalid);
+        assert_eq!(*error.task(), Task::Prepare);
+        assert!(matches!(error.kind(), AzureErrorKind::InvalidInput { .. }));
+        assert_eq!(error.kind().to_string(), words);
+    }
 }

@@ -12,13 +12,15 @@ mod credential;
 mod error;
 mod kubeconfig;
 mod login;
+mod permission;
 mod session;
 mod token;
 mod transport;
+mod wire_error;
 
 pub use aks::DEFAULT_API_VERSION;
 pub use cloud::Cloud;
-pub use cluster_id::ClusterId;
+pub use cluster_id::{ClusterId, InvalidClusterId};
 pub use error::{AzureError, AzureErrorKind, Task};
 pub use kubeconfig::{Authentication, ClusterAccess};
 pub use login::Login;

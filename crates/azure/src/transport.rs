@@ -13,17 +13,14 @@ use azure_core::http::{
 use azure_core::time::Duration as CoreDuration;
 use rustls::crypto::ring;
 
-pub(crate) use wire::{Refusal, WireError, chain};
-
 use crate::Result;
 use crate::error::{AzureError, AzureErrorKind, Task};
+use crate::wire_error::{REQUEST_LIMIT, innermost};
 use judge::{Judge, Signature};
 use wire::Wire;
 
 /// How long a TCP and TLS handshake may take. (value to be measured behind real proxies)
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// How long one request may take, its answer included.
-pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// Retries after the first attempt: waits of 0.4, 0.8, 1.6 and 3.2 s, or what `Retry-After` says.
 const RETRIES: u32 = 4;
 /// No retry begins later than this after the first attempt.
@@ -93,7 +90,7 @@ impl Transport {
         };
         let client = builder
             .build()
-            .map_err(|error| not_usable(&wire::innermost(&error)))?;
+            .map_err(|error| not_usable(&innermost(&error)))?;
         Ok(Self { client })
     }
 

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use rollguard_agent::inputs::AksTarget;
 use rollguard_agent::{AgentEnv, Outcome, ServiceConnection};
 use rollguard_azure::{
-    Authentication, Azure, BearerTokens as _, ClusterId, TokenSource, Transport, TransportOptions,
+    Authentication, Azure, AzureError, BearerTokens as _, ClusterId, TokenSource, Transport,
+    TransportOptions,
 };
 use rollguard_cluster::{
     BearerTokens, BoxError, Connection, Login as ClusterLogin, Proxies, connect,
@@ -48,7 +49,8 @@ impl Connector for ThroughAzure {
                 )
                 .hint("set input `azureSubscriptionId`")
             })?;
-        let cluster = ClusterId::new(&subscription, &target.resource_group, &target.cluster)?;
+        let cluster = ClusterId::new(&subscription, &target.resource_group, &target.cluster)
+            .map_err(AzureError::from)?;
         let transport = Transport::new(&TransportOptions::default())?;
         let azure = Azure::for_connection(&service, transport)?;
         tools.console.line(&Line::styled(

@@ -30,7 +30,7 @@ async fn bad_names() -> anyhow::Result<()> {
     for name in ["x/../y?z", "..", "a b", ""] {
         let result = match ClusterId::new(SUBSCRIPTION_ID, RESOURCE_GROUP, name) {
             Ok(id) => azure.cluster_access(&id).await.map(|_| ()),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         let error = refused(result)?;
         ensure!(

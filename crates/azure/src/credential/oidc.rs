@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::Result;
 use crate::error::{AzureError, AzureErrorKind, Task};
-use crate::transport::chain;
+use crate::wire_error::chain;
 
 const API_VERSION: &str = "7.1";
 /// Asks for a status instead of a redirect to the sign-in page when the token is refused.

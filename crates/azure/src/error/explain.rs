@@ -4,8 +4,9 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use super::{AzureError, AzureErrorKind, Task};
-use crate::aks::LIST_CREDENTIALS_ACTION;
-use crate::transport::{Refusal, WireError};
+use crate::cluster_id::{ClusterId, is_uuid};
+use crate::permission::LIST_CREDENTIALS_ACTION;
+use crate::wire_error::{REQUEST_LIMIT, Refusal, WireError};
 
 /// The meaning of `error`, an `azure_core` error of either version, for `task`.
 pub(crate) fn explain(task: Task, error: &(dyn StdError + 'static)) -> AzureError {
@@ -45,7 +46,7 @@ fn kind_of(task: &Task, wire: &WireError) -> AzureErrorKind {
         WireError::Certificate { host, detail } => AzureErrorKind::Certificate { host, detail },
         WireError::Unreachable { host, detail } => AzureErrorKind::Unreachable { host, detail },
         WireError::Slow { .. } => AzureErrorKind::Timeout {
-            after: crate::transport::REQUEST_LIMIT,
+            after: REQUEST_LIMIT,
         },
         proxy @ (WireError::NotJson { .. }
         | WireError::ProxyRefused { .. }
@@ -73,7 +74,7 @@ fn refused(task: &Task, refusal: Refusal) -> AzureErrorKind {
     }
 }
 
-fn by_arm(cluster: &crate::ClusterId, refusal: Refusal) -> AzureErrorKind {
+fn by_arm(cluster: &ClusterId, refusal: Refusal) -> AzureErrorKind {
     let message = refusal.message.as_deref().unwrap_or_default();
     if let Some(supported) = supported_versions(message) {
         return AzureErrorKind::WrongApiVersion {
@@ -89,8 +90,7 @@ fn by_arm(cluster: &crate::ClusterId, refusal: Refusal) -> AzureErrorKind {
         403 => AzureErrorKind::Forbidden {
             action: LIST_CREDENTIALS_ACTION.to_owned(),
             scope: cluster.resource_id(),
-            object_id: quoted_after(message, "object id '")
-                .filter(|id| crate::cluster_id::is_uuid(id)),
+            object_id: quoted_after(message, "object id '").filter(|id| is_uuid(id)),
             code: refusal.code,
         },
         404 => AzureErrorKind::NotFound {
@@ -101,7 +101,7 @@ fn by_arm(cluster: &crate::ClusterId, refusal: Refusal) -> AzureErrorKind {
 }
 
 /// Azure Resource Manager says by its code on which level the search ended.
-fn missing(cluster: &crate::ClusterId, code: Option<&str>) -> String {
+fn missing(cluster: &ClusterId, code: Option<&str>) -> String {
     match code {
         Some("SubscriptionNotFound") => format!("subscription `{}`", cluster.subscription()),
         Some("ResourceGroupNotFound") => format!(

@@ -1,7 +1,7 @@
 //! What the user can do about an error.
 
 use super::{AzureErrorKind, Task};
-use crate::aks::USER_ROLE;
+use crate::permission::USER_ROLE;
 
 pub(super) fn hint(task: &Task, kind: &AzureErrorKind) -> Option<String> {
     let text = match kind {

@@ -8,7 +8,8 @@ use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{AsyncRawResponse, Context, Request};
 use serde_json::Value;
 
-use super::wire::{Refusal, WireError, host_of, retry_after};
+use super::wire::{host_of, retry_after};
+use crate::wire_error::{Refusal, WireError};
 
 /// Longest part of a foreign message that is kept, in characters.
 const MESSAGE_LIMIT: usize = 600;
