@@ -1,5 +1,5 @@
 //! The embedded cluster: a stateful Kubernetes API in this process, the few controllers that the
-//! rollout of a Deployment, a StatefulSet or a DaemonSet needs, and a puppet kubelet that plays pod
+//! rollout of a Deployment, a StatefulSet or a DaemonSet needs, and a fake kubelet that plays pod
 //! statuses, events, logs and answers over HTTP.
 //!
 //! Tests run it in paused tokio time, `rollguard drill` in real time. It knows the API well enough
@@ -12,6 +12,7 @@ mod cluster;
 mod controllers;
 mod defaults;
 mod event;
+mod fake_kubelet;
 mod fault;
 mod http;
 mod log;
@@ -19,7 +20,6 @@ mod names;
 mod node;
 mod object;
 mod patch;
-mod puppet;
 mod resource;
 mod sandbox;
 mod selector;
@@ -30,8 +30,8 @@ mod validate;
 mod watch;
 
 pub use admission::PodRefusal;
+pub use fake_kubelet::{Answer, Script};
 pub use fault::{Fault, Faults, Requests};
 pub use http::{Request, Verb};
-pub use puppet::{Answer, Script};
 pub use sandbox::{Sandbox, SandboxBuilder};
 pub use status::ApiFailure;

@@ -11,11 +11,11 @@ use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::controllers;
 use crate::event::Recorder;
+use crate::fake_kubelet::{Cast, Script};
 use crate::fault::{FaultTable, Faults};
 use crate::http::{Api, Request};
 use crate::log::Logs;
 use crate::names::Names;
-use crate::puppet::{Cast, Script};
 use crate::resource::Resource;
 use crate::shared::Shared;
 use crate::store::Store;
@@ -52,7 +52,7 @@ pub struct SandboxBuilder {
     origin: Timestamp,
     namespaces: Vec<String>,
     nodes: Vec<String>,
-    roles: Vec<crate::puppet::Role>,
+    roles: Vec<crate::fake_kubelet::Role>,
 }
 
 impl std::fmt::Debug for SandboxBuilder {

@@ -2,8 +2,8 @@
 
 use super::Call;
 use crate::cluster::Cluster;
+use crate::fake_kubelet::Answer;
 use crate::object::{items, text};
-use crate::puppet::Answer;
 use crate::resource::Resource;
 use crate::status::ApiFailure;
 use crate::store::Key;

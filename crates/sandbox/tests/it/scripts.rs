@@ -1,4 +1,4 @@
-//! What the puppet kubelet shows.
+//! What the fake kubelet shows.
 
 use std::time::Duration;
 

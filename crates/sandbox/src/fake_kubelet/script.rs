@@ -40,7 +40,7 @@ pub(crate) enum Scene {
 
 type Write = dyn Fn(&Pod, Timestamp) -> Vec<Step> + Send + Sync;
 
-/// What the puppet kubelet does with a pod: its statuses, events and logs, in timed steps.
+/// What the fake kubelet does with a pod: its statuses, events and logs, in timed steps.
 ///
 /// Built-in scripts are named after what goes wrong; [`Script::from_trace`] replays a recording.
 #[derive(Clone)]

@@ -1,8 +1,8 @@
-//! The puppet kubelet: plays a script per pod instead of running containers.
+//! The fake kubelet: plays a script per pod instead of running containers.
 
-mod actor;
 mod answer;
 mod built_in;
+mod pod_simulator;
 mod script;
 mod trace;
 

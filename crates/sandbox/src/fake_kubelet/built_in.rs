@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Container;
 
-use super::actor::Actor;
+use super::pod_simulator::Actor;
 use super::script::Script;
 
 /// Back-off of crashed containers: first restart at once, then 10 s doubled up to 5 minutes
