@@ -3,6 +3,7 @@
 mod call;
 mod proxy;
 mod read;
+mod reply;
 mod review;
 mod service;
 mod write;
@@ -10,4 +11,5 @@ mod write;
 pub use call::{Request, Verb};
 
 pub(crate) use call::{Call, Path};
-pub(crate) use service::{Api, BoxError, ResponseBody};
+pub(crate) use reply::{BoxError, ResponseBody};
+pub(crate) use service::Api;

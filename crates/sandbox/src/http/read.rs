@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Call;
-use super::service::{Content, Reply};
+use super::reply::{Content, Reply};
 use crate::cluster::Cluster;
 use crate::log;
 use crate::object::text;
@@ -68,20 +68,6 @@ fn item(object: Arc<Value>) -> Value {
         map.remove("apiVersion");
     }
     object
-}
-
-/// An object or a list of them without what is not metadata.
-pub(super) fn metadata_only(mut value: Value) -> Value {
-    let metadata = value["metadata"].take();
-    let api = "meta.k8s.io/v1";
-    let Some(items) = value["items"].as_array_mut() else {
-        return json!({"kind": "PartialObjectMetadata", "apiVersion": api, "metadata": metadata});
-    };
-    let items: Vec<Value> = items
-        .iter_mut()
-        .map(|it| json!({"metadata": it["metadata"].take()}))
-        .collect();
-    json!({"kind": "PartialObjectMetadataList", "apiVersion": api, "metadata": metadata, "items": items})
 }
 
 /// Where a list begins, and in which state of the cluster.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::service::Reply;
+use super::reply::Reply;
 use super::{Call, Verb};
 use crate::cluster::Cluster;
 use crate::object::text;

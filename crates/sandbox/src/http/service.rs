@@ -7,12 +7,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Response, StatusCode, header};
-use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::proxy::Asked;
+use super::reply::{BoxError, Content, Reply, ResponseBody, refusal};
 use super::{Call, Path, Request, Verb, proxy, read, review, write};
 use crate::clock::http_date;
 use crate::cluster::Cluster;
@@ -23,9 +23,6 @@ use crate::shared::Shared;
 use crate::status::ApiFailure;
 use crate::watch;
 
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
-
 /// Why a connection yields no answer.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
@@ -35,39 +32,6 @@ enum Broken {
     Refused,
     #[error("read the answer: connection closed before message completed")]
     Lost,
-}
-
-/// What is answered, before it is bytes.
-pub(crate) struct Reply {
-    pub(crate) code: u16,
-    pub(crate) content: Content,
-}
-
-/// The body of a reply.
-pub(crate) enum Content {
-    Json(Value),
-    Text(String),
-}
-
-impl Reply {
-    pub(crate) fn ok(value: Value) -> Self {
-        Self {
-            code: 200,
-            content: Content::Json(value),
-        }
-    }
-
-    /// Only the metadata, when the request asks for `as=PartialObjectMetadata`.
-    fn narrowed_for(self, head: &http::request::Parts) -> Self {
-        let accept = head.headers.get(header::ACCEPT);
-        let partial = accept
-            .and_then(|it| it.to_str().ok())
-            .is_some_and(|it| it.contains("as=PartialObjectMetadata"));
-        match self.content {
-            Content::Json(value) if partial => Self::ok(read::metadata_only(value)),
-            content @ (Content::Json(_) | Content::Text(_)) => Self { content, ..self },
-        }
-    }
 }
 
 /// The API server as a service, one clone per connection.
@@ -183,13 +147,6 @@ fn version() -> Value {
         "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "", "compiler": "", "platform": "embedded",
     })
-}
-
-pub(crate) fn refusal(failure: &ApiFailure) -> Reply {
-    Reply {
-        code: failure.code(),
-        content: Content::Json(failure.body()),
-    }
 }
 
 fn respond(shared: &Shared, reply: Reply) -> Result<Response<ResponseBody>, BoxError> {

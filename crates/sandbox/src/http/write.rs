@@ -5,7 +5,7 @@ use http::request::Parts;
 use serde_json::{Value, json};
 
 use super::Call;
-use super::service::Reply;
+use super::reply::Reply;
 use crate::cluster::{Cluster, Deletion, Part, Writer};
 use crate::object::{name, text, uid};
 use crate::patch::PatchKind;
