@@ -1,5 +1,6 @@
 //! What the API server does with a write: defaults, validation, admission, system fields.
 
+mod events;
 mod managed;
 mod precondition;
 mod system;
@@ -94,7 +95,7 @@ impl Cluster {
         dry_run: bool,
     ) -> Result<Value, ApiFailure> {
         self.check_place(resource, namespace, &object)?;
-        if let Some(failure) = self.faults.refused.get(resource.plural()) {
+        if let Some(failure) = self.faults.creation_failure(resource.plural()) {
             return Err(failure.clone());
         }
         prune_nulls(&mut object);

@@ -1,14 +1,8 @@
 //! Faults on top of a cluster that otherwise works.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Pod;
-
-use crate::admission::{PodRefusal, PodRule};
 use crate::http::{Call, Verb};
-use crate::node::{self, NodeState};
-use crate::shared::Shared;
 use crate::status::ApiFailure;
 
 /// Which requests a fault is for; without conditions all of them.
@@ -97,7 +91,7 @@ struct Rule {
 pub(crate) struct FaultTable {
     rules: Vec<Rule>,
     silent: Vec<Requests>,
-    pub(crate) refused: BTreeMap<String, ApiFailure>,
+    refused: BTreeMap<String, ApiFailure>,
     watches: BTreeMap<u64, Watch>,
     next_watch: u64,
 }
@@ -109,6 +103,44 @@ struct Watch {
 }
 
 impl FaultTable {
+    /// Adds a fault for the next `left` matching requests; `None`: until cleared.
+    pub(crate) fn add(&mut self, requests: Requests, fault: Fault, left: Option<u32>) {
+        self.rules.push(Rule {
+            requests,
+            fault,
+            left,
+        });
+    }
+
+    /// Ends the matching watches that are open now.
+    pub(crate) fn drop_watches(&mut self, requests: &Requests) {
+        for watch in self.watches.values_mut() {
+            watch.dropped |= requests.matches(&watch.call);
+        }
+    }
+
+    /// Silences the matching watches, open ones and later ones, until cleared.
+    pub(crate) fn stall_watches(&mut self, requests: Requests) {
+        self.silent.push(requests);
+    }
+
+    /// Refuses the creation of objects of a resource, until cleared.
+    pub(crate) fn refuse_creation(&mut self, plural: &str, failure: ApiFailure) {
+        self.refused.insert(plural.to_owned(), failure);
+    }
+
+    /// The failure that answers the creation of an object of a resource.
+    pub(crate) fn creation_failure(&self, plural: &str) -> Option<&ApiFailure> {
+        self.refused.get(plural)
+    }
+
+    /// Lifts every fault. Watches that were dropped stay so.
+    pub(crate) fn clear(&mut self) {
+        self.rules.clear();
+        self.silent.clear();
+        self.refused.clear();
+    }
+
     /// The fault for a request, if any; uses it up.
     pub(crate) fn take(&mut self, call: &Call) -> Option<Fault> {
         let at = self
@@ -153,112 +185,5 @@ impl FaultTable {
                 .iter()
                 .any(|requests| requests.matches(&watch.call))
         })
-    }
-}
-
-/// The handle with which a test or a drill breaks things.
-#[derive(Debug, Clone)]
-pub struct Faults(pub(crate) Arc<Shared>);
-
-impl Faults {
-    /// Every matching request meets the fault, until [`Faults::clear`].
-    pub fn inject(&self, requests: Requests, fault: Fault) {
-        self.add(requests, fault, None);
-    }
-
-    /// The next `count` matching requests meet the fault.
-    pub fn inject_next(&self, count: u32, requests: Requests, fault: Fault) {
-        self.add(requests, fault, Some(count));
-    }
-
-    /// Takes a permission away: such requests get 403, and access reviews say so beforehand.
-    pub fn forbid(&self, verb: Verb, resource: &str) {
-        let requests = Requests::all().verb(verb).resource(resource);
-        self.add(requests, Fault::Forbid, None);
-    }
-
-    /// Ends the matching watches that are open now, as a closed connection does.
-    pub fn drop_watches(&self, requests: &Requests) {
-        self.0.change(|cluster| {
-            for watch in cluster.faults.watches.values_mut() {
-                watch.dropped |= requests.matches(&watch.call);
-            }
-        });
-    }
-
-    /// Makes the matching watches, open ones and later ones, say nothing until [`Faults::clear`].
-    pub fn stall_watches(&self, requests: Requests) {
-        self.0
-            .change(|cluster| cluster.faults.silent.push(requests));
-    }
-
-    /// Forgets the history: a watch or a paged list that goes on from before gets 410.
-    pub fn compact_history(&self) {
-        self.0.change(|cluster| cluster.store.compact());
-    }
-
-    /// Does not let the matching pods in, whoever creates them, until [`Faults::clear`].
-    pub fn refuse_pods(
-        &self,
-        matches: impl Fn(&Pod) -> bool + Send + Sync + 'static,
-        refusal: PodRefusal,
-    ) {
-        let matches = Arc::new(matches);
-        self.0
-            .change(|cluster| cluster.pod_rules.push(PodRule { matches, refusal }));
-    }
-
-    /// A node's kubelet is not heard of any more: what runs there stands still and is not ready,
-    /// and no new pod comes, until [`Faults::find_node`]. The node controller acts at once here;
-    /// a real one waits 50 seconds, and would evict pods after another five minutes.
-    pub fn lose_node(&self, name: &str) {
-        self.set_node(name, NodeState::Lost);
-    }
-
-    /// A node's kubelet says that it is not ready; else as [`Faults::lose_node`].
-    pub fn break_node(&self, name: &str) {
-        self.set_node(name, NodeState::NotReady);
-    }
-
-    /// A node is ready again, and its pods go on.
-    pub fn find_node(&self, name: &str) {
-        self.set_node(name, NodeState::Ready);
-    }
-
-    fn set_node(&self, name: &str, state: NodeState) {
-        self.0.change(|cluster| {
-            let condition = node::ready_condition(cluster.now(), state);
-            cluster.modify(&node::key(name), |node| {
-                node["status"]["conditions"] = serde_json::json!([condition]);
-            });
-        });
-    }
-
-    /// Does not let objects of a resource be created, by clients or controllers, until
-    /// [`Faults::clear`]: `replicasets`, `controllerrevisions`. For pods there is
-    /// [`Faults::refuse_pods`].
-    pub fn refuse_creation(&self, plural: &str, failure: ApiFailure) {
-        self.0.change(|cluster| {
-            cluster.faults.refused.insert(plural.to_owned(), failure);
-        });
-    }
-
-    /// Lifts every fault, lost nodes apart. Watches that were dropped stay so.
-    pub fn clear(&self) {
-        self.0.change(|cluster| {
-            cluster.faults.rules.clear();
-            cluster.faults.silent.clear();
-            cluster.faults.refused.clear();
-            cluster.pod_rules.clear();
-        });
-    }
-
-    fn add(&self, requests: Requests, fault: Fault, left: Option<u32>) {
-        let rule = Rule {
-            requests,
-            fault,
-            left,
-        };
-        self.0.change(|cluster| cluster.faults.rules.push(rule));
     }
 }

@@ -14,6 +14,7 @@ mod defaults;
 mod event;
 mod fake_kubelet;
 mod fault;
+mod faults;
 mod http;
 mod log;
 mod names;
@@ -31,7 +32,8 @@ mod watch;
 
 pub use admission::PodRefusal;
 pub use fake_kubelet::{Answer, Script};
-pub use fault::{Fault, Faults, Requests};
+pub use fault::{Fault, Requests};
+pub use faults::Faults;
 pub use http::{Request, Verb};
 pub use sandbox::{Sandbox, SandboxBuilder};
 pub use status::ApiFailure;
