@@ -19,7 +19,7 @@ use crate::status::ApiFailure;
 use crate::store::{Key, Store};
 
 pub(crate) use priority::SYSTEM as SYSTEM_PRIORITIES;
-pub(crate) use quota::refresh as refresh_quotas;
+pub(crate) use quota::status as quota_status;
 
 /// Why a pod is not let in, for the admission plug-ins that the sandbox does not have.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,9 @@ mod condition;
 mod daemon_set;
 mod deployment;
 mod history;
+mod node_lifecycle;
 mod pod_gc;
+mod quota;
 mod readiness;
 mod replica_set;
 mod retry;
@@ -16,9 +18,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::admission::refresh_quotas;
 use crate::cluster::Cluster;
-use crate::node;
 use crate::object::{being_deleted, controller_uid, uid};
 use crate::resource::Resource;
 use crate::shared::Shared;
@@ -108,12 +108,12 @@ impl Agenda {
                 daemon_set::sync(cluster, key, memory)
             }
             Work::Node(key) => {
-                node::care_for(cluster, key);
+                node_lifecycle::sync(cluster, key);
                 None
             }
             Work::Play(pod_uid) => cluster.go_on(pod_uid),
             Work::Quotas(namespace) => {
-                refresh_quotas(cluster, namespace);
+                quota::refresh(cluster, namespace);
                 None
             }
             Work::Orphans(owner) => {

@@ -2,13 +2,12 @@
 
 mod answer;
 mod built_in;
+mod cast;
 mod pod_simulator;
 mod script;
 mod trace;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,6 +17,7 @@ use serde_json::{Value, json};
 
 pub use answer::Answer;
 pub(crate) use answer::Content;
+pub(crate) use cast::{Cast, Role};
 pub use script::Script;
 
 use crate::clock::{later, seconds};
@@ -26,64 +26,8 @@ use crate::event::{Happening, Source};
 use crate::node;
 use crate::object::{being_deleted, int_or, items, text, uid};
 use crate::store::Key;
-use script::{Scene, Step};
-
-/// Which script a pod gets.
-pub(crate) type Role = (Arc<dyn Fn(&Pod) -> bool + Send + Sync>, Script);
-
-/// The scripts on offer, and those that are being played.
-#[derive(Default)]
-pub(crate) struct Cast {
-    roles: Vec<Role>,
-    plays: BTreeMap<String, Play>,
-}
-
-impl fmt::Debug for Cast {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cast").finish_non_exhaustive()
-    }
-}
-
-/// One pod's script, on its way.
-struct Play {
-    key: Key,
-    began: Timestamp,
-    steps: VecDeque<Step>,
-    stops_in: Duration,
-    /// When the pod's containers have stopped and the pod goes away.
-    ends: Option<Timestamp>,
-    /// The node that plays it, once there is one.
-    node: Option<String>,
-    /// Whether it has not begun, for want of a node that is alive.
-    asleep: bool,
-    /// What was reported last, to be reported again when the node comes back.
-    status: Option<Value>,
-    script: Script,
-}
-
-impl Play {
-    fn due(&self) -> Option<Timestamp> {
-        self.ends
-            .or_else(|| Some(later(self.began, self.steps.front()?.after)))
-    }
-}
-
-impl Cast {
-    pub(crate) fn new(roles: Vec<Role>) -> Self {
-        Self {
-            roles,
-            plays: BTreeMap::new(),
-        }
-    }
-
-    /// The first script whose matcher takes the pod; healthy when none does.
-    fn script_for(&self, pod: &Pod) -> Script {
-        self.roles
-            .iter()
-            .find(|(matches, _)| matches(pod))
-            .map_or_else(Script::healthy, |(_, script)| script.clone())
-    }
-}
+use cast::Play;
+use script::Scene;
 
 impl Cluster {
     /// A pod came to be: begins its script. Returns when its next step is due.
@@ -186,34 +130,6 @@ impl Cluster {
     /// The pods that a change of a node may concern, by uid.
     pub(crate) fn plays(&self) -> Vec<String> {
         self.cast.plays.keys().cloned().collect()
-    }
-
-    /// The node controller says that nobody vouches for the readiness of a node's pods
-    /// (kubernetes `pkg/controller/util/node/controller_utils.go`, `MarkPodsNotReady`).
-    pub(crate) fn mark_unready(&mut self, node: &str) {
-        let now = seconds(self.now());
-        for (key, pod) in self.store.list(crate::resource::Resource::Pods, None) {
-            if text(&pod, "/spec/nodeName") != node {
-                continue;
-            }
-            let changed = self.modify(&key, |pod| {
-                let conditions = pod.pointer_mut("/status/conditions");
-                let ready = conditions
-                    .and_then(Value::as_array_mut)
-                    .into_iter()
-                    .flatten()
-                    .find(|it| it["type"] == "Ready" && it["status"] == "True");
-                if let Some(ready) = ready {
-                    ready["status"] = json!("False");
-                    ready["lastTransitionTime"] = json!(now);
-                }
-            });
-            if changed {
-                let source = Source::NodeController;
-                let told = Happening::warning(source, "NodeNotReady", "Node is not ready");
-                self.record(&key, &told);
-            }
-        }
     }
 
     /// What a pod answers to a request over HTTP; refused when nothing of it runs.

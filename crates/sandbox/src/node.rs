@@ -1,19 +1,17 @@
-//! Nodes: which pods fit on them, and what becomes of them and their pods when they are lost
-//! (kubernetes `pkg/controller/nodelifecycle` and the scheduler's filters, as far as a rollout
+//! Nodes: their conditions, and which pods fit on them (the scheduler's filters, as far as a rollout
 //! meets them).
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::clock::seconds;
-use crate::cluster::Cluster;
-use crate::object::{items, labels, name, set, text, texts};
+use crate::object::{items, labels, name, text, texts};
 use crate::resource::Resource;
 use crate::store::{Key, Store};
 
-const NOT_READY: &str = "node.kubernetes.io/not-ready";
-const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
-const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
+pub(crate) const NOT_READY: &str = "node.kubernetes.io/not-ready";
+pub(crate) const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+pub(crate) const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 
 pub(crate) fn key(node: &str) -> Key {
     Key::new(Resource::Nodes, "", node)
@@ -73,7 +71,7 @@ pub(crate) fn ready_condition(now: Timestamp, state: NodeState) -> Value {
 }
 
 /// `True`, `False` or `Unknown`.
-fn readiness(node: &Value) -> &str {
+pub(crate) fn readiness(node: &Value) -> &str {
     items(node, "/status/conditions")
         .iter()
         .find(|it| it["type"] == "Ready")
@@ -86,51 +84,6 @@ pub(crate) fn is_alive(store: &Store, node: &str) -> bool {
     store
         .get(&key(node))
         .is_none_or(|node| readiness(node) == "True")
-}
-
-/// Keeps the taints that follow from a node's state; pods on a lost node are no longer ready.
-pub(crate) fn care_for(cluster: &mut Cluster, key: &Key) {
-    let Some(node) = cluster.store.get(key).cloned() else {
-        return;
-    };
-    let now = seconds(cluster.now());
-    let ours =
-        |taint: &Value| matches!(text(taint, "/key"), NOT_READY | UNREACHABLE | UNSCHEDULABLE);
-    let mut taints: Vec<Value> = items(&node, "/spec/taints")
-        .iter()
-        .filter(|taint| !ours(taint))
-        .cloned()
-        .collect();
-    let mut add = |key: &str, effect: &str| {
-        let present = items(&node, "/spec/taints")
-            .iter()
-            .find(|it| it["key"] == key && it["effect"] == effect);
-        let fresh = json!({"key": key, "effect": effect, "timeAdded": now});
-        taints.push(present.cloned().unwrap_or(fresh));
-    };
-    if node["spec"]["unschedulable"] == true {
-        add(UNSCHEDULABLE, "NoSchedule");
-    }
-    let lost = match readiness(&node) {
-        "True" => None,
-        "False" => Some(NOT_READY),
-        _ => Some(UNREACHABLE),
-    };
-    if let Some(taint) = lost {
-        add(taint, "NoSchedule");
-        add(taint, "NoExecute");
-    }
-    cluster.modify(key, |node| {
-        let taints = if taints.is_empty() {
-            Value::Null
-        } else {
-            json!(taints)
-        };
-        set(node, &["spec", "taints"], taints);
-    });
-    if lost.is_some() {
-        cluster.mark_unready(&key.name);
-    }
 }
 
 /// Whether a pod may come to a node, as the DaemonSet controller asks.

@@ -6,7 +6,6 @@ use rollguard_core::quantity::Quantity;
 use serde_json::{Map, Value, json};
 
 use super::amount;
-use crate::cluster::Cluster;
 use crate::object::{items, name, text};
 use crate::resource::Resource;
 use crate::store::Store;
@@ -49,15 +48,11 @@ pub(super) fn check(store: &Store, pod: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes the usage into the status of a namespace's quotas.
-pub(crate) fn refresh(cluster: &mut Cluster, namespace: &str) {
-    for (key, quota) in cluster.store.list(Resource::Quotas, Some(namespace)) {
-        let hard = hard(&quota);
-        let used = used(&cluster.store, namespace, &hard);
-        cluster.modify(&key, |quota| {
-            quota["status"] = json!({"hard": shown(&hard), "used": shown(&used)});
-        });
-    }
+/// The status of a quota: its hard limits, and what the pods of its namespace use of them.
+pub(crate) fn status(store: &Store, namespace: &str, quota: &Value) -> Value {
+    let hard = hard(quota);
+    let used = used(store, namespace, &hard);
+    json!({"hard": shown(&hard), "used": shown(&used)})
 }
 
 fn hard(quota: &Value) -> Amounts {

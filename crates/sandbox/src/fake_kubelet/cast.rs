@@ -1,0 +1,71 @@
+//! The scripts on offer, and those that are being played.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+
+use super::script::{Script, Step};
+use crate::clock::later;
+use crate::store::Key;
+
+/// Which script a pod gets.
+pub(crate) type Role = (Arc<dyn Fn(&Pod) -> bool + Send + Sync>, Script);
+
+/// The scripts on offer, and those that are being played.
+#[derive(Default)]
+pub(crate) struct Cast {
+    roles: Vec<Role>,
+    pub(super) plays: BTreeMap<String, Play>,
+}
+
+impl fmt::Debug for Cast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cast").finish_non_exhaustive()
+    }
+}
+
+/// One pod's script, on its way.
+pub(super) struct Play {
+    pub(super) key: Key,
+    pub(super) began: Timestamp,
+    pub(super) steps: VecDeque<Step>,
+    pub(super) stops_in: Duration,
+    /// When the pod's containers have stopped and the pod goes away.
+    pub(super) ends: Option<Timestamp>,
+    /// The node that plays it, once there is one.
+    pub(super) node: Option<String>,
+    /// Whether it has not begun, for want of a node that is alive.
+    pub(super) asleep: bool,
+    /// What was reported last, to be reported again when the node comes back.
+    pub(super) status: Option<Value>,
+    pub(super) script: Script,
+}
+
+impl Play {
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.ends
+            .or_else(|| Some(later(self.began, self.steps.front()?.after)))
+    }
+}
+
+impl Cast {
+    pub(crate) fn new(roles: Vec<Role>) -> Self {
+        Self {
+            roles,
+            plays: BTreeMap::new(),
+        }
+    }
+
+    /// The first script whose matcher takes the pod; healthy when none does.
+    pub(super) fn script_for(&self, pod: &Pod) -> Script {
+        self.roles
+            .iter()
+            .find(|(matches, _)| matches(pod))
+            .map_or_else(Script::healthy, |(_, script)| script.clone())
+    }
+}
