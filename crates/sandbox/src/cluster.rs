@@ -1,6 +1,7 @@
 //! What the API server does with a write: defaults, validation, admission, system fields.
 
 mod events;
+mod kubelet;
 mod managed;
 mod precondition;
 mod system;
