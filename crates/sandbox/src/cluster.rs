@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::admission::{self, PodRule};
 use crate::clock::{Clock, later, seconds};
 use crate::event::Recorder;
-use crate::fake_kubelet::Cast;
+use crate::fake_kubelet::FakeKubelet;
 use crate::fault::FaultTable;
 use crate::http::Request;
 use crate::log::Logs;
@@ -37,7 +37,7 @@ pub(crate) struct Cluster {
     pub(crate) names: Names,
     pub(crate) logs: Logs,
     pub(crate) recorder: Recorder,
-    pub(crate) cast: Cast,
+    pub(crate) kubelet: FakeKubelet,
     pub(crate) pod_rules: Vec<PodRule>,
     pub(crate) faults: FaultTable,
     pub(crate) requests: Vec<Request>,

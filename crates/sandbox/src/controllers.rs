@@ -35,7 +35,7 @@ enum Work {
     DaemonSet(Key),
     Node(Key),
     /// The script of the pod with this uid.
-    Play(String),
+    PodRun(String),
     /// The quotas of this namespace.
     Quotas(String),
     /// The dependents of this uid, which is gone.
@@ -111,7 +111,7 @@ impl Agenda {
                 node_lifecycle::sync(cluster, key);
                 None
             }
-            Work::Play(pod_uid) => cluster.go_on(pod_uid),
+            Work::PodRun(pod_uid) => cluster.run_due_steps(pod_uid),
             Work::Quotas(namespace) => {
                 quota::refresh(cluster, namespace);
                 None
@@ -200,8 +200,8 @@ impl Agenda {
     /// What waits for a node may begin, what a lost node played stands still, and daemons follow.
     fn consider_node(&mut self, cluster: &Cluster, key: &Key) {
         self.put(Work::Node(key.clone()));
-        for pod_uid in cluster.plays() {
-            self.put(Work::Play(pod_uid));
+        for pod_uid in cluster.pod_uids() {
+            self.put(Work::PodRun(pod_uid));
         }
         for (key, _) in cluster.store.list(Resource::DaemonSets, None) {
             self.put(Work::DaemonSet(key));
@@ -209,20 +209,20 @@ impl Agenda {
     }
 
     fn consider_pod(&mut self, cluster: &mut Cluster, change: &Change, pod: &Value) {
-        let play = Work::Play(uid(pod).to_owned());
+        let run = Work::PodRun(uid(pod).to_owned());
         let due = if change.new.is_none() {
-            cluster.end_play(uid(pod));
+            cluster.forget_pod(uid(pod));
             None
         } else if change.old.is_none() {
-            cluster.begin_play(&change.key, pod)
+            cluster.start_pod(&change.key, pod)
         } else if being_deleted(pod) {
-            cluster.stop_play(pod)
+            cluster.stop_pod(pod)
         } else {
             None
         };
         if let Some(at) = due {
             // The new time counts, also when it is later than that of a step that fell away.
-            self.timers.insert(play, at);
+            self.timers.insert(run, at);
         }
         self.put(Work::Quotas(change.key.namespace.clone()));
         self.put_owner(cluster, &change.key, pod);

@@ -18,64 +18,68 @@ use serde_json::Value;
 pub use answer::Answer;
 pub(crate) use answer::Content;
 pub use script::Script;
-pub(crate) use script::{Scene, Step};
+pub(crate) use script::{Action, Step};
 
 use crate::clock::later;
 use crate::store::Key;
 
-/// Which script a pod gets.
-pub(crate) type Role = (Arc<dyn Fn(&Pod) -> bool + Send + Sync>, Script);
-
-/// The scripts on offer, and those that are being played.
-#[derive(Default)]
-pub(crate) struct Cast {
-    roles: Vec<Role>,
-    pub(crate) plays: BTreeMap<String, Play>,
+/// Gives a script to the pods that match.
+pub(crate) struct ScriptRule {
+    pub(crate) matches: Arc<dyn Fn(&Pod) -> bool + Send + Sync>,
+    pub(crate) script: Script,
 }
 
-impl fmt::Debug for Cast {
+/// The rules that choose a script, and the pods that run one, by uid.
+#[derive(Default)]
+pub(crate) struct FakeKubelet {
+    rules: Vec<ScriptRule>,
+    pub(crate) runs: BTreeMap<String, PodRun>,
+}
+
+impl fmt::Debug for FakeKubelet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cast").finish_non_exhaustive()
+        f.debug_struct("FakeKubelet").finish_non_exhaustive()
     }
 }
 
-/// One pod's script, on its way.
-pub(crate) struct Play {
+/// A pod that runs its script.
+pub(crate) struct PodRun {
     pub(crate) key: Key,
     pub(crate) began: Timestamp,
     pub(crate) steps: VecDeque<Step>,
     pub(crate) stops_in: Duration,
     /// When the pod's containers have stopped and the pod goes away.
-    pub(crate) ends: Option<Timestamp>,
-    /// The node that plays it, once there is one.
+    pub(crate) stops_at: Option<Timestamp>,
+    /// The node that it runs on, once there is one.
     pub(crate) node: Option<String>,
-    /// Whether it has not begun, for want of a node that is alive.
-    pub(crate) asleep: bool,
-    /// What was reported last, to be reported again when the node comes back.
+    /// Whether it has not begun, because no live node has the pod.
+    pub(crate) waiting: bool,
+    /// The status that was reported last; it is reported again when the node comes back.
     pub(crate) status: Option<Value>,
     pub(crate) script: Script,
 }
 
-impl Play {
+impl PodRun {
+    /// Returns when the next step is due, or when the pod goes away.
     pub(crate) fn due(&self) -> Option<Timestamp> {
-        self.ends
+        self.stops_at
             .or_else(|| Some(later(self.began, self.steps.front()?.after)))
     }
 }
 
-impl Cast {
-    pub(crate) fn new(roles: Vec<Role>) -> Self {
+impl FakeKubelet {
+    pub(crate) fn new(rules: Vec<ScriptRule>) -> Self {
         Self {
-            roles,
-            plays: BTreeMap::new(),
+            rules,
+            runs: BTreeMap::new(),
         }
     }
 
-    /// The first script whose matcher takes the pod; healthy when none does.
+    /// Returns the script of the first rule that matches the pod; healthy when none does.
     pub(crate) fn script_for(&self, pod: &Pod) -> Script {
-        self.roles
+        self.rules
             .iter()
-            .find(|(matches, _)| matches(pod))
-            .map_or_else(Script::healthy, |(_, script)| script.clone())
+            .find(|rule| (rule.matches)(pod))
+            .map_or_else(Script::healthy, |rule| rule.script.clone())
     }
 }

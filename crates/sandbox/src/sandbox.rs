@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::controllers;
 use crate::event::Recorder;
-use crate::fake_kubelet::{Cast, Script};
+use crate::fake_kubelet::{FakeKubelet, Script, ScriptRule};
 use crate::fault::FaultTable;
 use crate::faults::Faults;
 use crate::http::{Api, Request};
@@ -53,7 +53,7 @@ pub struct SandboxBuilder {
     origin: Timestamp,
     namespaces: Vec<String>,
     nodes: Vec<String>,
-    roles: Vec<crate::fake_kubelet::Role>,
+    scripts: Vec<ScriptRule>,
 }
 
 impl std::fmt::Debug for SandboxBuilder {
@@ -94,7 +94,10 @@ impl SandboxBuilder {
         matches: impl Fn(&Pod) -> bool + Send + Sync + 'static,
         script: Script,
     ) -> Self {
-        self.roles.push((Arc::new(matches), script));
+        self.scripts.push(ScriptRule {
+            matches: Arc::new(matches),
+            script,
+        });
         self
     }
 
@@ -110,7 +113,7 @@ impl SandboxBuilder {
             names: Names::default(),
             logs: Logs::default(),
             recorder: Recorder::default(),
-            cast: Cast::new(self.roles),
+            kubelet: FakeKubelet::new(self.scripts),
             pod_rules: Vec::new(),
             faults: FaultTable::default(),
             requests: Vec::new(),

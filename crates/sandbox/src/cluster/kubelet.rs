@@ -1,4 +1,4 @@
-//! The kubelet and the scheduler of the cluster: plays a script per pod instead of running containers.
+//! The scheduler and the kubelet of the cluster: runs a script per pod instead of containers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,73 +11,74 @@ use serde_json::{Value, json};
 use super::{Cluster, Deletion};
 use crate::clock::{later, seconds};
 use crate::event::{Happening, Source};
-use crate::fake_kubelet::{Answer, Play, Scene};
+use crate::fake_kubelet::{Action, Answer, PodRun};
 use crate::node;
 use crate::object::{being_deleted, int_or, items, text, uid};
 use crate::store::Key;
 
 impl Cluster {
-    /// A pod came to be: begins its script. Returns when its next step is due.
-    pub(crate) fn begin_play(&mut self, key: &Key, pod: &Value) -> Option<Timestamp> {
+    /// Begins the script of a new pod. Returns when its next step is due.
+    pub(crate) fn start_pod(&mut self, key: &Key, pod: &Value) -> Option<Timestamp> {
         let typed = Pod::deserialize(pod).ok()?;
-        let script = self.cast.script_for(&typed);
-        let play = Play {
+        let script = self.kubelet.script_for(&typed);
+        let run = PodRun {
             key: key.clone(),
             began: self.now(),
             steps: VecDeque::new(),
             stops_in: script.stops_in(),
-            ends: None,
+            stops_at: None,
             node: None,
-            asleep: true,
+            waiting: true,
             status: None,
             script,
         };
-        self.cast.plays.insert(uid(pod).to_owned(), play);
-        self.wake(uid(pod))
+        self.kubelet.runs.insert(uid(pod).to_owned(), run);
+        self.try_start(uid(pod))
     }
 
-    /// Begins what waits for a node, if one has come. Returns when its next step is due.
-    fn wake(&mut self, pod_uid: &str) -> Option<Timestamp> {
-        let key = self.cast.plays.get(pod_uid)?.key.clone();
+    /// Begins the script of a pod that waits for a node, if one fits now. Returns when its next step
+    /// is due.
+    fn try_start(&mut self, pod_uid: &str) -> Option<Timestamp> {
+        let key = self.kubelet.runs.get(pod_uid)?.key.clone();
         let pod = self.store.get(&key).cloned()?;
         if being_deleted(&pod) {
             return None;
         }
         let mut typed = Pod::deserialize(&*pod).ok()?;
-        let on = |node: &str| {
-            let plays = self.cast.plays.values();
-            plays.filter(|it| it.node.as_deref() == Some(node)).count()
+        let load = |node: &str| {
+            let runs = self.kubelet.runs.values();
+            runs.filter(|it| it.node.as_deref() == Some(node)).count()
         };
-        let node = match node::choose(&self.store, &pod, on) {
+        let node = match node::choose(&self.store, &pod, load) {
             Ok(node) => node,
             Err(message) => {
-                self.tell_unscheduled(&key, &message);
+                self.report_unschedulable(&key, &message);
                 return None;
             }
         };
         typed.spec.get_or_insert_default().node_name = Some(node.clone());
         let began = self.now();
         if !node::is_alive(&self.store, &node) {
-            self.bind_only(&key, &pod, &node);
-            self.cast.plays.get_mut(pod_uid)?.node = Some(node);
+            self.bind(&key, &pod, &node);
+            self.kubelet.runs.get_mut(pod_uid)?.node = Some(node);
             return None;
         }
-        let play = self.cast.plays.get_mut(pod_uid)?;
-        play.steps = play.script.steps(&typed, began);
-        play.began = began;
-        play.node = Some(node);
-        play.asleep = false;
-        play.due()
+        let run = self.kubelet.runs.get_mut(pod_uid)?;
+        run.steps = run.script.steps(&typed, began);
+        run.began = began;
+        run.node = Some(node);
+        run.waiting = false;
+        run.due()
     }
 
-    /// No node fits: told of once, until the reason is another one.
-    fn tell_unscheduled(&mut self, key: &Key, message: &str) {
+    /// Reports that no node fits; once, until the reason changes.
+    fn report_unschedulable(&mut self, key: &Key, message: &str) {
         let now = seconds(self.now());
         let changed = self.modify(key, |pod| {
-            let told = items(pod, "/status/conditions")
+            let reported = items(pod, "/status/conditions")
                 .iter()
                 .any(|it| text(it, "/message") == message);
-            if !told {
+            if !reported {
                 pod["status"]["conditions"] = json!([{
                     "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
                     "message": message, "lastProbeTime": null, "lastTransitionTime": now,
@@ -91,8 +92,8 @@ impl Cluster {
         }
     }
 
-    /// The scheduler binds the pod to a node whose kubelet does not take it up.
-    fn bind_only(&mut self, key: &Key, pod: &Value, node: &str) {
+    /// Binds the pod to a node whose kubelet does not start it.
+    fn bind(&mut self, key: &Key, pod: &Value, node: &str) {
         if !text(pod, "/spec/nodeName").is_empty() {
             return;
         }
@@ -114,39 +115,40 @@ impl Cluster {
         );
     }
 
-    /// The pods that a change of a node may concern, by uid.
-    pub(crate) fn plays(&self) -> Vec<String> {
-        self.cast.plays.keys().cloned().collect()
+    /// Returns the uids of the pods that have a script; a change of a node may concern each of them.
+    pub(crate) fn pod_uids(&self) -> Vec<String> {
+        self.kubelet.runs.keys().cloned().collect()
     }
 
-    /// What a pod answers to a request over HTTP; refused when nothing of it runs.
+    /// Returns a pod's answer to a request over HTTP; refused when no container of it runs.
     pub(crate) fn answer_of(&self, pod: &Value, (port, path): (u16, &str)) -> Answer {
         let runs = items(pod, "/status/containerStatuses")
             .iter()
             .any(|it| it.pointer("/state/running").is_some());
         let dead = !node::is_alive(&self.store, text(pod, "/spec/nodeName"));
-        let Some(play) = self.cast.plays.get(uid(pod)).filter(|_| runs) else {
+        let Some(run) = self.kubelet.runs.get(uid(pod)).filter(|_| runs) else {
             return Answer::refused();
         };
         if dead {
             return Answer::unreachable("i/o timeout");
         }
-        let age = Duration::try_from(self.now().duration_since(play.began)).unwrap_or_default();
-        play.script.answer(age, (port, path))
+        let age = Duration::try_from(self.now().duration_since(run.began)).unwrap_or_default();
+        run.script.answer(age, (port, path))
     }
 
-    /// A pod is being deleted: its containers are told to stop, and it goes when they have.
-    pub(crate) fn stop_play(&mut self, pod: &Value) -> Option<Timestamp> {
+    /// Stops the containers of a pod that is being deleted. Returns when they have stopped: the pod
+    /// goes away then.
+    pub(crate) fn stop_pod(&mut self, pod: &Value) -> Option<Timestamp> {
         let now = self.now();
-        let play = self.cast.plays.get_mut(uid(pod))?;
-        if play.ends.is_some() {
-            return play.ends;
+        let run = self.kubelet.runs.get_mut(uid(pod))?;
+        if run.stops_at.is_some() {
+            return run.stops_at;
         }
         let grace = int_or(pod, "/metadata/deletionGracePeriodSeconds", 30);
         let grace = Duration::from_secs(u64::try_from(grace).unwrap_or_default());
-        play.ends = Some(later(now, play.stops_in.min(grace)));
-        play.steps.clear();
-        let (key, ends) = (play.key.clone(), play.ends);
+        run.stops_at = Some(later(now, run.stops_in.min(grace)));
+        run.steps.clear();
+        let (key, stops_at) = (run.key.clone(), run.stops_at);
         for status in items(pod, "/status/containerStatuses") {
             if status.pointer("/state/running").is_some() {
                 let name = text(status, "/name");
@@ -157,31 +159,31 @@ impl Cluster {
                 );
             }
         }
-        ends
+        stops_at
     }
 
-    /// Plays the steps that are due. Returns when the next one is.
-    pub(crate) fn go_on(&mut self, pod_uid: &str) -> Option<Timestamp> {
+    /// Applies the steps that are due. Returns when the next one is.
+    pub(crate) fn run_due_steps(&mut self, pod_uid: &str) -> Option<Timestamp> {
         let now = self.now();
         loop {
-            let play = self.cast.plays.get_mut(pod_uid)?;
-            if let Some(node) = play.node.clone()
+            let run = self.kubelet.runs.get_mut(pod_uid)?;
+            if let Some(node) = run.node.clone()
                 && !node::is_alive(&self.store, &node)
             {
                 return None;
             }
-            if play.asleep && play.ends.is_none() {
-                return self.wake(pod_uid);
+            if run.waiting && run.stops_at.is_none() {
+                return self.try_start(pod_uid);
             }
-            self.report_again(pod_uid);
-            let play = self.cast.plays.get_mut(pod_uid)?;
-            let due = play.due()?;
+            self.restore_status(pod_uid);
+            let run = self.kubelet.runs.get_mut(pod_uid)?;
+            let due = run.due()?;
             if due > now {
                 return Some(due);
             }
-            let key = play.key.clone();
-            if play.ends.is_some() {
-                self.cast.plays.remove(pod_uid);
+            let key = run.key.clone();
+            if run.stops_at.is_some() {
+                self.kubelet.runs.remove(pod_uid);
                 let at_once = Deletion {
                     grace_period_seconds: Some(0),
                     ..Deletion::default()
@@ -190,42 +192,43 @@ impl Cluster {
                 let _ = self.delete(&key, &at_once);
                 return None;
             }
-            let step = play.steps.pop_front()?;
-            self.perform(&key, pod_uid, step.scene);
+            let step = run.steps.pop_front()?;
+            self.apply(&key, pod_uid, step.action);
         }
     }
 
-    /// A pod is gone.
-    pub(crate) fn end_play(&mut self, pod_uid: &str) {
-        self.cast.plays.remove(pod_uid);
+    /// Forgets a pod that is gone, and its logs.
+    pub(crate) fn forget_pod(&mut self, pod_uid: &str) {
+        self.kubelet.runs.remove(pod_uid);
         self.logs.forget(pod_uid);
     }
 
-    /// A kubelet that is back corrects what was said about its pods meanwhile.
-    fn report_again(&mut self, pod_uid: &str) {
-        let Some(play) = self.cast.plays.get(pod_uid) else {
+    /// Writes the kubelet's own status once more: it corrects what the node controller wrote while
+    /// the node was lost.
+    fn restore_status(&mut self, pod_uid: &str) {
+        let Some(run) = self.kubelet.runs.get(pod_uid) else {
             return;
         };
-        let (key, status) = (play.key.clone(), play.status.clone());
+        let (key, status) = (run.key.clone(), run.status.clone());
         if let Some(status) = status {
             self.modify(&key, |pod| pod["status"] = status);
         }
     }
 
-    fn perform(&mut self, key: &Key, pod_uid: &str, scene: Scene) {
-        match scene {
-            Scene::Status { node, mut status } => {
-                let play = self.cast.plays.get_mut(pod_uid);
-                let node = match (node, &play) {
-                    (Some(recorded), Some(play)) => play.node.clone().or(Some(recorded)),
+    fn apply(&mut self, key: &Key, pod_uid: &str, action: Action) {
+        match action {
+            Action::Status { node, mut status } => {
+                let run = self.kubelet.runs.get_mut(pod_uid);
+                let node = match (node, &run) {
+                    (Some(recorded), Some(run)) => run.node.clone().or(Some(recorded)),
                     (node, _) => node,
                 };
                 let pod = self.store.get(key);
                 let class = pod.map_or(Value::Null, |it| it["status"]["qosClass"].clone());
                 status["qosClass"] = class;
                 crate::object::prune_nulls(&mut status);
-                if let Some(play) = play {
-                    play.status = Some(status.clone());
+                if let Some(run) = run {
+                    run.status = Some(status.clone());
                 }
                 self.modify(key, |pod| {
                     pod["status"] = status;
@@ -234,8 +237,8 @@ impl Cluster {
                     }
                 });
             }
-            Scene::Event(happening) => self.record(key, &happening),
-            Scene::Log {
+            Action::Event(happening) => self.record(key, &happening),
+            Action::Log {
                 container,
                 instance,
                 line,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Container;
 
-use super::pod_simulator::Actor;
+use super::pod_simulator::PodSimulator;
 use super::script::Script;
 
 /// Back-off of crashed containers: first restart at once, then 10 s doubled up to 5 minutes
@@ -36,18 +36,18 @@ impl Script {
     #[must_use]
     pub fn slow_start(after: Duration) -> Self {
         Self::new(move |pod, began| {
-            let mut actor = begin(Actor::new(pod, began));
-            actor.run();
+            let mut pod = begin(PodSimulator::new(pod, began));
+            pod.run();
             // A readiness probe that is not yet answered is told about, once.
             if after > Duration::from_secs(1) {
-                actor.wait(after / 2);
-                fail_probe(&mut actor, "Readiness", |it| it.readiness_probe.as_ref());
-                actor.wait(after / 2);
+                pod.wait(after / 2);
+                fail_probe(&mut pod, "Readiness", |it| it.readiness_probe.as_ref());
+                pod.wait(after / 2);
             } else {
-                actor.wait(after);
+                pod.wait(after);
             }
-            actor.become_ready();
-            actor.finish()
+            pod.become_ready();
+            pod.finish()
         })
     }
 
@@ -56,17 +56,17 @@ impl Script {
     pub fn crash_at_start(lines: &[&str], exit_code: i32) -> Self {
         let lines = owned(lines);
         Self::new(move |pod, began| {
-            let mut actor = begin(Actor::new(pod, began));
-            crash_loop(&mut actor, u32::MAX, |actor| {
-                actor.run();
-                actor.log(&lines);
-                actor.wait(CRASHES_AFTER);
-                actor.end(
+            let mut pod = begin(PodSimulator::new(pod, began));
+            crash_loop(&mut pod, u32::MAX, |pod| {
+                pod.run();
+                pod.log(&lines);
+                pod.wait(CRASHES_AFTER);
+                pod.end(
                     exit_code,
                     if exit_code == 0 { "Completed" } else { "Error" },
                 );
             });
-            actor.finish()
+            pod.finish()
         })
     }
 
@@ -74,18 +74,18 @@ impl Script {
     #[must_use]
     pub fn crashes_then_heals(times: u32) -> Self {
         Self::new(move |pod, began| {
-            let mut actor = begin(Actor::new(pod, began));
-            crash_loop(&mut actor, times, |actor| {
-                actor.run();
-                actor.log(&["cannot connect to the database, giving up".to_owned()]);
-                actor.wait(CRASHES_AFTER);
-                actor.end(1, "Error");
+            let mut pod = begin(PodSimulator::new(pod, began));
+            crash_loop(&mut pod, times, |pod| {
+                pod.run();
+                pod.log(&["cannot connect to the database, giving up".to_owned()]);
+                pod.wait(CRASHES_AFTER);
+                pod.end(1, "Error");
             });
-            actor.run();
-            actor.log(&["connected to the database".to_owned()]);
-            actor.wait(millis(200));
-            actor.become_ready();
-            actor.finish()
+            pod.run();
+            pod.log(&["connected to the database".to_owned()]);
+            pod.wait(millis(200));
+            pod.become_ready();
+            pod.finish()
         })
     }
 
@@ -93,13 +93,13 @@ impl Script {
     #[must_use]
     pub fn out_of_memory() -> Self {
         Self::new(|pod, began| {
-            let mut actor = begin(Actor::new(pod, began));
-            crash_loop(&mut actor, u32::MAX, |actor| {
-                actor.run();
-                actor.wait(millis(700));
-                actor.end(137, "OOMKilled");
+            let mut pod = begin(PodSimulator::new(pod, began));
+            crash_loop(&mut pod, u32::MAX, |pod| {
+                pod.run();
+                pod.wait(millis(700));
+                pod.end(137, "OOMKilled");
             });
-            actor.finish()
+            pod.finish()
         })
     }
 
@@ -112,11 +112,11 @@ impl Script {
              container init: exec: \"{command}\": executable file not found in $PATH"
         );
         Self::new(move |pod, began| {
-            let mut actor = begin(Actor::new(pod, began));
-            crash_loop(&mut actor, u32::MAX, |actor| {
-                actor.end_with_message(128, "StartError", &message);
+            let mut pod = begin(PodSimulator::new(pod, began));
+            crash_loop(&mut pod, u32::MAX, |pod| {
+                pod.end_with_message(128, "StartError", &message);
             });
-            actor.finish()
+            pod.finish()
         })
     }
 
@@ -125,13 +125,13 @@ impl Script {
     #[must_use]
     pub fn image_not_found() -> Self {
         Self::new(|pod, began| {
-            let actor = Actor::new(pod, began);
-            let image = actor.image();
+            let pod = PodSimulator::new(pod, began);
+            let image = pod.image();
             let error = format!(
                 "rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": \
                  failed to resolve reference \"{image}\": {image}: not found"
             );
-            pulls_fail(actor, &error, u32::MAX).finish()
+            pulls_fail(pod, &error, u32::MAX).finish()
         })
     }
 
@@ -139,14 +139,14 @@ impl Script {
     #[must_use]
     pub fn image_pull_denied() -> Self {
         Self::new(|pod, began| {
-            let actor = Actor::new(pod, began);
-            let image = actor.image();
+            let pod = PodSimulator::new(pod, began);
+            let image = pod.image();
             let error = format!(
                 "failed to pull and unpack image \"{image}\": failed to resolve reference \
                  \"{image}\": failed to authorize: failed to fetch anonymous token: unexpected \
                  status from GET request to https://registry.test/oauth2/token: 401 Unauthorized"
             );
-            pulls_fail(actor, &error, u32::MAX).finish()
+            pulls_fail(pod, &error, u32::MAX).finish()
         })
     }
 
@@ -155,16 +155,16 @@ impl Script {
     #[must_use]
     pub fn image_appears_after(times: u32) -> Self {
         Self::new(move |pod, began| {
-            let actor = Actor::new(pod, began);
+            let pod = PodSimulator::new(pod, began);
             let error = format!(
                 "rpc error: code = NotFound desc = {}: not found",
-                actor.image()
+                pod.image()
             );
-            let mut actor = pulls_fail(actor, &error, times);
-            actor.run();
-            actor.wait(millis(200));
-            actor.become_ready();
-            actor.finish()
+            let mut pod = pulls_fail(pod, &error, times);
+            pod.run();
+            pod.wait(millis(200));
+            pod.become_ready();
+            pod.finish()
         })
     }
 
@@ -172,18 +172,18 @@ impl Script {
     #[must_use]
     pub fn invalid_image_name() -> Self {
         Self::new(|pod, began| {
-            let mut actor = begin(Actor::new(pod, began));
+            let mut pod = begin(PodSimulator::new(pod, began));
             let message = format!(
                 "Failed to apply default image tag \"{image}\": couldn't parse image name \
                  \"{image}\": invalid reference format",
-                image = actor.image()
+                image = pod.image()
             );
-            repeat(&mut actor, Duration::from_secs(12), |actor| {
-                actor.kubelet_warning("InspectFailed", &message);
-                actor.kubelet_warning("Failed", "Error: InvalidImageName");
-                actor.hold("InvalidImageName", &message);
+            repeat(&mut pod, Duration::from_secs(12), |pod| {
+                pod.kubelet_warning("InspectFailed", &message);
+                pod.kubelet_warning("Failed", "Error: InvalidImageName");
+                pod.hold("InvalidImageName", &message);
             });
-            actor.finish()
+            pod.finish()
         })
     }
 
@@ -194,7 +194,7 @@ impl Script {
         Self::new(move |pod, began| {
             let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
             let error = format!("couldn't find key {key} in ConfigMap {namespace}/{config_map}");
-            config_fails(Actor::new(pod, began), &error)
+            config_fails(PodSimulator::new(pod, began), &error)
         })
     }
 
@@ -203,20 +203,20 @@ impl Script {
     #[must_use]
     pub fn config_object_missing(kind: &str, name: &str) -> Self {
         let error = format!("{kind} \"{name}\" not found");
-        Self::new(move |pod, began| config_fails(Actor::new(pod, began), &error))
+        Self::new(move |pod, began| config_fails(PodSimulator::new(pod, began), &error))
     }
 
     /// The image wants to run as root and the pod does not allow it.
     #[must_use]
     pub fn run_as_non_root_refused() -> Self {
         Self::new(|pod, began| {
-            let actor = Actor::new(pod, began);
+            let pod = PodSimulator::new(pod, began);
             let error = format!(
                 "container has runAsNonRoot and image will run as root (pod: \"{}\", container: {})",
-                actor.pod_reference(),
-                actor.container()
+                pod.pod_reference(),
+                pod.container()
             );
-            config_fails(actor, &error)
+            config_fails(pod, &error)
         })
     }
 
@@ -225,11 +225,11 @@ impl Script {
     pub fn unschedulable(message: &str) -> Self {
         let message = message.to_owned();
         Self::new(move |pod, began| {
-            let mut actor = Actor::new(pod, began);
-            repeat(&mut actor, Duration::from_secs(300), |actor| {
-                actor.unschedulable(&message);
+            let mut pod = PodSimulator::new(pod, began);
+            repeat(&mut pod, Duration::from_secs(300), |pod| {
+                pod.unschedulable(&message);
             });
-            actor.finish()
+            pod.finish()
         })
     }
 
@@ -238,14 +238,14 @@ impl Script {
     pub fn scheduled_late(message: &str, after: Duration) -> Self {
         let message = message.to_owned();
         Self::new(move |pod, began| {
-            let mut actor = Actor::new(pod, began);
-            actor.unschedulable(&message);
-            actor.wait_until(after);
-            actor = begin(actor);
-            actor.run();
-            actor.wait(millis(200));
-            actor.become_ready();
-            actor.finish()
+            let mut pod = PodSimulator::new(pod, began);
+            pod.unschedulable(&message);
+            pod.wait_until(after);
+            pod = begin(pod);
+            pod.run();
+            pod.wait(millis(200));
+            pod.become_ready();
+            pod.finish()
         })
     }
 
@@ -253,14 +253,14 @@ impl Script {
     #[must_use]
     pub fn never_ready() -> Self {
         Self::new(|pod, began| {
-            let mut actor = begin(Actor::new(pod, began));
-            actor.run();
-            let (delay, period) = timing(&actor, |it| it.readiness_probe.as_ref());
-            actor.wait(delay);
-            repeat(&mut actor, period, |actor| {
-                fail_probe(actor, "Readiness", |it| it.readiness_probe.as_ref());
+            let mut pod = begin(PodSimulator::new(pod, began));
+            pod.run();
+            let (delay, period) = timing(&pod, |it| it.readiness_probe.as_ref());
+            pod.wait(delay);
+            repeat(&mut pod, period, |pod| {
+                fail_probe(pod, "Readiness", |it| it.readiness_probe.as_ref());
             });
-            actor.finish()
+            pod.finish()
         })
     }
 
@@ -268,125 +268,125 @@ impl Script {
     #[must_use]
     pub fn liveness_kills_start() -> Self {
         Self::new(|pod, began| {
-            let mut actor = begin(Actor::new(pod, began));
-            crash_loop(&mut actor, u32::MAX, |actor| {
-                actor.run();
-                let (delay, period) = timing(actor, |it| it.liveness_probe.as_ref());
-                let failures = actor
+            let mut pod = begin(PodSimulator::new(pod, began));
+            crash_loop(&mut pod, u32::MAX, |pod| {
+                pod.run();
+                let (delay, period) = timing(pod, |it| it.liveness_probe.as_ref());
+                let failures = pod
                     .probe(|it| it.liveness_probe.as_ref())
                     .and_then(|it| it.failure_threshold)
                     .unwrap_or(3);
-                actor.wait(delay);
+                pod.wait(delay);
                 for _ in 0..failures {
-                    actor.wait(period);
-                    fail_probe(actor, "Liveness", |it| it.liveness_probe.as_ref());
+                    pod.wait(period);
+                    fail_probe(pod, "Liveness", |it| it.liveness_probe.as_ref());
                 }
                 let message = format!(
                     "Container {} failed liveness probe, will be restarted",
-                    actor.container()
+                    pod.container()
                 );
-                actor.kubelet("Killing", &message);
-                actor.wait(millis(500));
-                actor.end(143, "Error");
+                pod.kubelet("Killing", &message);
+                pod.wait(millis(500));
+                pod.end(143, "Error");
             });
-            actor.finish()
+            pod.finish()
         })
     }
 }
 
 /// Scheduled, and about to create the container.
-fn begin(mut actor: Actor) -> Actor {
-    actor.wait(millis(50));
-    actor.schedule();
-    actor.wait(millis(750));
-    actor
+fn begin(mut pod: PodSimulator) -> PodSimulator {
+    pod.wait(millis(50));
+    pod.schedule();
+    pod.wait(millis(750));
+    pod
 }
 
 /// Runs something that ends the container, and again after each back-off.
-fn crash_loop(actor: &mut Actor, times: u32, run: impl Fn(&mut Actor)) {
+fn crash_loop(pod: &mut PodSimulator, times: u32, run: impl Fn(&mut PodSimulator)) {
     let mut delay = Duration::ZERO;
     for _ in 0..times {
-        run(actor);
-        let ended = actor.at();
-        actor.wait(NOTICES_IN);
+        run(pod);
+        let ended = pod.at();
+        pod.wait(NOTICES_IN);
         if !delay.is_zero() {
-            actor.back_off(delay);
-            actor.wait_until(ended + delay);
+            pod.back_off(delay);
+            pod.wait_until(ended + delay);
         }
-        actor.restart();
+        pod.restart();
         delay = (delay * 2).clamp(FIRST_BACK_OFF, LAST_BACK_OFF);
-        if actor.at() > HORIZON {
+        if pod.at() > HORIZON {
             return;
         }
     }
 }
 
 /// Does something now and then, until the horizon.
-fn repeat(actor: &mut Actor, every: Duration, what: impl Fn(&mut Actor)) {
-    while actor.at() <= HORIZON {
-        what(actor);
-        actor.wait(every);
+fn repeat(pod: &mut PodSimulator, every: Duration, what: impl Fn(&mut PodSimulator)) {
+    while pod.at() <= HORIZON {
+        what(pod);
+        pod.wait(every);
     }
 }
 
 /// Pulls fail, with back-off in between.
-fn pulls_fail(actor: Actor, error: &str, times: u32) -> Actor {
-    let mut actor = begin(actor);
-    let image = actor.image();
+fn pulls_fail(pod: PodSimulator, error: &str, times: u32) -> PodSimulator {
+    let mut pod = begin(pod);
+    let image = pod.image();
     // The kubelet looks again only at its next sync of the pod, so later than its back-off.
     let mut delay = Duration::from_secs(15);
     for _ in 0..times {
-        actor.kubelet("Pulling", &format!("Pulling image \"{image}\""));
-        actor.wait(millis(500));
-        actor.kubelet_warning(
+        pod.kubelet("Pulling", &format!("Pulling image \"{image}\""));
+        pod.wait(millis(500));
+        pod.kubelet_warning(
             "Failed",
             &format!("Failed to pull image \"{image}\": {error}"),
         );
-        actor.kubelet_warning("Failed", "Error: ErrImagePull");
-        actor.hold("ErrImagePull", error);
-        let next = actor.at() + delay;
-        actor.wait(Duration::from_secs(2));
-        actor.kubelet("BackOff", &format!("Back-off pulling image \"{image}\""));
-        actor.kubelet_warning("Failed", "Error: ImagePullBackOff");
-        actor.hold(
+        pod.kubelet_warning("Failed", "Error: ErrImagePull");
+        pod.hold("ErrImagePull", error);
+        let next = pod.at() + delay;
+        pod.wait(Duration::from_secs(2));
+        pod.kubelet("BackOff", &format!("Back-off pulling image \"{image}\""));
+        pod.kubelet_warning("Failed", "Error: ImagePullBackOff");
+        pod.hold(
             "ImagePullBackOff",
             &format!("Back-off pulling image \"{image}\": ErrImagePull: {error}"),
         );
-        actor.wait_until(next);
+        pod.wait_until(next);
         delay = if delay < Duration::from_secs(20) {
             Duration::from_secs(20)
         } else {
             (delay * 2).min(LAST_BACK_OFF)
         };
-        if actor.at() > HORIZON {
+        if pod.at() > HORIZON {
             break;
         }
     }
-    actor
+    pod
 }
 
 /// The container's configuration cannot be made; tried again at every sync of the pod.
-fn config_fails(actor: Actor, error: &str) -> Vec<super::script::Step> {
-    let mut actor = begin(actor);
-    let image = actor.image();
-    repeat(&mut actor, Duration::from_secs(12), |actor| {
-        actor.kubelet(
+fn config_fails(pod: PodSimulator, error: &str) -> Vec<super::script::Step> {
+    let mut pod = begin(pod);
+    let image = pod.image();
+    repeat(&mut pod, Duration::from_secs(12), |pod| {
+        pod.kubelet(
             "Pulled",
             &format!(
                 "Container image \"{image}\" already present on machine and can be accessed by the pod"
             ),
         );
-        actor.kubelet_warning("Failed", &format!("Error: {error}"));
-        actor.hold("CreateContainerConfigError", error);
+        pod.kubelet_warning("Failed", &format!("Error: {error}"));
+        pod.hold("CreateContainerConfigError", error);
     });
-    actor.finish()
+    pod.finish()
 }
 
 type Pick = fn(&Container) -> Option<&k8s_openapi::api::core::v1::Probe>;
 
 /// A probe's initial delay and period.
-fn timing(actor: &Actor, pick: Pick) -> (Duration, Duration) {
-    let probe = actor.probe(pick);
+fn timing(pod: &PodSimulator, pick: Pick) -> (Duration, Duration) {
+    let probe = pod.probe(pick);
     let seconds = |value: Option<i32>, default: u64| {
         Duration::from_secs(
             value
@@ -400,8 +400,8 @@ fn timing(actor: &Actor, pick: Pick) -> (Duration, Duration) {
 }
 
 /// A probe that fails; nothing happens to a container without that probe.
-fn fail_probe(actor: &mut Actor, kind: &str, pick: Pick) {
-    let Some(probe) = actor.probe(pick) else {
+fn fail_probe(pod: &mut PodSimulator, kind: &str, pick: Pick) {
+    let Some(probe) = pod.probe(pick) else {
         return;
     };
     let output = if probe.http_get.is_some() {
@@ -411,7 +411,7 @@ fn fail_probe(actor: &mut Actor, kind: &str, pick: Pick) {
     } else {
         "command failed with exit code 1".to_owned()
     };
-    actor.kubelet_warning("Unhealthy", &format!("{kind} probe failed: {output}"));
+    pod.kubelet_warning("Unhealthy", &format!("{kind} probe failed: {output}"));
 }
 
 fn owned(lines: &[&str]) -> Vec<String> {

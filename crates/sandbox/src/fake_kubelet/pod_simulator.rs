@@ -1,5 +1,5 @@
-//! Writes a script as a sequence of deeds: keeps the pod's status as a kubelet 1.35 would report it
-//! and notes every change of it as a step.
+//! Writes a script as a sequence of calls (schedule, run, end): keeps the pod's status as a kubelet
+//! 1.35 would report it, and records every change of it as a step.
 
 use std::time::Duration;
 
@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, Probe};
 use serde_json::{Map, Value, json};
 
-use super::script::{Scene, Step};
+use super::script::{Action, Step};
 use crate::clock::{later, seconds};
 use crate::event::{Happening, Source};
 
-/// A pod whose first container acts; the others run and are ready as soon as it was created.
-pub(super) struct Actor {
+/// A pod whose main container, the first one, does what the script says; the others run and are
+/// ready as soon as it was created.
+pub(super) struct PodSimulator {
     pod: Pod,
     began: Timestamp,
     at: Duration,
@@ -37,7 +38,7 @@ enum Stage {
     Created,
 }
 
-impl Actor {
+impl PodSimulator {
     pub(super) fn new(pod: &Pod, began: Timestamp) -> Self {
         Self {
             pod: pod.clone(),
@@ -74,21 +75,23 @@ impl Actor {
         self.at = self.at.max(at);
     }
 
-    /// The name of the acting container.
+    /// The name of the main container.
     pub(super) fn container(&self) -> String {
-        self.acting().map(|it| it.name.clone()).unwrap_or_default()
+        self.main_container()
+            .map(|it| it.name.clone())
+            .unwrap_or_default()
     }
 
-    /// The image of the acting container.
+    /// The image of the main container.
     pub(super) fn image(&self) -> String {
-        self.acting()
+        self.main_container()
             .and_then(|it| it.image.clone())
             .unwrap_or_default()
     }
 
-    /// The acting container's probe, by its field.
+    /// The main container's probe, by its field.
     pub(super) fn probe(&self, pick: impl Fn(&Container) -> Option<&Probe>) -> Option<&Probe> {
-        pick(self.acting()?)
+        pick(self.main_container()?)
     }
 
     /// The pod as the kubelet names it in messages: `name_namespace(uid)`.
@@ -107,7 +110,7 @@ impl Actor {
     pub(super) fn unschedulable(&mut self, message: &str) {
         self.condition("PodScheduled", Some(("Unschedulable", message)));
         let status = json!({"phase": "Pending", "conditions": self.shown_conditions()});
-        self.note(Scene::Status { node: None, status });
+        self.record(Action::Status { node: None, status });
         self.event(Happening::warning(
             Source::Scheduler,
             "FailedScheduling",
@@ -137,7 +140,7 @@ impl Actor {
             .unwrap_or_default()
     }
 
-    /// The acting container waits.
+    /// The main container waits.
     pub(super) fn hold(&mut self, reason: &str, message: &str) {
         self.state = waiting(reason, Some(message));
         self.ready = false;
@@ -158,7 +161,7 @@ impl Actor {
         self.stage = Stage::Created;
     }
 
-    /// The acting container runs.
+    /// The main container runs.
     pub(super) fn run(&mut self) {
         self.create();
         self.kubelet("Started", "Container started");
@@ -169,14 +172,14 @@ impl Actor {
         self.report();
     }
 
-    /// The acting container, and with it the pod, becomes ready.
+    /// The main container, and with it the pod, becomes ready.
     pub(super) fn become_ready(&mut self) {
         self.started = true;
         self.ready = true;
         self.report();
     }
 
-    /// The acting container ends. Its exit is reported at once.
+    /// The main container ends. Its exit is reported at once.
     pub(super) fn end(&mut self, exit_code: i32, reason: &str) {
         let began = self.state.pointer("/running/startedAt").cloned();
         self.state = json!({"terminated": {
@@ -191,7 +194,7 @@ impl Actor {
         self.report();
     }
 
-    /// As [`Actor::end`], with a message of the runtime.
+    /// As [`PodSimulator::end`], with a message of the runtime.
     pub(super) fn end_with_message(&mut self, exit_code: i32, reason: &str, message: &str) {
         self.create();
         let epoch = "1970-01-01T00:00:00Z";
@@ -228,10 +231,10 @@ impl Actor {
         );
     }
 
-    /// The acting container writes lines.
+    /// The main container writes lines.
     pub(super) fn log(&mut self, lines: &[String]) {
         for line in lines {
-            self.note(Scene::Log {
+            self.record(Action::Log {
                 container: self.container(),
                 instance: self.restarts,
                 line: line.clone(),
@@ -239,25 +242,25 @@ impl Actor {
         }
     }
 
-    /// The kubelet reports something about the acting container.
+    /// The kubelet reports something about the main container.
     pub(super) fn kubelet(&mut self, reason: &str, message: &str) {
         let happening = Happening::normal(Source::Kubelet, reason, message);
         self.event(happening.about_container(&self.container()));
     }
 
-    /// The kubelet warns about the acting container.
+    /// The kubelet warns about the main container.
     pub(super) fn kubelet_warning(&mut self, reason: &str, message: &str) {
         let happening = Happening::warning(Source::Kubelet, reason, message);
         self.event(happening.about_container(&self.container()));
     }
 
     fn event(&mut self, happening: Happening) {
-        self.note(Scene::Event(happening));
+        self.record(Action::Event(happening));
     }
 
-    fn note(&mut self, scene: Scene) {
+    fn record(&mut self, action: Action) {
         let after = self.at;
-        self.steps.push(Step { after, scene });
+        self.steps.push(Step { after, action });
     }
 
     fn is_created(&self) -> bool {
@@ -270,7 +273,7 @@ impl Actor {
         }
     }
 
-    fn acting(&self) -> Option<&Container> {
+    fn main_container(&self) -> Option<&Container> {
         self.pod.spec.as_ref()?.containers.first()
     }
 
@@ -310,7 +313,7 @@ impl Actor {
             status["podIPs"] = json!([{"ip": "10.244.0.10"}]);
         }
         let node = (self.stage >= Stage::Bound).then(|| self.node().to_owned());
-        self.note(Scene::Status { node, status });
+        self.record(Action::Status { node, status });
     }
 
     /// Sets a condition: true, or false for a reason.

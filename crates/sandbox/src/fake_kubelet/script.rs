@@ -20,12 +20,12 @@ const STOPS_IN: Duration = Duration::from_millis(500);
 pub(crate) struct Step {
     /// Since the pod's creation.
     pub(crate) after: Duration,
-    pub(crate) scene: Scene,
+    pub(crate) action: Action,
 }
 
-/// What happens in a step.
+/// What happens to the pod in a step.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Scene {
+pub(crate) enum Action {
     /// The pod's status is replaced; the pod is bound to a node if it was not.
     Status { node: Option<String>, status: Value },
     /// An event is recorded about the pod.
@@ -40,7 +40,7 @@ pub(crate) enum Scene {
 
 type Write = dyn Fn(&Pod, Timestamp) -> Vec<Step> + Send + Sync;
 
-/// What the fake kubelet does with a pod: its statuses, events and logs, in timed steps.
+/// What the fake kubelet reports of a pod: its statuses, events and logs, in timed steps.
 ///
 /// Built-in scripts are named after what goes wrong; [`Script::from_trace`] replays a recording.
 #[derive(Clone)]
@@ -90,7 +90,7 @@ impl Script {
             .iter()
             .map(|line| Step {
                 after,
-                scene: Scene::Log {
+                action: Action::Log {
                     container: container.to_owned(),
                     instance: i64::from(instance),
                     line: (*line).to_owned(),

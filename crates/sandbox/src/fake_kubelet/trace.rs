@@ -1,4 +1,4 @@
-//! Scripts from recordings: what a real kubelet reported, played again on another pod.
+//! Scripts from recordings: what a real kubelet reported, repeated for another pod.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rollguard_core::observation::Seen;
 use rollguard_core::trace::{Trace, TraceError};
 use serde_json::Value;
 
-use super::script::{Scene, Script, Step};
+use super::script::{Action, Script, Step};
 use crate::clock::seconds;
 use crate::event::{Happening, Source};
 
@@ -20,12 +20,12 @@ struct Recording {
     created: Timestamp,
     /// When it was seen first: step times count from here.
     first: Timestamp,
-    scenes: Vec<(Timestamp, Scene)>,
+    actions: Vec<(Timestamp, Action)>,
 }
 
 impl Script {
     /// The script of a recorded pod: the first one in the trace that `pick` takes, with its
-    /// statuses and events. Times, names and uids become those of the pod that plays it.
+    /// statuses and events. Times, names and uids become those of the pod that runs it.
     ///
     /// A recording without such a pod gives a pod that stays pending.
     ///
@@ -56,7 +56,7 @@ impl Recording {
                         && object.metadata.uid.as_deref() == Some(&known.uid)
                     {
                         known
-                            .scenes
+                            .actions
                             .extend(status(object).map(|it| (observation.at, it)));
                     }
                 }
@@ -64,7 +64,7 @@ impl Recording {
                     if let Some(known) = &mut recording
                         && object.involved_object.uid.as_deref() == Some(&known.uid)
                     {
-                        known.scenes.push((observation.at, event(object)));
+                        known.actions.push((observation.at, event(object)));
                     }
                 }
                 Seen::Workload { .. }
@@ -89,15 +89,15 @@ impl Recording {
             uid: metadata.uid.clone()?,
             created: metadata.creation_timestamp.as_ref()?.0,
             first,
-            scenes: Vec::new(),
+            actions: Vec::new(),
         })
     }
 
     /// The node that had the pod.
     fn node(&self) -> Option<&str> {
-        self.scenes.iter().find_map(|(_, scene)| match scene {
-            Scene::Status { node, .. } => node.as_deref(),
-            Scene::Event(_) | Scene::Log { .. } => None,
+        self.actions.iter().find_map(|(_, action)| match action {
+            Action::Status { node, .. } => node.as_deref(),
+            Action::Event(_) | Action::Log { .. } => None,
         })
     }
 
@@ -126,37 +126,37 @@ impl Recording {
             shift: began.duration_since(self.first),
             began,
         };
-        self.scenes
+        self.actions
             .iter()
-            .map(|(at, scene)| {
+            .map(|(at, action)| {
                 let after = at.duration_since(self.first);
                 Step {
                     after: Duration::try_from(after).unwrap_or_default(),
-                    scene: recast(scene.clone(), &names, &times),
+                    action: adapt(action.clone(), &names, &times),
                 }
             })
             .collect()
     }
 }
 
-fn status(pod: &Pod) -> Option<Scene> {
+fn status(pod: &Pod) -> Option<Action> {
     // A pod that is being deleted is the live cluster's business, not the recording's.
     if pod.metadata.deletion_timestamp.is_some() {
         return None;
     }
-    Some(Scene::Status {
+    Some(Action::Status {
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         status: serde_json::to_value(pod.status.as_ref()?).ok()?,
     })
 }
 
-fn event(event: &Event) -> Scene {
+fn event(event: &Event) -> Action {
     let component = event
         .reporting_component
         .as_deref()
         .filter(|it| !it.is_empty())
         .or_else(|| event.source.as_ref()?.component.as_deref());
-    Scene::Event(Happening {
+    Action::Event(Happening {
         source: match component {
             Some("default-scheduler") => Source::Scheduler,
             Some(_) | None => Source::Kubelet,
@@ -172,7 +172,7 @@ fn event(event: &Event) -> Scene {
 struct Times {
     /// When the recorded pod was made, in whole seconds.
     created: Timestamp,
-    /// From when it was seen first to when the playing one begins.
+    /// From when it was seen first to when the present one begins.
     shift: SignedDuration,
     began: Timestamp,
 }
@@ -190,18 +190,18 @@ impl Times {
     }
 }
 
-/// Puts the names of the playing pod, and the present time, into a scene.
-fn recast(scene: Scene, names: &[(String, String)], times: &Times) -> Scene {
-    match scene {
-        Scene::Status { node, mut status } => {
+/// Puts the names of the present pod, and the present time, into an action.
+fn adapt(action: Action, names: &[(String, String)], times: &Times) -> Action {
+    match action {
+        Action::Status { node, mut status } => {
             translate(&mut status, names, times);
-            Scene::Status { node, status }
+            Action::Status { node, status }
         }
-        Scene::Event(mut happening) => {
+        Action::Event(mut happening) => {
             happening.message = rename(&happening.message, names);
-            Scene::Event(happening)
+            Action::Event(happening)
         }
-        log @ Scene::Log { .. } => log,
+        log @ Action::Log { .. } => log,
     }
 }
 
