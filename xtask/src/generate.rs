@@ -1,5 +1,6 @@
 //! Writes what is derived from code, or only compares.
 
+mod clippy_toml;
 mod concerns_doc;
 mod extension;
 mod findings_doc;
@@ -65,6 +66,38 @@ const GENERATED: &[Generated] = &[
     Generated {
         path: "docs/report.schema.json",
         text: Text::Parts(report_schema::render),
+    },
+    Generated {
+        path: "clippy.toml",
+        text: Text::Whole(clippy_toml::root),
+    },
+    Generated {
+        path: "crates/agent/clippy.toml",
+        text: Text::Whole(|| clippy_toml::of_crate("agent")),
+    },
+    Generated {
+        path: "crates/azure/clippy.toml",
+        text: Text::Whole(|| clippy_toml::of_crate("azure")),
+    },
+    Generated {
+        path: "crates/cli/clippy.toml",
+        text: Text::Whole(|| clippy_toml::of_crate("cli")),
+    },
+    Generated {
+        path: "crates/cluster/clippy.toml",
+        text: Text::Whole(|| clippy_toml::of_crate("cluster")),
+    },
+    Generated {
+        path: "crates/core/clippy.toml",
+        text: Text::Whole(|| clippy_toml::of_crate("core")),
+    },
+    Generated {
+        path: "crates/sandbox/clippy.toml",
+        text: Text::Whole(|| clippy_toml::of_crate("sandbox")),
+    },
+    Generated {
+        path: "crates/stage/clippy.toml",
+        text: Text::Whole(|| clippy_toml::of_crate("stage")),
     },
 ];
 

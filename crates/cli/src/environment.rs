@@ -21,12 +21,19 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// Reads them.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
     pub(crate) fn of_process() -> Self {
         let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
         Self {
             variables: std::env::vars_os().collect(),
             can_ask,
         }
+    }
+
+    /// The command line, the program's name first.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
+    pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
+        std::env::args_os()
     }
 
     /// The variables, for the agent's contract.
@@ -51,6 +58,7 @@ impl Environment {
 
     /// The local time; sessions run on the API server's.
     #[expect(clippy::unused_self, reason = "the time belongs to the surroundings")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now()
     }

@@ -31,7 +31,7 @@ pub fn main() -> ExitCode {
     let Ok(runtime) = builder.worker_threads(2).enable_all().build() else {
         return ExitCode::FAILURE;
     };
-    let outcome = runtime.block_on(dispatch::dispatch(std::env::args_os(), &environment));
+    let outcome = runtime.block_on(dispatch::dispatch(Environment::arguments(), &environment));
     // A thread that still waits for an answer at the terminal must not hold up the end.
     runtime.shutdown_background();
     ExitCode::from(outcome.exit_code())

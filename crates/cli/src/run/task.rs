@@ -86,6 +86,7 @@ async fn run(
 }
 
 /// Who does it, in what is written into the cluster.
+#[expect(clippy::disallowed_methods, reason = "the name must be a new one")]
 fn run_of(env: &AgentEnv) -> String {
     let named = Run::from_env(env).map(|run| run.to_string());
     // One that is not named is never taken for another.

@@ -148,6 +148,7 @@ async fn bad_input_is_found_before_anything_is_sent() {
     };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config");
+    #[expect(clippy::disallowed_methods, reason = "the file that is read")]
     std::fs::write(
         &file,
         "{apiVersion: v1, kind: Config, contexts: [], clusters: [], users: []}",
