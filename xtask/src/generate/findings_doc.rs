@@ -1,5 +1,7 @@
 //! `docs/findings.md`.
 
+use std::time::Duration;
+
 use rollguard_core::duration::Human;
 use rollguard_core::finding::{Basis, FindingCode, RollbackHelps};
 use rollguard_core::policy::{Policy, Rule};
@@ -9,6 +11,11 @@ use super::{code, table};
 mod catalogue;
 mod circumstances;
 mod thresholds;
+
+/// A length of time as people read it.
+fn time(value: Duration) -> String {
+    Human(value).to_string()
+}
 
 pub(super) fn render() -> String {
     let policy = Policy::default();

@@ -4,7 +4,7 @@ use rollguard_core::finding::FindingCode;
 use rollguard_core::policy::{Patience, Policy, ShownAfter};
 
 use super::table;
-use super::thresholds::time;
+use super::time;
 
 /// The thresholds of circumstances. A new field of [`Patience`] or [`ShownAfter`] must be named
 /// here, or this does not compile.

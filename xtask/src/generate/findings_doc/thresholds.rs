@@ -1,12 +1,9 @@
 //! What can be set, what is fixed, and where patience was chosen.
 
-use std::time::Duration;
-
-use rollguard_core::duration::Human;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::policy::{Policy, Rule};
 
-use super::{circumstances, code, happened, lasted, table};
+use super::{circumstances, code, happened, lasted, table, time};
 
 /// The thresholds that are not of one code. A new field of [`Policy`] must be named here, or this
 /// does not compile.
@@ -63,10 +60,6 @@ const GRACES: &str =
 const HTTP: &str =
     "what each new pod must answer; without a check, being ready is all that is asked of a pod";
 const HTTP_INTERVAL: &str = "a pod that did not answer as expected is asked again";
-
-pub(super) fn time(value: Duration) -> String {
-    Human(value).to_string()
-}
 
 fn count(entries: usize) -> String {
     if entries == 0 {
@@ -190,8 +183,12 @@ const PATIENT: &[(FindingCode, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use rollguard_core::duration::Human;
     use rollguard_core::http::HttpCheck;
+
+    use super::*;
 
     #[test]
     fn every_threshold_is_in_the_table_with_its_value() {
