@@ -10,18 +10,9 @@ use futures::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Frame};
 use kube::Client;
-use serde::Serialize;
+use rollguard_measured::verdicts::Load;
 
 use crate::front::{Answer, Asked, Front, Gate, Onward};
-
-/// What a client asked of the API server.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Load {
-    /// HTTP requests, each watch being one.
-    pub requests: u64,
-    /// Bytes of the bodies that came back.
-    pub bytes: u64,
-}
 
 #[derive(Default)]
 struct Counters {

@@ -11,11 +11,12 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
+use rollguard_measured::{rollbacks as rollback_rows, verdicts as verdict_rows};
 use serde::de::DeserializeOwned;
 
 use crate::generate::root;
 use crate::test::{self, Modules};
-use page::{Measured, Setting};
+use page::Setting;
 
 const PAGE: &str = "docs/benchmarks.md";
 const MEASURED: &str = "target/bench-verdict.json";
@@ -28,10 +29,10 @@ const MEASURED: &str = "target/bench-verdict.json";
 pub(crate) fn verdicts() -> Result<()> {
     let file = root().join(MEASURED);
     let status = measure(Modules::WithPeers, "1", &file)?;
-    let measured: Measured = read(&file)?;
+    let measured: verdict_rows::Measured = read(&file)?;
     let page = page::render(&measured, &setting()?);
     println!("\n{page}");
-    measured.ensure_complete()?;
+    page::ensure_complete(&measured)?;
     write(PAGE, &page)?;
     ensure!(
         status.success(),
@@ -49,10 +50,10 @@ pub(crate) fn verdicts() -> Result<()> {
 pub(crate) fn rollbacks() -> Result<()> {
     let file = root().join("target/bench-rollback.json");
     let status = measure(Modules::Cluster, "rollback", &file)?;
-    let measured: rollbacks::Measured = read(&file)?;
+    let measured: rollback_rows::Measured = read(&file)?;
     let page = rollbacks::render(&measured, &setting()?);
     println!("\n{page}");
-    measured.ensure_complete()?;
+    rollbacks::ensure_complete(&measured)?;
     write("docs/rollback-cases.md", &page)?;
     ensure!(
         status.success(),

@@ -25,6 +25,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use libtest_mimic::{Arguments, Failed, Trial};
 use rollguard_core::trace::Trace;
+use rollguard_measured::{rollbacks, verdicts};
 use rollguard_tests::cluster::RealCluster;
 use rollguard_tests::scenarios::{self, Expect, Scenario};
 use tokio::runtime::{Handle, Runtime};
@@ -44,9 +45,9 @@ const BENCH_FILE: &str = "ROLLGUARD_BENCH_FILE";
 struct Stage {
     cluster: OnceLock<Arc<RealCluster>>,
     runtime: Handle,
-    rows: Mutex<Vec<bench::Row>>,
-    stable: Mutex<bench::Stable>,
-    rollbacks: Mutex<Vec<rollback::Row>>,
+    rows: Mutex<Vec<verdicts::Row>>,
+    stable: Mutex<verdicts::Stable>,
+    rollbacks: Mutex<Vec<rollbacks::Row>>,
 }
 
 impl Stage {
@@ -55,7 +56,7 @@ impl Stage {
     }
 
     /// Keeps a row for the end.
-    fn keep(&self, row: bench::Row) {
+    fn keep(&self, row: verdicts::Row) {
         self.rows
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -63,12 +64,12 @@ impl Stage {
     }
 
     /// Keeps what a stable rollout takes for the end.
-    fn keep_stable(&self, stable: bench::Stable) {
+    fn keep_stable(&self, stable: verdicts::Stable) {
         *self.stable.lock().unwrap_or_else(PoisonError::into_inner) = stable;
     }
 
     /// Keeps what came of a rollback for the end.
-    fn keep_rollback(&self, row: rollback::Row) {
+    fn keep_rollback(&self, row: rollbacks::Row) {
         self.rollbacks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -84,9 +85,9 @@ impl Stage {
         }
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let stable = self.stable.lock().unwrap_or_else(PoisonError::into_inner);
-        let measured = bench::Measured::new(version.git_version, rows.clone(), stable.clone());
-        eprint!("{}", measured.lines());
-        env::var_os(BENCH_FILE).map_or(Ok(()), |file| measured.write(Path::new(&file)))
+        let measured = bench::measured(version.git_version, rows.clone(), stable.clone());
+        eprint!("{}", bench::lines(&measured));
+        env::var_os(BENCH_FILE).map_or(Ok(()), |file| bench::write(&measured, Path::new(&file)))
     }
 
     /// In the order of the cases.
@@ -96,14 +97,14 @@ impl Stage {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let place = |name: &str| rollback::all().position(|case| case.name == name);
-        rows.sort_by_key(|row| place(row.case));
-        let measured = rollback::Measured {
+        rows.sort_by_key(|row| place(&row.case));
+        let measured = rollbacks::Measured {
             kubernetes,
             cases: rollback::all().count(),
-            rows: &rows,
+            rows: rows.clone(),
         };
-        eprint!("{}", measured.lines());
-        env::var_os(BENCH_FILE).map_or(Ok(()), |file| measured.write(Path::new(&file)))
+        eprint!("{}", rollback::lines(&measured));
+        env::var_os(BENCH_FILE).map_or(Ok(()), |file| bench::write(&measured, Path::new(&file)))
     }
 }
 

@@ -7,12 +7,11 @@ use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use rollguard_measured::verdicts::Judgement;
 use rollguard_tests::cluster::RealCluster;
 use rollguard_tests::counting::Counting;
 use rollguard_tests::scenarios::Kind;
 use serde_json::json;
-
-use crate::bench::Judgement;
 
 /// A tool to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ mod tool;
 mod trial;
 
 pub(crate) use case::Case;
-pub(crate) use row::{Measured, Row};
+pub(crate) use row::lines;
 pub(crate) use trial::ends;
 
 /// Every case, in the order of the page.

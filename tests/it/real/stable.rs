@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
+use rollguard_measured::verdicts::{Judgement, Stable};
 use rollguard_tests::cluster::{RealCluster, apply, wait_for_rollout, with_namespace};
 use rollguard_tests::counting::Counting;
 use rollguard_tests::product::Rollguard;
 use rollguard_tests::scenarios::Kind;
 
-use crate::bench::{Judgement, Stable};
 use crate::peers::{Peer, Update};
 use crate::smoke::WEB;
 use crate::{Stage, compares};

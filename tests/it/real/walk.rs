@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
+use rollguard_measured::verdicts::{Judgement, Row};
 use rollguard_tests::cluster::{dump, with_namespace};
 use rollguard_tests::counting::Counting;
 use rollguard_tests::product::{Ran, Rollguard};
@@ -14,7 +15,6 @@ use rollguard_tests::scenarios::{Expect, Play, Scenario};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::bench::{Judgement, Row};
 use crate::peers::{Peer, Update};
 use crate::{Stage, compares};
 
@@ -137,10 +137,10 @@ impl Walk<'_> {
         let verdict = text(&report, "/verdict").to_owned();
         let named = expected == Some(text(&report, "/findings/0/code"));
         stage.keep(Row {
-            scenario: self.scenario.name,
+            scenario: self.scenario.name.to_owned(),
             kind: format!("{:?}", self.scenario.kind),
-            right: self.scenario.expect.verdict(),
-            expected,
+            right: self.scenario.expect.verdict().to_owned(),
+            expected: expected.map(str::to_owned),
             rollguard: Judgement {
                 verdict,
                 named,

@@ -5,7 +5,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub(super) use measured::Measured;
+pub(super) use measured::ensure_complete;
+use measured::{failing, healing};
+use rollguard_measured::verdicts::Measured;
 use tables::{loads, stable, times, verdicts};
 
 /// When and on what it was measured.
@@ -23,14 +25,14 @@ pub(super) fn render(measured: &Measured, setting: &Setting) -> String {
         "## Verdicts\n\n".to_owned(),
         verdicts(measured),
         EXPLAINED.to_owned(),
-        format!("## {} updates that fail\n\n", measured.failing().count()),
-        times(measured.failing()),
+        format!("## {} updates that fail\n\n", failing(measured).count()),
+        times(failing(measured)),
         format!(
             "\n## {} updates that heal\n\n\
              rollguard calls a rollout good once it has been complete for 10 s; the others do at once.\n\n",
-            measured.healing().count()
+            healing(measured).count()
         ),
-        times(measured.healing()),
+        times(healing(measured)),
         "\n## A rollout that has long been stable\n\n\
          Five runs each, in turns: the whole command, its start included.\n\n"
             .to_owned(),

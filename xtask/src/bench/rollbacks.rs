@@ -6,67 +6,31 @@ mod tests;
 use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
-use serde::Deserialize;
+use rollguard_measured::rollbacks::{Command, Measured, Row, Run, Side};
 
 use super::page::Setting;
 
 /// The most of a tool's own words that a cell shows, in characters.
 const WORDS: usize = 160;
 
-/// What the test program `real` wrote down.
-#[derive(Debug, Deserialize)]
-pub(super) struct Measured {
-    kubernetes: String,
-    cases: usize,
-    rows: Vec<Row>,
+fn first_is_right(side: &Side) -> bool {
+    side.runs.first().is_some_and(|run| run.right)
 }
 
-#[derive(Debug, Deserialize)]
-struct Row {
-    case: String,
-    says: String,
-    kind: String,
-    kubectl: Option<Side>,
-    rollguard: Side,
+fn last_is_right(side: &Side) -> bool {
+    side.runs.last().is_some_and(|run| run.right)
 }
 
-#[derive(Debug, Deserialize)]
-struct Side {
-    runs: Vec<Run>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Run {
-    /// What it was told besides: a person's decision.
-    flags: Vec<String>,
-    /// Each command: name, exit code, its last word.
-    told: Vec<(String, i32, String)>,
-    left: String,
-    right: bool,
-}
-
-impl Side {
-    fn first_is_right(&self) -> bool {
-        self.runs.first().is_some_and(|run| run.right)
-    }
-
-    fn last_is_right(&self) -> bool {
-        self.runs.last().is_some_and(|run| run.right)
-    }
-}
-
-impl Measured {
-    /// A page that leaves out what went wrong would be no comparison.
-    pub(super) fn ensure_complete(&self) -> Result<()> {
-        let compared = self.rows.iter().filter(|row| row.kubectl.is_some());
-        let compared = compared.count();
-        ensure!(
-            compared == self.cases,
-            "only {compared} of {} cases were carried out, so no page is written",
-            self.cases
-        );
-        Ok(())
-    }
+/// A page that leaves out what went wrong would be no comparison.
+pub(super) fn ensure_complete(measured: &Measured) -> Result<()> {
+    let compared = measured.rows.iter().filter(|row| row.kubectl.is_some());
+    let compared = compared.count();
+    ensure!(
+        compared == measured.cases,
+        "only {compared} of {} cases were carried out, so no page is written",
+        measured.cases
+    );
+    Ok(())
 }
 
 /// The whole page.
@@ -119,8 +83,8 @@ fn counted(measured: &Measured) -> String {
         ("`rollguard rollback`", rollguard),
     ] {
         let sides = || measured.rows.iter().filter_map(side);
-        let first = sides().filter(|it| it.first_is_right()).count();
-        let last = sides().filter(|it| it.last_is_right()).count();
+        let first = sides().filter(|it| first_is_right(it)).count();
+        let last = sides().filter(|it| last_is_right(it)).count();
         // Writing to a string cannot fail.
         let _ = writeln!(table, "| {tool} | {first} of {all} | {last} of {all} |");
     }
@@ -167,7 +131,7 @@ fn cell(side: &Side) -> String {
 }
 
 fn line(run: &Run) -> String {
-    let told = run.told.iter().map(|(name, code, words)| {
+    let told = run.told.iter().map(|Command { name, code, words }| {
         let code = if *code == -1 {
             "killed".to_owned()
         } else {

@@ -1,85 +1,38 @@
 //! What both tools made of a case, for `cargo xtask bench-rollback`.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
-use anyhow::{Context, Result};
-use serde::Serialize;
+use rollguard_measured::rollbacks::{Command, Measured, Row, Run as Measurement, Side};
 
 use super::act::{Acted, is_right};
 use super::case::{Case, Run};
 use super::tool::Told;
 
-/// One case.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Row {
-    pub(crate) case: &'static str,
-    says: &'static str,
-    kind: String,
-    kubectl: Option<Side>,
-    rollguard: Side,
-}
-
-/// What a tool made of it, run by run.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Side {
-    runs: Vec<RunRow>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct RunRow {
-    /// What it was told besides: a person's decision.
-    flags: Vec<String>,
-    /// Each command: its name, its exit code, and its last word.
-    told: Vec<(&'static str, i32, String)>,
-    /// What was left behind then.
-    left: String,
-    /// Whether that is as it should be, with no change too many.
-    right: bool,
-}
-
-/// All cases.
-#[derive(Debug, Serialize)]
-pub(crate) struct Measured<'a> {
-    pub(crate) kubernetes: String,
-    /// How many there are; a page of fewer would be no comparison.
-    pub(crate) cases: usize,
-    pub(crate) rows: &'a [Row],
-}
-
-impl Measured<'_> {
-    /// One line for each case.
-    pub(crate) fn lines(&self) -> String {
-        let mut lines = String::new();
-        for row in self.rows {
-            // Writing to a string cannot fail.
-            let _ = writeln!(lines, "{}", row.case);
-            let sides = row.kubectl.iter().chain([&row.rollguard]);
-            for side in sides {
-                for run in &side.runs {
-                    let _ = writeln!(lines, "  {}: {:?}: {}", run.right, run.told, run.left);
-                }
+/// One line for each run of each case.
+pub(crate) fn lines(measured: &Measured) -> String {
+    let mut lines = String::new();
+    for row in &measured.rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(lines, "{}", row.case);
+        for side in row.kubectl.iter().chain([&row.rollguard]) {
+            for run in &side.runs {
+                let told = run.told.iter().map(|it| (&it.name, it.code, &it.words));
+                let told: Vec<_> = told.collect();
+                let _ = writeln!(lines, "  {}: {told:?}: {}", run.right, run.left);
             }
         }
-        lines
     }
-
-    /// Writes it for the page.
-    pub(crate) fn write(&self, file: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(self)?;
-        std::fs::write(file, text).with_context(|| format!("failed to write `{}`", file.display()))
-    }
+    lines
 }
 
-impl Row {
-    pub(crate) fn new(case: &'static Case, kubectl: Option<&Acted>, rollguard: &Acted) -> Self {
-        Self {
-            case: case.name,
-            says: case.says,
-            kind: format!("{:?}", case.kind),
-            kubectl: kubectl.map(|acted| side(case, acted, false)),
-            rollguard: side(case, rollguard, true),
-        }
+/// The row of a case.
+pub(crate) fn row(case: &'static Case, kubectl: Option<&Acted>, rollguard: &Acted) -> Row {
+    Row {
+        case: case.name.to_owned(),
+        says: case.says.to_owned(),
+        kind: format!("{:?}", case.kind),
+        kubectl: kubectl.map(|acted| side(case, acted, false)),
+        rollguard: side(case, rollguard, true),
     }
 }
 
@@ -88,7 +41,7 @@ fn side(case: &Case, acted: &Acted, is_rollguard: bool) -> Side {
         let changes = done.left.generation - acted.before.generation;
         let told = done.told.iter();
         let told = told.flat_map(|told| summary(told, run.tells, &acted.namespace));
-        RunRow {
+        Measurement {
             flags: flags(run, is_rollguard),
             told: told.collect(),
             left: done.left.says(),
@@ -109,7 +62,7 @@ fn flags(run: &Run, is_rollguard: bool) -> Vec<String> {
 
 /// The line that says why nothing was done, else the one with the word that is waited for, else the
 /// last one.
-fn summary(told: &Told, words: &[&str], namespace: &str) -> Vec<(&'static str, i32, String)> {
+fn summary(told: &Told, words: &[&str], namespace: &str) -> Vec<Command> {
     let line = |text: &str| {
         let mut lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
         let telling = |line: &&str| words.iter().any(|word| line.contains(word));
@@ -122,7 +75,11 @@ fn summary(told: &Told, words: &[&str], namespace: &str) -> Vec<(&'static str, i
         .iter()
         .map(|(name, ran)| {
             let text = format!("{}\n{}", ran.stdout, ran.stderr);
-            (*name, ran.code, line(&text).replace(namespace, "shop"))
+            Command {
+                name: (*name).to_owned(),
+                code: ran.code,
+                words: line(&text).replace(namespace, "shop"),
+            }
         })
         .collect()
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::act::{Acted, act, expect};
 use super::case::{Also, Case};
 use super::release::SECRET;
-use super::row::Row;
+use super::row::row;
 use super::scene::Scene;
 use super::tool::Tool;
 use super::{left::Left, pipeline};
@@ -33,7 +33,7 @@ pub(crate) async fn ends(stage: Arc<Stage>, case: &'static Case) -> Result<()> {
             case,
         };
         let acted = tell(&scene, Tool::Rollguard).await?;
-        stage.keep_rollback(Row::new(case, kubectl.as_ref(), &acted));
+        stage.keep_rollback(row(case, kubectl.as_ref(), &acted));
         for (number, (run, done)) in case.runs.iter().zip(&acted.done).enumerate() {
             expect(run, &acted.before, done)
                 .map_err(|wrong| anyhow!("run {}: {wrong}", number + 1))?;

@@ -1,19 +1,20 @@
 //! The tables of the page.
 
-use super::measured::{Judgement, Load, Measured, Row, Tool};
+use rollguard_measured::verdicts::{Judgement, Load, Measured, Row};
+
+use super::measured::{Tool, failing, fails, healing, is_false_alarm, is_false_green, is_right};
 use crate::generate::table;
 
 /// The counts for each tool.
 pub(super) fn verdicts(measured: &Measured) -> String {
-    let (failing, healing) = (measured.failing().count(), measured.healing().count());
+    let (failures, heals) = (failing(measured).count(), healing(measured).count());
     let rows = Tool::ALL.map(|tool| {
-        let both = || measured.failing().chain(measured.healing());
+        let both = || failing(measured).chain(healing(measured));
         let count = |holds: fn(&Row, &Judgement) -> bool| {
             let judged = both().filter_map(|row| Some((row, tool.of(row)?)));
             judged.filter(|(row, it)| holds(row, it)).count()
         };
-        let alarms: Vec<&Judgement> = measured
-            .failing()
+        let alarms: Vec<&Judgement> = failing(measured)
             .filter_map(|row| tool.of(row))
             .filter(|it| it.verdict != "succeeded")
             .collect();
@@ -21,11 +22,11 @@ pub(super) fn verdicts(measured: &Measured) -> String {
         let early = alarms.iter().filter(|it| it.verdict == "failed").count();
         [
             tool.title().to_owned(),
-            format!("{} of {}", count(Row::is_right), failing + healing),
-            format!("{} of {failing}", count(|row, it| row.fails() && it.named)),
-            format!("{} of {failing}", count(Row::is_false_green)),
-            format!("{} of {healing}", count(Row::is_false_alarm)),
-            format!("{early} of {failing}"),
+            format!("{} of {}", count(is_right), failures + heals),
+            format!("{} of {failures}", count(|row, it| fails(row) && it.named)),
+            format!("{} of {failures}", count(is_false_green)),
+            format!("{} of {heals}", count(is_false_alarm)),
+            format!("{early} of {failures}"),
             tenths(median(&seconds)),
             tenths(seconds.iter().copied().fold(0.0, f64::max)),
         ]
@@ -121,14 +122,14 @@ pub(super) fn loads(measured: &Measured) -> String {
         medians(loads.into_iter())
     };
     let rows = Tool::ALL.map(|tool| {
-        let [failing, failing_bytes] = of(tool, &mut measured.failing());
-        let [healing, healing_bytes] = of(tool, &mut measured.healing());
+        let [failures, failures_bytes] = of(tool, &mut failing(measured));
+        let [heals, heals_bytes] = of(tool, &mut healing(measured));
         [
             tool.title().to_owned(),
-            failing,
-            failing_bytes,
-            healing,
-            healing_bytes,
+            failures,
+            failures_bytes,
+            heals,
+            heals_bytes,
         ]
     });
     let columns = [

@@ -1,4 +1,5 @@
-use super::measured::{Judgement, Load, Row, Stable};
+use rollguard_measured::verdicts::{Judgement, Load, Row, Stable};
+
 use super::tables::{median, tenths};
 use super::*;
 
@@ -90,12 +91,12 @@ fn a_cause_that_was_not_named_is_shown_as_such() {
 #[test]
 fn a_run_that_left_a_scenario_out_is_no_comparison() {
     let mut measured = measured(&[(None, ["succeeded"; 3])]);
-    assert!(measured.ensure_complete().is_ok());
+    assert!(ensure_complete(&measured).is_ok());
     measured.scenarios = 2;
-    assert!(measured.ensure_complete().is_err());
+    assert!(ensure_complete(&measured).is_err());
     measured.scenarios = 1;
     measured.rows[0].kubedog = None;
-    assert!(measured.ensure_complete().is_err());
+    assert!(ensure_complete(&measured).is_err());
 }
 
 #[test]

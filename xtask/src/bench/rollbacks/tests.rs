@@ -2,7 +2,11 @@ use super::*;
 
 fn run(told: &[(&str, i32, &str)], left: &str, right: bool) -> Run {
     let told = told.iter();
-    let told = told.map(|(name, code, words)| ((*name).to_owned(), *code, (*words).to_owned()));
+    let told = told.map(|(name, code, words)| Command {
+        name: (*name).to_owned(),
+        code: *code,
+        words: (*words).to_owned(),
+    });
     Run {
         flags: Vec::new(),
         told: told.collect(),
@@ -66,9 +70,9 @@ fn a_row_says_what_each_run_told_and_left() {
 #[test]
 fn a_case_without_kubectl_makes_no_page() {
     let mut measured = measured();
-    assert!(measured.ensure_complete().is_ok());
+    assert!(ensure_complete(&measured).is_ok());
     measured.rows[0].kubectl = None;
-    assert!(measured.ensure_complete().is_err());
+    assert!(ensure_complete(&measured).is_err());
 }
 
 #[test]
