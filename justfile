@@ -25,7 +25,7 @@ package overlay="dev":
 
 # Advisories, licences, duplicate and foreign sources
 deny:
-    cargo deny check
+    cargo xtask deny
 
 # Fuzzes one target or all, ten seconds each: `just fuzz trace --seconds 600`
 fuzz *args:

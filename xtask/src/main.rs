@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod deny;
 mod fuzz;
 mod generate;
 mod package;
@@ -25,6 +26,11 @@ fn cli() -> Command {
         .subcommand(
             Command::new("bench-verdict").about(
                 "Measures the time to verdict beside kubectl's, and writes docs/benchmarks.md",
+            ),
+        )
+        .subcommand(
+            Command::new("deny").about(
+                "Checks dependencies: duplicates, licences, sources, and advisories where they can be had",
             ),
         )
         .subcommand(fuzz_command())
@@ -79,6 +85,7 @@ fn main() -> Result<()> {
     match cli().get_matches().subcommand() {
         Some(("bench-rollback", _)) => bench::rollbacks(),
         Some(("bench-verdict", _)) => bench::verdicts(),
+        Some(("deny", _)) => deny::run(),
         Some(("fuzz", m)) => fuzz::run(
             &m.get_many("target")
                 .unwrap_or_default()

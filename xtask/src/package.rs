@@ -30,6 +30,8 @@ struct Target {
     triple: String,
     /// Node's names for platform and architecture, which the shim looks for.
     platform: &'static str,
+    /// Whether a build for this machine is one for it.
+    is_host: bool,
 }
 
 impl Target {
@@ -47,6 +49,7 @@ impl Target {
             .unwrap_or_default();
         if installed.lines().any(|line| line == musl) {
             return Ok(Self {
+                is_host: musl == host,
                 triple: musl,
                 platform,
             });
@@ -60,6 +63,7 @@ impl Target {
         Ok(Self {
             triple: host.to_owned(),
             platform,
+            is_host: true,
         })
     }
 }
@@ -87,16 +91,21 @@ fn build(target: &Target) -> Result<PathBuf> {
     command
         .current_dir(root())
         .args(["build", "--release", "--locked", "--package", "rollguard"]);
-    command.args(["--target", &target.triple]);
+    if !target.is_host {
+        command.args(["--target", &target.triple]);
+    }
     run_to_end(&mut command)?;
-    let folder =
+    let mut folder =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let name = if target.platform.starts_with("win32") {
         "rollguard.exe"
     } else {
         "rollguard"
     };
-    Ok(folder.join(&target.triple).join("release").join(name))
+    if !target.is_host {
+        folder.push(&target.triple);
+    }
+    Ok(folder.join("release").join(name))
 }
 
 fn stage(binary: &Path, target: &Target) -> Result<()> {

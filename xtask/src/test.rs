@@ -3,6 +3,7 @@
 mod cluster_binaries;
 mod packages;
 mod rung;
+mod snapshots;
 mod tally;
 
 use std::time::{Duration, Instant};
@@ -12,8 +13,11 @@ use anyhow::{Result, bail};
 pub(crate) use cluster_binaries::Modules;
 pub(crate) use packages::{Package, install};
 pub(crate) use rung::real_with as real_cluster;
-use rung::{RUNGS, Rung};
+use rung::{RUNGS, Ran, Rung};
 use tally::Tally;
+
+/// Begins a line that names what was not run or checked; a rung's summary repeats it.
+pub(crate) const LEFT_OUT: &str = "left out: ";
 
 /// What became of one rung.
 struct Outcome {
@@ -22,6 +26,8 @@ struct Outcome {
     took: Duration,
     /// Why the rung counts as failed, beyond the tests that failed in it.
     complaint: Option<String>,
+    /// What it could not do, and said so.
+    left_out: Vec<String>,
 }
 
 /// Runs the rungs whose name contains one of `filter`, or all, in order. One that fails does not
@@ -48,15 +54,16 @@ pub(crate) fn run(filter: &[String]) -> Result<()> {
 fn run_rung(rung: &Rung) -> Outcome {
     println!("\n=== {}: {}", rung.name, rung.proves);
     let started = Instant::now();
-    let (tally, complaint) = match rung.run() {
-        Ok((tally, complaint)) => (tally, complaint),
-        Err(error) => (Tally::default(), Some(format!("{error:#}"))),
-    };
+    let ran = rung.run().unwrap_or_else(|error| Ran {
+        complaint: Some(format!("{error:#}")),
+        ..Ran::default()
+    });
     let outcome = Outcome {
         name: rung.name,
-        tally,
+        tally: ran.tally,
         took: started.elapsed(),
-        complaint,
+        complaint: ran.complaint,
+        left_out: ran.left_out,
     };
     println!("=== {}", outcome.line());
     outcome
@@ -94,6 +101,7 @@ impl Outcome {
             tally,
             took,
             complaint,
+            left_out,
         } = self;
         let verdict = if self.failures() == 0 { "ok" } else { "FAILED" };
         let counts = match (tally.passed, tally.failed) {
@@ -104,10 +112,13 @@ impl Outcome {
             .as_ref()
             .map(|why| format!(": {why}"))
             .unwrap_or_default();
-        format!(
+        let line = format!(
             "{name:<10} {verdict} in {:.1} s{counts}{why}",
             took.as_secs_f32()
-        )
+        );
+        left_out
+            .iter()
+            .fold(line, |line, what| format!("{line}; {LEFT_OUT}{what}"))
     }
 }
 
@@ -125,6 +136,7 @@ mod tests {
             },
             took: Duration::from_secs(2),
             complaint: complaint.map(str::to_owned),
+            left_out: Vec::new(),
         }
     }
 
@@ -143,6 +155,18 @@ mod tests {
         assert_eq!(
             outcome(5, 0, None).line(),
             "tests      ok in 2.0 s, 5 passed, 0 failed"
+        );
+    }
+
+    #[test]
+    fn a_rung_repeats_what_it_left_out() {
+        let left_out = Outcome {
+            left_out: vec!["advisories: no network".to_owned()],
+            ..outcome(0, 0, None)
+        };
+        assert_eq!(
+            left_out.line(),
+            "tests      ok in 2.0 s; left out: advisories: no network"
         );
     }
 }

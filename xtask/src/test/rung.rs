@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::cluster_binaries::{self, Modules};
-use super::packages;
 use super::tally::Tally;
+use super::{LEFT_OUT, packages, snapshots};
 use crate::generate::root;
 
 /// `1` lets rung 5 run; any value says that nothing else may be left out.
@@ -23,7 +23,21 @@ pub(super) struct Rung {
     prepare: fn() -> Result<Command>,
     /// Whether it runs tests; one that does and runs none has failed.
     counts_tests: bool,
+    /// Looks at what is left after it went well, for something to complain about.
+    inspect: fn() -> Result<Option<String>>,
 }
+
+/// What a rung came to.
+#[derive(Default)]
+pub(super) struct Ran {
+    pub(super) tally: Tally,
+    /// What else is wrong with it than failed tests.
+    pub(super) complaint: Option<String>,
+    /// What it could not do, and said so.
+    pub(super) left_out: Vec<String>,
+}
+
+const NOTHING: fn() -> Result<Option<String>> = || Ok(None);
 
 /// All rungs, the cheap ones first.
 pub(super) const RUNGS: &[Rung] = &[
@@ -32,6 +46,7 @@ pub(super) const RUNGS: &[Rung] = &[
         proves: "the code is formatted",
         prepare: || cargo(&["fmt", "--all", "--check"]),
         counts_tests: false,
+        inspect: NOTHING,
     },
     Rung {
         name: "lint",
@@ -48,41 +63,65 @@ pub(super) const RUNGS: &[Rung] = &[
             ])
         },
         counts_tests: false,
+        inspect: NOTHING,
     },
     Rung {
         name: "generated",
         proves: "what is derived from code is up to date",
         prepare: || cargo(&["xtask", "generate", "--check"]),
         counts_tests: false,
+        inspect: NOTHING,
+    },
+    Rung {
+        name: "deny",
+        proves: "no dependency comes twice, under a foreign licence, from elsewhere or with an advisory",
+        prepare: || cargo(&["xtask", "deny"]),
+        counts_tests: false,
+        inspect: NOTHING,
     },
     Rung {
         name: "tests",
-        proves: "rungs 1 to 4 and 6: tables, properties, replay, wire, product",
+        proves: "rungs 1 to 4 and 6: tables, properties, replay, wire, product; no snapshot is left over",
         prepare: || {
             packages::install_npm()?;
             let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--quiet"])?;
             command.env(REAL_CLUSTER, "0");
+            snapshots::follow(&mut command)?;
             Ok(command)
         },
         counts_tests: true,
+        inspect: snapshots::complaint,
     },
     Rung {
         name: "shim",
         proves: "rung 6: the task's entry point under Node.js",
         prepare: shim,
         counts_tests: true,
+        inspect: NOTHING,
     },
     Rung {
         name: "fuzz",
         proves: "rung 2: no foreign text breaks a promise, each target for ten seconds",
         prepare: || cargo(&["xtask", "fuzz"]),
         counts_tests: true,
+        inspect: NOTHING,
     },
     Rung {
         name: "real",
         proves: "rung 5: real rollouts on a real cluster with a real node",
         prepare: real,
         counts_tests: true,
+        inspect: NOTHING,
+    },
+    Rung {
+        name: "package",
+        proves: "rung 6: the real tfx packs the extension with the release build",
+        prepare: || {
+            packages::install_npm()?;
+            cargo(&["xtask", "package", "--overlay", "release"])
+        },
+        counts_tests: false,
+        inspect: NOTHING,
     },
     Rung {
         name: "docs",
@@ -93,6 +132,7 @@ pub(super) const RUNGS: &[Rung] = &[
             Ok(command)
         },
         counts_tests: false,
+        inspect: NOTHING,
     },
 ];
 
@@ -152,11 +192,11 @@ pub(crate) fn real_with(modules: Modules) -> Result<Command> {
 }
 
 impl Rung {
-    /// Runs the rung to its end and says what it counted, and what else is wrong with it.
+    /// Runs the rung to its end and says what it came to.
     ///
     /// # Errors
     /// When it cannot be set up or started.
-    pub(super) fn run(&self) -> Result<(Tally, Option<String>)> {
+    pub(super) fn run(&self) -> Result<Ran> {
         let mut command = (self.prepare)()?;
         let program = command.get_program().to_string_lossy().into_owned();
         let mut child = command
@@ -169,11 +209,13 @@ impl Rung {
             bail!("failed to read from `{program}`")
         };
         let mut tally = Tally::default();
+        let mut left_out = Vec::new();
         for line in BufReader::new(output).split(b'\n') {
             let line = line.with_context(|| format!("failed to read from `{program}`"))?;
             let line = String::from_utf8_lossy(&line);
             println!("{line}");
             tally.add(&line);
+            left_out.extend(line.strip_prefix(LEFT_OUT).map(str::to_owned));
         }
         let status = child
             .wait()
@@ -185,8 +227,12 @@ impl Rung {
         } else if tally.ignored > 0 {
             Some(format!("{} tests were left out", tally.ignored))
         } else {
-            None
+            (self.inspect)()?
         };
-        Ok((tally, complaint))
+        Ok(Ran {
+            tally,
+            complaint,
+            left_out,
+        })
     }
 }
