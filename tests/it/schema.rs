@@ -268,7 +268,7 @@ fn the_report_of_every_recorded_rollout_keeps_the_schema_with_every_proposal() {
                 assert!(breaches.is_empty(), "{breaches:#?}\n{document:#}");
             }
         }
-        verdicts.push(report.verdict);
+        verdicts.push(report.verdict.to_string());
     }
     for verdict in [
         "succeeded",

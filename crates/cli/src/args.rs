@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use rollguard_agent::inputs::{CliForm, CommandName, InputKind, InputSpec, RawInputs};
+
+use crate::output_form::OutputForm;
 
 /// Flags that say yes to something: never the answer to a slip.
 const CONSENTS: &[&str] = &["--force", "--allow", "--no-", "--yes", "--approve"];
@@ -119,7 +121,7 @@ fn output() -> Arg {
         .long("output")
         .short('o')
         .value_name("FORM")
-        .value_parser(["human", "json"])
+        .value_parser(value_parser!(OutputForm))
         .default_value("human")
         .help("What to write to stdout")
 }
@@ -173,19 +175,6 @@ fn input_arg(spec: &InputSpec) -> Arg {
             .allow_hyphen_values(false),
         CliForm::None => arg.hide(true),
     }
-}
-
-/// Whether a command line that cannot be read asks for JSON: whoever reads that wants a document even so.
-pub(crate) fn asks_for_json(arguments: &[OsString]) -> bool {
-    let words: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
-    let apart = words.windows(2).any(|pair| {
-        let [flag, form] = pair else { return false };
-        matches!(flag.as_ref(), "-o" | "--output") && form == "json"
-    });
-    apart
-        || words
-            .iter()
-            .any(|it| matches!(it.as_ref(), "-ojson" | "-o=json" | "--output=json"))
 }
 
 /// What was said for a command's inputs. A file's content takes the place of its name.

@@ -16,8 +16,9 @@ use crate::connect::ThroughAzure;
 use crate::console::Console;
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::output_form::OutputForm;
 use crate::recorder::Recorder;
-use crate::run::check::{check, print_json};
+use crate::run::check::check;
 use crate::run::drill::{Answer, DrillInputs, Place, drill};
 use crate::run::rollback::{Asked, Given, How, rollback};
 use crate::run::tools::Tools;
@@ -37,25 +38,20 @@ pub(crate) async fn dispatch(
     if name == "task" {
         return run_task(environment).await;
     }
-    let json = matches
-        .try_get_one::<String>("output")
-        .ok()
-        .flatten()
-        .is_some_and(|form| form == "json");
-    let mut console = environment.console(json);
+    let form = matches.try_get_one::<OutputForm>("output");
+    let form = form.ok().flatten().copied().unwrap_or_default();
+    let mut console = environment.console(form.is_for_programs());
     let app = App {
         environment,
         matches,
-        json,
+        form,
         cancel: Cancel::on_signals(),
     };
     match app.run(name, &mut console).await {
         Ok(outcome) => outcome,
         Err(failure) => {
             console.lines(&failure.lines());
-            if let (true, Ok(document)) = (json, failure.to_json()) {
-                console.document(&document);
-            }
+            form.write_failure(&failure, &mut console);
             failure.outcome
         }
     }
@@ -75,11 +71,8 @@ fn usage(error: &clap::Error, arguments: &[OsString], environment: &Environment)
     for line in text.trim_end().lines() {
         console.line(&rollguard_core::report::Line::plain(line));
     }
-    if args::asks_for_json(arguments)
-        && let Ok(document) = wrong_usage(&text).to_json()
-    {
-        console.document(&document);
-    }
+    let form = OutputForm::of_broken_command_line(arguments);
+    form.write_failure(&wrong_usage(&text), &mut console);
     Outcome::BadInput
 }
 
@@ -115,7 +108,7 @@ async fn run_task(environment: &Environment) -> Outcome {
 struct App<'a> {
     environment: &'a Environment,
     matches: &'a ArgMatches,
-    json: bool,
+    form: OutputForm,
     cancel: Cancel,
 }
 
@@ -192,9 +185,7 @@ impl App<'_> {
             cancel: &self.cancel,
         };
         let checked = check(&connection, &inputs, &self.by(), &mut tools).await?;
-        if self.json {
-            print_json(&checked.report, console)?;
-        }
+        self.form.write_report(&checked.report, console)?;
         Ok(checked.outcome)
     }
 
@@ -285,9 +276,7 @@ impl App<'_> {
             .map_err(|error| Failure::new(Outcome::BadInput, format!("`--timeout`: {error}")))?;
         let path = Path::new(self.text("trace").unwrap_or_default());
         let (outcome, report) = replay::replay(path, timeout, console)?;
-        if self.json {
-            print_json(&report, console)?;
-        }
+        self.form.write_report(&report, console)?;
         Ok(outcome)
     }
 

@@ -173,7 +173,7 @@ fn row(tracked: &TrackedWorkload, elapsed: Duration) -> status::Row {
         elapsed,
         name: tracked.workload().to_string(),
         text,
-        style: style_of(verdict.word()),
+        style: style_of(verdict.kind()),
     }
 }
 

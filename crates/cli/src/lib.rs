@@ -12,6 +12,7 @@ mod drive;
 mod environment;
 pub mod failure;
 pub mod live;
+mod output_form;
 mod prompt;
 pub mod recorder;
 pub mod run;

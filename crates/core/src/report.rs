@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::{Evidence, Finding};
 use crate::session::{Session, TimelineEntry};
-use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
+use crate::verdict::{Pending, Supersession, Undetermined, Verdict, VerdictKind};
 
 pub mod document;
 mod json;
@@ -45,7 +45,8 @@ pub struct Report {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// The word for the verdict.
-    pub verdict: String,
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub verdict: VerdictKind,
     /// The whole outcome in one sentence.
     pub sentence: String,
     /// When the check began.
@@ -92,7 +93,7 @@ impl Report {
             .collect();
         Self {
             schema_version: SCHEMA_VERSION,
-            verdict: verdict.word().to_owned(),
+            verdict: verdict.kind(),
             sentence: workload::sentence_of(session, verdict),
             started: session.started(),
             ended,

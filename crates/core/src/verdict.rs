@@ -272,6 +272,45 @@ pub enum Verdict {
     },
 }
 
+/// The verdicts by name, as reports and output variables hold them. The worst comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum VerdictKind {
+    /// [`Verdict::Failed`].
+    Failed,
+    /// [`Verdict::TimedOut`].
+    TimedOut,
+    /// [`Verdict::Undetermined`].
+    Undetermined,
+    /// [`Verdict::Superseded`].
+    Superseded,
+    /// [`Verdict::Progressing`].
+    Progressing,
+    /// [`Verdict::Succeeded`].
+    Succeeded,
+}
+
+impl VerdictKind {
+    /// The word for it, as it is published.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Progressing => "progressing",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timedOut",
+            Self::Undetermined => "undetermined",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+impl fmt::Display for VerdictKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 impl Verdict {
     /// Whether the session is over.
     #[must_use]
@@ -286,17 +325,23 @@ impl Verdict {
         }
     }
 
+    /// Which of the verdicts it is, without what led to it.
+    #[must_use]
+    pub const fn kind(&self) -> VerdictKind {
+        match self {
+            Self::Progressing { .. } => VerdictKind::Progressing,
+            Self::Succeeded => VerdictKind::Succeeded,
+            Self::Failed { .. } => VerdictKind::Failed,
+            Self::TimedOut { .. } => VerdictKind::TimedOut,
+            Self::Undetermined { .. } => VerdictKind::Undetermined,
+            Self::Superseded { .. } => VerdictKind::Superseded,
+        }
+    }
+
     /// The word for it in reports and output variables.
     #[must_use]
     pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Progressing { .. } => "progressing",
-            Self::Succeeded => "succeeded",
-            Self::Failed { .. } => "failed",
-            Self::TimedOut { .. } => "timedOut",
-            Self::Undetermined { .. } => "undetermined",
-            Self::Superseded { .. } => "superseded",
-        }
+        self.kind().as_str()
     }
 
     /// Whether a rollback may be offered: only for what was seen to be bad.

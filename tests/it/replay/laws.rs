@@ -10,7 +10,7 @@ use rollguard_core::observation::{Observation, ResourceKind, Seen};
 use rollguard_core::policy::Policy;
 use rollguard_core::session::Session;
 use rollguard_core::trace::Trace;
-use rollguard_core::verdict::Verdict;
+use rollguard_core::verdict::{Verdict, VerdictKind};
 use rollguard_tests::scenarios::{Expect, Scenario};
 
 use crate::traces::{policy, replay};
@@ -138,7 +138,7 @@ pub(crate) fn patience_does_no_harm(_: &Scenario, trace: &Trace) -> Result<()> {
             ..Policy::default()
         };
         let verdict = replay(trace, policy)?.verdict;
-        if verdict == "succeeded" {
+        if verdict == VerdictKind::Succeeded {
             succeeded = succeeded.or(Some(seconds));
         } else if let Some(before) = succeeded {
             ensure!(

@@ -56,7 +56,7 @@ fn outcome(report: Report) -> Outcome {
         timeline: entries
             .map(|entry| format!("{} s: {}", since(entry.at), entry.text))
             .collect(),
-        verdict: report.verdict,
+        verdict: report.verdict.to_string(),
         sentence: report.sentence,
     }
 }

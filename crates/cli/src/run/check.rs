@@ -9,7 +9,7 @@ use rollguard_core::approval::Approval;
 use rollguard_core::duration::Human;
 use rollguard_core::observation::Observation;
 use rollguard_core::policy::Policy;
-use rollguard_core::report::{Line, Proposal, Report, Style, report_lines, to_json};
+use rollguard_core::report::{Line, Proposal, Report, Style, report_lines};
 use rollguard_core::rollback::RollbackBatch;
 use rollguard_core::session::{Session, Target};
 use rollguard_core::trace::{FORMAT, Header};
@@ -202,14 +202,4 @@ fn announce(inputs: &CheckInputs, found: &Found, console: &mut Console) {
     for note in &found.notes {
         console.line(&Line::styled(Style::Warn, "note: ").then(Style::Plain, note.clone()));
     }
-}
-
-/// Prints the report as JSON.
-///
-/// # Errors
-/// When the report cannot be written as JSON.
-pub fn print_json(report: &Report, console: &mut Console) -> Result<(), Failure> {
-    let text = to_json(report).map_err(anyhow::Error::from)?;
-    console.document(&text);
-    Ok(())
 }

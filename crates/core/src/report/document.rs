@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::report::{Report, SCHEMA_VERSION, without_markers};
+#[cfg(feature = "schema")]
+use crate::verdict::VerdictKind;
 
 /// One document on stdout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,14 +103,14 @@ impl NotChecked {
     }
 }
 
-/// The words that a report may have for its verdict; a report is never about a rollout that goes on.
+/// The verdicts of a report, which is never about a rollout that goes on.
 #[cfg(feature = "schema")]
-const VERDICTS: [&str; 5] = [
-    "succeeded",
-    "failed",
-    "timedOut",
-    "undetermined",
-    "superseded",
+const VERDICTS: [VerdictKind; 5] = [
+    VerdictKind::Succeeded,
+    VerdictKind::Failed,
+    VerdictKind::TimedOut,
+    VerdictKind::Undetermined,
+    VerdictKind::Superseded,
 ];
 
 /// The JSON schema of [`Document`], draft 2020-12.
@@ -135,8 +137,12 @@ pub fn schema() -> serde_json::Value {
     let of_handover = crate::approval::VERSION.into();
     insert(&mut schema, version, "const", of_handover);
     // Where one of several has failed, the others may still be under way.
-    let each = VERDICTS.into_iter().chain(["progressing"]).collect();
-    for (part, words) in [("Report", VERDICTS.to_vec()), ("WorkloadReport", each)] {
+    let each = VERDICTS.into_iter().chain([VerdictKind::Progressing]);
+    for (part, verdicts) in [
+        ("Report", VERDICTS.to_vec()),
+        ("WorkloadReport", each.collect()),
+    ] {
+        let words: Vec<&str> = verdicts.into_iter().map(VerdictKind::as_str).collect();
         let verdict = format!("/$defs/{part}/properties/verdict");
         insert(&mut schema, &verdict, "enum", words.into());
     }

@@ -7,6 +7,7 @@ use super::{AfterRollback, NOT_RESTORED, Proposal, Proposed, Report, RollbackHea
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, Finding, FindingCode};
 use crate::rollback::PreflightFinding;
+use crate::verdict::VerdictKind;
 use crate::workload::WorkloadRef;
 
 mod rollback;
@@ -75,7 +76,7 @@ fn heading(report: &Report) -> &'static str {
         .findings
         .iter()
         .any(|it| it.code == FindingCode::NothingToVerify);
-    let succeeded = report.verdict == "succeeded";
+    let succeeded = report.verdict == VerdictKind::Succeeded;
     match report.rollback_health() {
         Some(RollbackHealth::Healthy) if succeeded && unverified => {
             return "⚠️ Rolled back, and nothing was verified";
@@ -87,13 +88,16 @@ fn heading(report: &Report) -> &'static str {
         Some(RollbackHealth::Unhealthy) => return "❌ Rolled back, but not healthy",
         Some(RollbackHealth::NotRolledBack) => return "❌ Not rolled back",
     }
-    match report.verdict.as_str() {
-        "succeeded" if unverified => "⚠️ Nothing was verified",
-        "succeeded" => "✅ The rollout is healthy",
-        "failed" => "❌ The rollout fails",
-        "timedOut" => "⌛ The rollout is not complete in time",
-        "superseded" => "⏭️ Another rollout took its place",
-        _ => "❔ The rollout's health is undetermined",
+    match report.verdict {
+        VerdictKind::Succeeded if unverified => "⚠️ Nothing was verified",
+        VerdictKind::Succeeded => "✅ The rollout is healthy",
+        VerdictKind::Failed => "❌ The rollout fails",
+        VerdictKind::TimedOut => "⌛ The rollout is not complete in time",
+        VerdictKind::Superseded => "⏭️ Another rollout took its place",
+        // A report is written once the session has ended.
+        VerdictKind::Undetermined | VerdictKind::Progressing => {
+            "❔ The rollout's health is undetermined"
+        }
     }
 }
 

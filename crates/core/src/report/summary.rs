@@ -5,6 +5,7 @@ use super::{NOT_RESTORED, Proposal, Proposed, Report, WorkloadReport, words};
 use crate::duration::{Human, elapsed};
 use crate::finding::Evidence;
 use crate::rollback::Weight;
+use crate::verdict::VerdictKind;
 
 /// How many workloads the approver reads of at most.
 const STANDINGS: usize = 5;
@@ -104,7 +105,7 @@ fn bounded(text: &str, limit: usize) -> String {
 }
 
 fn is_good(report: &Report) -> bool {
-    report.verdict == "succeeded"
+    report.verdict == VerdictKind::Succeeded
 }
 
 fn broken(report: &Report) -> Vec<String> {
@@ -322,21 +323,8 @@ fn helps(report: &Report) -> Vec<String> {
 
 /// How the workloads stood, those first that went wrong; of many, the first few.
 fn standings(report: &Report) -> Vec<String> {
-    let rank = |it: &&WorkloadReport| {
-        let words = [
-            "failed",
-            "timedOut",
-            "undetermined",
-            "superseded",
-            "progressing",
-        ];
-        words
-            .iter()
-            .position(|word| it.verdict == *word)
-            .unwrap_or(words.len())
-    };
     let mut workloads: Vec<&WorkloadReport> = report.workloads.iter().collect();
-    workloads.sort_by_key(rank);
+    workloads.sort_by_key(|it| it.verdict);
     let took = Human(elapsed(report.started, report.ended));
     let mut lines: Vec<String> = workloads
         .iter()

@@ -10,6 +10,7 @@ use crate::rollback::{Request, RollbackBatch, decide};
 use crate::testing::{
     at, deployment, listed, pod, replica_set, replica_set_json, seen, seen_set, start, web,
 };
+use crate::verdict::VerdictKind;
 use crate::workload::WorkloadRef;
 
 mod proposed;
@@ -109,7 +110,7 @@ fn a_success_of_nothing_is_not_called_healthy() {
         "Deployment \"web\" is healthy: the rollout is complete and stable"
     );
     let nothing = succeeded(0);
-    assert_eq!(nothing.verdict, "succeeded");
+    assert_eq!(nothing.verdict, VerdictKind::Succeeded);
     assert_eq!(
         nothing.sentence,
         "Deployment \"web\" has 0 replicas: the rollout is complete, but nothing was verified"
@@ -126,7 +127,7 @@ fn of_many_workloads_the_summary_names_the_failed_first() {
         .map(|n| {
             let mut other = bad.clone();
             other.workload.name = format!("other-{n}");
-            other.verdict = "succeeded".to_owned();
+            other.verdict = VerdictKind::Succeeded;
             other
         })
         .chain([bad.clone()])

@@ -8,7 +8,7 @@ use super::{HttpReport, Line, Report, Style};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis};
 use crate::session::SessionEvent;
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, VerdictKind};
 use crate::workload::WorkloadRef;
 
 /// The outcome in one sentence, cause included.
@@ -87,7 +87,7 @@ pub fn event_lines(event: &SessionEvent, started: Timestamp, many: bool) -> Vec<
             at,
             workload,
             verdict,
-        } => vec![begin(at, workload).then(style_of(verdict.word()), verdict.word())],
+        } => vec![begin(at, workload).then(style_of(verdict.kind()), verdict.word())],
         // The report says it, once a success has been confirmed.
         SessionEvent::Decided { .. } => Vec::new(),
     }
@@ -101,14 +101,14 @@ const fn style_of_prognosis(prognosis: Prognosis) -> Style {
     }
 }
 
-/// What the word for a verdict means.
+/// How a verdict is shown.
 #[must_use]
-pub fn style_of(word: &str) -> Style {
-    match word {
-        "succeeded" => Style::Good,
-        "failed" | "timedOut" => Style::Bad,
-        "undetermined" | "superseded" => Style::Warn,
-        _ => Style::Plain,
+pub const fn style_of(verdict: VerdictKind) -> Style {
+    match verdict {
+        VerdictKind::Succeeded => Style::Good,
+        VerdictKind::Failed | VerdictKind::TimedOut => Style::Bad,
+        VerdictKind::Undetermined | VerdictKind::Superseded => Style::Warn,
+        VerdictKind::Progressing => Style::Plain,
     }
 }
 
@@ -118,7 +118,7 @@ pub fn report_lines(report: &Report) -> Vec<Line> {
     let took = Human(elapsed(report.started, report.ended));
     let mut lines = vec![
         Line::styled(
-            style_of(&report.verdict),
+            style_of(report.verdict),
             format!("{} after {took}: ", report.verdict),
         )
         .then(Style::Strong, report.sentence.clone()),
@@ -163,7 +163,7 @@ fn table(report: &Report) -> Vec<Line> {
         };
         lines.push(if many {
             Line::plain(format!("  {:width$}  ", it.workload.to_string()))
-                .then(style_of(&it.verdict), format!("{:12}", it.verdict))
+                .then(style_of(it.verdict), format!("{:12}", it.verdict))
                 .then(Style::Dim, format!("  {counts}{revision}{pending}"))
         } else {
             let place = format!("  {} in namespace {}", it.workload, it.workload.namespace);

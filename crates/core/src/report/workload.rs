@@ -11,7 +11,7 @@ use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::Answer;
 use crate::session::{Session, TrackedWorkload};
 use crate::snapshot::PodView;
-use crate::verdict::{Pending, Supersession, Verdict};
+use crate::verdict::{Pending, Supersession, Verdict, VerdictKind};
 use crate::workload::{Counts, Revision, WorkloadRef};
 
 /// A workload as it was when the session ended.
@@ -23,7 +23,8 @@ pub struct WorkloadReport {
     #[serde(flatten)]
     pub workload: WorkloadRef,
     /// The word for its own verdict; `progressing` where another's ended the session.
-    pub verdict: String,
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub verdict: VerdictKind,
     /// The revision that was checked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub revision: Option<Revision>,
@@ -89,7 +90,7 @@ impl WorkloadReport {
         let pods = rollout.map(|it| it.new_pods()).unwrap_or_default();
         Self {
             workload: tracked.workload().clone(),
-            verdict: verdict.word().to_owned(),
+            verdict: verdict.kind(),
             revision: rollout.and_then(|it| it.number()),
             pending: verdict.pending().cloned(),
             pending_since: verdict.pending().map(|_| tracked.pending_since()),
@@ -259,11 +260,11 @@ fn but(workloads: &[TrackedWorkload]) -> String {
 
 fn sentence_of_many(workloads: &[TrackedWorkload], verdict: &Verdict) -> String {
     let all = workloads.len();
-    let with = |word: &str| -> Vec<&TrackedWorkload> {
-        let same = workloads.iter().filter(|it| it.verdict().word() == word);
+    let with = |kind| -> Vec<&TrackedWorkload> {
+        let same = workloads.iter().filter(|it| it.verdict().kind() == kind);
         same.collect()
     };
-    let affected = with(verdict.word());
+    let affected = with(verdict.kind());
     let count = affected.len();
     let first = affected
         .iter()

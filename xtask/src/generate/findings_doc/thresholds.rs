@@ -185,7 +185,6 @@ const PATIENT: &[(FindingCode, &str)] = &[
 mod tests {
     use std::time::Duration;
 
-    use rollguard_core::duration::Human;
     use rollguard_core::http::HttpCheck;
 
     use super::*;

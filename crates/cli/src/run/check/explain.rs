@@ -79,7 +79,7 @@ fn left_alone(session: &Session) -> Vec<WorkloadRef> {
 fn proposal(report: &Report, release: &RollbackBatch, left_alone: Vec<WorkloadRef>) -> Proposal {
     let codes = report.findings.iter().map(|it| it.code);
     let evidence = |approved: Vec<ApprovedRollback>| {
-        Approval::new(&report.verdict, report.ended, codes, approved)
+        Approval::new(report.verdict.as_str(), report.ended, codes, approved)
     };
     Proposal::of(release, left_alone, evidence)
 }

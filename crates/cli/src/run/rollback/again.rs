@@ -11,6 +11,7 @@ use crate::drive::Chores;
 use crate::failure::Failure;
 use crate::run::check::{Aside, check_with};
 use crate::run::tools::Tools;
+use rollguard_core::verdict::VerdictKind;
 
 /// What a second look brought.
 #[derive(Debug)]
@@ -28,7 +29,9 @@ impl Again {
     /// mended by going on.
     pub(super) fn leaves_open(&self) -> bool {
         match self {
-            Self::Looked(report) => !matches!(report.verdict.as_str(), "succeeded" | "failed"),
+            Self::Looked(report) => {
+                !matches!(report.verdict, VerdictKind::Succeeded | VerdictKind::Failed)
+            }
             Self::Failed(_) | Self::Stopped => true,
         }
     }

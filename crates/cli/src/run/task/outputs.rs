@@ -32,7 +32,7 @@ pub(super) fn of_check(checked: &Checked, tools: &mut Tools<'_>) -> Result<(), F
     let offered = evidence.as_ref().map(|_| &report.rollback);
     let helps = offered.and_then(|it| it.helps(&report.findings));
     let targets = offered.map(Proposal::targets).unwrap_or_default();
-    set(OutputVariable::Verdict, &report.verdict, tools)?;
+    set(OutputVariable::Verdict, report.verdict.as_str(), tools)?;
     set(OutputVariable::RollbackTo, &targets, tools)?;
     let helps = helps.map_or("", RollbackHelps::as_str);
     set(OutputVariable::RollbackHelps, helps, tools)?;
