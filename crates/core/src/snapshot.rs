@@ -15,6 +15,7 @@ mod http_answers;
 mod images;
 mod node;
 mod pod;
+mod revision;
 mod rollout;
 mod start_failures;
 mod store;
@@ -23,6 +24,7 @@ pub use http_answers::Answers;
 pub(crate) use images::{images_of, running};
 pub(crate) use node::not_ready_since;
 pub(crate) use pod::is_ready;
+pub use revision::RevisionView;
 pub use rollout::{ExcusedNodes, Rollout};
 
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};

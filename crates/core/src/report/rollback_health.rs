@@ -127,7 +127,8 @@ fn other_images(
         return Vec::new();
     };
     let uid = &restored.target.uid;
-    let mark = rollout.carrier_annotation(&LastKnownGood::annotation(uid));
+    let newest = rollout.newest();
+    let mark = newest.and_then(|it| it.annotation(&LastKnownGood::annotation(uid)));
     let mark = mark.and_then(|it| LastKnownGood::parse(it, uid));
     let marked = mark.map(|it| it.images).unwrap_or_default();
     let recorded = if restored.images.is_empty() {

@@ -14,9 +14,9 @@ use crate::workload::WorkloadRef;
 pub struct LastKnownGoodUpdate {
     /// Whose revision.
     pub workload: WorkloadRef,
-    /// What kind of object carries it.
+    /// The kind of the revision object.
     pub resource: ResourceKind,
-    /// The carrier's name.
+    /// The revision object's name.
     pub name: String,
     /// What to write.
     pub mark: LastKnownGood,
@@ -42,16 +42,16 @@ fn marking(
     (at, run): (Timestamp, &str),
 ) -> Option<LastKnownGoodUpdate> {
     let rollout = session.snapshot().rollout(tracked.workload())?;
-    let (resource, name, uid) = rollout.new_carrier()?;
+    let newest = rollout.newest()?;
     // Of a partition, and of pods that could not be seen, too little is known.
     let whole = rollout.workload().counts().available > 0 && rollout.old_pods().is_empty();
-    if !whole || rollout.new_pods().is_empty() || tracked.judged() != Some(uid) {
+    if !whole || rollout.new_pods().is_empty() || tracked.judged() != Some(newest.uid()) {
         return None;
     }
     Some(LastKnownGoodUpdate {
         workload: tracked.workload().clone(),
-        resource,
-        name: name.to_owned(),
-        mark: LastKnownGood::new(uid, at, run, running(&rollout)),
+        resource: newest.resource(),
+        name: newest.name().to_owned(),
+        mark: LastKnownGood::new(newest.uid(), at, run, running(&rollout)),
     })
 }

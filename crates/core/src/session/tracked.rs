@@ -86,7 +86,8 @@ impl TrackedWorkload {
         let rollout = snapshot.rollout(self.workload());
         if let Some(rollout) = &rollout {
             if self.served.is_none() && snapshot.synced(self.needed()) {
-                self.served = rollout.serving_before().map(str::to_owned);
+                let serving = rollout.serving_before();
+                self.served = serving.map(|it| it.uid().to_owned());
             }
             self.judged = rollout.new_uid().map(str::to_owned);
         }

@@ -1,14 +1,14 @@
 //! One workload with what belongs to it: its revisions, the pods of the newest one, the others.
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
-use k8s_openapi::api::core::v1::{Node, Pod, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{Node, Pod};
 
 use super::node::{node_of, not_ready_since, tolerates};
+use super::revision::{RevisionObject, revision_label};
 use super::{
-    PodView, REVISION_LABEL, Snapshot, controller_of, created, has_ended, is_active, name_of,
-    owned_by, revision_of, same_template, uid_of,
+    PodView, RevisionView, Snapshot, controller_of, created, has_ended, is_active, name_of,
+    owned_by, revision_of, uid_of,
 };
-use crate::observation::ResourceKind;
 use crate::workload::{Revision, Workload, partition};
 
 /// The older tie between a DaemonSet and its pods, which every version still writes
@@ -21,8 +21,7 @@ const GENERATION_ANNOTATION: &str = "deprecated.daemonset.template.generation";
 pub struct Rollout<'a> {
     snapshot: &'a Snapshot,
     workload: &'a Workload,
-    set: Option<&'a ReplicaSet>,
-    revision: Option<&'a ControllerRevision>,
+    newest: Option<RevisionView<'a>>,
 }
 
 /// Nodes that are not ready for reasons of their own, with what the counts of a DaemonSet hold of
@@ -44,15 +43,9 @@ impl<'a> Rollout<'a> {
         let mut rollout = Self {
             snapshot,
             workload,
-            set: None,
-            revision: None,
+            newest: None,
         };
-        match workload {
-            Workload::Deployment(_) => rollout.set = rollout.find_set(),
-            Workload::StatefulSet(_) | Workload::DaemonSet(_) => {
-                rollout.revision = rollout.find_revision();
-            }
-        }
+        rollout.newest = rollout.find_newest();
         rollout
     }
 
@@ -68,12 +61,35 @@ impl<'a> Rollout<'a> {
         self.workload
     }
 
-    /// The ReplicaSet of a Deployment's present template: equal but for the hash label
-    /// (`FindNewReplicaSet`, kubernetes `deployment_util.go`); where several are equal, the one
-    /// whose revision the Deployment bears.
+    /// The revision that its controller rolls out, once the controller has created it and, but for
+    /// a Deployment, has read the newest spec.
     #[must_use]
-    pub const fn new_replica_set(&self) -> Option<&'a ReplicaSet> {
-        self.set
+    pub const fn newest(&self) -> Option<RevisionView<'a>> {
+        self.newest
+    }
+
+    /// The ReplicaSet of a Deployment's newest revision.
+    #[must_use]
+    pub fn new_replica_set(&self) -> Option<&'a ReplicaSet> {
+        self.newest?.replica_set()
+    }
+
+    /// The ControllerRevision of a StatefulSet's or DaemonSet's newest revision.
+    #[must_use]
+    pub fn new_revision(&self) -> Option<&'a ControllerRevision> {
+        self.newest?.controller_revision()
+    }
+
+    /// The number by which people name the newest revision.
+    #[must_use]
+    pub fn number(&self) -> Option<Revision> {
+        self.newest?.number()
+    }
+
+    /// The uid of the newest revision object.
+    #[must_use]
+    pub fn new_uid(&self) -> Option<&'a str> {
+        self.newest.map(|it| it.uid())
     }
 
     /// A Deployment's ReplicaSets.
@@ -81,93 +97,117 @@ impl<'a> Rollout<'a> {
         self.snapshot.replica_sets.of(self.workload.uid())
     }
 
-    /// A StatefulSet's or DaemonSet's ControllerRevisions.
-    pub fn revisions(&self) -> impl Iterator<Item = &'a ControllerRevision> + use<'a> {
-        self.snapshot.revisions.of(self.workload.uid())
-    }
-
-    /// The ControllerRevision of a StatefulSet's or DaemonSet's present template, once its
-    /// controller has made it.
-    #[must_use]
-    pub const fn new_revision(&self) -> Option<&'a ControllerRevision> {
-        self.revision
-    }
-
-    /// The number by which people name the new revision.
-    #[must_use]
-    pub fn number(&self) -> Option<Revision> {
-        let of_set = self.set.and_then(|set| revision_of(&set.metadata));
-        let of_revision = self.revision.and_then(|it| u64::try_from(it.revision).ok());
-        of_set.or(of_revision).map(Revision)
-    }
-
-    /// The uid of the object that holds the new revision.
-    #[must_use]
-    pub fn new_uid(&self) -> Option<&'a str> {
-        let of_set = self.set.map(|set| uid_of(&set.metadata));
-        of_set.or_else(|| self.revision.map(|it| uid_of(&it.metadata)))
-    }
-
-    fn find_set(&self) -> Option<&'a ReplicaSet> {
-        let wanted = self.workload.template()?;
-        let revision = revision_of(self.workload.metadata());
-        let equal = self
-            .replica_sets()
-            .filter(|set| {
-                let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
-                template.is_some_and(|template| same_template(template, wanted))
-            })
-            .max_by_key(|set| {
-                let same_revision = revision.is_some() && revision_of(&set.metadata) == revision;
-                (same_revision, std::cmp::Reverse(created(&set.metadata)))
-            });
-        equal.or_else(|| {
-            // Two spellings of one quantity are equal to the controller and not to us; once it has
-            // seen the template, the revision it wrote decides.
-            let same =
-                |set: &&ReplicaSet| revision.is_some() && revision_of(&set.metadata) == revision;
-            self.replica_sets()
-                .find(same)
-                .filter(|_| self.workload.is_observed() && !self.is_paused())
+    /// All revisions, in no particular order.
+    pub fn revisions(&self) -> impl Iterator<Item = RevisionView<'a>> + use<'a> {
+        let Self {
+            snapshot, workload, ..
+        } = *self;
+        let (sets, revisions) = match workload {
+            Workload::Deployment(_) => (Some(self.replica_sets()), None),
+            Workload::StatefulSet(_) | Workload::DaemonSet(_) => {
+                (None, Some(snapshot.revisions.of(workload.uid())))
+            }
+        };
+        let sets = sets.into_iter().flatten().map(RevisionObject::ReplicaSet);
+        let revisions = revisions.into_iter().flatten();
+        let objects = sets.chain(revisions.map(RevisionObject::ControllerRevision));
+        objects.map(move |object| RevisionView {
+            snapshot,
+            workload,
+            object,
         })
     }
 
-    /// A paused Deployment observes a new template without making its ReplicaSet.
-    fn is_paused(&self) -> bool {
-        matches!(self.workload, Workload::Deployment(it) if it.spec.as_ref().and_then(|spec| spec.paused) == Some(true))
+    fn find_newest(&self) -> Option<RevisionView<'a>> {
+        let template = self.workload.template();
+        match self.workload {
+            Workload::Deployment(_) => {
+                let template = template?;
+                self.of_template(|it| it.holds(template) == Some(true))
+            }
+            // Before it has read the newest spec, it still names the former one.
+            Workload::StatefulSet(_) => self.named(),
+            Workload::DaemonSet(_) if !self.workload.is_observed() => None,
+            // The newest one in sight may be the former one while the new one is still on its way to
+            // us. A recording leaves the template out: there the number alone decides.
+            Workload::DaemonSet(_) => self
+                .revisions()
+                .filter(|it| template.is_some_and(|wanted| it.holds(wanted) != Some(false)))
+                .max_by_key(RevisionView::number),
+        }
     }
 
-    /// A StatefulSet names its newest revision, a DaemonSet's has the highest number
-    /// (`daemon/update.go`, `constructHistory`). Before the newest spec is observed both are of the
-    /// former one.
-    fn find_revision(&self) -> Option<&'a ControllerRevision> {
+    /// The revision of the template that is in the spec now, whether or not its controller has read
+    /// that spec; `None` while there is no such revision.
+    ///
+    /// The caller says which revisions hold the template. A rollback compares the raw JSON: the typed
+    /// structs lose the fields that this build does not know, and a template that differs only there
+    /// is another one. A watch keeps typed objects, and compares those.
+    pub(crate) fn of_template(
+        &self,
+        holds: impl Fn(&RevisionView<'a>) -> bool,
+    ) -> Option<RevisionView<'a>> {
+        let equal = self.revisions().filter(holds);
+        let equal = match self.workload {
+            // Of several the controller uses the oldest (`deployment_util.go`, `FindNewReplicaSet`),
+            // and gives it the Deployment's number.
+            Workload::Deployment(_) => {
+                let number = self.bears();
+                equal.max_by_key(|it| {
+                    let same = number.is_some() && it.number() == number;
+                    (same, std::cmp::Reverse(it.created()))
+                })
+            }
+            Workload::StatefulSet(_) | Workload::DaemonSet(_) => {
+                equal.max_by_key(RevisionView::number)
+            }
+        };
+        // Two spellings of one quantity are equal to the controller and not to us; once it has read
+        // the template, what it wrote decides.
+        equal.or_else(|| self.named())
+    }
+
+    /// The revision that the controller names as the newest, once it has read the newest spec: a
+    /// Deployment bears its number, a StatefulSet its name, and of a DaemonSet it has the highest
+    /// number (`daemon/update.go`, `constructHistory`).
+    fn named(&self) -> Option<RevisionView<'a>> {
         if !self.workload.is_observed() {
             return None;
         }
         match self.workload {
-            Workload::Deployment(_) => None,
+            // A paused Deployment observes a new template without making its ReplicaSet.
+            Workload::Deployment(_) if self.workload.is_paused() => None,
+            Workload::Deployment(_) => {
+                let number = self.bears()?;
+                self.revisions().find(|it| it.number() == Some(number))
+            }
             Workload::StatefulSet(_) => {
-                let wanted = self.update_revision()?;
-                self.revisions().find(|it| name_of(&it.metadata) == wanted)
+                let name = self.update_revision()?;
+                self.revisions().find(|it| it.name() == name)
             }
-            Workload::DaemonSet(_) => {
-                let fits = |it: &&ControllerRevision| self.may_be_of_template(it);
-                self.revisions().filter(fits).max_by_key(|it| it.revision)
-            }
+            Workload::DaemonSet(_) => self.revisions().max_by_key(RevisionView::number),
         }
     }
 
-    /// Whether a revision holds the present template. The newest one in sight may be the former one
-    /// while the new one is still on its way to us. One without data, as in a recording, is told by its
-    /// number alone.
-    fn may_be_of_template(&self, revision: &ControllerRevision) -> bool {
-        let data = revision.data.as_ref().map(|data| &data.0);
-        let Some(held) = data.and_then(|data| data.pointer("/spec/template")) else {
-            return true;
+    /// The number that a Deployment's own annotation bears.
+    fn bears(&self) -> Option<Revision> {
+        revision_of(self.workload.metadata()).map(Revision)
+    }
+
+    /// The revision that a StatefulSet had rolled out to the end before the newest one
+    /// (`status.currentRevision`, set in `completeRollingUpdate`); `None` when they are the same, and
+    /// with `OnDelete`, where the controller leaves it as it was at first.
+    #[must_use]
+    pub fn last_complete(&self) -> Option<RevisionView<'a>> {
+        let Workload::StatefulSet(set) = self.workload else {
+            return None;
         };
-        let held = serde_json::from_value::<PodTemplateSpec>(held.clone());
-        let wanted = self.workload.template();
-        held.is_ok_and(|held| wanted.is_some_and(|wanted| same_template(&held, wanted)))
+        if self.workload.is_on_delete() {
+            return None;
+        }
+        let name = set.status.as_ref()?.current_revision.as_deref()?;
+        self.revisions()
+            .find(|it| it.name() == name && Some(name) != self.update_revision())
     }
 
     fn update_revision(&self) -> Option<&'a str> {
@@ -202,20 +242,16 @@ impl<'a> Rollout<'a> {
         let label = |key: &str| pod.metadata.labels.as_ref()?.get(key).map(String::as_str);
         match self.workload {
             Workload::Deployment(_) => self
-                .set
-                .is_some_and(|set| owned_by(&pod.metadata, uid_of(&set.metadata))),
+                .newest
+                .is_some_and(|it| owned_by(&pod.metadata, it.uid())),
             Workload::StatefulSet(_) => {
                 self.workload.is_observed()
-                    && label(REVISION_LABEL).is_some_and(|it| Some(it) == self.update_revision())
+                    && revision_label(pod).is_some_and(|it| Some(it) == self.update_revision())
             }
-            Workload::DaemonSet(_) => {
-                let hash =
-                    |it: &'a ControllerRevision| it.metadata.labels.as_ref()?.get(REVISION_LABEL);
-                match self.revision.and_then(hash) {
-                    Some(wanted) => label(REVISION_LABEL) == Some(wanted.as_str()),
-                    None => self.is_of_generation(label(GENERATION_LABEL)),
-                }
-            }
+            Workload::DaemonSet(_) => match self.newest.and_then(|it| it.pod_label()) {
+                Some(wanted) => revision_label(pod) == Some(wanted),
+                None => self.is_of_generation(label(GENERATION_LABEL)),
+            },
         }
     }
 
@@ -299,92 +335,24 @@ impl<'a> Rollout<'a> {
             .collect()
     }
 
-    /// The uid of the former revision that serves: of a Deployment the ReplicaSet with the most ready
-    /// pods, the youngest among equals; of a StatefulSet the one that it had rolled out to the end
-    /// (`status.currentRevision`), else as of a DaemonSet the one with the most ready pods.
+    /// The former revision that serves: of a StatefulSet the one that it had rolled out to the end
+    /// (`status.currentRevision`), else the one with the most ready pods; among equals the youngest.
     #[must_use]
-    pub fn serving_before(&self) -> Option<&'a str> {
-        match self.workload {
-            Workload::Deployment(_) => self.set_serving_before(),
-            // Which the controller leaves as it was at first.
-            Workload::StatefulSet(_) if self.workload.is_on_delete() => {
-                self.revision_serving_before()
-            }
-            Workload::StatefulSet(it) => {
-                let status = it.status.as_ref();
-                let last = status.and_then(|it| it.current_revision.as_deref());
-                let last = last.filter(|it| Some(*it) != self.update_revision());
-                let named = last.and_then(|last| {
-                    let revision = self.revisions().find(|it| name_of(&it.metadata) == last);
-                    revision.map(|it| uid_of(&it.metadata))
-                });
-                named.or_else(|| self.revision_serving_before())
-            }
-            Workload::DaemonSet(_) => self.revision_serving_before(),
-        }
-    }
-
-    fn set_serving_before(&self) -> Option<&'a str> {
-        let new = self.set.map(|set| uid_of(&set.metadata))?;
-        let ready = |set: &ReplicaSet| {
-            set.status
-                .as_ref()
-                .and_then(|status| status.ready_replicas)
-                .unwrap_or_default()
-        };
-        self.replica_sets()
-            .filter(|set| uid_of(&set.metadata) != new && ready(set) > 0)
-            .max_by_key(|set| (ready(set), created(&set.metadata)))
-            .map(|set| uid_of(&set.metadata))
-    }
-
-    fn revision_serving_before(&self) -> Option<&'a str> {
-        let new = uid_of(&self.revision?.metadata);
-        let old = self.old_pods();
-        let ready = |revision: &ControllerRevision| {
-            let label = self.pod_label(revision);
-            old.iter()
-                .filter(|pod| pod.ready_since().is_some() && label.is_some())
-                .filter(|pod| revision_label(pod.object()) == label)
-                .count()
-        };
-        self.revisions()
-            .filter(|it| uid_of(&it.metadata) != new && ready(it) > 0)
-            .max_by_key(|it| (ready(it), it.revision))
-            .map(|it| uid_of(&it.metadata))
-    }
-
-    /// What the pods of a revision bear: a StatefulSet's its name, a DaemonSet's its hash.
-    fn pod_label(&self, revision: &'a ControllerRevision) -> Option<&'a str> {
-        match self.workload {
-            Workload::Deployment(_) => None,
-            Workload::StatefulSet(_) => Some(name_of(&revision.metadata)),
-            Workload::DaemonSet(_) => {
-                let labels = revision.metadata.labels.as_ref()?;
-                labels.get(REVISION_LABEL).map(String::as_str)
-            }
-        }
-    }
-
-    /// The object that holds the new revision: its kind, name and uid.
-    #[must_use]
-    pub fn new_carrier(&self) -> Option<(ResourceKind, &'a str, &'a str)> {
-        let of_set = self.set.map(|it| (ResourceKind::ReplicaSet, &it.metadata));
-        let of_revision = || {
-            let revision = self.revision?;
-            Some((ResourceKind::ControllerRevision, &revision.metadata))
-        };
-        let (kind, metadata) = of_set.or_else(of_revision)?;
-        Some((kind, name_of(metadata), uid_of(metadata)))
-    }
-
-    /// An annotation of the object that holds the new revision.
-    #[must_use]
-    pub fn carrier_annotation(&self, name: &str) -> Option<&'a str> {
-        let of_set = self.set.map(|it| &it.metadata);
-        let metadata = of_set.or_else(|| self.revision.map(|it| &it.metadata))?;
-        let annotations = metadata.annotations.as_ref()?;
-        annotations.get(name).map(String::as_str)
+    pub fn serving_before(&self) -> Option<RevisionView<'a>> {
+        self.last_complete().or_else(|| {
+            let newest = self.newest?.uid();
+            let former = self.revisions().filter(|it| it.uid() != newest);
+            // The number of a ReplicaSet rises when it is used again.
+            let age = |it: &RevisionView<'a>| match self.workload {
+                Workload::Deployment(_) => (it.created(), None),
+                Workload::StatefulSet(_) | Workload::DaemonSet(_) => (None, it.number()),
+            };
+            former
+                .map(|it| (it.ready(), it))
+                .filter(|(ready, _)| *ready > 0)
+                .max_by_key(|(ready, it)| (*ready, age(it)))
+                .map(|(_, it)| it)
+        })
     }
 
     /// The nodes for which a DaemonSet's rollout need not wait: not ready since before their new
@@ -440,9 +408,4 @@ impl<'a> Rollout<'a> {
             }
         }
     }
-}
-
-fn revision_label(pod: &Pod) -> Option<&str> {
-    let labels = pod.metadata.labels.as_ref()?;
-    labels.get(REVISION_LABEL).map(String::as_str)
 }

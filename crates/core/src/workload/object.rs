@@ -141,6 +141,12 @@ impl Workload {
         strategy == Some("OnDelete")
     }
 
+    /// Whether it is a paused Deployment.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        matches!(self, Self::Deployment(it) if it.spec.as_ref().and_then(|spec| spec.paused) == Some(true))
+    }
+
     /// The counts of its status.
     #[must_use]
     pub fn counts(&self) -> Counts {
