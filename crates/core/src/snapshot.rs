@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::observation::{Blindness, Observation, ResourceKind, Seen};
 use crate::workload::{TEMPLATE_HASH_LABEL, Workload, WorkloadRef};
 
+mod excused;
 mod http_answers;
 mod images;
 mod node;
@@ -20,12 +21,13 @@ mod rollout;
 mod start_failures;
 mod store;
 
+pub use excused::ExcusedNodes;
 pub use http_answers::Answers;
 pub(crate) use images::{images_of, running};
 pub(crate) use node::not_ready_since;
 pub(crate) use pod::is_ready;
 pub use revision::RevisionView;
-pub use rollout::{ExcusedNodes, Rollout};
+pub use rollout::Rollout;
 
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};

@@ -1,12 +1,11 @@
 //! One workload with what belongs to it: its revisions, the pods of the newest one, the others.
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Pod;
 
-use super::node::{node_of, not_ready_since, tolerates};
 use super::revision::{RevisionObject, revision_label};
 use super::{
-    PodView, RevisionView, Snapshot, controller_of, created, has_ended, is_active, name_of,
+    PodView, RevisionView, Snapshot, controller_of, has_ended, is_active,
     owned_by, revision_of, uid_of,
 };
 use crate::workload::{Revision, Workload, partition};
@@ -22,20 +21,6 @@ pub struct Rollout<'a> {
     snapshot: &'a Snapshot,
     workload: &'a Workload,
     newest: Option<RevisionView<'a>>,
-}
-
-/// Nodes that are not ready for reasons of their own, with what the counts of a DaemonSet hold of
-/// them: a rollout does not wait for a node that was down before its pod came.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ExcusedNodes<'a> {
-    /// The names of all such nodes that have a pod of the DaemonSet.
-    pub nodes: Vec<&'a str>,
-    /// How many of them `desiredNumberScheduled` counts: only those whose taints its pods tolerate.
-    pub desired: i32,
-    /// How many of the pods on them are of the newest template.
-    pub updated: i32,
-    /// How many of the pods on them still count as available.
-    pub available: i32,
 }
 
 impl<'a> Rollout<'a> {
@@ -231,14 +216,14 @@ impl<'a> Rollout<'a> {
     }
 
     /// Every pod of the workload, of whatever revision and in whatever state.
-    fn pods(&self) -> impl Iterator<Item = &'a Pod> + use<'a> {
+    pub(super) fn pods(&self) -> impl Iterator<Item = &'a Pod> + use<'a> {
         let snapshot = self.snapshot;
         let owners = self.owners().into_iter();
         owners.flat_map(|owner| snapshot.pods.of(owner))
     }
 
     /// Whether a pod is of the newest template.
-    fn is_new(&self, pod: &Pod) -> bool {
+    pub(super) fn is_new(&self, pod: &Pod) -> bool {
         let label = |key: &str| pod.metadata.labels.as_ref()?.get(key).map(String::as_str);
         match self.workload {
             Workload::Deployment(_) => self
@@ -262,18 +247,7 @@ impl<'a> Rollout<'a> {
         self.workload.is_observed() && wanted.is_some_and(|it| label == Some(it.as_str()))
     }
 
-    /// Whether the template's nodeSelector takes a node: labels change, and the counts with them.
-    fn selects(&self, node: &Node) -> bool {
-        let spec = self.workload.template().and_then(|it| it.spec.as_ref());
-        let wanted = spec.and_then(|it| it.node_selector.as_ref());
-        let labels = node.metadata.labels.as_ref();
-        wanted
-            .into_iter()
-            .flatten()
-            .all(|(key, value)| labels.and_then(|it| it.get(key)) == Some(value))
-    }
-
-    fn view(&self, pod: &'a Pod) -> PodView<'a> {
+    pub(super) fn view(&self, pod: &'a Pod) -> PodView<'a> {
         PodView {
             pod,
             snapshot: self.snapshot,
@@ -353,59 +327,5 @@ impl<'a> Rollout<'a> {
                 .max_by_key(|(ready, it)| (*ready, age(it)))
                 .map(|(_, it)| it)
         })
-    }
-
-    /// The nodes for which a DaemonSet's rollout need not wait: not ready since before their new
-    /// pod was made. One that went down under its new pod is not excused: the pod may be why.
-    #[must_use]
-    pub fn excused(&self) -> ExcusedNodes<'a> {
-        let mut excused = ExcusedNodes::default();
-        if !matches!(self.workload, Workload::DaemonSet(_)) {
-            return excused;
-        }
-        let ended = self.ended_pods();
-        for node in self.snapshot.nodes() {
-            let Some(since) = not_ready_since(node) else {
-                continue;
-            };
-            let name = name_of(&node.metadata);
-            let on_it: Vec<&Pod> = self
-                .pods()
-                .filter(|pod| node_of(pod) == Some(name))
-                .collect();
-            let new: Vec<&&Pod> = on_it.iter().filter(|pod| self.is_new(pod)).collect();
-            // One that was evicted from it meanwhile counts as well.
-            let ended = ended.iter().map(PodView::object);
-            let ended = ended.filter(|pod| node_of(pod) == Some(name));
-            let fell_under_it = new
-                .iter()
-                .copied()
-                .copied()
-                .chain(ended)
-                .any(|pod| created(&pod.metadata).is_none_or(|made| made <= since));
-            if on_it.is_empty() || fell_under_it {
-                continue;
-            }
-            excused.nodes.push(name);
-            // The counts leave out a node that its pods may not be placed on any more, and what is
-            // on it (`daemon_controller.go`, `updateDaemonSetStatus`).
-            if !on_it.iter().all(|pod| tolerates(pod, node)) || !self.selects(node) {
-                continue;
-            }
-            let one = |any: bool| i32::from(any);
-            excused.desired += 1;
-            excused.updated += one(new.iter().any(|pod| is_active(pod)));
-            let ready = |pod: &&Pod| self.view(pod).ready_since().is_some();
-            excused.available += one(on_it.iter().any(ready));
-        }
-        // Where every node is down nothing would be verified at all.
-        if excused.desired < self.workload.counts().desired {
-            excused
-        } else {
-            ExcusedNodes {
-                nodes: excused.nodes,
-                ..ExcusedNodes::default()
-            }
-        }
     }
 }
