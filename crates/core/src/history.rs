@@ -1,50 +1,98 @@
-//! The revisions of a workload, read from raw JSON.
+//! A workload with its revisions and pods at one time, as a rollback reads them.
 //!
-//! Typed structs drop fields that this build does not know; a rollback must restore a template to
-//! the last field, so it works on the objects as the API server sent them.
+//! What is decided is decided on a [`Snapshot`], by the very rules of a check. What is written back,
+//! and told apart from it, is the raw JSON: typed structs drop the fields that this build does not
+//! know, and a rollback restores a template to the last field.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod};
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::annotation::{LastKnownGood, RollbackRecord};
-use crate::snapshot::{
-    REVISION_ANNOTATION, REVISION_LABEL, images_of, is_active, is_ready, owned_by,
-};
+use crate::annotation::{LastKnownGood, ROLLBACK_RECORD, RollbackRecord};
+use crate::observation::{Observation, ResourceKind, Seen};
+use crate::snapshot::{RevisionView, Rollout, Snapshot, images_of, is_active};
 use crate::workload::raw::{annotation, plain, text};
 use crate::workload::{Images, Revision, RevisionId, Workload, WorkloadKind, WorkloadRef};
 
 /// A workload with its revisions and pods at one time.
+///
+/// An object that this build cannot read as its type is as if it were not there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     workload: WorkloadRef,
     object: Value,
-    carriers: Vec<Value>,
-    pods: Vec<Pod>,
-    nodes: Vec<Node>,
+    /// The revision objects by their uid.
+    revision_objects: BTreeMap<String, Value>,
+    snapshot: Snapshot,
+    /// The uid of the revision of the present template.
+    current: Option<String>,
 }
 
 impl History {
-    /// Keeps the carriers that the workload controls (ReplicaSets of a Deployment,
-    /// ControllerRevisions of the others), the highest revision first.
+    /// Reads a workload, its revision objects (ReplicaSets of a Deployment, ControllerRevisions of the
+    /// others) and its pods. Only the revision objects that the workload controls count.
     #[must_use]
-    pub fn new(workload: WorkloadRef, object: Value, carriers: Vec<Value>, pods: Vec<Pod>) -> Self {
-        let uid = text(&object, "/metadata/uid").to_owned();
-        let mut carriers: Vec<Value> = carriers
-            .into_iter()
-            .filter(|it| is_controlled_by(it, &uid))
-            .collect();
-        let kind = workload.kind;
-        carriers.sort_by_key(|carrier| Reverse(revision_in(kind, carrier)));
-        Self {
+    pub fn new(
+        workload: WorkloadRef,
+        object: Value,
+        revision_objects: Vec<Value>,
+        pods: Vec<Pod>,
+    ) -> Self {
+        let mut snapshot = Snapshot::default();
+        for resource in ResourceKind::needed_for(workload.kind) {
+            take(
+                &mut snapshot,
+                Seen::Listed {
+                    resource: *resource,
+                    uids: Vec::new(),
+                },
+            );
+        }
+        if let Ok(object) = Workload::read(&workload, &object) {
+            take(&mut snapshot, Seen::Workload { object });
+        }
+        for object in &revision_objects {
+            if let Some(seen) = revision_seen(workload.kind, object) {
+                take(&mut snapshot, seen);
+            }
+        }
+        for pod in pods {
+            let object = Box::new(pod);
+            take(&mut snapshot, Seen::Pod { object });
+        }
+        let by_uid = |it: Value| (text(&it, "/metadata/uid").to_owned(), it);
+        let mut history = Self {
             workload,
             object,
-            carriers,
-            pods,
-            nodes: Vec::new(),
+            revision_objects: revision_objects.into_iter().map(by_uid).collect(),
+            snapshot,
+            current: None,
+        };
+        history.current = history.find_current();
+        history
+    }
+
+    /// With the nodes of the cluster: a DaemonSet's completeness depends on them.
+    #[must_use]
+    pub fn with_nodes(mut self, nodes: Vec<Node>) -> Self {
+        for node in nodes {
+            let object = Box::new(node);
+            take(&mut self.snapshot, Seen::Node { object });
         }
+        self
+    }
+
+    fn find_current(&self) -> Option<String> {
+        let template = plain(self.template());
+        let current = self.rollout()?.of_template(|revision| {
+            let object = self.revision_objects.get(revision.uid());
+            object.is_some_and(|it| plain(held(self.workload.kind, it)) == template)
+        });
+        current.map(|it| it.uid().to_owned())
     }
 
     /// Which workload this is.
@@ -61,13 +109,19 @@ impl History {
 
     /// The workload as the types of this build have it, for what is decided and not written.
     #[must_use]
-    pub fn typed(&self) -> Option<Workload> {
-        let mut object = self.object.clone();
-        // Lists leave the kind out.
-        object
-            .as_object_mut()?
-            .insert("kind".to_owned(), self.workload.kind.to_string().into());
-        serde_json::from_value(object).ok()
+    pub fn typed(&self) -> Option<&Workload> {
+        self.snapshot.workload(&self.workload)
+    }
+
+    /// The same as a check sees it.
+    #[must_use]
+    pub fn rollout(&self) -> Option<Rollout<'_>> {
+        self.snapshot.rollout(&self.workload)
+    }
+
+    /// All that was read, as a check sees it.
+    pub(crate) const fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
     /// The workload's uid.
@@ -93,15 +147,14 @@ impl History {
     /// Whether it is a paused Deployment.
     #[must_use]
     pub fn paused(&self) -> bool {
-        self.object.pointer("/spec/paused") == Some(&Value::Bool(true))
+        self.typed().is_some_and(Workload::is_paused)
     }
 
     /// Whether the workload is being deleted.
     #[must_use]
     pub fn deleting(&self) -> bool {
-        self.object
-            .pointer("/metadata/deletionTimestamp")
-            .is_some_and(|it| !it.is_null())
+        let metadata = self.typed().map(Workload::metadata);
+        metadata.is_some_and(|it| it.deletion_timestamp.is_some())
     }
 
     /// How many pods are wanted.
@@ -114,116 +167,84 @@ impl History {
     /// Whether its controller has read the newest spec.
     #[must_use]
     pub fn observed(&self) -> bool {
-        let number = |pointer| self.object.pointer(pointer).and_then(Value::as_i64);
-        number("/status/observedGeneration") >= number("/metadata/generation")
-    }
-
-    /// With the nodes of the cluster: a DaemonSet's completeness depends on them.
-    #[must_use]
-    pub fn with_nodes(self, nodes: Vec<Node>) -> Self {
-        Self { nodes, ..self }
+        self.typed().is_some_and(Workload::is_observed)
     }
 
     /// All revisions, the newest first.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let entry = |carrier| Entry {
-            history: self,
-            carrier,
-        };
-        self.carriers.iter().map(entry)
+        let rollout = self.rollout();
+        let revisions = rollout.into_iter().flat_map(|it| it.revisions());
+        let mut entries: Vec<Entry<'_>> = revisions.filter_map(|it| self.entry(it)).collect();
+        entries.sort_by_key(|it| (Reverse(it.revision()), it.name()));
+        entries.into_iter()
     }
 
-    /// The revision whose carrier has this uid.
+    fn entry<'a>(&'a self, view: RevisionView<'a>) -> Option<Entry<'a>> {
+        Some(Entry {
+            kind: self.workload.kind,
+            view,
+            object: self.revision_objects.get(view.uid())?,
+        })
+    }
+
+    /// The revision whose object has this uid.
     #[must_use]
     pub fn with_uid(&self, uid: &str) -> Option<Entry<'_>> {
-        self.entries().find(|entry| entry.uid() == uid)
+        let mut revisions = self.rollout()?.revisions();
+        self.entry(revisions.find(|it| it.uid() == uid)?)
     }
 
     /// The revision of the present template; `None` while the controller has not created it.
     #[must_use]
     pub fn current(&self) -> Option<Entry<'_>> {
-        let template = plain(self.template());
-        let equal = self.entries().find(|it| it.template() == template);
-        // Two spellings of one quantity are equal to the controller and not to us; once it has seen
-        // the template, what it wrote decides.
-        equal.or_else(|| self.written().filter(|_| self.observed()))
-    }
-
-    /// The revision that the controller names as the newest.
-    fn written(&self) -> Option<Entry<'_>> {
-        match self.workload.kind {
-            WorkloadKind::Deployment => {
-                let revision = revision_in(self.workload.kind, &self.object);
-                self.entries()
-                    .find(|entry| entry.revision() == revision)
-                    .filter(|_| revision != Revision(0) && !self.paused())
-            }
-            WorkloadKind::StatefulSet => {
-                let name = text(&self.object, "/status/updateRevision");
-                self.entries().find(|entry| entry.name() == name)
-            }
-            // `daemon/update.go`, `constructHistory`: the highest number is the newest.
-            WorkloadKind::DaemonSet => self.entries().next(),
-        }
+        self.with_uid(self.current.as_deref()?)
     }
 
     /// The revision that a StatefulSet had rolled out to the end before the present one
-    /// (`status.currentRevision`, set in `completeRollingUpdate`); `None` when they are the same, and
-    /// with `OnDelete`, where the controller leaves it as it was at first.
+    /// ([`Rollout::last_complete`]).
     #[must_use]
     pub fn last_complete(&self) -> Option<Entry<'_>> {
-        if self.typed().is_some_and(|it| it.is_on_delete()) {
-            return None;
-        }
-        let name = text(&self.object, "/status/currentRevision");
-        let newest = text(&self.object, "/status/updateRevision");
-        self.entries()
-            .find(|entry| entry.name() == name && name != newest)
+        self.entry(self.rollout()?.last_complete()?)
     }
 
     /// The revisions other than the present one, the newest first.
     pub fn former(&self) -> impl Iterator<Item = Entry<'_>> {
-        let current = self.current().map(|entry| entry.uid().to_owned());
-        self.entries()
-            .filter(move |entry| current.as_deref() != Some(entry.uid()))
+        let current = self.current.as_deref();
+        self.entries().filter(move |it| current != Some(it.uid()))
+    }
+
+    /// What an earlier rollback wrote, whether or not it still holds.
+    #[must_use]
+    pub fn rollback_record(&self) -> Option<RollbackRecord> {
+        RollbackRecord::parse(self.annotation(ROLLBACK_RECORD)?)
     }
 
     /// What an earlier rollback wrote, if what it restored is still in place and nothing was deployed
     /// between: the annotation outlives later deployments, and a later number tells of one.
     #[must_use]
     pub fn restored(&self) -> Option<RollbackRecord> {
-        let restored = RollbackRecord::of(&self.object)?;
-        let current = self.current()?;
+        let restored = self.rollback_record()?;
+        let current = self.current.as_deref()?;
         let between = self
             .former()
             .any(|it| it.revision() > restored.from_revision);
-        (current.uid() == restored.uid && !between).then_some(restored)
+        (current == restored.uid && !between).then_some(restored)
     }
 
     /// Whether the last rollback left a revision behind that was neither deployed again nor found
     /// healthy since.
     #[must_use]
     pub fn was_replaced(&self, entry: &Entry<'_>) -> bool {
-        let Some(restored) = RollbackRecord::of(&self.object) else {
+        let Some(restored) = self.rollback_record() else {
             return false;
         };
         let good_since = entry.mark().is_some_and(|it| it.verified_at > restored.at);
         restored.from == entry.uid() && restored.from_revision == entry.revision() && !good_since
     }
 
-    /// The pods of the workload, of whatever revision.
+    /// The pods that were read, of whatever revision.
     pub fn pods(&self) -> impl Iterator<Item = &Pod> {
-        self.pods.iter()
-    }
-
-    /// The nodes that were handed in.
-    pub(crate) fn nodes(&self) -> &[Node] {
-        &self.nodes
-    }
-
-    /// The revision objects as the API server sent them, the newest first.
-    pub(crate) fn carriers(&self) -> &[Value] {
-        &self.carriers
+        self.snapshot.pods()
     }
 
     /// The history in one line, the newest first.
@@ -241,40 +262,65 @@ impl History {
     }
 }
 
+/// The times that a snapshot keeps by our own clock are not known here, and nothing reads them:
+/// [`Snapshot::seen_at`] sets them.
+fn take(snapshot: &mut Snapshot, seen: Seen) {
+    snapshot.apply(Observation::new(Timestamp::UNIX_EPOCH, seen));
+}
+
+fn revision_seen(kind: WorkloadKind, object: &Value) -> Option<Seen> {
+    match kind {
+        WorkloadKind::Deployment => {
+            let object = Box::deserialize(object).ok()?;
+            Some(Seen::ReplicaSet { object })
+        }
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            let object = Box::deserialize(object).ok()?;
+            Some(Seen::ControllerRevision { object })
+        }
+    }
+}
+
+/// The pod template in a revision object.
+fn held(kind: WorkloadKind, object: &Value) -> &Value {
+    let pointer = match kind {
+        WorkloadKind::Deployment => "/spec/template",
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "/data/spec/template",
+    };
+    object.pointer(pointer).unwrap_or(&Value::Null)
+}
+
 /// One revision of a workload.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    history: &'a History,
-    carrier: &'a Value,
+    kind: WorkloadKind,
+    view: RevisionView<'a>,
+    object: &'a Value,
 }
 
 impl<'a> Entry<'a> {
-    const fn kind(&self) -> WorkloadKind {
-        self.history.workload.kind
-    }
-
-    /// The carrier as the API server sent it.
+    /// The revision object as the API server sent it.
     #[must_use]
-    pub const fn carrier(&self) -> &'a Value {
-        self.carrier
+    pub const fn object(&self) -> &'a Value {
+        self.object
     }
 
     /// Its number; 0 when it bears none.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        revision_in(self.kind(), self.carrier)
+        self.view.number().unwrap_or(Revision(0))
     }
 
-    /// The carrier's uid.
+    /// The uid of the revision object.
     #[must_use]
     pub fn uid(&self) -> &'a str {
-        text(self.carrier, "/metadata/uid")
+        self.view.uid()
     }
 
-    /// The carrier's name.
+    /// The name of the revision object.
     #[must_use]
     pub fn name(&self) -> &'a str {
-        text(self.carrier, "/metadata/name")
+        self.view.name()
     }
 
     /// What names it for good.
@@ -288,14 +334,10 @@ impl<'a> Entry<'a> {
     }
 
     fn held(&self) -> &'a Value {
-        let pointer = match self.kind() {
-            WorkloadKind::Deployment => "/spec/template",
-            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "/data/spec/template",
-        };
-        self.carrier.pointer(pointer).unwrap_or(&Value::Null)
+        held(self.kind, self.object)
     }
 
-    /// Its pod template, without what marks it as a revision's.
+    /// Its pod template to the last field, without what marks it as a revision's.
     #[must_use]
     pub fn template(&self) -> Value {
         plain(self.held())
@@ -307,58 +349,28 @@ impl<'a> Entry<'a> {
         annotation(self.held(), name)
     }
 
-    /// How many of its pods are available. A StatefulSet and a DaemonSet count no pods per revision:
-    /// of those the ready ones are counted.
+    /// How many of its pods are available ([`RevisionView::available`]).
     #[must_use]
     pub fn available(&self) -> u64 {
-        match self.kind() {
-            WorkloadKind::Deployment => self
-                .carrier
-                .pointer("/status/availableReplicas")
-                .and_then(Value::as_u64)
-                .unwrap_or_default(),
-            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
-                let ready = self.pods().filter(|pod| is_ready(pod) && is_active(pod));
-                u64::try_from(ready.count()).unwrap_or_default()
-            }
-        }
+        self.view.available()
     }
 
-    /// Its pods: by their owner, or by the label that the controller gives them (a StatefulSet
-    /// writes the revision's name there, a DaemonSet its hash).
+    /// Its pods, in whatever state ([`RevisionView::pods`]).
     pub fn pods(&self) -> impl Iterator<Item = &'a Pod> + use<'a> {
-        let kind = self.kind();
-        let (uid, name) = (self.uid(), self.name());
-        let hash = self
-            .carrier
-            .pointer("/metadata/labels")
-            .and_then(|it| it.get(REVISION_LABEL))
-            .and_then(Value::as_str);
-        self.history.pods.iter().filter(move |pod| {
-            let labels = pod.metadata.labels.as_ref();
-            let label = labels.and_then(|it| it.get(REVISION_LABEL));
-            match kind {
-                WorkloadKind::Deployment => owned_by(&pod.metadata, uid),
-                WorkloadKind::StatefulSet => label.is_some_and(|it| it == name),
-                WorkloadKind::DaemonSet => {
-                    hash.is_some_and(|hash| label.is_some_and(|it| it == hash))
-                }
-            }
-        })
+        self.view.pods()
     }
 
     /// When it was created.
     #[must_use]
     pub fn created(&self) -> Option<Timestamp> {
-        text(self.carrier, "/metadata/creationTimestamp")
-            .parse()
-            .ok()
+        self.view.created()
     }
 
     /// That a check found it healthy, if one wrote it down.
     #[must_use]
     pub fn mark(&self) -> Option<LastKnownGood> {
-        LastKnownGood::of(self.carrier)
+        let written = self.view.annotation(&LastKnownGood::annotation(self.uid()));
+        LastKnownGood::parse(written?, self.uid())
     }
 
     /// The images that its template names.
@@ -377,24 +389,5 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn running_images(&self) -> Images {
         images_of(self.pods().filter(|pod| is_active(pod)))
-    }
-}
-
-fn is_controlled_by(object: &Value, uid: &str) -> bool {
-    let owners = object.pointer("/metadata/ownerReferences");
-    let owners = owners.and_then(Value::as_array).into_iter().flatten();
-    let mut owners = owners.filter(|it| it.get("controller") == Some(&Value::Bool(true)));
-    owners.any(|it| text(it, "/uid") == uid)
-}
-
-fn revision_in(kind: WorkloadKind, object: &Value) -> Revision {
-    match kind {
-        WorkloadKind::Deployment => annotation(object, REVISION_ANNOTATION)
-            .and_then(Revision::parse)
-            .unwrap_or(Revision(0)),
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
-            let number = object.get("revision").and_then(Value::as_u64);
-            Revision(number.unwrap_or_default())
-        }
     }
 }

@@ -191,6 +191,26 @@ impl Snapshot {
         }
     }
 
+    /// The same objects, as if all of them had been seen for the first time at this time: what a
+    /// snapshot remembers of pods goes by our own clock.
+    pub(crate) fn seen_at(&self, at: Timestamp) -> Self {
+        let mut seen = Self {
+            workloads: self.workloads.clone(),
+            replica_sets: self.replica_sets.clone(),
+            revisions: self.revisions.clone(),
+            nodes: self.nodes.clone(),
+            events: self.events.clone(),
+            listed: self.listed.clone(),
+            blind: self.blind.clone(),
+            had: self.had.clone(),
+            ..Self::default()
+        };
+        for pod in self.pods() {
+            seen.take_pod(pod.clone(), at);
+        }
+        seen
+    }
+
     /// A workload, once it has been seen.
     #[must_use]
     pub fn workload(&self, reference: &WorkloadRef) -> Option<&Workload> {
@@ -245,6 +265,11 @@ impl Snapshot {
     /// The events about an object.
     pub fn events_about<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Event> + use<'a> {
         self.events.get(uid).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The pods that were seen, of whatever workload.
+    pub(crate) fn pods(&self) -> impl Iterator<Item = &Pod> {
+        self.pods.iter().map(|(_, pod)| pod)
     }
 
     /// A pod by its uid, as it is now.

@@ -10,7 +10,6 @@ use super::refusal::Refusal;
 use super::request::Request;
 use super::stuck_pods::stuck_now;
 use super::{patch, preflight};
-use crate::annotation::RollbackRecord;
 use crate::history::{Entry, History};
 use crate::policy::Policy;
 use crate::workload::{WorkloadKind, WorkloadRef};
@@ -58,7 +57,8 @@ fn used_again<'a>(history: &'a History, to: Entry<'a>) -> Entry<'a> {
 fn is_done(history: &History, request: &Request) -> bool {
     let bare = request.judged.is_none() && request.approval.is_none();
     let bare = bare && request.to_revision.is_none();
-    let own = RollbackRecord::of(history.object()).filter(|it| bare && it.is_by(&request.run));
+    let own = history.rollback_record();
+    let own = own.filter(|it| bare && it.is_by(&request.run));
     own.zip(history.current())
         .is_some_and(|(own, current)| current.uid() != own.uid && current.uid() != own.from)
 }

@@ -4,19 +4,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::duration::{after, elapsed};
 use crate::history::History;
-use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::progress;
-use crate::session::Session;
-use crate::snapshot::{BACK_OFF_MEMORY, ExcusedNodes, Snapshot, has_ended, uid_of};
+use crate::session::{View, judge};
+use crate::snapshot::{BACK_OFF_MEMORY, has_ended};
 use crate::verdict::{Pending, Verdict};
-use crate::workload::raw::text;
-use crate::workload::{Workload, WorkloadKind};
+use crate::workload::Workload;
 
 /// The one look comes to no end by itself, and nobody listens to it.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -26,28 +22,11 @@ impl History {
     /// has said so. Of a DaemonSet, but for the nodes that nobody waits for.
     #[must_use]
     pub fn complete(&self) -> bool {
-        let complete = self.typed().is_some_and(|it| self.counts_are_complete(&it));
-        let conditions = self.object().pointer("/status/conditions");
-        let conditions = conditions.and_then(Value::as_array).into_iter().flatten();
-        // Without a progress deadline, and but for Deployments, there is no such condition.
-        let said = conditions
-            .filter(|it| text(it, "/type") == "Progressing")
-            .all(|it| text(it, "/reason") == "NewReplicaSetAvailable");
-        complete && said
-    }
-
-    fn counts_are_complete(&self, workload: &Workload) -> bool {
-        if self.nodes().is_empty() {
-            return progress::complete(workload, &ExcusedNodes::default()).is_ok();
-        }
-        // The nodes that are excused are found as a check finds them.
-        let mut snapshot = Snapshot::default();
-        for seen in self.seen(workload.clone()) {
-            snapshot.apply(Observation::new(Timestamp::UNIX_EPOCH, seen));
-        }
-        let rollout = snapshot.rollout(self.workload());
-        let excused = rollout.map_or_else(ExcusedNodes::default, |it| it.excused());
-        progress::complete(workload, &excused).is_ok()
+        let Some(rollout) = self.rollout() else {
+            return false;
+        };
+        let workload = rollout.workload();
+        progress::complete(workload, &rollout.excused()).is_ok() && is_said_complete(workload)
     }
 
     /// When a check that stays for so long would call it healthy, should it stay as it is: `now`, where
@@ -55,8 +34,7 @@ impl History {
     /// have to be seen than one look shows. Where no pod can be seen, the counts alone tell.
     #[must_use]
     pub fn healthy_from(&self, now: Timestamp, stable_for: Duration) -> Option<Timestamp> {
-        let workload = self.typed().filter(|it| it.counts().desired > 0)?;
-        if !self.complete() {
+        if self.desired() == 0 || !self.complete() {
             return None;
         }
         if self.pods().next().is_none() {
@@ -68,17 +46,19 @@ impl History {
             stable_for,
             ..Policy::default()
         };
-        let mut session = Session::new([self.workload().clone()], policy, now);
-        let mut last = None;
-        for seen in self.seen(workload) {
-            last = Some(session.observe(Observation::new(now, seen)));
-        }
-        let last = last?;
-        let from = match last.verdict {
+        let view = View {
+            snapshot: &self.snapshot().seen_at(now),
+            target: &self.workload().clone().into(),
+            started: now,
+            complete_since: None,
+            asking_since: None,
+        };
+        let judgement = judge(&view, &policy, now);
+        let from = match judgement.verdict {
             Verdict::Succeeded => Some(now),
             Verdict::Progressing {
                 pending: Pending::Stabilising { .. },
-            } => Some(last.wake_at).filter(|at| *at < after(now, NEVER)),
+            } => Some(judgement.wake_at).filter(|at| *at < after(now, NEVER)),
             Verdict::Progressing { .. }
             | Verdict::Failed { .. }
             | Verdict::TimedOut { .. }
@@ -109,40 +89,18 @@ impl History {
         let outlive = living.map(|at| after(after(at, longest), stable_for));
         outlive.max().unwrap_or(Timestamp::MIN)
     }
-
-    /// All of it as a session sees it, each list with its end.
-    fn seen(&self, workload: Workload) -> Vec<Seen> {
-        let kind = self.workload().kind;
-        let mut listed = vec![
-            (ResourceKind::of(kind), vec![workload.uid().to_owned()]),
-            (ResourceKind::Event, Vec::new()),
-        ];
-        let mut seen = vec![Seen::Workload { object: workload }];
-        let uids = self.carriers().iter().map(|it| text(it, "/metadata/uid"));
-        let uids: Vec<String> = uids.map(str::to_owned).collect();
-        if kind == WorkloadKind::Deployment {
-            seen.extend(of(self.carriers()).map(|object| Seen::ReplicaSet { object }));
-            listed.push((ResourceKind::ReplicaSet, uids));
-        } else {
-            seen.extend(of(self.carriers()).map(|object| Seen::ControllerRevision { object }));
-            listed.push((ResourceKind::ControllerRevision, uids));
-        }
-        let pods = self.pods().cloned().map(Box::new);
-        seen.extend(pods.map(|object| Seen::Pod { object }));
-        let nodes = self.nodes().iter().cloned().map(Box::new);
-        seen.extend(nodes.map(|object| Seen::Node { object }));
-        let uids = |it: Vec<&str>| it.into_iter().map(str::to_owned).collect();
-        let pods = self.pods().map(|it| uid_of(&it.metadata)).collect();
-        let nodes = self.nodes().iter().map(|it| uid_of(&it.metadata)).collect();
-        listed.push((ResourceKind::Pod, uids(pods)));
-        listed.push((ResourceKind::Node, uids(nodes)));
-        let listed = listed.into_iter();
-        seen.extend(listed.map(|(resource, uids)| Seen::Listed { resource, uids }));
-        seen
-    }
 }
 
-fn of<T: DeserializeOwned>(objects: &[Value]) -> impl Iterator<Item = Box<T>> {
-    let objects = objects.iter().cloned();
-    objects.filter_map(|it| serde_json::from_value(it).ok().map(Box::new))
+/// Whether a Deployment's controller has written down that it is done. The other kinds have no such
+/// condition, nor has a Deployment without a progress deadline.
+fn is_said_complete(workload: &Workload) -> bool {
+    let Workload::Deployment(it) = workload else {
+        return true;
+    };
+    let conditions = it.status.as_ref().and_then(|it| it.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .filter(|it| it.type_ == "Progressing")
+        .all(|it| it.reason.as_deref() == Some("NewReplicaSetAvailable"))
 }

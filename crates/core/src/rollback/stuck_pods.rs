@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::history::{Entry, History};
 use crate::snapshot::{REVISION_LABEL, has_ended, is_ready, uid_of};
-use crate::workload::{Workload, WorkloadKind, partition};
+use crate::workload::{Workload, partition};
 
 /// What is to be done about a restored StatefulSet now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,10 +52,10 @@ pub fn unblock(history: &History, target: &Entry<'_>) -> StuckPodStep {
     if !history.observed() || newest != Some(target.name()) {
         return StuckPodStep::Wait;
     }
-    let stuck = stuck(history, &set, target.name());
+    let stuck = stuck(history, set, target.name());
     let Some((ordinal, pod)) = stuck.first() else {
         // One of another revision that is ready may not be the next moment.
-        let from = first_updated(&set);
+        let from = first_updated(set);
         let mut left = members(history)
             .filter(|(ordinal, pod)| *ordinal >= from && revision(pod) != Some(target.name()));
         return left
@@ -65,7 +65,7 @@ pub fn unblock(history: &History, target: &Entry<'_>) -> StuckPodStep {
     // A lower one that is being replaced comes first: at most one pod is away because of us.
     let leaving = members(history).any(|(_, pod)| pod.metadata.deletion_timestamp.is_some());
     let ready = members(history).filter(|(other, pod)| other < ordinal && is_ready(pod));
-    let lower = usize::try_from(ordinal - start(&set)).unwrap_or_default();
+    let lower = usize::try_from(ordinal - start(set)).unwrap_or_default();
     if leaving || ready.count() < lower {
         return StuckPodStep::Wait;
     }
@@ -92,21 +92,16 @@ pub fn stuck_now(history: &History, target: &Entry<'_>) -> Vec<String> {
     let Some(set) = rolling(history) else {
         return Vec::new();
     };
-    let stuck = stuck(history, &set, target.name()).into_iter();
+    let stuck = stuck(history, set, target.name()).into_iter();
     stuck
         .map(|(_, pod)| pod.metadata.name.clone().unwrap_or_default())
         .collect()
 }
 
 /// The StatefulSet, unless its pods are replaced only once a person deletes them.
-fn rolling(history: &History) -> Option<Box<StatefulSet>> {
-    if history.workload().kind != WorkloadKind::StatefulSet {
-        return None;
-    }
+fn rolling(history: &History) -> Option<&StatefulSet> {
     match history.typed()? {
-        Workload::StatefulSet(set) if !Workload::StatefulSet(set.clone()).is_on_delete() => {
-            Some(set)
-        }
+        workload @ Workload::StatefulSet(set) if !workload.is_on_delete() => Some(set),
         Workload::StatefulSet(_) | Workload::Deployment(_) | Workload::DaemonSet(_) => None,
     }
 }

@@ -3,6 +3,8 @@
 mod approval;
 mod batch;
 mod decision;
+mod differential;
+mod former;
 mod kinds;
 mod laws;
 mod marks;

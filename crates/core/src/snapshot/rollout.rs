@@ -5,8 +5,8 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::revision::{RevisionObject, revision_label};
 use super::{
-    PodView, RevisionView, Snapshot, controller_of, has_ended, is_active,
-    owned_by, revision_of, uid_of,
+    PodView, RevisionView, Snapshot, controller_of, has_ended, is_active, owned_by, revision_of,
+    uid_of,
 };
 use crate::workload::{Revision, Workload, partition};
 

@@ -37,6 +37,23 @@ impl<'de> Deserialize<'de> for Workload {
 }
 
 impl Workload {
+    /// Reads the object of a workload; kind, namespace and name are those by which it was asked for.
+    pub(crate) fn read(asked: &WorkloadRef, object: &Value) -> serde_json::Result<Self> {
+        let mut read = match asked.kind {
+            WorkloadKind::Deployment => Box::deserialize(object).map(Self::Deployment),
+            WorkloadKind::StatefulSet => Box::deserialize(object).map(Self::StatefulSet),
+            WorkloadKind::DaemonSet => Box::deserialize(object).map(Self::DaemonSet),
+        }?;
+        let metadata = match &mut read {
+            Self::Deployment(it) => &mut it.metadata,
+            Self::StatefulSet(it) => &mut it.metadata,
+            Self::DaemonSet(it) => &mut it.metadata,
+        };
+        metadata.namespace = Some(asked.namespace.clone());
+        metadata.name = Some(asked.name.clone());
+        Ok(read)
+    }
+
     /// Its kind.
     #[must_use]
     pub const fn kind(&self) -> WorkloadKind {

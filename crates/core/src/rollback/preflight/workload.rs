@@ -7,7 +7,6 @@ use super::finding::{PreflightCode, PreflightFinding};
 use super::{RollbackPlan, owner, schema};
 use crate::history::{Entry, History};
 use crate::rollback::{Allowed, ChosenBy, Request};
-use crate::workload::Workload;
 use crate::workload::raw::text;
 
 pub(in crate::rollback) fn concerns(
@@ -33,7 +32,7 @@ pub(in crate::rollback) fn concerns(
 
 /// The change alone replaces no pod.
 fn on_delete(history: &History, allowed: Allowed) -> Option<PreflightFinding> {
-    let workload = history.typed().filter(Workload::is_on_delete)?;
+    let workload = history.typed().filter(|it| it.is_on_delete())?;
     let message = format!(
         "{} replaces a pod only once somebody deletes it (updateStrategy OnDelete)",
         workload.title()

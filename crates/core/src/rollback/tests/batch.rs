@@ -130,7 +130,7 @@ fn the_word_for_a_refusal_is_that_of_all_of_them() {
         (
             db(),
             of_db()
-                .with("/metadata/deletionTimestamp", json!("x"))
+                .with("/metadata/deletionTimestamp", json!("2026-01-01T00:00:00Z"))
                 .decide(&Request::default()),
         ),
     ]);

@@ -21,7 +21,8 @@ fn a_mark_counts_on_the_carrier_it_was_written_for() {
     // `kubectl rollout undo` and the controller carry annotations from one object to another.
     let mut copied = good.clone();
     let own = LastKnownGood::annotation("rs-v1");
-    let text = copied.carrier("v1")["metadata"]["annotations"][&own].take();
+    let annotations = &mut copied.carrier("v1")["metadata"]["annotations"];
+    let text = annotations.as_object_mut().unwrap().remove(&own).unwrap();
     copied.carrier("v2")["metadata"]["annotations"][&own] = text.clone();
     assert!(
         copied
