@@ -17,10 +17,8 @@ use rollguard_agent::Outcome;
 use rollguard_core::approval::{Approval, ApprovedRollback, HealthCriteria};
 use rollguard_core::finding::FindingCode;
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
-use rollguard_core::report::{
-    AfterRollback, OtherImage, Proposal, Proposed, Report, RollbackHealth, to_json,
-};
-use rollguard_core::rollback::{Change, ChosenBy, PreflightCode, PreflightFinding};
+use rollguard_core::report::{AfterRollback, OtherImage, Proposal, Proposed, Report, to_json};
+use rollguard_core::rollback::{Change, ChosenBy, PreflightCode, PreflightFinding, RollbackHealth};
 use rollguard_core::trace::Trace;
 use rollguard_core::workload::{Images, Revision, RevisionId, WorkloadKind, WorkloadRef};
 use serde_json::{Value, json};

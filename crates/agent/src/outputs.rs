@@ -154,55 +154,9 @@ fn without_macros(text: &str) -> String {
 #[error("hand over the evidence: an output variable would alter or cut it")]
 pub struct EvidenceAltered;
 
-/// How a rollback ended, in the words of the output variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RollbackOutcome {
-    /// Every workload has its last good revision back.
-    RolledBack,
-    /// They were in place already.
-    AlreadyRolledBack,
-    /// Some workloads are rolled back and some are not, or pods of the bad revision hold one up.
-    PartlyRolledBack,
-    /// Nothing was changed, because it would not have been safe.
-    Refused,
-    /// Nothing was changed, because a newer rollout began.
-    Superseded,
-    /// Nothing was changed, because the bad rollout became healthy.
-    Healed,
-    /// It was tried and did not take effect.
-    Failed,
-}
-
-impl RollbackOutcome {
-    /// Every outcome.
-    pub const ALL: [Self; 7] = [
-        Self::RolledBack,
-        Self::AlreadyRolledBack,
-        Self::PartlyRolledBack,
-        Self::Refused,
-        Self::Superseded,
-        Self::Healed,
-        Self::Failed,
-    ];
-
-    /// The word for it in the output variable `rollbackOutcome`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RolledBack => "rolledBack",
-            Self::AlreadyRolledBack => "alreadyRolledBack",
-            Self::PartlyRolledBack => "partlyRolledBack",
-            Self::Refused => "refused",
-            Self::Superseded => "superseded",
-            Self::Healed => "healed",
-            Self::Failed => "failed",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use rollguard_core::report::RollbackHealth;
+    use rollguard_core::rollback::{BatchOutcome, RollbackHealth};
 
     use super::*;
     use crate::command::{TaskOutput, parse_line};
@@ -274,7 +228,7 @@ mod tests {
 
     #[test]
     fn every_outcome_of_a_rollback_is_described() {
-        for outcome in RollbackOutcome::ALL {
+        for outcome in BatchOutcome::ALL {
             let description = OutputVariable::RollbackOutcome.description();
             assert!(description.contains(outcome.as_str()), "{outcome:?}");
         }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Evidence, Finding};
+use crate::rollback::RollbackHealth;
 use crate::session::{Session, TimelineEntry};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict, VerdictKind};
 
@@ -25,7 +26,7 @@ pub use json::{parse_approval, to_json, without_markers};
 pub use line::{Line, Span, Style};
 pub use markdown::{RollbackPage, markdown, rollback_markdown};
 pub use proposal::{Proposal, Proposed};
-pub use rollback_health::{AfterRollback, OtherImage, RollbackHealth};
+pub use rollback_health::{AfterRollback, OtherImage};
 pub use summary::summary;
 pub use text::{event_lines, finding_lines, report_lines, sentence, style_of};
 pub use text_rollback::{objection_lines, release_lines};

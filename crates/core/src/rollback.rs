@@ -9,6 +9,7 @@ mod outcome;
 mod patch;
 mod plan;
 pub mod preflight;
+mod prepared;
 mod refusal;
 mod request;
 mod stuck_pods;
@@ -19,13 +20,14 @@ pub use batch::{Objection, RollbackBatch};
 pub use changes::{Change, changes};
 pub use decide::decide;
 pub use mark::{LastKnownGoodUpdate, last_known_good_updates};
-pub use outcome::{BatchOutcome, WorkloadOutcome, in_place};
+pub use outcome::{BatchOutcome, RollbackHealth, WorkloadOutcome};
 pub use patch::{ReadBack, is_own, read_back};
 pub use plan::{Already, ChosenBy, RollbackDecision, RollbackPlan};
 pub use preflight::{
     PreflightCode, PreflightFinding, Reference, ReferenceKind, SCHEMA_COMPATIBLE_FROM,
     SCHEMA_VERSION, Weight, references,
 };
+pub use prepared::in_place;
 pub use refusal::Refusal;
 pub use request::{Allowed, Request};
 pub use stuck_pods::{StuckPod, StuckPodStep, stuck_now, unblock};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use rollguard_agent::Outcome;
-use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_core::approval::Approval;
+use rollguard_core::rollback::BatchOutcome;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 
 use super::world::{World, told};
@@ -85,7 +85,7 @@ async fn fails_and_can_be_repeated(fault: Fault) -> Result<()> {
     world.faults().inject(patch(), fault);
     let failed = world.rollback(Some(&approval)).await.map_err(told)?;
     ensure!(failed.outcome == Outcome::RollbackFailed, "{failed:?}");
-    ensure!(failed.word == Some(RollbackOutcome::Failed), "{failed:?}");
+    ensure!(failed.word == Some(BatchOutcome::Failed), "{failed:?}");
     ensure!(!failed.errors.is_empty(), "{failed:?}");
     ensure!(
         world.patches() <= before + SENDS,
@@ -95,7 +95,7 @@ async fn fails_and_can_be_repeated(fault: Fault) -> Result<()> {
     world.has("v2").await?;
     world.faults().clear();
     let again = world.rollback(Some(&approval)).await.map_err(told)?;
-    ensure!(again.word == Some(RollbackOutcome::RolledBack), "{again:?}");
+    ensure!(again.word == Some(BatchOutcome::RolledBack), "{again:?}");
     world.is_healthy("v1").await
 }
 
@@ -124,7 +124,7 @@ async fn trouble_once() -> Result<()> {
         world.faults().inject_next(1, patch(), fault.clone());
         let done = world.rollback(Some(&approval)).await.map_err(told)?;
         ensure!(
-            done.word == Some(RollbackOutcome::RolledBack),
+            done.word == Some(BatchOutcome::RolledBack),
             "{fault:?}: {done:?}"
         );
         let changes = world.generation().await? - before;
@@ -140,10 +140,7 @@ async fn forbidden() -> Result<()> {
     world.faults().forbid(Verb::Patch, "deployments");
     let refused = world.rollback(Some(&approval)).await.map_err(told)?;
     ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
-    ensure!(
-        refused.word == Some(RollbackOutcome::Refused),
-        "{refused:?}"
-    );
+    ensure!(refused.word == Some(BatchOutcome::Refused), "{refused:?}");
     let said = world.said();
     ensure!(said.contains("may not patch deployments"), "{said}");
     ensure!(world.patches() == before, "a patch was sent");
@@ -155,7 +152,7 @@ async fn answer_lost() -> Result<()> {
     let before = world.patches();
     world.faults().inject_next(1, patch(), Fault::LoseAnswer);
     let done = world.rollback(Some(&approval)).await.map_err(told)?;
-    ensure!(done.word == Some(RollbackOutcome::RolledBack), "{done:?}");
+    ensure!(done.word == Some(BatchOutcome::RolledBack), "{done:?}");
     ensure!(world.patches() == before + 1, "{} patches", world.patches());
     ensure!(
         world.said().contains("deployment/web: rolled back"),
@@ -172,7 +169,7 @@ async fn newer_is_left_alone() -> Result<()> {
     let refused = world.rollback(Some(&approval)).await.map_err(told)?;
     ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
     ensure!(
-        refused.word == Some(RollbackOutcome::Superseded),
+        refused.word == Some(BatchOutcome::Superseded),
         "{refused:?}"
     );
     ensure!(world.patches() == before, "a patch was sent");
@@ -186,7 +183,7 @@ async fn newer_in_between() -> Result<()> {
     let refused = world.rollback_after(&approval, newer).await?;
     ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
     ensure!(
-        refused.word == Some(RollbackOutcome::Superseded),
+        refused.word == Some(BatchOutcome::Superseded),
         "{refused:?}"
     );
     world.has("v3").await
@@ -195,12 +192,12 @@ async fn newer_in_between() -> Result<()> {
 async fn run_again() -> Result<()> {
     let (world, approval) = found_bad().await?;
     let first = world.rollback(Some(&approval)).await.map_err(told)?;
-    ensure!(first.word == Some(RollbackOutcome::RolledBack), "{first:?}");
+    ensure!(first.word == Some(BatchOutcome::RolledBack), "{first:?}");
     let before = world.patches();
     let second = world.rollback(Some(&approval)).await.map_err(told)?;
     ensure!(second.outcome == Outcome::RolledBack, "{second:?}");
     ensure!(
-        second.word == Some(RollbackOutcome::AlreadyRolledBack),
+        second.word == Some(BatchOutcome::AlreadyRolledBack),
         "{second:?}"
     );
     ensure!(world.patches() == before, "a patch was sent");
@@ -217,11 +214,11 @@ async fn two_at_once() -> Result<()> {
     let ended = [one.map_err(told)?, other.map_err(told)?];
     let did_it = ended
         .iter()
-        .filter(|it| it.word == Some(RollbackOutcome::RolledBack));
+        .filter(|it| it.word == Some(BatchOutcome::RolledBack));
     ensure!(did_it.count() == 1, "{ended:?}");
     let had_not_to = ended.iter().filter(|it| {
-        it.word == Some(RollbackOutcome::AlreadyRolledBack)
-            || it.word == Some(RollbackOutcome::Superseded)
+        it.word == Some(BatchOutcome::AlreadyRolledBack)
+            || it.word == Some(BatchOutcome::Superseded)
     });
     ensure!(had_not_to.count() == 1, "{ended:?}");
     let changes = world.generation().await? - before;

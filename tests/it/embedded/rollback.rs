@@ -8,9 +8,9 @@ use libtest_mimic::Trial;
 use rollguard::run::rollback::RolledBack;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
-use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_core::annotation::LastKnownGood;
-use rollguard_core::report::RollbackHealth;
+use rollguard_core::rollback::BatchOutcome;
+use rollguard_core::rollback::RollbackHealth;
 use rollguard_sandbox::Script;
 use rollguard_tests::scenarios::DEPLOYMENT;
 use serde_json::Value;
@@ -57,7 +57,7 @@ fn plain() -> RollbackInputs {
 }
 
 /// Back and healthy.
-fn done(done: &RolledBack, expected: RollbackOutcome, world: &World) -> Result<()> {
+fn done(done: &RolledBack, expected: BatchOutcome, world: &World) -> Result<()> {
     let said = world.said();
     ensure!(done.word == Some(expected), "{done:#?}{said}");
     ensure!(done.outcome == Outcome::RolledBack, "{done:#?}{said}");
@@ -68,7 +68,7 @@ fn done(done: &RolledBack, expected: RollbackOutcome, world: &World) -> Result<(
 }
 
 /// Not back, for a reason that is told.
-fn not_done(done: &RolledBack, expected: RollbackOutcome, why: &str) -> Result<()> {
+fn not_done(done: &RolledBack, expected: BatchOutcome, why: &str) -> Result<()> {
     ensure!(done.word == Some(expected), "{done:#?}");
     ensure!(done.outcome == Outcome::Refused, "{done:#?}");
     let health = done

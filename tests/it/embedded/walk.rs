@@ -11,9 +11,10 @@ use libtest_mimic::Trial;
 use rollguard::run::check::Checked;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
-use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_core::duration::elapsed;
-use rollguard_core::report::{Report, RollbackHealth};
+use rollguard_core::report::Report;
+use rollguard_core::rollback::BatchOutcome;
+use rollguard_core::rollback::RollbackHealth;
 use rollguard_core::trace::Trace;
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use rollguard_tests::scenarios::{self, Expect, Kind, Scenario, What, When};
@@ -345,8 +346,8 @@ async fn goes_back(world: &World, scenario: &Scenario, checked: &Checked) -> Res
         ..plain.clone()
     };
     for (inputs, word) in [
-        (approved, RollbackOutcome::RolledBack),
-        (plain, RollbackOutcome::AlreadyRolledBack),
+        (approved, BatchOutcome::RolledBack),
+        (plain, BatchOutcome::AlreadyRolledBack),
     ] {
         let done = world.rollback_as(&inputs).await.map_err(told)?;
         let said = world.said();

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
-use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_cluster::Connection;
 use rollguard_core::duration::{after, elapsed};
-use rollguard_core::report::{Line, Report, RollbackHealth, release_lines};
-use rollguard_core::rollback::{RollbackBatch, WorkloadOutcome};
+use rollguard_core::report::{Line, Report, release_lines};
+use rollguard_core::rollback::{BatchOutcome, RollbackBatch, RollbackHealth, WorkloadOutcome};
 use rollguard_core::workload::WorkloadRef;
 
 use super::tools::Tools;
@@ -44,7 +43,7 @@ pub struct RolledBack {
     /// The outcome of the command.
     pub outcome: Outcome,
     /// The word for it; none for a dry run.
-    pub word: Option<RollbackOutcome>,
+    pub word: Option<BatchOutcome>,
     /// How the workloads are afterwards, where somebody was to look.
     pub health: Option<RollbackHealth>,
     /// What went wrong, one line each.

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use super::words::{ago, deletes, evidence_of, other_image, visible};
-use super::{AfterRollback, NOT_RESTORED, Proposal, Proposed, Report, RollbackHealth, words};
+use super::{AfterRollback, NOT_RESTORED, Proposal, Proposed, Report, words};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, Finding, FindingCode};
 use crate::rollback::PreflightFinding;
 use crate::verdict::VerdictKind;
+use crate::rollback::RollbackHealth;
 use crate::workload::WorkloadRef;
 
 mod rollback;

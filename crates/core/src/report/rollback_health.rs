@@ -6,61 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::annotation::LastKnownGood;
 use crate::approval::ApprovedRollback;
+use crate::rollback::RollbackHealth;
 use crate::session::{Session, TrackedWorkload};
 use crate::snapshot::running;
-use crate::verdict::{Supersession, Verdict};
 use crate::workload::{Images, RevisionId, WorkloadRef};
-
-/// How a workload is after its rollback.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub enum RollbackHealth {
-    /// The restored revision is complete and stable, and no pod of the bad one is left.
-    Healthy,
-    /// It could not be seen, or a newer rollout took its place.
-    Undetermined,
-    /// The restored revision is not healthy.
-    Unhealthy,
-    /// The restored revision is not in place.
-    NotRolledBack,
-}
-
-impl RollbackHealth {
-    /// Every value.
-    pub const ALL: [Self; 4] = [
-        Self::Healthy,
-        Self::Undetermined,
-        Self::Unhealthy,
-        Self::NotRolledBack,
-    ];
-
-    /// The word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Undetermined => "undetermined",
-            Self::Unhealthy => "unhealthy",
-            Self::NotRolledBack => "notRolledBack",
-        }
-    }
-
-    /// What a verdict over what was restored means.
-    #[must_use]
-    pub const fn of(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Succeeded => Self::Healthy,
-            Verdict::Failed { .. } | Verdict::TimedOut { .. } => Self::Unhealthy,
-            Verdict::Superseded {
-                by: Supersession::NotRestored { .. },
-            } => Self::NotRolledBack,
-            Verdict::Superseded { .. }
-            | Verdict::Undetermined { .. }
-            | Verdict::Progressing { .. } => Self::Undetermined,
-        }
-    }
-}
 
 /// A container that runs another image than when its revision was last known to be good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{AfterRollback, OtherImage, Proposed, RollbackHealth, Style};
+use super::{AfterRollback, OtherImage, Proposed, Style};
 use crate::duration::{Human, elapsed};
+use crate::rollback::RollbackHealth;
 use crate::rollback::{ChosenBy, Weight};
 
 /// From how many hours on days are counted.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{RollbackHealth, sentence};
+use super::sentence;
 use crate::approval::ApprovedRollback;
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::Answer;
+use crate::rollback::RollbackHealth;
 use crate::session::{Session, TrackedWorkload};
 use crate::snapshot::PodView;
 use crate::verdict::{Pending, Supersession, Verdict, VerdictKind};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::preflight::PreflightFinding;
-use super::{Already, Refusal, RollbackDecision, RollbackPlan};
+use super::{Already, BatchOutcome, Refusal, RollbackDecision, RollbackPlan};
 use crate::workload::WorkloadRef;
 
 /// Why one workload is not rolled back, and with it none.
@@ -95,6 +95,20 @@ impl RollbackBatch {
     #[must_use]
     pub fn has_healed(&self) -> bool {
         self.all(&[Refusal::Healed])
+    }
+
+    /// Returns how a refused batch ends; `None` if nothing speaks against it.
+    #[must_use]
+    pub fn refusal(&self) -> Option<BatchOutcome> {
+        self.is_refused().then(|| {
+            if self.is_superseded() {
+                BatchOutcome::Superseded
+            } else if self.has_healed() {
+                BatchOutcome::Healed
+            } else {
+                BatchOutcome::Refused
+            }
+        })
     }
 
     /// Where another workload would still go back, no word about some of them is true of all.

@@ -1,14 +1,11 @@
-//! What became of a rollback: of each workload, and of all together.
+//! How a rollback ended: per workload, for the whole batch, and by the check after it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::Already;
-use crate::approval::{ApprovedRollback, HealthCriteria};
-use crate::history::{Entry, History};
-use crate::workload::Images;
+use crate::verdict::{Supersession, Verdict};
 
 /// What became of one workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum WorkloadOutcome {
     /// This run put the target in place.
@@ -36,111 +33,205 @@ impl WorkloadOutcome {
     }
 }
 
-/// What became of all of them together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the rollback of a batch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum BatchOutcome {
-    /// Every target is in place, and this run put one there at least.
-    Whole,
+    /// Every target is in place, and this run restored at least one.
+    RolledBack,
     /// Every target was in place already.
-    Before,
-    /// Some targets are in place and some are not, or pods of the bad revision hold one up.
-    Part,
-    /// Newer rollouts began, and nothing was changed.
+    AlreadyRolledBack,
+    /// Some targets are in place and some are not, or stuck pods of the bad revision remain.
+    PartlyRolledBack,
+    /// Nothing was changed, because it would not have been safe.
+    Refused,
+    /// Nothing was changed, because a newer rollout began.
     Superseded,
-    /// Nothing was tried.
+    /// Nothing was changed, because the bad rollout became healthy.
+    Healed,
+    /// Nothing was changed, because the run was cancelled before the first patch.
     NotTried,
-    /// No target is in place, and not for want of trying.
+    /// No target is in place, and at least one patch failed.
     Failed,
 }
 
 impl BatchOutcome {
-    /// Of workloads that ended like this.
+    /// Every outcome.
+    pub const ALL: [Self; 8] = [
+        Self::RolledBack,
+        Self::AlreadyRolledBack,
+        Self::PartlyRolledBack,
+        Self::Refused,
+        Self::Superseded,
+        Self::Healed,
+        Self::NotTried,
+        Self::Failed,
+    ];
+
+    /// Combines the outcomes of the workloads of a batch that was not refused.
     #[must_use]
     pub fn of(ended: &[WorkloadOutcome]) -> Self {
         let has = |wanted| ended.contains(&wanted);
         let restored = ended.iter().filter(|it| it.is_restored()).count();
         if restored == ended.len() && !has(WorkloadOutcome::HeldUp) {
             return if has(WorkloadOutcome::RolledBack) {
-                Self::Whole
+                Self::RolledBack
             } else {
-                Self::Before
+                Self::AlreadyRolledBack
             };
         }
         match restored {
             0 if has(WorkloadOutcome::Failed) => Self::Failed,
             0 if has(WorkloadOutcome::Superseded) => Self::Superseded,
             0 => Self::NotTried,
-            _ => Self::Part,
+            _ => Self::PartlyRolledBack,
+        }
+    }
+
+    /// Returns the word of the output variable `rollbackOutcome`.
+    ///
+    /// The published words do not tell a cancelled run from a failed one; the exit code does.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RolledBack => "rolledBack",
+            Self::AlreadyRolledBack => "alreadyRolledBack",
+            Self::PartlyRolledBack => "partlyRolledBack",
+            Self::Refused => "refused",
+            Self::Superseded => "superseded",
+            Self::Healed => "healed",
+            Self::NotTried | Self::Failed => "failed",
+        }
+    }
+
+    /// Combines the outcome with what the check after the rollback found.
+    ///
+    /// A single word describes several workloads here, so the worst one counts.
+    #[must_use]
+    pub fn health(self, verified: Option<RollbackHealth>) -> RollbackHealth {
+        match self {
+            Self::RolledBack | Self::AlreadyRolledBack => {
+                verified.unwrap_or(RollbackHealth::Undetermined)
+            }
+            Self::PartlyRolledBack
+            | Self::Refused
+            | Self::Superseded
+            | Self::Healed
+            | Self::NotTried => RollbackHealth::NotRolledBack,
+            // The API server may have applied a patch whose response was lost.
+            Self::Failed => RollbackHealth::Undetermined,
         }
     }
 }
 
-/// What the check after a rollback is bound to, where the target was in place before: the bad
-/// revision is the one that the earlier rollback wrote down. Where nothing is written, or that
-/// revision is gone, there is none to await the end of.
-#[must_use]
-pub fn in_place(history: &History, already: &Already) -> ApprovedRollback {
-    let bad = history.restored();
-    let bad = bad.and_then(|it| history.with_uid(&it.from));
-    ApprovedRollback {
-        workload: already.workload.clone(),
-        uid: already.uid.clone(),
-        bad: bad.as_ref().map_or_else(|| already.to.clone(), Entry::id),
-        target: already.to.clone(),
-        complete: false,
-        standard: HealthCriteria::default(),
-        images: Images::new(),
+/// How a workload is after its rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum RollbackHealth {
+    /// The restored revision is complete and stable, and no pod of the bad one is left.
+    Healthy,
+    /// It could not be seen, or a newer rollout took its place.
+    Undetermined,
+    /// The restored revision is not healthy.
+    Unhealthy,
+    /// The restored revision is not in place.
+    NotRolledBack,
+}
+
+impl RollbackHealth {
+    /// Every value.
+    pub const ALL: [Self; 4] = [
+        Self::Healthy,
+        Self::Undetermined,
+        Self::Unhealthy,
+        Self::NotRolledBack,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Undetermined => "undetermined",
+            Self::Unhealthy => "unhealthy",
+            Self::NotRolledBack => "notRolledBack",
+        }
+    }
+
+    /// What a verdict over what was restored means.
+    #[must_use]
+    pub const fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Succeeded => Self::Healthy,
+            Verdict::Failed { .. } | Verdict::TimedOut { .. } => Self::Unhealthy,
+            Verdict::Superseded {
+                by: Supersession::NotRestored { .. },
+            } => Self::NotRolledBack,
+            Verdict::Superseded { .. }
+            | Verdict::Undetermined { .. }
+            | Verdict::Progressing { .. } => Self::Undetermined,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::annotation::ROLLBACK_RECORD;
-    use crate::rollback::patch::record;
-    use crate::rollback::{Request, RollbackDecision, decide};
-    use crate::testing::{deployment, replica_set_json, web};
-    use crate::workload::{Revision, RevisionId};
 
     #[test]
     fn what_became_of_all_follows_from_what_became_of_each() {
         use WorkloadOutcome::{Failed, HeldUp, InPlace, NotTried, RolledBack, Superseded};
         let rows: &[(&str, &[WorkloadOutcome], BatchOutcome)] = &[
-            ("the only one is done", &[RolledBack], BatchOutcome::Whole),
+            (
+                "the only one is done",
+                &[RolledBack],
+                BatchOutcome::RolledBack,
+            ),
             (
                 "one was done before",
                 &[InPlace, RolledBack],
-                BatchOutcome::Whole,
+                BatchOutcome::RolledBack,
             ),
             (
                 "all were done before",
                 &[InPlace, InPlace],
-                BatchOutcome::Before,
+                BatchOutcome::AlreadyRolledBack,
             ),
-            ("one fails", &[RolledBack, Failed], BatchOutcome::Part),
+            (
+                "one fails",
+                &[RolledBack, Failed],
+                BatchOutcome::PartlyRolledBack,
+            ),
             (
                 "one fails, the other was done before",
                 &[Failed, InPlace],
-                BatchOutcome::Part,
+                BatchOutcome::PartlyRolledBack,
             ),
             (
                 "one is left alone",
                 &[RolledBack, Superseded],
-                BatchOutcome::Part,
+                BatchOutcome::PartlyRolledBack,
             ),
             (
                 "stopped half-way",
                 &[RolledBack, NotTried],
-                BatchOutcome::Part,
+                BatchOutcome::PartlyRolledBack,
             ),
-            ("the only one is held up", &[HeldUp], BatchOutcome::Part),
-            ("one is held up", &[RolledBack, HeldUp], BatchOutcome::Part),
+            (
+                "the only one is held up",
+                &[HeldUp],
+                BatchOutcome::PartlyRolledBack,
+            ),
+            (
+                "one is held up",
+                &[RolledBack, HeldUp],
+                BatchOutcome::PartlyRolledBack,
+            ),
             (
                 "one is held up, the other fails",
                 &[HeldUp, Failed],
-                BatchOutcome::Part,
+                BatchOutcome::PartlyRolledBack,
             ),
             ("all fail", &[Failed, Failed], BatchOutcome::Failed),
             (
@@ -161,41 +252,6 @@ mod tests {
         ];
         for (says, ended, expected) in rows {
             assert_eq!(BatchOutcome::of(ended), *expected, "{says}");
-        }
-    }
-
-    #[test]
-    fn what_was_in_place_before_is_checked_against_what_it_replaced() {
-        let id = |uid: &str| RevisionId {
-            revision: Revision(2),
-            name: uid.to_owned(),
-            uid: uid.to_owned(),
-        };
-        let restored = |from: &str| record(&id("rs-v1"), &id(from), &Request::default()).to_text();
-        let rows = [
-            ("the bad one is known", Some(restored("rs-v2")), "rs-v2"),
-            ("the bad one is gone", Some(restored("rs-v9")), "rs-v1"),
-            ("nothing is written", None, "rs-v1"),
-        ];
-        for (says, written, bad) in rows {
-            let mut object = deployment("web").version("v1").counts(2, 2, 2, 2).json();
-            if let Some(written) = written {
-                object["metadata"]["annotations"][ROLLBACK_RECORD] = json!(written);
-            }
-            let sets = [("v1", 3, 2), ("v2", 2, 0)].map(|(version, revision, ready)| {
-                replica_set_json(version, revision, (ready, ready))
-            });
-            let history = History::new(web(), object, sets.to_vec(), Vec::new());
-            let request = Request {
-                to_revision: Some(Revision(3)),
-                ..Request::default()
-            };
-            let RollbackDecision::Already(already) = decide(&history, &request) else {
-                panic!("{says}: not in place");
-            };
-            let approved = in_place(&history, &already);
-            assert_eq!(approved.bad.uid, bad, "{says}");
-            assert_eq!(approved.target.uid, "rs-v1", "{says}");
         }
     }
 }

@@ -12,10 +12,10 @@ use libtest_mimic::Trial;
 use rollguard::cancel::Cancel;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
-use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_core::annotation::LAST_KNOWN_GOOD;
 use rollguard_core::http::HttpCheck;
-use rollguard_core::report::RollbackHealth;
+use rollguard_core::rollback::BatchOutcome;
+use rollguard_core::rollback::RollbackHealth;
 use rollguard_sandbox::{Answer, Script, Verb};
 use serde_json::json;
 
@@ -93,7 +93,7 @@ async fn unhealthy() -> Result<()> {
     let world = where_v1_has_turned_bad().await?;
     let back = world.rollback_as(&plain()).await.map_err(told)?;
     ensure!(back.outcome == Outcome::RolledBackUnhealthy, "{back:#?}");
-    ensure!(back.word == Some(RollbackOutcome::RolledBack), "{back:#?}");
+    ensure!(back.word == Some(BatchOutcome::RolledBack), "{back:#?}");
     ensure!(back.health == Some(RollbackHealth::Unhealthy), "{back:#?}");
     ensure!(!back.errors.is_empty(), "{back:#?}");
     world.has("v1").await
@@ -134,7 +134,7 @@ async fn another_image() -> Result<()> {
         world.deploy("v2").await?;
         world.check(TIMEOUT).await.map_err(told)?;
         let back = world.rollback_as(&plain()).await.map_err(told)?;
-        done(&back, RollbackOutcome::RolledBack, &world)?;
+        done(&back, BatchOutcome::RolledBack, &world)?;
         let report = back.report.context("no report")?;
         let found = report.after_rollback.iter().flat_map(|it| &it.other_images);
         let told = world
@@ -170,7 +170,7 @@ async fn not_seen() -> Result<()> {
     world.faults().forbid(Verb::Watch, "deployments");
     let back = world.rollback_as(&plain()).await.map_err(told)?;
     ensure!(back.outcome == Outcome::RolledBackNotVerified, "{back:#?}");
-    ensure!(back.word == Some(RollbackOutcome::RolledBack), "{back:#?}");
+    ensure!(back.word == Some(BatchOutcome::RolledBack), "{back:#?}");
     ensure!(
         back.health == Some(RollbackHealth::Undetermined),
         "{back:#?}"
@@ -193,11 +193,11 @@ async fn cancelled() -> Result<()> {
     told_to_stop?;
     let back = back.map_err(told)?;
     ensure!(back.outcome == Outcome::Cancelled, "{back:#?}");
-    ensure!(back.word == Some(RollbackOutcome::RolledBack), "{back:#?}");
+    ensure!(back.word == Some(BatchOutcome::RolledBack), "{back:#?}");
     says(&world, "the rollback was done, and not checked again")?;
     world.has("v1").await?;
     let again = world.rollback_as(&inputs).await.map_err(told)?;
-    done(&again, RollbackOutcome::AlreadyRolledBack, &world)
+    done(&again, BatchOutcome::AlreadyRolledBack, &world)
 }
 
 /// The three jobs of the stage.
@@ -223,7 +223,7 @@ async fn evidence_of_the_stage() -> Result<()> {
     says(&world, "this run has rolled it back")?;
     let before = world.patches();
     let back = world.rollback(Some(&evidence)).await.map_err(told)?;
-    let expected = Some(RollbackOutcome::AlreadyRolledBack);
+    let expected = Some(BatchOutcome::AlreadyRolledBack);
     ensure!(back.word == expected, "{back:#?}");
     ensure!(world.patches() == before, "a patch was sent");
     world.has("v1").await
@@ -256,7 +256,7 @@ async fn another_run() -> Result<()> {
         Ok(())
     };
     let found = world.rollback_after(&evidence, other).await?;
-    let expected = Some(RollbackOutcome::AlreadyRolledBack);
+    let expected = Some(BatchOutcome::AlreadyRolledBack);
     ensure!(found.word == expected, "{found:#?}");
     ensure!(world.patches() == before + 1, "it was done twice");
     world.has("v1").await

@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 use rollguard::run::rollback::RolledBack;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
-use rollguard_agent::outputs::RollbackOutcome::{AlreadyRolledBack, RolledBack as Done};
+use rollguard_core::rollback::BatchOutcome::{AlreadyRolledBack, RolledBack as Done};
 use tokio::time::sleep;
 
 use super::super::world::{World, told};

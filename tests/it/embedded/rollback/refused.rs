@@ -8,8 +8,8 @@ use kube::Api;
 use kube::api::DeleteParams;
 use libtest_mimic::Trial;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
-use rollguard_agent::outputs::RollbackOutcome::{self, Healed, Refused, RolledBack, Superseded};
 use rollguard_core::rollback::Allowed;
+use rollguard_core::rollback::BatchOutcome::{self, Healed, Refused, RolledBack, Superseded};
 use rollguard_sandbox::Script;
 use serde_json::json;
 use tokio::time::sleep;
@@ -233,7 +233,7 @@ async fn no_history() -> Result<()> {
     world.deploy("v4").await?;
     world.is_healthy("v4").await?;
     sleep(Duration::from_secs(5)).await;
-    let expected: RollbackOutcome = Refused;
+    let expected: BatchOutcome = Refused;
     let refused = world.rollback_as(&plain()).await.map_err(told)?;
     not_done(&refused, expected, "revisions: ")?;
     world.has("v4").await

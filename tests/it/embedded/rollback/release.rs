@@ -9,8 +9,8 @@ use libtest_mimic::Trial;
 use rollguard::run::check::Checked;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
-use rollguard_agent::outputs::RollbackOutcome;
-use rollguard_core::report::RollbackHealth;
+use rollguard_core::rollback::BatchOutcome;
+use rollguard_core::rollback::RollbackHealth;
 use rollguard_core::workload::WorkloadRef;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use serde_json::json;
@@ -96,7 +96,7 @@ async fn both_go_back() -> Result<()> {
     ensure!(targets == "deployment/web 1, deployment/api 1", "{targets}");
     let before = world.patches();
     let back = world.rollback_as(&waiting(&bad)?).await.map_err(told)?;
-    done(&back, RollbackOutcome::RolledBack, &world)?;
+    done(&back, BatchOutcome::RolledBack, &world)?;
     ensure!(world.patches() == before + 2, "{}", world.said());
     have(&world, ["v1", "v1"]).await
 }
@@ -108,7 +108,7 @@ async fn one_refused() -> Result<()> {
     let refused = world.rollback_as(&waiting(&bad)?).await.map_err(told)?;
     not_done(
         &refused,
-        RollbackOutcome::Refused,
+        BatchOutcome::Refused,
         "deployment/web: the Deployment is paused",
     )?;
     ensure!(world.patches() == before, "a patch was sent");
@@ -126,7 +126,7 @@ async fn one_fails() -> Result<()> {
     let failure = Fault::Answer(ApiFailure::internal("etcdserver: no leader"));
     world.faults().inject(patch_of_web(), failure);
     let part = world.rollback_as(&waiting(&bad)?).await.map_err(told)?;
-    let expected = Some(RollbackOutcome::PartlyRolledBack);
+    let expected = Some(BatchOutcome::PartlyRolledBack);
     ensure!(part.word == expected, "{part:#?}");
     ensure!(part.outcome == Outcome::PartlyRolledBack, "{part:#?}");
     // The worst of both.
@@ -145,7 +145,7 @@ async fn one_superseded() -> Result<()> {
     let left = world.rollback_as(&waiting(&bad)?).await.map_err(told)?;
     not_done(
         &left,
-        RollbackOutcome::Refused,
+        BatchOutcome::Refused,
         "deployment/api would go back, and is held up",
     )?;
     have(&world, ["v3", "v2"]).await
@@ -160,7 +160,7 @@ async fn the_rest() -> Result<()> {
     world.faults().clear();
     let before = world.patches();
     let rest = world.rollback_as(&inputs).await.map_err(told)?;
-    done(&rest, RollbackOutcome::RolledBack, &world)?;
+    done(&rest, BatchOutcome::RolledBack, &world)?;
     ensure!(world.patches() == before + 1, "{}", world.said());
     have(&world, ["v1", "v1"]).await
 }

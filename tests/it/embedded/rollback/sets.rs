@@ -10,7 +10,7 @@ use kube::api::PostParams;
 use libtest_mimic::Trial;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
-use rollguard_agent::outputs::RollbackOutcome;
+use rollguard_core::rollback::BatchOutcome;
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use rollguard_sandbox::{Script, Verb};
 use tokio::time::sleep;
@@ -139,7 +139,7 @@ async fn comes_back(replicas: i32, wait: bool) -> Result<()> {
     says(&world, &format!("deleted Pod db-{}", replicas - 1))?;
     has(&world, "v1").await?;
     let again = world.rollback_as(&plain()).await.map_err(told)?;
-    done(&again, RollbackOutcome::AlreadyRolledBack, &world)?;
+    done(&again, BatchOutcome::AlreadyRolledBack, &world)?;
     ensure!(world.deleted_pods() == 1, "{}", world.said());
     Ok(())
 }
@@ -202,7 +202,7 @@ async fn goes_on() -> Result<()> {
     let back = back.map_err(told)?;
     let said = world.said();
     ensure!(back.outcome == Outcome::PartlyRolledBack, "{said}");
-    let part = Some(RollbackOutcome::PartlyRolledBack);
+    let part = Some(BatchOutcome::PartlyRolledBack);
     ensure!(back.word == part, "{back:#?}");
     let why = "Pod db-1 of revision 2 is stuck; run the rollback again";
     says(&world, why)?;
@@ -211,7 +211,7 @@ async fn goes_on() -> Result<()> {
     let again = world.rollback_as(&short(false, SHORT)).await;
     let again = again.map_err(told)?;
     ensure!(again.outcome == Outcome::RolledBack, "{}", world.said());
-    let before = Some(RollbackOutcome::AlreadyRolledBack);
+    let before = Some(BatchOutcome::AlreadyRolledBack);
     ensure!(again.word == before, "{again:#?}");
     ensure!(again.errors.is_empty(), "{again:#?}");
     ensure!(world.deleted_pods() == 2, "{}", world.said());
@@ -245,6 +245,6 @@ async fn may_not_delete() -> Result<()> {
     let world = stuck(2).await?;
     world.faults().forbid(Verb::Delete, "pods");
     let refused = world.rollback_as(&plain()).await.map_err(told)?;
-    not_done(&refused, RollbackOutcome::Refused, "may not delete pods")?;
+    not_done(&refused, BatchOutcome::Refused, "may not delete pods")?;
     has(&world, "v2").await
 }

@@ -6,8 +6,8 @@ use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
-use rollguard_agent::outputs::RollbackOutcome::{AlreadyRolledBack, Refused, RolledBack};
 use rollguard_core::annotation::ROLLBACK_RECORD;
+use rollguard_core::rollback::BatchOutcome::{AlreadyRolledBack, Refused, RolledBack};
 use rollguard_core::workload::Revision;
 use rollguard_sandbox::{Script, Verb};
 

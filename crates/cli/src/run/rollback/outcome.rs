@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use rollguard_agent::Outcome;
-use rollguard_agent::outputs::RollbackOutcome;
-use rollguard_core::report::{Report, RollbackHealth, objection_lines};
-use rollguard_core::rollback::{BatchOutcome, RollbackBatch, WorkloadOutcome};
+use rollguard_core::report::{Report, objection_lines};
+use rollguard_core::rollback::{BatchOutcome, RollbackBatch, RollbackHealth, WorkloadOutcome};
 
 use super::RolledBack;
 use super::again::Again;
@@ -13,13 +12,7 @@ use super::carry_out::Carried;
 
 /// Something speaks against it, so nothing was changed.
 pub(super) fn refused(release: &RollbackBatch) -> RolledBack {
-    let word = if release.is_superseded() {
-        RollbackOutcome::Superseded
-    } else if release.has_healed() {
-        RollbackOutcome::Healed
-    } else {
-        RollbackOutcome::Refused
-    };
+    let outcome = release.refusal().unwrap_or(BatchOutcome::Refused);
     // The hint as well: in a pipeline this one line is all that an error says.
     let hints: BTreeSet<&str> = release
         .objections
@@ -34,16 +27,16 @@ pub(super) fn refused(release: &RollbackBatch) -> RolledBack {
     );
     RolledBack {
         untold: objection_lines(release),
-        ..untouched(word, &why, release.clone())
+        ..untouched(outcome, &why, release.clone())
     }
 }
 
 /// The cluster changed while a person decided.
 pub(super) fn superseded(why: &str, release: RollbackBatch) -> RolledBack {
-    untouched(RollbackOutcome::Superseded, why, release)
+    untouched(BatchOutcome::Superseded, why, release)
 }
 
-fn untouched(word: RollbackOutcome, why: &str, release: RollbackBatch) -> RolledBack {
+fn untouched(word: BatchOutcome, why: &str, release: RollbackBatch) -> RolledBack {
     RolledBack {
         outcome: Outcome::Refused,
         word: Some(word),
@@ -85,13 +78,13 @@ pub(super) fn of(carried: &Carried, again: Option<Again>, waits: bool) -> Rolled
         }
         Some(Again::Stopped) | None => None,
     };
-    let health = health(extent, report.as_ref());
+    let health = extent.health(report.as_ref().and_then(Report::rollback_health));
     let outcome = match extent {
         _ if stopped => Outcome::Cancelled,
-        BatchOutcome::Whole | BatchOutcome::Before if waits => checked(health),
-        BatchOutcome::Whole | BatchOutcome::Before => Outcome::RolledBack,
-        BatchOutcome::Part => Outcome::PartlyRolledBack,
-        BatchOutcome::Superseded => Outcome::Refused,
+        BatchOutcome::RolledBack | BatchOutcome::AlreadyRolledBack if waits => checked(health),
+        BatchOutcome::RolledBack | BatchOutcome::AlreadyRolledBack => Outcome::RolledBack,
+        BatchOutcome::PartlyRolledBack => Outcome::PartlyRolledBack,
+        BatchOutcome::Refused | BatchOutcome::Superseded | BatchOutcome::Healed => Outcome::Refused,
         BatchOutcome::NotTried => Outcome::Cancelled,
         BatchOutcome::Failed => Outcome::RollbackFailed,
     };
@@ -106,38 +99,13 @@ pub(super) fn of(carried: &Carried, again: Option<Again>, waits: bool) -> Rolled
     let told = waits || !ended.iter().any(|it| it.is_restored());
     RolledBack {
         outcome,
-        word: Some(word(extent)),
+        word: Some(extent),
         health: told.then_some(health),
         errors,
         untold: carried.untold.clone(),
         release: RollbackBatch::default(),
         ended: carried.ended.clone(),
         report,
-    }
-}
-
-const fn word(extent: BatchOutcome) -> RollbackOutcome {
-    match extent {
-        BatchOutcome::Whole => RollbackOutcome::RolledBack,
-        BatchOutcome::Before => RollbackOutcome::AlreadyRolledBack,
-        BatchOutcome::Part => RollbackOutcome::PartlyRolledBack,
-        BatchOutcome::Superseded => RollbackOutcome::Superseded,
-        BatchOutcome::NotTried | BatchOutcome::Failed => RollbackOutcome::Failed,
-    }
-}
-
-/// Of what was not restored nobody looks at the health.
-fn health(extent: BatchOutcome, report: Option<&Report>) -> RollbackHealth {
-    match extent {
-        BatchOutcome::Whole | BatchOutcome::Before => report
-            .and_then(Report::rollback_health)
-            .unwrap_or(RollbackHealth::Undetermined),
-        // Of a part the worst is told, as wherever one word is said of several.
-        BatchOutcome::Part | BatchOutcome::Superseded | BatchOutcome::NotTried => {
-            RollbackHealth::NotRolledBack
-        }
-        // An answer that was lost may have been a yes.
-        BatchOutcome::Failed => RollbackHealth::Undetermined,
     }
 }
 
@@ -251,7 +219,7 @@ mod tests {
             let waits = again.is_some();
             let told = of(&carried, again, waits);
             assert_eq!(told.outcome.exit_code(), code, "{says}");
-            assert_eq!(told.word.map(RollbackOutcome::as_str), Some(word), "{says}");
+            assert_eq!(told.word.map(BatchOutcome::as_str), Some(word), "{says}");
             let restored = told.ended.iter().any(|(_, it)| it.is_restored());
             assert_eq!(told.health.is_some(), waits || !restored, "{says}");
             let tried = told.ended.iter().any(|(_, it)| *it == Failed);

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use rollguard_agent::env::TEMP_DIRECTORY;
-use rollguard_agent::outputs::RollbackOutcome;
 use rollguard_agent::{AgentEnv, LoggingCommand};
-use rollguard_core::report::{
-    Report, RollbackHealth, RollbackPage, markdown, rollback_markdown, without_markers,
+use rollguard_core::report::{Report, RollbackPage, markdown, rollback_markdown, without_markers};
+use rollguard_core::rollback::{
+    BatchOutcome, Objection, RollbackBatch, RollbackHealth, RollbackPlan,
 };
-use rollguard_core::rollback::{Objection, RollbackBatch, RollbackPlan};
 use rollguard_core::workload::WorkloadRef;
 use serde_json::{Value, json};
 
@@ -143,7 +142,7 @@ fn rollback_document(done: &RolledBack) -> serde_json::Result<Value> {
     let objections = objections.map(|(workload, it)| objection(workload, it));
     let mut document = json!({
         "rollback": {
-            "outcome": done.word.map(RollbackOutcome::as_str),
+            "outcome": done.word.map(BatchOutcome::as_str),
             "health": done.health.map(RollbackHealth::as_str),
             "workloads": ended.collect::<Vec<_>>(),
             "alreadyInPlace": done.release.already,

@@ -1,11 +1,12 @@
 //! What later jobs read, and what stands on the run's page as an error.
 
 use rollguard_agent::inputs::{COMMAND, CommandName, EVIDENCE, RawInputs};
-use rollguard_agent::outputs::{OutputVariable, RollbackOutcome};
+use rollguard_agent::outputs::OutputVariable;
 use rollguard_agent::{LoggingCommand, Outcome};
 use rollguard_core::approval::{Approval, LIMIT};
 use rollguard_core::finding::RollbackHelps;
-use rollguard_core::report::{Proposal, RollbackHealth, summary};
+use rollguard_core::report::{Proposal, summary};
+use rollguard_core::rollback::{BatchOutcome, RollbackHealth};
 
 use crate::failure::Failure;
 use crate::run::check::Checked;
@@ -88,7 +89,7 @@ pub(super) fn give_up(raw: &RawInputs, failure: &Failure, tools: &mut Tools<'_>)
         .map_or("", |_| RollbackHealth::Undetermined.as_str());
     let outputs = match raw.get(&COMMAND).and_then(CommandName::parse) {
         Some(CommandName::Rollback) => {
-            let failed = RollbackOutcome::Failed.as_str();
+            let failed = BatchOutcome::Failed.as_str();
             // A former attempt may have done it.
             let health = RollbackHealth::Undetermined.as_str();
             vec![

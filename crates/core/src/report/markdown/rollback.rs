@@ -50,26 +50,27 @@ fn planned(plan: &RollbackPlan, now: Timestamp) -> String {
 }
 
 fn heading(page: &RollbackPage<'_>) -> &'static str {
-    const SUPERSEDED: &str = "⏭️ Not rolled back: a newer rollout began; nothing was changed";
     let ended: Vec<WorkloadOutcome> = page.ended.iter().map(|(_, ended)| *ended).collect();
-    if ended.is_empty() {
-        return match page.release {
-            release if release.is_superseded() => SUPERSEDED,
-            release if release.has_healed() => {
-                "✅ Not rolled back: the rollout has become healthy; nothing was changed"
-            }
-            release if release.is_refused() => "❌ Rollback refused; nothing was changed",
-            _ => "❌ Not rolled back; nothing was changed",
-        };
-    }
-    match BatchOutcome::of(&ended) {
+    let outcome = if ended.is_empty() {
+        page.release.refusal()
+    } else {
+        Some(BatchOutcome::of(&ended))
+    };
+    match outcome {
+        None => "❌ Not rolled back; nothing was changed",
         // Whether it helped is for the check after it to say.
-        BatchOutcome::Whole => "↩️ Rolled back",
-        BatchOutcome::Before => "↩️ Rolled back already",
-        BatchOutcome::Part => "❌ Partly rolled back",
-        BatchOutcome::Superseded => SUPERSEDED,
-        BatchOutcome::NotTried => "❌ Not rolled back: cancelled; nothing was changed",
-        BatchOutcome::Failed => "❌ The rollback failed",
+        Some(BatchOutcome::RolledBack) => "↩️ Rolled back",
+        Some(BatchOutcome::AlreadyRolledBack) => "↩️ Rolled back already",
+        Some(BatchOutcome::PartlyRolledBack) => "❌ Partly rolled back",
+        Some(BatchOutcome::Refused) => "❌ Rollback refused; nothing was changed",
+        Some(BatchOutcome::Superseded) => {
+            "⏭️ Not rolled back: a newer rollout began; nothing was changed"
+        }
+        Some(BatchOutcome::Healed) => {
+            "✅ Not rolled back: the rollout has become healthy; nothing was changed"
+        }
+        Some(BatchOutcome::NotTried) => "❌ Not rolled back: cancelled; nothing was changed",
+        Some(BatchOutcome::Failed) => "❌ The rollback failed",
     }
 }
 

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::annotation::{ROLLBACK_RECORD, RollbackRecord};
 use crate::approval::{ApprovedRollback, HealthCriteria};
-use crate::report::{Report, RollbackHealth};
+use crate::report::Report;
+use crate::rollback::RollbackHealth;
 use crate::testing::{db, db_pod, listed_for, pod_of, stateful_set};
 use crate::workload::{Revision, RevisionId, WorkloadKind, WorkloadRef};
 
