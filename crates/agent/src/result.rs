@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rollguard_core::rollback::execution::Conclusion;
+use rollguard_core::rollback::{BatchOutcome, RollbackHealth};
 use rollguard_core::verdict::Verdict;
 
 /// The result of a task, in Azure Pipelines' words.
@@ -137,6 +139,30 @@ impl Outcome {
             Verdict::TimedOut { .. } => Some(Self::TimedOut),
             Verdict::Undetermined { .. } => Some(Self::Undetermined),
             Verdict::Superseded { .. } => Some(Self::Superseded),
+        }
+    }
+
+    /// The outcome of a rollback.
+    #[must_use]
+    pub const fn of_rollback(conclusion: &Conclusion) -> Self {
+        if conclusion.cancelled {
+            return Self::Cancelled;
+        }
+        match conclusion.outcome {
+            BatchOutcome::RolledBack | BatchOutcome::AlreadyRolledBack => match conclusion.health {
+                // Nobody asked for a check.
+                None | Some(RollbackHealth::Healthy) => Self::RolledBack,
+                Some(RollbackHealth::Unhealthy) => Self::RolledBackUnhealthy,
+                Some(RollbackHealth::Undetermined | RollbackHealth::NotRolledBack) => {
+                    Self::RolledBackNotVerified
+                }
+            },
+            BatchOutcome::PartlyRolledBack => Self::PartlyRolledBack,
+            BatchOutcome::Refused | BatchOutcome::Superseded | BatchOutcome::Healed => {
+                Self::Refused
+            }
+            BatchOutcome::NotTried => Self::Cancelled,
+            BatchOutcome::Failed => Self::RollbackFailed,
         }
     }
 
@@ -327,6 +353,42 @@ mod tests {
         for (verdict, outcome) in rows {
             assert_eq!(Outcome::of_verdict(&verdict), outcome, "{verdict:?}");
             assert_eq!(outcome.is_some(), verdict.is_terminal(), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn every_conclusion_of_a_rollback_has_an_exit_code() {
+        use RollbackHealth::{Healthy, NotRolledBack, Undetermined, Unhealthy};
+        let rows = [
+            (BatchOutcome::RolledBack, None, 0),
+            (BatchOutcome::RolledBack, Some(Healthy), 0),
+            (BatchOutcome::RolledBack, Some(Unhealthy), 23),
+            (BatchOutcome::RolledBack, Some(Undetermined), 24),
+            (BatchOutcome::RolledBack, Some(NotRolledBack), 24),
+            (BatchOutcome::AlreadyRolledBack, None, 0),
+            (BatchOutcome::AlreadyRolledBack, Some(Unhealthy), 23),
+            (BatchOutcome::AlreadyRolledBack, Some(Undetermined), 24),
+            (BatchOutcome::PartlyRolledBack, Some(NotRolledBack), 25),
+            (BatchOutcome::PartlyRolledBack, None, 25),
+            (BatchOutcome::Refused, Some(NotRolledBack), 21),
+            (BatchOutcome::Superseded, Some(NotRolledBack), 21),
+            (BatchOutcome::Healed, Some(NotRolledBack), 21),
+            (BatchOutcome::NotTried, Some(NotRolledBack), 130),
+            (BatchOutcome::Failed, Some(Undetermined), 22),
+        ];
+        for (outcome, health, code) in rows {
+            let conclusion = |cancelled| Conclusion {
+                outcome,
+                health,
+                cancelled,
+                workloads: Vec::new(),
+                errors: Vec::new(),
+                untold: Vec::new(),
+            };
+            let ended = Outcome::of_rollback(&conclusion(false));
+            assert_eq!(ended.exit_code(), code, "{outcome:?} {health:?}");
+            let cancelled = Outcome::of_rollback(&conclusion(true));
+            assert_eq!(cancelled, Outcome::Cancelled, "{outcome:?} {health:?}");
         }
     }
 

@@ -28,20 +28,20 @@ pub(crate) enum Outcome {
 }
 
 /// Work that goes on beside a session; it yields what is to be told.
-pub(crate) type Chores = BoxStream<'static, Line>;
+pub(crate) type Chores<'a> = BoxStream<'a, Line>;
 
 /// Nothing to do besides.
-pub(crate) fn no_chores() -> Chores {
+pub(crate) fn no_chores() -> Chores<'static> {
     stream::empty().boxed()
 }
 
 /// All that a session hears of the cluster. It outlives a verdict that a last look takes back: what
 /// was asked by then is still answered.
-pub(crate) struct Feed<S> {
+pub(crate) struct Feed<'a, S> {
     observations: S,
     ended: bool,
     asks: Asks,
-    chores: Chores,
+    chores: Chores<'a>,
     clock: Clock,
 }
 
@@ -52,7 +52,7 @@ enum Heard {
     Told(Line),
 }
 
-impl<S> Feed<S>
+impl<'a, S> Feed<'a, S>
 where
     S: Stream<Item = Observation> + Unpin,
 {
@@ -67,7 +67,7 @@ where
     }
 
     /// With something else to do meanwhile.
-    pub(crate) fn along(self, chores: Chores) -> Self {
+    pub(crate) fn along(self, chores: Chores<'a>) -> Self {
         Self { chores, ..self }
     }
 
@@ -92,7 +92,7 @@ where
 /// Follows rollouts until their verdict.
 pub(crate) async fn drive<S>(
     session: &mut Session,
-    feed: &mut Feed<S>,
+    feed: &mut Feed<'_, S>,
     tools: &mut Tools<'_>,
 ) -> Outcome
 where
@@ -103,7 +103,7 @@ where
     outcome
 }
 
-async fn tracked<S>(session: &mut Session, feed: &mut Feed<S>, tools: &mut Tools<'_>) -> Outcome
+async fn tracked<S>(session: &mut Session, feed: &mut Feed<'_, S>, tools: &mut Tools<'_>) -> Outcome
 where
     S: Stream<Item = Observation> + Unpin,
 {

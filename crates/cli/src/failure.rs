@@ -8,7 +8,7 @@ use rollguard_agent::service_connection::ServiceConnectionError;
 use rollguard_azure::{AzureError, AzureErrorKind};
 use rollguard_cluster::{ClusterError, ClusterErrorKind};
 use rollguard_core::report::document::{Ending, NotChecked};
-use rollguard_core::report::{Line, Style};
+use rollguard_core::report::{Line, failure_lines, hint_line};
 
 /// A command's end without a result.
 #[derive(Debug)]
@@ -84,22 +84,13 @@ impl Failure {
     /// The lines for people.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
-        let error = |message: &String| {
-            Line::styled(Style::Bad, "error: ").then(Style::Plain, message.clone())
-        };
-        self.messages
-            .iter()
-            .map(error)
-            .chain(self.hint_lines())
-            .collect()
+        failure_lines(&self.messages, self.hint.as_deref()).collect()
     }
 
     /// The line that says what to do, if there is one.
     #[must_use]
     pub fn hint_lines(&self) -> Vec<Line> {
-        let hint =
-            |hint: &String| Line::styled(Style::Strong, "hint: ").then(Style::Plain, hint.clone());
-        self.hint.iter().map(hint).collect()
+        self.hint.as_deref().map(hint_line).into_iter().collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub(crate) mod drill;
+mod plan;
 pub mod replay;
 pub mod rollback;
 pub mod task;

@@ -18,6 +18,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
+mod text_execution;
 mod text_rollback;
 mod words;
 mod workload;
@@ -29,6 +30,7 @@ pub use proposal::{Proposal, Proposed};
 pub use rollback_health::{AfterRollback, OtherImage};
 pub use summary::summary;
 pub use text::{event_lines, finding_lines, report_lines, sentence, style_of};
+pub use text_execution::{conclusion_lines, execution_lines, failure_lines, hint_line};
 pub use text_rollback::{objection_lines, release_lines};
 pub use workload::{HttpReport, WorkloadReport};
 

@@ -3,10 +3,12 @@
 mod batch;
 mod changes;
 mod decide;
+pub mod execution;
 mod healed;
 mod mark;
 mod outcome;
 mod patch;
+mod patience;
 mod plan;
 pub mod preflight;
 mod prepared;
@@ -22,12 +24,13 @@ pub use decide::decide;
 pub use mark::{LastKnownGoodUpdate, last_known_good_updates};
 pub use outcome::{BatchOutcome, RollbackHealth, WorkloadOutcome};
 pub use patch::{ReadBack, is_own, read_back};
+pub use patience::{Patience, Pause};
 pub use plan::{Already, ChosenBy, RollbackDecision, RollbackPlan};
 pub use preflight::{
     PreflightCode, PreflightFinding, Reference, ReferenceKind, SCHEMA_COMPATIBLE_FROM,
     SCHEMA_VERSION, Weight, references,
 };
-pub use prepared::in_place;
+pub use prepared::{PreparedRollback, PreparedWorkload};
 pub use refusal::Refusal;
 pub use request::{Allowed, Request};
-pub use stuck_pods::{StuckPod, StuckPodStep, stuck_now, unblock};
+pub use stuck_pods::{MemberPod, RestoredSet, StuckPod, StuckPodStep, stuck_now, unblock};

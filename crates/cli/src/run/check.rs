@@ -61,7 +61,7 @@ pub(crate) struct Aside<'a> {
     /// Who checks, for what is written into the cluster.
     pub(crate) run: &'a str,
     /// What is done meanwhile.
-    pub(crate) chores: Chores,
+    pub(crate) chores: Chores<'a>,
 }
 
 /// Follows the rollouts to their verdict, prints the report, and marks what was found healthy in the
@@ -126,7 +126,7 @@ pub(crate) async fn check_with(
 /// to end, the session goes on.
 async fn followed<S>(
     connection: &Connection,
-    feed: &mut Feed<S>,
+    feed: &mut Feed<'_, S>,
     (session, tools): (&mut Session, &mut Tools<'_>),
 ) -> Result<(Verdict, Timestamp), Failure>
 where

@@ -1,31 +1,32 @@
 //! `rollguard rollback`: looks at everything, shows one plan for all, carries it out under
 //! preconditions, and checks again.
 
-use std::time::Duration;
-
+use jiff::Timestamp;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
 use rollguard_cluster::Connection;
-use rollguard_core::duration::{after, elapsed};
-use rollguard_core::report::{Line, Report, release_lines};
-use rollguard_core::rollback::{BatchOutcome, RollbackBatch, RollbackHealth, WorkloadOutcome};
+use rollguard_core::report::{Line, Report, conclusion_lines, execution_lines, release_lines};
+use rollguard_core::rollback::execution::{Conclusion, Execution, Seen, Settings};
+use rollguard_core::rollback::{
+    BatchOutcome, Patience, PreparedRollback, Request, RollbackBatch, RollbackHealth,
+    WorkloadOutcome,
+};
 use rollguard_core::workload::WorkloadRef;
 
+use super::plan::gather;
 use super::tools::Tools;
 use crate::failure::Failure;
 
-mod again;
-mod carry_out;
+mod carry;
 mod consent;
-pub(super) mod gather;
-mod outcome;
+mod shell;
 mod show;
-mod unblock;
+mod verify;
 
 pub use consent::{Asked, Consent, Given};
 use consent::{Consented, consented};
-use gather::Gathered;
-use unblock::{Held, Unblocking};
+use shell::{Next, Shell};
+use verify::{Restored, Verified, verify};
 
 /// How a rollback is run.
 pub struct How<'a> {
@@ -42,7 +43,7 @@ pub struct How<'a> {
 pub struct RolledBack {
     /// The outcome of the command.
     pub outcome: Outcome,
-    /// The word for it; none for a dry run.
+    /// The outcome of the batch; none for a dry run.
     pub word: Option<BatchOutcome>,
     /// How the workloads are afterwards, where somebody was to look.
     pub health: Option<RollbackHealth>,
@@ -58,6 +59,42 @@ pub struct RolledBack {
     pub report: Option<Report>,
 }
 
+impl RolledBack {
+    fn new(conclusion: Conclusion, release: RollbackBatch) -> Self {
+        Self {
+            outcome: Outcome::of_rollback(&conclusion),
+            word: Some(conclusion.outcome),
+            health: conclusion.health,
+            untold: conclusion_lines(&conclusion, &release),
+            errors: conclusion.errors,
+            release,
+            ended: conclusion.workloads,
+            report: None,
+        }
+    }
+
+    /// Nothing speaks against it, and nothing was changed.
+    const fn dry_run(release: RollbackBatch) -> Self {
+        Self {
+            outcome: Outcome::RolledBack,
+            word: None,
+            health: None,
+            errors: Vec::new(),
+            untold: Vec::new(),
+            release,
+            ended: Vec::new(),
+            report: None,
+        }
+    }
+}
+
+/// A rollback of some workloads of a cluster.
+struct Case<'a> {
+    connection: &'a Connection,
+    inputs: &'a RollbackInputs,
+    how: &'a How<'a>,
+}
+
 /// Looks, shows, carries out and checks again.
 ///
 /// # Errors
@@ -69,89 +106,108 @@ pub async fn rollback(
     how: &How<'_>,
     tools: &mut Tools<'_>,
 ) -> Result<RolledBack, Failure> {
-    let shown = looked(connection, inputs, how, tools).await?;
+    let case = Case {
+        connection,
+        inputs,
+        how,
+    };
+    let shown = prepared(&case, tools).await?;
     tools.console.lines(&release_lines(&shown.release));
-    if shown.release.is_refused() {
-        return Ok(outcome::refused(&shown.release));
+    if let Some(conclusion) = Conclusion::refused(&shown.release) {
+        return Ok(RolledBack::new(conclusion, shown.release));
     }
     if how.dry_run {
         tools.console.line(&show::dry_run());
-        return Ok(outcome::dry_run(shown.release));
+        return Ok(RolledBack::dry_run(shown.release));
     }
-    let gathered = match consented(connection, inputs, (how, shown), tools).await? {
-        Consented::Go(gathered) => gathered,
-        Consented::Stop(refused) => return Ok(*refused),
-    };
-    let done = acted(connection, inputs, (&gathered, &how.by), tools).await;
-    Ok(RolledBack {
-        release: gathered.release,
-        ..done
-    })
-}
-
-/// Carries out, gets going what is stuck, and checks again.
-async fn acted(
-    connection: &Connection,
-    inputs: &RollbackInputs,
-    (gathered, by): (&Gathered, &str),
-    tools: &mut Tools<'_>,
-) -> RolledBack {
-    let mut carried = carry_out::carry_out(connection, gathered, tools).await;
-    let restored = carried.restored(gathered);
-    if restored.is_empty() || carried.stopped {
-        return outcome::of(&carried, None, inputs.wait);
+    match consented(&case, shown, tools).await? {
+        Consented::Go(prepared) => Ok(carried_out(&case, *prepared, tools).await),
+        Consented::Stop(refused) => Ok(*refused),
     }
-    let held = Held::default();
-    let unblocking = Unblocking {
-        restored: &restored,
-        patience: (!inputs.wait).then_some(inputs.timeout),
-        held: &held,
-    };
-    let chores = unblock::chores(connection, &unblocking);
-    if !inputs.wait {
-        carried.stopped = unblock::done(chores, tools).await;
-        carried.held_up(&held.told());
-        return outcome::of(&carried, None, inputs.wait);
-    }
-    let after = (restored, by, chores, gathered.stuck);
-    let again = again::check_again(connection, inputs, after, tools).await;
-    if again.leaves_open() {
-        carried.tell(&held.told());
-    }
-    outcome::of(&carried, Some(again), inputs.wait)
-}
-
-/// How long what looks healed is given to prove it: a glance at a pod between two crashes shows the
-/// same as one at a pod that has just come up, and undoing the latter would be a false alarm.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// At least as long as the check wanted to see it stay complete.
-fn patience(inputs: &RollbackInputs) -> Duration {
-    let evidence = inputs.evidence.iter().flat_map(|it| &it.workloads);
-    let wanted = evidence.map(|it| Duration::from_secs(it.standard.stable_for_seconds));
-    wanted.max().unwrap_or_default() + PATIENCE
 }
 
 /// All that is to be known before anything is changed.
-async fn looked(
-    connection: &Connection,
-    inputs: &RollbackInputs,
-    how: &How<'_>,
-    tools: &mut Tools<'_>,
-) -> Result<Gathered, Failure> {
-    let clock = &connection.clock;
-    let limit = after(clock.now(), patience(inputs));
+async fn prepared(case: &Case<'_>, tools: &mut Tools<'_>) -> Result<PreparedRollback, Failure> {
+    let clock = &case.connection.clock;
+    let patience = Patience::new(case.inputs.evidence.as_ref(), clock.now());
     loop {
-        let wanted = gather::wanted(inputs, (&how.by, clock.now()));
-        let gathered = gather::gather(connection, wanted);
-        let gathered = tools.cancel.unless(gathered).await?;
-        let gathered = gathered.map_err(|error| Failure::from(error).unchanged())?;
-        let Some((workload, at)) = gathered.release.heals_by(limit) else {
-            return Ok(gathered);
+        let wanted = wanted(case, clock.now());
+        let gathered = tools.cancel.unless(gather(case.connection, wanted)).await?;
+        let prepared = gathered.map_err(|error| Failure::from(error).unchanged())?;
+        let Some(pause) = patience.pause(&prepared.release, clock.now()) else {
+            return Ok(prepared);
         };
-        tools
-            .console
-            .line(&show::looks_healed(workload, elapsed(clock.now(), at)));
-        tools.cancel.unless(clock.sleep_until(at)).await?;
+        tools.console.lines(&execution_lines(&pause.event));
+        tools.cancel.unless(clock.sleep_until(pause.until)).await?;
+    }
+}
+
+/// What is asked of each workload.
+fn wanted(case: &Case<'_>, now: Timestamp) -> Vec<(WorkloadRef, Request)> {
+    let inputs = case.inputs;
+    let evidence = inputs.evidence.as_ref();
+    let request = |workload: &WorkloadRef| Request {
+        to_revision: inputs.to_revision,
+        approval: evidence.and_then(|it| it.of(workload)).cloned(),
+        evidence_at: evidence.map(|it| it.at),
+        allowed: inputs.allowed,
+        now,
+        run: case.how.by.clone(),
+        ..Request::default()
+    };
+    let each = inputs.workloads.iter();
+    each.map(|it| (it.clone(), request(it))).collect()
+}
+
+/// Carries the requests of the execution until it ends.
+async fn carried_out(
+    case: &Case<'_>,
+    prepared: PreparedRollback,
+    tools: &mut Tools<'_>,
+) -> RolledBack {
+    let release = prepared.release.clone();
+    let settings = Settings {
+        wait: case.inputs.wait,
+        timeout: case.inputs.timeout,
+    };
+    let mut shell = Shell::new(Execution::new(prepared, settings), case.connection);
+    let mut report = None;
+    let mut stopping = false;
+    let conclusion = loop {
+        let seen = tokio::select! {
+            biased;
+            () = tools.cancel.requested(), if !stopping => {
+                stopping = true;
+                Seen::StopRequested
+            }
+            seen = shell.next() => seen,
+        };
+        let mut next = shell.observe(seen);
+        print_lines(&mut shell, tools);
+        if let Next::Verify(wanted) = next {
+            let restored = Restored {
+                inputs: case.inputs,
+                by: &case.how.by,
+                verify: wanted,
+            };
+            let verified = verify(case.connection, restored, shell.background(), tools).await;
+            let Verified { verification, .. } = verified;
+            report = verified.report;
+            next = shell.observe(Seen::Verified { verification });
+            print_lines(&mut shell, tools);
+        }
+        if let Next::End(conclusion) = next {
+            break *conclusion;
+        }
+    };
+    RolledBack {
+        report,
+        ..RolledBack::new(conclusion, release)
+    }
+}
+
+fn print_lines(shell: &mut Shell, tools: &mut Tools<'_>) {
+    for line in shell.lines() {
+        tools.console.line(&line);
     }
 }

@@ -7,8 +7,8 @@ use super::{AfterRollback, NOT_RESTORED, Proposal, Proposed, Report, words};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, Finding, FindingCode};
 use crate::rollback::PreflightFinding;
-use crate::verdict::VerdictKind;
 use crate::rollback::RollbackHealth;
+use crate::verdict::VerdictKind;
 use crate::workload::WorkloadRef;
 
 mod rollback;

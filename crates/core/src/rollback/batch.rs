@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::preflight::PreflightFinding;
 use super::{Already, BatchOutcome, Refusal, RollbackDecision, RollbackPlan};
 use crate::workload::WorkloadRef;
 
 /// Why one workload is not rolled back, and with it none.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Objection {
     /// The present state does not allow it.
     Refusal(Refusal),
@@ -38,7 +40,8 @@ impl Objection {
 }
 
 /// What is to be done about all of them.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RollbackBatch {
     /// What is to be rolled back, in the order given.
     pub plans: Vec<RollbackPlan>,

@@ -1,15 +1,95 @@
 //! Everything that is known about a batch before the first change.
 
+use serde::{Deserialize, Serialize};
+
+use super::decide::decide;
+use super::stuck_pods::stuck_now;
+use super::{Already, Request, RollbackBatch, RollbackDecision, RollbackPlan};
 use crate::approval::{ApprovedRollback, HealthCriteria};
 use crate::history::{Entry, History};
-use crate::rollback::Already;
-use crate::workload::Images;
+use crate::workload::{Images, WorkloadRef};
+
+/// A batch with what its execution and the check after it need.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreparedRollback {
+    /// One plan for all workloads.
+    pub release: RollbackBatch,
+    /// What the check after the rollback is bound to, of each workload that is or will be restored, in
+    /// the order in which the workloads were named.
+    pub approved: Vec<ApprovedRollback>,
+    /// Whether stuck pods of a workload that is restored already would be deleted.
+    pub deletes_pods: bool,
+    /// The highest number of stuck pods of one workload.
+    pub stuck_pods: usize,
+}
+
+impl PreparedRollback {
+    /// Adds a workload.
+    pub fn add(&mut self, it: PreparedWorkload) {
+        let is_restored = matches!(it.decision, RollbackDecision::Already(_));
+        self.approved.extend(it.approved);
+        self.deletes_pods |= is_restored && it.stuck_pods > 0;
+        self.stuck_pods = self.stuck_pods.max(it.stuck_pods);
+        self.release.add(&it.workload, it.decision);
+    }
+
+    /// Whether carrying it out would change anything that a person has to agree to.
+    #[must_use]
+    pub const fn changes_something(&self) -> bool {
+        !self.release.plans.is_empty() || self.deletes_pods
+    }
+}
+
+/// One workload of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreparedWorkload {
+    workload: WorkloadRef,
+    decision: RollbackDecision,
+    approved: Option<ApprovedRollback>,
+    stuck_pods: usize,
+}
+
+impl PreparedWorkload {
+    /// Decides about a workload.
+    #[must_use]
+    pub fn new(history: &History, request: &Request) -> Self {
+        let decision = decide(history, request);
+        let (approved, stuck_pods) = match &decision {
+            RollbackDecision::Apply(plan) => (Some(plan.approval()), plan.stuck.len()),
+            RollbackDecision::Already(already) => {
+                let approved = request.approval.clone();
+                let target = history.with_uid(&already.to.uid);
+                // Includes pods that wait for a lower one; they are deleted once that is back.
+                let stuck = target.map_or(0, |target| stuck_now(history, &target).len());
+                (
+                    Some(approved.unwrap_or_else(|| in_place(history, already))),
+                    stuck,
+                )
+            }
+            RollbackDecision::Refuse(_) => (None, 0),
+        };
+        Self {
+            workload: history.workload().clone(),
+            decision,
+            approved,
+            stuck_pods,
+        }
+    }
+
+    /// The plan, for the preflight to add its findings.
+    pub fn plan_mut(&mut self) -> Option<&mut RollbackPlan> {
+        match &mut self.decision {
+            RollbackDecision::Apply(plan) => Some(plan),
+            RollbackDecision::Already(_) | RollbackDecision::Refuse(_) => None,
+        }
+    }
+}
 
 /// What the check after a rollback is bound to, where the target was in place before: the bad
 /// revision is the one that the earlier rollback wrote down. Where nothing is written, or that
 /// revision is gone, there is none to await the end of.
-#[must_use]
-pub fn in_place(history: &History, already: &Already) -> ApprovedRollback {
+fn in_place(history: &History, already: &Already) -> ApprovedRollback {
     let bad = history.restored();
     let bad = bad.and_then(|it| history.with_uid(&it.from));
     ApprovedRollback {

@@ -7,9 +7,10 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
+use serde::{Deserialize, Serialize};
 
 use crate::history::{Entry, History};
-use crate::snapshot::{REVISION_LABEL, has_ended, is_ready, uid_of};
+use crate::snapshot::{REVISION_LABEL, has_ended, is_ready, owned_by, uid_of};
 use crate::workload::{Workload, partition};
 
 /// What is to be done about a restored StatefulSet now.
@@ -26,7 +27,8 @@ pub enum StuckPodStep {
 }
 
 /// A pod that only a deletion gets going.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct StuckPod {
     /// Its name.
     pub name: String,
@@ -36,44 +38,126 @@ pub struct StuckPod {
     pub resource_version: String,
 }
 
-/// What is to be done now. The lowest first, one at a time; never forced.
+/// A StatefulSet and its pods at one time, reduced to what decides about stuck pods.
+///
+/// Holds names, uids and numbers only: no template, and so no secret, gets into a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoredSet {
+    /// The uid of the ControllerRevision that was restored.
+    pub target_uid: String,
+    /// Its name.
+    pub target: String,
+    /// The uid of the ControllerRevision of the present template; `None` while the controller has not
+    /// created it.
+    pub current_uid: Option<String>,
+    /// Whether the controller has observed the newest generation.
+    pub observed: bool,
+    /// `status.updateRevision`.
+    pub update_revision: Option<String>,
+    /// `spec.ordinals.start`.
+    pub start: i32,
+    /// The lowest ordinal that the rolling update replaces.
+    pub first_updated: i32,
+    /// The pods, the lowest ordinal first.
+    pub pods: Vec<MemberPod>,
+}
+
+/// A pod of a StatefulSet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberPod {
+    /// Its ordinal.
+    pub ordinal: i32,
+    /// What a deletion has to name.
+    #[serde(flatten)]
+    pub pod: StuckPod,
+    /// The name of its ControllerRevision.
+    pub revision: Option<String>,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// Whether it has ended as a whole. The controller itself replaces such a pod
+    /// (`stateful_set_control.go`, `isFailed`).
+    pub ended: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+}
+
+impl RestoredSet {
+    /// Reads the history; `None` unless it is a StatefulSet whose controller replaces pods.
+    #[must_use]
+    pub fn of(history: &History, target: &Entry<'_>) -> Option<Self> {
+        let set = rolling(history)?;
+        let status = set.status.as_ref();
+        Some(Self {
+            target_uid: target.uid().to_owned(),
+            target: target.name().to_owned(),
+            current_uid: history.current().map(|it| it.uid().to_owned()),
+            observed: history.observed(),
+            update_revision: status.and_then(|it| it.update_revision.clone()),
+            start: start(set),
+            first_updated: first_updated(set),
+            pods: members(history),
+        })
+    }
+
+    /// Decides what to do now: the lowest stuck pod first, one at a time, never forced.
+    #[must_use]
+    pub fn step(&self) -> StuckPodStep {
+        match &self.current_uid {
+            Some(current) if *current != self.target_uid => return StuckPodStep::Superseded,
+            Some(_) => {}
+            None => return StuckPodStep::Wait,
+        }
+        if !self.has_taken_in_target() {
+            return StuckPodStep::Wait;
+        }
+        let Some(lowest) = self.stuck().next() else {
+            // A ready pod of another revision may be stuck the next moment.
+            let mut left = self.pods.iter().filter(|it| self.is_to_be_replaced(it));
+            return left
+                .next()
+                .map_or(StuckPodStep::Free, |_| StuckPodStep::Wait);
+        };
+        // A lower pod that is being replaced comes first: at most one pod is away because of us.
+        let leaving = self.pods.iter().any(|it| it.deleting);
+        let lower = |it: &&MemberPod| it.ordinal < lowest.ordinal && it.ready;
+        let ready = self.pods.iter().filter(lower).count();
+        let wanted = lowest.ordinal.saturating_sub(self.start);
+        if leaving || ready < usize::try_from(wanted).unwrap_or_default() {
+            return StuckPodStep::Wait;
+        }
+        StuckPodStep::Delete(lowest.pod.clone())
+    }
+
+    /// Returns the names of the stuck pods, the lowest ordinal first.
+    #[must_use]
+    pub fn stuck_pods(&self) -> Vec<String> {
+        self.stuck().map(|it| it.pod.name.clone()).collect()
+    }
+
+    /// Whether the controller rolls out the restored template.
+    #[must_use]
+    pub fn has_taken_in_target(&self) -> bool {
+        self.observed && self.update_revision.as_ref() == Some(&self.target)
+    }
+
+    /// Pods of another revision that are not ready and that nobody replaces.
+    fn stuck(&self) -> impl Iterator<Item = &MemberPod> {
+        let stuck =
+            |it: &&MemberPod| self.is_to_be_replaced(it) && !it.ready && !it.ended && !it.deleting;
+        self.pods.iter().filter(stuck)
+    }
+
+    fn is_to_be_replaced(&self, pod: &MemberPod) -> bool {
+        pod.ordinal >= self.first_updated && pod.revision.as_ref() != Some(&self.target)
+    }
+}
+
+/// Decides what to do about the stuck pods of a workload now.
 #[must_use]
 pub fn unblock(history: &History, target: &Entry<'_>) -> StuckPodStep {
-    let Some(set) = rolling(history) else {
-        return StuckPodStep::Free;
-    };
-    match history.current() {
-        Some(current) if current.uid() != target.uid() => return StuckPodStep::Superseded,
-        Some(_) => {}
-        None => return StuckPodStep::Wait,
-    }
-    let status = set.status.as_ref();
-    let newest = status.and_then(|it| it.update_revision.as_deref());
-    if !history.observed() || newest != Some(target.name()) {
-        return StuckPodStep::Wait;
-    }
-    let stuck = stuck(history, set, target.name());
-    let Some((ordinal, pod)) = stuck.first() else {
-        // One of another revision that is ready may not be the next moment.
-        let from = first_updated(set);
-        let mut left = members(history)
-            .filter(|(ordinal, pod)| *ordinal >= from && revision(pod) != Some(target.name()));
-        return left
-            .next()
-            .map_or(StuckPodStep::Free, |_| StuckPodStep::Wait);
-    };
-    // A lower one that is being replaced comes first: at most one pod is away because of us.
-    let leaving = members(history).any(|(_, pod)| pod.metadata.deletion_timestamp.is_some());
-    let ready = members(history).filter(|(other, pod)| other < ordinal && is_ready(pod));
-    let lower = usize::try_from(ordinal - start(set)).unwrap_or_default();
-    if leaving || ready.count() < lower {
-        return StuckPodStep::Wait;
-    }
-    StuckPodStep::Delete(StuckPod {
-        name: pod.metadata.name.clone().unwrap_or_default(),
-        uid: uid_of(&pod.metadata).to_owned(),
-        resource_version: pod.metadata.resource_version.clone().unwrap_or_default(),
-    })
+    RestoredSet::of(history, target).map_or(StuckPodStep::Free, |it| it.step())
 }
 
 /// Whether a pod may have to be deleted after a rollback.
@@ -86,16 +170,10 @@ pub(super) fn is_stuck(history: &History, target: &Entry<'_>) -> bool {
     !stuck_now(history, target).is_empty()
 }
 
-/// The names of the pods that would have to be deleted, for the eye.
+/// Returns the names of the pods that would have to be deleted.
 #[must_use]
 pub fn stuck_now(history: &History, target: &Entry<'_>) -> Vec<String> {
-    let Some(set) = rolling(history) else {
-        return Vec::new();
-    };
-    let stuck = stuck(history, set, target.name()).into_iter();
-    stuck
-        .map(|(_, pod)| pod.metadata.name.clone().unwrap_or_default())
-        .collect()
+    RestoredSet::of(history, target).map_or_else(Vec::new, |it| it.stuck_pods())
 }
 
 /// The StatefulSet, unless its pods are replaced only once a person deletes them.
@@ -106,35 +184,38 @@ fn rolling(history: &History) -> Option<&StatefulSet> {
     }
 }
 
-/// Its pods with their ordinals, the lowest first.
-fn members(history: &History) -> impl Iterator<Item = (i32, &Pod)> {
+/// Its pods, the lowest ordinal first.
+fn members(history: &History) -> Vec<MemberPod> {
     let prefix = format!("{}-", history.workload().name);
-    let uid = history.uid().to_owned();
-    let mut members: Vec<(i32, &Pod)> = history
+    let uid = history.uid();
+    let mut members: Vec<MemberPod> = history
         .pods()
-        .filter(|pod| crate::snapshot::owned_by(&pod.metadata, &uid))
+        .filter(|pod| owned_by(&pod.metadata, uid))
         .filter_map(|pod| {
             let name = pod.metadata.name.as_deref()?;
-            Some((name.strip_prefix(&prefix)?.parse().ok()?, pod))
+            let ordinal = name.strip_prefix(&prefix)?.parse().ok()?;
+            Some(member(ordinal, pod))
         })
         .collect();
-    members.sort_by_key(|(ordinal, _)| *ordinal);
-    members.into_iter()
+    members.sort_by_key(|it| it.ordinal);
+    members
 }
 
-/// Pods of another revision that are not ready and that nobody replaces. One that has ended as a
-/// whole is made anew by the controller itself (`stateful_set_control.go`, `isFailed`).
-fn stuck<'a>(history: &'a History, set: &StatefulSet, newest: &str) -> Vec<(i32, &'a Pod)> {
-    let from = first_updated(set);
-    members(history)
-        .filter(|(ordinal, pod)| {
-            *ordinal >= from
-                && revision(pod) != Some(newest)
-                && !is_ready(pod)
-                && !has_ended(pod)
-                && pod.metadata.deletion_timestamp.is_none()
-        })
-        .collect()
+fn member(ordinal: i32, pod: &Pod) -> MemberPod {
+    let metadata = &pod.metadata;
+    let labels = metadata.labels.as_ref();
+    MemberPod {
+        ordinal,
+        pod: StuckPod {
+            name: metadata.name.clone().unwrap_or_default(),
+            uid: uid_of(metadata).to_owned(),
+            resource_version: metadata.resource_version.clone().unwrap_or_default(),
+        },
+        revision: labels.and_then(|it| it.get(REVISION_LABEL).cloned()),
+        ready: is_ready(pod),
+        ended: has_ended(pod),
+        deleting: metadata.deletion_timestamp.is_some(),
+    }
 }
 
 /// The lowest ordinal (`spec.ordinals.start`).
@@ -147,10 +228,5 @@ fn start(set: &StatefulSet) -> i32 {
 /// The lowest ordinal that gets the newest template (`stateful_set_utils.go`,
 /// `newVersionedStatefulSetPod`).
 fn first_updated(set: &StatefulSet) -> i32 {
-    start(set) + partition(set)
-}
-
-fn revision(pod: &Pod) -> Option<&str> {
-    let labels = pod.metadata.labels.as_ref()?;
-    labels.get(REVISION_LABEL).map(String::as_str)
+    start(set).saturating_add(partition(set))
 }

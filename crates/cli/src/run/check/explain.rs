@@ -11,7 +11,7 @@ use rollguard_core::session::{Session, TrackedWorkload};
 use rollguard_core::workload::WorkloadRef;
 
 use crate::failure::Failure;
-use crate::run::rollback::gather::gather;
+use crate::run::plan::gather;
 
 /// Of how many findings logs are fetched: whoever reads acts on the first few.
 const LOGS: usize = 5;

@@ -2,12 +2,11 @@
 
 use async_trait::async_trait;
 use rollguard_agent::Outcome;
-use rollguard_agent::inputs::RollbackInputs;
-use rollguard_cluster::Connection;
 use rollguard_core::report::{Line, Style, release_lines};
+use rollguard_core::rollback::PreparedRollback;
+use rollguard_core::rollback::execution::Conclusion;
 
-use super::gather::Gathered;
-use super::{How, RolledBack, looked, outcome, show};
+use super::{Case, RolledBack, prepared, show};
 use crate::cancel::Cancel;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -56,30 +55,29 @@ impl Consent for Asked {
 /// What came of asking.
 pub(super) enum Consented {
     /// To be carried out.
-    Go(Box<Gathered>),
+    Go(Box<PreparedRollback>),
     /// The cluster is not as it was shown any more.
     Stop(Box<RolledBack>),
 }
 
 /// Asks, where something would be changed and nobody has said yes before. After an answer that took a
-/// while everything is looked at anew: what is done must be what was shown.
+/// while everything is looked at again: what is done must be what was shown.
 pub(super) async fn consented(
-    connection: &Connection,
-    inputs: &RollbackInputs,
-    (how, shown): (&How<'_>, Gathered),
+    case: &Case<'_>,
+    shown: PreparedRollback,
     tools: &mut Tools<'_>,
 ) -> Result<Consented, Failure> {
-    let changes = !shown.release.plans.is_empty() || shown.deletes;
-    if !changes || !how.consent.takes_time() {
+    let consent = case.how.consent;
+    if !shown.changes_something() || !consent.takes_time() {
         return Ok(Consented::Go(Box::new(shown)));
     }
     let question = show::question(&shown.release);
-    let given = how.consent.given(&question, tools.console);
+    let given = consent.given(&question, tools.console);
     if !tools.cancel.unless(given).await? {
         let message = "not confirmed; nothing was changed";
         return Err(Failure::new(Outcome::Cancelled, message));
     }
-    let now = looked(connection, inputs, how, tools).await?;
+    let now = prepared(case, tools).await?;
     if now.release.is_as(&shown.release) && !now.release.is_refused() {
         return Ok(Consented::Go(Box::new(now)));
     }
@@ -87,8 +85,8 @@ pub(super) async fn consented(
     if now.release.plans.is_empty() || now.release.is_refused() {
         tools.console.lines(&release_lines(&now.release));
     }
-    if now.release.is_refused() {
-        let refused = outcome::refused(&now.release);
+    if let Some(conclusion) = Conclusion::refused(&now.release) {
+        let refused = RolledBack::new(conclusion, now.release);
         return Ok(Consented::Stop(Box::new(refused)));
     }
     if now.release.plans.is_empty() {
@@ -96,6 +94,6 @@ pub(super) async fn consented(
     }
     let text = "what would be done is not what was shown any more; nothing was changed";
     tools.console.line(&Line::styled(Style::Warn, text));
-    let superseded = outcome::superseded(text, now.release);
+    let superseded = RolledBack::new(Conclusion::superseded(text), now.release);
     Ok(Consented::Stop(Box::new(superseded)))
 }

@@ -1,0 +1,103 @@
+//! Carries one request of an execution to the cluster, and brings the answer back.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use kube::Client;
+use rollguard_cluster::apply::{Applied, apply};
+use rollguard_cluster::history::history;
+use rollguard_cluster::{ClusterError, ClusterErrorKind, mark, stuck};
+use rollguard_core::approval::ApprovedRollback;
+use rollguard_core::rollback::execution::{
+    ClusterRequest, DeleteResult, FailedCall, FailureKind, Look, PatchResult, Seen,
+};
+
+use crate::failure::Failure;
+
+/// What becomes of a request.
+pub(super) enum Carried {
+    /// A call to the API server is under way.
+    Call(BoxFuture<'static, Seen>),
+    /// The check after the rollback is to begin.
+    Verify(Verify),
+}
+
+/// A check of what was restored.
+pub(super) struct Verify {
+    /// What was restored.
+    pub(super) restored: Vec<ApprovedRollback>,
+    /// How long it may take.
+    pub(super) timeout: std::time::Duration,
+}
+
+/// Begins with a request.
+pub(super) fn carry(client: &Client, request: ClusterRequest) -> Carried {
+    let client = client.clone();
+    Carried::Call(match request {
+        ClusterRequest::Verify { restored, timeout } => {
+            return Carried::Verify(Verify { restored, timeout });
+        }
+        ClusterRequest::Patch(plan) => async move {
+            let result = match apply(&client, &plan).await {
+                Ok(Applied::Done) => PatchResult::Applied,
+                Ok(Applied::AlreadyThere) => PatchResult::AlreadyInPlace,
+                Ok(Applied::Superseded) => PatchResult::Superseded,
+                Err(error) => PatchResult::Failed(failed(error)),
+            };
+            Seen::Patched {
+                workload: plan.workload,
+                result,
+            }
+        }
+        .boxed(),
+        ClusterRequest::WithdrawMark { workload, bad } => async move {
+            let withdrawn = mark::withdraw(&client, &workload, &bad).await;
+            Seen::MarkWithdrawn {
+                failure: withdrawn.err().map(failed),
+                workload,
+            }
+        }
+        .boxed(),
+        ClusterRequest::Look {
+            workload,
+            target_uid,
+        } => async move {
+            let look = match history(&client, &workload).await {
+                Ok(history) => Look::of(&history, &target_uid),
+                Err(error) => Look::Failed(failed(error)),
+            };
+            Seen::Looked { workload, look }
+        }
+        .boxed(),
+        ClusterRequest::DeletePod { workload, pod } => async move {
+            let result = match stuck::delete(&client, &workload.namespace, &pod).await {
+                Ok(true) => DeleteResult::Deleted,
+                Ok(false) => DeleteResult::ChangedMeanwhile,
+                Err(error) => DeleteResult::Failed(failed(error)),
+            };
+            Seen::Deleted { workload, result }
+        }
+        .boxed(),
+    })
+}
+
+fn failed(error: ClusterError) -> FailedCall {
+    let kind = match error.kind() {
+        ClusterErrorKind::Forbidden => FailureKind::Forbidden,
+        ClusterErrorKind::NotFound => FailureKind::NotFound,
+        ClusterErrorKind::Unreachable => FailureKind::Unreachable,
+        ClusterErrorKind::BadInput
+        | ClusterErrorKind::Credentials
+        | ClusterErrorKind::Conflict
+        | ClusterErrorKind::Other => FailureKind::Other,
+    };
+    failed_call(kind, Failure::from(error))
+}
+
+/// In the words of the core.
+pub(super) fn failed_call(kind: FailureKind, failure: Failure) -> FailedCall {
+    FailedCall {
+        kind,
+        messages: failure.messages,
+        hint: failure.hint,
+    }
+}

@@ -1,0 +1,80 @@
+//! The check after the rollback: the same as any other, bound to what was restored.
+
+use futures::stream::BoxStream;
+use rollguard_agent::Outcome;
+use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
+use rollguard_cluster::Connection;
+use rollguard_core::approval::Approval;
+use rollguard_core::report::{Line, Report};
+use rollguard_core::rollback::execution::{FailureKind, Verification};
+
+use super::carry::{Verify, failed_call};
+use crate::run::check::{Aside, check_with};
+use crate::run::tools::Tools;
+
+/// How the check ended.
+pub(super) struct Verified {
+    /// For the execution.
+    pub(super) verification: Verification,
+    /// For the run's page.
+    pub(super) report: Option<Report>,
+}
+
+/// What the check is about.
+pub(super) struct Restored<'a> {
+    /// The inputs of the rollback.
+    pub(super) inputs: &'a RollbackInputs,
+    /// Who rolls back.
+    pub(super) by: &'a str,
+    /// What the execution asked for.
+    pub(super) verify: Verify,
+}
+
+/// Follows what was restored to a verdict, while `background` goes on.
+pub(super) async fn verify(
+    connection: &Connection,
+    restored: Restored<'_>,
+    background: BoxStream<'_, Line>,
+    tools: &mut Tools<'_>,
+) -> Verified {
+    let by = restored.by;
+    let inputs = check_inputs(connection, restored);
+    let aside = Aside {
+        run: by,
+        chores: background,
+    };
+    let checked = Box::pin(check_with(connection, &inputs, aside, tools)).await;
+    match checked {
+        Ok(checked) => Verified {
+            verification: checked.report.verification(),
+            report: Some(checked.report),
+        },
+        Err(failure) => Verified {
+            verification: if failure.outcome == Outcome::Cancelled {
+                Verification::Cancelled
+            } else {
+                Verification::Failed(failed_call(FailureKind::Other, failure))
+            },
+            report: None,
+        },
+    }
+}
+
+fn check_inputs(connection: &Connection, restored: Restored<'_>) -> CheckInputs {
+    let Restored { inputs, verify, .. } = restored;
+    let Verify { restored, timeout } = verify;
+    let workloads = restored.iter().map(|it| it.workload.clone()).collect();
+    CheckInputs {
+        namespace: inputs.namespace.clone(),
+        workloads,
+        selector: None,
+        timeout,
+        stable_for: inputs.stable_for,
+        http: inputs.http.clone(),
+        graces: inputs.graces.clone(),
+        revision: None,
+        mark: true,
+        evidence: Some(Approval::new("", connection.clock.now(), [], restored)),
+        allowed: inputs.allowed,
+    }
+}

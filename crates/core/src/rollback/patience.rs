@@ -1,0 +1,57 @@
+//! How long a rollback waits for a workload that looks healed to prove it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::RollbackBatch;
+use super::execution::Event;
+use crate::approval::Approval;
+use crate::duration::{after, elapsed};
+
+/// Added to what the check demanded.
+///
+/// A pod between two crashes looks the same as a pod that has just become ready; rolling back the latter
+/// would be a false alarm.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The time by which a workload that looks healed has to be stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    limit: Timestamp,
+}
+
+/// A pause before the workloads are looked at again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pause {
+    /// When to look again.
+    pub until: Timestamp,
+    /// What to show meanwhile.
+    pub event: Event,
+}
+
+impl Patience {
+    /// Begins now: lasts at least as long as the check wanted to see the workloads stable.
+    #[must_use]
+    pub fn new(evidence: Option<&Approval>, now: Timestamp) -> Self {
+        let approved = evidence.into_iter().flat_map(|it| &it.workloads);
+        let wanted = approved.map(|it| Duration::from_secs(it.standard.stable_for_seconds));
+        let longest = wanted.max().unwrap_or_default();
+        Self {
+            limit: after(now, longest.saturating_add(PATIENCE)),
+        }
+    }
+
+    /// Returns the pause that a look at all workloads calls for; `None` if there is nothing to wait for.
+    #[must_use]
+    pub fn pause(&self, release: &RollbackBatch, now: Timestamp) -> Option<Pause> {
+        let (workload, until) = release.heals_by(self.limit)?;
+        Some(Pause {
+            until,
+            event: Event::LooksHealed {
+                workload: workload.clone(),
+                takes: elapsed(now, until),
+            },
+        })
+    }
+}
