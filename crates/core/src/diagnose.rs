@@ -9,10 +9,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::duration::{after, elapsed};
-use crate::finding::{Finding, FindingCode, Prognosis, grouped};
+use crate::finding::{Finding, FindingCode, Prognosis, Subject, grouped};
 use crate::observation::ResourceKind;
 use crate::policy::Policy;
-use crate::snapshot::{PodView, Rollout, Snapshot};
+use crate::snapshot::{ContainerView, PodView, Rollout, Snapshot};
 use crate::workload::Workload;
 
 mod claim;
@@ -60,7 +60,7 @@ struct Candidate {
     /// A grace that replaces the rule's.
     grace: Option<Duration>,
     /// Something of this rollout may still remove the cause: never terminal meanwhile.
-    held: bool,
+    blocked: bool,
     /// Pods that are ready say nothing against it: those that were so before ended like it.
     despite_ready: bool,
 }
@@ -70,7 +70,7 @@ impl From<Finding> for Candidate {
         Self {
             finding,
             grace: None,
-            held: false,
+            blocked: false,
             despite_ready: false,
         }
     }
@@ -84,7 +84,7 @@ pub struct Diagnosis {
     /// The earliest time at which a transient one turns terminal if nothing changes.
     pub decide_at: Option<Timestamp>,
     /// What pods must live for to show that a transient one is over.
-    pub outlast: Option<Duration>,
+    pub min_lifetime: Option<Duration>,
 }
 
 /// Finds the causes that a snapshot shows.
@@ -126,14 +126,14 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     let evicted = |it: &Finding| {
         it.code == FindingCode::EvictedForOwnLimit && it.prognosis == Prognosis::Transient
     };
-    let outlast = findings
+    let min_lifetime = findings
         .iter()
         .any(evicted)
         .then(|| node::evicted_life(case));
     Diagnosis {
         findings,
         decide_at,
-        outlast: outlast.flatten(),
+        min_lifetime: min_lifetime.flatten(),
     }
 }
 
@@ -146,7 +146,7 @@ fn before_session(case: &Case<'_>, code: FindingCode, last: Option<Timestamp>) -
         return Stale::No;
     }
     if case.snapshot.blindness(ResourceKind::Event).is_none() {
-        return Stale::Held;
+        return Stale::Blocked;
     }
     let rule = case.policy.rule(code);
     let grace = rule.map_or(Duration::ZERO, |rule| rule.grace);
@@ -159,7 +159,7 @@ enum Stale {
     /// One is of the session.
     No,
     /// They do, and a later one would be seen.
-    Held,
+    Blocked,
     /// They do, and a later one might not be seen.
     Until(Timestamp),
 }
@@ -169,7 +169,10 @@ impl Candidate {
     fn unless_stale(self, stale: Stale) -> Self {
         match stale {
             Stale::No => self,
-            Stale::Held => Self { held: true, ..self },
+            Stale::Blocked => Self {
+                blocked: true,
+                ..self
+            },
             Stale::Until(until) => Self {
                 grace: Some(elapsed(self.finding.since, until)),
                 ..self
@@ -208,7 +211,7 @@ fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, 
     let Candidate {
         mut finding,
         grace,
-        held,
+        blocked,
         despite_ready: _,
     } = candidate;
     finding.pods = usize::from(finding.subject.kind == "Pod");
@@ -220,13 +223,19 @@ fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, 
     let asked = case.policy.asked(finding.code).is_some();
     let grace = grace.filter(|_| !asked).unwrap_or(rule.grace);
     let possible =
-        finding.attempts >= rule.attempts && (rule.template_determined || !some_ready) && !held;
+        finding.attempts >= rule.attempts && (rule.template_determined || !some_ready) && !blocked;
     if possible && elapsed(finding.since, case.now) >= grace {
         finding.prognosis = Prognosis::Terminal;
         return (finding, None);
     }
     let decide_at = possible.then(|| after(finding.since, grace));
     (finding, decide_at)
+}
+
+/// Returns a finding about a container.
+fn about(code: FindingCode, container: &ContainerView<'_>, since: Timestamp) -> Finding {
+    let subject = Subject::container(container.pod.name(), container.name());
+    Finding::new(code, subject, since)
 }
 
 /// The text between the first `open` and the next `close`.

@@ -32,7 +32,7 @@ pub use rollout::Rollout;
 pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};
 use start_failures::StartFailures;
-pub use start_failures::{StartFailure, Terminations};
+pub use start_failures::{StartFailure, StartFailureFamily, Terminations};
 use store::Store;
 
 /// The annotation in which the Deployment controller counts revisions.
@@ -54,7 +54,7 @@ pub struct Snapshot {
     /// By the uid of what they are about, then by their own.
     events: BTreeMap<String, BTreeMap<String, Event>>,
     answers: BTreeMap<(String, usize), Answers>,
-    troubles: StartFailures,
+    start_failures: StartFailures,
     /// Pods that had ended as a whole when they were deleted, the first of them: StatefulSets and
     /// DaemonSets delete such pods at once, and only their number tells.
     departed: BTreeMap<String, Pod>,
@@ -145,7 +145,7 @@ impl Snapshot {
             let key = (uid.clone(), status.name.clone());
             self.restarts_at_first.entry(key).or_insert(restarts);
         }
-        self.troubles.observe(&pod, self.pods.get(&uid), at);
+        self.start_failures.observe(&pod, self.pods.get(&uid), at);
         // What is told again is no news.
         let news = self.pods.get(&uid) != Some(&pod);
         if news && pod::ready_since(&pod).is_none() {
@@ -166,7 +166,7 @@ impl Snapshot {
                 self.remember_ended(&keep);
                 self.pods.retain(keep);
                 let pods = &self.pods;
-                self.troubles.retain(|uid| pods.contains(uid));
+                self.start_failures.retain(|uid| pods.contains(uid));
                 self.restarts_at_first
                     .retain(|(uid, _), _| pods.contains(uid));
                 self.answers.retain(|(uid, _), _| pods.contains(uid));

@@ -106,7 +106,7 @@ fn unprovisioned(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let rule = case.policy.rule(FindingCode::ClaimNotProvisioned);
     let newest = event_time(failed).unwrap_or(since);
     Some(Candidate {
-        held: rule.is_some_and(|rule| elapsed(since, newest) < rule.grace),
+        blocked: rule.is_some_and(|rule| elapsed(since, newest) < rule.grace),
         ..Candidate::from(finding.evidence(EvidenceKind::Event, message))
     })
 }

@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 
 use super::image::{disk_full, node_of};
-use super::{Candidate, Case, between, has_any};
+use super::{Candidate, Case, about, between, has_any};
 use crate::duration::elapsed;
-use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::{ContainerView, PodView, event_time};
+use crate::finding::{EvidenceKind, FindingCode};
+use crate::snapshot::{ContainerView, PodView, StartFailureFamily, event_time};
 
 /// What is wrong, and what to do.
 type Refused = (FindingCode, String, String);
@@ -23,18 +23,22 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
 fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let waiting = container.waiting()?;
     let message = waiting.message.as_deref().unwrap_or_default();
-    let (family, (code, what, remedy)) = match waiting.reason.as_deref()? {
-        "CreateContainerConfigError" => ("config", configured(container, message)),
-        "CreateContainerError" => ("create", created(container, message)),
-        "PreCreateHookError" | "PreStartHookError" => ("create", unprepared(container)),
+    let (family, refused) = match waiting.reason.as_deref()? {
+        "CreateContainerConfigError" => {
+            (StartFailureFamily::Config, configured(container, message))
+        }
+        "CreateContainerError" => (StartFailureFamily::Create, created(container, message)),
+        "PreCreateHookError" | "PreStartHookError" => {
+            (StartFailureFamily::Create, unprepared(container))
+        }
         _ => return None,
     };
     // One message may follow another: "failed to sync" says nothing about the key that lacks later.
     let since = container
-        .trouble(family)
-        .map_or(case.now, |trouble| trouble.said_since);
-    let subject = Subject::container(container.pod.name(), container.name());
-    let finding = Finding::new(code, subject, since)
+        .start_failure(family)
+        .map_or(case.now, |it| it.said_since);
+    let (code, what, remedy) = refused;
+    let finding = about(code, container, since)
         .message(what)
         .remedy(remedy)
         .evidence(EvidenceKind::ContainerStatus, message);

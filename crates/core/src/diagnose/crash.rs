@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
 
 use super::image::{disk_full, node_of};
-use super::{Candidate, Case, Stale, before_session, between, has_any, start};
+use super::{Candidate, Case, Stale, about, before_session, between, has_any, start};
 use crate::duration::elapsed;
-use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
+use crate::finding::{EvidenceKind, FindingCode};
 use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, PodView, run_of};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
@@ -38,9 +38,8 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         }
     }
     let (since, attempts) = series(case, container, end)?;
-    let subject = Subject::container(container.pod.name(), container.name());
     let (code, what, remedy) = classify(container, end);
-    let mut finding = Finding::new(code, subject, since)
+    let mut finding = about(code, container, since)
         .attempts(attempts)
         .message(what)
         .remedy(remedy)
@@ -50,12 +49,12 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     }
     // A new instance is running: it deserves to be seen to its end. And a runtime that fails once or
     // twice may be overloaded.
-    let held = container.running_since().is_some()
+    let blocked = container.running_since().is_some()
         || (code == FindingCode::ContainerNotCreated
             && container.ends() < case.policy.patience.runtime_failures);
     let ended = end.finished_at.as_ref().map(|time| time.0);
     let candidate = Candidate {
-        held,
+        blocked,
         ..Candidate::from(finding)
     };
     let stale = before_session(case, code, ended);
@@ -63,7 +62,7 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         candidate
     } else {
         // The status itself shows the next end, whether events can be seen or not.
-        candidate.unless_stale(Stale::Held)
+        candidate.unless_stale(Stale::Blocked)
     })
 }
 
@@ -77,7 +76,7 @@ fn series(
     const KILLED: [i32; 2] = [137, 143];
     if stays_ended(container, end) {
         let since = end.finished_at.as_ref().map(|time| time.0);
-        let first = container.remembered_ends().map(|ends| ends.first);
+        let first = container.terminations().map(|it| it.first);
         return Some((since.or(first).unwrap_or(case.now), 1));
     }
     let by_probe = |probe: &str| container.probe_kills(probe).0;
@@ -86,7 +85,7 @@ fn series(
     if kills > 0 && (own == 0 || KILLED.contains(&end.exit_code)) {
         return None;
     }
-    let first = container.remembered_ends().map(|ends| ends.first);
+    let first = container.terminations().map(|it| it.first);
     let since = first.or_else(|| container.pod.created());
     let attempts = failed_starts(container, end).min(own.max(1));
     let attempts = if ended_after_ready(container) {
@@ -129,7 +128,7 @@ fn failed_starts(container: &ContainerView<'_>, end: &ContainerStateTerminated) 
 /// in full. Where it has not been ready since the first, it may wait for what it lost, and one more
 /// end must show that it does not come back: the back-off hides for 20 s that it is there again.
 pub(super) fn ends_after_ready(container: &ContainerView<'_>, ends: u32) -> u32 {
-    let seen = container.remembered_ends().map_or(0, |it| it.after_ready);
+    let seen = container.terminations().map_or(0, |it| it.after_ready);
     seen.max(ends.saturating_sub(1)).max(1)
 }
 
@@ -137,8 +136,8 @@ pub(super) fn ends_after_ready(container: &ContainerView<'_>, ends: u32) -> u32 
 /// ready, so that being ready tells nothing.
 fn ended_after_ready(container: &ContainerView<'_>) -> bool {
     let seen = container
-        .remembered_ends()
-        .is_some_and(|ends| ends.after_ready > 0);
+        .terminations()
+        .is_some_and(|it| it.after_ready > 0);
     container.spec.readiness_probe.is_some() && (seen || container.pod.was_ready())
 }
 

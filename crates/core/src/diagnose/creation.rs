@@ -148,7 +148,7 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
     let candidate = Candidate {
         finding,
         grace: rule.map(|rule| quota_grace(rule.grace, freed, &case.policy.patience)),
-        held: quota && rollout_frees_quota(case, some_created),
+        blocked: quota && rollout_frees_quota(case, some_created),
         despite_ready: false,
     };
     candidate.unless_stale(before_session(case, code, Some(last)))

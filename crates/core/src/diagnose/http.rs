@@ -39,7 +39,7 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
             }
             Candidate {
                 grace,
-                held: silent,
+                blocked: silent,
                 ..Candidate::from(finding)
             }
         })
@@ -72,7 +72,22 @@ fn one(pod: &PodView<'_>, check: &HttpCheck, index: usize) -> Option<Finding> {
             ("it does not answer".to_owned(), message.as_str())
         }
     };
-    Some(finding(pod, check, answers, (what, words)).remedy(remedy))
+    let finding = Finding::new(
+        FindingCode::HttpCheckFailing,
+        Subject::new("Pod", pod.name()),
+        answers.first().unwrap_or_default(),
+    )
+    .attempts(answers.times())
+    .message(format!(
+        "pods are ready, but HTTP check `{check}`{} fails: {what}",
+        chosen_port(pod, check)
+    ))
+    .remedy(remedy);
+    Some(if words.is_empty() {
+        finding
+    } else {
+        finding.evidence(EvidenceKind::HttpAnswer, words)
+    })
 }
 
 /// Which port was asked, where the check leaves it open.
@@ -80,29 +95,5 @@ fn chosen_port(pod: &PodView<'_>, check: &HttpCheck) -> String {
     match (check.port(), check.port_of(pod.object())) {
         (None, Ok(Some(port))) => format!(" on port {port}"),
         (Some(_), _) | (None, Ok(None) | Err(_)) => String::new(),
-    }
-}
-
-fn finding(
-    pod: &PodView<'_>,
-    check: &HttpCheck,
-    answers: &Answers,
-    (what, words): (String, &str),
-) -> Finding {
-    let since = answers.first().unwrap_or_default();
-    let finding = Finding::new(
-        FindingCode::HttpCheckFailing,
-        Subject::new("Pod", pod.name()),
-        since,
-    )
-    .attempts(answers.times())
-    .message(format!(
-        "pods are ready, but HTTP check `{check}`{} fails: {what}",
-        chosen_port(pod, check)
-    ));
-    if words.is_empty() {
-        finding
-    } else {
-        finding.evidence(EvidenceKind::HttpAnswer, words)
     }
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 
-use super::{Candidate, Case, before_session, has_any};
+use super::{Candidate, Case, about, before_session, has_any};
 use crate::duration::elapsed;
-use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::{ContainerView, PodView, event_count, event_start, event_time};
+use crate::finding::{EvidenceKind, Finding, FindingCode};
+use crate::snapshot::{
+    ContainerView, PodView, StartFailureFamily, event_count, event_start, event_time,
+};
 
 mod pull;
 
@@ -39,22 +41,20 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     }
 }
 
-/// A finding about the container, since its trouble of a family began.
-fn about(
+/// Returns since when the container has failed at a step of its start.
+fn failing_since(
     case: &Case<'_>,
     container: &ContainerView<'_>,
-    (code, family): (FindingCode, &str),
-) -> Finding {
-    let subject = Subject::container(container.pod.name(), container.name());
-    let since = container
-        .trouble(family)
-        .map_or(case.now, |trouble| trouble.since);
-    Finding::new(code, subject, since)
+    family: StartFailureFamily,
+) -> Timestamp {
+    let failure = container.start_failure(family);
+    failure.map_or(case.now, |it| it.since)
 }
 
 /// `EnsureImageExists`: "Failed to apply default image tag".
 fn invalid(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Finding {
-    about(case, container, (FindingCode::InvalidImageName, "name"))
+    let since = failing_since(case, container, StartFailureFamily::ImageName);
+    about(FindingCode::InvalidImageName, container, since)
         .message(format!(
             "{}: image name `{}` is malformed",
             container.title(),
@@ -66,7 +66,8 @@ fn invalid(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Fin
 
 /// `imagePullPrecheck`: "is not present with pull policy of Never".
 fn never(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Finding {
-    about(case, container, (FindingCode::ImageNeverPulled, "never"))
+    let since = failing_since(case, container, StartFailureFamily::NeverPull);
+    about(FindingCode::ImageNeverPulled, container, since)
         .message(format!(
             "{}: image `{}` is not on {} and imagePullPolicy is Never",
             container.title(),
@@ -77,9 +78,10 @@ fn never(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Findi
         .evidence(EvidenceKind::ContainerStatus, message)
 }
 
-/// `ErrImageInspect`: the runtime's own trouble, or a damaged image.
+/// `ErrImageInspect`: the runtime itself fails, or a damaged image.
 fn uninspected(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Finding {
-    about(case, container, (FindingCode::ImageNotInspected, "inspect"))
+    let since = failing_since(case, container, StartFailureFamily::Inspect);
+    about(FindingCode::ImageNotInspected, container, since)
         .message(format!(
             "{}: the container runtime of {} cannot inspect image `{}`",
             container.title(),
@@ -112,8 +114,7 @@ fn slow(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     if done || elapsed(since, case.now) < case.policy.shown_after.pull {
         return None;
     }
-    let subject = Subject::container(container.pod.name(), container.name());
-    let finding = Finding::new(FindingCode::SlowPull, subject, since)
+    let finding = about(FindingCode::SlowPull, container, since)
         .message(format!(
             "{}: image `{}` is still being pulled",
             container.title(),
@@ -132,19 +133,18 @@ fn slow(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
 /// Failed pulls, as remembered and as the event "Failed to pull image" counts them: the one knows
 /// only what we saw, the other may be lost or forbidden. Those for another cause do not count.
 fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Candidate {
-    let trouble = container.trouble("pull");
-    let message = trouble.map_or(message, |trouble| trouble.message.as_str());
+    let known = container.start_failure(StartFailureFamily::Pull);
+    let message = known.map_or(message, |it| it.message.as_str());
     let Refusal { code, what, remedy } = pull::classify(message, container);
     let failed = failures(container, code);
     let counted: u32 = failed.iter().map(|event| event_count(event)).sum();
-    let attempts = trouble.map_or(1, |trouble| trouble.times).max(counted);
+    let attempts = known.map_or(1, |it| it.times).max(counted);
     let starts = failed.iter().filter_map(|event| event_start(event));
     let since = starts
-        .chain(trouble.map(|trouble| trouble.said_since))
+        .chain(known.map(|it| it.said_since))
         .min()
         .unwrap_or(case.now);
-    let subject = Subject::container(container.pod.name(), container.name());
-    let mut finding = Finding::new(code, subject, since)
+    let mut finding = about(code, container, since)
         .attempts(attempts)
         .message(format!(
             "{}: image `{}` {what}",
@@ -164,7 +164,7 @@ fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Candid
         None => finding.remedy(remedy),
     };
     let ends = failed.iter().filter_map(|event| event_time(event));
-    let seen = trouble.and_then(|trouble| trouble.failed_at);
+    let seen = known.and_then(|it| it.failed_at);
     patient(case, finding, ends.chain(seen).max())
 }
 
@@ -176,7 +176,7 @@ fn patient(case: &Case<'_>, finding: Finding, newest: Option<Timestamp>) -> Cand
     let grace = rule.map_or(Duration::ZERO, |rule| rule.grace);
     let lasted = newest.map_or(Duration::ZERO, |newest| elapsed(since, newest));
     let candidate = Candidate {
-        held: lasted < grace,
+        blocked: lasted < grace,
         ..Candidate::from(finding)
     };
     candidate.unless_stale(before_session(case, code, newest.or(Some(since))))

@@ -64,7 +64,8 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
                 finding: finding.evidence(EvidenceKind::ContainerStatus, said),
                 grace: None,
                 // A later pod is ready: if it stays so, the cause is gone.
-                held: !lasts(*code) && successors(case, pod).any(|it| it.ready_since().is_some()),
+                blocked: !lasts(*code)
+                    && successors(case, pod).any(|it| it.ready_since().is_some()),
                 despite_ready: lasts(*code),
             };
             candidate.unless_stale(before_session(case, *code, newest(*code)))

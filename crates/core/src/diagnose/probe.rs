@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Container, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{Candidate, Case, between, clipped};
+use super::{Candidate, Case, about, between, clipped};
 use crate::duration::{Human, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{ContainerView, PodView, event_count, event_start, event_time};
@@ -78,8 +78,7 @@ fn unready(case: &Case<'_>, pod: &PodView<'_>, container: &ContainerView<'_>) ->
     } else {
         "check that the application listens there (on 0.0.0.0, not on localhost) and answers, and what it waits for; if it only needs longer, raise the timeout"
     };
-    let subject = Subject::container(pod.name(), container.name());
-    let mut finding = Finding::new(FindingCode::ReadinessFailing, subject, since)
+    let mut finding = about(FindingCode::ReadinessFailing, container, since)
         .message(format!(
             "{} runs but is not ready: {}",
             container.title(),
@@ -92,7 +91,7 @@ fn unready(case: &Case<'_>, pod: &PodView<'_>, container: &ContainerView<'_>) ->
     Some(Candidate {
         finding,
         grace: Some(readiness_grace(case, container, not_there)),
-        held: false,
+        blocked: false,
         despite_ready: false,
     })
 }
@@ -144,8 +143,7 @@ fn starting(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate>
         outcome(probe, answer),
         Human(allowed)
     );
-    let subject = Subject::container(container.pod.name(), container.name());
-    let finding = Finding::new(FindingCode::StillStarting, subject, since)
+    let finding = about(FindingCode::StillStarting, container, since)
         .message(what)
         .remedy("wait, with a timeout that is longer than the startupProbe allows; the log tells how far it is");
     Some(finding.into())
@@ -166,10 +164,9 @@ fn cannot_run(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidat
         _ => return None,
     };
     let errored = newest_event(container, &format!("{kind} probe errored"));
-    let subject = Subject::container(container.pod.name(), container.name());
-    let finding = Finding::new(FindingCode::ProbeCannotRun, subject, since);
+    let finding = about(FindingCode::ProbeCannotRun, container, since);
     let title = container.title();
-    let (finding, held) = if let Some(port) = unknown_port(container.spec, probe) {
+    let (finding, blocked) = if let Some(port) = unknown_port(container.spec, probe) {
         let what = format!(
             "the {kind} probe of {title} asks port `{port}`, which the container does not name"
         );
@@ -198,7 +195,7 @@ fn cannot_run(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidat
     Some(Candidate {
         finding: Finding { since, ..finding },
         grace: None,
-        held,
+        blocked,
         despite_ready: false,
     })
 }

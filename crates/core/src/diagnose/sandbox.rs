@@ -87,7 +87,7 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     Some(Candidate {
         finding,
         grace: None,
-        held: elapsed(since, newest) < grace.unwrap_or_default() / 2,
+        blocked: elapsed(since, newest) < grace.unwrap_or_default() / 2,
         despite_ready: false,
     })
 }

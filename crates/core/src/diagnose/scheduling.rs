@@ -58,7 +58,7 @@ fn unschedulable(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -
     Candidate {
         finding,
         grace: Some(grace),
-        held: code != FindingCode::NoNodeMatches && makes_room(case),
+        blocked: code != FindingCode::NoNodeMatches && makes_room(case),
         despite_ready: false,
     }
 }

@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, LifecycleHandler};
 
-use super::{Candidate, Case};
+use super::{Candidate, Case, about};
 use crate::duration::elapsed;
-use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
-use crate::snapshot::{ContainerView, PodView, event_count, event_start};
+use crate::finding::{EvidenceKind, Finding, FindingCode};
+use crate::snapshot::{ContainerView, PodView, StartFailureFamily, event_count, event_start};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods
@@ -31,11 +31,11 @@ pub(super) fn hook_failures(container: &ContainerView<'_>) -> (u32, Option<Times
             .events()
             .filter(|event| event.reason.as_deref() == Some("FailedPostStartHook"))
     };
-    let known = container.trouble("hook");
-    let seen = known.map_or(0, |trouble| trouble.times);
+    let known = container.start_failure(StartFailureFamily::PostStartHook);
+    let seen = known.map_or(0, |it| it.times);
     let first = failed()
         .filter_map(event_start)
-        .chain(known.map(|trouble| trouble.since))
+        .chain(known.map(|it| it.since))
         .min();
     (failed().map(event_count).sum::<u32>().max(seen), first)
 }
@@ -51,20 +51,24 @@ fn hook(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     } else {
         format!("{count} times")
     };
-    let finding = about(case, container, (FindingCode::PostStartHookFailing, since))
-        .attempts(count)
-        .message(format!(
-            "{}: its postStart hook{} failed {times}, and the kubelet ends the container each time",
-            container.title(),
-            words_of(spec)
-        ))
-        .remedy(
-            "run the hook's command in the image by hand; it starts together with the container's own \
+    let finding = about(
+        FindingCode::PostStartHookFailing,
+        container,
+        since.unwrap_or(case.now),
+    )
+    .attempts(count)
+    .message(format!(
+        "{}: its postStart hook{} failed {times}, and the kubelet ends the container each time",
+        container.title(),
+        words_of(spec)
+    ))
+    .remedy(
+        "run the hook's command in the image by hand; it starts together with the container's own \
              process, so it must wait for what it needs of it",
-        );
+    );
     let message = container
-        .trouble("hook")
-        .map(|trouble| trouble.message.as_str());
+        .start_failure(StartFailureFamily::PostStartHook)
+        .map(|it| it.message.as_str());
     Some(match message.filter(|text| !text.is_empty()) {
         Some(text) => finding.evidence(EvidenceKind::ContainerStatus, text),
         None => finding.evidence(EvidenceKind::Event, "FailedPostStartHook"),
@@ -91,7 +95,7 @@ fn long_init(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> 
     if !container.init || container.sidecar() || elapsed(since, case.now) < shown_after {
         return None;
     }
-    let finding = about(case, container, (FindingCode::InitRunsLong, Some(since)))
+    let finding = about(FindingCode::InitRunsLong, container, since)
         .message(format!(
             "{} is still running, and the pod waits for it",
             container.title()
@@ -114,24 +118,11 @@ fn sidecar(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     if !container.sidecar() || started != Some(false) || elapsed(since, case.now) < shown_after {
         return None;
     }
-    let finding = about(
-        case,
-        container,
-        (FindingCode::SidecarNotStarted, Some(since)),
-    )
-    .message(format!(
-        "{} runs, but its startup probe has not passed, and the containers after it wait",
-        container.title()
-    ))
-    .remedy("read its log; check its startupProbe, and what the sidecar waits for");
+    let finding = about(FindingCode::SidecarNotStarted, container, since)
+        .message(format!(
+            "{} runs, but its startup probe has not passed, and the containers after it wait",
+            container.title()
+        ))
+        .remedy("read its log; check its startupProbe, and what the sidecar waits for");
     Some(finding.evidence(EvidenceKind::ContainerStatus, "running, started: false"))
-}
-
-fn about(
-    case: &Case<'_>,
-    container: &ContainerView<'_>,
-    (code, since): (FindingCode, Option<Timestamp>),
-) -> Finding {
-    let subject = Subject::container(container.pod.name(), container.name());
-    Finding::new(code, subject, since.unwrap_or(case.now))
 }

@@ -74,7 +74,7 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     Some(Candidate {
         finding,
         grace: None,
-        held: !said_once && elapsed(since, newest) < grace.unwrap_or_default(),
+        blocked: !said_once && elapsed(since, newest) < grace.unwrap_or_default(),
         despite_ready: false,
     })
 }

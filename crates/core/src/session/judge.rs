@@ -68,7 +68,7 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
     let window = Window {
         policy,
         now,
-        outlast: diagnosis.outlast,
+        min_lifetime: diagnosis.min_lifetime,
     };
     let progress = progress_of(&rollout, view, &window);
     let asking = !http_requests::wanted(&rollout, policy).is_empty();

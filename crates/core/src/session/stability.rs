@@ -15,7 +15,7 @@ pub(super) struct Window<'a> {
     pub(super) policy: &'a Policy,
     pub(super) now: Timestamp,
     /// What a pod must have lived for besides.
-    pub(super) outlast: Option<Duration>,
+    pub(super) min_lifetime: Option<Duration>,
 }
 
 /// When the complete rollout counts as stable: [`Policy::stable_for`] after its youngest pod became
@@ -53,17 +53,17 @@ fn stable_from(pod: &PodView<'_>, view: &View<'_>, window: &Window<'_>) -> Optio
     let Window {
         policy,
         now,
-        outlast,
+        min_lifetime,
     } = *window;
     let since = ready_from(pod, view, now)?;
     let last_run = pod
         .containers()
         .filter_map(|container| container.last_run())
         .max();
-    let outlasts = outlast.and_then(|life| Some(after(pod.created()?, life)));
+    let proven = min_lifetime.and_then(|life| Some(after(pod.created()?, life)));
     let from = after(since, last_run.unwrap_or_default());
     Some(after(
-        outlasts.map_or(from, |it| it.max(from)),
+        proven.map_or(from, |it| it.max(from)),
         policy.stable_for,
     ))
 }

@@ -12,7 +12,10 @@ use k8s_openapi::api::core::v1::{
 use crate::duration::elapsed;
 use crate::workload::TEMPLATE_HASH_LABEL;
 
-use super::{Snapshot, StartFailure, Terminations, controller_of, event_count, name_of, uid_of};
+use super::{
+    Snapshot, StartFailure, StartFailureFamily, Terminations, controller_of, event_count, name_of,
+    uid_of,
+};
 
 /// After a run of this length the kubelet forgets earlier crashes.
 pub(crate) const BACK_OFF_MEMORY: Duration = Duration::from_secs(600);
@@ -309,8 +312,8 @@ impl<'a> ContainerView<'a> {
     /// When the session first saw it ready.
     #[must_use]
     pub fn first_ready(&self) -> Option<Timestamp> {
-        let troubles = &self.pod.snapshot.troubles;
-        let seen = troubles.ready(self.pod.uid(), self.name())?;
+        let failures = &self.pod.snapshot.start_failures;
+        let seen = failures.ready(self.pod.uid(), self.name())?;
         Some(seen.first)
     }
 
@@ -318,8 +321,8 @@ impl<'a> ContainerView<'a> {
     /// `None` for one that never was.
     #[must_use]
     pub fn ends_since_ready(&self) -> Option<u32> {
-        let troubles = &self.pod.snapshot.troubles;
-        match troubles.ready(self.pod.uid(), self.name()) {
+        let failures = &self.pod.snapshot.start_failures;
+        match failures.ready(self.pod.uid(), self.name()) {
             Some(seen) => Some(self.ends().saturating_sub(seen.restarts)),
             // It was ready before the session began.
             None => self.pod.was_ready().then(|| self.ends_seen()),
@@ -342,11 +345,11 @@ impl<'a> ContainerView<'a> {
         restarts + u32::from(ended_now || between)
     }
 
-    /// What is remembered of its ends.
+    /// Returns the terminations seen so far.
     #[must_use]
-    pub fn remembered_ends(&self) -> Option<&'a Terminations> {
-        let troubles = &self.pod.snapshot.troubles;
-        troubles.ends(self.pod.uid(), self.name())
+    pub fn terminations(&self) -> Option<&'a Terminations> {
+        let failures = &self.pod.snapshot.start_failures;
+        failures.terminations(self.pod.uid(), self.name())
     }
 
     /// The events about it: the field path says which container of the pod one is about.
@@ -358,13 +361,13 @@ impl<'a> ContainerView<'a> {
         })
     }
 
-    /// What is remembered of its failing to start.
+    /// Returns the start failure, if the container fails at this step.
     #[must_use]
-    pub fn trouble(&self, family: &str) -> Option<&'a StartFailure> {
+    pub fn start_failure(&self, family: StartFailureFamily) -> Option<&'a StartFailure> {
         let known = self
             .pod
             .snapshot
-            .troubles
+            .start_failures
             .get(self.pod.uid(), self.name())?;
         (known.family == family).then_some(known)
     }

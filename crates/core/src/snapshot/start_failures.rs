@@ -1,4 +1,5 @@
-//! What the objects themselves forget: how often, and since when, a container could not start.
+//! Remembers how often, and since when, a container has failed to start: a status shows the last
+//! failure only.
 
 use std::collections::BTreeMap;
 
@@ -7,88 +8,133 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod}
 
 use super::{BACK_OFF_MEMORY, pod, run_of, uid_of};
 
-/// A container that cannot start.
+/// The waiting reasons that stand for one step of starting a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartFailureFamily {
+    /// The image cannot be pulled: `ErrImagePull` and `ImagePullBackOff` are one failure.
+    Pull,
+    /// `InvalidImageName`.
+    ImageName,
+    /// `ErrImageNeverPull`.
+    NeverPull,
+    /// `ImageInspectError`.
+    Inspect,
+    /// `PostStartHookError`.
+    PostStartHook,
+    /// The kubelet or the runtime cannot create the container, or cannot run it.
+    Create,
+    /// `CreateContainerConfigError`.
+    Config,
+}
+
+/// A container that fails to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartFailure {
-    /// The waiting reasons that belong together (`ErrImagePull` and `ImagePullBackOff` are one).
-    pub family: &'static str,
-    /// When this pod's container was first seen so.
+    /// The step that fails.
+    pub family: StartFailureFamily,
+    /// When the failure was first seen in this pod's container.
     pub since: Timestamp,
-    /// How often it entered that state anew.
+    /// How often the container has entered the failed state.
     pub times: u32,
-    /// The most telling message seen: a back-off message does not replace the error before it.
+    /// The last error message; the message of a back-off does not replace it.
     pub message: String,
-    /// Since when that message has been the same.
+    /// Since when the message has been the same.
     pub said_since: Timestamp,
-    /// When it was last seen to fail anew, by our clock.
+    /// When the last new failure was seen, by rollguard's clock.
     pub failed_at: Option<Timestamp>,
 }
 
 impl StartFailure {
-    fn fails(&mut self, symptom: Symptom<'_>, (again, anew): (bool, bool), at: Timestamp) {
+    /// Records that the container shows a failure; `former` is what it showed before.
+    fn observe(&mut self, symptom: Symptom<'_>, former: Option<Symptom<'_>>, at: Timestamp) {
+        let again = former.is_some_and(|it| it.family == symptom.family && !it.failed);
         self.times += u32::from(again);
         if self.message != symptom.message {
-            // Pulls that failed for another cause do not count for this one. The words of a back-off
-            // are of no cause, and ports and numbers of requests make no other one.
+            // A pull that fails for another cause starts a new count. A back-off message has no cause,
+            // and another port or request number is not another cause.
             let other = self.failed_at.is_some() && !alike(&self.message, symptom.message);
-            if symptom.family != "pull" || other {
+            let pull = symptom.family == StartFailureFamily::Pull;
+            if !pull || other {
                 self.said_since = at;
             }
-            if symptom.family == "pull" && other {
+            if pull && other {
                 self.times = 1;
             }
             symptom.message.clone_into(&mut self.message);
         }
-        if anew {
+        if former.is_none_or(|it| !it.failed || it.message != symptom.message) {
             self.failed_at = Some(at);
         }
     }
 }
 
-/// Whether two texts differ in digits at most.
+/// Returns whether two texts differ in digits at most.
 fn alike(one: &str, other: &str) -> bool {
     let words = |text: &str| text.replace(|it: char| it.is_ascii_digit(), "");
     words(one) == words(other)
 }
 
-/// A container whose instances ended.
+/// The terminations of a container's instances, as one series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terminations {
-    /// When the first of this series of ends was seen, or happened.
+    /// When the first termination of the series was seen, or happened.
     pub first: Timestamp,
-    /// How many of them ended an instance that was seen ready.
+    /// How many of them terminated an instance that was seen ready.
     pub after_ready: u32,
 }
 
 /// A container that was seen ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Readiness {
-    /// When first.
+    /// When it was first seen ready.
     pub(super) first: Timestamp,
     /// How often it had been restarted by then.
     pub(super) restarts: u32,
-    /// Whether its present instance was: readiness often goes some seconds before the instance does.
+    /// Whether the present instance was ready: an instance often turns unready some seconds before it
+    /// terminates.
     of_instance: bool,
 }
 
 /// The uid of a pod and the name of a container in it.
 type Key = (String, String);
 
-/// The troubles of all containers.
+/// The start failures, terminations and readiness of all containers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct StartFailures {
     starts: BTreeMap<Key, StartFailure>,
-    ends: BTreeMap<Key, Terminations>,
+    terminations: BTreeMap<Key, Terminations>,
     ready: BTreeMap<Key, Readiness>,
 }
 
+/// A container's status now and at the last observation.
+#[derive(Clone, Copy)]
+struct Statuses<'a> {
+    now: &'a ContainerStatus,
+    former: Option<&'a ContainerStatus>,
+}
+
+/// When a pod was observed, and when it was created.
+#[derive(Clone, Copy)]
+struct PodTimes {
+    observed: Timestamp,
+    created: Option<Timestamp>,
+}
+
 impl StartFailures {
-    /// Takes a pod in; `before` is the same pod as it was known until now.
+    /// Records a pod; `before` is the same pod at the last observation.
     pub(super) fn observe(&mut self, pod: &Pod, before: Option<&Pod>, at: Timestamp) {
+        let times = PodTimes {
+            observed: at,
+            created: super::created(&pod.metadata),
+        };
         for status in pod::statuses(pod) {
             let key = (uid_of(&pod.metadata).to_owned(), status.name.clone());
             let former = before.and_then(|pod| pod::status(pod, &status.name));
-            self.observe_end(&key, (status, former), (at, super::created(&pod.metadata)));
+            let statuses = Statuses {
+                now: status,
+                former,
+            };
+            self.observe_termination(&key, statuses, times);
             if status.ready {
                 self.observe_ready(&key, status, at);
             }
@@ -98,23 +144,19 @@ impl StartFailures {
                 }
                 continue;
             };
-            let former = former.and_then(self::symptom);
             let known = self.starts.entry(key).or_insert_with(|| symptom.begins(at));
             if known.family != symptom.family {
                 *known = symptom.begins(at);
             }
-            let again =
-                former.is_some_and(|former| former.family == symptom.family && !former.failed);
             if symptom.failed {
-                let anew = former.is_none_or(|it| !it.failed || it.message != symptom.message);
-                known.fails(symptom, (again, anew), at);
+                known.observe(symptom, former.and_then(self::symptom), at);
             }
         }
     }
 
     pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.starts.retain(|(uid, _), _| keep(uid));
-        self.ends.retain(|(uid, _), _| keep(uid));
+        self.terminations.retain(|(uid, _), _| keep(uid));
         self.ready.retain(|(uid, _), _| keep(uid));
     }
 
@@ -122,8 +164,9 @@ impl StartFailures {
         self.starts.get(&(pod.to_owned(), container.to_owned()))
     }
 
-    pub(super) fn ends(&self, pod: &str, container: &str) -> Option<&Terminations> {
-        self.ends.get(&(pod.to_owned(), container.to_owned()))
+    pub(super) fn terminations(&self, pod: &str, container: &str) -> Option<&Terminations> {
+        self.terminations
+            .get(&(pod.to_owned(), container.to_owned()))
     }
 
     pub(super) fn ready(&self, pod: &str, container: &str) -> Option<&Readiness> {
@@ -139,46 +182,47 @@ impl StartFailures {
         known.of_instance = true;
     }
 
-    /// Remembers an end: a status tells of the last one only.
-    fn observe_end(
-        &mut self,
-        key: &Key,
-        (status, former): (&ContainerStatus, Option<&ContainerStatus>),
-        (at, created): (Timestamp, Option<Timestamp>),
-    ) {
-        let Some(end) = pod::last_end(status) else {
+    /// Records a termination: a status shows the last one only.
+    fn observe_termination(&mut self, key: &Key, statuses: Statuses<'_>, times: PodTimes) {
+        let Statuses { now, former } = statuses;
+        let Some(end) = pod::last_end(now) else {
             return;
         };
-        let happened = ended(end, at);
-        // Where we came late, the age of the pod stands in for the time of the first end.
-        let came_late = former.is_none() && status.restart_count > 1;
-        let known = self.ends.entry(key.clone()).or_insert(Terminations {
-            first: created.filter(|_| came_late).unwrap_or(happened),
-            after_ready: 0,
-        });
-        // After such a run the kubelet begins a new series, and so do we.
+        let happened = ended(end, times.observed);
+        // A session that begins after several restarts takes the pod's creation for the time of the
+        // first termination.
+        let came_late = former.is_none() && now.restart_count > 1;
+        let created = times.created.filter(|_| came_late);
+        let known = self
+            .terminations
+            .entry(key.clone())
+            .or_insert(Terminations {
+                first: created.unwrap_or(happened),
+                after_ready: 0,
+            });
+        // After such a run the kubelet resets its back-off, and a new series begins.
         if run_of(end).is_some_and(|ran| ran > BACK_OFF_MEMORY) {
             known.first = happened;
             known.after_ready = 0;
         }
-        let anew = former.is_some_and(|former| pod::last_end(former) != Some(end));
-        if let Some(ready) = self.ready.get_mut(key).filter(|_| anew) {
+        let new = former.is_some_and(|former| pod::last_end(former) != Some(end));
+        if let Some(ready) = self.ready.get_mut(key).filter(|_| new) {
             known.after_ready += u32::from(ready.of_instance);
             ready.of_instance = false;
         }
     }
 }
 
-/// When an instance ended. A node whose clock is ahead must not make it end in the future.
+/// Returns when an instance terminated: at `at` at the latest, since a node's clock may be ahead.
 fn ended(end: &ContainerStateTerminated, at: Timestamp) -> Timestamp {
     end.finished_at.as_ref().map_or(at, |time| time.0.min(at))
 }
 
-/// What a status shows at one time.
+/// The start failure that a container status shows.
 #[derive(Clone, Copy)]
 struct Symptom<'a> {
-    family: &'static str,
-    /// It has just failed, as against backing off from a failure.
+    family: StartFailureFamily,
+    /// Whether the start has just failed; `false` while the kubelet backs off.
     failed: bool,
     message: &'a str,
 }
@@ -197,19 +241,22 @@ impl Symptom<'_> {
 }
 
 fn symptom(status: &ContainerStatus) -> Option<Symptom<'_>> {
+    use StartFailureFamily as Family;
     let waiting = status.state.as_ref()?.waiting.as_ref()?;
     let (family, failed) = match waiting.reason.as_deref()? {
-        "ErrImagePull" | "RegistryUnavailable" | "SignatureValidationFailed" => ("pull", true),
-        "ImagePullBackOff" => ("pull", false),
-        "InvalidImageName" => ("name", true),
-        "ErrImageNeverPull" => ("never", true),
-        "ImageInspectError" => ("inspect", true),
-        "PostStartHookError" => ("hook", true),
+        "ErrImagePull" | "RegistryUnavailable" | "SignatureValidationFailed" => {
+            (Family::Pull, true)
+        }
+        "ImagePullBackOff" => (Family::Pull, false),
+        "InvalidImageName" => (Family::ImageName, true),
+        "ErrImageNeverPull" => (Family::NeverPull, true),
+        "ImageInspectError" => (Family::Inspect, true),
+        "PostStartHookError" => (Family::PostStartHook, true),
         "CreateContainerError"
         | "RunContainerError"
         | "PreCreateHookError"
-        | "PreStartHookError" => ("create", true),
-        "CreateContainerConfigError" => ("config", true),
+        | "PreStartHookError" => (Family::Create, true),
+        "CreateContainerConfigError" => (Family::Config, true),
         _ => return None,
     };
     Some(Symptom {

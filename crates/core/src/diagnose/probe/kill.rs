@@ -8,9 +8,9 @@ use k8s_openapi::api::core::v1::{Event, Probe};
 use super::answer::{newest_failure, outcome};
 use super::{budget, seconds};
 use crate::diagnose::crash::ends_after_ready;
-use crate::diagnose::{Candidate, Case};
+use crate::diagnose::{Candidate, Case, about};
 use crate::duration::{Human, elapsed};
-use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
+use crate::finding::{EvidenceKind, Finding, FindingCode};
 use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, event_start, event_time, run_of};
 
 /// A start of this length is proposed at least where a startupProbe is missing.
@@ -26,6 +26,13 @@ struct Kills<'a> {
     /// How many count.
     count: u32,
     newest: &'a Event,
+}
+
+impl Kills<'_> {
+    /// Returns how long the probe lets a container fail from its start.
+    fn allowed(&self) -> Duration {
+        self.probe.map_or(Duration::ZERO, budget)
+    }
 }
 
 pub(super) fn kill(
@@ -55,7 +62,7 @@ pub(super) fn kill(
     kills.count = told.min(ends);
     if !proved(container, &kills) {
         return Some(Candidate {
-            held: container.running_since().is_some(),
+            blocked: container.running_since().is_some(),
             ..at_start(case, container, &kills)
         });
     }
@@ -110,7 +117,6 @@ fn at_start(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -
     } else {
         FindingCode::LivenessKillsStart
     };
-    let allowed = kills.probe.map_or(Duration::ZERO, budget);
     let never = if container.ends_since_ready().is_none() {
         ", without ever being ready"
     } else {
@@ -121,13 +127,12 @@ fn at_start(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -
         container.title(),
         times(kills.count),
         kills.kind,
-        Human(allowed),
+        Human(kills.allowed()),
         asked(container, kills),
     );
-    let remedy = arithmetic(case, container, (kills.kind, allowed));
-    let subject = Subject::container(container.pod.name(), container.name());
+    let remedy = arithmetic(case, container, kills);
     let since = event_start(kills.newest).unwrap_or(case.now);
-    let finding = Finding::new(code, subject, since)
+    let finding = about(code, container, since)
         .attempts(kills.count)
         .message(what)
         .remedy(remedy);
@@ -164,22 +169,20 @@ fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> C
         asked(container, kills),
     );
     let remedy = if startup {
-        let allowed = kills.probe.map_or(Duration::ZERO, budget);
-        let sum = arithmetic(case, container, (kills.kind, allowed));
+        let sum = arithmetic(case, container, kills);
         format!("it has started before, so see what it waits for now; {sum}")
     } else {
         AGAIN.to_owned()
     };
-    let subject = Subject::container(container.pod.name(), container.name());
     let since = event_start(kills.newest).unwrap_or(case.now);
-    let finding = Finding::new(code, subject, since.max(case.started))
+    let finding = about(code, container, since.max(case.started))
         .attempts(attempts)
         .message(what)
         .remedy(remedy);
     Candidate {
         grace,
         // A new instance deserves to be seen to its end.
-        held: container.running_since().is_some(),
+        blocked: container.running_since().is_some(),
         ..told(finding, container, kills).into()
     }
 }
@@ -214,15 +217,11 @@ fn times(count: u32) -> String {
 }
 
 /// The arithmetic that would let the container start.
-fn arithmetic(
-    case: &Case<'_>,
-    container: &ContainerView<'_>,
-    (kind, allowed): (&str, Duration),
-) -> String {
+fn arithmetic(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> String {
     const PERIOD: u64 = 10;
     let former = container.pod.former_start();
     let former = former.filter(|it| *it < case.policy.patience.longest_start);
-    let likely = allowed.saturating_mul(3).max(LEAST_START);
+    let likely = kills.allowed().saturating_mul(3).max(LEAST_START);
     let needed = former.map_or(likely, |it| it.saturating_mul(2).max(likely));
     let failures = needed.as_secs().div_ceil(PERIOD);
     let covered = Human(Duration::from_secs(failures.saturating_mul(PERIOD)));
@@ -235,8 +234,8 @@ fn arithmetic(
             Human(it)
         )
     });
-    let allowed = Human(allowed);
-    if kind == "startup" {
+    let allowed = Human(kills.allowed());
+    if kills.kind == "startup" {
         format!(
             "the startupProbe allows {allowed}: if the application needs longer, set {sum}{known}; otherwise mend the start"
         )
