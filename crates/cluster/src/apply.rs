@@ -11,10 +11,13 @@ use crate::Result;
 use crate::error::{Cause, ClusterError, ClusterErrorKind, Permission};
 use crate::history::{history, object};
 
+mod patch;
 mod send;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use patch::render;
 pub(crate) use send::send;
 use send::{Doubt, pause};
 

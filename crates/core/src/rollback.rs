@@ -12,6 +12,7 @@ mod patience;
 mod plan;
 pub mod preflight;
 mod prepared;
+mod read_back;
 mod refusal;
 mod request;
 mod stuck_pods;
@@ -23,14 +24,15 @@ pub use changes::{Change, changes};
 pub use decide::decide;
 pub use mark::{LastKnownGoodUpdate, last_known_good_updates};
 pub use outcome::{BatchOutcome, RollbackHealth, WorkloadOutcome};
-pub use patch::{ReadBack, is_own, read_back};
 pub use patience::{Patience, Pause};
+pub use patch::TemplateChange;
 pub use plan::{Already, ChosenBy, RollbackDecision, RollbackPlan};
 pub use preflight::{
     PreflightCode, PreflightFinding, Reference, ReferenceKind, SCHEMA_COMPATIBLE_FROM,
     SCHEMA_VERSION, Weight, references,
 };
 pub use prepared::{PreparedRollback, PreparedWorkload};
+pub use read_back::{ReadBack, is_own, read_back};
 pub use refusal::Refusal;
 pub use request::{Allowed, Request};
 pub use stuck_pods::{MemberPod, RestoredSet, StuckPod, StuckPodStep, stuck_now, unblock};

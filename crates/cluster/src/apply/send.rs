@@ -8,6 +8,7 @@ use rollguard_core::observation::ResourceKind;
 use rollguard_core::rollback::RollbackPlan;
 use serde_json::Value;
 
+use super::patch::render;
 use crate::error::Cause;
 use crate::request::{FIELD_MANAGER, Failure, WRITE_LIMIT, apps, exchange};
 
@@ -18,40 +19,30 @@ pub(crate) async fn send(
     plan: &RollbackPlan,
     dry_run: bool,
 ) -> Result<Value, Failure> {
-    // Sent as JSON of our own making: a typed patch would go through structs that drop fields.
     let params = PatchParams {
         dry_run,
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    let body = body(&plan.patch).map_err(|source| malformed(&source))?;
     let workload = &plan.workload;
-    let mut request = apps(&workload.namespace, ResourceKind::of(workload.kind)).patch(
+    let request = apps(&workload.namespace, ResourceKind::of(workload.kind)).patch(
         &workload.name,
         &params,
-        &Patch::Merge(Value::Null),
+        &Patch::<()>::Json(render(plan)),
     )?;
-    *request.body_mut() = body;
-    request.headers_mut().insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static("application/json-patch+json"),
-    );
-    let answer = exchange(client, request, WRITE_LIMIT).await?;
+    let answer = exchange(client, request.map(|it| as_go_writes(&it)), WRITE_LIMIT).await?;
     // A login page in between answers 200 as well.
-    Ok(serde_json::from_slice(&answer).map_err(|source| malformed(&source))?)
+    let malformed = |source: serde_json::Error| Cause::Malformed(source.to_string());
+    Ok(serde_json::from_slice(&answer).map_err(malformed)?)
 }
 
-fn malformed(source: &serde_json::Error) -> Cause {
-    Cause::Malformed(source.to_string())
-}
-
-/// The patch as Go writes JSON, with `&`, `<`, `>`, U+2028 and U+2029 escaped.
+/// Rewrites JSON as Go writes it, with `&`, `<`, `>`, U+2028 and U+2029 escaped.
 ///
 /// The API server's `test` compares strings as they are written, not as they read
 /// (evanphx/json-patch, `lazyNode.equal`), against an object that Go wrote: an unescaped `&` in a
 /// container's command made the precondition fail for good (seen on 1.35.4).
-fn body(patch: &Value) -> serde_json::Result<Vec<u8>> {
-    let mut text = serde_json::to_string(patch)?;
+fn as_go_writes(json: &[u8]) -> Vec<u8> {
+    let mut text = String::from_utf8_lossy(json).into_owned();
     // Outside of strings JSON has none of these characters.
     for (character, escape) in [
         ('&', "\\u0026"),
@@ -62,7 +53,7 @@ fn body(patch: &Value) -> serde_json::Result<Vec<u8>> {
     ] {
         text = text.replace(character, escape);
     }
-    Ok(text.into_bytes())
+    text.into_bytes()
 }
 
 /// How much an error answer leaves open.

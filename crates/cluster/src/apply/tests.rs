@@ -17,6 +17,40 @@ fn plan() -> RollbackPlan {
     crate::testing::plan(DEPLOYMENT)
 }
 
+fn rendered(plan: &RollbackPlan) -> Value {
+    serde_json::to_value(render(plan)).unwrap()
+}
+
+#[test]
+fn the_patch_tests_before_it_replaces() {
+    insta::assert_json_snapshot!(render(&plan()));
+}
+
+#[test]
+fn a_workload_without_annotations_gets_the_map_first() {
+    let mut plan = plan();
+    plan.template_change.creates_annotations = true;
+    plan.template_change.removed_annotation = Some("rollguard.dev/last-known-good-a~b".into());
+    let operations = rendered(&plan);
+    let told = |it: &Value| {
+        format!(
+            "{} {}",
+            it["op"].as_str().unwrap(),
+            it["path"].as_str().unwrap()
+        )
+    };
+    let told: Vec<String> = operations.as_array().unwrap().iter().map(told).collect();
+    assert_eq!(
+        told[3..],
+        [
+            "add /metadata/annotations",
+            "remove /metadata/annotations/rollguard.dev~1last-known-good-a~0b",
+            "add /metadata/annotations/kubernetes.io~1change-cause",
+            "add /metadata/annotations/rollguard.dev~1restored",
+        ]
+    );
+}
+
 /// What is in the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum There {
@@ -31,7 +65,7 @@ fn shown(there: There) -> Value {
         There::Version(version) => deployment(version),
         There::Ours => {
             let mut object = deployment("v1");
-            let patch = plan().patch;
+            let patch = rendered(&plan());
             let last = patch.as_array().unwrap().last().unwrap();
             assert!(last["path"].as_str().unwrap().ends_with("restored"));
             object["metadata"]["annotations"][ROLLBACK_RECORD] = last["value"].clone();
@@ -78,7 +112,7 @@ async fn the_patch_is_sent_as_planned_to_every_kind() {
         assert_eq!(sent.content_type, "application/json-patch+json");
         assert_eq!(sent.query, "&fieldManager=rollguard", "{kind}");
         let body: Value = serde_json::from_slice(&sent.body).unwrap();
-        assert_eq!(body, plan.patch);
+        assert_eq!(body, rendered(&plan));
         assert_eq!(server.log().len(), 1, "an answer needs no look");
     }
 }
@@ -87,13 +121,16 @@ async fn the_patch_is_sent_as_planned_to_every_kind() {
 async fn a_template_with_an_ampersand_is_written_as_go_writes_it() {
     let server = server(|_| ok(&deployment("v1")), |_| There::Ours);
     let mut plan = plan();
-    plan.patch[1]["value"] = json!("a && b < c > d \u{2028}\u{2029}");
+    plan.template_change.judged = json!("a && b < c > d \u{2028}\u{2029}");
     apply(&server.client(), &plan).await.unwrap();
     let sent = server.requests("PATCH", "/deployments/web").remove(0);
     let text = String::from_utf8(sent.body.clone()).unwrap();
     let escaped = r#""a \u0026\u0026 b \u003c c \u003e d \u2028\u2029""#;
     assert!(text.contains(escaped), "{text}");
-    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), plan.patch);
+    assert_eq!(
+        serde_json::from_str::<Value>(&text).unwrap(),
+        rendered(&plan)
+    );
 }
 
 /// What a failed `test` operation looks like (apiserver `endpoints/handlers/patch.go`).

@@ -20,7 +20,7 @@ fn plan() -> RollbackPlan {
         {"name": "B", "valueFrom": {"secretKeyRef": {"name": "login", "key": "password"}}},
     ]);
     let sources = json!([{"configMapRef": {"name": "all"}}, {"secretRef": {"name": "whole"}}]);
-    let spec = &mut plan.patch[2]["value"]["spec"];
+    let spec = &mut plan.template_change.target["spec"];
     spec["containers"][0]["env"] = env;
     spec["containers"][0]["envFrom"] = sources;
     spec["serviceAccountName"] = json!("runner");
@@ -126,7 +126,8 @@ async fn everything_is_asked_once_and_nothing_is_changed() {
     assert_eq!(body, expected);
     let patch = server.requests("PATCH", "/deployments/web").remove(0);
     let body: Value = serde_json::from_slice(&patch.body).unwrap();
-    assert_eq!(body, plan.patch);
+    let expected = serde_json::to_value(crate::apply::render(&plan)).unwrap();
+    assert_eq!(body, expected);
 }
 
 #[tokio::test]
@@ -514,7 +515,7 @@ async fn a_server_that_has_gone_silent_ends_the_whole_in_45_seconds() {
     let many: Vec<Value> = (0..40)
         .map(|it| json!({"configMapRef": {"name": format!("c-{it}")}}))
         .collect();
-    plan.patch[2]["value"]["spec"]["containers"][0]["envFrom"] = json!(many);
+    plan.template_change.target["spec"]["containers"][0]["envFrom"] = json!(many);
     let server = Server::new()
         .on("GET", "", |_| silence())
         .on("POST", "", |_| silence())

@@ -24,9 +24,9 @@ async fn read(connection: &Connection) -> History {
 
 /// The plan, whose target needs more than it did.
 fn needing(mut plan: RollbackPlan) -> RollbackPlan {
-    plan.patch[2]["value"]["spec"]["containers"][0]["envFrom"] =
+    plan.template_change.target["spec"]["containers"][0]["envFrom"] =
         json!([{"configMapRef": {"name": "gone"}}, {"configMapRef": {"name": "all"}}]);
-    plan.patch[2]["value"]["spec"]["containers"][0]["env"] = json!([{"name": "A", "valueFrom":
+    plan.template_change.target["spec"]["containers"][0]["env"] = json!([{"name": "A", "valueFrom":
         {"secretKeyRef": {"name": "login", "key": "password"}}}]);
     plan
 }

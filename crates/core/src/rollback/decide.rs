@@ -5,11 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::changes::changes;
+use super::patch::TemplateChange;
 use super::plan::{Already, ChosenBy, RollbackDecision, RollbackPlan};
+use super::preflight;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::stuck_pods::stuck_now;
-use super::{patch, preflight};
 use crate::history::{Entry, History};
 use crate::policy::Policy;
 use crate::workload::{WorkloadKind, WorkloadRef};
@@ -287,7 +288,6 @@ fn plan(
     let known = [marked, approved];
     let known = known.into_iter().flatten().find(|it| !it.is_empty());
     let images = known.cloned().unwrap_or_else(|| to.running_images());
-    let patch = patch::patch(history, (&from, &to), request);
     let mut plan = RollbackPlan {
         workload: history.workload().clone(),
         uid: history.uid().to_owned(),
@@ -314,7 +314,7 @@ fn plan(
         healed_at,
         in_full: to.available() >= history.desired(),
         run: request.run.clone(),
-        patch,
+        template_change: TemplateChange::new(history, &from, &to, request),
     };
     let concerns = preflight::workload::concerns(history, &plan, request);
     plan.concerned(concerns);

@@ -7,14 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::changes::Change;
+use super::patch::TemplateChange;
 use super::preflight::{PreflightFinding, Weight};
 use super::refusal::Refusal;
 use crate::approval::{ApprovedRollback, HealthCriteria};
 use crate::workload::{Images, RevisionId, WorkloadRef};
-
-/// Where the precondition and the new template stand in the patch.
-const BEFORE: usize = 1;
-const AFTER: usize = 2;
 
 /// Which evidence chose the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,8 +95,9 @@ pub struct RollbackPlan {
     pub healed_at: Option<Timestamp>,
     /// Who rolls back.
     pub run: String,
-    /// The JSON patch, with `test` operations as preconditions.
-    pub patch: Value,
+    /// The change itself. Its templates may hold secrets.
+    #[serde(rename = "patch")]
+    pub template_change: TemplateChange,
 }
 
 impl RollbackPlan {
@@ -117,16 +115,10 @@ impl RollbackPlan {
         }
     }
 
-    /// The template that comes back.
+    /// Returns the template that comes back.
     #[must_use]
-    pub fn target_template(&self) -> &Value {
-        value(&self.patch, AFTER)
-    }
-
-    /// The template that was judged, which must still be in place.
-    #[must_use]
-    pub(super) fn judged_template(&self) -> &Value {
-        value(&self.patch, BEFORE)
+    pub const fn target_template(&self) -> &Value {
+        &self.template_change.target
     }
 
     /// Adds what a preflight found; what weighs most stands first.
@@ -168,9 +160,4 @@ pub struct Already {
     /// The revision that was found bad and still bears the mark of a good one: the run that rolled back
     /// was ended before it could take it away.
     pub unmark: Option<RevisionId>,
-}
-
-fn value(patch: &Value, index: usize) -> &Value {
-    let operation = patch.get(index).and_then(|it| it.get("value"));
-    operation.unwrap_or(&Value::Null)
 }

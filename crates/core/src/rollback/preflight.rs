@@ -109,7 +109,7 @@ pub struct Answers {
     pub references: Vec<(Reference, Lookup<ObjectState>)>,
     /// To [`Questions::pod`].
     pub pod: DryRun,
-    /// To [`RollbackPlan::patch`] as a dry run.
+    /// To [`RollbackPlan::template_change`] as a dry run.
     pub patch: DryRun,
     /// The template that it would leave behind, where the API server said so.
     pub written: Option<Value>,

@@ -54,16 +54,7 @@ fn judged(current: usize) -> Request {
 fn after(before: &Past, plan: &crate::rollback::RollbackPlan) -> Past {
     let mut past = before.clone();
     past.object["spec"]["template"] = plan.target_template().clone();
-    for operation in plan.patch.as_array().unwrap() {
-        if operation["path"]
-            .as_str()
-            .unwrap()
-            .ends_with("rollguard.dev~1restored")
-        {
-            let text = operation["value"].as_str().unwrap();
-            past = past.annotated(ROLLBACK_RECORD, text);
-        }
-    }
+    past = past.annotated(ROLLBACK_RECORD, &plan.template_change.record.to_text());
     let newest = past.carriers.len() + 2;
     for carrier in &mut past.carriers {
         if carrier["metadata"]["uid"] == plan.to.uid.as_str() {

@@ -1,4 +1,4 @@
-//! The patch, and reading back what became of it.
+//! The change, and reading back what became of it.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn by(run: &str) -> Request {
 }
 
 #[test]
-fn the_patch_tests_before_it_replaces() {
+fn the_change_leads_from_what_was_judged_to_the_target() {
     insta::assert_json_snapshot!(failing().plan_for(&by("run 7")));
 }
 
@@ -29,20 +29,13 @@ fn a_workload_without_annotations_gets_the_map_first() {
         .as_object_mut()
         .unwrap()
         .remove("annotations");
-    let patch = bare.plan().patch;
-    let paths: Vec<&str> = patch
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|it| it["path"].as_str())
-        .collect();
+    let change = bare.plan().template_change;
+    assert!(change.creates_annotations);
+    assert_eq!(change.removed_annotation, None);
+    let names = change.added_annotations().map(|(name, _)| name);
     assert_eq!(
-        paths[3..],
-        [
-            "/metadata/annotations",
-            "/metadata/annotations/kubernetes.io~1change-cause",
-            "/metadata/annotations/rollguard.dev~1restored",
-        ]
+        names,
+        ["kubernetes.io/change-cause", "rollguard.dev/restored"]
     );
 }
 
