@@ -178,6 +178,26 @@ pub enum Seen {
     Tick,
 }
 
+impl Seen {
+    /// Returns the resource that was seen; `None` for a tick.
+    #[must_use]
+    pub const fn resource(&self) -> Option<ResourceKind> {
+        match self {
+            Self::Workload { object } => Some(ResourceKind::of(object.kind())),
+            Self::ReplicaSet { .. } => Some(ResourceKind::ReplicaSet),
+            Self::ControllerRevision { .. } => Some(ResourceKind::ControllerRevision),
+            Self::Pod { .. } => Some(ResourceKind::Pod),
+            Self::Event { .. } => Some(ResourceKind::Event),
+            Self::Node { .. } => Some(ResourceKind::Node),
+            Self::Answered { .. } => Some(ResourceKind::PodProxy),
+            Self::Gone { resource, .. }
+            | Self::Listed { resource, .. }
+            | Self::Blind { resource, .. } => Some(*resource),
+            Self::Tick => None,
+        }
+    }
+}
+
 /// What became of an HTTP request to a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "camelCase")]

@@ -76,22 +76,6 @@ fn clock() -> Clock {
     Clock::starting_at("2026-01-01T00:00:00Z".parse().unwrap())
 }
 
-fn resource_of(seen: &Seen) -> Option<ResourceKind> {
-    match seen {
-        Seen::Workload { object } => Some(ResourceKind::of(object.kind())),
-        Seen::ReplicaSet { .. } => Some(ResourceKind::ReplicaSet),
-        Seen::ControllerRevision { .. } => Some(ResourceKind::ControllerRevision),
-        Seen::Pod { .. } => Some(ResourceKind::Pod),
-        Seen::Event { .. } => Some(ResourceKind::Event),
-        Seen::Node { .. } => Some(ResourceKind::Node),
-        Seen::Answered { .. } => Some(ResourceKind::PodProxy),
-        Seen::Gone { resource, .. }
-        | Seen::Listed { resource, .. }
-        | Seen::Blind { resource, .. } => Some(*resource),
-        Seen::Tick => None,
-    }
-}
-
 fn word(seen: &Seen) -> String {
     let name = |metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| {
         let text = |it: &Option<String>| it.clone().unwrap_or_default();
@@ -131,7 +115,7 @@ async fn seen_within(server: &Server, resource: ResourceKind, time: Duration) ->
             () = &mut end => return words,
             observation = stream.next() => {
                 let observation = observation.unwrap();
-                if resource_of(&observation.seen) == Some(resource) {
+                if observation.seen.resource() == Some(resource) {
                     words.push(word(&observation.seen));
                 }
             }
@@ -439,7 +423,7 @@ async fn all_seen(server: &Server, watch: &Watch) -> Vec<(ResourceKind, String)>
     let seen: Vec<Observation> = stream.take_until(Box::pin(end)).collect().await;
     let mut seen: Vec<(ResourceKind, String)> = seen
         .iter()
-        .map(|it| (resource_of(&it.seen).unwrap(), word(&it.seen)))
+        .map(|it| (it.seen.resource().unwrap(), word(&it.seen)))
         .collect();
     seen.sort_by_key(|(resource, _)| *resource);
     seen

@@ -140,7 +140,7 @@ pub(crate) async fn seen(
             biased;
             observation = observations.next() => {
                 let Observation { seen: one, .. } = observation.unwrap();
-                if kind(&one) == Some(resource) {
+                if one.resource() == Some(resource) {
                     seen.push(one);
                 }
             }
@@ -151,22 +151,6 @@ pub(crate) async fn seen(
 
 pub(crate) async fn seconds(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
-}
-
-fn kind(seen: &Seen) -> Option<ResourceKind> {
-    match seen {
-        Seen::Workload { object } => Some(ResourceKind::of(object.kind())),
-        Seen::ReplicaSet { .. } => Some(ResourceKind::ReplicaSet),
-        Seen::ControllerRevision { .. } => Some(ResourceKind::ControllerRevision),
-        Seen::Pod { .. } => Some(ResourceKind::Pod),
-        Seen::Event { .. } => Some(ResourceKind::Event),
-        Seen::Node { .. } => Some(ResourceKind::Node),
-        Seen::Answered { .. } => Some(ResourceKind::PodProxy),
-        Seen::Gone { resource, .. }
-        | Seen::Listed { resource, .. }
-        | Seen::Blind { resource, .. } => Some(*resource),
-        Seen::Tick => None,
-    }
 }
 
 /// How often a complete list was told.
