@@ -167,8 +167,8 @@ fn proposed(full: bool) -> Proposed {
         to: None,
     };
     let at = Some(Timestamp::UNIX_EPOCH).filter(|_| full);
-    let concern = PreflightFinding::warning(PreflightCode::ConfigChanged, "changed");
-    let concerns = [concern.clone().hint("look"), concern];
+    let finding = PreflightFinding::warning(PreflightCode::ConfigChanged, "changed");
+    let findings = [finding.clone().hint("look"), finding];
     Proposed {
         workload: web(),
         from: id(2),
@@ -177,7 +177,7 @@ fn proposed(full: bool) -> Proposed {
         chosen_by: ChosenBy::KnownGood,
         good_at: at,
         changes: vec![change(None), change(Some("web:2"))],
-        concerns: concerns.into_iter().filter(|_| full).collect(),
+        findings: findings.into_iter().filter(|_| full).collect(),
         deletes: vec!["db-0".to_owned(); usize::from(full)],
     }
 }

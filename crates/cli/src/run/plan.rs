@@ -40,7 +40,7 @@ async fn one(
         // Boxed: it would make every future around it large.
         let answers = Box::pin(preflight::ask(client, plan, &history)).await;
         let found = judge(plan, &answers);
-        plan.concerned(found);
+        plan.add_findings(found);
     }
     Ok(prepared)
 }

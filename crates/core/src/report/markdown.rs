@@ -172,18 +172,18 @@ fn proposed(it: &Proposed, now: Timestamp) -> String {
     let changes = it.changes.iter();
     out.extend(changes.map(|change| format!("- {}", code(&change.to_string()))));
     out.extend(deletes(&it.deletes).map(|text| format!("- **warning:** {}", code(&text))));
-    out.extend(it.concerns.iter().map(concern));
+    out.extend(it.findings.iter().map(preflight_finding));
     out.push(String::new());
     out.join("\n")
 }
 
-fn concern(concern: &PreflightFinding) -> String {
-    let hint = concern.hint.as_ref();
+fn preflight_finding(finding: &PreflightFinding) -> String {
+    let hint = finding.hint.as_ref();
     let hint = hint.map(|it| format!("; hint: {}", code(it)));
     format!(
         "- **{}:** {}{}",
-        concern.weight.as_str(),
-        code(&concern.to_string()),
+        finding.weight.as_str(),
+        code(&finding.to_string()),
         hint.unwrap_or_default()
     )
 }

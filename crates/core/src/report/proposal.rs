@@ -30,7 +30,8 @@ pub struct Proposed {
     /// What would change.
     pub changes: Vec<Change>,
     /// What must be known before.
-    pub concerns: Vec<PreflightFinding>,
+    #[serde(rename = "concerns")]
+    pub findings: Vec<PreflightFinding>,
     /// The pods that would have to be deleted for it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub deletes: Vec<String>,
@@ -77,7 +78,7 @@ impl Proposed {
             chosen_by: plan.chosen_by,
             good_at: plan.good_at,
             changes: plan.changes.clone(),
-            concerns: plan.concerns.clone(),
+            findings: plan.findings.clone(),
             deletes: plan.stuck.clone(),
         }
     }

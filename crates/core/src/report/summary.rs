@@ -280,17 +280,17 @@ fn else_changed(report: &Report) -> Vec<String> {
             ..
         } => (workloads, left_alone),
     };
-    let mut concerns: Vec<(Weight, String)> = Vec::new();
+    let mut findings: Vec<(Weight, String)> = Vec::new();
     for it in workloads {
-        for concern in &it.concerns {
-            let told = line(&format!("- {}: {concern}", concern.weight.as_str()));
-            if !concerns.iter().any(|(_, known)| *known == told) {
-                concerns.push((concern.weight, told));
+        for finding in &it.findings {
+            let told = line(&format!("- {}: {finding}", finding.weight.as_str()));
+            if !findings.iter().any(|(_, known)| *known == told) {
+                findings.push((finding.weight, told));
             }
         }
     }
-    concerns.sort_by_key(|(weight, _)| *weight);
-    let mut lines: Vec<String> = concerns.into_iter().map(|(_, told)| told).collect();
+    findings.sort_by_key(|(weight, _)| *weight);
+    let mut lines: Vec<String> = findings.into_iter().map(|(_, told)| told).collect();
     if !left_alone.is_empty() {
         let names: Vec<String> = left_alone.iter().map(ToString::to_string).collect();
         lines.push(line(&format!("- left alone: {}", names.join(", "))));

@@ -81,7 +81,12 @@ fn lines_of_plan(plan: &RollbackPlan) -> Vec<Line> {
         )
     }));
     let allowed = |it: &&PreflightFinding| it.weight != Weight::Refusal;
-    lines.extend(plan.concerns.iter().filter(allowed).flat_map(concern_lines));
+    lines.extend(
+        plan.findings
+            .iter()
+            .filter(allowed)
+            .flat_map(preflight_lines),
+    );
     lines.extend(plan.images.iter().map(|(container, images)| {
         let ran = format!("  container `{container}` ran {} then", digests(images));
         Line::styled(Style::Dim, ran)
@@ -90,12 +95,12 @@ fn lines_of_plan(plan: &RollbackPlan) -> Vec<Line> {
 }
 
 /// What speaks against a rollback, or must be known.
-fn concern_lines(concern: &PreflightFinding) -> Vec<Line> {
-    let style = style_of_weight(concern.weight);
-    let title = format!("  {}: ", concern.weight.as_str());
-    let line = Line::styled(style, title).then(Style::Plain, concern.message.clone());
-    let line = line.then(Style::Dim, format!(" ({})", concern.code));
-    let hint = concern.hint.as_ref().map(|it| hint(it, "    "));
+fn preflight_lines(finding: &PreflightFinding) -> Vec<Line> {
+    let style = style_of_weight(finding.weight);
+    let title = format!("  {}: ", finding.weight.as_str());
+    let line = Line::styled(style, title).then(Style::Plain, finding.message.clone());
+    let line = line.then(Style::Dim, format!(" ({})", finding.code));
+    let hint = finding.hint.as_ref().map(|it| hint(it, "    "));
     [line].into_iter().chain(hint).collect()
 }
 
@@ -154,7 +159,7 @@ fn proposed(it: &Proposed, now: Timestamp, many: bool) -> Vec<Line> {
     let changes = it.changes.iter();
     lines.extend(changes.map(|change| Line::plain(format!("  {change}"))));
     lines.extend(deletes(&it.deletes).map(|text| Line::styled(Style::Warn, format!("  {text}"))));
-    lines.extend(it.concerns.iter().flat_map(concern_lines));
+    lines.extend(it.findings.iter().flat_map(preflight_lines));
     lines
 }
 

@@ -25,7 +25,7 @@ impl Objection {
     pub fn message(&self) -> String {
         match self {
             Self::Refusal(refusal) => refusal.to_string(),
-            Self::Finding(concern) => concern.to_string(),
+            Self::Finding(finding) => finding.to_string(),
         }
     }
 
@@ -34,7 +34,7 @@ impl Objection {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Refusal(refusal) => refusal.hint(),
-            Self::Finding(concern) => concern.hint.as_deref(),
+            Self::Finding(finding) => finding.hint.as_deref(),
         }
     }
 }

@@ -25,19 +25,22 @@ pub fn decide(history: &History, request: &Request) -> RollbackDecision {
         Err(refusal) => return RollbackDecision::Refuse(refusal),
         Ok(choice) => choice,
     };
-    let to = match choice {
+    let target = match choice {
         Choice::InPlace(to) => return RollbackDecision::Already(already(history, &to)),
-        Choice::Go(to, _) if is_in_place(history, &to) => {
+        Choice::Go(Target { entry: to, .. }) if is_in_place(history, &to) => {
             return match same_workload(history, request) {
                 Ok(()) => RollbackDecision::Already(already(history, &to)),
                 Err(refusal) => RollbackDecision::Refuse(refusal),
             };
         }
-        Choice::Go(to, chosen_by) => (used_again(history, to), chosen_by),
+        Choice::Go(target) => Target {
+            entry: used_again(history, target.entry),
+            ..target
+        },
     };
     match preconditions(history, request) {
         Err(refusal) => RollbackDecision::Refuse(refusal),
-        Ok(from) => RollbackDecision::Apply(Box::new(plan(history, (from, to), request))),
+        Ok(going) => RollbackDecision::Apply(Box::new(plan(history, &going, &target, request))),
     }
 }
 
@@ -90,8 +93,20 @@ fn already(history: &History, to: &Entry<'_>) -> Already {
 enum Choice<'a> {
     /// An earlier rollback restored it, and nothing says that it is bad.
     InPlace(Entry<'a>),
-    /// To be restored, for this reason.
-    Go(Entry<'a>, ChosenBy),
+    /// To be restored.
+    Go(Target<'a>),
+}
+
+/// The revision that comes back, and the evidence that chose it.
+struct Target<'a> {
+    entry: Entry<'a>,
+    chosen_by: ChosenBy,
+}
+
+impl<'a> Choice<'a> {
+    const fn go(entry: Entry<'a>, chosen_by: ChosenBy) -> Self {
+        Self::Go(Target { entry, chosen_by })
+    }
 }
 
 /// The revision to restore, and the evidence for it.
@@ -104,7 +119,7 @@ fn target<'a>(history: &'a History, request: &Request) -> Result<Choice<'a>, Ref
             known: history.in_words(),
         };
         let found = history.with_uid(&wanted.uid).ok_or_else(gone);
-        return found.map(|entry| Choice::Go(entry, ChosenBy::Handover));
+        return found.map(|entry| Choice::go(entry, ChosenBy::Handover));
     }
     if let Some(wanted) = request.to_revision {
         // Its number rose when it was restored.
@@ -121,7 +136,7 @@ fn target<'a>(history: &'a History, request: &Request) -> Result<Choice<'a>, Ref
             known: history.in_words(),
         };
         return found
-            .map(|entry| Choice::Go(entry, ChosenBy::ToRevision))
+            .map(|entry| Choice::go(entry, ChosenBy::ToRevision))
             .ok_or_else(unknown);
     }
     if history.former().next().is_none() {
@@ -210,13 +225,17 @@ fn by_evidence<'a>(history: &'a History, request: &Request) -> Option<Choice<'a>
         .or_else(complete)
         .or_else(serving)
         .or_else(before)
-        .map(|(entry, by)| Choice::Go(entry, by))
+        .map(|(entry, by)| Choice::go(entry, by))
 }
 
-/// The revision that would go, and when it would count as healed, should it stay as it is.
-type Going<'a> = (Entry<'a>, Option<Timestamp>);
+/// The revision that goes.
+struct Going<'a> {
+    entry: Entry<'a>,
+    /// When it would count as healed, should it stay as it is.
+    healed_at: Option<Timestamp>,
+}
 
-/// What must hold for the present state; returns what would go.
+/// Checks what must hold for the present state, and returns the revision that goes.
 fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Going<'a>, Refusal> {
     if history.deleting() {
         return Err(Refusal::Deleting);
@@ -241,8 +260,8 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Going<'a
     if history.paused() {
         return Err(Refusal::Paused);
     }
-    let going = current.ok_or(Refusal::NotObserved)?;
-    Ok((going, healed_at))
+    let entry = current.ok_or(Refusal::NotObserved)?;
+    Ok(Going { entry, healed_at })
 }
 
 /// Since when what was judged bad is known to be good, or from when it will be, should it stay as it
@@ -279,9 +298,11 @@ fn healed(history: &History, request: &Request) -> Option<(Timestamp, Refusal)> 
 
 fn plan(
     history: &History,
-    ((from, healed_at), (to, chosen_by)): (Going<'_>, (Entry<'_>, ChosenBy)),
+    going: &Going<'_>,
+    target: &Target<'_>,
     request: &Request,
 ) -> RollbackPlan {
+    let (from, to) = (&going.entry, &target.entry);
     let mark = to.mark();
     let approved = request.approval.as_ref().map(|it| &it.images);
     let marked = mark.as_ref().map(|it| &it.images);
@@ -293,7 +314,7 @@ fn plan(
         uid: history.uid().to_owned(),
         from: from.id(),
         to: to.id(),
-        chosen_by,
+        chosen_by: target.chosen_by,
         good_at: mark.map(|it| it.verified_at),
         target_created: to.created(),
         bad_since: from.created(),
@@ -301,9 +322,9 @@ fn plan(
             &crate::workload::raw::plain(history.template()),
             &to.template(),
         ),
-        concerns: Vec::new(),
+        findings: Vec::new(),
         images,
-        stuck: stuck_now(history, &to),
+        stuck: stuck_now(history, to),
         withdraws_mark: from.mark().is_some(),
         complete: request
             .judged
@@ -311,12 +332,12 @@ fn plan(
             .map_or_else(|| history.complete(), |_| request.judged_complete),
         proposed: request.judged.is_some(),
         standard: request.standard,
-        healed_at,
+        healed_at: going.healed_at,
         in_full: to.available() >= history.desired(),
         run: request.run.clone(),
-        template_change: TemplateChange::new(history, &from, &to, request),
+        template_change: TemplateChange::new(history, from, to, request),
     };
-    let concerns = preflight::workload::concerns(history, &plan, request);
-    plan.concerned(concerns);
+    let findings = preflight::workload::findings(history, &plan, request);
+    plan.add_findings(findings);
     plan
 }

@@ -32,14 +32,15 @@ pub fn last_known_good_updates(
 ) -> Vec<LastKnownGoodUpdate> {
     let workloads = session.workloads().iter();
     let good = workloads.filter(|it| *it.verdict() == Verdict::Succeeded);
-    good.filter_map(|tracked| marking(session, tracked, (at, run)))
+    good.filter_map(|tracked| marking(session, tracked, at, run))
         .collect()
 }
 
 fn marking(
     session: &Session,
     tracked: &TrackedWorkload,
-    (at, run): (Timestamp, &str),
+    at: Timestamp,
+    run: &str,
 ) -> Option<LastKnownGoodUpdate> {
     let rollout = session.snapshot().rollout(tracked.workload())?;
     let newest = rollout.newest()?;

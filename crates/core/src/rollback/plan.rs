@@ -72,7 +72,8 @@ pub struct RollbackPlan {
     /// What changes for the pods, names only.
     pub changes: Vec<Change>,
     /// What speaks against it, or must be known.
-    pub concerns: Vec<PreflightFinding>,
+    #[serde(rename = "concerns")]
+    pub findings: Vec<PreflightFinding>,
     /// What the target's pods ran when they were last known to be good.
     pub images: Images,
     /// The pods that have to be deleted for it, as far as can be told now.
@@ -122,22 +123,22 @@ impl RollbackPlan {
     }
 
     /// Adds what a preflight found; what weighs most stands first.
-    pub fn concerned(&mut self, found: impl IntoIterator<Item = PreflightFinding>) {
-        self.concerns.extend(found);
-        self.concerns.sort_by_key(|concern| concern.weight);
+    pub fn add_findings(&mut self, found: impl IntoIterator<Item = PreflightFinding>) {
+        self.findings.extend(found);
+        self.findings.sort_by_key(|finding| finding.weight);
     }
 
     /// What speaks against it.
     pub fn refusals(&self) -> impl Iterator<Item = &PreflightFinding> {
         let refuses = |it: &&PreflightFinding| it.weight == Weight::Refusal;
-        self.concerns.iter().filter(refuses)
+        self.findings.iter().filter(refuses)
     }
 }
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RollbackDecision {
-    /// Do this, if no concern speaks against it.
+    /// Apply this plan, unless one of its findings is a refusal.
     Apply(Box<RollbackPlan>),
     /// The target's template is in place already: a job that is run again has nothing to do.
     Already(Already),

@@ -255,7 +255,7 @@ pub fn judge(plan: &RollbackPlan, answers: &Answers) -> Vec<PreflightFinding> {
     found.extend(of_pod(plan, &answers.pod));
     found.extend(of_written(plan, answers.written.as_ref()));
     found.extend(of_jobs(plan, &answers.jobs));
-    found.sort_by_key(|concern| concern.weight);
+    found.sort_by_key(|finding| finding.weight);
     found
 }
 
@@ -434,7 +434,7 @@ fn beyond(message: &str) -> Vec<&str> {
         .collect()
 }
 
-/// `already` are the concerns about the identity's rights.
+/// Judges the dry run of the patch; `already` are the findings about the identity's permissions.
 fn of_patch(
     plan: &RollbackPlan,
     trial: &DryRun,

@@ -44,8 +44,8 @@ pub fn rollback_markdown(page: &RollbackPage<'_>) -> String {
 fn planned(plan: &RollbackPlan, now: Timestamp) -> String {
     let mut it = Proposed::of(plan);
     // What refuses stands above.
-    it.concerns
-        .retain(|concern| concern.weight != Weight::Refusal);
+    it.findings
+        .retain(|finding| finding.weight != Weight::Refusal);
     proposed(&it, now)
 }
 

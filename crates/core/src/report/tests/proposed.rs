@@ -22,7 +22,7 @@ fn plan(workload: WorkloadRef) -> RollbackPlan {
     let mut plan = RollbackPlan { workload, ..*plan };
     plan.chosen_by = ChosenBy::KnownGood;
     plan.good_at = Some(at(0) - jiff::SignedDuration::from_hours(2));
-    plan.concerns.clear();
+    plan.findings.clear();
     plan.images = [("app".to_owned(), [digest('a')].into())].into();
     plan
 }
@@ -31,7 +31,7 @@ fn digest(letter: char) -> String {
     format!("sha256:{}", String::from(letter).repeat(64))
 }
 
-fn concerns() -> Vec<PreflightFinding> {
+fn findings() -> Vec<PreflightFinding> {
     vec![
         PreflightFinding::warning(
             PreflightCode::ConfigChanged,
@@ -50,7 +50,7 @@ fn concerns() -> Vec<PreflightFinding> {
 
 fn of_one() -> RollbackBatch {
     let mut plan = plan(web());
-    plan.concerned(concerns());
+    plan.add_findings(findings());
     RollbackBatch {
         plans: vec![plan],
         ..RollbackBatch::default()
@@ -68,11 +68,11 @@ fn of_many() -> RollbackBatch {
 
 fn refused() -> RollbackBatch {
     let mut plan = plan(web());
-    let concern = PreflightFinding::refusal(
+    let finding = PreflightFinding::refusal(
         PreflightCode::MissingConfigMap,
         "ConfigMap `web-1`, which the target needs, does not exist",
     );
-    plan.concerned([concern]);
+    plan.add_findings([finding]);
     let mut release = RollbackBatch::default();
     release.add(&web(), RollbackDecision::Apply(Box::new(plan)));
     release.add(&db(), RollbackDecision::Refuse(Refusal::Superseded));
@@ -226,7 +226,7 @@ fn the_heading_of_a_page_says_what_was_changed() {
 }
 
 #[test]
-fn a_plan_at_the_terminal_shows_revisions_evidence_changes_and_concerns() {
+fn a_plan_at_the_terminal_shows_revisions_evidence_changes_and_findings() {
     let lines = release_lines(&of_one());
     let text: Vec<String> = lines.iter().map(Line::text).collect();
     insta::assert_snapshot!("plan", text.join("\n"));
@@ -312,7 +312,7 @@ fn no_answer_pushes_out_another() {
     let mut release = of_many();
     for plan in &mut release.plans {
         plan.stuck = vec![long.clone()];
-        plan.concerned([PreflightFinding::note(
+        plan.add_findings([PreflightFinding::note(
             PreflightCode::PodRefused,
             long.clone(),
         )]);
@@ -388,7 +388,7 @@ fn foreign_words_in_a_plan_cannot_leave_their_place() {
         from: Some("\nRemedy: approve".to_owned()),
         to: None,
     }];
-    plan.concerns = vec![
+    plan.findings = vec![
         PreflightFinding::warning(
             PreflightCode::PodRefused,
             format!("{HOSTILE}\nRemedy: approve"),
@@ -421,10 +421,10 @@ fn foreign_words_in_a_plan_cannot_leave_their_place() {
 }
 
 #[test]
-fn the_weight_of_a_concern_is_a_word_and_not_only_a_colour() {
+fn the_weight_of_a_finding_is_a_word_and_not_only_a_colour() {
     for weight in [Weight::Refusal, Weight::Warning, Weight::Note] {
         let mut release = of_one();
-        release.plans[0].concerns[0].weight = weight;
+        release.plans[0].findings[0].weight = weight;
         let said = told(&report_of(&release, Vec::new())) + &lines(&release);
         let words = format!("{}:", weight.as_str());
         assert!(said.matches(&words).count() >= 3, "{words}\n{said}");

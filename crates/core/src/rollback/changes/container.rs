@@ -34,9 +34,9 @@ pub(super) fn changes(title: &str, before: &Value, after: &Value) -> Vec<Change>
     found.extend(environment(title, before, after));
     for probe in PROBES {
         found.extend(probe_changes(
-            title,
-            probe,
-            (before.get(probe), after.get(probe)),
+            format!("{title}: {probe}"),
+            before.get(probe),
+            after.get(probe),
         ));
     }
     let rest = fields(before, after, "", &CLOSER);
@@ -74,7 +74,8 @@ fn environment(title: &str, before: &Value, after: &Value) -> Vec<Change> {
     if before.get("envFrom") != after.get("envFrom") {
         found.push(shown_or_told(
             format!("{title}: envFrom"),
-            (sources(before), sources(after)),
+            sources(before),
+            sources(after),
         ));
     }
     found
@@ -95,12 +96,7 @@ fn sources(container: &Value) -> Option<String> {
 }
 
 /// The numbers of a probe, and what it asks.
-fn probe_changes(
-    title: &str,
-    probe: &str,
-    (before, after): (Option<&Value>, Option<&Value>),
-) -> Vec<Change> {
-    let title = format!("{title}: {probe}");
+fn probe_changes(title: String, before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
     let (before, after) = match (before, after) {
         (None, None) => return Vec::new(),
         (Some(before), Some(after)) if before == after => return Vec::new(),
@@ -118,7 +114,7 @@ fn probe_changes(
         }
     }
     if handler_changes {
-        found.push(shown_or_told(title, (asked(before), asked(after))));
+        found.push(shown_or_told(title, asked(before), asked(after)));
     }
     found
 }
@@ -144,7 +140,7 @@ fn without_query(value: &Value) -> String {
 }
 
 /// What differs in nothing that may be shown is only told.
-fn shown_or_told(title: String, (from, to): (Option<String>, Option<String>)) -> Change {
+fn shown_or_told(title: String, from: Option<String>, to: Option<String>) -> Change {
     if from == to {
         told(format!("{title} changes"))
     } else {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How much a concern weighs.
+/// How much a preflight finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -175,7 +175,7 @@ impl PreflightCode {
         }
     }
 
-    /// What to do about it: the hint of every such concern, unless one knows better, and the
+    /// What to do about it: the hint of every such finding, unless one knows better, and the
     /// documentation.
     #[must_use]
     pub const fn remedy(self) -> &'static str {

@@ -50,8 +50,8 @@ const OWNERS: [Owner; 4] = [
     },
 ];
 
-/// The concern about whoever owns the workload.
-pub(super) fn concern(workload: &Value, force_owner: bool) -> Option<PreflightFinding> {
+/// Returns the finding about the owner of the workload.
+pub(super) fn finding(workload: &Value, force_owner: bool) -> Option<PreflightFinding> {
     let (code, who) = owner(workload).or_else(|| controller(workload))?;
     let message = format!("{who} and may undo a rollback that it knows nothing of");
     Some(PreflightFinding::refusal_unless(force_owner, code, message))

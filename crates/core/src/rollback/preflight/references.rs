@@ -103,6 +103,14 @@ fn is_optional(object: &Value) -> bool {
     object.get("optional") == Some(&Value::Bool(true))
 }
 
+/// An object that a template names in one place.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    kind: ReferenceKind,
+    name: &'a str,
+    optional: bool,
+}
+
 #[derive(Default)]
 struct Found(BTreeMap<(ReferenceKind, String), Reference>);
 
@@ -112,15 +120,22 @@ impl Found {
     }
 
     fn name(&mut self, kind: ReferenceKind, name: &str, optional: bool) {
-        self.add(kind, (name, optional), None);
+        self.add(
+            Named {
+                kind,
+                name,
+                optional,
+            },
+            None,
+        );
     }
 
-    fn add<'k>(
-        &mut self,
-        kind: ReferenceKind,
-        (name, optional): (&str, bool),
-        keys: impl IntoIterator<Item = &'k str>,
-    ) {
+    fn add<'k>(&mut self, named: Named<'_>, keys: impl IntoIterator<Item = &'k str>) {
+        let Named {
+            kind,
+            name,
+            optional,
+        } = named;
         if name.is_empty() {
             return;
         }
@@ -146,8 +161,12 @@ impl Found {
                 (ReferenceKind::Secret, "/valueFrom/secretKeyRef"),
             ] {
                 if let Some(source) = variable.pointer(pointer) {
-                    let named = (text(source, "/name"), is_optional(source));
-                    self.add(kind, named, [text(source, "/key")]);
+                    let named = Named {
+                        kind,
+                        name: text(source, "/name"),
+                        optional: is_optional(source),
+                    };
+                    self.add(named, [text(source, "/key")]);
                 }
             }
         }
@@ -238,7 +257,12 @@ impl Found {
         ] {
             if let Some(object) = source.pointer(pointer) {
                 let keys = items(object, "/items").map(|item| text(item, "/key"));
-                self.add(kind, (text(source, name), is_optional(object)), keys);
+                let named = Named {
+                    kind,
+                    name: text(source, name),
+                    optional: is_optional(object),
+                };
+                self.add(named, keys);
             }
         }
     }

@@ -21,9 +21,9 @@ struct Schema {
     compatible_from: Option<u64>,
 }
 
-/// The concerns about going back to a revision. Every revision newer than the target counts: each
+/// Returns the findings about going back to a revision. Every revision newer than the target counts: each
 /// may have migrated before it failed.
-pub(super) fn concerns(
+pub(super) fn findings(
     history: &History,
     to: &Entry<'_>,
     allowed: Allowed,
@@ -31,7 +31,7 @@ pub(super) fn concerns(
     let mut found = Vec::new();
     let target = match read(to) {
         Ok(target) => target.version,
-        Err(concern) => return vec![concern_of(concern, allowed)],
+        Err(message) => return vec![finding_of(message, allowed)],
     };
     let mut worst: Option<(u64, Entry<'_>)> = None;
     for entry in history.entries().filter(|it| ran_after(it, to)) {
@@ -48,7 +48,7 @@ pub(super) fn concerns(
                 compatible_from: None,
                 ..
             }) => {}
-            Err(concern) => found.push(concern_of(concern, allowed)),
+            Err(message) => found.push(finding_of(message, allowed)),
         }
     }
     if let Some((from, entry)) = worst {
@@ -73,7 +73,7 @@ fn ran_after(entry: &Entry<'_>, to: &Entry<'_>) -> bool {
     entry.uid() != to.uid() && entry.revision() > to.revision()
 }
 
-fn concern_of(message: String, allowed: Allowed) -> PreflightFinding {
+fn finding_of(message: String, allowed: Allowed) -> PreflightFinding {
     let code = PreflightCode::SchemaUnreadable;
     PreflightFinding::refusal_unless(allowed.schema_downgrade, code, message)
 }

@@ -9,7 +9,8 @@ use crate::history::{Entry, History};
 use crate::rollback::{Allowed, ChosenBy, Request};
 use crate::workload::raw::text;
 
-pub(in crate::rollback) fn concerns(
+/// Returns what the workload's own objects say against a plan.
+pub(in crate::rollback) fn findings(
     history: &History,
     plan: &RollbackPlan,
     request: &Request,
@@ -21,11 +22,11 @@ pub(in crate::rollback) fn concerns(
     ) else {
         return Vec::new();
     };
-    let mut found = schema::concerns(history, &to, allowed);
-    found.extend(owner::concern(history.object(), allowed.force_owner));
+    let mut found = schema::findings(history, &to, allowed);
+    found.extend(owner::finding(history.object(), allowed.force_owner));
     found.extend(on_delete(history, allowed));
     found.extend(migrated(&from, &to));
-    found.extend(unchecked(history, (plan, request.served.as_deref()), &to));
+    found.extend(unchecked(history, plan, request, &to));
     found.extend(image_unknown(plan, &to));
     found
 }
@@ -93,13 +94,14 @@ fn has_run(pod: &Pod, container: &str) -> bool {
 /// skip it is for a person to judge.
 fn unchecked(
     history: &History,
-    (plan, served): (&RollbackPlan, Option<&str>),
+    plan: &RollbackPlan,
+    request: &Request,
     to: &Entry<'_>,
 ) -> Option<PreflightFinding> {
     if plan.chosen_by != ChosenBy::KnownGood {
         return None;
     }
-    let works = |it: &Entry<'_>| it.available() > 0 || Some(it.uid()) == served;
+    let works = |it: &Entry<'_>| it.available() > 0 || Some(it.uid()) == request.served.as_deref();
     let other = history
         .former()
         .find(|it| it.revision() > to.revision() && works(it) && it.mark().is_none())?;

@@ -43,10 +43,10 @@ fn one_that_may_not_go_back_holds_the_others() {
 }
 
 #[test]
-fn a_concern_of_weight_is_an_objection_and_a_warning_is_none() {
-    let with = |concern| {
+fn a_finding_of_weight_is_an_objection_and_a_warning_is_none() {
+    let with = |finding| {
         let mut plan = failing().plan();
-        plan.concerned([concern]);
+        plan.add_findings([finding]);
         release(vec![(web(), RollbackDecision::Apply(Box::new(plan)))])
     };
     let refused =

@@ -199,11 +199,11 @@ impl Past {
         self.plan_for(&Request::default())
     }
 
-    /// The concerns of the plan, each as `Code weight`.
-    pub(super) fn concerns(&self, request: &Request) -> Vec<String> {
+    /// The findings of the plan, each as `Code weight`.
+    pub(super) fn findings(&self, request: &Request) -> Vec<String> {
         let plan = self.plan_for(request);
-        let concerns = plan.concerns.iter();
-        concerns
+        let findings = plan.findings.iter();
+        findings
             .map(|it| format!("{} {}", it.code, it.weight.as_str()))
             .collect()
     }

@@ -29,8 +29,8 @@ fn fine() -> Answers {
 }
 
 fn said(past: &Past, answers: &Answers) -> Vec<String> {
-    let concerns = judge(&past.plan(), answers);
-    let words = concerns
+    let findings = judge(&past.plan(), answers);
+    let words = findings
         .iter()
         .map(|it| format!("{} {}", it.code, it.weight.as_str()));
     words.collect()
@@ -657,8 +657,8 @@ fn a_patch_that_the_identity_may_not_send_is_told_once() {
         for (is_proposed, weight) in [(false, "refusal"), (true, "warning")] {
             let mut plan = failing().plan();
             plan.proposed = is_proposed;
-            let concerns = judge(&plan, &answers);
-            let told: Vec<String> = concerns
+            let findings = judge(&plan, &answers);
+            let told: Vec<String> = findings
                 .iter()
                 .map(|it| format!("{} {}", it.code, it.weight.as_str()))
                 .collect();
@@ -690,8 +690,8 @@ fn a_template_that_would_be_written_otherwise_is_told() {
     ];
     for (says, written, expected) in rows {
         let answers = Answers { written, ..fine() };
-        let concerns = judge(&failing().plan(), &answers);
-        let told: Vec<String> = concerns.iter().map(ToString::to_string).collect();
+        let findings = judge(&failing().plan(), &answers);
+        let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
         assert_eq!(
             told.len(),
             usize::from(expected.is_some()),

@@ -21,7 +21,7 @@ fn allowed(allowed: Allowed) -> Request {
 }
 
 fn strict(past: &Past) -> Vec<String> {
-    past.concerns(&Request::default())
+    past.findings(&Request::default())
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn whoever_owns_the_workload_would_undo_it() {
         ..Allowed::default()
     });
     let helm = failing().annotated("meta.helm.sh/release-name", "web");
-    assert_eq!(helm.concerns(&force), ["OwnedByHelm warning"]);
+    assert_eq!(helm.findings(&force), ["OwnedByHelm warning"]);
     let plan = helm.plan();
     let refusal = plan.refusals().next().unwrap();
     assert!(refusal.message.contains("Helm (`web`)"), "{refusal}");
@@ -117,10 +117,10 @@ fn whoever_owns_the_workload_would_undo_it() {
 }
 
 #[test]
-fn every_concern_says_what_to_do() {
+fn every_finding_says_what_to_do() {
     for code in PreflightCode::ALL {
-        let concern = PreflightFinding::warning(code, "x");
-        assert_eq!(concern.hint.as_deref(), Some(code.remedy()));
+        let finding = PreflightFinding::warning(code, "x");
+        assert_eq!(finding.hint.as_deref(), Some(code.remedy()));
         let remedy = code.remedy();
         assert!(
             !remedy.is_empty() && !remedy.ends_with('.'),
@@ -146,7 +146,7 @@ fn pods_that_nobody_replaces_need_a_word() {
         on_delete: true,
         ..Allowed::default()
     });
-    assert_eq!(agent.concerns(&told), ["OnDelete warning"]);
+    assert_eq!(agent.findings(&told), ["OnDelete warning"]);
 }
 
 /// Revisions 1, 2 and 3, of which each may say `version` and `compatible-from`.
@@ -239,7 +239,7 @@ fn a_rollback_across_an_incompatible_step_is_refused() {
         schema_downgrade: true,
         ..Allowed::default()
     });
-    assert_eq!(breaking.concerns(&told), ["SchemaIncompatible warning"]);
+    assert_eq!(breaking.findings(&told), ["SchemaIncompatible warning"]);
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn a_revision_that_serves_unchecked_is_passed_over_aloud() {
         judged: Some("rs-v3".into()),
         ..Request::default()
     };
-    assert_eq!(between(0).concerns(&served), ["UncheckedServed warning"]);
+    assert_eq!(between(0).findings(&served), ["UncheckedServed warning"]);
     // Found healthy, though longer ago, and serving: it is what people have settled on.
     let checked = between(2).marked("v2", 50);
     assert_eq!(strict(&checked), Vec::<String>::new());
