@@ -1,7 +1,7 @@
-//! From a snapshot to findings: one cause family, one file; each a pure function.
+//! Finds causes in a snapshot: one file per family of causes, each with a pure function.
 //!
-//! Only pods of the new revision are judged. A diagnoser says what it sees, since when and how
-//! often; whether that is more than what heals is decided here, by the rule in [`Policy`].
+//! Only pods of the new revision are judged. A diagnoser returns what it sees, since when and how
+//! often; this file decides by the rule in [`Policy`] whether that is terminal.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -32,36 +32,37 @@ mod tests;
 mod volume;
 mod workload;
 
-/// What a diagnoser looks at.
+/// The input of a diagnoser.
 #[derive(Debug)]
 pub struct Case<'a> {
-    /// All that is known.
+    /// Everything observed so far.
     pub snapshot: &'a Snapshot,
     /// The workload.
     pub workload: &'a Workload,
-    /// The workload with what belongs to it.
+    /// The workload with its revisions and pods.
     pub rollout: Rollout<'a>,
-    /// The pods of the new revision that count.
+    /// The active pods of the new revision.
     pub pods: Vec<PodView<'a>>,
-    /// The pods of the new revision that ended as a whole: evicted, refused by the kubelet, shut down.
+    /// The pods of the new revision that failed as a whole: evicted, refused by the kubelet, shut
+    /// down.
     pub ended: Vec<PodView<'a>>,
     /// The thresholds.
     pub policy: &'a Policy,
-    /// When the session began: what a condition said before then may have been mended since.
+    /// When the session began: a cause that a condition reported before then may be fixed since.
     pub started: Timestamp,
     /// The present time.
     pub now: Timestamp,
 }
 
-/// A finding with what its own circumstances add to the rule of its code.
+/// A finding, with the circumstances that change the rule of its code.
 #[derive(Debug)]
 struct Candidate {
     finding: Finding,
-    /// A grace that replaces the rule's.
+    /// The grace that replaces that of the rule.
     grace: Option<Duration>,
-    /// Something of this rollout may still remove the cause: never terminal meanwhile.
+    /// Whether this rollout may still remove the cause: the finding is not terminal meanwhile.
     blocked: bool,
-    /// Pods that are ready say nothing against it: those that were so before ended like it.
+    /// Whether ready pods do not contradict it: pods that were ready before failed in the same way.
     despite_ready: bool,
 }
 
@@ -76,14 +77,14 @@ impl From<Finding> for Candidate {
     }
 }
 
-/// The findings of a snapshot and when the next of them may become terminal.
+/// The findings of a snapshot, and when the next of them may become terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Diagnosis {
-    /// Judged findings, the most telling first.
+    /// The judged findings, the most significant first.
     pub findings: Vec<Finding>,
-    /// The earliest time at which a transient one turns terminal if nothing changes.
+    /// The earliest time at which a transient finding becomes terminal if nothing changes.
     pub decide_at: Option<Timestamp>,
-    /// What pods must live for to show that a transient one is over.
+    /// How long a pod must live to show that a transient cause is gone.
     pub min_lifetime: Option<Duration>,
 }
 
@@ -137,11 +138,12 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     }
 }
 
-/// How a candidate is held back whose signs all lie before the session: it may have been mended since,
-/// and one more sign must show that it was not. Where events cannot be seen none may ever come, and
-/// twice the grace stands in for it.
+/// Returns whether all signs of a cause are older than the session.
+///
+/// Such a cause may be fixed since, and a new sign must show that it is not. Where events cannot be
+/// read, no new sign may ever be seen, so that the cause must last for twice the grace instead.
 fn before_session(case: &Case<'_>, code: FindingCode, last: Option<Timestamp>) -> Stale {
-    // Statuses and events know whole seconds.
+    // Statuses and events have a resolution of one second.
     if last.is_none_or(|last| last.as_second() >= case.started.as_second()) {
         return Stale::No;
     }
@@ -153,19 +155,19 @@ fn before_session(case: &Case<'_>, code: FindingCode, last: Option<Timestamp>) -
     Stale::Until(after(case.started, grace.saturating_mul(2)))
 }
 
-/// Whether the signs of a cause all lie before the session.
+/// Whether all signs of a cause are older than the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stale {
-    /// One is of the session.
+    /// One sign is newer than the start of the session.
     No,
-    /// They do, and a later one would be seen.
+    /// All are older, and a new one would be seen.
     Blocked,
-    /// They do, and a later one might not be seen.
+    /// All are older, and a new one might not be seen: wait until this time.
     Until(Timestamp),
 }
 
 impl Candidate {
-    /// Held back while its signs are stale.
+    /// Blocks the candidate while its signs are stale.
     fn unless_stale(self, stale: Stale) -> Self {
         match stale {
             Stale::No => self,
@@ -181,8 +183,8 @@ impl Candidate {
     }
 }
 
-/// Whether a pod is ready that does not itself end again and again: where all pods flap, some of them
-/// are ready at any time.
+/// Returns whether a pod is ready that does not flap itself: where all pods flap, some of them are
+/// ready at any time.
 fn steady(case: &Case<'_>, candidates: &[Candidate]) -> bool {
     let flapping: BTreeSet<&str> = candidates
         .iter()
@@ -195,7 +197,7 @@ fn steady(case: &Case<'_>, candidates: &[Candidate]) -> bool {
         .any(|pod| pod.ready_since().is_some() && !flapping.contains(pod.name()))
 }
 
-/// Whether a pod with this cause is ready now and then.
+/// Returns whether a pod with this cause is ready from time to time.
 const fn flaps(finding: &Finding) -> bool {
     matches!(
         finding.code,
@@ -205,8 +207,9 @@ const fn flaps(finding: &Finding) -> bool {
     )
 }
 
-/// Applies the rule of the code to one candidate, so that no evidence is mixed across pods; says
-/// when the finding turns terminal if it has not yet.
+/// Applies the rule of the code to one candidate, so that no evidence is mixed across pods.
+///
+/// Returns the finding, and when it becomes terminal if it is not yet.
 fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, Option<Timestamp>) {
     let Candidate {
         mut finding,
@@ -219,7 +222,7 @@ fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, 
         finding.prognosis = Prognosis::Informational;
         return (finding, None);
     };
-    // What the user asked for holds, then the circumstances, then the rule.
+    // The user's grace comes first, then that of the circumstances, then that of the rule.
     let asked = case.policy.asked(finding.code).is_some();
     let grace = grace.filter(|_| !asked).unwrap_or(rule.grace);
     let possible =
@@ -238,13 +241,13 @@ fn about(code: FindingCode, container: &ContainerView<'_>, since: Timestamp) -> 
     Finding::new(code, subject, since)
 }
 
-/// The text between the first `open` and the next `close`.
+/// Returns the text between the first `open` and the next `close`.
 fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(open)?;
     rest.split_once(close).map(|(inside, _)| inside)
 }
 
-/// Whether a text has one of some patterns, whatever the case of its letters.
+/// Returns whether a text contains one of the patterns, ignoring case.
 fn has_any(text: &str, patterns: &[&str]) -> bool {
     let text = text.to_ascii_lowercase();
     patterns
@@ -252,15 +255,15 @@ fn has_any(text: &str, patterns: &[&str]) -> bool {
         .any(|pattern| text.contains(&pattern.to_ascii_lowercase()))
 }
 
-/// An error without the layers that only passed it on: `… rpc error: code = Internal desc = `,
-/// `MountVolume.SetUp failed for volume "v" : `.
+/// Returns an error without the layers that only passed it on: `… rpc error: code = Internal desc =
+/// `, `MountVolume.SetUp failed for volume "v" : `.
 fn core_of(message: &str) -> &str {
     let inner = message.rsplit_once(" desc = ").map(|(_, inner)| inner);
     let inner = inner.or_else(|| message.split_once("\" : ").map(|(_, inner)| inner));
     inner.unwrap_or(message).trim()
 }
 
-/// The beginning of a foreign text, with an ellipsis where it was cut.
+/// Returns the beginning of a foreign text, with an ellipsis where it is cut.
 fn clipped(text: &str, most: usize) -> String {
     let text = text.trim();
     let mut chars = text.chars();

@@ -1,5 +1,5 @@
-//! PersistentVolumeClaims that keep pods from being placed: the scheduler's words
-//! (`volumebinding/volume_binding.go`) and the claims' own events (`pv_controller.go`,
+//! Finds PersistentVolumeClaims that keep pods from being scheduled, in the scheduler's message
+//! (`volumebinding/volume_binding.go`) and in the events of the claims (`pv_controller.go`,
 //! external-provisioner).
 
 use super::{Candidate, Case, between, clipped, core_of};
@@ -14,7 +14,7 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         .collect()
 }
 
-/// What the scheduler says of a claim: the code, the sentence, the remedy.
+/// Classifies what the scheduler says of a claim: the code, the sentence, the remedy.
 pub(super) fn classify(pod: &PodView<'_>, message: &str) -> Option<(FindingCode, String, String)> {
     if let Some(claim) = between(message, "persistentvolumeclaim \"", "\" not found") {
         return Some((
@@ -29,7 +29,7 @@ pub(super) fn classify(pod: &PodView<'_>, message: &str) -> Option<(FindingCode,
     Some((FindingCode::ClaimNotBound, what, remedy))
 }
 
-/// Claims that are not bound to a volume.
+/// Describes claims that are not bound to a volume.
 fn unbound(pod: &PodView<'_>, message: &str) -> Option<(String, String)> {
     if message.contains("unbound immediate PersistentVolumeClaims") {
         let claims: Vec<String> = pod.claims().iter().map(|it| format!("`{it}`")).collect();
@@ -56,8 +56,8 @@ fn unbound(pod: &PodView<'_>, message: &str) -> Option<(String, String)> {
     ))
 }
 
-/// A claim for which the storage driver cannot make a volume: the pod waits, and only the claim's
-/// events tell.
+/// Finds a claim for which the storage driver cannot provision a volume: the pod waits, and only
+/// the claim's events show why.
 fn unprovisioned(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     if pod.node().is_some() {
         return None;
@@ -102,7 +102,7 @@ fn unprovisioned(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     .attempts(event_count(failed))
     .message(what)
     .remedy(remedy);
-    // The tries grow further apart: the newest failure counts, not the time that has passed.
+    // The provisioner backs off, so that the newest failure counts, not the time that has passed.
     let rule = case.policy.rule(FindingCode::ClaimNotProvisioned);
     let newest = event_time(failed).unwrap_or(since);
     Some(Candidate {

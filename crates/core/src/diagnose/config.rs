@@ -1,4 +1,4 @@
-//! Containers that cannot be configured or created (kubelet `kubelet_pods.go`,
+//! Finds containers that cannot be configured or created (kubelet `kubelet_pods.go`,
 //! `kuberuntime/security_context_others.go`).
 
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, FindingCode};
 use crate::snapshot::{ContainerView, PodView, StartFailureFamily, event_time};
 
-/// What is wrong, and what to do.
+/// The code, the sentence and the remedy.
 type Refused = (FindingCode, String, String);
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
@@ -33,7 +33,7 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         }
         _ => return None,
     };
-    // One message may follow another: "failed to sync" says nothing about the key that lacks later.
+    // One message may follow another: "failed to sync" says nothing about a missing key.
     let since = container
         .start_failure(family)
         .map_or(case.now, |it| it.said_since);
@@ -43,7 +43,8 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         .remedy(remedy)
         .evidence(EvidenceKind::ContainerStatus, message);
     let times = &case.policy.patience;
-    // A later look tells of a lasting state, the first one perhaps of a pipeline that is not done.
+    // The kubelet's first attempt may be earlier than the rest of the pipeline; a later one shows a
+    // lasting state.
     let looked_again = code == FindingCode::ConfigKeyMissing
         && last_look(container, message).is_some_and(|at| elapsed(since, at) >= times.later_look);
     let unset = unset_variables(message).is_some_and(|names| !may_be_set(container, names));
@@ -55,8 +56,8 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     })
 }
 
-/// When the kubelet last found the same, by its event "Error: …": the status keeps the words between
-/// two looks, and changes its time with none of them.
+/// Returns when the kubelet last failed with the same message, by its event "Error: …": the
+/// container status does not change from one attempt to the next.
 fn last_look(container: &ContainerView<'_>, message: &str) -> Option<Timestamp> {
     let wanted = format!("Error: {message}");
     container
@@ -69,7 +70,7 @@ fn last_look(container: &ContainerView<'_>, message: &str) -> Option<Timestamp> 
         .max()
 }
 
-/// What the kubelet cannot put together (`ErrCreateContainerConfig`).
+/// Classifies `CreateContainerConfigError`.
 fn configured(container: &ContainerView<'_>, message: &str) -> Refused {
     as_root(container, message)
         .or_else(|| missing(container, message))
@@ -88,14 +89,15 @@ fn configured(container: &ContainerView<'_>, message: &str) -> Refused {
         })
 }
 
-/// The kubelet's own trouble, which passes (krane#886; `watch_based_manager.go`, `kubelet_pods.go`).
+/// Errors of the kubelet itself, which pass (krane#886; `watch_based_manager.go`,
+/// `kubelet_pods.go`).
 const NOT_YET: &[&str] = &[
     "failed to sync",
     "services have not yet been read",
     "not registered",
 ];
 
-/// `verifyRunAsNonRoot`.
+/// Classifies a refusal by the kubelet's `verifyRunAsNonRoot`.
 fn as_root(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
     let (title, image) = (container.title(), container.image());
     let what = if let Some(user) = between(message, "image has non-numeric user (", ")") {
@@ -114,7 +116,7 @@ fn as_root(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
     Some((FindingCode::RunAsNonRootRefused, what, remedy.to_owned()))
 }
 
-/// A ConfigMap, a Secret, or a key in it (`makeEnvironmentVariables`).
+/// Classifies a missing ConfigMap, Secret or key (kubelet `makeEnvironmentVariables`).
 fn missing(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
     let title = container.title();
     if let Some(MissingKey { key, kind, object }) = missing_key(message) {
@@ -135,7 +137,8 @@ fn missing(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
     Some((FindingCode::ConfigObjectMissing, what, remedy))
 }
 
-/// `makeMounts`: the path is bad, or what it leads into is not mounted yet.
+/// Classifies a subPath that the kubelet cannot mount (`makeMounts`): the path is invalid, or its
+/// volume is not mounted yet.
 fn sub_path(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
     const SUB_PATH: &[&str] = &[
         "subpath for volumemount",
@@ -165,13 +168,13 @@ fn sub_path(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
     Some((FindingCode::SubPathNotPrepared, what, remedy.to_owned()))
 }
 
-/// The environment variables without a value that a subPathExpr names (kubelet
+/// Returns the environment variables in a subPathExpr that have no value (kubelet
 /// `container/helpers.go`, `ExpandContainerVolumeMounts`).
 fn unset_variables(message: &str) -> Option<&str> {
     message.strip_prefix("missing value for ")
 }
 
-/// Whether one of the variables may get its value from an object that may still change.
+/// Returns whether a variable takes its value from an object that may still change.
 fn may_be_set(container: &ContainerView<'_>, names: &str) -> bool {
     let spec = container.spec;
     let from_object = |name: &str| {
@@ -191,10 +194,10 @@ const fn has_sub_path(mount: &k8s_openapi::api::core::v1::VolumeMount) -> bool {
     mount.sub_path.is_some() || mount.sub_path_expr.is_some()
 }
 
-/// What the runtime does not make (`ErrCreateContainer`; containerd `container_create.go`, "failed to
-/// generate container spec").
+/// Classifies `CreateContainerError` (containerd `container_create.go`, "failed to generate
+/// container spec").
 fn created(container: &ContainerView<'_>, message: &str) -> Refused {
-    // What template and image alone decide; everything else may be the node's.
+    // Errors that the template and the image alone decide; any other may be the node's.
     const INVALID: &[&str] = &[
         "no command specified",
         "no matching entries in passwd file",
@@ -224,8 +227,10 @@ fn created(container: &ContainerView<'_>, message: &str) -> Refused {
     (FindingCode::ContainerNotCreated, what, remedy.to_owned())
 }
 
-/// What the kubelet itself sets apart for a container before the runtime may have it: processors,
-/// memory, devices (`ErrPreCreateHook`, `ErrPreStartHook`; `cm/internal_container_lifecycle.go`).
+/// Describes `PreCreateHookError` and `PreStartHookError`.
+///
+/// The kubelet reserves processors, memory and devices before the runtime creates the container
+/// (`cm/internal_container_lifecycle.go`).
 fn unprepared(container: &ContainerView<'_>) -> Refused {
     let what = format!(
         "the kubelet of {} cannot prepare {}",

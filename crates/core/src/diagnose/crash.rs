@@ -1,4 +1,5 @@
-//! Containers that start and end again (kubelet `kuberuntime_manager.go`: back-off 0, 10, 20 … s).
+//! Finds containers that terminate after they started (kubelet `kuberuntime_manager.go`: back-off
+//! 0, 10, 20 … s).
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
@@ -11,8 +12,8 @@ use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, PodView, run_of};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let running = case.pods.iter().flat_map(PodView::containers);
-    // Where no container is started again, the pod ends as a whole, and its replacement does the same.
-    // A pod that ended for a reason of its own (evicted, refused) is another cause's matter.
+    // Where no container is restarted, the pod fails as a whole, and its replacement does the same.
+    // A pod with a reason of its own (evicted, refused) belongs to another cause.
     let ended = case.ended.iter().filter(|pod| pod.reason().is_none());
     let ended = ended.flat_map(PodView::containers).filter(|container| {
         let end = container.last_end();
@@ -30,7 +31,7 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     if finished_init {
         return None;
     }
-    // A ready pod that has outlived the run it crashed after is well.
+    // A ready pod is healthy once it has run for longer than before its last crash.
     if let Some(since) = container.pod.ready_since() {
         let last_run = container.last_run()?;
         if elapsed(since, case.now) >= last_run.saturating_add(case.policy.stable_for) {
@@ -47,8 +48,8 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     if let Some(message) = end.message.as_deref().filter(|text| !text.is_empty()) {
         finding = finding.evidence(EvidenceKind::ContainerStatus, message);
     }
-    // A new instance is running: it deserves to be seen to its end. And a runtime that fails once or
-    // twice may be overloaded.
+    // Wait for the outcome of an instance that is running. A runtime that fails once or twice may
+    // be overloaded.
     let blocked = container.running_since().is_some()
         || (code == FindingCode::ContainerNotCreated
             && container.ends() < case.policy.patience.runtime_failures);
@@ -61,13 +62,14 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     Some(if stale == Stale::No {
         candidate
     } else {
-        // The status itself shows the next end, whether events can be seen or not.
+        // The status shows the next termination, even where events cannot be read.
         candidate.unless_stale(Stale::Blocked)
     })
 }
 
-/// Since when, and how often, instances ended of themselves; `None` if the kubelet ended the last
-/// one, which is another cause's matter (`probe.rs`, `start.rs`).
+/// Returns since when, and how often, instances have terminated by themselves.
+///
+/// `None` if the kubelet killed the last one, which is another cause (`probe.rs`, `start.rs`).
 fn series(
     case: &Case<'_>,
     container: &ContainerView<'_>,
@@ -96,9 +98,11 @@ fn series(
     Some((since.unwrap_or(case.now), attempts))
 }
 
-/// Whether the kubelet leaves it at this end (`ContainerShouldRestart`, kubernetes
-/// `pkg/api/v1/pod/util.go`): its own restart policy stands above the pod's. A rule that restarts it
-/// nevertheless (`restartPolicyRules`) shows within seconds, by another state than this.
+/// Returns whether the kubelet does not restart the container (`ContainerShouldRestart`, kubernetes
+/// `pkg/api/v1/pod/util.go`): its own restart policy overrides that of the pod.
+///
+/// A rule that restarts it nevertheless (`restartPolicyRules`) shows within seconds, by another
+/// state.
 fn stays_ended(container: &ContainerView<'_>, end: &ContainerStateTerminated) -> bool {
     let state = container.status.and_then(|status| status.state.as_ref());
     let ended = state.is_some_and(|state| state.terminated.is_some());
@@ -110,30 +114,34 @@ fn stays_ended(container: &ContainerView<'_>, end: &ContainerStateTerminated) ->
     ended && leaves
 }
 
-/// How many instances ended in this series. One that ran longer than the kubelet's back-off
-/// remembers (10 min, `kuberuntime_manager.go`) begins a new series: restarts of last week say
-/// nothing about today.
+/// Returns how many instances have terminated in this series.
+///
+/// A run longer than the memory of the kubelet's back-off (10 min, `kuberuntime_manager.go`) begins
+/// a new series: restarts of last week say nothing about today.
 fn failed_starts(container: &ContainerView<'_>, end: &ContainerStateTerminated) -> u32 {
     if run_of(end).is_some_and(|ran| ran > BACK_OFF_MEMORY) {
         1
     } else if container.pod.was_ready() {
-        // Restarts from before the session say nothing about this rollout.
+        // Restarts before the session say nothing about this rollout.
         container.ends_seen()
     } else {
         container.ends()
     }
 }
 
-/// How many ends of a container that was ready count. One that follows a time of being ready counts
-/// in full. Where it has not been ready since the first, it may wait for what it lost, and one more
-/// end must show that it does not come back: the back-off hides for 20 s that it is there again.
+/// Returns how many terminations count for a container that was ready.
+///
+/// A termination after a time of being ready counts. A container that has not been ready since the
+/// first one may wait for a dependency that it lost, so that one more termination must show that
+/// the dependency does not return: the back-off hides its return for up to 20 s.
 pub(super) fn ends_after_ready(container: &ContainerView<'_>, ends: u32) -> u32 {
     let seen = container.terminations().map_or(0, |it| it.after_ready);
     seen.max(ends.saturating_sub(1)).max(1)
 }
 
-/// Whether it has been ready before its last end. Without a readiness probe every start counts as
-/// ready, so that being ready tells nothing.
+/// Returns whether the container was ready before its last termination.
+///
+/// Without a readiness probe every start counts as ready, so that readiness shows nothing.
 fn ended_after_ready(container: &ContainerView<'_>) -> bool {
     let seen = container
         .terminations()
@@ -180,7 +188,7 @@ fn classify(
     }
 }
 
-/// It ran and failed.
+/// Classifies a container that ran and failed.
 fn crashed(
     container: &ContainerView<'_>,
     end: &ContainerStateTerminated,
@@ -203,7 +211,7 @@ fn crashed(
     (FindingCode::CrashAtStart, what, remedy.to_owned())
 }
 
-/// Its restart policy leaves it at this end.
+/// Describes a container that its restart policy does not restart.
 fn not_restarted(
     container: &ContainerView<'_>,
     end: &ContainerStateTerminated,
@@ -220,8 +228,9 @@ fn not_restarted(
     (FindingCode::NotRestarted, what, remedy.to_owned())
 }
 
-/// The runtime could not run its command. Exit code 128 alone may also be the node's fault; the
-/// text tells (runc `init_linux.go`).
+/// Classifies a command that the runtime could not run.
+///
+/// Exit code 128 may also be the node's fault; the message shows which (runc `init_linux.go`).
 fn not_started(
     container: &ContainerView<'_>,
     end: &ContainerStateTerminated,
@@ -267,7 +276,7 @@ fn not_started(
     (FindingCode::ContainerNotCreated, what, remedy.to_owned())
 }
 
-/// The node's processor, or the kernel, does not know this format.
+/// Describes a program whose format the node's processor or kernel does not know.
 fn exec_format(container: &ContainerView<'_>) -> (FindingCode, String, String) {
     let what = format!(
         "{}: its program does not run on {}: exec format error",
@@ -296,7 +305,7 @@ fn times(count: u32) -> String {
     }
 }
 
-/// What an exit code hints at.
+/// Returns the usual meaning of an exit code.
 const fn meaning(code: i32) -> &'static str {
     match code {
         126 => " (command not executable)",
@@ -322,7 +331,8 @@ fn memory_limit(container: &ContainerView<'_>) -> String {
         .map_or_else(String::new, |it| format!(" ({})", it.0))
 }
 
-/// What could not be run: the runtime names it, the template only if it does not leave it to the image.
+/// Returns the command that could not be run, from the runtime's message or the template, if the
+/// template sets one.
 fn command_of(container: &ContainerView<'_>, message: &str) -> String {
     let command = container.spec.command.as_ref();
     let said = between(message, "exec: \"", "\"");

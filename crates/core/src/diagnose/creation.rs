@@ -1,8 +1,10 @@
-//! Pods that the API server refuses to create. A Deployment's are read from the new ReplicaSet's
-//! `ReplicaFailure` condition (`replica_set_utils.go`) and from its own `ReplicaSetCreateError`
-//! (`deployment/sync.go`); its own `ReplicaFailure` is not used: it may stem from an old ReplicaSet.
-//! StatefulSets and DaemonSets set no condition; only their events tell (`stateful_pod_control.go`,
-//! `daemon_controller.go`).
+//! Finds pods that the API server refuses to create.
+//!
+//! For a Deployment they are read from the `ReplicaFailure` condition of the new ReplicaSet
+//! (`replica_set_utils.go`) and from the Deployment's `ReplicaSetCreateError`
+//! (`deployment/sync.go`). The Deployment's own `ReplicaFailure` is not used, since it may come
+//! from an old ReplicaSet. StatefulSets and DaemonSets set no condition, only events
+//! (`stateful_pod_control.go`, `daemon_controller.go`).
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
@@ -22,21 +24,23 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     found.into_iter().collect()
 }
 
-/// What the controller was told, and what it was about.
+/// A refusal that the controller received.
 struct Refused<'a> {
     subject: Subject,
-    /// The newest words.
+    /// The newest message.
     said: (EvidenceKind, &'a str),
-    /// When the same was said first, before the session perhaps.
+    /// When the same refusal was first seen, which may be before the session.
     first: Timestamp,
-    /// Whether some pods were created all the same.
+    /// Whether some pods were created nevertheless.
     some_created: bool,
-    /// When the controller was told so last.
+    /// When the refusal was last seen.
     last: Timestamp,
 }
 
-/// The condition is there while pods are refused, but its message is the first one, latched
-/// (`replica_set_utils.go`); what is refused now stands in the newest event.
+/// Finds a refusal by the ReplicaSet's condition.
+///
+/// The condition lasts while pods are refused, but keeps its first message
+/// (`replica_set_utils.go`); the newest event has the present one.
 fn of_condition(case: &Case<'_>) -> Option<Candidate> {
     let set = case.rollout.new_replica_set()?;
     let status = set.status.as_ref()?;
@@ -69,8 +73,10 @@ fn of_condition(case: &Case<'_>) -> Option<Candidate> {
     ))
 }
 
-/// While pods are missing: what the controller said of the newest attempt, unless one went well
-/// after it. Events of a former revision are not of this rollout.
+/// Finds a refusal by the controller's events, while pods are missing.
+///
+/// The newest attempt counts, unless a later one succeeded. Events older than the new revision do
+/// not count.
 fn of_events(case: &Case<'_>) -> Option<Candidate> {
     let counts = case.workload.counts();
     if counts.current >= counts.desired {
@@ -101,8 +107,9 @@ fn of_events(case: &Case<'_>) -> Option<Candidate> {
     ))
 }
 
-/// The refusals of an object's pods since a time, the newest last. Each pod has a name of its own, so
-/// that one refusal that is repeated makes many events.
+/// Returns the `FailedCreate` events about an object since a time, the newest last.
+///
+/// Each pod has a name of its own, so that a repeated refusal is many events.
 fn refusals<'a>(case: &Case<'a>, about: &str, since: Timestamp) -> Vec<&'a Event> {
     let all = case.snapshot.events_about(about);
     let mut refusals: Vec<&Event> = all
@@ -136,7 +143,7 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
         last,
     } = refused;
     let (code, what, remedy) = classify(message);
-    // What was said before the session may have been mended since.
+    // A cause that was reported before the session may be fixed since.
     let finding = Finding::new(code, subject, first.max(case.started))
         .message(what)
         .remedy(remedy)
@@ -179,8 +186,8 @@ fn of_replica_set(case: &Case<'_>) -> Option<Candidate> {
     Some(finding.into())
 }
 
-/// Whether this session may still free quota: pods on their way out, old replicas that the rollout
-/// may take down, or new pods that were created in spite of the refusal.
+/// Returns whether this rollout may still free quota: by pods that terminate, by old replicas that
+/// it scales down, or as shown by new pods that were created in spite of the refusal.
 fn rollout_frees_quota(case: &Case<'_>, some_created: bool) -> bool {
     let new = case.rollout.new_uid();
     let shrinking = case.rollout.replica_sets().any(|other| {

@@ -1,4 +1,4 @@
-//! Pods that are ready but do not answer as the user expects.
+//! Finds pods that are ready but do not answer HTTP checks as expected.
 
 use super::workload::is_complete;
 use super::{Candidate, Case};
@@ -15,14 +15,14 @@ const WAY: &str = "; the check comes by way of the API server: see that it liste
                    pod's address, that no NetworkPolicy shuts the control plane out and, on AKS, that \
                    the konnectivity-agent pods in kube-system are well";
 
-/// Where nothing ever came back, it may be the way and not the pod.
+/// Without any answer, the way to the pod may be closed rather than the pod unhealthy.
 const SILENCE: &str = "; no pod of this rollout has ever answered, not even by refusing: that alone is \
                        never a failure, as a NetworkPolicy that lets the control plane in nowhere looks \
                        just the same";
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let rule = case.policy.rule(FindingCode::HttpCheckFailing);
-    // While the rollout is under way, peers that a pod asks may still be missing.
+    // While the rollout is in progress, peers that a pod depends on may still be missing.
     let early = case.policy.patience.check_under_way;
     let grace = rule.map(|rule| rule.grace.saturating_mul(early));
     let grace = grace.filter(|_| !is_complete(case));
@@ -46,7 +46,7 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         .collect()
 }
 
-/// Whether no pod of the rollout has ever shown that the way to it is open.
+/// Returns whether no pod of the rollout has ever been reached.
 fn is_silent(case: &Case<'_>) -> bool {
     let reached = |pod: &PodView<'_>| {
         let mut checks = 0..case.policy.http.len();
@@ -90,7 +90,7 @@ fn one(pod: &PodView<'_>, check: &HttpCheck, index: usize) -> Option<Finding> {
     })
 }
 
-/// Which port was asked, where the check leaves it open.
+/// Returns which port was requested, if the check does not name one.
 fn chosen_port(pod: &PodView<'_>, check: &HttpCheck) -> String {
     match (check.port(), check.port_of(pod.object())) {
         (None, Ok(Some(port))) => format!(" on port {port}"),

@@ -1,4 +1,5 @@
-//! Images that cannot be had (kubelet `images/image_manager.go`, `images/types.go`).
+//! Finds images that cannot be pulled or used (kubelet `images/image_manager.go`,
+//! `images/types.go`).
 
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ fn failing_since(
     failure.map_or(case.now, |it| it.since)
 }
 
-/// `EnsureImageExists`: "Failed to apply default image tag".
+/// Describes `InvalidImageName` (`EnsureImageExists`, "Failed to apply default image tag").
 fn invalid(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Finding {
     let since = failing_since(case, container, StartFailureFamily::ImageName);
     about(FindingCode::InvalidImageName, container, since)
@@ -64,7 +65,7 @@ fn invalid(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Fin
         .evidence(EvidenceKind::ContainerStatus, message)
 }
 
-/// `imagePullPrecheck`: "is not present with pull policy of Never".
+/// Describes `ErrImageNeverPull` (`imagePullPrecheck`, "is not present with pull policy of Never").
 fn never(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Finding {
     let since = failing_since(case, container, StartFailureFamily::NeverPull);
     about(FindingCode::ImageNeverPulled, container, since)
@@ -78,7 +79,7 @@ fn never(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Findi
         .evidence(EvidenceKind::ContainerStatus, message)
 }
 
-/// `ErrImageInspect`: the runtime itself fails, or a damaged image.
+/// Describes `ImageInspectError`: the runtime fails, or the image is damaged.
 fn uninspected(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Finding {
     let since = failing_since(case, container, StartFailureFamily::Inspect);
     about(FindingCode::ImageNotInspected, container, since)
@@ -95,7 +96,7 @@ fn uninspected(case: &Case<'_>, container: &ContainerView<'_>, message: &str) ->
         .evidence(EvidenceKind::ContainerStatus, message)
 }
 
-/// A pull that goes on: event "Pulling image" with neither "Pulled" nor "Failed" after it.
+/// Finds a pull in progress: an event "Pulling image" without "Pulled" or "Failed" after it.
 fn slow(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     let newest = |reasons: &[&str]| {
         container
@@ -109,7 +110,7 @@ fn slow(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
             .max()
     };
     let since = newest(&["Pulling"])?;
-    // Events know whole seconds: an end within the same second is an end.
+    // Events have a resolution of one second: an end within the same second is later.
     let done = newest(&["Pulled", "Failed"]).is_some_and(|done| done >= since);
     if done || elapsed(since, case.now) < case.policy.shown_after.pull {
         return None;
@@ -130,8 +131,10 @@ fn slow(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     ))
 }
 
-/// Failed pulls, as remembered and as the event "Failed to pull image" counts them: the one knows
-/// only what we saw, the other may be lost or forbidden. Those for another cause do not count.
+/// Finds failed pulls, by the failures seen and by the count of the event "Failed to pull image".
+///
+/// The first misses failures before the session, the second may be lost or forbidden. Pulls that
+/// failed for another cause do not count.
 fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Candidate {
     let known = container.start_failure(StartFailureFamily::Pull);
     let message = known.map_or(message, |it| it.message.as_str());
@@ -168,8 +171,10 @@ fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Candid
     patient(case, finding, ends.chain(seen).max())
 }
 
-/// The pulls back off for up to five minutes: what failed before the grace ran out may have been mended
-/// since, so the newest failure counts, not the time that has passed.
+/// Blocks a finding until a pull has failed after the grace.
+///
+/// Pulls back off for up to five minutes, and a cause may be fixed since the last one: the newest
+/// failure counts, not the time that has passed.
 fn patient(case: &Case<'_>, finding: Finding, newest: Option<Timestamp>) -> Candidate {
     let (code, since) = (finding.code, finding.since);
     let rule = case.policy.rule(code);
@@ -182,7 +187,7 @@ fn patient(case: &Case<'_>, finding: Finding, newest: Option<Timestamp>) -> Cand
     candidate.unless_stale(before_session(case, code, newest.or(Some(since))))
 }
 
-/// The events of pulls that failed for a cause.
+/// Returns the events of pulls that failed for a cause.
 fn failures<'a>(container: &ContainerView<'a>, code: FindingCode) -> Vec<&'a Event> {
     let wanted = format!("Failed to pull image \"{}\"", container.image());
     let of_cause = |event: &&Event| {
@@ -192,8 +197,10 @@ fn failures<'a>(container: &ContainerView<'a>, code: FindingCode) -> Vec<&'a Eve
     container.events().filter(of_cause).collect()
 }
 
-/// The names in the kubelet's "Unable to retrieve some image pull secrets (a, b)" (`kubelet_pods.go`),
-/// and its words. Alone it is no cause: a public image is pulled all the same.
+/// Returns the names in the kubelet's "Unable to retrieve some image pull secrets (a, b)"
+/// (`kubelet_pods.go`), and the message.
+///
+/// A missing Secret alone is not a cause: a public image is pulled without it.
 fn missing_pull_secrets<'a>(container: &ContainerView<'a>) -> Option<(&'a str, &'a str)> {
     let mut events = container.pod.events();
     let event =
@@ -202,7 +209,7 @@ fn missing_pull_secrets<'a>(container: &ContainerView<'a>) -> Option<(&'a str, &
     super::between(text, "(", ")").map(|names| (names, text))
 }
 
-/// `node "aks-1"`, or words for a node that is not known.
+/// Returns ``node `aks-1` ``, or `the node` if it is not known.
 pub(super) fn node_of(container: &ContainerView<'_>) -> String {
     let name = container.pod.node();
     name.map_or_else(|| "the node".to_owned(), |name| format!("node `{name}`"))

@@ -1,5 +1,5 @@
-//! Pods that ended as a whole (evicted, refused by the kubelet, preempted, shut down), and pods on
-//! a node that was lost.
+//! Finds pods that failed as a whole (evicted, refused by the kubelet, preempted, shut down), and
+//! pods on a lost node.
 
 use std::time::Duration;
 
@@ -20,8 +20,7 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     found
 }
 
-/// Pods that failed. One pod may have been unlucky: the code counts all of them that share a cause,
-/// since each attempt is a pod of its own.
+/// Finds failed pods, and counts all that share a cause: each attempt is a new pod.
 fn ended(case: &Case<'_>) -> Vec<Candidate> {
     let all: Vec<(FindingCode, &PodView<'_>, (String, String))> = case
         .ended
@@ -63,7 +62,7 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
             let candidate = Candidate {
                 finding: finding.evidence(EvidenceKind::ContainerStatus, said),
                 grace: None,
-                // A later pod is ready: if it stays so, the cause is gone.
+                // If a later pod stays ready, the cause is gone.
                 blocked: !lasts(*code)
                     && successors(case, pod).any(|it| it.ready_since().is_some()),
                 despite_ready: lasts(*code),
@@ -73,15 +72,17 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
         .collect()
 }
 
-/// Whether a pod that was made after one of them was evicted in this session was evicted as well: pods
-/// write at any time, ready or not, so the next one that is ready proves nothing.
+/// Returns whether pods are evicted one after another: one was evicted in this session, and another
+/// that was created after that.
+///
+/// A pod may exceed its limit at any time, so that a ready successor proves nothing.
 fn goes_on(case: &Case<'_>, evicted: &[&PodView<'_>]) -> bool {
     let times = evicted.iter().filter_map(|pod| evicted_at(pod));
     let first = times.filter(|at| *at >= case.started).min();
     first.is_some() && evicted.iter().any(|pod| pod.created() > first)
 }
 
-/// When a pod was evicted: the kubelet says so before it ends the pod.
+/// Returns when a pod was evicted: the kubelet sends the event before it terminates the pod.
 fn evicted_at(pod: &PodView<'_>) -> Option<Timestamp> {
     let told = pod
         .events()
@@ -89,9 +90,11 @@ fn evicted_at(pod: &PodView<'_>) -> Option<Timestamp> {
     told.and_then(event_start).or_else(|| pod.unready_since())
 }
 
-/// Whether a pod that came after this one has been ready for as long as a rollout must stay complete,
-/// or was ready before: what was evicted last week says nothing about today.
-/// One that was evicted for writing too much is replaced well only by one that lived longer.
+/// Returns whether a later pod has been ready for as long as a rollout must stay complete, or was
+/// ready before.
+///
+/// An eviction of last week says nothing about today. After an eviction for its own limit, the
+/// later pod must also run longer than the evicted pod did.
 fn replaced_well(case: &Case<'_>, ended: &PodView<'_>, code: FindingCode) -> bool {
     let stable_for = case.policy.stable_for;
     let own = code == FindingCode::EvictedForOwnLimit;
@@ -107,9 +110,10 @@ fn replaced_well(case: &Case<'_>, ended: &PodView<'_>, code: FindingCode) -> boo
     })
 }
 
-/// The longest life of the pods that were evicted for their own limit in this session, from when they
-/// were made to the end of their last container. A longer one than the kubelet's own memory of crashes
-/// is nobody's to wait for.
+/// Returns the longest lifetime of the pods that were evicted for their own limit in this session,
+/// from their creation to the termination of their last container.
+///
+/// A lifetime beyond the kubelet's memory of crashes is ignored: it would be too long to wait for.
 pub(super) fn evicted_life(case: &Case<'_>) -> Option<Duration> {
     let own = case.ended.iter().filter(|pod| {
         cause_of_end(pod).is_some_and(|(code, ..)| code == FindingCode::EvictedForOwnLimit)
@@ -125,7 +129,7 @@ pub(super) fn evicted_life(case: &Case<'_>) -> Option<Duration> {
     lives.max()
 }
 
-/// The pods that were created after one that ended.
+/// Returns the pods that were created after one that failed.
 fn successors<'a>(
     case: &'a Case<'_>,
     ended: &PodView<'a>,
@@ -134,11 +138,12 @@ fn successors<'a>(
     case.pods.iter().filter(move |pod| pod.created() >= created)
 }
 
-/// Why a pod failed, by `status.reason` (kubelet `eviction/helpers.go`, `lifecycle/predicate.go`,
-/// `lifecycle/handlers.go`, `sysctl/allowlist.go`, `nodeshutdown_manager.go`).
+/// Classifies a failed pod by its `status.reason` (kubelet `eviction/helpers.go`,
+/// `lifecycle/predicate.go`, `lifecycle/handlers.go`, `sysctl/allowlist.go`,
+/// `nodeshutdown_manager.go`).
 fn cause_of_end(pod: &PodView<'_>) -> Option<(FindingCode, String, String)> {
-    // An application that ends well when it is evicted leaves a pod that succeeded, without a reason:
-    // only the event tells.
+    // An application that exits with 0 when it is evicted leaves a pod in phase `Succeeded` without
+    // a reason: only the event shows the eviction.
     let told = pod
         .events()
         .find(|event| event.reason.as_deref() == Some("Evicted"));
@@ -260,7 +265,8 @@ fn disruption<'a>(pod: &PodView<'a>) -> Option<&'a PodCondition> {
         .filter(|it| it.status == "True")
 }
 
-/// A pod that is being taken away by somebody else (`DisruptionTarget`, `pkg/apis/core`).
+/// Finds a pod that something other than this rollout removes (`DisruptionTarget`,
+/// `pkg/apis/core`).
 fn disrupted(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let target = disruption(pod)?;
     let since = target.last_transition_time.as_ref().map(|time| time.0);
@@ -293,7 +299,7 @@ fn disruption_words(target: &PodCondition, node: &str) -> (FindingCode, String, 
     )
 }
 
-/// A pod whose node does not report any more (`controller/util/node/controller_utils.go`).
+/// Finds a pod whose node no longer reports (`controller/util/node/controller_utils.go`).
 fn node_lost(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let unready = pod.unready_since()?;
     let event = pod
@@ -301,7 +307,7 @@ fn node_lost(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         .filter(|event| event.reason.as_deref() == Some("NodeNotReady"))
         .max_by_key(|event| event_time(event))?;
     let since = event_time(event)?;
-    // The pod turned unready because of it, and not long after it.
+    // The pod became unready because of it, hence at about the same time.
     let skew = case.policy.patience.clock_skew;
     let same = elapsed(since, unready) <= skew && elapsed(unready, since) <= skew;
     let node = pod.node().unwrap_or("unknown");
@@ -320,7 +326,8 @@ fn node_lost(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     })
 }
 
-/// A pod that should long have ended. Its `deletionTimestamp` is the end of its grace period.
+/// Finds a pod that does not terminate: its `deletionTimestamp`, the end of its grace period, is
+/// long past.
 fn not_ending(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let metadata = &pod.object().metadata;
     let ends: Timestamp = metadata.deletion_timestamp.as_ref()?.0;

@@ -1,5 +1,5 @@
-//! Probes that keep a pod from being ready, or kill it (kubelet `prober/worker.go`, `prober.go`),
-//! and the readiness gates that other controllers open (`status/generate.go`).
+//! Finds probes that keep a pod unready or kill it (kubelet `prober/worker.go`, `prober.go`), and
+//! closed readiness gates (`status/generate.go`).
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         .or_else(|| starting(case, container))
 }
 
-/// How long a probe lets a container fail from its start: `initialDelaySeconds` +
+/// Returns how long a probe lets a container fail from its start: `initialDelaySeconds` +
 /// `failureThreshold` × `periodSeconds`, with the API's defaults 0, 3 and 10.
 fn budget(probe: &Probe) -> Duration {
     let initial = seconds(probe.initial_delay_seconds, 0);
@@ -62,13 +62,13 @@ fn unready(case: &Case<'_>, pod: &PodView<'_>, container: &ContainerView<'_>) ->
     let since = container
         .running_since()
         .filter(|_| status.started == Some(true) && !status.ready)?;
-    // A pod that was ready for days and is not for a second has failed for a second.
-    // And the pod's own creation is by the API server's clock, the rest by the node's.
+    // A pod that was ready for days and turned unready a second ago has failed for a second. The
+    // pod's creation is by the API server's clock, the other times by the node's.
     let since = since
         .max(pod.unready_since().unwrap_or(since))
         .max(pod.created().unwrap_or(since));
     let answer = newest_failure(container, "readiness");
-    // Events are lossy and may be forbidden: without one, the probe's own budget must have passed.
+    // Events may be lost or forbidden: without one, the probe's own budget must have passed.
     if answer.is_none() && elapsed(since, case.now) < budget(probe) {
         return None;
     }
@@ -96,8 +96,8 @@ fn unready(case: &Case<'_>, pod: &PodView<'_>, container: &ContainerView<'_>) ->
     })
 }
 
-/// The policy's grace, raised to three times the probe's own time, and to twice the time that the
-/// former revision's pods took to be ready.
+/// Returns the policy's grace, raised to three times the probe's budget, and to twice the start
+/// time of the former revision's pods.
 fn readiness_grace(case: &Case<'_>, container: &ContainerView<'_>, not_there: bool) -> Duration {
     let own = container.spec.readiness_probe.as_ref().map(|probe| {
         budget(probe)
@@ -105,7 +105,7 @@ fn readiness_grace(case: &Case<'_>, container: &ContainerView<'_>, not_there: bo
             .saturating_mul(3)
     });
     let former = container.pod.former_start();
-    // A pod that found its readiness again after a blip only looks as if it had taken so long.
+    // A pod that became ready again after a blip only looks as if it had started slowly.
     let former = former.filter(|it| *it < case.policy.patience.longest_start);
     let former = former.map(|it| it.saturating_mul(2));
     let most = case.policy.readiness_grace;
@@ -120,8 +120,10 @@ fn readiness_grace(case: &Case<'_>, container: &ContainerView<'_>, not_there: bo
         .fold(base, Duration::max)
 }
 
-/// A container within the time that its startup probe allows: no failure, and the reason of a
-/// timeout that is shorter. Sidecars are told of elsewhere, as others wait for them.
+/// Finds a container within the time that its startup probe allows: not a failure, but the reason
+/// of a shorter timeout.
+///
+/// `start.rs` covers sidecars, since other containers wait for them.
 fn starting(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let probe = container.spec.startup_probe.as_ref()?;
     let since = container.running_since()?;
@@ -149,9 +151,11 @@ fn starting(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate>
     Some(finding.into())
 }
 
-/// A probe that never has a result, since its result is thrown away (`prober/worker.go`, "errored"):
-/// the port's name is none of the container's (`probe/util.go`), or the command is not in the image.
-/// Such a liveness probe never kills, so it is left alone.
+/// Finds a probe that cannot run: the container has no port of that name (`probe/util.go`), or the
+/// command is not in the image.
+///
+/// The kubelet drops the result of such a probe (`prober/worker.go`, "errored"). A liveness probe
+/// of this kind never kills, so that it is ignored.
 fn cannot_run(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let status = container.status?;
     let since = container.running_since()?;
@@ -190,7 +194,7 @@ fn cannot_run(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidat
         Some(said) => finding.evidence(EvidenceKind::Event, said),
         None => finding,
     };
-    // Counted by our clock at most: a node's may run ahead.
+    // Bounded by rollguard's clock: a node's clock may be ahead.
     let since = finding.since.min(case.now);
     Some(Candidate {
         finding: Finding { since, ..finding },
@@ -211,13 +215,13 @@ fn unknown_port<'a>(container: &Container, probe: &'a Probe) -> Option<&'a str> 
     (!named && name.parse::<u16>().is_err()).then_some(name)
 }
 
-/// A pod whose containers are all ready and which another controller holds back.
+/// Finds a pod whose containers are ready but whose readiness gate another controller keeps closed.
 fn gate(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let ready = pod.condition("Ready").filter(|it| {
         it.status != "True" && it.reason.as_deref() == Some("ReadinessGatesNotReady")
     })?;
     let since = ready.last_transition_time.as_ref().map(|time| time.0);
-    // The containers were ready later than the pod was unready.
+    // The containers became ready after the pod became unready.
     let containers = pod.condition("ContainersReady");
     let opened = containers.and_then(|it| it.last_transition_time.as_ref().map(|time| time.0));
     let since = since.max(opened).unwrap_or(case.now);
@@ -244,7 +248,8 @@ fn gate(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     Some(finding.evidence(EvidenceKind::Condition, said).into())
 }
 
-/// A probe that was sent elsewhere (`probe/http/http.go`, "Probe terminated redirects").
+/// Finds a probe that is redirected to another host (`probe/http/http.go`, "Probe terminated
+/// redirects").
 fn redirected(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let newest = pod
         .events()

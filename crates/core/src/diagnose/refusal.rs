@@ -1,6 +1,8 @@
-//! What the API server's words mean when it refuses to create a pod (or a volume claim, or a
-//! ReplicaSet): the same text stands in a ReplicaSet's `ReplicaFailure` condition and in the
-//! `FailedCreate` events of ReplicaSets, StatefulSets and DaemonSets.
+//! Classifies the API server's message when it refuses to create a pod, a PersistentVolumeClaim or
+//! a ReplicaSet.
+//!
+//! The same message is in the `ReplicaFailure` condition of a ReplicaSet and in the `FailedCreate`
+//! events of ReplicaSets, StatefulSets and DaemonSets.
 
 use std::time::Duration;
 
@@ -8,12 +10,12 @@ use super::{between, clipped, has_any};
 use crate::finding::FindingCode;
 use crate::policy::Patience;
 
-/// A cause, its sentence and its remedy.
+/// The code, the sentence and the remedy.
 type Meaning = (FindingCode, String, String);
 
-/// What a refusal means.
+/// Classifies a refusal.
 pub(super) fn classify(message: &str) -> Meaning {
-    // What quotes comes before what may be quoted: a webhook or a policy may say anything.
+    // Messages that quote others come first: a webhook or a policy may quote any of them.
     of_webhook(message)
         .or_else(|| of_policy(message))
         .or_else(|| of_namespace(message))
@@ -37,10 +39,10 @@ pub(super) fn classify(message: &str) -> Meaning {
         })
 }
 
-/// How long a full quota must have been seen when some of it was freed `freed` after the first
-/// refusal. The ReplicaSet tries again after 5 ms · 2ⁿ up to 1000 s
-/// (`DefaultTypedControllerRateLimiter`, client-go), and nothing but time wakes it: its next try
-/// comes when about twice the time has passed that had passed when the quota was freed.
+/// Returns the grace for a full quota, some of which was freed `freed` after the first refusal.
+///
+/// The ReplicaSet tries again after 5 ms · 2ⁿ up to 1000 s (`DefaultTypedControllerRateLimiter`,
+/// client-go), and a freed quota does not wake it: its next try comes after about twice `freed`.
 pub(super) fn quota_grace(
     rule: Duration,
     freed: Option<Duration>,
@@ -51,7 +53,7 @@ pub(super) fn quota_grace(
     tried_again.map_or(rule, |until| until.max(rule))
 }
 
-/// What is refused, in words.
+/// Names what is refused.
 fn what(message: &str) -> &'static str {
     if message.contains("persistentvolumeclaims \"") || message.contains("Claim ") {
         "the volume claims"
@@ -62,14 +64,14 @@ fn what(message: &str) -> &'static str {
     }
 }
 
-/// The API server's sentence without `pods "x" is forbidden: ` before it.
+/// Returns the message without the prefix `pods "x" is forbidden: `.
 fn rule_of(message: &str) -> &str {
     message
         .split_once("is forbidden: ")
         .map_or(message, |(_, rule)| rule)
 }
 
-/// apiserver `resourcequota/controller.go`.
+/// Classifies refusals by a resource quota (apiserver `resourcequota/controller.go`).
 fn of_quota(message: &str) -> Option<Meaning> {
     let what = what(message);
     if let Some(quota) = between(message, "exceeded quota: ", ",") {
@@ -114,7 +116,8 @@ fn of_quota(message: &str) -> Option<Meaning> {
     ))
 }
 
-/// `requested: a=1,b=2, used: a=7,b=3, limited: a=8,b=4` as `a: 1 requested, 7 of 8 used; …`.
+/// Renders `requested: a=1,b=2, used: a=7,b=3, limited: a=8,b=4` as `a 1 requested, 7 of 8 used;
+/// …`.
 fn quota_numbers(message: &str) -> String {
     let part = |open, close| {
         let text = between(message, open, close)?;
@@ -153,7 +156,7 @@ fn quota_numbers(message: &str) -> String {
     }
 }
 
-/// apiserver `webhook/errors`: a webhook that cannot be asked.
+/// Classifies a webhook that cannot be called (apiserver `webhook/errors`).
 fn of_webhook(message: &str) -> Option<Meaning> {
     if !has_any(message, &["failed calling webhook"]) {
         return None;
@@ -186,8 +189,8 @@ fn of_webhook(message: &str) -> Option<Meaning> {
     ))
 }
 
-/// What a policy says that asks a registry or another service and gets no answer: that passes, whatever
-/// the words around it.
+/// Errors of a policy that calls a registry or another service and gets no answer: they pass,
+/// whatever the rest of the message says.
 const UNASKED: &[&str] = &[
     "context deadline exceeded",
     "i/o timeout",
@@ -201,8 +204,8 @@ const UNASKED: &[&str] = &[
     "504 gateway timeout",
 ];
 
-/// Refusals by a rule that somebody wrote: pod security (`pod-security-admission`), webhooks such
-/// as Gatekeeper and Kyverno, and admission policies (`validating/plugin.go`).
+/// Classifies refusals by a policy: pod security (`pod-security-admission`), webhooks such as
+/// Gatekeeper and Kyverno, and admission policies (`validating/plugin.go`).
 fn of_policy(message: &str) -> Option<Meaning> {
     let what = what(message);
     if let Some((_, words)) = message.split_once("violates PodSecurity ") {
@@ -249,7 +252,7 @@ fn of_policy(message: &str) -> Option<Meaning> {
     ))
 }
 
-/// apiserver `namespace/lifecycle/admission.go`.
+/// Classifies a refusal by a terminating namespace (apiserver `namespace/lifecycle/admission.go`).
 fn of_namespace(message: &str) -> Option<Meaning> {
     let name = between(
         message,
@@ -265,8 +268,8 @@ fn of_namespace(message: &str) -> Option<Meaning> {
     ))
 }
 
-/// The API server or etcd is overloaded or not ready: the words of apimachinery `api/errors`,
-/// etcd's errors, and a quota that two pods changed at once.
+/// Classifies an API server or etcd that is overloaded or not ready, by the messages of
+/// apimachinery `api/errors` and of etcd, and by a conflict on a quota.
 fn of_overload(message: &str) -> Option<Meaning> {
     const PASSING: &[&str] = &[
         "etcdserver: ",
@@ -299,7 +302,7 @@ fn of_overload(message: &str) -> Option<Meaning> {
     })
 }
 
-/// `limitranger/admission.go`.
+/// Classifies refusals by a LimitRange (`limitranger/admission.go`).
 fn of_limits(message: &str) -> Option<Meaning> {
     const LIMIT_RANGE: &[&str] = &[" usage per ", "max limit to request ratio per "];
     (message.contains("forbidden") && has_any(message, LIMIT_RANGE)).then(|| {
@@ -320,7 +323,7 @@ fn of_limits(message: &str) -> Option<Meaning> {
     })
 }
 
-/// `serviceaccount/admission.go`.
+/// Classifies refusals because of the ServiceAccount (`serviceaccount/admission.go`).
 fn of_service_account(message: &str) -> Option<Meaning> {
     if let Some(account) = between(
         message,
@@ -348,7 +351,8 @@ fn of_service_account(message: &str) -> Option<Meaning> {
     ))
 }
 
-/// `priority/admission.go`, `runtimeclass/admission.go`.
+/// Classifies a missing PriorityClass or RuntimeClass (`priority/admission.go`,
+/// `runtimeclass/admission.go`).
 fn of_class(message: &str) -> Option<Meaning> {
     if let Some(name) = between(message, "no PriorityClass with name ", " was found") {
         return Some((
@@ -367,7 +371,7 @@ fn of_class(message: &str) -> Option<Meaning> {
     ))
 }
 
-/// `user/authorizer`: the controller itself may not create pods.
+/// Classifies a controller that may not create pods (`user/authorizer`).
 fn of_permission(message: &str) -> Option<Meaning> {
     const PATTERNS: &[&str] = &[
         "cannot create resource \"pods\"",
@@ -386,7 +390,8 @@ fn of_permission(message: &str) -> Option<Meaning> {
     })
 }
 
-/// apimachinery `NewInvalid`: a value that only the finished pod shows, often by a mutating webhook.
+/// Classifies an invalid pod (apimachinery `NewInvalid`): often a mutating webhook set the value,
+/// so that the template does not show it.
 fn of_validation(message: &str) -> Option<Meaning> {
     let (_, fields) = message.split_once("\" is invalid: ")?;
     Some((

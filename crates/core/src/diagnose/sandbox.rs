@@ -1,5 +1,7 @@
-//! Pods whose sandbox, network or devices the node cannot prepare: only events tell (kubelet
-//! `kuberuntime_manager.go`, `pod_workers.go`); the containers stay in `ContainerCreating`.
+//! Finds pods whose sandbox, network or devices the node cannot prepare.
+//!
+//! Only events show why (kubelet `kuberuntime_manager.go`, `pod_workers.go`); the containers stay
+//! in `ContainerCreating`.
 
 use k8s_openapi::api::core::v1::Event;
 
@@ -24,7 +26,7 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         .collect()
 }
 
-/// A pod that its node took, and of which nothing has been heard since.
+/// Finds a scheduled pod without any event since.
 fn silent(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let node = pod.node()?;
     let scheduled = pod.condition("PodScheduled")?;
@@ -80,8 +82,9 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         .message(what)
         .remedy(remedy)
         .evidence(EvidenceKind::Event, message);
-    // As with volumes, the newest failure counts: what failed early may have been mended since. The
-    // kubelet's spam filter (25 events, then one in 5 minutes) may hide the last of them, hence half.
+    // As with volumes, the newest failure counts: an early cause may be fixed since. The kubelet's
+    // spam filter (25 events, then one in 5 minutes) may hide the last failure, hence half the
+    // grace.
     let grace = case.policy.rule(code).map(|rule| rule.grace);
     let newest = event_time(newest).unwrap_or(since);
     Some(Candidate {

@@ -1,5 +1,7 @@
-//! Pods that no node can take (kube-scheduler `framework/types.go` writes the sentence, the plugins
-//! under `framework/plugins` its parts; cluster autoscaler and Karpenter events).
+//! Finds pods that fit on no node.
+//!
+//! kube-scheduler's `framework/types.go` writes the message, the plugins under `framework/plugins`
+//! its parts; the cluster autoscaler and Karpenter add events.
 
 use std::time::Duration;
 
@@ -63,7 +65,8 @@ fn unschedulable(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -
     }
 }
 
-/// Whether an old pod is about to end and to leave its room; one that is stuck leaves none.
+/// Returns whether an old pod is about to terminate and to free its resources; a stuck one frees
+/// none.
 fn makes_room(case: &Case<'_>) -> bool {
     case.rollout.terminating_pods().iter().any(|pod| {
         let ends = pod.object().metadata.deletion_timestamp.as_ref();
@@ -71,13 +74,13 @@ fn makes_room(case: &Case<'_>) -> bool {
     })
 }
 
-/// How long to wait for a node, and the event that says so.
+/// Returns how long to wait for a node, and the event that the time is based on.
 fn patience<'a>(
     case: &Case<'a>,
     reasons: &Reasons<'_>,
     rule: Duration,
 ) -> (Duration, Option<&'a str>) {
-    // One node may take several pods, and only one of them gets the event.
+    // A new node may fit several pods, and only one of them gets the event.
     let newest = |wanted: &[&str]| -> Option<&'a Event> {
         case.pods
             .iter()
@@ -95,14 +98,14 @@ fn patience<'a>(
     if grows.is_some() && grows.and_then(event_time) >= refuses.and_then(event_time) {
         return (times.scale_up, said(grows));
     }
-    // An autoscaler may have promised a node where we cannot hear it.
+    // The autoscaler may have announced a node in an event that cannot be read.
     if case.snapshot.blindness(ResourceKind::Event).is_some() {
         return (times.scale_up, None);
     }
     if reasons.any(Reason::Cordoned) {
         return (rule.max(times.cordoned), None);
     }
-    // Which taint it is, Kubernetes 1.35 does not say: that of a node that is just joining goes away.
+    // Kubernetes 1.35 does not name the taint: that of a node that is just joining goes away.
     let rule = if reasons.any(Reason::Taint) {
         rule.max(times.tainted)
     } else {
@@ -116,7 +119,7 @@ fn patience<'a>(
     }
 }
 
-/// Why nodes are excluded, as far as it changes what to do.
+/// Why nodes are excluded, as far as the remedy depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
     /// Too little of a resource (`noderesources/fit.go`).
@@ -133,7 +136,7 @@ enum Reason {
     Ports,
     /// Cordoned (`nodeunschedulable`), or tainted for its present state.
     Cordoned,
-    /// Where the pod's disks are, or how many a node takes (`volumebinding`, `volumezone`,
+    /// The zone of the pod's disks, or the disk limit of a node (`volumebinding`, `volumezone`,
     /// `nodevolumelimits`, `volumerestrictions`).
     Volume,
     /// Anything else.
@@ -174,12 +177,13 @@ impl Reason {
     }
 }
 
-/// `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable. …`, read.
+/// A parsed message such as `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were
+/// unschedulable. …`.
 #[derive(Debug)]
 struct Reasons<'a> {
     nodes: u32,
     counted: Vec<(u32, Reason)>,
-    /// The sentence up to what it says about preemption.
+    /// The message up to the part about preemption.
     text: &'a str,
 }
 
@@ -207,7 +211,7 @@ impl<'a> Reasons<'a> {
         self.counted.iter().any(|(_, reason)| *reason == wanted)
     }
 
-    /// Whether nothing but some reasons excludes the nodes, and they exclude all of them.
+    /// Returns whether the wanted reasons alone exclude all nodes.
     fn only(&self, wanted: &[Reason]) -> bool {
         let counts = self.counted.iter().map(|(count, _)| *count);
         let sum = counts.fold(0, u32::saturating_add);
@@ -247,7 +251,7 @@ fn classify(
     )
 }
 
-/// The labels that the pods want a node to have.
+/// Returns the labels of the pods' nodeSelector.
 fn asked_for(pod: &PodView<'_>) -> String {
     let spec = pod.object().spec.as_ref();
     let selector = spec.and_then(|spec| spec.node_selector.as_ref());

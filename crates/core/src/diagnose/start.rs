@@ -1,4 +1,4 @@
-//! Containers on their way to running: hooks, init containers, sidecars (kubelet
+//! Finds what delays the start of containers: hooks, init containers, sidecars (kubelet
 //! `kuberuntime_container.go`).
 
 use jiff::Timestamp;
@@ -23,8 +23,10 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         .collect()
 }
 
-/// How often its postStart hook failed, and when first: event `FailedPostStartHook`, whose details the
-/// kubelet withholds, and waiting reason `PostStartHookError`.
+/// Returns how often the postStart hook failed, and when first.
+///
+/// Read from the event `FailedPostStartHook`, whose details the kubelet withholds, and from the
+/// waiting reason `PostStartHookError`.
 pub(super) fn hook_failures(container: &ContainerView<'_>) -> (u32, Option<Timestamp>) {
     let failed = || {
         container
@@ -88,7 +90,7 @@ fn words_of(hook: &LifecycleHandler) -> String {
         .unwrap_or_default()
 }
 
-/// Never a cause: migrations take their time.
+/// Finds an init container that runs long: never terminal, since migrations take time.
 fn long_init(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     let since = container.running_since()?;
     let shown_after = case.policy.shown_after.init;
@@ -110,7 +112,7 @@ fn long_init(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> 
     Some(finding.evidence(EvidenceKind::ContainerStatus, "running, not ended"))
 }
 
-/// The containers after a sidecar wait until its startup probe has passed.
+/// Finds a sidecar whose startup probe has not passed, for which the containers after it wait.
 fn sidecar(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     let since = container.running_since()?;
     let started = container.status.and_then(|status| status.started);

@@ -1,5 +1,7 @@
-//! Volumes that cannot be mounted: only events tell (kubelet `volume_manager.go`, attach-detach
-//! controller `reconciler.go`); the containers just stay in `ContainerCreating`.
+//! Finds volumes that cannot be mounted.
+//!
+//! Only events show why (kubelet `volume_manager.go`, attach-detach controller `reconciler.go`);
+//! the containers stay in `ContainerCreating`.
 
 use k8s_openapi::api::core::v1::Event;
 
@@ -19,7 +21,7 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         .collect()
 }
 
-/// Whether no container of a pod has been created yet.
+/// Returns whether no container of a pod has been created yet.
 pub(super) fn is_creating(pod: &PodView<'_>) -> bool {
     pod.containers().all(|container| {
         let reason = container
@@ -43,14 +45,14 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     if went_on_since(pod, newest) {
         return None;
     }
-    // "timed out waiting for the condition" only says that it has not worked for two minutes; the
+    // "timed out waiting for the condition" says only that mounting has failed for two minutes; the
     // event before it says why.
     let told = |event: &&&Event| !is_time_out(event.message.as_deref().unwrap_or_default());
     let telling = events.iter().filter(told).max_by_key(|it| event_time(it));
     let message = telling.map_or(newest, |it| *it).message.as_deref();
     let message = message.unwrap_or_default();
     let (code, what, remedy) = classify(pod, message);
-    // Another cause that came before is over.
+    // An earlier failure with another cause is over.
     let same: Vec<&&Event> = events
         .iter()
         .filter(|it| classify(pod, it.message.as_deref().unwrap_or_default()).0 == code)
@@ -65,9 +67,9 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let finding = Finding::new(code, Subject::new("Pod", pod.name()), since);
     let finding = finding.attempts(attempts).message(what).remedy(remedy);
     let finding = finding.evidence(EvidenceKind::Event, message);
-    // The kubelet tries at growing intervals: what failed before the grace ran out may have been
-    // mended since, so the newest failure counts, not the time that has passed. The attach-detach
-    // controller says only once that another pod holds a disk.
+    // The kubelet tries at growing intervals, and a cause may be fixed since the last try: the
+    // newest failure counts, not the time that has passed. The attach-detach controller reports
+    // only once that another pod holds a disk.
     let grace = case.policy.rule(code).map(|rule| rule.grace);
     let said_once = code == FindingCode::VolumeHeldElsewhere;
     let newest = event_time(newest).unwrap_or(since);
@@ -83,8 +85,10 @@ fn is_time_out(message: &str) -> bool {
     message.starts_with("Unable to attach or mount volumes")
 }
 
-/// Whether the pod went on after a failure: events of failures stay, and the containers still say
-/// `ContainerCreating` while their images are pulled.
+/// Returns whether the pod made progress after a failure.
+///
+/// Events of failures stay, and the containers remain in `ContainerCreating` while their images are
+/// pulled.
 pub(super) fn went_on_since(pod: &PodView<'_>, failure: &Event) -> bool {
     let ready = pod
         .condition("PodReadyToStartContainers")
@@ -149,9 +153,10 @@ fn remedy(message: &str) -> &'static str {
     }
 }
 
-/// A disk that one node may have at a time, held by a pod of this very workload: a rolling update
-/// waits for the new pod and the new pod for the old one, for ever (attach-detach controller,
-/// `reportMultiAttachError`).
+/// Classifies a disk for one node that another pod of the same workload holds (attach-detach
+/// controller, `reportMultiAttachError`).
+///
+/// The rolling update waits for the new pod, and the new pod for the old one: a deadlock.
 fn of_disk(
     pod: &PodView<'_>,
     volume: &str,
@@ -167,7 +172,7 @@ fn of_disk(
     ))
 }
 
-/// Secrets Store CSI driver with the Azure Key Vault provider.
+/// Classifies failures of the Secrets Store CSI driver with the Azure Key Vault provider.
 fn of_secret_store(volume: &str, message: &str) -> Option<(FindingCode, String, String)> {
     const STORE: &[&str] = &[
         "secrets store objects",
@@ -233,7 +238,7 @@ fn of_secret_store(volume: &str, message: &str) -> Option<(FindingCode, String, 
     ))
 }
 
-/// A file share that says no (mount.cifs, mount.nfs).
+/// Classifies a file share that refuses the mount (mount.cifs, mount.nfs).
 fn of_share(volume: &str, message: &str) -> Option<(FindingCode, String, String)> {
     let refused = has_any(
         message,

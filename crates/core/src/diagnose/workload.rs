@@ -1,4 +1,4 @@
-//! What the workload itself says.
+//! Finds causes in the workload object itself.
 
 use jiff::Timestamp;
 
@@ -30,7 +30,7 @@ pub(super) fn is_complete(case: &Case<'_>) -> bool {
     progress::complete(case.workload, &case.rollout.excused()).is_ok()
 }
 
-/// A Deployment that is paused starts nothing; one that was paused after its last pod is complete.
+/// Finds a paused Deployment; one that was paused after its last pod is complete.
 fn paused(case: &Case<'_>) -> Option<Finding> {
     let Workload::Deployment(deployment) = case.workload else {
         return None;
@@ -50,7 +50,7 @@ fn paused(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// When a condition of the Deployment with some reason was last written.
+/// Returns when the Deployment's condition with this reason was last updated.
 fn condition_time(case: &Case<'_>, reason: &str) -> Option<Timestamp> {
     let Workload::Deployment(deployment) = case.workload else {
         return None;
@@ -62,8 +62,8 @@ fn condition_time(case: &Case<'_>, reason: &str) -> Option<Timestamp> {
     found.last_update_time.as_ref().map(|time| time.0)
 }
 
-/// With OnDelete nothing moves until somebody deletes the old pods (`stateful_set_control.go`,
-/// `daemon_controller.go`).
+/// Finds a workload with update strategy OnDelete, whose old pods stay until they are deleted
+/// (`stateful_set_control.go`, `daemon_controller.go`).
 fn on_delete(case: &Case<'_>) -> Option<Finding> {
     let old = case.rollout.old_pods();
     let (true, Some(first)) = (case.workload.is_on_delete(), old.first()) else {
@@ -87,8 +87,11 @@ fn on_delete(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// kubernetes/kubernetes#67250: an ordered StatefulSet waits for a pod of the former revision to be
-/// ready before it replaces any, and so never replaces the very pod that is broken.
+/// Finds an ordered StatefulSet that waits for a broken pod of the former revision
+/// (kubernetes/kubernetes#67250).
+///
+/// Its controller waits for every pod to be ready before it replaces any, so that it never replaces
+/// the broken one.
 fn stuck(case: &Case<'_>) -> Option<Finding> {
     let Workload::StatefulSet(set) = case.workload else {
         return None;
@@ -101,7 +104,7 @@ fn stuck(case: &Case<'_>) -> Option<Finding> {
     if policy == Some("Parallel") || case.workload.is_on_delete() || some_new || is_complete(case) {
         return None;
     }
-    // The controller waits for a pod that is on its way out before anything else.
+    // The controller waits for terminating pods before anything else.
     if !case.rollout.terminating_pods().is_empty() {
         return None;
     }
@@ -141,7 +144,8 @@ fn lagging(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// Only what was written in this session, and of the new ReplicaSet: the condition is latched.
+/// Finds an exceeded progress deadline, if it was reported in this session and of the new
+/// ReplicaSet: the condition is latched.
 fn deadline(case: &Case<'_>) -> Option<Finding> {
     let since = condition_time(case, "ProgressDeadlineExceeded")?;
     let name = name_of(&case.rollout.new_replica_set()?.metadata);
@@ -193,8 +197,9 @@ fn nothing(case: &Case<'_>) -> Option<Finding> {
     Some(finding.message(what).remedy(remedy))
 }
 
-/// Nodes that are down, so that their pods cannot be updated: told with a success as well, since
-/// nothing was verified there.
+/// Finds nodes that are down, so that their pods cannot be updated.
+///
+/// Reported with a success as well, since nothing was verified there.
 fn nodes(case: &Case<'_>) -> Option<Candidate> {
     let excused = case.rollout.excused();
     let first = excused.nodes.first()?;

@@ -1,4 +1,4 @@
-//! What a failed pull means: the words of the registry and of the runtime.
+//! Classifies failed pulls by the messages of the registry and of the runtime.
 
 use super::{has_any, node_of};
 use crate::finding::FindingCode;
@@ -12,9 +12,11 @@ pub(in crate::diagnose) struct Refusal {
     pub(in crate::diagnose) remedy: String,
 }
 
-/// What the runtime's message means. The order matters: a token that cannot be fetched because the
-/// registry is down reads "failed to authorize" as well, and "pull access denied, repository does
-/// not exist or may require authorization" is a refusal, not an absence.
+/// Classifies the runtime's message.
+///
+/// The order matters: a token that cannot be fetched because the registry is down reads "failed to
+/// authorize" as well, and "pull access denied, repository does not exist or may require
+/// authorization" is a refusal, not a missing image.
 pub(super) fn classify(message: &str, container: &ContainerView<'_>) -> Refusal {
     sick_node(message, container)
         .or_else(|| sick_registry(message, container.image()))
@@ -28,7 +30,7 @@ pub(super) fn classify(message: &str, container: &ContainerView<'_>) -> Refusal 
         })
 }
 
-/// Disk and trust of the node.
+/// Classifies causes on the node: a full disk, a certificate that it does not trust.
 fn sick_node(message: &str, container: &ContainerView<'_>) -> Option<Refusal> {
     const TLS: &[&str] = &["x509:", "failed to verify certificate"];
     if has_any(message, &["no space left on device"]) {
@@ -48,7 +50,7 @@ fn sick_node(message: &str, container: &ContainerView<'_>) -> Option<Refusal> {
     })
 }
 
-/// The node's disk has no room, whoever needs it.
+/// Describes a node whose disk is full, whether the image or the container needs the space.
 pub(in crate::diagnose) fn disk_full(node: &str, what: &str) -> Refusal {
     Refusal {
         code: FindingCode::NodeDiskFull,
@@ -59,7 +61,7 @@ pub(in crate::diagnose) fn disk_full(node: &str, what: &str) -> Refusal {
     }
 }
 
-/// A registry that throttles, is down or out of reach.
+/// Classifies a registry that throttles, fails or cannot be reached.
 fn sick_registry(message: &str, image: &str) -> Option<Refusal> {
     const THROTTLED: &[&str] = &["toomanyrequests", "429 too many requests"];
     const NO_NAME: &[&str] = &[
@@ -118,7 +120,7 @@ fn sick_registry(message: &str, image: &str) -> Option<Refusal> {
     })
 }
 
-/// Credentials and signatures.
+/// Classifies refused credentials and signatures.
 fn refused(message: &str, image: &str) -> Option<Refusal> {
     const UNSIGNED: &[&str] = &["signature validation failed", "signaturevalidationfailed"];
     const DENIED: &[&str] = &[
@@ -148,7 +150,7 @@ fn refused(message: &str, image: &str) -> Option<Refusal> {
     })
 }
 
-/// How the cluster gets in; Azure Container Registry has ways of its own.
+/// Returns how to give the cluster access, which differs for Azure Container Registry.
 fn admit(message: &str, registry: &str) -> String {
     let Some(name) = registry.strip_suffix(".azurecr.io") else {
         return format!(
@@ -169,7 +171,7 @@ fn admit(message: &str, registry: &str) -> String {
     )
 }
 
-/// An image that is not there, or not for this node.
+/// Classifies an image that does not exist, or not for this node's platform.
 fn unfit(message: &str, image: &str) -> Option<Refusal> {
     const ABSENT: &[&str] = &[
         "manifest unknown",
@@ -187,7 +189,7 @@ fn unfit(message: &str, image: &str) -> Option<Refusal> {
                     .to_owned(),
         });
     }
-    // A layer or a snapshot that the node itself has lost reads "not found" as well.
+    // A layer or a snapshot that the node has lost reads "not found" as well.
     let unresolved = has_any(message, &["failed to resolve"]) && has_any(message, &[": not found"]);
     if !unresolved && !has_any(message, ABSENT) {
         return None;
@@ -205,7 +207,7 @@ fn unfit(message: &str, image: &str) -> Option<Refusal> {
     })
 }
 
-/// The registry that an image reference names (`distribution/reference`, `splitDockerDomain`).
+/// Returns the registry of an image reference (`distribution/reference`, `splitDockerDomain`).
 fn registry_of(image: &str) -> &str {
     let host = image.split_once('/').map(|(host, _)| host);
     host.filter(|host| host.contains(['.', ':']) || *host == "localhost")

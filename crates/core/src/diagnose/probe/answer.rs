@@ -1,4 +1,4 @@
-//! What probes ask and what they are told, in words.
+//! Describes what probes request and how containers answer.
 
 use k8s_openapi::api::core::v1::{Event, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::diagnose::{between, clipped};
 use crate::snapshot::{ContainerView, event_time};
 
-/// What the probe asks and what it is told, in words.
+/// Describes what the probe requests, and the answer.
 pub(super) fn outcome(probe: &Probe, answer: Option<&str>) -> String {
     let port = |port: &IntOrString| match port {
         IntOrString::Int(number) => number.to_string(),
@@ -36,7 +36,7 @@ pub(super) fn outcome(probe: &Probe, answer: Option<&str>) -> String {
     }
 }
 
-/// The kubelet's words about an answer (`probe/http`, `tcp`, `exec`, `grpc`), made short.
+/// Shortens the kubelet's message about an answer (`probe/http`, `tcp`, `exec`, `grpc`).
 fn said(event: &str) -> Option<String> {
     const LATE: [&str; 5] = [
         "Client.Timeout",
@@ -67,8 +67,9 @@ pub(super) fn newest_failure<'a>(container: &ContainerView<'a>, kind: &str) -> O
     failed.message.as_deref()
 }
 
-/// The newest `Unhealthy` event of a container whose message begins so. An event that names no
-/// container is taken for this one's.
+/// Returns the newest `Unhealthy` event of a container with a message that begins with `begins`.
+///
+/// An event that names no container counts for this one.
 pub(super) fn newest_event<'a>(container: &ContainerView<'a>, begins: &str) -> Option<&'a Event> {
     let field = format!("{{{}}}", container.name());
     let wanted = |event: &&Event| {

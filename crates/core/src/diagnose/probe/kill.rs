@@ -1,5 +1,5 @@
-//! Containers that a probe kills (kubelet `kuberuntime_manager.go`, "failed liveness probe, will be
-//! restarted"): on their way to being ready, where the probe's arithmetic is wrong, or after that.
+//! Finds containers that a probe kills, before they are ready or later (kubelet
+//! `kuberuntime_manager.go`, "failed liveness probe, will be restarted").
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::duration::{Human, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode};
 use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, event_start, event_time, run_of};
 
-/// A start of this length is proposed at least where a startupProbe is missing.
+/// The shortest start that is proposed for a missing startupProbe.
 const LEAST_START: Duration = Duration::from_secs(60);
 
-/// `terminationGracePeriodSeconds` where none is set.
+/// The default of `terminationGracePeriodSeconds`.
 const TERMINATION: u64 = 30;
 
 /// The kills of a container by one of its probes.
@@ -58,7 +58,7 @@ pub(super) fn kill(
     let Some(ends) = container.ends_since_ready() else {
         return Some(at_start(case, container, &kills));
     };
-    // Kills from before the session say nothing about this rollout.
+    // Kills before the session say nothing about this rollout.
     kills.count = told.min(ends);
     if !proved(container, &kills) {
         return Some(Candidate {
@@ -66,12 +66,12 @@ pub(super) fn kill(
             ..at_start(case, container, &kills)
         });
     }
-    // Before it was ready for the first time, it was killed on its way there: that is over.
+    // Kills before the container was first ready no longer matter.
     let since_ready = ends > 0 || event_time(kills.newest) >= container.first_ready();
     since_ready.then(|| again(case, container, &kills))
 }
 
-/// Whether the present instance is past the point at which the last one was killed.
+/// Returns whether the present instance has run for longer than the last one before it was killed.
 fn outlived(case: &Case<'_>, container: &ContainerView<'_>, kind: &str) -> bool {
     let lasts = |run: Duration| run.saturating_add(case.policy.stable_for);
     let enough = container.last_run().map(lasts);
@@ -89,8 +89,10 @@ fn outlived(case: &Case<'_>, container: &ContainerView<'_>, kind: &str) -> bool 
     }
 }
 
-/// Whether having been ready shows that it had started. Without a readiness or a startup probe every
-/// start counts as ready; then only a run that was longer than the probe allows a dead one shows it.
+/// Returns whether readiness shows that the container had started.
+///
+/// Without a readiness or a startup probe every start counts as ready. Then a run must have lasted
+/// longer than the probe allows for a container that never answers.
 fn proved(container: &ContainerView<'_>, kills: &Kills<'_>) -> bool {
     let spec = container.spec;
     if spec.readiness_probe.is_some() || spec.startup_probe.is_some() {
@@ -139,7 +141,7 @@ fn at_start(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -
     told(finding, container, kills).into()
 }
 
-/// What had been ready is killed again and again.
+/// Describes a container that is killed repeatedly after it was ready.
 fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> Candidate {
     let startup = kills.kind == "startup";
     let (code, grace) = if startup {
@@ -148,7 +150,7 @@ fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> C
     } else {
         (FindingCode::LivenessKillsAgain, None)
     };
-    // After such a run the kubelet begins a new series, and so do we.
+    // After such a run the kubelet resets its back-off, and a new series begins.
     let last = container.last_end().and_then(run_of);
     let count = if last.is_some_and(|ran| ran > BACK_OFF_MEMORY) {
         kills.count.min(1)
@@ -156,7 +158,7 @@ fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> C
         kills.count
     };
     let attempts = if startup {
-        // One kill more than at a first start.
+        // One more kill than at a first start.
         count.saturating_sub(1)
     } else {
         ends_after_ready(container, count).min(count)
@@ -181,7 +183,7 @@ fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> C
         .remedy(remedy);
     Candidate {
         grace,
-        // A new instance deserves to be seen to its end.
+        // Wait for the outcome of an instance that is running.
         blocked: container.running_since().is_some(),
         ..told(finding, container, kills).into()
     }
@@ -201,7 +203,7 @@ fn told(finding: Finding, container: &ContainerView<'_>, kills: &Kills<'_>) -> F
     finding.evidence(EvidenceKind::Event, said)
 }
 
-/// What the probe asks and what it is told, after a colon.
+/// Describes what the probe requests and the answer, after a colon.
 fn asked(container: &ContainerView<'_>, kills: &Kills<'_>) -> String {
     let answer = newest_failure(container, kills.kind);
     let words = kills.probe.map(|probe| outcome(probe, answer));
@@ -216,7 +218,7 @@ fn times(count: u32) -> String {
     }
 }
 
-/// The arithmetic that would let the container start.
+/// Proposes probe settings that would let the container start.
 fn arithmetic(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> String {
     const PERIOD: u64 = 10;
     let former = container.pod.former_start();
