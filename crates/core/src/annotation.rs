@@ -14,10 +14,13 @@ use serde_json::Value;
 use crate::workload::raw::{annotation, text};
 use crate::workload::{Images, Revision, RevisionId};
 
-/// How the annotation of a carrier that was found healthy begins; the carrier's uid follows. With the
-/// uid in its name no copy of another carrier's mark ever takes its place: a controller writes a
-/// Deployment's annotations onto its ReplicaSet at every sync (`deployment_util.go`,
-/// `copyDeploymentAnnotationsToReplicaSet`), and `kubectl rollout undo` brings them there.
+/// The prefix of the annotation on a revision object that was found healthy; the object's uid
+/// follows.
+///
+/// With the uid in the name, a copy from another revision object never replaces it: the controller
+/// copies a Deployment's annotations to its ReplicaSet at every sync (`deployment_util.go`,
+/// `copyDeploymentAnnotationsToReplicaSet`), and `kubectl rollout undo` copies them to the
+/// Deployment.
 pub const LAST_KNOWN_GOOD: &str = "rollguard.dev/last-known-good-";
 
 /// The annotation of a workload that was rolled back.
@@ -25,30 +28,30 @@ pub const ROLLBACK_RECORD: &str = "rollguard.dev/restored";
 
 const VERSION: u32 = 1;
 
-/// How many digests are kept: an annotation is no archive.
+/// The most digests that are kept, so that the annotation stays small.
 const IMAGES: usize = 20;
 
-/// How long the name of a run may be, in characters.
+/// The longest name of a run, in characters.
 const RUN: usize = 200;
 
-/// That a revision was found healthy.
+/// The annotation of a revision that a check found healthy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastKnownGood {
     version: u32,
-    /// The uid of the carrier it was written on.
+    /// The uid of the revision object that it was written on.
     pub uid: String,
     /// When the check ended.
     pub verified_at: Timestamp,
-    /// Which check.
+    /// The run of the check.
     pub run: String,
-    /// What its pods ran.
+    /// The images that the revision's pods ran.
     #[serde(skip_serializing_if = "Images::is_empty", default)]
     pub images: Images,
 }
 
 impl LastKnownGood {
-    /// A mark for the carrier with this uid.
+    /// Makes the annotation for the revision object with this uid.
     #[must_use]
     pub fn new(uid: &str, verified_at: Timestamp, run: &str, images: Images) -> Self {
         let few = images.values().map(BTreeSet::len).sum::<usize>() <= IMAGES;
@@ -61,55 +64,55 @@ impl LastKnownGood {
         }
     }
 
-    /// The mark of a carrier; one that was copied from another carrier is none.
+    /// Returns the annotation of a revision object; a copy from another object does not count.
     #[must_use]
     pub fn of(carrier: &Value) -> Option<Self> {
         let uid = text(carrier, "/metadata/uid");
         Self::parse(annotation(carrier, &Self::annotation(uid))?, uid)
     }
 
-    /// The name of the annotation for the carrier with this uid.
+    /// Returns the name of the annotation for the revision object with this uid.
     #[must_use]
     pub fn annotation(uid: &str) -> String {
         format!("{LAST_KNOWN_GOOD}{uid}")
     }
 
-    /// The mark that an annotation of the carrier with this uid holds.
+    /// Parses the annotation of the revision object with this uid.
     #[must_use]
     pub fn parse(annotation: &str, uid: &str) -> Option<Self> {
         let mark: Self = serde_json::from_str(annotation).ok()?;
         (mark.version == VERSION && mark.uid == uid).then_some(mark)
     }
 
-    /// As the annotation holds it.
+    /// Renders the value of the annotation.
     #[must_use]
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// That a workload was rolled back.
+/// The annotation of a workload that was rolled back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RollbackRecord {
     version: u32,
-    /// The uid of the carrier that was restored.
+    /// The uid of the revision object that was restored.
     pub uid: String,
-    /// The uid of the carrier that was found bad.
+    /// The uid of the revision object that was found bad.
     pub from: String,
-    /// The number that one had: it rises when it is used again.
+    /// The number of the bad revision, which rises when the revision is used again.
     pub from_revision: Revision,
-    /// The number that a person asked for: the carrier has another one since.
+    /// The number that a person asked for: the restored revision has a higher one since.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub asked: Option<Revision>,
-    /// When it was decided.
+    /// When the rollback was decided.
     pub at: Timestamp,
-    /// Who did it.
+    /// The run that rolled back.
     pub run: String,
 }
 
 impl RollbackRecord {
-    /// That a run went back from one revision to another at this time.
+    /// Makes the record of a rollback from one revision to another.
     #[must_use]
     pub fn new(to: &RevisionId, from: &RevisionId, at: Timestamp, run: &str) -> Self {
         Self {
@@ -123,40 +126,40 @@ impl RollbackRecord {
         }
     }
 
-    /// With the number that a person asked for, where one did.
+    /// Adds the number that a person asked for.
     #[must_use]
     pub fn asked(self, asked: Option<Revision>) -> Self {
         Self { asked, ..self }
     }
 
-    /// What a workload says of its last rollback; whether that still is the present revision is for
-    /// the caller to compare.
+    /// Returns the record of a workload's last rollback; the restored revision need not be the
+    /// present one.
     #[must_use]
     pub fn of(workload: &Value) -> Option<Self> {
         Self::parse(annotation(workload, ROLLBACK_RECORD)?)
     }
 
-    /// What the annotation holds.
+    /// Parses the value of the annotation.
     #[must_use]
     pub fn parse(annotation: &str) -> Option<Self> {
         let restored: Self = serde_json::from_str(annotation).ok()?;
         (restored.version == VERSION).then_some(restored)
     }
 
-    /// Whether it was this run.
+    /// Returns whether this run rolled back.
     #[must_use]
     pub fn is_by(&self, run: &str) -> bool {
         self.run == short(run)
     }
 
-    /// As the annotation holds it.
+    /// Renders the value of the annotation.
     #[must_use]
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// A run's name as it is written.
+/// Shortens the name of a run as it is written.
 fn short(run: &str) -> String {
     run.chars().take(RUN).collect()
 }

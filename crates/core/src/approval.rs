@@ -9,13 +9,14 @@ use crate::finding::FindingCode;
 use crate::policy::Policy;
 use crate::workload::{Images, RevisionId, WorkloadRef};
 
-/// The version of the wire form.
+/// The version of the JSON form.
 pub const VERSION: u32 = 2;
 
-/// How long it may be, in bytes: it becomes a variable of a job, and an environment variable there.
+/// The longest JSON form, in bytes: it becomes a variable of a job, and an environment variable
+/// there.
 pub const LIMIT: usize = 8 * 1024;
 
-/// How many causes it names at most.
+/// The most causes that it names.
 const CAUSES: usize = 5;
 
 /// The approval's subject. Holds names, uids, codes and digests only: no foreign text and no secrets.
@@ -84,7 +85,7 @@ pub struct HealthCriteria {
 }
 
 impl HealthCriteria {
-    /// The one of these thresholds.
+    /// Returns the criteria of these thresholds.
     #[must_use]
     pub const fn of(policy: &Policy) -> Self {
         Self {
@@ -94,16 +95,16 @@ impl HealthCriteria {
     }
 }
 
-/// Why a text is not a hand-over.
+/// Why a text is not an approval.
 #[derive(Debug, thiserror::Error)]
 pub enum ApprovalError {
     /// Not the JSON that a check writes.
     #[error("{0}")]
     Json(serde_json::Error),
-    /// A report, of a check that hands nothing over.
+    /// A report of a check that proposes no rollback.
     #[error("it is the report of a check that ended as `{ended}` and proposes no rollback")]
     NothingProposed {
-        /// The word for how it ended.
+        /// The word for its verdict.
         ended: String,
     },
     /// A version this build does not know.
@@ -115,7 +116,7 @@ pub enum ApprovalError {
 }
 
 impl Approval {
-    /// What a check hands over.
+    /// Makes the approval that a check hands over.
     #[must_use]
     pub fn new(
         verdict: &str,
@@ -143,7 +144,8 @@ impl Approval {
     /// # Errors
     /// When the value is none, or of another version.
     pub fn from_value(evidence: Value) -> Result<Self, ApprovalError> {
-        // A newer one has fields that this build does not know: the version is the clearer word.
+        // A newer version has fields that this build does not know: its version makes a clearer
+        // error.
         if let Some(version) = evidence.get("version").and_then(Value::as_u64)
             && version != u64::from(VERSION)
         {
@@ -174,7 +176,7 @@ impl Approval {
         Ok((short.len() <= LIMIT).then_some(short))
     }
 
-    /// What it says of a workload.
+    /// Returns the rollback of a workload.
     #[must_use]
     pub fn of(&self, workload: &WorkloadRef) -> Option<&ApprovedRollback> {
         self.workloads.iter().find(|it| it.workload == *workload)

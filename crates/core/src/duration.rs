@@ -1,4 +1,4 @@
-//! Durations as people write and read them: `90s`, `1m30s`, `4m12s`.
+//! Parses and renders durations such as `90s`, `1m30s` and `4m12s`.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub enum DurationError {
     /// Zero or less.
     #[error("`{0}` is not longer than zero; write for example `90s` or `5m`")]
     NotPositive(String),
-    /// Longer than a day: surely a slip.
+    /// Longer than a day, hence a mistake.
     #[error("`{0}` is longer than a day; write at most `24h`")]
     TooLong(String),
 }
@@ -46,7 +46,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     Ok(duration)
 }
 
-/// Shows a duration as `4m12s`; whole seconds, and `0s` for less than one.
+/// Renders a duration as `4m12s`, in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Human(pub Duration);
 
@@ -64,13 +64,13 @@ impl fmt::Display for Human {
     }
 }
 
-/// The time from `since` to `now`; zero when `since` lies in the future.
+/// Returns the time from `since` to `now`; zero if `since` is in the future.
 #[must_use]
 pub fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
-/// `at` moved on by `by`; the end of time when that overflows.
+/// Returns `at` plus `by`; the latest timestamp on overflow.
 #[must_use]
 pub fn after(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)

@@ -17,14 +17,15 @@ mod tests;
 pub use parse::HttpCheckError;
 pub use port::DEFAULT_CONTAINER_ANNOTATION;
 
-/// How much of an answer's body is looked at, in bytes. A health endpoint says less; a page that an
-/// error handler sent would only fill the trace.
+/// How many bytes of an answer's body are kept.
+///
+/// The body of a health endpoint is smaller; an error page would only fill the trace.
 pub const BODY_LIMIT: usize = 4096;
 
 /// The largest compiled pattern, in bytes: matching takes at most its size times [`BODY_LIMIT`].
 const PATTERN_LIMIT: usize = 64 * 1024;
 
-/// One request to each new pod, and the answer that a healthy one gives.
+/// A request to each new pod, and the answer of a healthy one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct HttpCheck {
@@ -36,25 +37,25 @@ pub struct HttpCheck {
 /// A port of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HttpPort {
-    /// By its number.
+    /// A port number.
     Number(u16),
-    /// By the name that the container gives it.
+    /// The name of a container port.
     Name(String),
 }
 
-/// What a healthy pod answers.
+/// The answer of a healthy pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HttpExpectation {
-    /// Any status from 200 to 399, as the kubelet's probes have it
+    /// Any status from 200 to 399, as for the kubelet's probes
     /// (`k8s.io/kubernetes/pkg/probe/http/http.go`, `DoHTTPProbe`).
     Success,
-    /// Exactly this status.
+    /// This status.
     Status(u16),
-    /// Such a status, and a body in which the pattern is found.
+    /// A status from 200 to 399, and a body that matches the pattern.
     Body(Pattern),
 }
 
-/// A regular expression that compiles.
+/// A compiled regular expression.
 #[derive(Debug, Clone)]
 pub struct Pattern(Regex);
 
@@ -64,7 +65,7 @@ impl Pattern {
         builder.size_limit(PATTERN_LIMIT).build().map(Self)
     }
 
-    /// Its text.
+    /// Returns the source of the expression.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
@@ -85,14 +86,14 @@ impl Eq for Pattern {}
 pub struct HttpAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// From the request to the whole answer, the way through the API server included.
+    /// The time from the request to the end of the answer, by way of the API server.
     pub latency: Duration,
-    /// The beginning of the body, at most [`BODY_LIMIT`] bytes; foreign.
+    /// The first [`BODY_LIMIT`] bytes of the body; foreign text.
     pub body: String,
 }
 
 impl HttpAnswer {
-    /// An answer, with its body cut where it is too long.
+    /// Makes an answer with at most [`BODY_LIMIT`] bytes of the body.
     #[must_use]
     pub fn new(status: u16, latency: Duration, body: &str) -> Self {
         let cut = (0..=body.len().min(BODY_LIMIT))
@@ -110,19 +111,20 @@ impl HttpAnswer {
 }
 
 impl HttpCheck {
-    /// What is asked for: path and query, beginning with a slash.
+    /// Returns path and query of the request, beginning with a slash.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Which port is asked; `None`: the application's, see [`HttpCheck::port_of`].
+    /// Returns the port that the check names; `None` for that of the application, see
+    /// [`HttpCheck::port_of`].
     #[must_use]
     pub const fn port(&self) -> Option<&HttpPort> {
         self.port.as_ref()
     }
 
-    /// What a healthy pod answers.
+    /// The answer of a healthy pod.
     #[must_use]
     pub const fn expect(&self) -> &HttpExpectation {
         &self.expect
@@ -148,8 +150,8 @@ impl HttpCheck {
             HttpExpectation::Success => Ok(()),
             HttpExpectation::Body(pattern) if pattern.0.is_match(&answer.body) => Ok(()),
             HttpExpectation::Body(pattern) => {
-                // A character that does not fit is left out as a whole, so that up to three bytes
-                // of the limit stay free.
+                // The cut never splits a character, so that up to three bytes of the limit stay
+                // unused.
                 let cut = answer.body.len() + 3 >= BODY_LIMIT;
                 let body = if cut {
                     "the first 4 KiB of its body lack"
@@ -172,7 +174,7 @@ impl fmt::Display for HttpPort {
 }
 
 impl fmt::Display for HttpCheck {
-    /// As it is written on the command line.
+    /// Renders the check as on the command line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)?;
         if let Some(port) = &self.port {

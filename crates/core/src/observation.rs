@@ -1,4 +1,4 @@
-//! One thing seen at one time: the only input of the core, and the record of a trace.
+//! An observation: the only input of the core, and the record of a trace.
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::http::HttpAnswer;
 use crate::workload::{Workload, WorkloadKind};
 
-/// One thing seen at one time. Times are the API server's (the shell corrects its clock), so that
-/// they compare with the timestamps inside the objects.
+/// Something seen at one time.
+///
+/// Times are by the API server's clock (the shell corrects its own), so that they compare with the
+/// timestamps in objects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
     /// When it was seen.
@@ -19,7 +21,7 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// Something seen now.
+    /// Makes an observation.
     #[must_use]
     pub const fn new(at: Timestamp, seen: Seen) -> Self {
         Self { at, seen }
@@ -52,7 +54,7 @@ pub enum ResourceKind {
 }
 
 impl ResourceKind {
-    /// The workloads of a kind.
+    /// Returns the resource of a kind of workload.
     #[must_use]
     pub const fn of(kind: WorkloadKind) -> Self {
         match kind {
@@ -62,14 +64,14 @@ impl ResourceKind {
         }
     }
 
-    /// Whether it is a kind of workloads.
+    /// Returns whether the resource is a workload.
     #[must_use]
     pub const fn is_workload(self) -> bool {
         matches!(self, Self::Deployment | Self::StatefulSet | Self::DaemonSet)
     }
 
-    /// What must be watched to follow workloads of a kind, besides themselves: the first few decide
-    /// what belongs to the new revision.
+    /// Returns the resources to watch for workloads of a kind; the first ones decide which pods
+    /// belong to the new revision.
     #[must_use]
     pub const fn needed_for(kind: WorkloadKind) -> &'static [Self] {
         match kind {
@@ -92,7 +94,7 @@ impl ResourceKind {
         }
     }
 
-    /// The plural as RBAC rules name it.
+    /// Returns the plural, as in RBAC rules.
     #[must_use]
     pub const fn plural(self) -> &'static str {
         match self {
@@ -109,45 +111,45 @@ impl ResourceKind {
     }
 }
 
-/// What can be seen.
+/// The content of an observation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Seen {
-    /// A workload as it is now.
+    /// The present state of a workload.
     Workload {
         /// The object.
         object: Workload,
     },
-    /// A ReplicaSet as it is now.
+    /// The present state of a ReplicaSet.
     ReplicaSet {
         /// The object.
         object: Box<ReplicaSet>,
     },
-    /// A revision of a StatefulSet or DaemonSet as it is now.
+    /// The present state of a revision of a StatefulSet or DaemonSet.
     ControllerRevision {
         /// The object.
         object: Box<ControllerRevision>,
     },
-    /// A node as it is now.
+    /// The present state of a node.
     Node {
         /// The object.
         object: Box<Node>,
     },
-    /// What a pod answered to an HTTP check that the session had asked for.
+    /// The answer of a pod to an HTTP request of the session.
     Answered {
         /// The pod's uid.
         pod: String,
-        /// Which of the session's checks, counted from 0.
+        /// The index of the check in the session.
         check: usize,
-        /// What came back.
+        /// The answer.
         answer: Answer,
     },
-    /// A pod as it is now.
+    /// The present state of a pod.
     Pod {
         /// The object.
         object: Box<Pod>,
     },
-    /// An event about something in the namespace.
+    /// An event in the namespace.
     Event {
         /// The object.
         object: Box<Event>,
@@ -155,19 +157,19 @@ pub enum Seen {
     /// An object was deleted.
     #[serde(rename_all = "camelCase")]
     Gone {
-        /// What it was.
+        /// The resource of the object.
         resource: ResourceKind,
-        /// Its uid.
+        /// The uid of the object.
         uid: String,
     },
-    /// A list of a resource is complete; whatever is known and not in it is gone.
+    /// A complete list of a resource: known objects that are not in it are gone.
     Listed {
-        /// What was listed.
+        /// The listed resource.
         resource: ResourceKind,
-        /// The uids of all that exist.
+        /// The uids of all existing objects.
         uids: Vec<String>,
     },
-    /// A resource cannot be seen (any more).
+    /// A resource cannot be seen, or no longer.
     Blind {
         /// What cannot be seen.
         resource: ResourceKind,
@@ -198,7 +200,7 @@ impl Seen {
     }
 }
 
-/// What became of an HTTP request to a pod.
+/// The outcome of an HTTP request to a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "camelCase")]
 pub enum Answer {
@@ -210,17 +212,19 @@ pub enum Answer {
     },
     /// The API server could not reach the pod.
     Failed {
-        /// Its words.
+        /// The message of the API server.
         message: String,
     },
 }
 
-/// How the shell's words begin where nothing at all came back in time.
+/// The beginning of the shell's message for a request without an answer in time.
 pub const NO_ANSWER: &str = "no answer within";
 
 impl Answer {
-    /// Whether it shows that the way to the pod is open: a refused connection does, silence does not,
-    /// since a `NetworkPolicy` drops what it does not let through.
+    /// Returns whether the request reached the pod.
+    ///
+    /// A refused connection shows that it did; silence does not, since a `NetworkPolicy` drops
+    /// packets.
     #[must_use]
     pub fn reached(&self) -> bool {
         match self {

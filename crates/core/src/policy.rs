@@ -1,4 +1,4 @@
-//! Every threshold, with unit, default and the reason for it.
+//! Holds every threshold, with its unit, its default and the reason for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,22 +11,22 @@ mod patience;
 
 pub use patience::{Patience, ShownAfter};
 
-/// What a cause must show before it counts as one that does not heal.
+/// When a cause counts as terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
-    /// How long it must have lasted.
+    /// How long the cause must have lasted.
     pub grace: Duration,
-    /// How often it must have happened.
+    /// How often it must have occurred.
     pub attempts: u32,
-    /// Whether it is enough that one pod shows it although others of the new revision are ready:
-    /// true where the pod template alone determines the cause, so that every pod will meet it.
+    /// Whether one pod suffices although other pods of the new revision are ready: true where the
+    /// pod template alone determines the cause, so that it will affect every pod.
     pub template_determined: bool,
-    /// Why these numbers and no others, in words for the reader of `docs/findings.md`.
+    /// The reason for these numbers, for the reader of `docs/findings.md`.
     pub why: &'static str,
 }
 
 impl Rule {
-    /// The attempts of what never decides.
+    /// The attempts of a rule that never decides.
     const NEVER: u32 = u32::MAX;
 
     const fn because(mut self, why: &'static str) -> Self {
@@ -34,10 +34,10 @@ impl Rule {
         self
     }
 
-    /// Whether it only ever makes a suspect of a verdict that timed out.
+    /// Returns whether the cause is at most a suspect of a timed-out verdict.
     #[must_use]
     pub const fn only_suspect(&self) -> bool {
-        // No duration that a person writes is as long.
+        // No input accepts a duration that long.
         self.grace.as_secs() == Duration::MAX.as_secs()
     }
 }
@@ -47,28 +47,31 @@ impl Rule {
 pub struct Policy {
     /// The longest wait for a verdict. Default 5 minutes.
     pub timeout: Duration,
-    /// How long a complete rollout must stay complete, counted from its pods' own Ready times.
-    /// Default 10 s: a process that dies of its first real request has done so by then.
-    /// A pod that crashed before, or whose like was evicted for its own limit, must outlast that life as
-    /// well, beyond the timeout if need be, by 10 minutes at most.
+    /// How long a complete rollout must stay complete, from the Ready times of its pods. Default 10
+    /// s: a process that dies of its first real request has done so by then.
+    ///
+    /// A pod that crashed before must run longer than before the crash, and where a pod was evicted
+    /// for its own limit, its successor must run longer than the evicted pod did; beyond the
+    /// timeout if necessary, by 10 minutes at most.
     pub stable_for: Duration,
-    /// How long the API server may be out of reach before the verdict is undetermined.
-    /// Default 30 s: an AKS control plane fails over in a few seconds.
+    /// How long the API server may be unreachable before the verdict is undetermined. Default 30 s:
+    /// an AKS control plane fails over in a few seconds.
     pub blind_limit: Duration,
-    /// After how long without any news a reminder is printed. Default 30 s.
+    /// After how long without a change a reminder is printed. Default 30 s.
     pub reminder: Duration,
-    /// The least time a readiness probe may fail. Default 5 minutes, raised to three times the probe's
-    /// own budget: a warm-up without a startupProbe is common, and looks just the same.
+    /// The least time for which a readiness probe may fail. Default 5 minutes, raised to three
+    /// times the probe's own budget: a warm-up without a startupProbe is common, and looks the
+    /// same.
     pub readiness_grace: Duration,
     /// The graces that the user set, by cause. Default none.
     pub graces: BTreeMap<FindingCode, Duration>,
-    /// What each pod must answer over HTTP. Default nothing.
+    /// The HTTP checks of each pod. Default none.
     pub http: Vec<HttpCheck>,
-    /// How long after a wrong answer a pod is asked again. Default 2 s.
+    /// How long after a wrong answer a pod is requested again. Default 2 s.
     pub http_interval: Duration,
-    /// What circumstances change about a cause's time.
+    /// The times that hold in special circumstances.
     pub patience: Patience,
-    /// When what decides nothing is told.
+    /// After how long informational findings are reported.
     pub shown_after: ShownAfter,
 }
 
@@ -114,7 +117,7 @@ const fn never() -> Rule {
     of_time(0, Rule::NEVER)
 }
 
-/// May always heal: only ever a suspect of a verdict that timed out.
+/// May always heal: at most a suspect of a timed-out verdict.
 const fn suspect() -> Rule {
     Rule {
         grace: Duration::MAX,
@@ -228,12 +231,12 @@ rules! { policy;
 }
 
 impl Policy {
-    /// What a cause must show to count as terminal, with the grace that the user set for it; `None`
-    /// for what never decides.
+    /// Returns the rule of a cause, with the grace that the user set for it; `None` for a cause
+    /// that never decides.
     ///
-    /// A cause whose rule asks for more than the timeout allows is not lost: it is named as a
-    /// suspect of a timed-out verdict. What is only ever a suspect stays one, whatever grace is set:
-    /// it is not of the workload's making, and may be days old when a rollout begins.
+    /// A cause whose rule needs longer than the timeout is named as a suspect of the timed-out
+    /// verdict. A cause that is at most a suspect stays one, whatever grace is set: the workload
+    /// did not cause it, and it may be days old when a rollout begins.
     #[must_use]
     pub fn rule(&self, code: FindingCode) -> Option<Rule> {
         let rule = written(self, code);
@@ -247,19 +250,19 @@ impl Policy {
         })
     }
 
-    /// The grace that the user set for a cause.
+    /// Returns the grace that the user set for a cause.
     #[must_use]
     pub fn asked(&self, code: FindingCode) -> Option<Duration> {
         self.graces.get(&code).copied()
     }
 
-    /// Whether a cause can make a rollout fail, so that a grace for it means something.
+    /// Returns whether a cause can fail a rollout, so that a grace for it has an effect.
     #[must_use]
     pub fn decides(&self, code: FindingCode) -> bool {
         self.rule(code).is_some_and(|rule| !rule.only_suspect())
     }
 
-    /// What a cause's rule says, in words: `terminal after 10s and twice`.
+    /// Describes the rule of a cause: `terminal after 10s and twice`.
     #[must_use]
     pub fn class(&self, code: FindingCode) -> String {
         let Some(rule) = self.rule(code) else {
@@ -282,7 +285,7 @@ impl Policy {
         }
     }
 
-    /// Why the numbers of a cause's rule, or why it has none.
+    /// Returns the reason for the numbers of a cause's rule, or for their absence.
     #[must_use]
     pub const fn why(&self, code: FindingCode) -> &'static str {
         written(self, code).why

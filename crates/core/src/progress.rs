@@ -1,7 +1,9 @@
-//! Counts in, "complete" or a typed reason why not out; one file per kind, each with kubectl's
-//! questions in kubectl's order (`k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go`), less
-//! its `ProgressDeadlineExceeded`: that condition is latched over a rollback to an existing
-//! ReplicaSet and would fail a rollout that is doing well.
+//! Decides from the counts whether a rollout is complete, or returns a typed reason why not.
+//!
+//! One file per kind, each with kubectl's questions in kubectl's order
+//! (`k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go`), except for
+//! `ProgressDeadlineExceeded`: that condition is latched over a rollback to an existing ReplicaSet
+//! and would fail a healthy rollout.
 
 use crate::snapshot::ExcusedNodes;
 use crate::verdict::Pending;
@@ -29,7 +31,7 @@ pub fn complete(workload: &Workload, excused: &ExcusedNodes<'_>) -> Result<(), P
     }
 }
 
-/// How many pods of the newest template must be ready in the end.
+/// Returns how many pods of the newest template must be ready in the end.
 pub(crate) fn desired(workload: &Workload, excused: &ExcusedNodes<'_>) -> i32 {
     match workload {
         Workload::Deployment(_) => workload.counts().desired,

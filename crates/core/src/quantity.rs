@@ -6,8 +6,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-/// An exact quantity in thousandths, and how its writer scaled it, which makes no difference between
-/// two.
+/// An exact quantity in thousandths, with the suffix of its writer, which comparisons ignore.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Quantity {
     milli: i128,
@@ -32,7 +31,7 @@ const BINARY: [(&str, i128); 6] = [
 ];
 
 impl Quantity {
-    /// A whole number.
+    /// Makes a whole number.
     #[must_use]
     pub fn whole(number: usize) -> Self {
         Self {
@@ -41,7 +40,7 @@ impl Quantity {
         }
     }
 
-    /// Reads a quantity; `None` for what is none.
+    /// Parses a quantity; `None` if the text is not one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let end = text
@@ -72,7 +71,7 @@ impl Quantity {
         Some(Self { milli, binary })
     }
 
-    /// The sum.
+    /// Returns the sum.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -103,8 +102,8 @@ impl Ord for Quantity {
 }
 
 impl fmt::Display for Quantity {
-    /// In the canonical form of apimachinery's `resource.Quantity`: the largest suffix that leaves
-    /// a whole number.
+    /// Renders the canonical form of apimachinery's `resource.Quantity`: the largest suffix that
+    /// leaves a whole number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.milli % 1000 != 0 {
             return write!(f, "{}m", self.milli);

@@ -1,4 +1,4 @@
-//! A recorded session as versioned JSON lines: a bug report, a test and a demo in one.
+//! Reads and writes recorded sessions as versioned JSON lines, for bug reports, tests and demos.
 //!
 //! The first line is the [`Header`], each further line one [`Observation`].
 
@@ -11,7 +11,7 @@ use crate::http::HttpCheck;
 use crate::observation::Observation;
 use crate::workload::{Revision, WorkloadRef};
 
-/// The format's version; readers refuse any other.
+/// The version of the format; readers refuse any other.
 pub const FORMAT: u32 = 2;
 
 /// The first line of a trace.
@@ -20,7 +20,7 @@ pub const FORMAT: u32 = 2;
 pub struct Header {
     /// [`FORMAT`] of the writer.
     pub rollguard_trace: u32,
-    /// What was followed.
+    /// The workloads that were followed.
     pub workloads: Vec<WorkloadRef>,
     /// The API server's version, for example `v1.35.4`.
     pub kubernetes: String,
@@ -30,35 +30,35 @@ pub struct Header {
     /// How long the rollout had to stay complete, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stable_for_seconds: Option<u64>,
-    /// The revision that was meant, where one was named.
+    /// The revision that was asked for, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
-    /// What the pods were asked over HTTP; answers name a check by its place here.
+    /// The HTTP checks; answers refer to a check by its index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http: Vec<HttpCheck>,
     /// The graces that the user set, in seconds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub grace_seconds: BTreeMap<FindingCode, u64>,
-    /// Where the pods' statuses came from: `cluster` or `embedded`.
+    /// The source of the pods' statuses: `cluster` or `embedded`.
     pub provenance: String,
 }
 
 /// Why a text is not a trace.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    /// Nothing in it.
+    /// An empty text.
     #[error("read the trace: it is empty")]
     Empty,
-    /// A line that is not what it should be.
+    /// An invalid line.
     #[error("read line {line} of the trace")]
     Line {
         /// Counted from 1.
         line: usize,
-        /// What the JSON reader says.
+        /// The error of the JSON parser.
         #[source]
         source: serde_json::Error,
     },
-    /// A version this reader does not know.
+    /// An unknown version.
     #[error("read the trace: its format is {found}, this reader knows {FORMAT}")]
     Format {
         /// The version found.
@@ -69,9 +69,9 @@ pub enum TraceError {
 /// A whole trace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
-    /// Its first line.
+    /// The first line.
     pub header: Header,
-    /// Its further lines, in the order in which they were seen.
+    /// The further lines, in the order of observation.
     pub observations: Vec<Observation>,
 }
 

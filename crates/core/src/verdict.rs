@@ -1,4 +1,5 @@
-//! The one verdict; every consequence hangs on it alone and matches it without a wildcard.
+//! The verdict of a rollout: every consequence depends on it alone, and matches it without a
+//! wildcard.
 
 use std::fmt;
 use std::time::Duration;
@@ -312,7 +313,7 @@ impl fmt::Display for VerdictKind {
 }
 
 impl Verdict {
-    /// Whether the session is over.
+    /// Returns whether the session is over.
     #[must_use]
     pub const fn is_terminal(&self) -> bool {
         match self {
@@ -338,13 +339,13 @@ impl Verdict {
         }
     }
 
-    /// The word for it in reports and output variables.
+    /// Returns the word for the verdict in reports and output variables.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         self.kind().as_str()
     }
 
-    /// Whether a rollback may be offered: only for what was seen to be bad.
+    /// Returns whether a rollback may be offered: only after a failure or a timeout was seen.
     #[must_use]
     pub const fn offers_rollback(&self) -> bool {
         match self {
@@ -356,7 +357,7 @@ impl Verdict {
         }
     }
 
-    /// The causes or suspects.
+    /// Returns the causes or suspects.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         match self {
@@ -369,7 +370,7 @@ impl Verdict {
         }
     }
 
-    /// What was pending, where something was.
+    /// Returns what is pending, if anything.
     #[must_use]
     pub const fn pending(&self) -> Option<&Pending> {
         match self {
@@ -381,9 +382,10 @@ impl Verdict {
         }
     }
 
-    /// The one verdict over several workloads: failed as soon as one has failed, else progressing
-    /// while one is, else the worst. A success needs every one of them, and what could not be seen
-    /// weighs more than what was replaced.
+    /// Combines the verdicts of several workloads: failed as soon as one has failed, else
+    /// progressing while one is, else the worst.
+    ///
+    /// A success needs every workload, and an undetermined verdict outweighs a superseded one.
     #[must_use]
     pub fn of_all<'a>(verdicts: impl Iterator<Item = &'a Self> + Clone) -> Self {
         let rank = |verdict: &Self| match verdict {

@@ -1,4 +1,4 @@
-//! Which workload is meant: kind, namespace and name, written as kubectl writes them.
+//! Names a workload by kind, namespace and name, as kubectl writes them.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl WorkloadKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet];
 
-    /// The API's kind, as in a manifest.
+    /// Returns the API kind, as in a manifest.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl WorkloadKind {
         }
     }
 
-    /// The singular resource name, as kubectl prints it.
+    /// Returns the singular resource name, as kubectl prints it.
     #[must_use]
     pub const fn resource(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl WorkloadKind {
         }
     }
 
-    /// Reads a resource name with the spellings that kubectl accepts.
+    /// Parses a resource name in the spellings that kubectl accepts.
     fn from_resource(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "deployment" | "deployments" | "deploy" | "deployment.apps" | "deployments.apps" => {
@@ -72,13 +72,13 @@ impl fmt::Display for WorkloadKind {
     }
 }
 
-/// Why a text does not name a workload; the text is quoted as the user wrote it.
+/// Why a text does not name a workload; it quotes the text as the user wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkloadError {
     /// No `KIND/` before the name.
     #[error("`{0}` has no kind; write `deployment/{0}`")]
     NoKind(String),
-    /// A kind that has no rollouts.
+    /// A kind without rollouts.
     #[error(
         "`{text}`: kind `{kind}` is not supported; write `deployment/{name}`, `statefulset/{name}` or `daemonset/{name}`"
     )]
@@ -90,7 +90,7 @@ pub enum WorkloadError {
         /// Its part after the slash.
         name: String,
     },
-    /// The name is not one that Kubernetes allows.
+    /// A name that Kubernetes does not allow.
     #[error(
         "`{text}`: `{name}` is not a Kubernetes name; use lower-case letters, digits, `-` and `.`, \
          at most 253 characters"
@@ -140,7 +140,7 @@ impl WorkloadName {
         })
     }
 
-    /// The same workload in a namespace.
+    /// Returns the workload with this name in a namespace.
     #[must_use]
     pub fn in_namespace(self, namespace: &str) -> WorkloadRef {
         WorkloadRef {
@@ -151,14 +151,14 @@ impl WorkloadName {
     }
 }
 
-/// Whether a text is an RFC 1123 subdomain, the form of most object names
+/// Returns whether a text is an RFC 1123 subdomain, the form of most object names
 /// (`k8s.io/apimachinery/pkg/util/validation`, `IsDNS1123Subdomain`).
 #[must_use]
 pub fn is_dns_subdomain(text: &str) -> bool {
     !text.is_empty() && text.len() <= 253 && text.split('.').all(|part| is_label(part, 253))
 }
 
-/// Whether a text is an RFC 1123 label of at most 63 characters, the form of namespaces.
+/// Returns whether a text is an RFC 1123 label of at most 63 characters, the form of namespaces.
 #[must_use]
 pub fn is_dns_label(text: &str) -> bool {
     is_label(text, 63)
@@ -187,7 +187,7 @@ pub struct WorkloadRef {
 }
 
 impl fmt::Display for WorkloadRef {
-    /// As kubectl writes it, without the namespace: `deployment/web`.
+    /// Renders the workload as kubectl writes it, without the namespace: `deployment/web`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind.resource(), self.name)
     }
@@ -202,7 +202,7 @@ impl fmt::Display for WorkloadRef {
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// Reads a positive whole number.
+    /// Parses a positive whole number.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<u64>()

@@ -1,26 +1,27 @@
-//! Codes as people write them.
+//! Parses finding codes as people write them.
 
 use std::cmp::Ordering;
 
 use super::FindingCode;
 
-/// How alike a code must be to be worth suggesting, from 0 (nothing) to 1 (the same). Jaro-Winkler:
-/// a slip or two in a long word stays above it, another word that merely ends alike does not.
+/// The least similarity of a suggested code, from 0 to 1 (Jaro-Winkler): a typo or two in a long
+/// word stay above it, another word with the same ending does not.
 const ALIKE: f64 = 0.85;
 
-/// How much less alike than the best guess another may be: without it, a shared first word suffices.
+/// How much less similar than the best suggestion another may be: without this limit, a shared
+/// first word suffices.
 const NEARLY_AS_ALIKE: f64 = 0.05;
 
-/// How many codes are suggested at most.
+/// The most codes that are suggested.
 const SUGGESTIONS: usize = 3;
 
-/// Not a finding code; names those that were probably meant.
+/// A text that is not a finding code, with suggestions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a finding code; {}", what_instead(.nearest))]
 pub struct UnknownCode {
     /// What was written.
     pub text: String,
-    /// The codes that are most like it, the most alike first; none where nothing is.
+    /// The most similar codes, the best first; empty if none is similar.
     pub nearest: Vec<FindingCode>,
 }
 
@@ -57,7 +58,7 @@ fn nearest(text: &str, known: impl Iterator<Item = FindingCode>) -> Vec<FindingC
         .collect()
 }
 
-/// `image-not-found` is as good as `ImageNotFound` for a guess.
+/// Reduces `image-not-found` and `ImageNotFound` to the same letters.
 fn letters(text: &str) -> String {
     let bare = text.chars().filter(|c| c.is_alphanumeric());
     bare.flat_map(char::to_lowercase).collect()

@@ -1,11 +1,11 @@
-//! Reads `PATH[:PORT][=STATUS|~REGEX]`.
+//! Parses `PATH[:PORT][=STATUS|~REGEX]`.
 
 use super::{HttpCheck, HttpExpectation, HttpPort, Pattern};
 
-/// The longest check that is read, in bytes; a URL that servers accept is about as long.
+/// The longest check, in bytes: about the longest URL that servers accept.
 const LONGEST: usize = 2000;
 
-/// Why a text is no check over HTTP, and what to write instead.
+/// Why a text is not an HTTP check, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpCheckError {
     /// Nothing before the port or the expectation.
@@ -23,20 +23,20 @@ pub enum HttpCheckError {
     /// Too long.
     #[error("a check of {0} characters is too long; write at most {LONGEST}")]
     TooLong(usize),
-    /// A character that no URL has.
+    /// A character that a URL cannot contain.
     #[error("`{text}`: a path cannot hold `{bad}`; write `{encoded}` for it")]
     BadCharacter {
         /// What was written.
         text: String,
         /// The character.
         bad: char,
-        /// How a URL holds it.
+        /// The character, percent-encoded.
         encoded: String,
     },
     /// A segment `.` or `..`.
     #[error("`{0}`: a path cannot go up or stay; write it without `.` and `..`")]
     DotSegment(String),
-    /// A slash in disguise.
+    /// An encoded slash.
     #[error(
         "`{0}`: a path cannot hold `%2F`: on the way to the pod it may become a `/`; write `/`"
     )]
@@ -148,7 +148,7 @@ fn expectation(text: &str) -> Result<(&str, HttpExpectation), HttpCheckError> {
     })
 }
 
-/// `/~ops/healthz` is far more likely a path than the page `/` with `ops/healthz` in it.
+/// `/~ops/healthz` is more likely a path than the page `/` with `ops/healthz` in its body.
 fn body(text: &str, place: &str, pattern: &str) -> Result<HttpExpectation, HttpCheckError> {
     if pattern.is_empty() {
         return Err(HttpCheckError::NoPattern(text.to_owned()));
@@ -173,7 +173,7 @@ fn body(text: &str, place: &str, pattern: &str) -> Result<HttpExpectation, HttpC
         })
 }
 
-/// `/x?code=200` reads both ways; a colon, a second `=` or nothing before it settles it.
+/// `/x?code=200` is ambiguous; a colon, a second `=` or an empty name resolves it.
 fn status(text: &str, place: &str, digits: &str) -> Result<HttpExpectation, HttpCheckError> {
     let parameter = place
         .split_once('?')
@@ -215,7 +215,7 @@ fn port<'a>(text: &str, place: &'a str) -> Result<(&'a str, Option<HttpPort>), H
     Ok((path, Some(port)))
 }
 
-/// The form of a container port's name (`k8s.io/apimachinery/pkg/util/validation`,
+/// Returns whether a text is a valid port name (`k8s.io/apimachinery/pkg/util/validation`,
 /// `IsValidPortName`).
 fn is_port_name(text: &str) -> bool {
     let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
@@ -227,7 +227,8 @@ fn is_port_name(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// The path becomes part of a URL of the API server: it must not lead anywhere else there.
+/// Checks the path, which becomes part of a URL of the API server and must not lead to another
+/// resource.
 fn path_is_right(text: &str, path: &str) -> Result<(), HttpCheckError> {
     if path.is_empty() {
         return Err(HttpCheckError::NoPath(text.to_owned()));
@@ -259,8 +260,8 @@ fn path_is_right(text: &str, path: &str) -> Result<(), HttpCheckError> {
     Ok(())
 }
 
-/// The first character that RFC 3986 does not allow in a path with a query; a `%` must have two
-/// hexadecimal digits behind it.
+/// Returns the first character that RFC 3986 does not allow in a path with a query; a `%` needs two
+/// hexadecimal digits after it.
 fn bad_character(path: &str) -> Option<char> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?%".contains(c);
     let escaped = |rest: &str| {

@@ -1,11 +1,11 @@
-//! Which port of a pod a check asks, where it names none or one by name.
+//! Finds the port of a pod for a check that names none, or one by name.
 
 use k8s_openapi::api::core::v1::{Container, Pod};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{HttpCheck, HttpPort};
 
-/// The annotation that names the container that a pod is about (k8s.io/kubectl
+/// The annotation that names the main container of a pod (k8s.io/kubectl
 /// `pkg/cmd/util/podcmd/podcmd.go`, `DefaultContainerAnnotationName`).
 pub const DEFAULT_CONTAINER_ANNOTATION: &str = "kubectl.kubernetes.io/default-container";
 
@@ -60,7 +60,7 @@ fn containers(pod: &Pod) -> &[Container] {
     pod.spec.as_ref().map_or(&[], |spec| &spec.containers)
 }
 
-/// The port that the readiness probe asks.
+/// Returns the port of the readiness probe.
 fn probed(container: &Container) -> Option<i32> {
     let probe = container.readiness_probe.as_ref()?;
     let http = probe.http_get.as_ref().map(|it| &it.port);

@@ -1,58 +1,63 @@
-//! What circumstances change about a cause's time, and when what decides nothing is told.
+//! Holds the times for special circumstances, and for informational findings.
 
 use std::time::Duration;
 
-/// Times and numbers that hold in circumstances of their own, whatever the rule of the code says.
-/// A grace that the user set stands above them.
+/// Times and numbers for special circumstances, which override the rule of the code.
+///
+/// A grace that the user set overrides them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patience {
-    /// How long pods may stay unschedulable once the cluster autoscaler said it would add a node.
-    /// Default 10 minutes: an AKS node takes 2 to 5 minutes to join.
+    /// How long pods may stay unschedulable after the cluster autoscaler announced a node. Default
+    /// 10 minutes: an AKS node takes 2 to 5 minutes to join.
     pub scale_up: Duration,
-    /// How long pods wait at most once the cluster autoscaler said that it adds no node for them.
-    /// Default 1 minute: a rolling update may free room as its old pods end, 30 s each by default.
+    /// How long pods may stay unschedulable after the cluster autoscaler reported that it adds no
+    /// node. Default 1 minute: a rolling update may free resources as its old pods terminate, 30 s
+    /// each by default.
     pub no_scale_up: Duration,
-    /// How long pods wait at least while nodes are cordoned or not ready. Default 5 minutes: a node
-    /// of an AKS upgrade comes back by then, or its surge node does.
+    /// How long pods may at least stay unschedulable while nodes are cordoned or not ready. Default
+    /// 5 minutes: a node of an AKS upgrade, or its surge node, is ready by then.
     pub cordoned: Duration,
-    /// How long pods wait at least while taints exclude nodes. Default 2 minutes: a node that joins
-    /// bears `not-ready` for a minute or so, and the scheduler does not say which taint it is.
+    /// How long pods may at least stay unschedulable while taints exclude nodes. Default 2 minutes:
+    /// a joining node has the taint `not-ready` for about a minute, and the scheduler does not name
+    /// the taint.
     pub tainted: Duration,
-    /// How long after the end of its grace period a pod counts as stuck, so that it makes no room
-    /// any more. Default 1 minute: the kubelet kills at that end, then unmounts volumes and reports.
-    /// (estimated)
+    /// How long after the end of its grace period a terminating pod counts as stuck, and no longer
+    /// as freeing resources. Default 1 minute: the kubelet kills it at that end, then unmounts
+    /// volumes and reports. (estimated)
     pub ending: Duration,
-    /// How long a readiness probe may be answered with 404. Default 2 minutes: the application is up
-    /// and the path is not there, but some register their paths late.
+    /// How long a readiness probe may be answered with 404. Default 2 minutes: the application runs
+    /// without that path, but some register their paths late.
     pub path_not_there: Duration,
-    /// The longest start of the former revision's pods that is taken for one, and doubled. Default 30
-    /// minutes: a pod that found its readiness again after a blip only looks as if it had taken long.
+    /// The longest start of the former revision's pods that is believed. Default 30 minutes: a pod
+    /// that became ready again after a blip only looks as if it had started slowly.
     pub longest_start: Duration,
-    /// From how long after the first look another look of the kubelet shows that a key lacks for
-    /// good. Default 10 s: pipelines apply what belongs together within a few seconds.
+    /// How long after its first attempt another attempt of the kubelet shows that a key stays
+    /// missing. Default 10 s: pipelines apply related objects within a few seconds.
     pub later_look: Duration,
-    /// How long a subPath may lack a variable that the pod template alone decides. Default 5 s: seen
-    /// once more, as all that the template alone decides.
+    /// How long a subPath may lack a variable that the pod template alone sets. Default 5 s: enough
+    /// to see the failure once more.
     pub template_alone: Duration,
-    /// How long after the controller's next try a quota may still read as full once some of it was
-    /// freed. Default 5 s: the try itself and its event take a moment.
+    /// How long after the controller's next try a quota may still look full after some of it was
+    /// freed. Default 5 s: the try and its event take a moment.
     pub quota_margin: Duration,
-    /// How long a controller may take to read a new spec without a word. Default 1 minute: it takes
-    /// well under a second, and some more while a control plane fails over. (estimated)
+    /// How long a controller may take to observe a new spec before it is reported. Default 1
+    /// minute: it takes well under a second, and longer while a control plane fails over.
+    /// (estimated)
     pub controller_lag: Duration,
-    /// How far the clocks of a node and of the controllers may lie apart. Default 1 minute. (estimated)
+    /// How far the clocks of a node and of the controllers may differ. Default 1 minute.
+    /// (estimated)
     pub clock_skew: Duration,
-    /// How long a startup probe may kill what had been ready before. Default 30 s, and one kill more
-    /// than at a first start: it may wait for what it lost.
+    /// How long a startup probe may kill a container that was ready before. Default 30 s, and one
+    /// more kill than at a first start: it may wait for a dependency that it lost.
     pub startup_after_ready: Duration,
-    /// How often the runtime must fail to start a container, in words that are not known, before
-    /// that counts. Default 3 times: an overloaded one fails once or twice.
+    /// How often the runtime must fail to start a container with an unknown error. Default 3 times:
+    /// an overloaded runtime fails once or twice.
     pub runtime_failures: u32,
-    /// How many times its own time a failing HTTP check is given while the rollout is still under way.
-    /// Default 3: the pods that it needs may come with the next steps.
+    /// The factor on the grace of a failing HTTP check while the rollout is in progress. Default 3:
+    /// the pods that it depends on may come with the next steps.
     pub check_under_way: u32,
-    /// After how long without a word an HTTP check's question counts as lost and is asked again.
-    /// Default 30 s: three times what an answer may take.
+    /// After how long without an answer an HTTP request counts as lost and is sent again. Default
+    /// 30 s: three times the limit for an answer.
     pub http_lost: Duration,
 }
 
@@ -79,19 +84,19 @@ impl Default for Patience {
     }
 }
 
-/// How long something must last before it is told, where it is no failure and decides nothing.
+/// How long something must last before an informational finding reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownAfter {
     /// An image is being pulled. Default 30 s: most take some seconds.
     pub pull: Duration,
     /// A container's startup probe has not passed. Default 30 s.
     pub start: Duration,
-    /// An init container runs. Default 30 s: a timeout of 1 minute shall still name it.
+    /// An init container runs. Default 30 s, so that a timeout of 1 minute still names it.
     pub init: Duration,
     /// A sidecar's startup probe has not passed, and the containers after it wait. Default 30 s.
     pub sidecar: Duration,
-    /// A node took a pod and says nothing of it. Default 1 minute: pulls and mounts have had their
-    /// first word by then.
+    /// A pod is scheduled and has no event since. Default 1 minute: pulls and mounts have sent
+    /// their first event by then.
     pub silence: Duration,
 }
 

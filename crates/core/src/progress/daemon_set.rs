@@ -1,5 +1,7 @@
-//! Is the DaemonSet's rollout complete? Unlike kubectl, it does not wait for ever for a node that
-//! was down before: such nodes are told, and all others must be updated.
+//! Decides whether the rollout of a DaemonSet is complete.
+//!
+//! Unlike kubectl, it does not wait forever for a node that was down before: such nodes are
+//! reported, and all others must be updated.
 
 use crate::snapshot::ExcusedNodes;
 use crate::verdict::Pending;

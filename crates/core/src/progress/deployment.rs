@@ -1,4 +1,4 @@
-//! Is the Deployment's rollout complete?
+//! Decides whether the rollout of a Deployment is complete.
 
 use crate::verdict::Pending;
 use crate::workload::Counts;

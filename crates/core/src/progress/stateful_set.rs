@@ -1,6 +1,7 @@
-//! Is the StatefulSet's rollout complete? Stricter than kubectl in two points: it asks neither for
-//! available replicas, so that `minReadySeconds` means nothing to it, nor whether a replica too many
-//! is still there.
+//! Decides whether the rollout of a StatefulSet is complete.
+//!
+//! It is stricter than kubectl, which checks neither available replicas, and thus ignores
+//! `minReadySeconds`, nor surplus replicas.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 
@@ -39,7 +40,7 @@ pub(super) fn complete(set: &StatefulSet, counts: &Counts) -> Result<(), Pending
     Ok(())
 }
 
-/// The pods below the partition stay as they are.
+/// Returns the number of pods to update: those below the partition stay as they are.
 pub(super) fn desired(set: &StatefulSet, replicas: i32) -> i32 {
     replicas.saturating_sub(partition(set)).max(0)
 }

@@ -1,4 +1,4 @@
-//! The object of a workload, whichever of the kinds it is.
+//! The object of a workload of any kind.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{WorkloadKind, WorkloadRef};
 
-/// A workload as the API server has it.
+/// A workload object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Workload {
@@ -22,7 +22,7 @@ pub enum Workload {
 }
 
 impl<'de> Deserialize<'de> for Workload {
-    /// By the object's own `kind`, so that an error names what is wrong with that kind.
+    /// Deserializes by the object's `kind`, so that an error names the field of that kind.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         let kind = value.get("kind").and_then(Value::as_str);
@@ -54,7 +54,7 @@ impl Workload {
         Ok(read)
     }
 
-    /// Its kind.
+    /// Returns the kind.
     #[must_use]
     pub const fn kind(&self) -> WorkloadKind {
         match self {
@@ -64,7 +64,7 @@ impl Workload {
         }
     }
 
-    /// Its metadata.
+    /// Returns the metadata.
     #[must_use]
     pub const fn metadata(&self) -> &ObjectMeta {
         match self {
@@ -74,19 +74,19 @@ impl Workload {
         }
     }
 
-    /// Its uid; empty if the server sent none.
+    /// Returns the uid; empty if the API server sent none.
     #[must_use]
     pub fn uid(&self) -> &str {
         self.metadata().uid.as_deref().unwrap_or_default()
     }
 
-    /// Its name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> &str {
         self.metadata().name.as_deref().unwrap_or_default()
     }
 
-    /// Kind, namespace and name.
+    /// Returns kind, namespace and name.
     #[must_use]
     pub fn reference(&self) -> WorkloadRef {
         WorkloadRef {
@@ -96,13 +96,13 @@ impl Workload {
         }
     }
 
-    /// `Deployment "web"`.
+    /// Returns a title such as `Deployment "web"`.
     #[must_use]
     pub fn title(&self) -> String {
         format!("{} \"{}\"", self.kind(), self.name())
     }
 
-    /// Its pod template.
+    /// Returns the pod template.
     #[must_use]
     pub fn template(&self) -> Option<&PodTemplateSpec> {
         match self {
@@ -112,7 +112,7 @@ impl Workload {
         }
     }
 
-    /// The labels of its pods; immutable in `apps/v1`.
+    /// Returns the pod selector, which is immutable in `apps/v1`.
     #[must_use]
     pub fn selector(&self) -> Option<&LabelSelector> {
         match self {
@@ -122,14 +122,14 @@ impl Workload {
         }
     }
 
-    /// Whether its controller has read the newest spec.
+    /// Returns whether the controller has observed the newest spec.
     #[must_use]
     pub fn is_observed(&self) -> bool {
         self.observed_generation()
             .is_some_and(|observed| observed >= self.metadata().generation.unwrap_or_default())
     }
 
-    /// `status.observedGeneration`.
+    /// Returns `status.observedGeneration`.
     #[must_use]
     pub fn observed_generation(&self) -> Option<i64> {
         match self {
@@ -139,7 +139,8 @@ impl Workload {
         }
     }
 
-    /// Whether its controller replaces pods only once somebody deletes them.
+    /// Returns whether the update strategy is OnDelete: the controller replaces a pod only after it
+    /// is deleted.
     #[must_use]
     pub fn is_on_delete(&self) -> bool {
         let strategy = match self {
@@ -164,7 +165,7 @@ impl Workload {
         matches!(self, Self::Deployment(it) if it.spec.as_ref().and_then(|spec| spec.paused) == Some(true))
     }
 
-    /// The counts of its status.
+    /// Returns the counts of the status.
     #[must_use]
     pub fn counts(&self) -> Counts {
         match self {
@@ -175,14 +176,14 @@ impl Workload {
     }
 }
 
-/// The counts that every kind has, under the names of the API's Deployment.
+/// The counts of every kind, under the names of a Deployment's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Pods that shall exist.
+    /// Pods that are desired.
     pub desired: i32,
     /// Pods that exist.
     pub current: i32,
-    /// Pods of the newest template.
+    /// Pods with the newest template.
     pub updated: i32,
     /// Pods that are ready.
     pub ready: i32,
@@ -190,7 +191,7 @@ pub struct Counts {
     pub available: i32,
 }
 
-/// The ordinal from which on pods get the newest template.
+/// Returns the partition: pods from this ordinal on get the newest template.
 pub(crate) fn partition(set: &StatefulSet) -> i32 {
     let spec = set.spec.as_ref();
     let rolling = spec

@@ -1,4 +1,4 @@
-//! Objects as the API server sent them, read by JSON pointer.
+//! Reads objects as the API server sent them, by JSON pointer.
 
 use serde_json::Value;
 
@@ -16,8 +16,8 @@ pub(crate) fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.pointer("/metadata/annotations")?.get(name)?.as_str()
 }
 
-/// A template without the hash label, without the null timestamp that some servers send, and without
-/// what makes a ControllerRevision's data a patch.
+/// Returns a template without the hash label, the null timestamp of some API servers, and the
+/// `$patch` of a ControllerRevision's data.
 pub(crate) fn plain(template: &Value) -> Value {
     let mut template = template.clone();
     if let Some(template) = template.as_object_mut() {
