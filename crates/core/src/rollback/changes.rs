@@ -1,6 +1,7 @@
-//! What a person wants to see of a template change: images, names of environment variables,
-//! numbers of probes, resources, where volumes come from. Values of environment variables, of
-//! annotations, of headers and of commands are never shown.
+//! Lists the changes from one pod template to another: images, names of environment variables,
+//! numbers of probes, resources, sources of volumes.
+//!
+//! Values of environment variables, annotations, headers and commands are never shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,7 +13,7 @@ mod container;
 #[cfg(test)]
 mod tests;
 
-/// How many changes are told at most: what is read at three in the morning has an end.
+/// The most changes that are listed: the list must be short enough to read during an incident.
 const LIMIT: usize = 30;
 
 /// One change to the pods.
@@ -42,8 +43,10 @@ impl fmt::Display for Change {
     }
 }
 
-/// The changes from one pod template to another, in a stable order: what runs first, what describes
-/// it last. Of very many the last ones are only counted.
+/// Lists the changes from one pod template to another in a stable order, the containers first and
+/// the metadata last.
+///
+/// Beyond the limit, changes are only counted.
 #[must_use]
 pub fn changes(from: &Value, to: &Value) -> Vec<Change> {
     let mut found = Vec::new();
@@ -85,8 +88,8 @@ fn bounded(mut found: Vec<Change>) -> Vec<Change> {
     found
 }
 
-/// Where the volumes come from: a ConfigMap or Secret whose name holds a hash of its content changes
-/// with every release, and the former one may be gone.
+/// Lists changed sources of volumes: a ConfigMap or Secret with a hash of its content in its name
+/// changes with every release, and the former one may be gone.
 fn volumes(from: &Value, to: &Value) -> Vec<Change> {
     let pointer = "/spec/volumes";
     differing(&by_name(from, pointer), &by_name(to, pointer))

@@ -1,4 +1,4 @@
-//! Which revision comes back, or why none does.
+//! Decides which revision comes back, or why none does.
 
 use std::time::Duration;
 
@@ -44,8 +44,10 @@ pub fn decide(history: &History, request: &Request) -> RollbackDecision {
     }
 }
 
-/// The revision that the controller takes for a template: of several ControllerRevisions that hold it
-/// the newest, which is as this version of it writes them (kubernetes#134773).
+/// Returns the revision that the controller uses for the target's template.
+///
+/// Of several ControllerRevisions with the same template it is the newest, as the controller's
+/// present version writes it (kubernetes#134773).
 fn used_again<'a>(history: &'a History, to: Entry<'a>) -> Entry<'a> {
     if history.workload().kind == WorkloadKind::Deployment {
         return to;
@@ -55,9 +57,10 @@ fn used_again<'a>(history: &'a History, to: Entry<'a>) -> Entry<'a> {
     same.next().unwrap_or(to)
 }
 
-/// Whether this very run has rolled back before and something else was deployed since: run again, it
-/// has nothing to undo any more, unless somebody says to what. What it replaced may have been
-/// deployed again by the run itself.
+/// Returns whether this run has rolled back before, and another revision was deployed since.
+///
+/// A re-run then has nothing to undo, unless a revision is named. The revision that it rolled back
+/// may have been deployed again by the run itself.
 fn is_done(history: &History, request: &Request) -> bool {
     let bare = request.judged.is_none() && request.approval.is_none();
     let bare = bare && request.to_revision.is_none();
@@ -67,7 +70,9 @@ fn is_done(history: &History, request: &Request) -> bool {
         .is_some_and(|(own, current)| current.uid() != own.uid && current.uid() != own.from)
 }
 
-/// Two spellings of one template are equal to the controller, which then keeps the revision.
+/// Returns whether the target is in place.
+///
+/// The controller treats two spellings of a template as equal and keeps the revision.
 fn is_in_place(history: &History, to: &Entry<'_>) -> bool {
     let current = history.current();
     to.template() == crate::workload::raw::plain(history.template())
@@ -91,9 +96,9 @@ fn already(history: &History, to: &Entry<'_>) -> Already {
 }
 
 enum Choice<'a> {
-    /// An earlier rollback restored it, and nothing says that it is bad.
+    /// An earlier rollback restored this revision, and nothing shows that it is bad.
     InPlace(Entry<'a>),
-    /// To be restored.
+    /// This revision comes back.
     Go(Target<'a>),
 }
 
@@ -109,7 +114,7 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// The revision to restore, and the evidence for it.
+/// Chooses the revision that comes back.
 fn target<'a>(history: &'a History, request: &Request) -> Result<Choice<'a>, Refusal> {
     if let Some(approval) = &request.approval {
         same_workload(history, request)?;
@@ -122,7 +127,7 @@ fn target<'a>(history: &'a History, request: &Request) -> Result<Choice<'a>, Ref
         return found.map(|entry| Choice::go(entry, ChosenBy::Handover));
     }
     if let Some(wanted) = request.to_revision {
-        // Its number rose when it was restored.
+        // The number of a revision rises when it is restored.
         if history
             .restored()
             .is_some_and(|it| it.asked == Some(wanted))
@@ -146,7 +151,7 @@ fn target<'a>(history: &'a History, request: &Request) -> Result<Choice<'a>, Ref
     }
     let restored = history.restored().is_some();
     if request.judged.is_none() {
-        // Run again, a rollback must not go on to an older revision, nor back to the failed one.
+        // A re-run must neither go on to an older revision nor back to the failed one.
         if let (true, Some(current)) = (restored, history.current()) {
             return Ok(Choice::InPlace(current));
         }
@@ -177,7 +182,7 @@ fn same_workload(history: &History, request: &Request) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Without a check that found it bad, and without a revision named, what is known to be good stays.
+/// Refuses to roll back a known good revision, unless a check found it bad or a revision is named.
 fn known_good(history: &History) -> Result<(), Refusal> {
     match history.current() {
         Some(current) if current.mark().is_some() && history.complete() => {
@@ -190,9 +195,11 @@ fn known_good(history: &History) -> Result<(), Refusal> {
     }
 }
 
-/// What a check marked; else what was serving when the rollout began. The second-highest number,
-/// which `kubectl rollout undo` takes, may be a failed release. What an earlier rollback replaced is
-/// no candidate.
+/// Chooses a revision by evidence: one that a check marked as good, else the one that was serving
+/// when the rollout began.
+///
+/// The second-highest number, which `kubectl rollout undo` takes, may be a failed release. A
+/// revision that an earlier rollback replaced is not a candidate.
 fn by_evidence<'a>(history: &'a History, request: &Request) -> Option<Choice<'a>> {
     let candidates = || history.former().filter(|it| !history.was_replaced(it));
     let serves = |entry: &Entry<'_>| {
@@ -201,7 +208,7 @@ fn by_evidence<'a>(history: &'a History, request: &Request) -> Option<Choice<'a>
             || Some(entry.uid()) == request.served.as_deref()
             || complete.is_some_and(|it| it.uid() == entry.uid())
     };
-    // Of two that were found healthy the one that serves is what people have settled on since.
+    // Of two healthy revisions, the one that serves is the later choice of the team.
     let marked = candidates()
         .filter_map(|entry| Some((serves(&entry), entry.mark()?.verified_at, entry)))
         .max_by_key(|(serves, at, _)| (*serves, *at))
@@ -231,11 +238,11 @@ fn by_evidence<'a>(history: &'a History, request: &Request) -> Option<Choice<'a>
 /// The revision that goes.
 struct Going<'a> {
     entry: Entry<'a>,
-    /// When it would count as healed, should it stay as it is.
+    /// When it would count as healed, if it stays as it is.
     healed_at: Option<Timestamp>,
 }
 
-/// Checks what must hold for the present state, and returns the revision that goes.
+/// Checks the preconditions on the present state, and returns the revision that goes.
 fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Going<'a>, Refusal> {
     if history.deleting() {
         return Err(Refusal::Deleting);
@@ -246,7 +253,7 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Going<'a
         return Err(Refusal::Superseded);
     }
     if let Some(approval) = &request.approval {
-        // A number rises when the revision is deployed again: that is another rollout.
+        // The number of a revision rises when it is deployed again, which is another rollout.
         let same = current.is_some_and(|it| it.revision() == approval.bad.revision);
         if !is_current(&approval.bad.uid) || !same {
             return Err(Refusal::Superseded);
@@ -264,10 +271,12 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Going<'a
     Ok(Going { entry, healed_at })
 }
 
-/// Since when what was judged bad is known to be good, or from when it will be, should it stay as it
-/// is; and what that means. A check has found it healthy since, or one look shows what the check
-/// missed. Counts that were complete then say nothing of healing now, and no look shows what a pod
-/// answers over HTTP: what cannot be seen is no reason to roll back, but none to call it healthy.
+/// Returns since when the bad revision counts as healed, or when it will if it stays as it is, and
+/// the refusal that follows.
+///
+/// Either a check has found it healthy since, or its present state shows what the check missed. If
+/// the counts were already complete then, they show no healing now. The present state does not show
+/// HTTP answers either: then the revision is neither rolled back nor called healthy.
 fn healed(history: &History, request: &Request) -> Option<(Timestamp, Refusal)> {
     let mark = history.current().and_then(|it| it.mark());
     let found = mark.map(|it| it.verified_at).zip(request.evidence_at);
@@ -284,7 +293,7 @@ fn healed(history: &History, request: &Request) -> Option<(Timestamp, Refusal)> 
     if complete_then {
         return None;
     }
-    // No less than by default: a pod between two crashes looks well, too.
+    // At least the default: a pod between two crashes looks healthy, too.
     let wanted = Duration::from_secs(standard.stable_for_seconds);
     let stable_for = wanted.max(Policy::default().stable_for);
     let at = history.healthy_from(request.now, stable_for)?;

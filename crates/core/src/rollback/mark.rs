@@ -1,4 +1,4 @@
-//! Which revisions a session has shown to be good, for the cluster to remember.
+//! Finds the revisions that a session has shown to be good, to annotate them in the cluster.
 
 use jiff::Timestamp;
 
@@ -9,21 +9,21 @@ use crate::snapshot::running;
 use crate::verdict::Verdict;
 use crate::workload::WorkloadRef;
 
-/// A mark that is to be written.
+/// A last-known-good annotation to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastKnownGoodUpdate {
-    /// Whose revision.
+    /// The workload of the revision.
     pub workload: WorkloadRef,
-    /// The kind of the revision object.
+    /// The resource of the revision object.
     pub resource: ResourceKind,
-    /// The revision object's name.
+    /// The name of the revision object.
     pub name: String,
-    /// What to write.
+    /// The annotation.
     pub mark: LastKnownGood,
 }
 
-/// What a session has shown to be good: every workload that succeeded with all its pods, of which
-/// there must be one.
+/// Returns the annotations for a session: one for every workload that succeeded with all its pods,
+/// at least one.
 #[must_use]
 pub fn last_known_good_updates(
     session: &Session,
@@ -44,7 +44,7 @@ fn marking(
 ) -> Option<LastKnownGoodUpdate> {
     let rollout = session.snapshot().rollout(tracked.workload())?;
     let newest = rollout.newest()?;
-    // Of a partition, and of pods that could not be seen, too little is known.
+    // A partition, or pods that cannot be seen, leave pods unverified.
     let whole = rollout.workload().counts().available > 0 && rollout.old_pods().is_empty();
     if !whole || rollout.new_pods().is_empty() || tracked.judged() != Some(newest.uid()) {
         return None;

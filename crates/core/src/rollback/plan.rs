@@ -1,4 +1,4 @@
-//! A rollback as data: what is changed, why, and what speaks against it.
+//! A rollback as data: the change, the reason, and the findings of the preflight.
 
 use std::fmt;
 
@@ -45,7 +45,7 @@ impl fmt::Display for ChosenBy {
     }
 }
 
-/// The data of a rollback.
+/// A planned rollback of a workload.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "facts that have nothing to do with each other"
@@ -53,48 +53,48 @@ impl fmt::Display for ChosenBy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RollbackPlan {
-    /// What is rolled back.
+    /// The workload.
     pub workload: WorkloadRef,
-    /// Its uid.
+    /// The uid of the workload.
     pub uid: String,
     /// The revision that goes.
     pub from: RevisionId,
     /// The revision that comes back.
     pub to: RevisionId,
-    /// Why this one.
+    /// The evidence that chose it.
     pub chosen_by: ChosenBy,
-    /// When a check found it healthy last, if one wrote it down.
+    /// When a check last found it healthy, if a check has annotated it.
     pub good_at: Option<Timestamp>,
-    /// When its carrier was made.
+    /// When its revision object was created.
     pub target_created: Option<Timestamp>,
-    /// Since when the revision that goes exists.
+    /// When the revision that goes was created.
     pub bad_since: Option<Timestamp>,
-    /// What changes for the pods, names only.
+    /// The changes of the pod template, without values.
     pub changes: Vec<Change>,
-    /// What speaks against it, or must be known.
+    /// The findings of the preflight.
     #[serde(rename = "concerns")]
     pub findings: Vec<PreflightFinding>,
-    /// What the target's pods ran when they were last known to be good.
+    /// The images that the target's pods ran when they were last known to be good.
     pub images: Images,
-    /// The pods that have to be deleted for it, as far as can be told now.
+    /// The pods that have to be deleted, as far as known now.
     pub stuck: Vec<String>,
-    /// Whether the revision that goes bears the mark of a good one, which it loses.
+    /// Whether the revision that goes has a last-known-good annotation, which is removed.
     pub withdraws_mark: bool,
-    /// Whether this is what a check proposes: somebody else may carry it out.
+    /// Whether a check proposes the rollback, so that another identity may carry it out.
     pub proposed: bool,
-    /// Whether the rollout's counts were complete when this was planned: what is bad about it then
-    /// (a wrong answer, a crash after ready) does not show in them.
+    /// Whether the counts of the bad rollout were complete when this was planned, so that they do
+    /// not show its cause (a wrong answer, a crash after ready).
     pub complete: bool,
-    /// What the check that judged wants to see.
+    /// The health criteria of the check.
     #[serde(skip)]
     pub standard: HealthCriteria,
-    /// Whether all of the target's pods are still there: then no new one is needed.
+    /// Whether all of the target's pods still exist, so that no new one is needed.
     #[serde(skip)]
     pub in_full: bool,
-    /// When what goes would count as healed, should it stay as complete as it is now.
+    /// When the revision that goes would count as healed, if it stays as complete as it is now.
     #[serde(skip)]
     pub healed_at: Option<Timestamp>,
-    /// Who rolls back.
+    /// The run that rolls back.
     pub run: String,
     /// The change itself. Its templates may hold secrets.
     #[serde(rename = "patch")]
@@ -102,7 +102,7 @@ pub struct RollbackPlan {
 }
 
 impl RollbackPlan {
-    /// What a check hands over about it.
+    /// Returns the approval that a check hands over.
     #[must_use]
     pub fn approval(&self) -> ApprovedRollback {
         ApprovedRollback {
@@ -122,43 +122,43 @@ impl RollbackPlan {
         &self.template_change.target
     }
 
-    /// Adds what a preflight found; what weighs most stands first.
+    /// Adds findings, and sorts the most severe first.
     pub fn add_findings(&mut self, found: impl IntoIterator<Item = PreflightFinding>) {
         self.findings.extend(found);
         self.findings.sort_by_key(|finding| finding.weight);
     }
 
-    /// What speaks against it.
+    /// Returns the findings that refuse it.
     pub fn refusals(&self) -> impl Iterator<Item = &PreflightFinding> {
         let refuses = |it: &&PreflightFinding| it.weight == Weight::Refusal;
         self.findings.iter().filter(refuses)
     }
 }
 
-/// What to do.
+/// What to do about a workload.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RollbackDecision {
     /// Apply this plan, unless one of its findings is a refusal.
     Apply(Box<RollbackPlan>),
-    /// The target's template is in place already: a job that is run again has nothing to do.
+    /// The target's template is already in place, so that a re-run has nothing to do.
     Already(Already),
     /// Do nothing, for this reason.
     Refuse(Refusal),
 }
 
-/// What was restored before.
+/// A rollback that is already in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Already {
-    /// What is rolled back.
+    /// The workload.
     pub workload: WorkloadRef,
-    /// The workload's uid.
+    /// The uid of the workload.
     pub uid: String,
-    /// What is in place.
+    /// The revision that is in place.
     pub to: RevisionId,
-    /// Who put it there, where that is written.
+    /// The run that restored it, if recorded.
     pub run: Option<String>,
-    /// The revision that was found bad and still bears the mark of a good one: the run that rolled back
-    /// was ended before it could take it away.
+    /// The bad revision that still has a last-known-good annotation, because the run that rolled
+    /// back ended before it could remove it.
     pub unmark: Option<RevisionId>,
 }

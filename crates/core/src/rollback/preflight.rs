@@ -1,5 +1,5 @@
-//! What is looked at before anything is changed: questions for the cluster, and what its answers
-//! mean. The shell carries both.
+//! Checks a rollback before anything is changed: makes questions for the cluster, and judges its
+//! answers. The shell carries both.
 
 use std::collections::BTreeSet;
 
@@ -22,19 +22,19 @@ pub use finding::{PreflightCode, PreflightFinding, Weight};
 pub use references::{Reference, ReferenceKind, references};
 pub use schema::{SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION};
 
-/// How many Jobs are named at most.
+/// The most Jobs that are named.
 const JOBS: usize = 3;
-/// How many changes of a template are named at most.
+/// The most changes of a template that are named.
 const CHANGES: usize = 3;
 
 /// What a preflight asks the cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Questions {
-    /// Objects to look at.
+    /// The objects to look up.
     pub references: Vec<Reference>,
     /// A pod of the target, to be created as a dry run.
     pub pod: Value,
-    /// Permissions to ask for.
+    /// The permissions to review.
     pub rights: Vec<AccessReview>,
 }
 
@@ -49,33 +49,33 @@ pub struct AccessReview {
     pub resource: &'static str,
     /// The object's name; `None` for any.
     pub name: Option<String>,
-    /// What it means when it is not given.
+    /// The finding if it is not granted.
     pub lack: PreflightCode,
-    /// Whether nothing can be done without it.
+    /// Whether the rollback is impossible without it.
     pub needed: bool,
 }
 
-/// What a look at something brought.
+/// The result of a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<T> {
-    /// It is so.
+    /// What was found.
     Seen(T),
     /// It does not exist.
     Missing,
-    /// It could not be looked at, for this reason.
+    /// It could not be looked up, for this reason.
     Unseen(String),
 }
 
-/// What is known of an object; never its values.
+/// The state of an object, without its values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ObjectState {
     /// The keys of a ConfigMap or Secret; `None` where they were not read.
     pub keys: Option<BTreeSet<String>>,
-    /// When it was written last (`metadata.managedFields`, else its creation).
+    /// When it was last written (`metadata.managedFields`, else its creation).
     pub changed: Option<Timestamp>,
 }
 
-/// What came of a dry run.
+/// The result of a dry run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DryRun {
     /// The API server would accept it.
@@ -84,25 +84,25 @@ pub enum DryRun {
     Refused {
         /// The HTTP status.
         code: u16,
-        /// In the server's words.
+        /// The message of the API server.
         message: String,
     },
     /// It could not be tried.
     NotTried(String),
 }
 
-/// A Job that ran.
+/// A Job that has completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobRun {
     /// Its name.
     pub name: String,
     /// When it completed.
     pub completed: Timestamp,
-    /// Whether a `CronJob` made it: such a one is no part of a release.
+    /// Whether a `CronJob` created it, so that it is not part of a release.
     pub scheduled: bool,
 }
 
-/// What the cluster answered.
+/// The answers of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answers {
     /// To [`Questions::references`].
@@ -111,7 +111,7 @@ pub struct Answers {
     pub pod: DryRun,
     /// To [`RollbackPlan::template_change`] as a dry run.
     pub patch: DryRun,
-    /// The template that it would leave behind, where the API server said so.
+    /// The template after the patch, if the API server returned it.
     pub written: Option<Value>,
     /// To [`Questions::rights`].
     pub rights: Vec<(AccessReview, Lookup<bool>)>,
@@ -119,7 +119,7 @@ pub struct Answers {
     pub jobs: Lookup<Vec<JobRun>>,
 }
 
-/// What must be looked at before this plan is carried out.
+/// Returns what to look up before the plan is carried out.
 #[must_use]
 pub fn questions(plan: &RollbackPlan, history: &History) -> Questions {
     let template = plan.target_template();
@@ -130,8 +130,8 @@ pub fn questions(plan: &RollbackPlan, history: &History) -> Questions {
     }
 }
 
-/// A pod as the controller would make it: with its owner, since policies refuse pods that have none.
-/// It is never stored.
+/// Makes a pod as the controller would: with its owner, since policies refuse pods without one. It
+/// is never stored.
 fn pod(plan: &RollbackPlan, history: &History, template: &Value) -> Value {
     let mut pod = template.clone();
     let kind = plan.workload.kind;
@@ -157,20 +157,20 @@ fn pod(plan: &RollbackPlan, history: &History, template: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 }
 
-/// The names of a StatefulSet's claim templates.
+/// Returns the names of a StatefulSet's claim templates.
 fn claims(history: &History) -> impl Iterator<Item = &str> {
     let templates = history.object().pointer("/spec/volumeClaimTemplates");
     let templates = templates.and_then(Value::as_array).into_iter().flatten();
     templates.map(|it| text(it, "/metadata/name"))
 }
 
-/// A claim takes the place of a volume of the same name (`updateStorage`), so that no pod has it.
+/// Drops volumes that a claim template of the same name replaces (`updateStorage`).
 fn drop_replaced(volumes: &mut Vec<Value>, history: &History) {
     volumes.retain(|it| claims(history).all(|claim| claim != text(it, "/name")));
 }
 
-/// What a template says of volumes that its pods have. The claims themselves are no need of it: the
-/// controller makes them.
+/// Returns the template without the volumes that claim templates replace: the controller creates
+/// those claims, so that the template does not need them.
 fn without_claims(template: &Value, history: &History) -> Value {
     let mut template = template.clone();
     let volumes = template.pointer_mut("/spec/volumes");
@@ -180,7 +180,7 @@ fn without_claims(template: &Value, history: &History) -> Value {
     template
 }
 
-/// A StatefulSet's controller adds the volumes of its claim templates.
+/// Adds the volumes of the claim templates, as the StatefulSet controller does.
 fn add_claims(spec: &mut Value, history: &History) {
     let volumes: Vec<Value> = claims(history)
         .map(|name| {
@@ -240,7 +240,7 @@ fn rights(plan: &RollbackPlan, history: &History) -> Vec<AccessReview> {
     rights
 }
 
-/// What the answers mean for a plan, what weighs most first.
+/// Judges the answers for a plan, the most severe findings first.
 #[must_use]
 pub fn judge(plan: &RollbackPlan, answers: &Answers) -> Vec<PreflightFinding> {
     let rights = answers.rights.iter();
@@ -286,8 +286,8 @@ fn of_right(
     }
 }
 
-/// Without a right nothing can be done; but whoever carries out what a check proposes may be somebody
-/// else, and looks again.
+/// Reports a missing permission: a refusal, or a warning on a proposal, which another identity may
+/// carry out after its own preflight.
 fn lacks(plan: &RollbackPlan, code: PreflightCode, message: impl Into<String>) -> PreflightFinding {
     if plan.proposed {
         PreflightFinding::warning(code, message)
@@ -327,8 +327,9 @@ fn of_reference(reference: &Reference, looked: &Lookup<ObjectState>) -> Option<P
     }
 }
 
-/// Since when something counts as changed, and what that time is. Without a mark the target was good
-/// at some time after it was made, if ever.
+/// Returns since when an object counts as changed, and what happened at that time.
+///
+/// If no check marked the target as good, it was good at some time after its creation, if ever.
 fn since(plan: &RollbackPlan) -> Option<(Timestamp, String)> {
     let (at, what) = match (plan.good_at, plan.target_created) {
         (Some(at), _) => (at, "last known to be good"),
@@ -338,7 +339,8 @@ fn since(plan: &RollbackPlan) -> Option<(Timestamp, String)> {
     Some((at, format!("revision {} was {what}", plan.to.revision)))
 }
 
-/// What was changed in place since then does not come back.
+/// Reports a ConfigMap or Secret that was changed since the target was good: the rollback does not
+/// restore it.
 fn of_change(
     plan: &RollbackPlan,
     reference: &Reference,
@@ -361,15 +363,16 @@ fn of_change(
     ))
 }
 
-/// Refusals by whatever guards the namespace (`plugin/pkg/admission`). A quota counts the pods that
-/// the rollback will remove, so that a full one is no reason to keep them; one that is smaller than
-/// a single pod never has room.
+/// Judges the dry run of the pod against the namespace's admission (`plugin/pkg/admission`).
+///
+/// A quota also counts the pods that the rollback will remove, so that a full quota is not a
+/// refusal; a quota that is smaller than a single pod is.
 fn of_pod(plan: &RollbackPlan, trial: &DryRun) -> Option<PreflightFinding> {
     match trial {
         DryRun::Accepted => None,
         DryRun::Refused { code: 403, message } if message.contains(EXCEEDED) => {
             let too_much = beyond(message);
-            // Where all of the target's pods are still there, none has to fit any more.
+            // Where all of the target's pods still exist, no new pod has to fit.
             if too_much.is_empty() || plan.in_full {
                 let message = format!(
                     "there is no room for one more pod of the target at present: {message}"
@@ -383,7 +386,7 @@ fn of_pod(plan: &RollbackPlan, trial: &DryRun) -> Option<PreflightFinding> {
             let refusal = PreflightFinding::refusal(PreflightCode::PodRefused, message);
             Some(refusal.hint("raise the quota, then roll back; or roll forward"))
         }
-        // The identity's own rights, not the pod.
+        // The identity lacks a permission; the pod is not refused.
         DryRun::Refused { code: 403, message } if message.contains("cannot create resource") => {
             Some(PreflightFinding::note(
                 PreflightCode::NotLooked,
@@ -404,12 +407,15 @@ fn of_pod(plan: &RollbackPlan, trial: &DryRun) -> Option<PreflightFinding> {
     }
 }
 
-/// The plug-in's own words; a webhook that has such ones too stands between the two.
+/// The message of the quota admission plug-in; a webhook with the same message has its name in
+/// between.
 const EXCEEDED: &str = "is forbidden: exceeded quota: ";
 
-/// The resources of which one pod alone asks for more than the quota gives: `exceeded quota: q,
-/// requested: a=1,b=2, used: a=3,b=4, limited: a=3,b=5` (k8s.io/apiserver
-/// `pkg/admission/plugin/resourcequota/controller.go`). What cannot be read is none of them.
+/// Returns the resources of which one pod alone requests more than the quota's limit.
+///
+/// The message is `exceeded quota: q, requested: a=1,b=2, used: a=3,b=4, limited: a=3,b=5`
+/// (k8s.io/apiserver `pkg/admission/plugin/resourcequota/controller.go`). Amounts that cannot be
+/// parsed are ignored.
 fn beyond(message: &str) -> Vec<&str> {
     let amounts = |name: &str| {
         let listed = message.split_once(EXCEEDED)?.1.split_once(name)?.1;
@@ -442,7 +448,7 @@ fn of_patch(
 ) -> Option<PreflightFinding> {
     match trial {
         DryRun::Accepted => None,
-        // The identity's own rights, which are told once.
+        // A missing permission of the identity, which is reported once.
         DryRun::Refused { code: 403, message } if message.contains("cannot patch resource") => {
             let lack = PreflightCode::MayNotPatch;
             let told = already.iter().any(|it| it.code == lack);
@@ -462,7 +468,9 @@ fn of_patch(
     }
 }
 
-/// Webhooks that came after the target, and defaults that a newer API server fills in, make another
+/// Reports that the API server would write another template than the target's.
+///
+/// Webhooks that are newer than the target, and defaults of a newer API server, make another
 /// revision of it.
 fn of_written(plan: &RollbackPlan, written: Option<&Value>) -> Option<PreflightFinding> {
     let (target, written) = (plain(plan.target_template()), plain(written?));
@@ -489,7 +497,7 @@ fn of_written(plan: &RollbackPlan, written: Option<&Value>) -> Option<PreflightF
     ))
 }
 
-/// Nobody but a person knows what a Job did.
+/// Reports Jobs that have completed since the target was good: a migration is not undone.
 fn of_jobs(plan: &RollbackPlan, jobs: &Lookup<Vec<JobRun>>) -> Option<PreflightFinding> {
     let (since, then) = since(plan)?;
     let mut recent: Vec<&JobRun> = match jobs {

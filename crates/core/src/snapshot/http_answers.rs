@@ -1,4 +1,4 @@
-//! What a pod answered to one HTTP check so far.
+//! Collects a pod's answers to one HTTP check.
 
 use jiff::Timestamp;
 
@@ -26,7 +26,7 @@ impl Answers {
         }
         self.reached |= answer.reached();
         let newest = Some((at, answer));
-        // One answer that is told twice is one.
+        // An answer that is observed twice counts once.
         if self.newest == newest {
             return;
         }
@@ -35,7 +35,7 @@ impl Answers {
         self.newest = newest;
     }
 
-    /// The newest answer and when it came.
+    /// Returns the newest answer, and when it came.
     #[must_use]
     pub const fn newest(&self) -> Option<&(Timestamp, Answer)> {
         self.newest.as_ref()
@@ -48,7 +48,7 @@ impl Answers {
         self.first
     }
 
-    /// How many answers came.
+    /// Returns how many answers came.
     #[must_use]
     pub const fn times(&self) -> u32 {
         self.times

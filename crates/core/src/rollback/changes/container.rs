@@ -1,11 +1,11 @@
-//! The changes of one container.
+//! Lists the changes of a container.
 
 use serde_json::Value;
 
 use super::{Change, by_name, differing, fields, how, plain_text, shown, told};
 
 const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
-/// The fields that are looked at more closely, or are the container's name.
+/// The fields that are compared in detail, and the container's name.
 const CLOSER: [&str; 8] = [
     "name",
     "image",
@@ -16,7 +16,7 @@ const CLOSER: [&str; 8] = [
     "readinessProbe",
     "startupProbe",
 ];
-/// What may be shown of how a probe asks. Headers and commands may hold secrets.
+/// The fields of a probe's handler that may be shown: headers and commands may hold secrets.
 const ASKED: [(&str, [&str; 3]); 3] = [
     ("httpGet", ["path", "port", "scheme"]),
     ("tcpSocket", ["port", "host", ""]),
@@ -44,7 +44,7 @@ pub(super) fn changes(title: &str, before: &Value, after: &Value) -> Vec<Change>
     found
 }
 
-/// `requests.cpu` and the like, each with its number.
+/// Lists changes of resources, such as `requests.cpu`, with their numbers.
 fn resources(title: &str, before: &Value, after: &Value) -> Vec<Change> {
     let mut found = Vec::new();
     for group in ["requests", "limits"] {
@@ -61,7 +61,7 @@ fn resources(title: &str, before: &Value, after: &Value) -> Vec<Change> {
     found
 }
 
-/// Environment variables by their names.
+/// Lists changes of environment variables, by name only.
 fn environment(title: &str, before: &Value, after: &Value) -> Vec<Change> {
     let (old, new) = (by_name(before, "/env"), by_name(after, "/env"));
     let mut found: Vec<Change> = differing(&old, &new)
@@ -81,7 +81,7 @@ fn environment(title: &str, before: &Value, after: &Value) -> Vec<Change> {
     found
 }
 
-/// The names of the objects that all environment variables are taken from.
+/// Returns the names of the objects in `envFrom`.
 fn sources(container: &Value) -> Option<String> {
     let list = container.get("envFrom")?.as_array()?.iter();
     let names: Vec<String> = list
@@ -95,7 +95,7 @@ fn sources(container: &Value) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-/// The numbers of a probe, and what it asks.
+/// Lists changes of a probe's numbers and of its handler.
 fn probe_changes(title: String, before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
     let (before, after) = match (before, after) {
         (None, None) => return Vec::new(),
@@ -119,7 +119,7 @@ fn probe_changes(title: String, before: Option<&Value>, after: Option<&Value>) -
     found
 }
 
-/// How a probe asks, as far as that may be shown.
+/// Describes a probe's handler, as far as it may be shown.
 fn asked(probe: &Value) -> Option<String> {
     ASKED.iter().find_map(|(kind, shown)| {
         let handler = probe.get(kind)?;
@@ -130,7 +130,7 @@ fn asked(probe: &Value) -> Option<String> {
     })
 }
 
-/// A path as it may be shown: a query may hold a key.
+/// Returns a path without its query, which may hold a key.
 fn without_query(value: &Value) -> String {
     let text = plain_text(value);
     match text.split_once('?') {
@@ -139,7 +139,7 @@ fn without_query(value: &Value) -> String {
     }
 }
 
-/// What differs in nothing that may be shown is only told.
+/// Shows a change, or only reports it if the parts that may be shown are equal.
 fn shown_or_told(title: String, from: Option<String>, to: Option<String>) -> Change {
     if from == to {
         told(format!("{title} changes"))

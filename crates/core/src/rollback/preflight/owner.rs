@@ -1,22 +1,22 @@
-//! Who would undo a rollback: an owner that holds the wanted state elsewhere.
+//! Finds an owner that keeps the desired state elsewhere, and would undo a rollback.
 
 use serde_json::Value;
 
 use super::finding::{PreflightCode, PreflightFinding};
 use crate::workload::raw::{annotation, text};
 
-/// How an owner is known.
+/// How to recognise an owner.
 struct Owner {
     code: PreflightCode,
     name: &'static str,
     annotations: &'static [&'static str],
     labels: &'static [&'static str],
-    /// Who writes the object's fields (`metadata.managedFields[].manager`).
+    /// The field manager (`metadata.managedFields[].manager`).
     manager: &'static str,
 }
 
-/// Argo CD: <https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/>; its label
-/// `app.kubernetes.io/instance` is everybody's, so there its field manager must tell. Flux:
+/// Argo CD: <https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/>; others use
+/// its label `app.kubernetes.io/instance` too, so that the field manager decides. Flux:
 /// <https://fluxcd.io/flux/components/kustomize/kustomizations/>. Helm: `pkg/action/validate.go`.
 const OWNERS: [Owner; 4] = [
     Owner {
@@ -33,7 +33,7 @@ const OWNERS: [Owner; 4] = [
         labels: &["kustomize.toolkit.fluxcd.io/name"],
         manager: "kustomize-controller",
     },
-    // Before Helm: what Flux installs through Helm bears the labels of both.
+    // Before Helm: objects that Flux installs through Helm have the labels of both.
     Owner {
         code: PreflightCode::OwnedByFlux,
         name: "Flux",
@@ -81,7 +81,7 @@ fn owner(workload: &Value) -> Option<(PreflightCode, String)> {
     })
 }
 
-/// An operator's own object.
+/// Returns the controller in `ownerReferences`, such as an operator's object.
 fn controller(workload: &Value) -> Option<(PreflightCode, String)> {
     let owners = workload.pointer("/metadata/ownerReferences")?.as_array()?;
     let owner = owners

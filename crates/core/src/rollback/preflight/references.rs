@@ -1,4 +1,4 @@
-//! What a pod template needs besides its images: objects that a rollback does not restore.
+//! Finds the objects that a pod template refers to, which a rollback does not restore.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::finding::PreflightCode;
 use crate::workload::raw::text;
 
-/// A kind of object that a pod template names.
+/// A kind of object that a pod template refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReferenceKind {
     /// `v1` ConfigMap.
@@ -23,7 +23,7 @@ pub enum ReferenceKind {
 }
 
 impl ReferenceKind {
-    /// The API's name.
+    /// Returns the API kind.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl ReferenceKind {
         }
     }
 
-    /// What it is when such an object is gone.
+    /// Returns the finding for a missing object of this kind.
     #[must_use]
     pub const fn missing(self) -> PreflightCode {
         match self {
@@ -57,12 +57,12 @@ pub struct Reference {
     pub name: String,
     /// The keys without which a container does not start.
     pub keys: BTreeSet<String>,
-    /// Whether pods start without it all the same.
+    /// Whether pods start without it.
     pub optional: bool,
 }
 
-/// What a template needs in its namespace, each object once; one that is needed anywhere is not
-/// optional.
+/// Returns the objects that a template needs in its namespace, each once; an object that is
+/// required in one place is not optional.
 #[must_use]
 pub fn references(template: &Value, namespace: &str) -> Vec<Reference> {
     let mut found = Found::default();
@@ -88,7 +88,7 @@ pub fn references(template: &Value, namespace: &str) -> Vec<Reference> {
         false,
     );
     for secret in items(spec, "/imagePullSecrets") {
-        // The kubelet pulls without it, which may suffice.
+        // The kubelet tries to pull without it, which may succeed.
         found.name(ReferenceKind::Secret, text(secret, "/name"), true);
     }
     found.all()
@@ -191,9 +191,11 @@ impl Found {
         self.name(ReferenceKind::PersistentVolumeClaim, claim, false);
     }
 
-    /// The Secrets that a volume is mounted with. The kubelet mounts none without them
-    /// (kubernetes `pkg/volume/csi/csi_mounter.go`; an `azureFile` is mounted by its CSI driver, with
-    /// the Secret of the pod's namespace). That of a `cinder` volume is not passed on to its driver.
+    /// Adds the Secrets that a volume is mounted with.
+    ///
+    /// The kubelet mounts no such volume without its Secret (kubernetes
+    /// `pkg/volume/csi/csi_mounter.go`; an `azureFile` is mounted by its CSI driver, with the
+    /// Secret of the pod's namespace). The Secret of a `cinder` volume is not passed to its driver.
     fn credentials(&mut self, volume: &Value) {
         for pointer in [
             "/azureFile/secretName",
@@ -215,9 +217,12 @@ impl Found {
         self.name(ReferenceKind::Secret, secret, !is_read);
     }
 
-    /// Azure's drivers take a Secret among the attributes of a volume too, and ignore the case of
-    /// their names. They look for it in the pod's namespace, whatever `secretNamespace` says
-    /// (azurefile-csi-driver and blob-csi-driver, `NodePublishVolume`); older ones went by it.
+    /// Adds the Secret that the attributes of a volume of Azure's drivers name, ignoring the case
+    /// of the attributes.
+    ///
+    /// The drivers read it from the pod's namespace, whatever `secretNamespace` is
+    /// (azurefile-csi-driver and blob-csi-driver, `NodePublishVolume`); older versions used that
+    /// namespace.
     fn azure(&mut self, volume: &Value, namespace: &str) {
         let driver = text(volume, "/csi/driver");
         if !matches!(driver, "file.csi.azure.com" | "blob.csi.azure.com") {
@@ -233,7 +238,7 @@ impl Found {
                 .unwrap_or_default()
         };
         let elsewhere = !["", namespace].contains(&attribute("secretNamespace"));
-        // With an identity of its own the driver needs no key.
+        // With an identity the driver needs no account key.
         let identity = [
             "clientID",
             "mountWithManagedIdentity",
@@ -249,7 +254,8 @@ impl Found {
         );
     }
 
-    /// A ConfigMap or Secret as files; a Secret's name has another key in a projected volume.
+    /// Adds a ConfigMap or Secret that is mounted as files; the field for a Secret's name differs
+    /// in a projected volume.
     fn source(&mut self, source: &Value, secret_name: &str) {
         for (kind, pointer, name) in [
             (ReferenceKind::ConfigMap, "/configMap", "/configMap/name"),

@@ -1,23 +1,24 @@
-//! The guard of rolling migrations: which code may run beside which schema.
+//! Guards rolling migrations of a database schema.
 //!
-//! A pod template says which schema its code writes, and the oldest code that may still run beside
-//! that. A rollback puts old code beside a schema that newer revisions may have migrated.
+//! A pod template declares the schema version that its code writes, and the oldest version whose
+//! code may still run with that schema. A rollback runs old code with a schema that newer revisions
+//! may have migrated.
 
 use super::finding::{PreflightCode, PreflightFinding};
 use crate::history::{Entry, History};
 use crate::rollback::Allowed;
 
-/// The schema that a revision writes, a whole number. A revision without it counts as 0.
+/// The schema version that a revision writes, a whole number; 0 by default.
 pub const SCHEMA_VERSION: &str = "rollguard.dev/schema-version";
-/// The oldest schema version whose code may run beside this revision's schema. Without it only the
-/// same version may.
+/// The oldest schema version whose code may run with this revision's schema; by default, the same
+/// version only.
 pub const SCHEMA_COMPATIBLE_FROM: &str = "rollguard.dev/schema-compatible-from";
 
-/// What a revision says of its schema.
+/// The schema declaration of a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Schema {
     version: u64,
-    /// `None` where the revision says nothing at all.
+    /// `None` if the revision declares nothing.
     compatible_from: Option<u64>,
 }
 
@@ -68,7 +69,8 @@ pub(super) fn findings(
     found
 }
 
-/// Whether a revision may have run after the target was last in use. Numbers rise with each use.
+/// Returns whether a revision may have run after the target was last in use: numbers rise with each
+/// use.
 fn ran_after(entry: &Entry<'_>, to: &Entry<'_>) -> bool {
     entry.uid() != to.uid() && entry.revision() > to.revision()
 }

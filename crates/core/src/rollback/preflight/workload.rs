@@ -1,4 +1,4 @@
-//! What the workload's own objects tell about a rollback, without any further look.
+//! Checks a rollback against the workload's own objects, without further lookups.
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::history::{Entry, History};
 use crate::rollback::{Allowed, ChosenBy, Request};
 use crate::workload::raw::text;
 
-/// Returns what the workload's own objects say against a plan.
+/// Returns the findings about a plan from the workload's own objects.
 pub(in crate::rollback) fn findings(
     history: &History,
     plan: &RollbackPlan,
@@ -31,7 +31,7 @@ pub(in crate::rollback) fn findings(
     found
 }
 
-/// The change alone replaces no pod.
+/// Reports the update strategy OnDelete, with which the change alone replaces no pod.
 fn on_delete(history: &History, allowed: Allowed) -> Option<PreflightFinding> {
     let workload = history.typed().filter(|it| it.is_on_delete())?;
     let message = format!(
@@ -46,13 +46,13 @@ fn on_delete(history: &History, allowed: Allowed) -> Option<PreflightFinding> {
     ))
 }
 
-/// An init container of the bad revision that the target lacks, or has otherwise, and that has run:
-/// most often it migrates something.
+/// Reports init containers that have run and that differ in the target: most often they migrate
+/// data.
 fn migrated(from: &Entry<'_>, to: &Entry<'_>) -> Option<PreflightFinding> {
     let (bad, good) = (from.template(), to.template());
     let known: Vec<&Value> = init_containers(&good).collect();
     let changed = init_containers(&bad).filter(|it| {
-        // A sidecar runs beside the containers; it is no step before them.
+        // A sidecar runs beside the containers, not before them.
         text(it, "/restartPolicy") != "Always" && !known.contains(it)
     });
     let ran: Vec<&str> = changed
@@ -90,8 +90,8 @@ fn has_run(pod: &Pod, container: &str) -> bool {
     })
 }
 
-/// A revision that came after the known good one and serves, but was never found healthy: whether to
-/// skip it is for a person to judge.
+/// Reports a serving revision that is newer than the known good one, but that no check found
+/// healthy: a person must judge whether to skip it.
 fn unchecked(
     history: &History,
     plan: &RollbackPlan,
@@ -117,7 +117,7 @@ fn unchecked(
     ))
 }
 
-/// A tag may mean another image by now.
+/// Reports images without a known digest: a tag may refer to another image by now.
 fn image_unknown(plan: &RollbackPlan, to: &Entry<'_>) -> Option<PreflightFinding> {
     let pinned = to.images().iter().all(|image| image.contains('@'));
     if pinned || !plan.images.is_empty() {
