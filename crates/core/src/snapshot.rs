@@ -1,5 +1,5 @@
-//! All that is known at one time: observations folded into the graph workload → revision → pod,
-//! tied by the uids of `ownerReferences`, never by names.
+//! Folds observations into the graph workload → revision → pod, linked by the uids of
+//! `ownerReferences`, never by names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,10 +40,10 @@ pub const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
 /// The label that ties a pod to a ControllerRevision (`apps/v1`, `ControllerRevisionHashLabelKey`).
 pub(crate) const REVISION_LABEL: &str = "controller-revision-hash";
 
-/// How many deleted pods are remembered: three decide, and a report shows one.
+/// The most deleted pods that are kept: three decide, and a report shows one.
 const MOST_DEPARTED: usize = 32;
 
-/// All that is known at one time, of every workload of the session's namespace that was shown.
+/// The state of all observed workloads of the session's namespace.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
     workloads: BTreeMap<WorkloadRef, Workload>,
@@ -51,18 +51,18 @@ pub struct Snapshot {
     revisions: Store<ControllerRevision>,
     pods: Store<Pod>,
     nodes: Store<Node>,
-    /// By the uid of what they are about, then by their own.
+    /// Events by the uid of the object they are about, then by their own uid.
     events: BTreeMap<String, BTreeMap<String, Event>>,
     answers: BTreeMap<(String, usize), Answers>,
     start_failures: StartFailures,
-    /// Pods that had ended as a whole when they were deleted, the first of them: StatefulSets and
-    /// DaemonSets delete such pods at once, and only their number tells.
+    /// The first pods that had failed as a whole when they were deleted: StatefulSets and
+    /// DaemonSets delete such pods at once, so that only their number shows the cause.
     departed: BTreeMap<String, Pod>,
-    /// When a pod was last seen gone: what it took of a quota is free since.
+    /// When a pod was last seen deleted, which freed its share of a quota.
     pod_gone_at: Option<Timestamp>,
     /// How often each container had been restarted when it was first seen.
     restarts_at_first: BTreeMap<(String, String), u32>,
-    /// When each pod was last seen to change and not be ready, by our clock.
+    /// When each pod last changed while it was not ready, by rollguard's clock.
     unready_at: BTreeMap<String, Timestamp>,
     listed: BTreeSet<ResourceKind>,
     blind: BTreeMap<ResourceKind, (Timestamp, Blindness)>,
@@ -70,7 +70,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes one observation in.
+    /// Applies an observation.
     pub fn apply(&mut self, observation: Observation) {
         let Observation { at, seen } = observation;
         let pods = self.pods.len();
@@ -124,7 +124,7 @@ impl Snapshot {
                 let refused = matches!(why, Blindness::Forbidden { .. });
                 self.blind.insert(resource, (since, why));
                 if refused && !resource.is_workload() {
-                    // Nothing will ever say that this is over: what was seen last is no knowledge.
+                    // No later observation will correct it, so that the last state is dropped.
                     self.forget(resource, |_| false);
                     return;
                 }
@@ -146,7 +146,7 @@ impl Snapshot {
             self.restarts_at_first.entry(key).or_insert(restarts);
         }
         self.start_failures.observe(&pod, self.pods.get(&uid), at);
-        // What is told again is no news.
+        // A repeated observation is not a change.
         let news = self.pods.get(&uid) != Some(&pod);
         if news && pod::ready_since(&pod).is_none() {
             self.unready_at.insert(uid, at);
@@ -255,7 +255,8 @@ impl Snapshot {
         self.pod_gone_at
     }
 
-    /// Whether any pod in sight is on its way out, of whatever workload: a quota is the namespace's.
+    /// Returns whether any pod of the namespace terminates: a quota counts the pods of all
+    /// workloads.
     #[must_use]
     pub fn frees_room(&self) -> bool {
         let mut pods = self.pods.iter();
@@ -295,16 +296,15 @@ pub(crate) fn is_active(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_none() && !has_ended(pod)
 }
 
-/// Whether a pod has ended as a whole. No pod of a workload is meant to.
+/// Returns whether a pod has failed or succeeded as a whole, which no pod of a workload should.
 pub(crate) fn has_ended(pod: &Pod) -> bool {
     let status = pod.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Failed" | "Succeeded"))
 }
 
-/// Whether two templates are the same to the Deployment controller: but for the label that it adds
-/// itself, and for `creationTimestamp: null`, which a real API server sends in some versions and not
-/// in others.
+/// Returns whether two templates are equal to the Deployment controller: except for the label that
+/// it adds, and for `creationTimestamp: null`, which some versions of the API server send.
 #[must_use]
 pub fn same_template(one: &PodTemplateSpec, other: &PodTemplateSpec) -> bool {
     let plain = |template: &PodTemplateSpec| {
@@ -318,7 +318,7 @@ pub fn same_template(one: &PodTemplateSpec, other: &PodTemplateSpec) -> bool {
         metadata.creation_timestamp = None;
         Some(metadata)
     };
-    // The specs are long and seldom differ: nothing of them is copied.
+    // The specs are long and seldom differ, so that they are not copied.
     one.spec == other.spec && plain(one) == plain(other)
 }
 
@@ -355,7 +355,7 @@ pub(crate) fn owned_by(metadata: &ObjectMeta, uid: &str) -> bool {
     controller_of(metadata) == Some(uid)
 }
 
-/// When an event happened last: events of the two API styles keep it in different fields.
+/// Returns when an event last occurred: the two event APIs keep it in different fields.
 #[must_use]
 pub fn event_time(event: &Event) -> Option<Timestamp> {
     let series = event
@@ -371,7 +371,7 @@ pub fn event_time(event: &Event) -> Option<Timestamp> {
         .max()
 }
 
-/// When an event happened first.
+/// Returns when an event first occurred.
 #[must_use]
 pub fn event_start(event: &Event) -> Option<Timestamp> {
     let first = event.first_timestamp.as_ref().map(|it| it.0);
@@ -382,7 +382,7 @@ pub fn event_start(event: &Event) -> Option<Timestamp> {
         .min()
 }
 
-/// How often an event happened.
+/// Returns how often an event occurred.
 #[must_use]
 pub fn event_count(event: &Event) -> u32 {
     let series = event.series.as_ref().and_then(|it| it.count);

@@ -15,7 +15,9 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// `ready_since`: of the pod, when the answer came. Whoever becomes ready anew is asked anew.
+    /// Records an answer; `ready_since` is that of the pod when the answer came.
+    ///
+    /// A pod that becomes ready again is checked again.
     pub(super) fn take(&mut self, answer: Answer, at: Timestamp, ready_since: Option<Timestamp>) {
         if self.ready_since != ready_since {
             *self = Self {

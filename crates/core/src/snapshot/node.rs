@@ -1,11 +1,11 @@
-//! What decides whether a DaemonSet's rollout waits for a node.
+//! Decides whether a DaemonSet's rollout waits for a node.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod, Taint, Toleration};
 
 use super::created;
 
-/// Whether a pod may be placed on a node in spite of its taints (`component-helpers`,
+/// Returns whether a pod tolerates the taints of a node (`component-helpers`,
 /// `scheduling/corev1/helpers.go`, `FindMatchingUntoleratedTaint`).
 pub(super) fn tolerates(pod: &Pod, node: &Node) -> bool {
     let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref());
@@ -33,13 +33,13 @@ fn matches(toleration: &Toleration, taint: &Taint) -> bool {
                 && toleration.value.as_deref().unwrap_or_default()
                     == taint.value.as_deref().unwrap_or_default()
         }
-        // A comparison of numbers: not known here, so the node is waited for.
+        // Comparisons of numbers are not implemented, so that the rollout waits for the node.
         Some(_) => false,
     };
     of_effect && of_key && of_value
 }
 
-/// Since when a node is not ready; `None` when it is.
+/// Returns since when a node is not ready; `None` if it is ready.
 pub(crate) fn not_ready_since(node: &Node) -> Option<Timestamp> {
     let conditions = node.status.as_ref().and_then(|it| it.conditions.as_ref());
     let ready = conditions.and_then(|all| all.iter().find(|it| it.type_ == "Ready"));
@@ -53,8 +53,8 @@ pub(crate) fn not_ready_since(node: &Node) -> Option<Timestamp> {
     }
 }
 
-/// The node of a pod: the one it is bound to, else the one a DaemonSet made it for
-/// (`daemon/util/daemonset_util.go`, `ReplaceDaemonSetPodNodeNameNodeAffinity`).
+/// Returns the node of a pod: the one it is bound to, else the one that the DaemonSet controller
+/// created it for (`daemon/util/daemonset_util.go`, `ReplaceDaemonSetPodNodeNameNodeAffinity`).
 pub(super) fn node_of(pod: &Pod) -> Option<&str> {
     let spec = pod.spec.as_ref()?;
     if let Some(name) = spec.node_name.as_deref() {

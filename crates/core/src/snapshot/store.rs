@@ -1,4 +1,4 @@
-//! Objects of one kind, kept by what controls them.
+//! Stores objects of one kind by their controller.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::controller_of;
 
-/// Objects of one kind. A namespace may hold hundreds of workloads, and each is looked at again
-/// with every observation: what belongs to one must be had without a walk over all.
+/// The objects of one kind.
+///
+/// A namespace may have hundreds of workloads, and each is judged again with every observation: the
+/// objects of one workload must be found without a scan of all.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Store<K> {
-    /// By the controller's uid, empty for what has none, then by the object's own.
+    /// Objects by the controller's uid, empty if there is none, then by their own uid.
     owned: BTreeMap<String, BTreeMap<String, K>>,
     /// The controller's uid by the object's own.
     owners: BTreeMap<String, String>,
@@ -27,14 +29,14 @@ impl<K> Default for Store<K> {
 }
 
 impl<K: Metadata<Ty = ObjectMeta>> Store<K> {
-    /// Takes an object in, in place of what was known of it.
+    /// Inserts or replaces an object.
     pub(super) fn insert(&mut self, object: K) {
         let Some(uid) = object.metadata().uid.clone() else {
             return;
         };
         let owner = controller_of(object.metadata()).unwrap_or_default();
         let owner = owner.to_owned();
-        // An object may be left behind by one controller and adopted by another.
+        // An object may be orphaned by one controller and adopted by another.
         let former = self.owners.insert(uid.clone(), owner.clone());
         if let Some(left) = former.filter(|it| *it != owner)
             && let Some(objects) = self.owned.get_mut(&left)
@@ -69,7 +71,7 @@ impl<K: Metadata<Ty = ObjectMeta>> Store<K> {
         self.owned.values().flatten()
     }
 
-    /// What a controller owns, in the order of the uids.
+    /// Returns the objects of a controller, in the order of their uids.
     pub(super) fn of<'a>(&'a self, owner: &str) -> impl Iterator<Item = &'a K> + use<'a, K> {
         self.owned.get(owner).into_iter().flat_map(BTreeMap::values)
     }
