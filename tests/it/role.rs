@@ -65,7 +65,7 @@ fn history(kind: WorkloadKind) -> History {
             "currentNumberScheduled": 1, "desiredNumberScheduled": 1, "numberMisscheduled": 0,
             "numberReady": 0, "replicas": 1},
     });
-    let carrier = |number: u64| -> Value {
+    let revision_object = |number: u64| -> Value {
         let template = template(&format!("app:{number}"));
         json!({
             "metadata": {"name": format!("web-{number}"), "uid": format!("c{number}"),
@@ -82,7 +82,12 @@ fn history(kind: WorkloadKind) -> History {
         namespace: "shop".to_owned(),
         name: "web".to_owned(),
     };
-    History::new(workload, object, vec![carrier(2), carrier(1)], Vec::new())
+    History::new(
+        workload,
+        object,
+        vec![revision_object(2), revision_object(1)],
+        Vec::new(),
+    )
 }
 
 fn rights(kind: WorkloadKind) -> Vec<AccessReview> {

@@ -15,7 +15,7 @@ use crate::error::{Cause, ClusterError, Permission};
 use crate::list::list;
 use crate::request::{READ_LIMIT, apps, pods, within};
 
-/// Reads the workload, the carriers of its revisions (ReplicaSets, or ControllerRevisions) and its
+/// Reads the workload, its revision objects (ReplicaSets, or ControllerRevisions) and its
 /// pods.
 ///
 /// A Deployment's ReplicaSets count their own pods, so that it is enough not to be allowed to list
@@ -30,14 +30,14 @@ pub async fn history(client: &Client, workload: &WorkloadRef) -> Result<History>
         WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "ControllerRevisions",
     };
     let selector = selector(&object).map_err(not_listed(workload, named))?;
-    let collection = apps(&workload.namespace, carrier(workload.kind));
-    let (carriers, pods) = futures::join!(
+    let collection = apps(&workload.namespace, revision_resource(workload.kind));
+    let (revision_objects, pods) = futures::join!(
         list(client, &collection, &selector),
         pods_of(client, workload, &selector),
     );
-    let carriers = carriers.map_err(not_listed(workload, named))?;
+    let revision_objects = revision_objects.map_err(not_listed(workload, named))?;
     let pods = pods.map_err(not_listed(workload, "pods"))?;
-    let history = History::new(workload.clone(), object, carriers, pods);
+    let history = History::new(workload.clone(), object, revision_objects, pods);
     if workload.kind != WorkloadKind::DaemonSet {
         return Ok(history);
     }
@@ -49,7 +49,7 @@ pub async fn history(client: &Client, workload: &WorkloadRef) -> Result<History>
 }
 
 /// The kind of object that holds a revision's template.
-pub(crate) const fn carrier(kind: WorkloadKind) -> ResourceKind {
+pub(crate) const fn revision_resource(kind: WorkloadKind) -> ResourceKind {
     match kind {
         WorkloadKind::Deployment => ResourceKind::ReplicaSet,
         WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => ResourceKind::ControllerRevision,

@@ -1,4 +1,4 @@
-//! Writing down on a revision's carrier that it was found healthy, and taking that back.
+//! Writing down on a revision object that it was found healthy, and taking that back.
 
 use kube::Client;
 use kube::api::{Patch, PatchParams};
@@ -10,46 +10,46 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::error::{Cause, ClusterError, Permission};
-use crate::history::carrier;
+use crate::history::revision_resource;
 use crate::request::{FIELD_MANAGER, Failure, WRITE_LIMIT, apps, exchange};
 
 /// Marks a revision as known to be good.
 ///
 /// # Errors
 /// Forbidden with the permission to grant; not found, conflict or invalid when another object bears
-/// the carrier's name by now; unreachable.
+/// the revision object's name by now; unreachable.
 pub async fn write(client: &Client, marking: &LastKnownGoodUpdate) -> Result<()> {
-    let carrier = Carrier {
+    let object = RevisionObject {
         kind: marking.resource,
         name: &marking.name,
         uid: &marking.mark.uid,
     };
     let text = marking.mark.to_text();
-    annotate(client, &marking.workload, (carrier, json!(text)))
+    annotate(client, &marking.workload, (object, json!(text)))
         .await
-        .map_err(|failure| failed("mark", &marking.workload, (carrier, failure)))
+        .map_err(|failure| failed("mark", &marking.workload, (object, failure)))
 }
 
 /// Takes the mark of a good revision from the one that was found bad. One that is gone bears none.
 ///
 /// # Errors
-/// As [`write()`], but for a carrier that is gone.
+/// As [`write()`], but for a revision object that is gone.
 pub async fn withdraw(client: &Client, workload: &WorkloadRef, bad: &RevisionId) -> Result<()> {
-    let carrier = Carrier {
-        kind: carrier(workload.kind),
+    let object = RevisionObject {
+        kind: revision_resource(workload.kind),
         name: &bad.name,
         uid: &bad.uid,
     };
-    match annotate(client, workload, (carrier, Value::Null)).await {
+    match annotate(client, workload, (object, Value::Null)).await {
         Err(failure) if !failure.is_not_found() => {
-            Err(failed("withdraw the mark of", workload, (carrier, failure)))
+            Err(failed("withdraw the mark of", workload, (object, failure)))
         }
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Carrier<'a> {
+struct RevisionObject<'a> {
     kind: ResourceKind,
     name: &'a str,
     uid: &'a str,
@@ -60,28 +60,25 @@ struct Carrier<'a> {
 async fn annotate(
     client: &Client,
     workload: &WorkloadRef,
-    (carrier, value): (Carrier<'_>, Value),
+    (object, value): (RevisionObject<'_>, Value),
 ) -> std::result::Result<(), Failure> {
-    let name = LastKnownGood::annotation(carrier.uid);
-    let patch = json!({"metadata": {"uid": carrier.uid, "annotations": {name: value}}});
+    let name = LastKnownGood::annotation(object.uid);
+    let patch = json!({"metadata": {"uid": object.uid, "annotations": {name: value}}});
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    let request = apps(&workload.namespace, carrier.kind).patch(
-        carrier.name,
-        &params,
-        &Patch::Merge(patch),
-    )?;
+    let request =
+        apps(&workload.namespace, object.kind).patch(object.name, &params, &Patch::Merge(patch))?;
     exchange(client, request, WRITE_LIMIT).await.map(|_| ())
 }
 
 fn failed(
     doing: &str,
     workload: &WorkloadRef,
-    (carrier, failure): (Carrier<'_>, Failure),
+    (object, failure): (RevisionObject<'_>, Failure),
 ) -> ClusterError {
-    let (namespace, name) = (&workload.namespace, carrier.name);
+    let (namespace, name) = (&workload.namespace, object.name);
     let doing = format!("{doing} revision `{name}` of {workload} in namespace `{namespace}`");
     let replaced = matches!(failure.cause, Cause::Answer { code: 422, .. });
     let error = ClusterError::new(doing, failure.cause)

@@ -307,8 +307,8 @@ pub(crate) fn controller_revision(revision: u64, version: &str) -> Value {
     })
 }
 
-/// Where the carriers of a kind are listed, and those of v1 and v2.
-pub(crate) fn carriers(kind: WorkloadKind) -> (&'static str, Vec<Value>) {
+/// Where the revision objects of a kind are listed, and those of v1 and v2.
+pub(crate) fn revision_objects(kind: WorkloadKind) -> (&'static str, Vec<Value>) {
     match kind {
         WorkloadKind::Deployment => (
             "/replicasets",
@@ -335,7 +335,7 @@ pub(crate) fn history_of(kind: WorkloadKind) -> History {
     History::new(
         workload(kind),
         object(kind, "v2"),
-        carriers(kind).1,
+        revision_objects(kind).1,
         Vec::new(),
     )
 }

@@ -9,9 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::workload::raw::{annotation, text};
 use crate::workload::{Images, Revision, RevisionId};
 
 /// The prefix of the annotation on a revision object that was found healthy; the object's uid
@@ -62,13 +60,6 @@ impl LastKnownGood {
             run: short(run),
             images: if few { images } else { Images::new() },
         }
-    }
-
-    /// Returns the annotation of a revision object; a copy from another object does not count.
-    #[must_use]
-    pub fn of(carrier: &Value) -> Option<Self> {
-        let uid = text(carrier, "/metadata/uid");
-        Self::parse(annotation(carrier, &Self::annotation(uid))?, uid)
     }
 
     /// Returns the name of the annotation for the revision object with this uid.
@@ -130,13 +121,6 @@ impl RollbackRecord {
     #[must_use]
     pub fn asked(self, asked: Option<Revision>) -> Self {
         Self { asked, ..self }
-    }
-
-    /// Returns the record of a workload's last rollback; the restored revision need not be the
-    /// present one.
-    #[must_use]
-    pub fn of(workload: &Value) -> Option<Self> {
-        Self::parse(annotation(workload, ROLLBACK_RECORD)?)
     }
 
     /// Parses the value of the annotation.

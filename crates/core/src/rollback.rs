@@ -24,8 +24,8 @@ pub use changes::{Change, changes};
 pub use decide::decide;
 pub use mark::{LastKnownGoodUpdate, last_known_good_updates};
 pub use outcome::{BatchOutcome, RollbackHealth, WorkloadOutcome};
-pub use patience::{Patience, Pause};
 pub use patch::TemplateChange;
+pub use patience::{Patience, Pause};
 pub use plan::{Already, ChosenBy, RollbackDecision, RollbackPlan};
 pub use preflight::{
     PreflightCode, PreflightFinding, Reference, ReferenceKind, SCHEMA_COMPATIBLE_FROM,

@@ -3,7 +3,8 @@ use serde_json::json;
 use super::*;
 use crate::error::ClusterErrorKind;
 use crate::testing::{
-    Server, carriers, deployment, object, ok, path, refused, replica_set, status, web, workload,
+    Server, deployment, object, ok, path, refused, replica_set, revision_objects, status, web,
+    workload,
 };
 
 fn page(items: &[Value], next: &str) -> Value {
@@ -17,7 +18,7 @@ fn pod(name: &str) -> Value {
 
 /// The workload with two revisions; how its pods are listed is for the row to say.
 fn server(kind: WorkloadKind) -> Server {
-    let (list, all) = carriers(kind);
+    let (list, all) = revision_objects(kind);
     Server::new()
         .json("GET", path(kind), object(kind, "v2"))
         .json("GET", list, page(&all, ""))
@@ -37,7 +38,7 @@ async fn every_kind_is_read_with_its_revisions_and_pods() {
         assert_eq!(history.object(), &object(kind, "v2"), "{kind}");
         let pods: Vec<_> = history.pods().map(|it| it.metadata.name.clone()).collect();
         assert_eq!(pods, [Some("web-1".to_owned())], "{kind}");
-        let lists = [carriers(kind).0, "/pods"];
+        let lists = [revision_objects(kind).0, "/pods"];
         for list in lists.map(|path| server.requests("GET", path)) {
             let query = "&labelSelector=app%3Dweb&limit=500";
             let asked: Vec<_> = list.iter().map(|it| it.query.as_str()).collect();
@@ -154,7 +155,7 @@ async fn refused_lists_name_what_to_grant() {
     ];
     for (kind, forbidden, text, hint) in rows {
         let refusing = Server::new().on("GET", forbidden, |_| status(403, "may not"));
-        let (list, all) = carriers(kind);
+        let (list, all) = revision_objects(kind);
         let server = refusing
             .json("GET", path(kind), object(kind, "v2"))
             .json("GET", list, page(&all, ""))

@@ -3,13 +3,13 @@ use rollguard_core::workload::{Images, WorkloadKind};
 
 use super::*;
 use crate::error::ClusterErrorKind;
-use crate::testing::{Server, carriers, ok, page, plan, refused, status, workload};
+use crate::testing::{Server, ok, page, plan, refused, revision_objects, status, workload};
 
 fn marking(kind: WorkloadKind) -> LastKnownGoodUpdate {
     let at = "2026-01-01T10:00:00Z".parse().unwrap();
     LastKnownGoodUpdate {
         workload: workload(kind),
-        resource: carrier(kind),
+        resource: revision_resource(kind),
         name: "web-v2".to_owned(),
         mark: LastKnownGood::new("uid-v2", at, "run 7", Images::new()),
     }
@@ -37,7 +37,7 @@ fn sent(server: &Server) -> Value {
 }
 
 #[tokio::test]
-async fn a_mark_is_one_annotation_of_the_very_carrier() {
+async fn a_mark_is_one_annotation_of_the_very_revision_object() {
     for kind in WorkloadKind::ALL {
         let server = server(kind, || ok(&json!({})));
         write(&server.client(), &marking(kind)).await.unwrap();
@@ -47,7 +47,7 @@ async fn a_mark_is_one_annotation_of_the_very_carrier() {
             .unwrap();
         let expected = json!({"metadata": {"uid": "uid-v2", "annotations": {LastKnownGood::annotation("uid-v2"): text}}});
         assert_eq!(body, expected, "{kind}");
-        // What was written is a mark of this carrier, and of no other.
+        // What was written is a mark of this object, and of no other.
         assert_eq!(
             LastKnownGood::parse(text, "uid-v2"),
             Some(marking(kind).mark)
@@ -64,7 +64,7 @@ async fn a_mark_that_is_withdrawn_is_gone_from_the_revision_that_goes() {
         withdraw(&server.client(), &plan.workload, &plan.from)
             .await
             .unwrap();
-        let uid = carriers(kind).1[1]["metadata"]["uid"].clone();
+        let uid = revision_objects(kind).1[1]["metadata"]["uid"].clone();
         let expected = json!({"metadata": {"uid": uid, "annotations": {LastKnownGood::annotation(uid.as_str().unwrap()): null}}});
         assert_eq!(sent(&server), expected, "{kind}");
     }

@@ -203,7 +203,7 @@ fn rights(plan: &RollbackPlan, history: &History) -> Vec<AccessReview> {
         WorkloadKind::StatefulSet => "statefulsets",
         WorkloadKind::DaemonSet => "daemonsets",
     };
-    let carriers = match plan.workload.kind {
+    let revision_objects = match plan.workload.kind {
         WorkloadKind::Deployment => "replicasets",
         WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "controllerrevisions",
     };
@@ -219,7 +219,7 @@ fn rights(plan: &RollbackPlan, history: &History) -> Vec<AccessReview> {
         AccessReview {
             verb: "patch",
             group: "apps",
-            resource: carriers,
+            resource: revision_objects,
             name: None,
             lack: PreflightCode::MayNotMark,
             needed: false,

@@ -3,8 +3,7 @@
 mod approval;
 mod batch;
 mod decision;
-mod differential;
-mod former;
+mod history;
 mod kinds;
 mod laws;
 mod marks;

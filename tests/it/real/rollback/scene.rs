@@ -68,11 +68,11 @@ impl Scene {
             }
             Step::Changed(patch) => self.patch(&resource(kind), kind.name(), patch).await,
             Step::RevisionChanged(version, patch) => {
-                let (resource, name) = self.carrier(version).await?;
+                let (resource, name) = self.revision_object(version).await?;
                 self.patch(&resource, &name, patch).await
             }
             Step::RevisionDeleted(version) => {
-                let (resource, name) = self.carrier(version).await?;
+                let (resource, name) = self.revision_object(version).await?;
                 self.delete(&resource, &name).await
             }
             Step::Shows(text) => {
@@ -101,8 +101,8 @@ impl Scene {
     }
 
     /// The ReplicaSet or ControllerRevision that carries the revision of a version.
-    pub(crate) async fn carrier(&self, version: &str) -> Result<(ApiResource, String)> {
-        let (resource, template) = carrier_of(self.case.kind);
+    pub(crate) async fn revision_object(&self, version: &str) -> Result<(ApiResource, String)> {
+        let (resource, template) = revision_resource(self.case.kind);
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
         let pointer = format!("{template}/metadata/labels/version");
@@ -120,7 +120,7 @@ impl Scene {
 
     /// The same as an object.
     pub(crate) async fn revision(&self, version: &str) -> Result<DynamicObject> {
-        let (resource, name) = self.carrier(version).await?;
+        let (resource, name) = self.revision_object(version).await?;
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
         api.get(&name).await.context("failed to look at a revision")
@@ -207,12 +207,12 @@ impl Scene {
 }
 
 /// What carries the revisions of a kind, and where the template is in it.
-fn carrier_of(kind: Kind) -> (ApiResource, &'static str) {
-    let (carrier, template) = match kind {
+fn revision_resource(kind: Kind) -> (ApiResource, &'static str) {
+    let (resource, template) = match kind {
         Kind::Deployment => ("ReplicaSet", "/spec/template"),
         Kind::StatefulSet | Kind::DaemonSet => ("ControllerRevision", "/data/spec/template"),
     };
-    let kind = GroupVersionKind::gvk("apps", "v1", carrier);
+    let kind = GroupVersionKind::gvk("apps", "v1", resource);
     (ApiResource::from_gvk(&kind), template)
 }
 

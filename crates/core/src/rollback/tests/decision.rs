@@ -445,13 +445,13 @@ fn run_again_a_rollback_stays_where_it_is() {
 #[test]
 fn an_approval_holds_for_exactly_what_was_checked() {
     let mut anew = failing().with("/metadata/uid", json!("d-2"));
-    for carrier in &mut anew.carriers {
-        carrier["metadata"]["ownerReferences"][0]["uid"] = json!("d-2");
+    for object in &mut anew.revision_objects {
+        object["metadata"]["ownerReferences"][0]["uid"] = json!("d-2");
     }
     let mut cleaned = of_web().had("v2", 2, 0);
     let mut foreign = replica_set_json("v1", 1, (2, 2));
     foreign["metadata"]["ownerReferences"][0]["uid"] = json!("d-2");
-    cleaned.carriers.push(foreign);
+    cleaned.revision_objects.push(foreign);
     let superseded = "a newer rollout began since the check; it is left alone";
     let rows = [
         (

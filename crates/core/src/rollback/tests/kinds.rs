@@ -87,10 +87,10 @@ fn the_target_of_a_set_is_chosen_by_evidence() {
 fn of_two_revisions_with_one_template_the_controller_takes_the_newer() {
     let twice = of_set(db(), stateful_set().version("v3"));
     let mut twice = twice.revision("v3", 4).revision("v3-twin", 3);
-    twice.carriers.remove(1);
-    for carrier in &mut twice.carriers {
-        if carrier["metadata"]["name"] == "db-v3-twin" {
-            carrier["data"] = stateful_set().revision_json("v1", 1)["data"].take();
+    twice.revision_objects.remove(1);
+    for object in &mut twice.revision_objects {
+        if object["metadata"]["name"] == "db-v3-twin" {
+            object["data"] = stateful_set().revision_json("v1", 1)["data"].take();
         }
     }
     let named = Request {

@@ -55,10 +55,10 @@ fn after(before: &Past, plan: &crate::rollback::RollbackPlan) -> Past {
     let mut past = before.clone();
     past.object["spec"]["template"] = plan.target_template().clone();
     past = past.annotated(ROLLBACK_RECORD, &plan.template_change.record.to_text());
-    let newest = past.carriers.len() + 2;
-    for carrier in &mut past.carriers {
-        if carrier["metadata"]["uid"] == plan.to.uid.as_str() {
-            carrier["metadata"]["annotations"]["deployment.kubernetes.io/revision"] =
+    let newest = past.revision_objects.len() + 2;
+    for object in &mut past.revision_objects {
+        if object["metadata"]["uid"] == plan.to.uid.as_str() {
+            object["metadata"]["annotations"]["deployment.kubernetes.io/revision"] =
                 newest.to_string().into();
         }
     }

@@ -11,7 +11,7 @@ use crate::testing::{at, deployment, listed, pod_of, replica_set, seen, seen_set
 use crate::workload::Images;
 
 #[test]
-fn a_mark_counts_on_the_carrier_it_was_written_for() {
+fn a_mark_counts_on_the_revision_object_it_was_written_for() {
     let two = || of_web().had("v1", 1, 0).had("v2", 2, 2);
     let good = two().marked("v1", 60);
     assert_eq!(
@@ -21,9 +21,9 @@ fn a_mark_counts_on_the_carrier_it_was_written_for() {
     // `kubectl rollout undo` and the controller carry annotations from one object to another.
     let mut copied = good.clone();
     let own = LastKnownGood::annotation("rs-v1");
-    let annotations = &mut copied.carrier("v1")["metadata"]["annotations"];
+    let annotations = &mut copied.revision_object("v1")["metadata"]["annotations"];
     let text = annotations.as_object_mut().unwrap().remove(&own).unwrap();
-    copied.carrier("v2")["metadata"]["annotations"][&own] = text.clone();
+    copied.revision_object("v2")["metadata"]["annotations"][&own] = text.clone();
     assert!(
         copied
             .words(&Request::default())
@@ -39,7 +39,7 @@ fn a_mark_counts_on_the_carrier_it_was_written_for() {
             .replace("\"version\":1", "\"version\":9"),
     ] {
         let mut past = two();
-        past.carrier("v1")["metadata"]["annotations"][LastKnownGood::annotation("rs-v1")] =
+        past.revision_object("v1")["metadata"]["annotations"][LastKnownGood::annotation("rs-v1")] =
             json!(wrong);
         let said = past.words(&Request::default());
         assert!(said.starts_with("no former revision"), "{wrong}: {said}");

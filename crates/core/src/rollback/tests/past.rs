@@ -1,9 +1,7 @@
 //! A workload's past in few words.
 
-use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
-use super::differential::Parts;
 use crate::annotation::LastKnownGood;
 use crate::history::History;
 use crate::rollback::{Request, RollbackDecision, RollbackPlan, decide};
@@ -18,7 +16,7 @@ use crate::workload::{Revision, RevisionId, WorkloadRef};
 pub(super) struct Past {
     workload: WorkloadRef,
     pub(super) object: Value,
-    pub(super) carriers: Vec<Value>,
+    pub(super) revision_objects: Vec<Value>,
     pods: Vec<PodBuilder>,
 }
 
@@ -31,16 +29,16 @@ pub(super) fn of(workload: WorkloadRef, object: Value) -> Past {
     Past {
         workload,
         object,
-        carriers: Vec::new(),
+        revision_objects: Vec::new(),
         pods: Vec::new(),
     }
 }
 
 /// A StatefulSet or DaemonSet with revisions 1 (`v1`) and 2 (`v2`).
 pub(super) fn of_set(workload: WorkloadRef, set: SetBuilder) -> Past {
-    let carriers = vec![set.revision_json("v1", 1), set.revision_json("v2", 2)];
+    let revision_objects = vec![set.revision_json("v1", 1), set.revision_json("v2", 2)];
     Past {
-        carriers,
+        revision_objects,
         ..of(workload, set.json())
     }
 }
@@ -57,7 +55,7 @@ impl Past {
     /// A ReplicaSet of a version with so many available pods.
     pub(super) fn had(mut self, version: &str, revision: u64, available: i32) -> Self {
         let set = replica_set_json(version, revision, (available, available));
-        self.carriers.push(set);
+        self.revision_objects.push(set);
         self
     }
 
@@ -78,27 +76,27 @@ impl Past {
         self
     }
 
-    pub(super) fn carrier(&mut self, version: &str) -> &mut Value {
+    pub(super) fn revision_object(&mut self, version: &str) -> &mut Value {
         let wanted = format!("-{version}");
         let named = |it: &&mut Value| it["metadata"]["name"].as_str().unwrap().ends_with(&wanted);
-        self.carriers.iter_mut().find(named).unwrap()
+        self.revision_objects.iter_mut().find(named).unwrap()
     }
 
     /// A check found a version healthy at a second.
     pub(super) fn marked(mut self, version: &str, second: u64) -> Self {
-        let carrier = self.carrier(version);
-        let uid = carrier["metadata"]["uid"].as_str().unwrap().to_owned();
+        let object = self.revision_object(version);
+        let uid = object["metadata"]["uid"].as_str().unwrap().to_owned();
         let images = [("app".to_owned(), [format!("sha256:{version}")].into())].into();
         let mark = LastKnownGood::new(&uid, at(second), "run 1", images);
-        carrier["metadata"]["annotations"][LastKnownGood::annotation(&uid)] = json!(mark.to_text());
+        object["metadata"]["annotations"][LastKnownGood::annotation(&uid)] = json!(mark.to_text());
         self
     }
 
     /// An annotation of the pod template of a version.
     pub(super) fn says(mut self, version: &str, name: &str, value: &str) -> Self {
-        let carrier = self.carrier(version);
-        carrier["spec"]["template"]["metadata"]["annotations"][name] = json!(value);
-        let held = carrier["spec"]["template"].clone();
+        let object = self.revision_object(version);
+        object["spec"]["template"]["metadata"]["annotations"][name] = json!(value);
+        let held = object["spec"]["template"].clone();
         let image = format!("registry.test/app:{version}");
         if self.object["spec"]["template"]["spec"]["containers"][0]["image"] == json!(image) {
             self.object["spec"]["template"] = held;
@@ -138,7 +136,8 @@ impl Past {
     /// A ControllerRevision of a StatefulSet or DaemonSet.
     pub(super) fn revision(mut self, version: &str, number: i64) -> Self {
         let set = crate::testing::stateful_set();
-        self.carriers.push(set.revision_json(version, number));
+        self.revision_objects
+            .push(set.revision_json(version, number));
         self
     }
 
@@ -154,20 +153,12 @@ impl Past {
     }
 
     pub(super) fn history(&self) -> History {
-        let parts = Parts {
-            workload: self.workload.clone(),
-            object: self.object.clone(),
-            revisions: self.carriers.clone(),
-            pods: self.pods.iter().map(PodBuilder::build).collect(),
-            nodes: Vec::new(),
-        };
-        // A pod that another set controls was a revision's by its label alone.
-        let foreign = |it: &Pod| crate::snapshot::owned_by(&it.metadata, "s-9");
-        if !parts.pods.iter().any(foreign) {
-            let times = [0, 30, 600, 100_000].map(at);
-            assert_eq!(parts.former_answers(&times), parts.answers(&times));
-        }
-        parts.history()
+        History::new(
+            self.workload.clone(),
+            self.object.clone(),
+            self.revision_objects.clone(),
+            self.pods.iter().map(PodBuilder::build).collect(),
+        )
     }
 
     pub(super) fn decide(&self, request: &Request) -> RollbackDecision {

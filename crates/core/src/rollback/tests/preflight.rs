@@ -185,7 +185,7 @@ fn what_a_claim_takes_the_place_of_is_no_need() {
         {"name": "conf", "configMap": {"name": "kept"}}]);
     let asked = |claims: Value| {
         let mut db = of_db().with("/spec/volumeClaimTemplates", claims);
-        db.carrier("v1")["data"]["spec"]["template"]["spec"]["volumes"] = volumes.clone();
+        db.revision_object("v1")["data"]["spec"]["template"]["spec"]["volumes"] = volumes.clone();
         questions(&db.plan(), &db.history())
     };
     let names = |claims: Value| -> Vec<String> {
@@ -444,7 +444,7 @@ fn what_the_target_needs_must_be_there() {
 fn without_a_mark_what_changed_since_the_target_was_made_is_told() {
     let unmarked = of_web().had("v1", 1, 2).had("v2", 2, 0);
     let mut unknown = unmarked.clone();
-    unknown.carrier("v1")["metadata"]["creationTimestamp"] = Value::Null;
+    unknown.revision_object("v1")["metadata"]["creationTimestamp"] = Value::Null;
     let good = "revision 1 was last known to be good";
     let rows = [
         ("after the mark", failing(), 61, Some(good)),

@@ -12,7 +12,7 @@ fn back() -> Past {
     let mut past = of_db()
         .at_version("v1")
         .with("/status/updateRevision", json!("db-v1"));
-    past.carrier("v1")["revision"] = json!(3);
+    past.revision_object("v1")["revision"] = json!(3);
     past
 }
 
@@ -45,7 +45,7 @@ fn the_lowest_stuck_pod_is_deleted_and_one_at_a_time() {
         let mut past = of_set(db(), stateful_set().parallel())
             .at_version("v1")
             .with("/status/updateRevision", json!("db-v1"));
-        past.carrier("v1")["revision"] = json!(3);
+        past.revision_object("v1")["revision"] = json!(3);
         past
     };
     let partition = back().with("/spec/updateStrategy/rollingUpdate/partition", json!(1));

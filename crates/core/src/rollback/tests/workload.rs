@@ -157,10 +157,10 @@ fn schemas(said: [(&str, &str); 3]) -> Past {
         .had("v2", 2, 0)
         .had("v3", 3, 0)
         .marked("v1", 60);
-    for (carrier, (version, from)) in ["v1", "v2", "v3"].into_iter().zip(said) {
+    for (of, (version, from)) in ["v1", "v2", "v3"].into_iter().zip(said) {
         for (name, value) in [(SCHEMA_VERSION, version), (SCHEMA_COMPATIBLE_FROM, from)] {
             if !value.is_empty() {
-                past = past.says(carrier, name, value);
+                past = past.says(of, name, value);
             }
         }
     }
@@ -265,8 +265,8 @@ fn init(name: &str, extra: &Value) -> Value {
 
 fn with_init(before: &Value, after: &Value, exit: i32) -> Past {
     let mut past = failing();
-    past.carrier("v1")["spec"]["template"]["spec"]["initContainers"] = before.clone();
-    past.carrier("v2")["spec"]["template"]["spec"]["initContainers"] = after.clone();
+    past.revision_object("v1")["spec"]["template"]["spec"]["initContainers"] = before.clone();
+    past.revision_object("v2")["spec"]["template"]["spec"]["initContainers"] = after.clone();
     past.object["spec"]["template"]["spec"]["initContainers"] = after.clone();
     let status = json!([{"name": "migrate", "image": "", "imageID": "", "ready": true, "restartCount": 0,
         "state": {"terminated": {"exitCode": exit}}}]);
@@ -341,7 +341,7 @@ fn an_image_that_nothing_records_is_noted() {
     assert_eq!(strict(&past), Vec::<String>::new());
     assert!(past.plan().images["app"].contains("sha256:1"));
     let mut pinned = unmarked();
-    pinned.carrier("v1")["spec"]["template"]["spec"]["containers"][0]["image"] =
+    pinned.revision_object("v1")["spec"]["template"]["spec"]["containers"][0]["image"] =
         json!("registry.test/app@sha256:2");
     assert_eq!(strict(&pinned), Vec::<String>::new());
 }
