@@ -14,6 +14,7 @@ mod line;
 mod markdown;
 mod proposal;
 mod rollback_health;
+mod sentence;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -28,8 +29,9 @@ pub use line::{Line, Span, Style};
 pub use markdown::{RollbackPage, markdown, rollback_markdown};
 pub use proposal::{Proposal, Proposed};
 pub use rollback_health::{AfterRollback, OtherImage};
+pub use sentence::sentence;
 pub use summary::summary;
-pub use text::{event_lines, finding_lines, report_lines, sentence, style_of};
+pub use text::{event_lines, finding_lines, report_lines, style_of};
 pub use text_execution::{conclusion_lines, execution_lines, failure_lines, hint_line};
 pub use text_rollback::{objection_lines, release_lines};
 pub use workload::{HttpReport, WorkloadReport};

@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::observation::{Blindness, Observation, ResourceKind, Seen};
 use crate::workload::{TEMPLATE_HASH_LABEL, Workload, WorkloadRef};
 
+mod container_status;
 mod excused;
 mod http_answers;
 mod images;
@@ -29,7 +30,7 @@ pub(crate) use pod::is_ready;
 pub use revision::RevisionView;
 pub use rollout::Rollout;
 
-pub(crate) use pod::{BACK_OFF_MEMORY, run_of};
+pub(crate) use container_status::{BACK_OFF_MEMORY, run_of};
 pub use pod::{ContainerView, PodView};
 use start_failures::StartFailures;
 pub use start_failures::{StartFailure, StartFailureFamily, Terminations};
@@ -140,7 +141,7 @@ impl Snapshot {
         let Some(uid) = pod.metadata.uid.clone() else {
             return;
         };
-        for status in pod::statuses(&pod) {
+        for status in container_status::statuses(&pod) {
             let restarts = u32::try_from(status.restart_count).unwrap_or_default();
             let key = (uid.clone(), status.name.clone());
             self.restarts_at_first.entry(key).or_insert(restarts);

@@ -8,33 +8,8 @@ use super::{HttpReport, Line, Report, Style};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis};
 use crate::session::SessionEvent;
-use crate::verdict::{Verdict, VerdictKind};
+use crate::verdict::VerdictKind;
 use crate::workload::WorkloadRef;
-
-/// The outcome in one sentence, cause included.
-#[must_use]
-pub fn sentence(workload: &WorkloadRef, verdict: &Verdict) -> String {
-    let name = format!("{} \"{}\"", workload.kind, workload.name);
-    match verdict {
-        Verdict::Progressing { pending } => format!("{name}: {pending}"),
-        Verdict::Succeeded => format!("{name} is healthy: the rollout is complete and stable"),
-        Verdict::Failed { causes } => match causes.first() {
-            Some(cause) => format!("{name} fails: {} ({})", cause.message, cause.code),
-            None => format!("{name} fails"),
-        },
-        Verdict::TimedOut { pending, suspects } => match suspects.first() {
-            Some(suspect) => {
-                format!(
-                    "{name} is not complete in time: {pending}; suspect: {} ({})",
-                    suspect.message, suspect.code
-                )
-            }
-            None => format!("{name} is not complete in time: {pending}; no cause in sight"),
-        },
-        Verdict::Undetermined { why } => format!("{name}: cannot tell: {why}"),
-        Verdict::Superseded { by } => format!("{name} is superseded: {by}"),
-    }
-}
 
 /// The lines for an event while it happens; `many`: whether to say whose it is.
 #[must_use]

@@ -12,13 +12,11 @@ use k8s_openapi::api::core::v1::{
 use crate::duration::elapsed;
 use crate::workload::TEMPLATE_HASH_LABEL;
 
+use super::container_status::{BACK_OFF_MEMORY, last_end, run_of, status};
 use super::{
     Snapshot, StartFailure, StartFailureFamily, Terminations, controller_of, event_count, name_of,
     uid_of,
 };
-
-/// After a run of this length the kubelet forgets earlier crashes.
-pub(crate) const BACK_OFF_MEMORY: Duration = Duration::from_secs(600);
 
 /// Within this time of a pod's start the kubelet has reported its first status. (estimated)
 const FIRST_STATUS: Duration = Duration::from_secs(2);
@@ -405,16 +403,6 @@ impl<'a> ContainerView<'a> {
     }
 }
 
-/// How long an instance ran. What could not be started never did: its `startedAt` is the epoch.
-pub(crate) fn run_of(end: &ContainerStateTerminated) -> Option<Duration> {
-    let never_ran = matches!(
-        end.reason.as_deref(),
-        Some("StartError" | "ContainerCannotRun")
-    );
-    let (from, to) = (end.started_at.as_ref()?, end.finished_at.as_ref()?);
-    (!never_ran).then(|| elapsed(from.0, to.0))
-}
-
 fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<&'a PodCondition> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     conditions.iter().find(|condition| condition.type_ == kind)
@@ -424,28 +412,6 @@ pub(crate) fn ready_since(pod: &Pod) -> Option<Timestamp> {
     let ready = condition(pod, "Ready").filter(|condition| condition.status == "True")?;
     let since = ready.last_transition_time.as_ref().map(|time| time.0);
     since.or_else(|| super::created(&pod.metadata))
-}
-
-/// The present state if that is an end, else the former one.
-pub(super) fn last_end(status: &ContainerStatus) -> Option<&ContainerStateTerminated> {
-    [&status.state, &status.last_state]
-        .into_iter()
-        .find_map(|state| state.as_ref()?.terminated.as_ref())
-}
-
-pub(super) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
-    let status = pod.status.as_ref();
-    let init = status
-        .and_then(|it| it.init_container_statuses.as_deref())
-        .unwrap_or_default();
-    let main = status
-        .and_then(|it| it.container_statuses.as_deref())
-        .unwrap_or_default();
-    init.iter().chain(main)
-}
-
-pub(super) fn status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
-    statuses(pod).find(|status| status.name == container)
 }
 
 pub(crate) fn is_ready(pod: &Pod) -> bool {

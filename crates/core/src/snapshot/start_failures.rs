@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
-use super::{BACK_OFF_MEMORY, pod, run_of, uid_of};
+use super::{BACK_OFF_MEMORY, container_status, run_of, uid_of};
 
 /// The waiting reasons that stand for one step of starting a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,9 +127,9 @@ impl StartFailures {
             observed: at,
             created: super::created(&pod.metadata),
         };
-        for status in pod::statuses(pod) {
+        for status in container_status::statuses(pod) {
             let key = (uid_of(&pod.metadata).to_owned(), status.name.clone());
-            let former = before.and_then(|pod| pod::status(pod, &status.name));
+            let former = before.and_then(|pod| container_status::status(pod, &status.name));
             let statuses = Statuses {
                 now: status,
                 former,
@@ -185,7 +185,7 @@ impl StartFailures {
     /// Records a termination: a status shows the last one only.
     fn observe_termination(&mut self, key: &Key, statuses: Statuses<'_>, times: PodTimes) {
         let Statuses { now, former } = statuses;
-        let Some(end) = pod::last_end(now) else {
+        let Some(end) = container_status::last_end(now) else {
             return;
         };
         let happened = ended(end, times.observed);
@@ -205,7 +205,7 @@ impl StartFailures {
             known.first = happened;
             known.after_ready = 0;
         }
-        let new = former.is_some_and(|former| pod::last_end(former) != Some(end));
+        let new = former.is_some_and(|former| container_status::last_end(former) != Some(end));
         if let Some(ready) = self.ready.get_mut(key).filter(|_| new) {
             known.after_ready += u32::from(ready.of_instance);
             ready.of_instance = false;
