@@ -86,31 +86,31 @@ impl OutputVariable {
     pub const fn description(self) -> &'static str {
         match self {
             Self::Verdict => {
-                "What the check found: succeeded, failed, timedOut, undetermined or superseded."
+                "The verdict of the check: succeeded, failed, timedOut, undetermined or superseded."
             }
             Self::RollbackTo => {
-                "The revision that a rollback would restore; of several workloads each with its \
-                 own (deployment/web 1, statefulset/db 3). Empty when none is offered."
+                "The revision that a rollback would restore; for several workloads, one for each \
+                 (deployment/web 1, statefulset/db 3). Empty if no rollback is offered."
             }
             Self::RollbackHelps => {
-                "Whether a rollback can help with what was found: yes, perhaps or no. Empty when \
-                 none is offered."
+                "Whether a rollback can help with the cause: yes, perhaps or no. Empty if no \
+                 rollback is offered."
             }
             Self::Evidence => {
-                "Names the rollouts that were checked and the revisions to restore; the input \
-                 evidence of the rollback, and of the check after it, takes it."
+                "Names the bad rollouts and the revisions to restore. Pass it to the input \
+                 evidence of the rollback, and of the check after it."
             }
             Self::Summary => {
                 "The findings as plain text, for the instructions of a manual validation."
             }
             Self::RollbackOutcome => {
-                "How the rollback ended: rolledBack, alreadyRolledBack, partlyRolledBack, refused, \
-                 superseded, healed or failed."
+                "The outcome of the rollback: rolledBack, alreadyRolledBack, partlyRolledBack, \
+                 refused, superseded, healed or failed."
             }
             Self::RollbackHealth => {
-                "What became of the rollback: healthy, unhealthy, undetermined or notRolledBack. \
-                 Set by a rollback and by a check that is given the evidence; empty where a rollback \
-                 has restored something and does not wait."
+                "The result of the check after the rollback: healthy, unhealthy, undetermined or \
+                 notRolledBack. Set by a rollback, and by a check with evidence; empty if a \
+                 rollback has restored something and does not wait."
             }
         }
     }

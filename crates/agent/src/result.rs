@@ -217,11 +217,11 @@ impl Outcome {
         match self {
             Self::Succeeded => "The rollout is complete and stayed so.",
             Self::RolledBack => {
-                "The last good revision is restored, or was in place already; unless told not to \
-                 wait, it was checked again and is healthy."
+                "The last good revision is restored, or was in place already; unless `wait` is \
+                 off, it was checked again and is healthy."
             }
             Self::Unexpected => {
-                "Something nobody thought of, in rollguard or around it; the message tells."
+                "An unexpected error in rollguard or its environment; see the message."
             }
             Self::BadInput => {
                 "An argument or input is missing or wrong, or names something that does not \
@@ -232,18 +232,19 @@ impl Outcome {
             Self::Failed => "The rollout cannot recover without a change; the cause is named.",
             Self::TimedOut => "The rollout was not complete within the timeout.",
             Self::Undetermined => {
-                "Rollguard could not see the rollout, so it claims nothing; rolling back is never \
-                 offered."
+                "Rollguard could not see the rollout, so the result is unknown; a rollback is \
+                 never offered."
             }
             Self::Superseded => {
-                "A newer rollout took the place of the one that was checked, or this run has rolled \
-                 it back before: nothing is said of either, and rolling back is never offered."
+                "A newer rollout replaced the one that was checked, or this run has already \
+                 rolled it back: neither is judged, and a rollback is never offered."
             }
             Self::Refused => {
-                "Nothing was changed: rolling back would not have been safe, or a newer rollout began \
-                 (superseded), or the bad one has become healthy (healed); the reason is named."
+                "Nothing was changed: a rollback would not have been safe, or a newer rollout \
+                 began (superseded), or the bad one has become healthy (healed); the reason is \
+                 named."
             }
-            Self::RollbackFailed => "The rollback was tried and did not take effect.",
+            Self::RollbackFailed => "The rollback was attempted and did not take effect.",
             Self::RolledBackUnhealthy => {
                 "The rollback is done, and the restored revision did not become healthy; the cause \
                  is named."
@@ -253,13 +254,13 @@ impl Outcome {
                  became healthy; check again."
             }
             Self::PartlyRolledBack => {
-                "Some of the workloads are rolled back and some are not, or a workload's template is \
-                 back and pods of the bad revision are stuck; each is named. Running it again goes on \
-                 with the rest."
+                "Some of the workloads are rolled back and some are not, or a workload's \
+                 template is restored and pods of the bad revision are stuck; each is named. A \
+                 rerun continues with the rest."
             }
             Self::Cancelled => {
-                "Stopped by Ctrl-C or by the agent, or you said no. Of the rollout nothing is known \
-                 then; a rollback says whether it changed anything before."
+                "Stopped by Ctrl-C or by the agent, or you declined. The state of the rollout is \
+                 unknown; a rollback says whether it had changed anything."
             }
         }
     }

@@ -15,8 +15,8 @@ pub(super) fn render() -> String {
         ["input", "command", "default", "meaning"],
         INPUTS.iter().filter(|spec| spec.task).map(task_row),
     );
-    text += "\nEmpty counts as not given. All wrong inputs are reported together, before anything \
-             is touched; a `$(variable)` that does not exist is one.\n";
+    text += "\nAn empty input counts as not given. All wrong inputs, including a `$(variable)` \
+             that does not exist, are reported together, before anything is touched.\n";
     for command in CommandName::ALL {
         text += &["\n## `rollguard ", command.as_str(), "`\n\n"].concat();
         text += &table(
@@ -24,12 +24,13 @@ pub(super) fn render() -> String {
             InputSpec::on_command_line(command).map(argument_row),
         );
     }
-    text += "\nBoth take `--context` and `--kubeconfig`, as kubectl does. A check also takes `-o, --output \
-             human|json` and `--record FILE` (a trace to replay, secrets masked); a rollback `--dry-run` \
-             and `--yes`. Of `-l` the workloads are followed that bear the label when the check begins. \
-             With `--evidence` the namespace is that of the evidence, and no workload need be named.\n";
-    text += "\n## What the task reads from the agent\n\nOf all that the agent sets, these \
-             variables. `<ID>` is the id of a service connection.\n\n";
+    text += "\nBoth take `--context` and `--kubeconfig`, as kubectl does. A check also takes \
+             `-o, --output human|json` and `--record FILE` (a trace to replay, secrets masked); \
+             a rollback also takes `--dry-run` and `--yes`. `-l` selects the workloads that have \
+             the label when the check begins. With `--evidence` the namespace is that of the \
+             evidence, and no workload needs to be named.\n";
+    text += "\n## What the task reads from the agent\n\nOnly these variables are read. `<ID>` is \
+             the id of a service connection.\n\n";
     text += &table(
         ["variable", "for"],
         VARIABLES

@@ -3,11 +3,11 @@
 use super::CommandName;
 
 /// On the command line the evidence lies in a file.
-const EVIDENCE_FILE: &str = "A file with what the check handed over, or with its JSON report";
+const EVIDENCE_FILE: &str = "A file with the evidence of the check, or with its JSON report";
 
 /// What the evidence is for on the command line.
-const EVIDENCE_MEANS: &str = "A rollback undoes exactly the rollouts that were found bad; a check \
-                              awaits the restored revision";
+const EVIDENCE_MEANS: &str = "A rollback undoes exactly the rollouts that were found bad; a \
+                              check waits for the restored revision";
 
 /// An input of the task and of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +46,10 @@ impl InputSpec {
             InputKind::Evidence => {
                 format!("{EVIDENCE_FILE}, or `-` for stdin. {EVIDENCE_MEANS}")
             }
-            InputKind::HttpChecks | InputKind::Graces => self
-                .help
-                .replace(", one in a line:", "; may be given several times:"),
-            InputKind::Workloads => self.help.replace(", one in a line:", ":"),
+            InputKind::HttpChecks | InputKind::Graces => {
+                self.help.replace(", one per line:", "; may be repeated:")
+            }
+            InputKind::Workloads => self.help.replace(", one per line:", ":"),
             InputKind::Command
             | InputKind::ServiceConnection
             | InputKind::SubscriptionId

@@ -26,9 +26,9 @@ pub const AZURE_SERVICE_CONNECTION: InputSpec = InputSpec {
     name: "azureServiceConnection",
     cli: CliForm::None,
     label: "Azure service connection",
-    help: "An Azure Resource Manager service connection with workload identity federation or with \
-           a service principal and secret. Its identity needs the role *Azure Kubernetes Service \
-           Cluster User Role* on the cluster, and rights in the namespace.",
+    help: "An Azure Resource Manager service connection with workload identity federation or \
+           with a service principal and secret. Its identity needs the role *Azure Kubernetes \
+           Service Cluster User Role* on the cluster, and permissions in the namespace.",
     kind: InputKind::ServiceConnection,
     default: None,
     required: true,
@@ -42,7 +42,8 @@ pub const AZURE_SUBSCRIPTION_ID: InputSpec = InputSpec {
     name: "azureSubscriptionId",
     cli: CliForm::None,
     label: "Azure subscription id",
-    help: "The subscription of the cluster. Left empty: the one of the service connection.",
+    help: "The subscription of the cluster. If empty: the subscription of the service \
+           connection.",
     kind: InputKind::SubscriptionId,
     default: None,
     required: false,
@@ -102,10 +103,9 @@ pub const WORKLOADS: InputSpec = InputSpec {
     name: "workloads",
     cli: CliForm::Positional { value: "WORKLOAD" },
     label: "Workloads",
-    help: "The workloads, written as kubectl does, one in a line: `deployment/web`, \
-           `statefulset/db`, `daemonset/agent`. Any number of them; the evidence of a check may \
-           stand for them, and in a check a selector. With evidence they must be among those it \
-           names.",
+    help: "The workloads, written as in kubectl, one per line: `deployment/web`, \
+           `statefulset/db`, `daemonset/agent`. May be empty with the evidence of a check or, in \
+           a check, with a selector. With evidence, only workloads that it names are allowed.",
     kind: InputKind::Workloads,
     default: None,
     // A selector or the evidence may stand for it.
@@ -124,8 +124,8 @@ pub const SELECTOR: InputSpec = InputSpec {
         value: "SELECTOR",
     },
     label: "Selector",
-    help: "Checks every workload of the namespace whose own labels match, such as `app=web` or \
-           `tier in (web, api)`; those named in `workloads` as well.",
+    help: "Checks every workload in the namespace whose own labels match, such as `app=web` or \
+           `tier in (web, api)`, in addition to those in `workloads`.",
     kind: InputKind::Selector,
     default: None,
     required: false,
@@ -144,7 +144,7 @@ pub const TIMEOUT: InputSpec = InputSpec {
     },
     label: "Timeout",
     help: "How long the rollout may take, such as `90s`, `5m` or `1h30m`. A rollout that cannot \
-           recover is reported earlier. A rollback checks again for as long.",
+           recover is reported earlier. The check after a rollback has the same timeout.",
     kind: InputKind::Duration,
     default: Some("5m"),
     required: false,
@@ -162,7 +162,7 @@ pub const STABLE_FOR: InputSpec = InputSpec {
         value: "DURATION",
     },
     label: "Stable for",
-    help: "How long the complete rollout must stay complete before it counts as succeeded; \
+    help: "How long a complete rollout must stay complete before the check succeeds. Must be \
            shorter than the timeout.",
     kind: InputKind::Duration,
     default: Some("10s"),
@@ -181,12 +181,12 @@ pub const HTTP: InputSpec = InputSpec {
         value: "CHECK",
     },
     label: "Health over HTTP",
-    help: "What each new pod must answer besides its probes, one in a line: \
+    help: "HTTP checks that each new pod must pass besides its probes, one per line: \
            `PATH[:PORT][=STATUS|~REGEX]`, such as `/healthz`, `/ready:8080=204` or \
-           `/health:http~ok|up`. Without a port the one of the readiness probe is asked, else the \
-           container's first; without a status any from 200 to 399 is expected; a pattern must be \
-           found in the body as well. Asked through the API server, so the agent needs no way \
-           to the pods. A path writes `%7E` for `~`, `%3D` for `=`, `%3A` for `:`.",
+           `/health:http~ok|up`. Default port: that of the readiness probe, else the container's \
+           first. Default status: any from 200 to 399. A pattern must also be found in the body. \
+           Requests go through the API server, so the agent needs no network route to the pods. \
+           In a path, write `%7E` for `~`, `%3D` for `=`, `%3A` for `:`.",
     kind: InputKind::HttpChecks,
     default: None,
     required: false,
@@ -204,8 +204,8 @@ pub const GRACES: InputSpec = InputSpec {
         value: "CODE=DURATION",
     },
     label: "Graces",
-    help: "How long a cause may last before it counts as one that does not heal, one in a line: \
-           `CODE=DURATION`, such as `ImageNotFound=2m`. Codes and defaults: docs/findings.md.",
+    help: "How long a cause may last before the check fails, one per line: `CODE=DURATION`, such \
+           as `ImageNotFound=2m`. Codes and defaults: docs/findings.md.",
     kind: InputKind::Graces,
     default: None,
     required: false,
@@ -223,8 +223,8 @@ pub const REVISION: InputSpec = InputSpec {
         value: "REVISION",
     },
     label: "Revision",
-    help: "The revision to check, a number of `kubectl rollout history`; for one workload only. \
-           Left empty: the newest one when the check begins.",
+    help: "The revision to check, a number from `kubectl rollout history`; for one workload \
+           only. If empty: the newest revision when the check begins.",
     kind: InputKind::Revision,
     default: None,
     required: false,
@@ -242,9 +242,9 @@ pub const TO_REVISION: InputSpec = InputSpec {
         value: "REVISION",
     },
     label: "To revision",
-    help: "The revision to restore, a number of `kubectl rollout history`; for one workload only. \
-           Left empty: the one handed over by the check, else one that a check found healthy (those \
-           that serve first, then the newest), else the one whose pods still serve.",
+    help: "The revision to restore, a number from `kubectl rollout history`; for one workload \
+           only. If empty: the revision in the evidence, else one that a check found healthy (a \
+           serving one first, then the newest), else the one whose pods still serve.",
     kind: InputKind::Revision,
     default: None,
     required: false,
@@ -262,10 +262,10 @@ pub const EVIDENCE: InputSpec = InputSpec {
         value: "FILE",
     },
     label: "Evidence of the check",
-    help: "The output variable `evidence` of the check, or its whole report as JSON. In a \
-           rollback exactly the rollouts that were found bad are undone; where a newer one began \
-           meanwhile, nothing is changed. In a check it means that this is the check after that \
-           rollback: the restored revision is awaited.",
+    help: "The output variable `evidence` of the check, or its whole report as JSON. A rollback \
+           undoes exactly the rollouts that were found bad; if a newer one has begun in the \
+           meantime, nothing is changed. A check with evidence is the check after that rollback: \
+           it waits for the restored revision.",
     kind: InputKind::Evidence,
     default: None,
     required: false,
@@ -280,12 +280,12 @@ pub const MARK: InputSpec = InputSpec {
     cli: CliForm::Switch {
         long: "no-mark",
         gives: false,
-        help: "Do not mark the revision as good when the check succeeds",
+        help: "Do not mark the revision as good if the check succeeds",
     },
     label: "Mark as good",
-    help: "Marks the revision in the cluster as good when the check succeeds (annotation \
-           `rollguard.dev/last-known-good-<uid>`), so that a later rollback knows where to return to. \
-           Where that is not permitted, the verdict stands.",
+    help: "Marks the revision in the cluster as good if the check succeeds (annotation \
+           `rollguard.dev/last-known-good-<uid>`), so that a later rollback can find its target. \
+           Without permission to do so, the verdict stands.",
     kind: InputKind::Boolean,
     default: Some("true"),
     required: false,
@@ -300,11 +300,12 @@ pub const FORCE_OWNER: InputSpec = InputSpec {
     cli: CliForm::Switch {
         long: "force-owner",
         gives: true,
-        help: "Roll back even what Argo CD, Flux, Helm or a controller manages, and may revert",
+        help: "Roll back even a workload that Argo CD, Flux, Helm or another controller manages \
+               and may revert",
     },
     label: "Force owner",
-    help: "Rolls back even what Argo CD, Flux, Helm or a controller manages. They may revert it: \
-           better roll back there.",
+    help: "Rolls back even a workload that Argo CD, Flux, Helm or another controller manages. It \
+           may revert the rollback; prefer to roll back there.",
     kind: InputKind::Boolean,
     default: Some("false"),
     required: false,
@@ -319,11 +320,12 @@ pub const ALLOW_SCHEMA_DOWNGRADE: InputSpec = InputSpec {
     cli: CliForm::Switch {
         long: "allow-schema-downgrade",
         gives: true,
-        help: "Roll back even to a revision that does not know the schema written since",
+        help: "Roll back even to a revision that cannot work with the present schema",
     },
     label: "Allow schema downgrade",
-    help: "Rolls back even to a revision that, by the annotations `rollguard.dev/schema-version` \
-           and `rollguard.dev/schema-compatible-from`, does not know the schema written since.",
+    help: "Rolls back even to a revision that cannot work with the present schema, according to \
+           the annotations `rollguard.dev/schema-version` and \
+           `rollguard.dev/schema-compatible-from`.",
     kind: InputKind::Boolean,
     default: Some("false"),
     required: false,
@@ -338,11 +340,12 @@ pub const ALLOW_ON_DELETE: InputSpec = InputSpec {
     cli: CliForm::Switch {
         long: "allow-on-delete",
         gives: true,
-        help: "Roll back even with the update strategy `OnDelete`, where pods change only once deleted",
+        help: "Roll back even with the update strategy `OnDelete`, where pods change only when \
+               they are deleted",
     },
     label: "Allow OnDelete",
-    help: "Rolls back even a workload with the update strategy `OnDelete`, whose pods change only \
-           once somebody deletes them.",
+    help: "Rolls back even a workload with the update strategy `OnDelete`, whose pods change \
+           only when somebody deletes them.",
     kind: InputKind::Boolean,
     default: Some("false"),
     required: false,
@@ -360,8 +363,8 @@ pub const WAIT: InputSpec = InputSpec {
         help: "Do not check again after the rollback",
     },
     label: "Check again",
-    help: "Checks again after the rollback, with `timeout`, `stableFor`, `http` and `graces`, and \
-           sets `rollbackHealth`. Without it a check of its own, given the evidence, does so.",
+    help: "Checks again after the rollback, with `timeout`, `stableFor`, `http` and `graces`, \
+           and sets `rollbackHealth`. If false, run a separate check with the evidence.",
     kind: InputKind::Boolean,
     default: Some("true"),
     required: false,
