@@ -126,52 +126,50 @@ impl PreflightCode {
             Self::OwnedByArgoCd => "Argo CD owns the workload and would undo the rollback",
             Self::OwnedByFlux => "Flux owns the workload and would undo the rollback",
             Self::OwnedByHelm => {
-                "Helm installed the workload and would hold another state of the release than the cluster"
+                "Helm installed the workload, and its record of the release would differ from the cluster"
             }
             Self::OwnedByController => {
-                "another controller made the workload and would undo the rollback"
+                "another controller owns the workload and would undo the rollback"
             }
             Self::OnDelete => {
                 "the update strategy is `OnDelete`: no pod is replaced until somebody deletes it"
             }
             Self::SchemaIncompatible => {
-                "a newer revision wrote a schema beside which the target's code does not run"
+                "a newer revision wrote a schema that the target's code cannot work with"
             }
-            Self::SchemaUnreadable => "an annotation about the schema is no whole number",
-            Self::MissingConfigMap => "a ConfigMap that the target needs does not exist",
-            Self::MissingSecret => "a Secret that the target needs does not exist",
-            Self::MissingKey => "a ConfigMap or Secret lacks a key that the target needs",
+            Self::SchemaUnreadable => "a schema annotation is not a whole number",
+            Self::MissingConfigMap => "a ConfigMap that the target references does not exist",
+            Self::MissingSecret => "a Secret that the target references does not exist",
+            Self::MissingKey => "a ConfigMap or Secret lacks a key that the target references",
             Self::MissingServiceAccount => "the target's ServiceAccount does not exist",
             Self::MissingClaim => "a PersistentVolumeClaim that the target mounts does not exist",
             Self::MissingPriorityClass => "the target's PriorityClass does not exist",
             Self::PodRefused => {
-                "the API server refuses a pod of the target (LimitRange, pod security, a webhook, a quota smaller than one pod), tried out as a dry run"
+                "a dry run shows that the API server refuses a pod of the target (LimitRange, pod security, a webhook, a quota smaller than one pod)"
             }
-            Self::QuotaFull => "the quota has no room for one more pod of the target at present",
-            Self::PatchRefused => {
-                "the API server refuses the change itself, tried out as a dry run"
-            }
+            Self::QuotaFull => "the quota does not allow one more pod of the target at present",
+            Self::PatchRefused => "a dry run shows that the API server refuses the patch",
             Self::WrittenOtherwise => {
-                "a webhook or the API server itself makes another template of the target's, tried out as a dry run"
+                "a dry run shows that a webhook or the API server itself modifies the target's template"
             }
-            Self::MayNotPatch => "the identity may not change the workload",
+            Self::MayNotPatch => "the identity may not patch the workload",
             Self::MayNotDeletePods => {
                 "the identity may not delete pods of a StatefulSet that would stay stuck"
             }
             Self::MayNotMark => "the identity may not write the mark of a known good revision",
             Self::MigrationRan => {
-                "a Job or an init container ran to its end since the target was good (without a mark: since it was made); what it did is not undone"
+                "a Job or an init container ran to completion since the target was known to be good (without a mark: since it was created); a rollback does not undo its work"
             }
             Self::ConfigChanged => {
-                "a ConfigMap or Secret of the target was changed in place since it was good (without a mark: since it was made); that is not undone"
+                "a ConfigMap or Secret of the target was changed in place since the target was known to be good (without a mark: since it was created); a rollback does not undo that"
             }
             Self::UncheckedServed => {
-                "a newer revision than the target is serving, but no check found it healthy"
+                "a revision newer than the target is serving, but no check found it healthy"
             }
             Self::ImageUnknown => {
-                "nothing tells which images the target ran, and its tags may mean others by now"
+                "the images that the target ran are unknown, and its tags may point to different ones now"
             }
-            Self::NotLooked => "something could not be looked at; the message says what",
+            Self::NotLooked => "something could not be checked; the message says what",
         }
     }
 
@@ -181,25 +179,25 @@ impl PreflightCode {
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::OwnedByArgoCd => {
-                "revert the commit that Argo CD follows, or `argocd app rollback`; --force-owner, or input forceOwner, rolls back all the same"
+                "revert the commit that Argo CD follows, or `argocd app rollback`; --force-owner, or input forceOwner, rolls back anyway"
             }
             Self::OwnedByFlux => {
-                "revert the commit that Flux follows; --force-owner, or input forceOwner, rolls back all the same"
+                "revert the commit that Flux follows; --force-owner, or input forceOwner, rolls back anyway"
             }
             Self::OwnedByHelm => {
-                "`helm rollback`, so that Helm's record of the release stays true; --force-owner, or input forceOwner, rolls back all the same"
+                "`helm rollback`, so that Helm's record of the release stays correct; --force-owner, or input forceOwner, rolls back anyway"
             }
             Self::OwnedByController => {
-                "change the object that the controller follows; --force-owner, or input forceOwner, rolls back all the same"
+                "change the object that the controller follows; --force-owner, or input forceOwner, rolls back anyway"
             }
             Self::OnDelete => {
                 "--allow-on-delete, or input allowOnDelete, restores the template; then delete the pods one by one"
             }
             Self::SchemaIncompatible => {
-                "roll forward with a fix; if the old code is known to run beside the schema, --allow-schema-downgrade, or input allowSchemaDowngrade, rolls back all the same"
+                "roll forward with a fix; if the old code is known to work with the schema, --allow-schema-downgrade, or input allowSchemaDowngrade, rolls back anyway"
             }
             Self::SchemaUnreadable => {
-                "write a whole number, such as \"7\"; --allow-schema-downgrade, or input allowSchemaDowngrade, rolls back all the same"
+                "write a whole number, such as \"7\"; --allow-schema-downgrade, or input allowSchemaDowngrade, rolls back anyway"
             }
             Self::MissingConfigMap
             | Self::MissingSecret
@@ -211,11 +209,13 @@ impl PreflightCode {
                 "change the policy, the limit or the quota that the message names, or roll forward"
             }
             Self::QuotaFull => {
-                "nothing at first: pods of the bad revision make room as they go; else raise the quota"
+                "nothing at first: pods of the bad revision free quota as they terminate; otherwise raise the quota"
             }
-            Self::PatchRefused => "see the server's words; a policy may forbid changes at present",
+            Self::PatchRefused => {
+                "see the server's message; a policy may forbid changes at present"
+            }
             Self::WrittenOtherwise => {
-                "compare what comes back with the target, and check it once more: the check after the rollback knows the target's revision only"
+                "compare the restored template with the target, and run another check: the check after the rollback follows only the target's revision"
             }
             Self::MayNotPatch | Self::MayNotDeletePods => {
                 "grant the Role in rollguard's README (section Permissions) and bind it; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`"
@@ -223,17 +223,15 @@ impl PreflightCode {
             Self::MayNotMark => {
                 "grant the Role in rollguard's README (section Permissions) and bind it, so that the next rollback knows this revision to be good; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`, and for StatefulSets and DaemonSets a role of your own with `Microsoft.ContainerService/managedClusters/apps/controllerrevisions/write`"
             }
-            Self::MigrationRan => {
-                "ask whoever wrote it whether the target's code runs beside what it made"
-            }
+            Self::MigrationRan => "ask its authors whether the target's code works with the result",
             Self::ConfigChanged => {
-                "compare it with what the target expects, and set it back if need be"
+                "compare it with what the target expects, and restore it if necessary"
             }
             Self::UncheckedServed => {
-                "decide which of the two shall come back; --to-revision, or input toRevision, names the other"
+                "decide which of the two to restore; --to-revision, or input toRevision, names the other"
             }
-            Self::ImageUnknown => "compare the images once it is back; pin images by digest",
-            Self::NotLooked => "grant what is missing, or look yourself",
+            Self::ImageUnknown => "compare the images after the rollback; pin images by digest",
+            Self::NotLooked => "grant the missing permission, or check it yourself",
         }
     }
 }
