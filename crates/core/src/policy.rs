@@ -136,51 +136,51 @@ macro_rules! rules {
 rules! { policy;
     // krane#819: a tag that a geo-replicated registry has not copied yet. kubelet.go
     // `imageBackOffPeriod`: the second pull follows 10 s after the first.
-    ImageNotFound => of_template(10, 2), "two pulls 10s apart: a tag that is just being pushed, or copied to another region, may be there at the second";
+    ImageNotFound => of_template(10, 2), "two pulls 10s apart: a tag that is being pushed, or copied to another region, may exist at the second pull";
     InvalidImageName => of_template(5, 1), "the pod template is wrong and stays so: seen once more after 5s";
     ImagePullDenied => of_time(120, 2), "a role assignment (AcrPull) takes minutes to become effective";
-    ImagePullFailing => of_time(300, 3), "registries throttle, fail over and come back within minutes";
+    ImagePullFailing => of_time(300, 3), "registries throttle, fail over and recover within minutes";
     RegistryNotTrusted => of_time(120, 2), "a proxy or a registry may just be renewing its certificate";
     ImageWrongPlatform => of_template(10, 2), "two pulls 10s apart: the build for another platform may still be on its way to the registry";
     ImageNeverPulled => of_template(5, 1), "nobody pulls with this policy: seen once more after 5s";
     ImageSignatureRefused => of_template(10, 2), "two tries 10s apart: the signature may be pushed right after the image";
-    ImageNotInspected => of_time(60, 1), "the container runtime may hiccup for some seconds";
+    ImageNotInspected => of_time(60, 1), "the container runtime may fail for some seconds";
     NodeDiskFull => of_time(180, 1), "the kubelet removes unused images within minutes";
     SlowPull => never(), "a slow pull is no failure: shown after 30s, for the reader to choose a longer timeout";
     // kuberuntime_manager.go: back-off 0, 10, 20 s. Nodes can lower its cap to 1 s
     // (KubeletConfiguration `crashLoopBackOff.maxContainerRestartPeriod`), hence the 30 s.
-    CrashAtStart => of_time(30, 4), "whoever waits for a dependency by crashing has had three more tries, and at least 30s even on nodes that restart containers faster";
-    CrashAfterReady => of_time(30, 3), "three ends, each after a time of being ready, are no accident; where it does not become ready in between it may wait for what it lost, so a fourth end is asked for";
-    ExitsAtOnce => of_time(10, 3), "a program that should run has ended three times; 10s keep a fast-restarting node from deciding in one";
+    CrashAtStart => of_time(30, 4), "an application that crashes until its dependency is up has had three more tries, and at least 30s even on nodes that restart containers faster";
+    CrashAfterReady => of_time(30, 3), "three exits, each after it was ready, are no accident; if it does not become ready in between, it may be waiting for a lost dependency, so a fourth exit is required";
+    ExitsAtOnce => of_time(10, 3), "a program that should keep running has exited three times; the 10s keep a node that restarts containers fast from deciding within a second";
     NotRestarted => of_time(30, 1), "a restart rule would have started it again within seconds";
-    CommandNotRunnable => of_time(0, 2), "the command is not in the image: the second try, about a second later, tells the same; where another new pod is ready it is the node that lacks a part of its runtime";
-    ExecFormatError => of_template(0, 2), "the program does not fit the node: the second try, about a second later, tells the same";
+    CommandNotRunnable => of_time(0, 2), "the command is not in the image: the second try, about a second later, fails the same way; if another new pod is ready, part of the node's runtime is missing";
+    ExecFormatError => of_template(0, 2), "the program does not fit the node: the second try, about a second later, fails the same way";
     PostStartHookFailing => of_time(10, 3), "a hook may lose the first race against its own container";
     OutOfMemory => of_time(10, 3), "one kill may be a peak; three in a row are the limit";
-    ConfigObjectMissing => of_template(25, 1), "the same pipeline, or an operator, may create the object moments later, and the kubelet sees it only with its next look, 10s to 15s after the last: 25s hold two of them";
-    ConfigKeyMissing => of_template(20, 1), "the kubelet looks again after 10s to 15s only, so a key added right after the rollout still reads as missing until then; terminal as soon as a look at least 10s after the first has failed too";
+    ConfigObjectMissing => of_template(25, 1), "the same pipeline, or an operator, may create the object moments later, and the kubelet sees it only at its next sync, 10s to 15s after the last: 25s contain two of them";
+    ConfigKeyMissing => of_template(20, 1), "the kubelet syncs again only after 10s to 15s, so a key added right after the rollout still reads as missing until then; terminal as soon as a sync at least 10s after the first has failed too";
     RunAsNonRootRefused => of_template(5, 1), "image and securityContext contradict each other: seen once more after 5s";
-    SubPathNotPrepared => of_template(25, 1), "a file share may not be mounted yet at the first look, and the next comes 10s to 15s later";
+    SubPathNotPrepared => of_template(25, 1), "a file share may not be mounted yet at the first sync, and the next comes 10s to 15s later";
     ContainerSpecInvalid => of_template(5, 1), "the runtime cannot do what the template asks: seen once more after 5s";
     ContainerNotCreated => of_time(120, 1), "an overloaded runtime (`name is reserved`, `context deadline exceeded`) recovers within two minutes";
     InitRunsLong => never(), "an init container may migrate data for as long as it needs: shown after 30s, never a reason to fail";
     SidecarNotStarted => never(), "its startup probe decides: once that gives up, the cause is StartupProbeExhausted";
     // kubelet: attach_detach_controller.go, `maxWaitForUnmountDuration` 6 min.
-    VolumeNotMounted => of_time(420, 1), "a disk is detached by force after 6m only";
-    VolumeHeldElsewhere => of_template(120, 1), "the holder would have been stopped by then if the rollout were going to stop it, and a disk moves within two minutes of that";
+    VolumeNotMounted => of_time(420, 1), "a disk is detached by force only after 6m";
+    VolumeHeldElsewhere => of_template(120, 1), "the rollout would have stopped the holder by then if it were going to, and a disk moves within two minutes after that";
     // kubelet `exponentialBackOffOnError`: tries at 0, 0.5, 1.5, 3.5, 7.5 … 63, 127 s.
     SecretStoreFailing => of_time(120, 4), "a new role assignment or federated credential takes a minute or two to become effective";
-    FileShareRefused => of_time(60, 3), "a wrong key or a closed firewall stays so, and one minute lets a key that was just rotated arrive";
+    FileShareRefused => of_time(60, 3), "a wrong key or a closed firewall stays so, and one minute is enough for a key that was just rotated";
     // Applies only while nothing in this rollout frees quota, see diagnose/creation.rs.
     QuotaExceeded => of_time(25, 1), "counts only while nothing in this rollout frees quota; once something did, until the controller has tried again";
-    QuotaNeedsResources => of_template(5, 1), "the template lacks what the quota demands: seen once more after 5s";
-    QuotaDoesNotCover => of_template(5, 1), "the template asks for what no quota covers: seen once more after 5s";
+    QuotaNeedsResources => of_template(5, 1), "the template lacks what the quota requires: seen once more after 5s";
+    QuotaDoesNotCover => of_template(5, 1), "the template requests what no quota covers: seen once more after 5s";
     QuotaStatusUnknown => of_time(60, 1), "the quota controller writes the usage of a new quota within seconds";
-    LimitRangeViolated => of_template(5, 1), "the template lies outside the limits: seen once more after 5s";
+    LimitRangeViolated => of_template(5, 1), "the template is outside the limits: seen once more after 5s";
     ServiceAccountMissing => of_template(25, 1), "the same pipeline may create the ServiceAccount moments later";
     SecretNotAllowed => of_template(5, 1), "the template and the list contradict each other: seen once more after 5s";
     // ReplicaSet back-off 5 ms · 2ⁿ: a cause that ends at t is seen ended by 2 t.
-    PriorityClassMissing | RuntimeClassMissing => of_template(20, 1), "the same pipeline may create the class moments later; the controller tries again at growing intervals, so 20s tolerate one that comes within 10s";
+    PriorityClassMissing | RuntimeClassMissing => of_template(20, 1), "the same pipeline may create the class moments later; the controller retries at growing intervals, so 20s tolerate a class that is created within 10s";
     PodSecurityViolated => of_template(5, 1), "the template violates the level: seen once more after 5s";
     AdmissionDenied => of_template(5, 1), "the policy judges the template, which stays the same: seen once more after 5s";
     WebhookUnavailable => of_time(180, 1), "the webhook's own pods may be rolling out";
@@ -188,46 +188,46 @@ rules! { policy;
     InvalidPod => of_template(5, 1), "the pod stays invalid: seen once more after 5s";
     ApiOverloaded => of_time(180, 1), "an overloaded control plane recovers within minutes";
     ControllerNotPermitted => of_time(120, 1), "roles take a while to become effective after an upgrade";
-    PodCreationRefused => of_time(180, 1), "what is not known may pass";
+    PodCreationRefused => of_time(180, 1), "an unknown cause may pass";
     ReplicaSetNotCreated => of_time(60, 1), "the controller tries again for a while";
     // kstatus waits 15 s.
     Unschedulable => of_time(120, 1), "a rolling update frees room as it goes on, and clusters scale; other tools wait 15s, far too short";
-    NoNodeMatches => of_time(45, 1), "an autoscaler that has a pool to grow from zero says so within its 10s scan, and then gets its own time; nothing in a rollout adds a label to a node";
+    NoNodeMatches => of_time(45, 1), "an autoscaler that can grow a pool from zero says so within its 10s scan, and then gets its own time; nothing in a rollout adds a label to a node";
     ClaimMissing => of_template(20, 1), "the same pipeline may create the claim moments later";
-    ClaimNotBound => of_time(180, 1), "an Azure disk or share is made within a minute or two";
-    ClaimNotProvisioned => of_time(60, 3), "the storage driver has failed three times, its tries growing further apart";
-    VolumeExcludesNodes => of_time(120, 1), "an old pod that ends frees its place for a disk; clusters scale";
+    ClaimNotBound => of_time(180, 1), "an Azure disk or share is created within a minute or two";
+    ClaimNotProvisioned => of_time(60, 3), "the storage driver has failed three times, at growing intervals";
+    VolumeExcludesNodes => of_time(120, 1), "an old pod that ends frees its disk slot; clusters scale";
     SchedulingGated => never(), "another controller decides when the pod may start";
-    SchedulerFailing => of_time(300, 1), "the scheduler tries again, and making a volume may take it minutes";
-    PodDisrupted => never(), "its replacement decides, with a clock of its own";
-    EvictedForOwnLimit => of_time(0, 2), "one pod may have been unlucky, a second writes too much as well";
+    SchedulerFailing => of_time(300, 1), "the scheduler retries, and provisioning a volume may take minutes";
+    PodDisrupted => never(), "its replacement decides, with its own time";
+    EvictedForOwnLimit => of_time(0, 2), "one pod may have been unlucky; a second one writes too much as well";
     EvictedByNode => of_time(120, 3), "one full node evicts one pod; three pods in two minutes show more than one bad node";
-    NodeTurnsPodAway => of_time(60, 3), "kubelet and scheduler race for the last room, once or twice";
-    NodeForbidsPod => of_template(0, 2), "the kubelet answers at once and always the same: the second pod tells";
+    NodeTurnsPodAway => of_time(60, 3), "kubelet and scheduler race for the last free resources, once or twice";
+    NodeForbidsPod => of_template(0, 2), "the kubelet always gives the same answer at once: the second pod confirms it";
     SandboxNotCreated => of_time(300, 3), "the network plugin of a node that has just joined needs minutes";
     SubnetExhausted => of_time(180, 3), "addresses of pods that ended are given back after a minute or two";
     RuntimeHandlerMissing => of_template(60, 2), "a node that has just joined may still be installing its runtimes";
     DeviceNotPrepared => of_time(120, 2), "a device driver that is just starting needs a minute";
-    StillCreating => never(), "without a word of the node nothing is known: shown after 1m, so that a timeout has a place to look at";
+    StillCreating => never(), "without an event from the node nothing is known: shown after 1m, so that a timeout points to the node";
     OldPodsNotEnding => never(), "shown 1m after the end of its grace period; the new pods decide";
-    ReadinessFailing => Rule { grace: policy.readiness_grace, ..of_time(0, 1) }, "a warm-up without a startupProbe is common and looks just the same";
+    ReadinessFailing => Rule { grace: policy.readiness_grace, ..of_time(0, 1) }, "a warm-up without a startupProbe is common and looks the same";
     ProbeCannotRun => of_template(5, 1), "the template names a port or a command that is not there: seen once more after 5s";
-    ReadinessGateClosed => of_time(300, 1), "an application gateway takes minutes to take a backend in";
+    ReadinessGateClosed => of_time(300, 1), "an application gateway takes minutes to add a backend";
     ProbeRedirected => never(), "a redirect counts as success to the kubelet: shown because it may be a login page";
-    LivenessKillsAgain => of_time(30, 3), "three kills in this session of what had been ready are no accident, and 30s keep a fast-restarting node from deciding in a moment; where it does not become ready in between it may wait for what it lost, so a fourth is asked for";
-    LivenessKillsStart => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe";
-    StartupProbeExhausted => of_time(0, 2), "one kill may be an accident, a second is the arithmetic of the probe; what had been ready before may wait for what it lost, and gets one kill and 30s more";
+    LivenessKillsAgain => of_time(30, 3), "three kills in this session of a container that was ready are no accident, and the 30s keep a node that restarts containers fast from deciding too early; if it does not become ready in between, it may be waiting for a lost dependency, so a fourth kill is required";
+    LivenessKillsStart => of_time(0, 2), "one kill may be an accident, a second follows from the probe's settings";
+    StartupProbeExhausted => of_time(0, 2), "one kill may be an accident, a second follows from the probe's settings; a container that was ready before may be waiting for a lost dependency, and gets one more kill and 30s";
     StillStarting => never(), "the startup probe's own budget decides: shown after 30s, for the reader to compare it with the timeout";
     Paused => of_template(10, 1), "a pause is lifted by hand, or by the same script within seconds";
-    HttpCheckFailing => of_template(25, 5), "every answer was wrong for 25s after the pod said that it was ready; three times as long while the rollout is still under way, as the pods that it needs may be missing";
-    WaitsForDeletion => of_template(600, 1), "an operator may delete the pods one by one; in ten minutes it has begun";
-    StatefulSetStuck => of_template(60, 1), "the former pod may become ready after all, and the rollout go on";
-    NodeNotReady => never(), "the node comes back, or the pod is moved: other causes decide";
-    NodeNotUpdated => suspect(), "not of the workload's making, and over as soon as the node is back";
-    ControllerLagging => suspect(), "not of the workload's making, and over as soon as the control plane is back";
+    HttpCheckFailing => of_template(25, 5), "every answer was wrong for 25s after the pod became ready; three times as long while the rollout is in progress, because pods that it depends on may be missing";
+    WaitsForDeletion => of_template(600, 1), "an operator may delete the pods one by one, and would have begun within ten minutes";
+    StatefulSetStuck => of_template(60, 1), "the former pod may still become ready, and the rollout continue";
+    NodeNotReady => never(), "the node returns, or the pod moves: other causes decide";
+    NodeNotUpdated => suspect(), "not caused by the workload, and over as soon as the node is back";
+    ControllerLagging => suspect(), "not caused by the workload, and over as soon as the control plane is back";
     // failures.md 1.5: latched over a rollback, reset by pods that flap.
-    ProgressDeadlineExceeded => never(), "it outlives a rollback and is reset by pods that come and go, so it never decides";
-    NothingToVerify => never(), "zero replicas may be meant, for example by an autoscaler";
+    ProgressDeadlineExceeded => never(), "it outlasts a rollback and is reset by pods that come and go, so it never decides";
+    NothingToVerify => never(), "zero replicas may be intended, for example by an autoscaler";
 }
 
 impl Policy {

@@ -46,13 +46,15 @@ fn unbound(pod: &PodView<'_>, message: &str) -> Option<(String, String)> {
     if let Some(volume) = between(message, "bound to non-existent persistentvolume \"", "\"") {
         return Some((
             format!("the PersistentVolume `{volume}` of the pods' claim does not exist any more"),
-            "delete the claim and create it anew, or restore the volume from a backup".to_owned(),
+            "delete the claim and create it again, or restore the volume from a backup".to_owned(),
         ));
     }
     let claim = between(message, "persistentvolumeclaim \"", "\" is being deleted")?;
     Some((
         format!("PersistentVolumeClaim `{claim}` is being deleted, so no new pod may use it"),
-        format!("let the pods that still use claim `{claim}` end, then create it anew"),
+        format!(
+            "wait until the pods that still use claim `{claim}` have ended, then create it again"
+        ),
     ))
 }
 
@@ -84,11 +86,11 @@ fn unprovisioned(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let (what, remedy) = match class {
         Some(class) => (
             format!("StorageClass `{class}` of PersistentVolumeClaim `{claim}` does not exist"),
-            format!("create StorageClass `{class}`, or correct storageClassName (`kubectl get storageclass`; AKS brings managed-csi and azurefile-csi)"),
+            format!("create StorageClass `{class}`, or correct storageClassName (`kubectl get storageclass`; AKS provides managed-csi and azurefile-csi)"),
         ),
         None => (
             format!(
-                "no volume can be made for PersistentVolumeClaim `{claim}`: {}",
+                "no volume can be provisioned for PersistentVolumeClaim `{claim}`: {}",
                 clipped(core_of(message), 200)
             ),
             "read the message; on AKS the disk or file driver names the quota, zone or permission that is missing".to_owned(),

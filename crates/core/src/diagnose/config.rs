@@ -78,7 +78,7 @@ fn configured(container: &ContainerView<'_>, message: &str) -> Refused {
         .unwrap_or_else(|| {
             let what = if has_any(message, NOT_YET) {
                 format!(
-                    "the kubelet has not yet read what {} needs",
+                    "the kubelet has not yet read the objects that {} needs",
                     container.title()
                 )
             } else {
@@ -215,7 +215,7 @@ fn created(container: &ContainerView<'_>, message: &str) -> Refused {
             .rsplit_once("spec: ")
             .map_or(message, |(_, why)| why);
         let what = format!("the container runtime refuses {title}: {why}");
-        let remedy = "correct command, securityContext or USER to what the image has";
+        let remedy = "change command, securityContext or USER to what the image supports";
         return (FindingCode::ContainerSpecInvalid, what, remedy.to_owned());
     }
     let what = format!(

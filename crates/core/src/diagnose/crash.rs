@@ -195,9 +195,8 @@ fn crashed(
 ) -> (FindingCode, String, String) {
     let (title, times, exit) = (container.title(), times(container.ends()), exit_of(end));
     if ended_after_ready(container) {
-        let what = format!("{title} was ready and ended nevertheless, {times} with {exit}");
-        let remedy = "read the last log lines: it fails at work rather than at start (a request, \
-                      a timer, a lost connection); compare with the former revision";
+        let what = format!("{title} exited after it was ready, {times} with {exit}");
+        let remedy = "read the last log lines: it fails at run time and not at start (a request, a timer, a lost connection); compare with the former revision";
         return (FindingCode::CrashAfterReady, what, remedy.to_owned());
     }
     let never = if container.init || container.pod.was_ready() {
@@ -223,8 +222,7 @@ fn not_restarted(
         exit_of(end),
         policy.unwrap_or("Never")
     );
-    let remedy = "remove the container's own restartPolicy, so that the kubelet starts it again, and \
-                  mend why it ends";
+    let remedy = "remove the container's own restartPolicy, so that the kubelet restarts it, and fix the reason why it exits";
     (FindingCode::NotRestarted, what, remedy.to_owned())
 }
 

@@ -7,18 +7,13 @@ use crate::http::HttpCheck;
 use crate::observation::Answer;
 use crate::snapshot::{Answers, PodView};
 
-const REMEDY: &str = "request the same path of the pod (`kubectl port-forward`), and let the readiness \
-                      probe ask for what the check asks";
+const REMEDY: &str = "request the same path of the pod (`kubectl port-forward`), and let the readiness probe request the same as the check";
 
 /// The check comes from the control plane, the readiness probe from the pod's own node.
-const WAY: &str = "; the check comes by way of the API server: see that it listens on that port of the \
-                   pod's address, that no NetworkPolicy shuts the control plane out and, on AKS, that \
-                   the konnectivity-agent pods in kube-system are well";
+const WAY: &str = "; the check goes through the API server: make sure that the pod listens on that port of its own address, that no NetworkPolicy blocks the control plane and, on AKS, that the konnectivity-agent pods in kube-system are healthy";
 
 /// Without any answer, the way to the pod may be closed rather than the pod unhealthy.
-const SILENCE: &str = "; no pod of this rollout has ever answered, not even by refusing: that alone is \
-                       never a failure, as a NetworkPolicy that lets the control plane in nowhere looks \
-                       just the same";
+const SILENCE: &str = "; no pod of this rollout has ever answered, not even with a refused connection: that alone is never a failure, because a NetworkPolicy that blocks the control plane everywhere looks the same";
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let rule = case.policy.rule(FindingCode::HttpCheckFailing);

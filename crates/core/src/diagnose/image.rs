@@ -162,7 +162,7 @@ fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Candid
     };
     finding = match missing {
         Some((names, text)) => finding.evidence(EvidenceKind::Event, text).remedy(format!(
-            "create imagePullSecret `{names}` in this namespace: the pod names it, and it is not there"
+            "create imagePullSecret `{names}` in this namespace: the pod references it, and it does not exist"
         )),
         None => finding.remedy(remedy),
     };

@@ -185,20 +185,20 @@ fn cause_of_end(pod: &PodView<'_>) -> Option<(FindingCode, String, String)> {
 fn turned_away(reason: &str, message: &str, node: &str) -> (FindingCode, String, String) {
     let remedy = match reason {
         "UnexpectedAdmissionError" => {
-            "look at the device plugin's pods on that node: the kubelet could not give the pods the devices they ask for"
+            "look at the device plugin's pods on that node: the kubelet could not give the pods the devices they request"
         }
         "NodeAffinity" => {
             "the node's labels changed after the pods were placed: correct the labels, or nodeSelector and affinity"
         }
         "NodeShutdown" => "wait for the node to come back, or drain it",
         _ => {
-            "compare the node's allocatable resources with what runs on it (`kubectl describe node`): pods that no scheduler placed, static ones or spec.nodeName, take the room"
+            "compare the node's allocatable resources with what runs on it (`kubectl describe node`): pods that no scheduler placed (static pods, spec.nodeName) use resources too"
         }
     };
     (
         FindingCode::NodeTurnsPodAway,
         format!(
-            "node `{node}` turned the pods away after they were placed on it ({reason}): {}",
+            "node `{node}` rejected the pods after they were scheduled to it ({reason}): {}",
             clipped(message, 200)
         ),
         remedy.to_owned(),
@@ -212,7 +212,7 @@ fn forbidden_remedy(reason: &str) -> &'static str {
         }
         "AppArmor" => "load the AppArmor profile on the nodes, or use RuntimeDefault",
         "PodOSNotSupported" | "PodOSSelectorNodeLabelDoesNotMatch" => {
-            "set nodeSelector kubernetes.io/os to the system that spec.os.name asks for"
+            "set nodeSelector kubernetes.io/os to the value of spec.os.name"
         }
         _ => "use a node pool of a version that knows this field, or remove it from the template",
     }
@@ -255,7 +255,7 @@ fn eviction(message: &str, node: &str) -> (FindingCode, String, String) {
         FindingCode::EvictedByNode,
         format!("node `{node}` was low on {resource} and evicted the pods"),
         format!(
-            "set the pods' requests to what they use, so that the scheduler leaves them room, or give the node more {resource}"
+            "set the pods' requests to what they use, so that the scheduler reserves it, or give the node more {resource}"
         ),
     )
 }
@@ -289,11 +289,11 @@ fn disruption_words(target: &PodCondition, node: &str) -> (FindingCode, String, 
         "EvictionByEvictionAPI" => "it was evicted, as when a node is drained",
         "DeletionByPodGC" => "its node is gone",
         "TerminationByKubelet" => "its node shut down or needed room",
-        _ => "somebody else removed it",
+        _ => "something else removed it",
     };
     (
         FindingCode::PodDisrupted,
-        format!("a pod on node `{node}` is taken away and not by this rollout: {who} ({reason})"),
+        format!("a pod on node `{node}` is removed, but not by this rollout: {who} ({reason})"),
         "wait: its replacement counts; a PodDisruptionBudget keeps enough of them during node upgrades"
             .to_owned(),
     )
@@ -319,7 +319,7 @@ fn node_lost(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         let subject = Subject::new("Pod", pod.name());
         let said = event.message.as_deref().unwrap_or_default();
         Finding::new(FindingCode::NodeNotReady, subject, since.min(case.now))
-            .message(format!("node `{node}` does not report any more, so the pods on it count as not ready"))
+            .message(format!("node `{node}` no longer reports, so the pods on it count as not ready"))
             .remedy(format!("look at `kubectl describe node {node}`; the pods move after 5 minutes unless their tolerations say otherwise, those of a DaemonSet wait for the node"))
             .evidence(EvidenceKind::Event, said)
             .into()
@@ -341,7 +341,7 @@ fn not_ending(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         (
             format!("node `{node}` has not reported its end"),
             format!(
-                "look at node `{node}`: a lost node or a hanging unmount keeps it; `kubectl delete pod {} --force` only when the node is surely off",
+                "look at node `{node}`: a lost node or a hanging unmount keeps it; `kubectl delete pod {} --force` only if the node is certainly off",
                 pod.name()
             ),
         )
@@ -357,7 +357,7 @@ fn not_ending(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         ends,
     )
     .message(format!(
-        "a pod on its way out should have ended {late} ago: {why}"
+        "a terminating pod should have ended {late} ago: {why}"
     ))
     .remedy(remedy);
     Some(finding.into())

@@ -74,9 +74,9 @@ fn unready(case: &Case<'_>, pod: &PodView<'_>, container: &ContainerView<'_>) ->
     }
     let not_there = answer.is_some_and(|it| it.ends_with("statuscode: 404"));
     let remedy = if not_there {
-        "the application answers, and not on this path: correct the path (or httpGet.port and the Host header), or serve it; the last log lines may tell"
+        "the application answers, but not on this path: correct the path (or httpGet.port and the Host header), or serve it; the last log lines may help"
     } else {
-        "check that the application listens there (on 0.0.0.0, not on localhost) and answers, and what it waits for; if it only needs longer, raise the timeout"
+        "check that the application listens there (on 0.0.0.0, not on localhost) and answers, and check what it waits for; if it only needs longer, raise the timeout"
     };
     let mut finding = about(FindingCode::ReadinessFailing, container, since)
         .message(format!(
@@ -147,7 +147,7 @@ fn starting(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate>
     );
     let finding = about(FindingCode::StillStarting, container, since)
         .message(what)
-        .remedy("wait, with a timeout that is longer than the startupProbe allows; the log tells how far it is");
+        .remedy("wait, with a timeout that is longer than the startupProbe allows; the log shows its progress");
     Some(finding.into())
 }
 
@@ -172,7 +172,7 @@ fn cannot_run(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidat
     let title = container.title();
     let (finding, blocked) = if let Some(port) = unknown_port(container.spec, probe) {
         let what = format!(
-            "the {kind} probe of {title} asks port `{port}`, which the container does not name"
+            "the {kind} probe of {title} uses port `{port}`, which the container does not name"
         );
         let remedy =
             format!("add `name: {port}` to the container's ports, or give the port's number");
@@ -243,7 +243,7 @@ fn gate(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         "all containers are ready, and readiness gate {} is still closed",
         closed.join(", ")
     ))
-    .remedy("look at the controller that opens the gate, such as the Application Gateway's or a service mesh's: its backend health tells why");
+    .remedy("look at the controller that opens the gate, such as the Application Gateway's or a service mesh's: its backend health shows why");
     let said = ready.message.as_deref().unwrap_or_default();
     Some(finding.evidence(EvidenceKind::Condition, said).into())
 }
@@ -268,9 +268,9 @@ fn redirected(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         since,
     )
     .message(format!(
-        "the {kind} probe is redirected to another host, which counts as success: it may have seen a login page only"
+        "the {kind} probe is redirected to another host, which counts as success: it may have seen only a login page"
     ))
-    .remedy("let the probe ask a path that answers without a login and without a redirect");
+    .remedy("let the probe use a path that answers without a login and without a redirect");
     let said = clipped(message, 300);
     Some(finding.evidence(EvidenceKind::Event, said).into())
 }

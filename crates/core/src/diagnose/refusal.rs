@@ -34,7 +34,7 @@ pub(super) fn classify(message: &str) -> Meaning {
                     what(message),
                     clipped(rule_of(message), 300)
                 ),
-                "the message names what refuses them: change that, or the pod template".to_owned(),
+                "the message names the reason: change that, or the pod template".to_owned(),
             )
         })
 }
@@ -78,11 +78,11 @@ fn of_quota(message: &str) -> Option<Meaning> {
         return Some((
             FindingCode::QuotaExceeded,
             format!(
-                "quota `{quota}` leaves no room for {what}: {}",
+                "quota `{quota}` does not allow {what}: {}",
                 quota_numbers(message)
             ),
             format!(
-                "raise quota `{quota}`, lower what the pods ask for, or set maxSurge 0 and maxUnavailable 1 so that an old pod makes room first"
+                "raise quota `{quota}`, lower the pods' requests, or set maxSurge 0 and maxUnavailable 1 so that an old pod frees quota first"
             ),
         ));
     }
@@ -93,7 +93,7 @@ fn of_quota(message: &str) -> Option<Meaning> {
         let missing = clipped(missing, 300);
         return Some((
             FindingCode::QuotaNeedsResources,
-            format!("quota `{quota}` demands resources that the pods do not set: {missing}"),
+            format!("quota `{quota}` requires resources that the pods do not set: {missing}"),
             format!("set {missing} in the pod template, or add a LimitRange with defaults"),
         ));
     }
@@ -217,7 +217,7 @@ fn of_policy(message: &str) -> Option<Meaning> {
                 "pod security level `{level}` refuses {what}: {}",
                 clipped(broken, 400)
             ),
-            "set the securityContext fields that the message names; if the namespace's label pod-security.kubernetes.io/enforce is newer than the former revision, a rollback meets it as well"
+            "set the securityContext fields that the message names; if the namespace's label pod-security.kubernetes.io/enforce is newer than the former revision, it applies to a rollback as well"
                 .to_owned(),
         ));
     }
@@ -233,17 +233,17 @@ fn of_policy(message: &str) -> Option<Meaning> {
         return Some((
             FindingCode::WebhookUnavailable,
             format!(
-                "admission policy `{name}` refuses {what}, as it could not ask what it needs: {said}"
+                "admission policy `{name}` refuses {what}, because a service that it depends on did not answer: {said}"
             ),
             format!(
-                "look at what policy `{name}` asks (a registry, its own service) and at the way there; deploy again once it answers"
+                "check the service that policy `{name}` calls (a registry, its own service) and the connection to it; deploy again once it answers"
             ),
         ));
     }
     let remedy = if message.contains("[azurepolicy-") {
-        "change the pod template as the policy asks; Azure Policy assigned it (`kubectl get constraints` shows it), and an exemption is made there".to_owned()
+        "change the pod template as the policy requires; Azure Policy assigned it (`kubectl get constraints` shows it), and exemptions are created there".to_owned()
     } else {
-        format!("change the pod template as policy `{name}` asks, or have the policy changed")
+        format!("change the pod template as policy `{name}` requires, or have the policy changed")
     };
     Some((
         FindingCode::AdmissionDenied,
@@ -263,7 +263,7 @@ fn of_namespace(message: &str) -> Option<Meaning> {
         FindingCode::NamespaceTerminating,
         format!("namespace `{name}` is being deleted, so nothing can be created in it"),
         format!(
-            "wait until namespace `{name}` is gone, create it anew and deploy again; if it hangs, `kubectl get namespace {name} -o yaml` names the finalizers"
+            "wait until namespace `{name}` is gone, create it again and deploy again; if it hangs, `kubectl get namespace {name} -o yaml` names the finalizers"
         ),
     ))
 }
@@ -311,7 +311,7 @@ fn of_limits(message: &str) -> Option<Meaning> {
             "set the claim's storage request inside the namespace's LimitRange"
         } else if rule.contains("No limit is specified") || rule.contains("No request is specified")
         {
-            "set requests and limits in the pod template: the namespace's LimitRange demands them (`kubectl describe limitrange`)"
+            "set requests and limits in the pod template: the namespace's LimitRange requires them (`kubectl describe limitrange`)"
         } else {
             "set requests and limits inside the namespace's LimitRange (`kubectl describe limitrange`)"
         };
@@ -366,7 +366,7 @@ fn of_class(message: &str) -> Option<Meaning> {
         FindingCode::RuntimeClassMissing,
         format!("RuntimeClass `{name}` does not exist, so no pod can be created"),
         format!(
-            "create RuntimeClass `{name}`, or correct runtimeClassName (AKS brings kata-vm-isolation only with a node pool made for it)"
+            "create RuntimeClass `{name}`, or correct runtimeClassName (AKS provides kata-vm-isolation only with a node pool for it)"
         ),
     ))
 }
@@ -397,7 +397,7 @@ fn of_validation(message: &str) -> Option<Meaning> {
     Some((
         FindingCode::InvalidPod,
         format!(
-            "the API server holds {} for invalid: {}",
+            "the API server rejects {} as invalid: {}",
             what(message),
             clipped(fields, 300)
         ),

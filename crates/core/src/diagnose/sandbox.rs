@@ -38,7 +38,7 @@ fn silent(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let late = Human(elapsed(since, case.now));
     let (why, remedy) = if case.snapshot.blindness(ResourceKind::Event).is_some() {
         (
-            "events, which would say why, may not be read",
+            "the events that would say why may not be read",
             "grant `list` and `watch` on events in this namespace, or look at `kubectl describe pod`",
         )
     } else {
@@ -53,7 +53,7 @@ fn silent(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         since,
     )
     .message(format!(
-        "a pod is on node `{node}` for {late} and its containers are not created: {why}"
+        "a pod has been on node `{node}` for {late}, but its containers are not created: {why}"
     ))
     .remedy(remedy);
     Some(finding.into())
@@ -144,6 +144,6 @@ fn classify(
     (
         FindingCode::SandboxNotCreated,
         format!("node{node} cannot create the pods' sandbox: {}", clipped(core_of(message), 200)),
-        "look at the network plugin's pods on that node (`kubectl get pods -n kube-system -o wide`); if one node alone shows it, cordon and drain it".to_owned(),
+        "look at the network plugin's pods on that node (`kubectl get pods -n kube-system -o wide`); if only one node is affected, cordon and drain it".to_owned(),
     )
 }

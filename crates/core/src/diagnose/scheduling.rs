@@ -233,15 +233,15 @@ fn classify(
         let asked = asked_for(pod);
         return (
             FindingCode::NoNodeMatches,
-            format!("no node matches what the pods ask for{asked}: {text}"),
-            "correct nodeSelector, node affinity or tolerations, or label a node pool so (`az aks nodepool update --labels` / `--node-taints`)".to_owned(),
+            format!("no node matches what the pods require{asked}: {text}"),
+            "correct nodeSelector, node affinity or tolerations, or label a node pool accordingly (`az aks nodepool update --labels` / `--node-taints`)".to_owned(),
         );
     }
     if reasons.any(Reason::Volume) && !reasons.any(Reason::Insufficient) {
         return (
             FindingCode::VolumeExcludesNodes,
             format!("no node can reach the pods' volumes: {text}"),
-            "an Azure disk stays in its zone and a node takes a limited number of disks: add a node in that zone, use zone-redundant storage (ZRS) or Azure Files, or strategy Recreate where one disk serves one pod".to_owned(),
+            "an Azure disk stays in its zone and a node takes a limited number of disks: add a node in that zone, use zone-redundant storage (ZRS) or Azure Files, or strategy Recreate if a disk serves a single pod".to_owned(),
         );
     }
     (
@@ -271,13 +271,13 @@ fn remedy(reasons: &Reasons<'_>) -> &'static str {
     if reasons.any(Reason::Cordoned) {
         "nodes are cordoned or not ready, as during an upgrade: wait for it, or look at `kubectl get nodes` and `kubectl uncordon` them"
     } else if reasons.any(Reason::PodAffinity) {
-        "where anti-affinity allows one pod on each node, a surge pod finds no node: set maxSurge 0 and maxUnavailable 1, or use preferredDuringScheduling"
+        "if anti-affinity allows one pod per node, a surge pod finds no node: set maxSurge 0 and maxUnavailable 1, or use preferredDuringScheduling"
     } else if reasons.any(Reason::Ports) {
-        "a host port is free once on each node: set maxSurge 0 and maxUnavailable 1, or drop hostPort"
+        "a host port can be used only once per node: set maxSurge 0 and maxUnavailable 1, or drop hostPort"
     } else if reasons.any(Reason::Spread) {
         "set whenUnsatisfiable: ScheduleAnyway, or matchLabelKeys: [pod-template-hash] so that old pods do not count"
     } else if reasons.text.contains("Too many pods") {
-        "the nodes take no more pods: add nodes, or a node pool with a larger --max-pods"
+        "the nodes accept no more pods: add nodes, or a node pool with a larger --max-pods"
     } else if reasons.any(Reason::Insufficient) {
         "lower the pods' requests, lower maxSurge, or add nodes (AKS: raise the autoscaler's --max-count)"
     } else {
@@ -319,7 +319,7 @@ fn scheduler_error(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition)
         "the scheduler cannot place the pods: {}",
         clipped(message, 200)
     ))
-    .remedy("where the message names volumes, look at `kubectl describe pvc` and the storage driver; it tries again by itself")
+    .remedy("if the message names volumes, look at `kubectl describe pvc` and the storage driver; the scheduler retries by itself")
     .evidence(EvidenceKind::Condition, message)
     .into()
 }

@@ -60,13 +60,12 @@ fn hook(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     )
     .attempts(count)
     .message(format!(
-        "{}: its postStart hook{} failed {times}, and the kubelet ends the container each time",
+        "{}: its postStart hook{} failed {times}, and the kubelet kills the container each time",
         container.title(),
         words_of(spec)
     ))
     .remedy(
-        "run the hook's command in the image by hand; it starts together with the container's own \
-             process, so it must wait for what it needs of it",
+        "run the hook's command in the image by hand; it starts together with the container's own process, so it must wait for whatever it needs from it",
     );
     let message = container
         .start_failure(StartFailureFamily::PostStartHook)
@@ -103,8 +102,7 @@ fn long_init(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> 
             container.title()
         ))
         .remedy(format!(
-            "read its log (`kubectl logs -n {} {} -c {}`) and wait, or raise the timeout; do not end it \
-             while it may be changing data",
+            "read its log (`kubectl logs -n {} {} -c {}`) and wait, or raise the timeout; do not stop it while it may be changing data",
             container.pod.object().metadata.namespace.as_deref().unwrap_or("NAMESPACE"),
             container.pod.name(),
             container.name()

@@ -143,11 +143,11 @@ fn classify(pod: &PodView<'_>, message: &str) -> (FindingCode, String, String) {
 
 fn remedy(message: &str) -> &'static str {
     if message.contains("Multi-Attach") {
-        "another node still holds the disk: Azure lets go of it a few minutes after its pod ended (6 minutes where the node is lost)"
+        "another node still holds the disk: Azure detaches it a few minutes after its pod has ended (6 minutes if the node is lost)"
     } else if message.contains("not found in the list of registered CSI drivers") {
-        "the storage driver does not run on that node: look at its pods in kube-system, or enable the AKS add-on that brings it"
+        "the storage driver does not run on that node: look at its pods in kube-system, or enable the AKS add-on that installs it"
     } else if message.contains("hostPath type check failed") {
-        "the node does not have what hostPath names: correct path and type, or let type DirectoryOrCreate make it"
+        "the node does not have the hostPath: correct path and type, or use type DirectoryOrCreate to create it"
     } else {
         "read the message: it names what the storage driver could not do on that node"
     }
@@ -167,8 +167,8 @@ fn of_disk(
     let holder = names.split(", ").map(str::trim).find(|it| pod.stays(it))?;
     Some((
         FindingCode::VolumeHeldElsewhere,
-        format!("disk `{volume}` is held by pod `{holder}` of the same workload on another node, and one node may hold it at a time"),
-        "use strategy Recreate, a StatefulSet with a claim for each pod, or a volume that many nodes may mount (Azure Files)".to_owned(),
+        format!("disk `{volume}` is held by pod `{holder}` of the same workload on another node, and only one node can use it at a time"),
+        "use strategy Recreate, a StatefulSet with a claim for each pod, or a volume that many nodes can mount (Azure Files)".to_owned(),
     ))
 }
 
@@ -233,7 +233,7 @@ fn of_secret_store(volume: &str, message: &str) -> Option<(FindingCode, String, 
     };
     Some((
         FindingCode::SecretStoreFailing,
-        format!("volume `{volume}` gets nothing from the secret store: {why}"),
+        format!("the secret store provides nothing for volume `{volume}`: {why}"),
         remedy,
     ))
 }

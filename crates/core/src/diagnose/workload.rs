@@ -139,8 +139,8 @@ fn lagging(case: &Case<'_>) -> Option<Finding> {
     let kind = case.workload.kind();
     Some(
         Finding::new(FindingCode::ControllerLagging, subject(case), since)
-            .message(format!("the {kind} controller has not read the newest spec"))
-            .remedy("look at the control plane: in AKS, its activity log and kube-controller-manager's log"),
+            .message(format!("the {kind} controller has not observed the newest spec"))
+            .remedy("look at the control plane: in AKS, the cluster's activity log and the kube-controller-manager's log"),
     )
 }
 
@@ -163,7 +163,7 @@ fn deadline(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         Finding::new(FindingCode::ProgressDeadlineExceeded, subject(case), since)
-            .message("the Deployment's own progressDeadlineSeconds have passed without progress")
+            .message("the Deployment's progressDeadlineSeconds passed without progress")
             .remedy("read the other findings: this one only says that time has passed")
             .evidence(EvidenceKind::Condition, message),
     )
@@ -180,7 +180,7 @@ fn nothing(case: &Case<'_>) -> Option<Finding> {
     let (what, remedy) = match case.workload {
         Workload::StatefulSet(set) if case.workload.counts().desired > 0 => (
             format!(
-                "partition {} of {title} lets no pod roll: nothing was verified",
+                "partition {} of {title} excludes every pod: nothing was verified",
                 partition(set)
             ),
             "lower the partition and check again: only pods at or above it get the new template",
@@ -189,7 +189,7 @@ fn nothing(case: &Case<'_>) -> Option<Finding> {
             (empty("has 0 replicas"), "scale it up and check again")
         }
         Workload::DaemonSet(_) => (
-            empty("is wanted on no node"),
+            empty("is scheduled to no node"),
             "correct its nodeSelector or tolerations if it should run somewhere",
         ),
     };
@@ -221,6 +221,6 @@ fn nodes(case: &Case<'_>) -> Option<Candidate> {
             1 => format!("node {list} is not ready, so its pod is not updated"),
             count => format!("{count} nodes are not ready, so their pods are not updated: {list}"),
         })
-        .remedy("mend or remove the node; its pod is updated once it is back. A node that is down uses up maxUnavailable");
+        .remedy("repair or remove the node; its pod is updated once the node is back. A node that is down counts against maxUnavailable");
     Some(finding.into())
 }

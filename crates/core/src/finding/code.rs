@@ -75,12 +75,12 @@ finding_codes! {
     /// The registry refuses the node's credentials.
     ImagePullDenied {
         signals: Node = "container waiting `ErrImagePull` or `ImagePullBackOff` (kubelet `images/image_manager.go`) with the registry's refusal in its message (`401 Unauthorized`, `403 Forbidden`, `pull access denied`, `failed to authorize` …); the event `FailedToRetrieveImagePullSecret` (kubelet `kubelet_pods.go`) names a pull secret that is not there",
-        rollback: Partly = "it helps if the former image is on the nodes or in another registry; broken credentials hit its pods as well once they move",
+        rollback: Partly = "it helps if the former image is on the nodes or in another registry; wrong credentials affect its pods as well once they move",
     }
     /// The registry throttles, answers with errors, or cannot be reached.
     ImagePullFailing {
         signals: Node = "container waiting `ErrImagePull`, `ImagePullBackOff` (kubelet `images/image_manager.go`) or `RegistryUnavailable` (`cri-api` `pkg/errors/errors.go`) with throttling, an answer of 500 to 504, a name or an address that is not reached, or words not known in its message",
-        rollback: No = "the registry or the way to it fails, whatever the revision",
+        rollback: No = "the registry or the network path to it fails, whatever the revision",
     }
     /// The node does not trust the registry's TLS certificate.
     RegistryNotTrusted {
@@ -105,29 +105,29 @@ finding_codes! {
     /// The container runtime cannot inspect an image that it has.
     ImageNotInspected {
         signals: Sources = "container waiting `ImageInspectError` (kubelet `images/image_manager.go`, `images/types.go`)",
-        rollback: Partly = "it helps if the image itself is damaged; a sick node harms the former revision's pods as well",
+        rollback: Partly = "it helps if the image itself is damaged; a broken node affects the former revision's pods as well",
     }
     /// The node's disk has no room for the image or the container.
     NodeDiskFull {
         signals: Documentation = "`no space left on device` in the message of a failed pull (kubelet `images/image_manager.go`), of waiting `CreateContainerError`, or of an instance that ended with `StartError`",
         rollback: No = "the node's disk is full, whatever the revision; at best the former image is already on it",
     }
-    /// The image is pulled for long.
+    /// The image pull takes long.
     SlowPull {
         signals: Sources = "container waiting `ContainerCreating` or `PodInitializing`, and for 30s neither the event `Pulled` nor `Failed` after the event `Pulling` (kubelet `images/image_manager.go`)",
         rollback: No = "nothing has failed: the pull goes on",
     }
-    /// The container exits with an error again and again.
+    /// The container repeatedly exits with an error.
     CrashAtStart {
         signals: Node = "the last instance in `state.terminated` or `lastState.terminated` with an exit code other than 0, and `restartCount` (kubelet `kuberuntime/kuberuntime_manager.go`); ends that the events of a probe or a hook explain do not count",
         rollback: Yes = "the former revision could start, unless what it depends on is gone",
     }
-    /// The container exits with an error again and again after it had been ready.
+    /// The container repeatedly exits with an error after it was ready.
     CrashAfterReady {
         signals: Node = "as `CrashAtStart`, and the container has a readiness probe and was ready before it ended: its `ready` as followed, or the pod's `Ready` condition (kubelet `status/generate.go`)",
         rollback: Yes = "the former revision kept running, unless load or what it depends on has changed",
     }
-    /// The container ends with exit code 0 again and again.
+    /// The container repeatedly exits with code 0.
     ExitsAtOnce {
         signals: Node = "the last instance in `state.terminated` or `lastState.terminated` with exit code 0, and `restartCount`; an init container that is done does not count",
         rollback: Yes = "the former revision kept running",
@@ -157,12 +157,12 @@ finding_codes! {
         signals: Node = "the last instance ended with reason `OOMKilled` (set by containerd, told apart in kubelet `kuberuntime/helpers.go`)",
         rollback: Yes = "the former revision stayed within its limit, unless the load has grown since",
     }
-    /// A ConfigMap or Secret that the pod refers to does not exist.
+    /// A ConfigMap or Secret that the pod references does not exist.
     ConfigObjectMissing {
         signals: Node = "container waiting `CreateContainerConfigError` (kubelet `kubelet_pods.go`, `makeEnvironmentVariables`) or event `FailedMount` (kubernetes `pkg/volume`) with `secret \"…\" not found` or `configmap \"…\" not found`",
         rollback: Partly = "it helps if the reference is new; if someone deleted the object, the former revision's pods break at their next start",
     }
-    /// A ConfigMap or Secret lacks a key that the pod refers to.
+    /// A ConfigMap or Secret lacks a key that the pod references.
     ConfigKeyMissing {
         signals: Node = "container waiting `CreateContainerConfigError` with `couldn't find key` (kubelet `kubelet_pods.go`), or event `FailedMount` with `references non-existent` (kubernetes `pkg/volume/secret`, `pkg/volume/configmap`); the kubelet's next look shows in the time of its event `Error: …`",
         rollback: Partly = "it helps if the reference is new; if someone removed the key, the former revision's pods break at their next start",
@@ -170,7 +170,7 @@ finding_codes! {
     /// The pod must not run as root, but its image does.
     RunAsNonRootRefused {
         signals: Node = "container waiting `CreateContainerConfigError` with the words of `verifyRunAsNonRoot` (kubelet `kuberuntime/security_context_others.go`)",
-        rollback: Yes = "the former revision's image and securityContext fitted together",
+        rollback: Yes = "the former revision's image and securityContext matched",
     }
     /// A volume's subPath cannot be prepared.
     SubPathNotPrepared {
@@ -185,12 +185,12 @@ finding_codes! {
     /// The container runtime cannot create the container.
     ContainerNotCreated {
         signals: Sources = "container waiting `CreateContainerError` or `CreateContainerConfigError` (kubelet `kuberuntime/kuberuntime_container.go`), or ended with `StartError`, in words that no other code knows; container waiting `PreCreateHookError` or `PreStartHookError`, the kubelet's own preparation (`internalLifecycle`)",
-        rollback: Partly = "it helps if the pod template causes it; a sick node harms the former revision's pods as well",
+        rollback: Partly = "it helps if the pod template causes it; a broken node affects the former revision's pods as well",
     }
-    /// An init container runs for long.
+    /// An init container takes long.
     InitRunsLong {
-        signals: Node = "`initContainerStatuses[].state.running` for 30s, in a container that is no sidecar",
-        rollback: Partly = "nothing has failed; a rollback stops the init container half-way, which is dangerous while it migrates data",
+        signals: Node = "`initContainerStatuses[].state.running` for 30s, in a container that is not a sidecar",
+        rollback: Partly = "nothing has failed; a rollback stops the init container half-way, which is dangerous if it is migrating data",
     }
     /// A sidecar has not started, so the containers after it wait.
     SidecarNotStarted {
@@ -200,39 +200,39 @@ finding_codes! {
     /// A volume cannot be mounted.
     VolumeNotMounted {
         signals: Sources = "the newest event `FailedMount` (kubelet `kubelet.go`, `volumemanager/volume_manager.go`), `FailedMapVolume` or `FailedAttachVolume` (kubernetes `pkg/volume/util/operationexecutor/operation_generator.go`), with no `Pulling`, `Pulled` or `Created` after it and every container waiting `ContainerCreating` or `PodInitializing`",
-        rollback: Partly = "it helps if the volume is new, or if the new pod waits for a disk that the old one holds; a broken storage stays broken",
+        rollback: Partly = "it helps if the volume is new, or if the new pod waits for a disk that the old one holds; broken storage stays broken",
     }
-    /// A disk that one node may have at a time is held by another pod of the workload.
+    /// A disk that only one node can use at a time is held by another pod of the workload.
     VolumeHeldElsewhere {
-        signals: Sources = "event `FailedAttachVolume` with `already used by pod(s)` (attach-detach controller `reconciler/reconciler.go`, `reportMultiAttachError`) that names a pod of the same workload which is to stay",
-        rollback: Yes = "it takes the new pod away, and the old one keeps the disk",
+        signals: Sources = "event `FailedAttachVolume` with `already used by pod(s)` (attach-detach controller `reconciler/reconciler.go`, `reportMultiAttachError`) that names a pod of the same workload that will stay",
+        rollback: Yes = "it removes the new pod, and the old one keeps the disk",
     }
     /// The secret store (Azure Key Vault) gives the pod nothing to mount.
     SecretStoreFailing {
-        signals: Documentation = "event `FailedMount` with the words of the Secrets Store CSI driver or of its Azure Key Vault provider: `secrets store objects`, `SecretProviderClass`, `vault.azure.net`, and in them the status code",
-        rollback: Partly = "it helps if the reference is new; a missing permission or secret hits the former revision's pods at their next start",
+        signals: Documentation = "event `FailedMount` with the words of the Secrets Store CSI driver or of its Azure Key Vault provider: `secrets store objects`, `SecretProviderClass`, `vault.azure.net`, and the status code in them",
+        rollback: Partly = "it helps if the reference is new; a missing permission or secret affects the former revision's pods at their next start",
     }
     /// A file share refuses to be mounted.
     FileShareRefused {
         signals: Documentation = "event `FailedMount` with `mount error(13)` or `mount error(2)` (mount.cifs), or `access denied by server` (mount.nfs)",
-        rollback: Partly = "it helps if the volume is new; a changed key or firewall hits the former revision's pods at their next start",
+        rollback: Partly = "it helps if the volume is new; a changed key or firewall affects the former revision's pods at their next start",
     }
     /// A resource quota leaves no room for the new pods.
     QuotaExceeded {
-        signals: Node = "`exceeded quota: …` (apiserver `plugin/resourcequota/controller.go`) in the newest event `FailedCreate` of the new ReplicaSet while its condition `ReplicaFailure` is True (`replica_set_utils.go`; the condition keeps its first message, which counts where events are not seen), of a StatefulSet (`stateful_pod_control.go`) or of a DaemonSet (`daemon_controller.go`)",
-        rollback: Partly = "it needs no room for the new pods; pods that were scaled down may not fit again",
+        signals: Node = "`exceeded quota: …` (apiserver `plugin/resourcequota/controller.go`) in the newest event `FailedCreate` of the new ReplicaSet while its condition `ReplicaFailure` is True (`replica_set_utils.go`; the condition keeps its first message, which is used if events cannot be seen), of a StatefulSet (`stateful_pod_control.go`) or of a DaemonSet (`daemon_controller.go`)",
+        rollback: Partly = "it needs no quota for the new pods; pods that were scaled down may not fit again",
     }
     /// A resource quota demands requests or limits that the pod does not set.
     QuotaNeedsResources {
         signals: Node = "`failed quota: … must specify` (apiserver `plugin/resourcequota/controller.go`) where `QuotaExceeded` is read",
         rollback: Yes = "the former revision set them, unless the quota is new",
     }
-    /// No quota of the namespace covers the pods, and one is demanded.
+    /// No quota of the namespace covers the pods, although one is required.
     QuotaDoesNotCover {
         signals: Sources = "`insufficient quota to …` (apiserver `plugin/resourcequota/controller.go`) where `QuotaExceeded` is read",
-        rollback: Yes = "the former revision's pods were covered, unless the demand is new",
+        rollback: Yes = "the former revision's pods were covered, unless the requirement is new",
     }
-    /// A resource quota is so new that its usage is not known yet.
+    /// The usage of a new resource quota is not known yet.
     QuotaStatusUnknown {
         signals: Sources = "`status unknown for quota: …` (apiserver `plugin/resourcequota/controller.go`) where `QuotaExceeded` is read",
         rollback: No = "the quota refuses the former revision's pods as well",
@@ -240,7 +240,7 @@ finding_codes! {
     /// The pod's resources lie outside a LimitRange.
     LimitRangeViolated {
         signals: Node = "`… usage per …` or `max limit to request ratio per …` in a refusal (kubernetes `plugin/pkg/admission/limitranger/admission.go`), where `QuotaExceeded` is read",
-        rollback: Yes = "the former revision's resources lay inside, unless the LimitRange is new",
+        rollback: Yes = "the former revision's resources were within the limits, unless the LimitRange is new",
     }
     /// The pod's ServiceAccount does not exist.
     ServiceAccountMissing {
@@ -274,28 +274,28 @@ finding_codes! {
     }
     /// An admission webhook does not answer.
     WebhookUnavailable {
-        signals: Node = "`failed calling webhook \"…\"` (apiserver `pkg/util/webhook/error.go`) where `QuotaExceeded` is read; or a policy's own `denied the request` that quotes a time-out, a lost connection or an answer of 502 to 504",
-        rollback: No = "no pod can be created meanwhile, those of the former revision included",
+        signals: Node = "`failed calling webhook \"…\"` (apiserver `pkg/util/webhook/error.go`) where `QuotaExceeded` is read; or a policy's own `denied the request` that quotes a timeout, a lost connection or an answer of 502 to 504",
+        rollback: No = "no pod can be created meanwhile, including those of the former revision",
     }
     /// The namespace is being deleted.
     NamespaceTerminating {
         signals: Sources = "`unable to create new content in namespace … because it is being terminated` (apiserver `plugin/namespace/lifecycle/admission.go`) where `QuotaExceeded` is read",
         rollback: No = "nothing can be created in the namespace any more",
     }
-    /// The API server holds the pod for invalid.
+    /// The API server rejects the pod as invalid.
     InvalidPod {
         signals: Sources = "`… \"…\" is invalid: …` (apimachinery `api/errors/errors.go`, `NewInvalid`) where `QuotaExceeded` is read",
         rollback: Yes = "the former revision's pods were valid, unless a mutating webhook has changed since",
     }
     /// The API server is too busy, or not ready, to create pods.
     ApiOverloaded {
-        signals: Sources = "where `QuotaExceeded` is read: the passing errors of the API server (apimachinery `api/errors/errors.go`, apiserver `plugin/resourcequota/controller.go`), of etcd (`etcdserver: …`) and of the way to them",
+        signals: Sources = "where `QuotaExceeded` is read: the transient errors of the API server (apimachinery `api/errors/errors.go`, apiserver `plugin/resourcequota/controller.go`), of etcd (`etcdserver: …`) and of the connection to them",
         rollback: No = "the control plane is busy, whatever the revision",
     }
     /// The workload's controller may not create pods.
     ControllerNotPermitted {
         signals: Sources = "`User \"…\" cannot create resource …` (apiserver `handlers/responsewriters/errors.go`) or `cannot set blockOwnerDeletion` (kubernetes `plugin/pkg/admission/gc/gc_admission.go`) where `QuotaExceeded` is read",
-        rollback: No = "no pod can be created, those of the former revision included",
+        rollback: No = "no pod can be created, including those of the former revision",
     }
     /// Pods cannot be created for another reason.
     PodCreationRefused {
@@ -310,12 +310,12 @@ finding_codes! {
     /// No node can take the pod.
     Unschedulable {
         signals: Node = "the pod's condition `PodScheduled` False with reason `Unschedulable` (kube-scheduler `schedule_one.go`, plugins under `framework/plugins`); the autoscalers' events `TriggeredScaleUp`, `NotTriggerScaleUp` and `Nominated` (from documentation) move the time",
-        rollback: Partly = "it frees the room that the new pods ask for, and adds none",
+        rollback: Partly = "it frees the resources that the new pods request, and adds none",
     }
     /// No node has the labels or tolerated taints that the pod asks for.
     NoNodeMatches {
         signals: Node = "as `Unschedulable`, where selector, node affinity and taints alone exclude all nodes (`framework/plugins/nodeaffinity`, `tainttoleration`)",
-        rollback: Partly = "it helps if the selector or the tolerations are new; if the nodes changed, the former revision's pods find none either once they move",
+        rollback: Partly = "it helps if the selector or the tolerations are new; if the nodes changed, the former revision's pods will find none either once they move",
     }
     /// A PersistentVolumeClaim that the pod uses does not exist.
     ClaimMissing {
@@ -330,12 +330,12 @@ finding_codes! {
     /// The storage driver cannot make a volume for a claim.
     ClaimNotProvisioned {
         signals: Node = "event `ProvisioningFailed` of a claim that the pod uses, with no `ProvisioningSucceeded` after it (`persistentvolume/pv_controller.go`; external-provisioner from reading its source), while the pod has no node",
-        rollback: Partly = "it helps if the claim is new; the storage driver's trouble stays",
+        rollback: Partly = "it helps if the claim is new; the storage driver's problem stays",
     }
     /// The pod's volumes are where no free node is.
     VolumeExcludesNodes {
-        signals: Sources = "as `Unschedulable`, with a volume's zone, node affinity or number among the reasons, and no want of a resource (`framework/plugins/volumebinding`, `volumezone`, `nodevolumelimits`)",
-        rollback: Partly = "it lets the old pod keep its volume; it brings no node to where the volume is",
+        signals: Sources = "as `Unschedulable`, with a volume's zone, node affinity or limit among the reasons, and no missing resource (`framework/plugins/volumebinding`, `volumezone`, `nodevolumelimits`)",
+        rollback: Partly = "the old pod keeps its volume; no rollback adds a node where the volume is",
     }
     /// The pod waits for a scheduling gate to be lifted.
     SchedulingGated {
@@ -347,32 +347,32 @@ finding_codes! {
         signals: Sources = "the pod's condition `PodScheduled` False with reason `SchedulerError` (kube-scheduler `schedule_one.go`)",
         rollback: No = "the scheduler or the storage driver fails, whatever the revision",
     }
-    /// A pod is taken away by somebody else: preempted, drained, its node shut down.
+    /// A pod is removed from outside: preempted, drained, or its node shut down.
     PodDisrupted {
         signals: Node = "the pod's condition `DisruptionTarget` True and its reason (kubernetes `registry/core/pod/storage/eviction.go`; kube-scheduler `framework/preemption/preemption.go` and kubelet `eviction/eviction_manager.go` from reading the sources)",
         rollback: No = "it is not this rollout's fault",
     }
     /// Pods are evicted for writing more than their own limit.
     EvictedForOwnLimit {
-        signals: Node = "pod `status.reason` `Evicted`, or the event of this name where the application ended well, with `exceeded its local ephemeral storage limit`, `Usage of EmptyDir volume` or `usage exceeds the total limit` in its message (kubelet `eviction/helpers.go`)",
+        signals: Node = "pod `status.reason` `Evicted`, or the event of this name if the application exited successfully, with `exceeded its local ephemeral storage limit`, `Usage of EmptyDir volume` or `usage exceeds the total limit` in its message (kubelet `eviction/helpers.go`)",
         rollback: Yes = "the former revision stayed within its limit, unless the load has grown since",
     }
-    /// Nodes evict the pods for want of memory or disk.
+    /// Nodes evict the pods because memory or disk is low.
     EvictedByNode {
-        signals: Sources = "pod `status.reason` `Evicted`, or the event of this name where the application ended well, with any other message, such as `The node was low on resource` (kubelet `eviction/helpers.go`)",
+        signals: Sources = "pod `status.reason` `Evicted`, or the event of this name if the application exited successfully, with any other message, such as `The node was low on resource` (kubelet `eviction/helpers.go`)",
         rollback: Partly = "it helps if the new revision uses more than the former; a full node stays full",
     }
-    /// The kubelet turns pods away that were placed on its node.
+    /// The kubelet rejects pods that were scheduled to its node.
     NodeTurnsPodAway {
-        signals: Sources = "phase Failed with `status.reason` `OutOf…`, `NodeAffinity`, `NodePorts`, `UnexpectedAdmissionError`, `NodeShutdown` and their like (kubelet `lifecycle/predicate.go`, `cm/admission/errors.go`, `nodeshutdown/nodeshutdown_manager.go`)",
-        rollback: Partly = "it helps if the new revision asks for more than the former; the node's trouble stays",
+        signals: Sources = "phase Failed with `status.reason` `OutOf…`, `NodeAffinity`, `NodePorts`, `UnexpectedAdmissionError`, `NodeShutdown` and similar reasons (kubelet `lifecycle/predicate.go`, `cm/admission/errors.go`, `nodeshutdown/nodeshutdown_manager.go`)",
+        rollback: Partly = "it helps if the new revision requests more than the former; the node's problem stays",
     }
     /// The kubelet does not accept what the pod asks for (sysctl, AppArmor profile, operating system).
     NodeForbidsPod {
-        signals: Sources = "phase Failed with `status.reason` `SysctlForbidden`, `AppArmor`, `PodOSNotSupported` and their like (kubelet `sysctl/allowlist.go`, `lifecycle/handlers.go`, `lifecycle/predicate.go`)",
+        signals: Sources = "phase Failed with `status.reason` `SysctlForbidden`, `AppArmor`, `PodOSNotSupported` and similar reasons (kubelet `sysctl/allowlist.go`, `lifecycle/handlers.go`, `lifecycle/predicate.go`)",
         rollback: Yes = "the former revision's pods were accepted",
     }
-    /// The node of a pod does not report any more.
+    /// The node of a pod no longer reports.
     NodeNotReady {
         signals: Sources = "event `NodeNotReady` of the pod, at the time at which its condition `Ready` turned False (`controller/util/node/controller_utils.go`)",
         rollback: No = "the node is lost, whatever the revision",
@@ -384,8 +384,8 @@ finding_codes! {
     }
     /// No IP address is left for the pod.
     SubnetExhausted {
-        signals: Documentation = "event `FailedCreatePodSandBox` with a network plugin's words for no free address (Azure CNI, host-local)",
-        rollback: Partly = "it frees the addresses that the new pods ask for, and adds none",
+        signals: Documentation = "event `FailedCreatePodSandBox` with a network plugin's message that no address is free (Azure CNI, host-local)",
+        rollback: Partly = "it frees the addresses that the new pods request, and adds none",
     }
     /// The node lacks the runtime handler of the pod's RuntimeClass.
     RuntimeHandlerMissing {
@@ -397,12 +397,12 @@ finding_codes! {
         signals: Sources = "event `FailedPrepareDynamicResources` (kubelet `kuberuntime/kuberuntime_manager.go`)",
         rollback: Partly = "it helps if the claim is new; a broken device driver stays broken",
     }
-    /// The pod is on its node, its containers are not created, and no event says why.
+    /// The pod is on its node, but its containers are not created, and no event says why.
     StillCreating {
-        signals: Sources = "the pod's condition `PodScheduled` for 1m, every container waiting `ContainerCreating` or `PodInitializing`, and no event of the pod but `Scheduled`",
+        signals: Sources = "the pod's condition `PodScheduled` for 1m, every container waiting `ContainerCreating` or `PodInitializing`, and no event of the pod except `Scheduled`",
         rollback: No = "nothing is known to have failed",
     }
-    /// A pod on its way out does not end.
+    /// A terminating pod does not go away.
     OldPodsNotEnding {
         signals: Sources = "`metadata.deletionTimestamp`, which is the end of the grace period, and 1m more; `metadata.finalizers`",
         rollback: No = "the pod is being deleted already, and a rollback does not end it",
@@ -414,13 +414,13 @@ finding_codes! {
     }
     /// A probe cannot be carried out: its port name or command does not exist.
     ProbeCannotRun {
-        signals: Node = "a probe of the template that names a port which the container does not (kubernetes `pkg/probe/util.go`), or the event `Unhealthy`, `… probe errored …` (kubelet `prober/prober.go`), with a command that is not in the image (the latter from reading the sources)",
-        rollback: Yes = "the former revision's probe could be carried out",
+        signals: Node = "a probe of the template that names a port which the container does not (kubernetes `pkg/probe/util.go`), or the event `Unhealthy`, `… probe errored …` (kubelet `prober/prober.go`), with a command that is not in the image (the latter known from reading the source)",
+        rollback: Yes = "the former revision's probe could run",
     }
     /// The pod waits for a readiness gate that another controller opens.
     ReadinessGateClosed {
         signals: Sources = "the pod's condition `Ready` False with reason `ReadinessGatesNotReady` (kubelet `status/generate.go`), and the conditions that `spec.readinessGates` names",
-        rollback: Partly = "it helps if the new revision answers the load balancer differently; a controller that is down opens no gate",
+        rollback: Partly = "it helps if the new revision answers the load balancer differently; a controller that is down opens none",
     }
     /// A probe counts as passed although it was redirected to another host.
     ProbeRedirected {
@@ -432,7 +432,7 @@ finding_codes! {
         signals: Node = "event `Killing`, `Container … failed liveness probe` (kubelet `kuberuntime/kuberuntime_manager.go`); event `Unhealthy` has the answer",
         rollback: Yes = "the former revision started within its probe's time",
     }
-    /// The liveness probe kills the container again and again after it had been ready.
+    /// The liveness probe repeatedly kills the container after it was ready.
     LivenessKillsAgain {
         signals: Sources = "as `LivenessKillsStart`, and the container was ready before: its `ready` as followed, or the pod's `Ready` condition (kubelet `status/generate.go`); kills from before the session do not count",
         rollback: Yes = "the former revision answered its liveness probe at work, unless load or what it depends on has changed",
@@ -442,14 +442,14 @@ finding_codes! {
         signals: Node = "event `Killing`, `Container … failed startup probe` (kubelet `kuberuntime/kuberuntime_manager.go`); event `Unhealthy` has the answer",
         rollback: Yes = "the former revision started within its probe's time",
     }
-    /// The container runs and its startup probe has not passed yet.
+    /// The container runs, but its startup probe has not passed yet.
     StillStarting {
         signals: Node = "container running for 30s with `started: false` and a startup probe; event `Unhealthy`, `Startup probe failed: …` (kubelet `prober/prober.go`), has the answer",
         rollback: No = "nothing has failed: the start goes on",
     }
     /// Pods are ready but do not answer over HTTP as expected.
     HttpCheckFailing {
-        signals: Sources = "the pod's own answers, asked for over the API server's pod proxy; only ever a suspect while no pod of the rollout has answered anything, not even by refusing: a NetworkPolicy looks the same",
+        signals: Sources = "the pod's own answers, requested through the API server's pod proxy; never more than a suspect while no pod of the rollout has answered at all, not even with a refused connection: a NetworkPolicy looks the same",
         rollback: Yes = "the former revision answered, unless what it depends on has changed",
     }
     /// The workload is paused: nothing will happen.
@@ -457,7 +457,7 @@ finding_codes! {
         signals: Node = "`spec.paused` of the Deployment, since its condition with reason `DeploymentPaused` (`deployment/sync.go`)",
         rollback: No = "a rollback of a paused workload is not rolled out either",
     }
-    /// The update strategy is OnDelete: pods are replaced only once somebody deletes them.
+    /// The update strategy is OnDelete: pods are replaced only when somebody deletes them.
     WaitsForDeletion {
         signals: Node = "`spec.updateStrategy.type` `OnDelete`, and pods of a former revision (`stateful_set_control.go`, `daemon_controller.go`)",
         rollback: No = "a rollback of an OnDelete workload waits for deletions as well",
@@ -465,15 +465,15 @@ finding_codes! {
     /// A pod of a former revision is not ready, and the StatefulSet's controller waits for it before it
     /// replaces any.
     StatefulSetStuck {
-        signals: Node = "an ordered StatefulSet without any new pod, and a former pod whose condition `Ready` is not True, and none on its way out (`stateful_set_control.go`; kubernetes issue 67250)",
+        signals: Node = "an ordered StatefulSet without any new pod, and a former pod whose condition `Ready` is not True, and none terminating (`stateful_set_control.go`; kubernetes issue 67250)",
         rollback: Partly = "the controller waits for the same pod after a rollback; deleting it helps in either case",
     }
-    /// A node is not ready since before its new pod was made, so its pod of the DaemonSet cannot be updated.
+    /// A node was not ready before its new pod was created and still is not, so its pod of the DaemonSet cannot be updated.
     NodeNotUpdated {
-        signals: Sources = "a Node's condition `Ready` not True since before its new pod was made, and the DaemonSet's pods on it (`daemon/update.go`)",
+        signals: Sources = "a Node's condition `Ready` not True since before its new pod was created, and the DaemonSet's pods on it (`daemon/update.go`)",
         rollback: No = "the node is down, whatever the revision",
     }
-    /// The controller has not read the newest spec for long.
+    /// The controller has not observed the newest spec for a while.
     ControllerLagging {
         signals: Sources = "`status.observedGeneration` behind `metadata.generation` for 1m",
         rollback: No = "the controller would not read the former spec either",
@@ -481,7 +481,7 @@ finding_codes! {
     /// The Deployment's own progress deadline has passed.
     ProgressDeadlineExceeded {
         signals: Node = "the Deployment's condition with reason `ProgressDeadlineExceeded` (`deployment/progress.go`), written in this session and naming the new ReplicaSet",
-        rollback: Partly = "it says that time has passed, and not why",
+        rollback: Partly = "it says that time has passed, not why",
     }
     /// The workload has zero replicas: nothing was verified.
     NothingToVerify {

@@ -25,7 +25,7 @@ pub(super) fn classify(message: &str, container: &ContainerView<'_>) -> Refusal 
         .unwrap_or_else(|| Refusal {
             code: FindingCode::ImagePullFailing,
             what: "cannot be pulled".to_owned(),
-            remedy: "read the message; check the registry's status and the node's way to it"
+            remedy: "read the message; check the registry's status and the node's connection to it"
                 .to_owned(),
         })
 }
@@ -44,8 +44,7 @@ fn sick_node(message: &str, container: &ContainerView<'_>) -> Option<Refusal> {
             registry_of(container.image())
         ),
         remedy: "renew the registry's certificate, or install its CA on the nodes (AKS: custom \
-                 certificate authority, `--custom-ca-trust-certificates`); a proxy that opens TLS \
-                 needs its CA there as well"
+                 certificate authority, `--custom-ca-trust-certificates`); if a proxy inspects TLS, its CA is needed there as well"
             .to_owned(),
     })
 }
@@ -103,7 +102,7 @@ fn sick_registry(message: &str, image: &str) -> Option<Refusal> {
         (
             format!("cannot be pulled: `{registry}` cannot be reached"),
             "check the nodes' egress, firewall and proxy, and the registry's private endpoint; \
-             `az aks check-acr` tries the way from a node",
+             `az aks check-acr` tests the connection from a node",
         )
     } else if has_any(message, BROKEN) {
         (
@@ -155,18 +154,18 @@ fn admit(message: &str, registry: &str) -> String {
     let Some(name) = registry.strip_suffix(".azurecr.io") else {
         return format!(
             "add an imagePullSecret for `{registry}` in this namespace, or correct the one the pod \
-             names; where the repository does not exist, registries say the same"
+             names; registries give the same answer if the repository does not exist"
         );
     };
     if has_any(message, &["is not allowed access", "client with ip"]) {
         return format!(
-            "the registry's firewall shuts the nodes out: allow their egress address in `{name}`, or \
+            "the registry's firewall blocks the nodes: allow their egress address in `{name}`, or \
              give it a private endpoint"
         );
     }
     format!(
         "let the cluster pull: `az aks update -n CLUSTER -g GROUP --attach-acr {name}`; \
-         `az aks check-acr -n CLUSTER -g GROUP --acr {registry}` tells what is missing; a new role \
+         `az aks check-acr -n CLUSTER -g GROUP --acr {registry}` shows what is missing; a new role \
          assignment takes minutes"
     )
 }

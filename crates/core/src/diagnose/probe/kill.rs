@@ -172,7 +172,7 @@ fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> C
     );
     let remedy = if startup {
         let sum = arithmetic(case, container, kills);
-        format!("it has started before, so see what it waits for now; {sum}")
+        format!("it has started before, so check what it is waiting for now; {sum}")
     } else {
         AGAIN.to_owned()
     };
@@ -189,9 +189,7 @@ fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> C
     }
 }
 
-const AGAIN: &str = "read the last log lines: it hangs, or answers its livenessProbe too late at work; let \
-                     the probe ask only for what a restart mends and not for what it depends on, and \
-                     raise timeoutSeconds or failureThreshold if load makes it slow; compare with the \
+const AGAIN: &str = "read the last log lines: it hangs, or answers its livenessProbe too late under load; let the probe test only what a restart can fix, not its dependencies, and raise timeoutSeconds or failureThreshold if load makes it slow; compare with the \
                      former revision";
 
 fn told(finding: Finding, container: &ContainerView<'_>, kills: &Kills<'_>) -> Finding {
@@ -239,11 +237,11 @@ fn arithmetic(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>)
     let allowed = Human(kills.allowed());
     if kills.kind == "startup" {
         format!(
-            "the startupProbe allows {allowed}: if the application needs longer, set {sum}{known}; otherwise mend the start"
+            "the startupProbe allows {allowed}: if the application needs longer, set {sum}{known}; otherwise fix the start"
         )
     } else {
         format!(
-            "killed after {allowed}: if the application needs longer to start, add a startupProbe with {sum}{known}; otherwise correct what the livenessProbe asks for"
+            "killed after {allowed}: if the application needs longer to start, add a startupProbe with {sum}{known}; otherwise correct the livenessProbe"
         )
     }
 }
