@@ -92,7 +92,7 @@ impl ServiceConnection {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceConnectionError {
     /// The agent did not hand it over.
-    #[error("read service connection `{id}`: the agent did not hand it over")]
+    #[error("read service connection `{id}`: the agent did not provide it")]
     NotHandedOver {
         /// What the input holds.
         id: String,

@@ -16,7 +16,7 @@ pub enum InputProblem {
     #[error("is missing")]
     Missing,
     /// It is given, with nothing in it.
-    #[error("is empty; write what is meant, or leave it out")]
+    #[error("is empty; give a value, or leave it out")]
     Blank,
     /// A macro that Azure Pipelines did not replace.
     #[error("`$({0})` was not replaced, because there is no variable `{0}`")]
@@ -61,16 +61,22 @@ pub enum InputProblem {
     #[error(transparent)]
     Workload(WorkloadError),
     /// Nothing to roll back.
-    #[error("is missing; write for example `deployment/web`, or give {evidence}, which names them")]
+    #[error(
+        "is missing; write for example `deployment/web`, or give {evidence}, which names the \
+             workloads"
+    )]
     NothingToRollBack {
         /// The input for the evidence as the user writes it.
         evidence: String,
     },
     /// A workload that the check did not hand over.
-    #[error("`{0}` is not in the evidence; name only what it names, or nothing")]
+    #[error("`{0}` is not in the evidence; name only workloads from it, or none")]
     NotInEvidence(String),
     /// Another namespace than the one of the check.
-    #[error("the evidence is about the namespace `{namespace}`; write that one, or leave it out")]
+    #[error(
+        "the evidence is about the namespace `{namespace}`; use that namespace, or leave it \
+             out"
+    )]
     EvidenceElsewhere {
         /// The namespace of the check.
         namespace: String,
@@ -129,7 +135,7 @@ pub enum InputProblem {
     #[error("a revision belongs to one workload; name exactly one, and no selector")]
     RevisionOfSeveral,
     /// A revision to restore for more than one workload.
-    #[error("{0} workloads are given, and a revision belongs to one; name exactly one")]
+    #[error("{0} workloads are given, but a revision belongs to one; name exactly one")]
     ToRevisionOfSeveral(usize),
     /// Not a duration.
     #[error(transparent)]
@@ -155,7 +161,7 @@ pub enum InputProblem {
     #[error("the evidence names the revision already; give one of the two")]
     BesidesEvidence,
     /// Not what a check handed over.
-    #[error("is not what a check hands over: {0}")]
+    #[error("is not the evidence of a check: {0}")]
     Evidence(ApprovalError),
 }
 
@@ -231,14 +237,15 @@ impl InputError {
 fn of_evidence(error: &ApprovalError) -> &'static str {
     match error {
         ApprovalError::NothingProposed { ended } if ended == "succeeded" => {
-            "there is nothing to undo; to roll back all the same, name a workload instead"
+            "there is nothing to undo; to roll back anyway, name a workload instead"
         }
         ApprovalError::NothingProposed { .. } => {
-            "it says why; check again, or name a workload instead of the evidence to decide yourself"
+            "the report says why; check again, or name a workload instead of the evidence to \
+             decide yourself"
         }
-        ApprovalError::Version(_) => "let the check and the rollback run the same rollguard",
+        ApprovalError::Version(_) => "use the same rollguard for the check and the rollback",
         ApprovalError::Json(_) | ApprovalError::Empty => {
-            "pass the output variable `evidence` of the check on as it is"
+            "pass the output variable `evidence` of the check unchanged"
         }
     }
 }

@@ -169,8 +169,8 @@ fn a_workload_beside_the_evidence_is_one_of_those_it_names() {
             ("workloads", "deployment/web statefulset/web"),
             ("evidence", EVIDENCE_JSON),
         ]);
-        let says = "input `workloads`: `statefulset/web` is not in the evidence; name only what \
-                    it names, or nothing";
+        let says = "input `workloads`: `statefulset/web` is not in the evidence; name only \
+                    workloads from it, or none";
         assert_eq!(complaints(&raw), [says], "{command}");
     }
 }
@@ -184,8 +184,8 @@ fn another_namespace_than_that_of_the_evidence_is_told() {
             ("evidence", EVIDENCE_JSON),
         ]);
         let told = complaints(&raw);
-        let says = "input `namespace`: the evidence is about the namespace `shop`; write that \
-                    one, or leave it out";
+        let says = "input `namespace`: the evidence is about the namespace `shop`; use that \
+                    namespace, or leave it out";
         assert_eq!(told, [says], "{command}");
     }
     let raw = RawInputs::from_flags([
@@ -321,7 +321,7 @@ fn a_revision_to_restore_belongs_to_one_workload() {
         ("workloads", "deployment/web deployment/api"),
         ("toRevision", "3"),
     ]);
-    let says = "input `toRevision`: 2 workloads are given, and a revision belongs to one; name \
+    let says = "input `toRevision`: 2 workloads are given, but a revision belongs to one; name \
                 exactly one";
     assert_eq!(complaints(&raw), [says]);
     let twice = rolled_back(&[
@@ -524,7 +524,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "evidence",
         "{}",
-        "input `evidence`: is not what a check hands over: missing field `version`",
+        "input `evidence`: is not the evidence of a check: missing field `version`",
     ),
 ];
 
@@ -661,7 +661,7 @@ fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
             "workloads",
             "",
             "input `workloads`: is missing; write for example `deployment/web`, or give input \
-             `evidence`, which names them",
+             `evidence`, which names the workloads",
         ),
         (
             "workloads",
@@ -698,12 +698,13 @@ fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
         (
             "evidence",
             "yes",
-            "input `evidence`: is not what a check hands over: expected value at line 1 column 1",
+            "input `evidence`: is not the evidence of a check: expected value at line 1 column 1",
         ),
         (
             "evidence",
             "{\"version\":99}",
-            "input `evidence`: is not what a check hands over: its version is 99, this build knows 2",
+            "input `evidence`: is not the evidence of a check: its version is 99, this build \
+             knows 2",
         ),
     ];
     for (name, value, says) in rows {
@@ -716,7 +717,7 @@ fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
 
 #[test]
 fn evidence_that_is_none_comes_with_what_to_do() {
-    let as_it_is = "as it is";
+    let as_it_is = "unchanged";
     let rows = [
         ("no JSON", "yes", as_it_is),
         (
@@ -874,11 +875,11 @@ fn a_flag_with_nothing_in_it_is_told_and_not_ignored() {
     for (name, empty, written) in rows {
         let right = [("command", "check"), ("workloads", "deployment/web")];
         let raw = RawInputs::from_flags(right.into_iter().chain([(name, empty)]));
-        let told = format!("{written}: is empty; write what is meant, or leave it out");
+        let told = format!("{written}: is empty; give a value, or leave it out");
         assert_eq!(complaints(&raw), [told], "{name}");
     }
     let raw = RawInputs::from_flags([("command", "check"), ("workloads", "")]);
-    let told = "`WORKLOAD`: is empty; write what is meant, or leave it out";
+    let told = "`WORKLOAD`: is empty; give a value, or leave it out";
     assert_eq!(complaints(&raw), [told]);
     assert_eq!(
         checked(&[("selector", ""), ("http", "")]),

@@ -261,6 +261,6 @@ fn what_cannot_be_used_says_why_and_what_to_do() {
 #[test]
 fn a_connection_that_was_not_handed_over_is_said_to_be_so() {
     let error = read(vec![]).err().unwrap();
-    let says = format!("read service connection `{ID}`: the agent did not hand it over");
+    let says = format!("read service connection `{ID}`: the agent did not provide it");
     assert_eq!(error.to_string(), says);
 }
