@@ -113,7 +113,7 @@ pub async fn select(client: &Client, namespace: &str, selector: &str) -> Result<
             Err(cause @ Cause::Answer { code: 403, .. }) => {
                 let plural = ResourceKind::of(kind).plural();
                 selected.notes.push(format!(
-                    "may not list {plural}, so that none is selected: {cause}"
+                    "may not list {plural}, so none is selected: {cause}"
                 ));
                 selected.unseen.push(kind);
                 refusal = Some(cause);
@@ -188,8 +188,8 @@ async fn nothing(
          labels `{selector}`"
     );
     let hint = match notes {
-        [] => "the labels are those of the workloads themselves, not of their pods: kubectl get \
-               deployments,statefulsets,daemonsets --show-labels"
+        [] => "the selector applies to the labels of the workloads themselves, not of their \
+               pods: kubectl get deployments,statefulsets,daemonsets --show-labels"
             .to_owned(),
         notes => notes.join("; "),
     };
@@ -394,8 +394,8 @@ mod tests {
         assert_eq!(
             selected.notes,
             [
-                "may not list statefulsets, so that none is selected: may not (HTTP 403)",
-                "may not list daemonsets, so that none is selected: may not (HTTP 403)",
+                "may not list statefulsets, so none is selected: may not (HTTP 403)",
+                "may not list daemonsets, so none is selected: may not (HTTP 403)",
             ]
         );
         let server = sets(forbidden(Server::new(), "/deployments"));

@@ -111,18 +111,18 @@ impl Sends {
                 .cause()
                 .map_or_else(|| error.to_string(), ToString::to_string);
             return failed(plan, cause).with_hint(format!(
-                "nothing was changed; {workload} could not be read back ({read}), so that it is \
-                 not known whether a newer rollout is the reason"
+                "nothing was changed; {workload} could not be read back ({read}), so it is \
+                 unknown whether a newer rollout is the reason"
             ));
         }
         ClusterError::plain(
             error.kind(),
             format!(
-                "learn whether {workload} was rolled back: the answer to the patch was lost \
+                "find out whether {workload} was rolled back: the answer to the patch was lost \
                  ({cause}), and then {error}"
             ),
         )
-        .with_hint("run the rollback again: it sees for itself whether it was done")
+        .with_hint("run the rollback again: it detects whether it was already done")
     }
 
     fn in_vain(&self, plan: &RollbackPlan, cause: Cause) -> ClusterError {

@@ -64,7 +64,7 @@ async fn answer(client: &Client, pod: &Pod, check: &HttpCheck) -> Result<Answer,
         Ok(body) => body,
         // Whoever began to answer was reached. When a pod breaks off, the API server cannot but do
         // the same.
-        Err(why) => return failed(format!("the answer ({status}) breaks off: {why}")),
+        Err(why) => return failed(format!("the answer ({status}) ends early: {why}")),
     };
     if let Some(own) = of_api_server(status, &body, pod) {
         return own;
@@ -87,7 +87,7 @@ fn request(pod: &Pod, check: &HttpCheck) -> Result<Request<Body>, String> {
     ))
     .extension(Once)
     .body(Body::empty())
-    .map_err(|error| format!("`{path}` cannot be asked for: {error}"))
+    .map_err(|error| format!("`{path}` cannot be requested: {error}"))
 }
 
 /// The beginning of a body. One that does not end in time is taken as far as it came: whoever
@@ -390,7 +390,7 @@ mod tests {
         });
         assert_eq!(
             told(&asked(&server, "/healthz").await),
-            "failed: the answer (200 OK) breaks off: unexpected end of file"
+            "failed: the answer (200 OK) ends early: unexpected end of file"
         );
     }
 

@@ -84,7 +84,10 @@ fn failed(
     let error = ClusterError::new(doing, failure.cause)
         .needs(&Permission::to_mark(namespace, workload.kind));
     if replaced {
-        error.with_hint("the revision was made anew meanwhile, or a policy refuses the annotation")
+        error.with_hint(
+            "the revision object was created again in the meantime, or a policy \
+                         refuses the annotation",
+        )
     } else {
         error
     }

@@ -506,7 +506,7 @@ async fn when_nothing_can_be_read_back_the_outcome_is_said_to_be_unknown() {
         let error = apply(&server.client(), &plan()).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{says}");
         let text = error.to_string();
-        let begin = "learn whether deployment/web was rolled back";
+        let begin = "find out whether deployment/web was rolled back";
         assert!(text.starts_with(begin), "{says}: {text}");
         assert!(error.hint().unwrap().contains("run the rollback again"));
         assert_eq!(server.requests("GET", "/deployments/web").len(), looks);

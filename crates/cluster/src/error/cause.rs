@@ -74,14 +74,14 @@ impl Cause {
                 "sign in again: the token may have expired, or it is for another cluster"
             }
             Self::Answer { code: 409, .. } => {
-                "something else changes the object at the same time; try again"
+                "something else is changing the object at the same time; try again"
             }
             Self::Answer { code: 429, .. } => "the API server is overloaded; try again later",
             Self::Answer {
                 code: 500..=599, ..
-            } => "the API server, or something it depends on, is in trouble; try again later",
+            } => "the API server, or something it depends on, has a problem; try again later",
             Self::Network(_) | Self::Silence(_) => {
-                "is the cluster running, and may this machine reach it (private cluster, \
+                "is the cluster running, and can this machine reach it (private cluster, \
                  authorized IP ranges, proxy)?"
             }
             Self::Name(_) => {
@@ -89,8 +89,8 @@ impl Cause {
                  inside its network"
             }
             Self::Tls(_) => {
-                "the certificate does not fit the kubeconfig; has the cluster been made anew, or \
-                 is a proxy in between?"
+                "the certificate does not match the kubeconfig; was the cluster created again, \
+                 or is there a proxy in between?"
             }
             Self::Malformed(_) => "is there a proxy or a login page in between?",
             Self::Answer { .. } | Self::Token(_) | Self::Kubeconfig(_) | Self::File(_) => {

@@ -31,7 +31,7 @@ pub const CHECK_RULES: &[Rule] = &[
             "controllerrevisions",
         ],
         verbs: LOOK,
-        why: "to follow a rollout and to know its revisions",
+        why: "to follow a rollout and to read its revisions",
     },
     Rule {
         group: "",
@@ -43,13 +43,13 @@ pub const CHECK_RULES: &[Rule] = &[
         group: "",
         resources: &["pods/log"],
         verbs: &["get"],
-        why: "to quote the last words of a container that crashed",
+        why: "to quote the last log lines of a container that crashed",
     },
     Rule {
         group: "",
         resources: &["pods/proxy"],
         verbs: &["get"],
-        why: "to ask pods over HTTP, where that is checked",
+        why: "to send HTTP checks to pods",
     },
     Rule {
         group: "apps",
@@ -71,13 +71,13 @@ pub const ROLLBACK_RULES: &[Rule] = &[
         group: "",
         resources: &["pods"],
         verbs: &["delete"],
-        why: "to replace the pods that keep a StatefulSet stuck; nothing else is deleted",
+        why: "to replace the pods that block a StatefulSet; nothing else is deleted",
     },
     Rule {
         group: "",
         resources: &["pods"],
         verbs: &["create"],
-        why: "to try out a pod of the target as a dry run; none is ever created",
+        why: "to create a pod of the target as a dry run; none is ever stored",
     },
     Rule {
         group: "",
@@ -88,7 +88,8 @@ pub const ROLLBACK_RULES: &[Rule] = &[
             "persistentvolumeclaims",
         ],
         verbs: &["get"],
-        why: "to see whether what the target needs still exists; of a Secret at most the keys are kept",
+        why: "to check that everything the target references still exists; of a Secret only the \
+              keys are kept",
     },
     Rule {
         group: "batch",
@@ -104,13 +105,13 @@ pub const CLUSTER_RULES: &[Rule] = &[
         group: "",
         resources: &["nodes"],
         verbs: &["list", "watch"],
-        why: "to tell a DaemonSet's pods on lost nodes from others",
+        why: "to tell a DaemonSet's pods on lost nodes from the others",
     },
     Rule {
         group: "scheduling.k8s.io",
         resources: &["priorityclasses"],
         verbs: &["get"],
-        why: "to see whether the target's PriorityClass still exists",
+        why: "to check that the target's PriorityClass still exists",
     },
 ];
 
@@ -204,7 +205,7 @@ impl fmt::Display for Permission<'_> {
         if *resources == CONTROLLER_REVISIONS {
             // Of the built-in roles only `Cluster Admin` has it, which is far too much for a mark.
             return f.write_str(
-                "; on AKS with Azure RBAC it takes a role of your own with \
+                "; on AKS with Azure RBAC it requires a custom role with \
                  `Microsoft.ContainerService/managedClusters/apps/controllerrevisions/write`",
             );
         }

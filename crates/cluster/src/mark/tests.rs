@@ -92,14 +92,14 @@ async fn a_mark_that_cannot_be_written_says_why_and_is_sent_once() {
             forbidden,
             ClusterErrorKind::Forbidden,
             "--resource=controllerrevisions.apps, and bind the role; on AKS with Azure RBAC it \
-             takes a role of your own with \
+             requires a custom role with \
              `Microsoft.ContainerService/managedClusters/apps/controllerrevisions/write`",
         ),
         (
             WorkloadKind::Deployment,
             || status(422, "metadata.uid: field is immutable"),
             ClusterErrorKind::Other,
-            "made anew meanwhile",
+            "created again in the meantime",
         ),
         (
             WorkloadKind::Deployment,

@@ -356,7 +356,7 @@ async fn a_pod_is_refused_only_by_who_guards_the_namespace() {
 #[tokio::test]
 async fn a_patch_whose_preconditions_fail_is_not_refused_but_late() {
     type Row = (&'static str, fn(&Asked) -> Answer, &'static str, DryRun);
-    let late = || DryRun::NotTried("deployment/web has changed meanwhile".to_owned());
+    let late = || DryRun::NotTried("deployment/web has changed in the meantime".to_owned());
     let rows: [Row; 5] = [
         (
             "refused for itself",

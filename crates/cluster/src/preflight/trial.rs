@@ -49,7 +49,7 @@ async fn not_accepted(client: &Client, plan: &RollbackPlan, trial: DryRun) -> Dr
     match read_back(plan, &now) {
         ReadBack::Untouched => trial,
         ReadBack::Applied | ReadBack::Superseded => {
-            DryRun::NotTried(format!("{} has changed meanwhile", plan.workload))
+            DryRun::NotTried(format!("{} has changed in the meantime", plan.workload))
         }
     }
 }
