@@ -217,7 +217,7 @@ impl Outcome {
         match self {
             Self::Succeeded => "The rollout is complete and stayed so.",
             Self::RolledBack => {
-                "The last good revision is restored, or was in place already; unless `wait` is \
+                "The last good revision is restored, or was already in place; unless `wait` is \
                  off, it was checked again and is healthy."
             }
             Self::Unexpected => {

@@ -122,7 +122,7 @@ fn kubeconfig_in(answer: CredentialResults, cluster: &ClusterId) -> Result<Secre
         .into_iter()
         .find(|item| item.name.as_deref() == Some(USER_ITEM))
         .and_then(|item| item.value)
-        .ok_or_else(|| unusable("Azure gave no kubeconfig named `clusterUser`"))?;
+        .ok_or_else(|| unusable("Azure returned no kubeconfig named `clusterUser`"))?;
     STANDARD
         .decode(value)
         .ok()

@@ -31,7 +31,7 @@ pub(crate) enum WireError {
     TooLarge { host: String },
     #[error("`{host}` is not trusted: {detail}")]
     Certificate { host: String, detail: String },
-    #[error("the proxy does not let through to `{host}`: {detail}")]
+    #[error("the proxy refuses the connection to `{host}`: {detail}")]
     ProxyRefused { host: String, detail: String },
     #[error("`{host}` does not answer in time")]
     Slow { host: String },

@@ -31,7 +31,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
 pub(crate) fn command() -> Command {
     Command::new("rollguard")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Checks rollouts early and explains them, rolls back safely, checks again")
+        .about("Checks rollouts, explains failures early, rolls back safely, and checks again")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(
@@ -43,23 +43,23 @@ pub(crate) fn command() -> Command {
                     Arg::new("record")
                         .long("record")
                         .value_name("FILE")
-                        .help("Write a redacted trace of what was seen"),
+                        .help("Write a redacted trace of all observations"),
                 ),
         )
         .subcommand(
             with_inputs(CommandName::Rollback, Command::new("rollback"))
-                .about("Shows what a rollback would do, and does it once confirmed")
+                .about("Shows the plan of a rollback, and carries it out once confirmed")
                 .args(cluster_args())
                 .arg(flag(
                     "dry-run",
-                    "Only show the plan and let the API server try it",
+                    "Only show the plan and have the API server validate it",
                 ))
-                .arg(flag("yes", "Do not ask").short('y')),
+                .arg(flag("yes", "Do not ask for confirmation").short('y')),
         )
         .subcommand(drill())
         .subcommand(
             Command::new("replay")
-                .about("Judges a recorded trace again")
+                .about("Re-evaluates a recorded trace")
                 .arg(
                     Arg::new("trace")
                         .value_name("TRACE")
@@ -68,18 +68,18 @@ pub(crate) fn command() -> Command {
                 )
                 .arg(
                     input_arg(&rollguard_agent::inputs::TIMEOUT)
-                        .help("Another timeout than the recorded one"),
+                        .help("A timeout to use instead of the recorded one"),
                 )
                 .arg(output()),
         )
         .subcommand(
             Command::new("templates")
-                .about("The stage templates that are compiled in")
+                .about("Lists and exports the built-in stage templates")
                 .subcommand_required(true)
-                .subcommand(Command::new("list").about("Names them"))
+                .subcommand(Command::new("list").about("Lists the templates"))
                 .subcommand(
                     Command::new("export")
-                        .about("Writes them below a folder")
+                        .about("Writes the templates to a folder")
                         .arg(Arg::new("folder").value_name("FOLDER").required(true)),
                 ),
         )
@@ -123,7 +123,7 @@ fn output() -> Arg {
         .value_name("FORM")
         .value_parser(value_parser!(OutputForm))
         .default_value("human")
-        .help("What to write to stdout")
+        .help("The format of stdout")
 }
 
 fn cluster_args() -> [Arg; 2] {

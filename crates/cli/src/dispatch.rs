@@ -201,9 +201,11 @@ impl App<'_> {
         if !dry_run && !confirmed && !self.environment.can_ask {
             return Err(Failure::new(
                 Outcome::BadInput,
-                "nobody can be asked: there is no terminal",
+                "cannot ask for confirmation: there is no terminal",
             )
-            .hint("pass --yes to roll back without asking, or --dry-run to only look"));
+            .hint(
+                "pass --yes to roll back without confirmation, or --dry-run to only show the plan",
+            ));
         }
         let connection = self.connect().await.map_err(Failure::unchanged)?;
         if let Some(namespace) = self.namespace(&connection) {
@@ -238,7 +240,7 @@ impl App<'_> {
             (false, false) => {
                 return Err(Failure::new(
                     Outcome::BadInput,
-                    "nobody can be asked: there is no terminal",
+                    "cannot ask for confirmation: there is no terminal",
                 )
                 .hint("pass --approve or --reject"));
             }

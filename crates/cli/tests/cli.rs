@@ -135,13 +135,16 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
             "nobody to ask about a rollback",
             &["rollback", "deployment/web"],
             2,
-            &["nobody can be asked", "hint: pass --yes"],
+            &["cannot ask for confirmation", "hint: pass --yes"],
         ),
         (
             "nobody to ask in a drill",
             &["drill"],
             2,
-            &["nobody can be asked", "hint: pass --approve or --reject"],
+            &[
+                "cannot ask for confirmation",
+                "hint: pass --approve or --reject",
+            ],
         ),
         (
             "no kubeconfig",
@@ -352,10 +355,10 @@ fn the_drill_rehearses_the_shipped_stage() {
             0,
             &[
                 "ImageNotFound",
-                "what an approver would see",
-                "Approve to go from revision 2 back to 1",
+                "an approver would see",
+                "Approve to roll back from revision 2 to 1",
                 "rolled back to the template of revision 1",
-                "v1 is back and healthy",
+                "v1 is restored and healthy",
             ],
         ),
         (

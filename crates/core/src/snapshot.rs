@@ -192,7 +192,7 @@ impl Snapshot {
         }
     }
 
-    /// The same objects, as if all of them had been seen for the first time at this time: what a
+    /// The same objects, as if all of them had lasted the first time at this time: what a
     /// snapshot remembers of pods goes by our own clock.
     pub(crate) fn seen_at(&self, at: Timestamp) -> Self {
         let mut seen = Self {

@@ -81,7 +81,7 @@ pub enum Pending {
 impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotSeen => f.write_str("waiting for the first look at the workload"),
+            Self::NotSeen => f.write_str("waiting to read the workload"),
             Self::NotObserved { generation, .. } => {
                 write!(
                     f,
@@ -107,7 +107,7 @@ impl fmt::Display for Pending {
                 write!(f, "{passed} of {wanted} HTTP checks passed")
             }
             Self::Stabilising { needed } => {
-                write!(f, "complete; must stay so for {}", Human(*needed))
+                write!(f, "complete; must stay complete for {}", Human(*needed))
             }
         }
     }
@@ -158,7 +158,7 @@ impl fmt::Display for Undetermined {
                 why: Blindness::Unauthorized { message },
                 ..
             } => {
-                write!(f, "the credentials are not accepted any more: {message}")
+                write!(f, "the credentials are no longer accepted: {message}")
             }
             Self::Blind {
                 resource,
@@ -167,8 +167,8 @@ impl fmt::Display for Undetermined {
             } => {
                 write!(f, "lost sight of {}: {message}", resource.plural())
             }
-            Self::Deleted => f.write_str("the workload was deleted meanwhile"),
-            Self::NoWorkload => f.write_str("no workload was named, so none was looked at"),
+            Self::Deleted => f.write_str("the workload was deleted in the meantime"),
+            Self::NoWorkload => f.write_str("no workload was named, so none was checked"),
             Self::NoSuchRevision { wanted, newest } => match newest {
                 Some(newest) => write!(f, "revision {wanted} never came; the newest is {newest}"),
                 None => write!(f, "revision {wanted} never came"),
@@ -216,10 +216,12 @@ pub enum Supersession {
 impl fmt::Display for Supersession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NewerRollout => f.write_str("a newer rollout began meanwhile"),
-            Self::Replaced => f.write_str("the workload was deleted and made anew meanwhile"),
+            Self::NewerRollout => f.write_str("a newer rollout began in the meantime"),
+            Self::Replaced => {
+                f.write_str("the workload was deleted and created again in the meantime")
+            }
             Self::OtherRevision { wanted, newest } => {
-                write!(f, "revision {newest} took the place of revision {wanted}")
+                write!(f, "revision {newest} replaced revision {wanted}")
             }
             Self::NotRestored { wanted, present } => {
                 write!(f, "it was not rolled back to revision {wanted}")?;
@@ -228,7 +230,9 @@ impl fmt::Display for Supersession {
             Self::RolledBack { present } => {
                 f.write_str("this run has rolled it back")?;
                 present.map_or(Ok(()), |it| write!(f, "; revision {it} is in place"))?;
-                f.write_str(" (to check what was restored: input evidence, or input revision)")
+                f.write_str(
+                    " (to check the restored revision, set input evidence or input revision)",
+                )
             }
         }
     }

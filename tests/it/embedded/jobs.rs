@@ -219,7 +219,7 @@ async fn refused() -> Result<()> {
         "{left:#?}"
     );
     let told = format!("{:?}", left.issues);
-    let once = "a newer rollout began since the check; it is left alone; hint: check the newer rollout \
+    let once = "a newer rollout began after the check; it is left alone; hint: check the newer rollout \
                 first; nothing was changed";
     ensure!(told.contains(once), "{told}");
     let said = world.said().split_off(before);
@@ -290,7 +290,7 @@ async fn leaves_a_page() -> Result<()> {
     // The job that checks again says how it is.
     ensure!(kept["rollback"]["health"].is_null(), "{kept:#}");
     let (text, _) = page(&agent, &world, (evidence, "alreadyRolledBack")).await?;
-    ensure!(text.contains("in place already"), "{text}");
+    ensure!(text.contains("already in place"), "{text}");
 
     deploy(&world, "v3").await?;
     let (text, kept) = page(&agent, &world, (evidence, "superseded")).await?;

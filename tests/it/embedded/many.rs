@@ -117,7 +117,8 @@ async fn some_kind_is_forbidden() -> Result<()> {
     let sentence = &checked.report.sentence;
     ensure!(checked.outcome == Outcome::Undetermined, "{sentence}");
     ensure!(
-        sentence.starts_with("what could be seen is healthy") && sentence.contains("statefulsets"),
+        sentence.starts_with("all visible workloads are healthy")
+            && sentence.contains("statefulsets"),
         "{sentence}"
     );
     Ok(())

@@ -39,7 +39,10 @@ pub(crate) const CASES: &[Case] = &[
         answer: "--approve",
         interrupt_after: &[],
         code: 0,
-        tells: &["you approved, v1 is back and healthy", "is being removed"],
+        tells: &[
+            "you approved, v1 is restored and healthy",
+            "is being removed",
+        ],
     },
     Case {
         says: "rejected, it changes nothing and leaves nothing",
@@ -100,7 +103,7 @@ async fn expect(client: &Client, case: &Case, ran: &Ran, namespace: &str) -> Res
     }
     if !case.interrupt_after.is_empty() {
         ensure!(
-            !ran.all().contains("what an approver would see"),
+            !ran.all().contains("an approver would see"),
             "it went on after Ctrl-C: {}",
             ran.all()
         );

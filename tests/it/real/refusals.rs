@@ -96,14 +96,14 @@ const ROWS: &[Row] = &[
         Token::Admin,
         &["rollback", WEB, "--to-revision", "1", "--yes"],
         0,
-        &["is at revision 1 already"],
+        &["is already at revision 1"],
     ),
     (
         "nothing said about consent",
         Token::Admin,
         &["rollback", WEB, "--to-revision", "1"],
         2,
-        &["nobody can be asked"],
+        &["cannot ask for confirmation"],
     ),
 ];
 

@@ -65,7 +65,7 @@ pub(crate) async fn runs_through_node(stage: Arc<Stage>) -> Result<()> {
             )?;
             for part in [
                 cause_seen,
-                "Approve to go from revision 2 back to 1",
+                "Approve to roll back from revision 2 to 1",
                 "Not restored: ",
             ] {
                 ensure!(

@@ -202,7 +202,7 @@ impl Walk<'_> {
         }
         // What was broken before is so again.
         let code = if self.scenario.v1_is_healthy { 0 } else { 23 };
-        for word in ["rolled back to", "is at revision"] {
+        for word in ["rolled back to", "is already at revision"] {
             let ran = self.rollback().await?;
             ensure!(
                 ran.code == code && ran.all().contains(word),

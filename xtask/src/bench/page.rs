@@ -29,17 +29,16 @@ pub(super) fn render(measured: &Measured, setting: &Setting) -> String {
         times(failing(measured)),
         format!(
             "\n## {} updates that heal\n\n\
-             rollguard calls a rollout good once it has been complete for 10 s; the others do at once.\n\n",
+             rollguard calls a rollout good once it has been complete for 10 s; the others call it good at once.\n\n",
             healing(measured).count()
         ),
         times(healing(measured)),
         "\n## A rollout that has long been stable\n\n\
-         Five runs each, in turns: the whole command, its start included.\n\n"
+         Five runs each, alternating: the whole command, including its start.\n\n"
             .to_owned(),
         stable(measured),
-        "\n## What is asked of the API server\n\n\
-         Medians over the updates above: HTTP requests, each watch being one, and bytes of the bodies \
-         that come back.\n\n"
+        "\n## Load on the API server\n\n\
+         Medians over the updates above: HTTP requests, each watch counted as one, and bytes of the response bodies.\n\n"
             .to_owned(),
         loads(measured),
     ]
@@ -56,19 +55,13 @@ fn head(measured: &Measured, setting: &Setting) -> String {
         "# Benchmarks\n\n\
          <!-- Written by `cargo xtask bench-verdict`. -->\n\n\
          rollguard, `kubectl rollout status` and `kubedog multitrack` follow the same update of a \
-         Deployment, StatefulSet or DaemonSet at the same time, with the same timeout, 60 s where the \
-         update fails and 120 s where it heals. The updates are those of `tests/scenarios`, on a real \
-         cluster with real nodes. The time counts from the update.\n\n\
-         {date}, rollguard {version} (release build), Kubernetes {}, kubedog 0.13.0, {cores} cores that \
-         run cluster, pods, and several updates with three tools each at a time. One run.\n\n",
+         Deployment, StatefulSet or DaemonSet at the same time, with the same timeout: 60 s if the update fails, 120 s if it heals. The updates are those of `tests/scenarios`, on a real cluster with real nodes. Times are measured from the update.\n\n\
+         {date}, rollguard {version} (release build), Kubernetes {}, kubedog 0.13.0, {cores} cores, which run the cluster, the pods, and several updates with three tools each at a time. One run.\n\n",
         measured.kubernetes
     )
 }
 
 const EXPLAINED: &str = "
-*Right*: not green where the update fails, green where it heals. *False green*: succeeded where it fails. \
-*False alarm*: failed or timed out where it heals. *Named*: rollguard's first finding has the code; the \
-others' output has the text in which the cluster itself shows the cause. *Median* and *worst*: seconds to \
-a verdict other than green where the update fails; *early*: how many of them before the timeout.
+*Right*: not green if the update fails, green if it heals. *False green*: succeeded although it fails. *False alarm*: failed or timed out although it heals. *Named*: rollguard's first finding has the code; the others' output contains the text with which the cluster itself shows the cause. *Median* and *worst*: seconds to a verdict other than green if the update fails; *early*: how many of these came before the timeout.
 
 ";

@@ -60,13 +60,10 @@ pub(super) fn render(measured: &Measured, setting: &Setting) -> String {
 
 fn head(measured: &Measured, setting: &Setting) -> String {
     format!(
-        "# Rollbacks, beside `kubectl rollout undo`\n\n\
+        "# Rollbacks, compared with `kubectl rollout undo`\n\n\
          <!-- Written by `cargo xtask bench-rollback`. -->\n\n\
-         Each case tells a story up to a bad update, twice, in two namespaces of one real cluster. In \
-         one `kubectl rollout undo` rolls back, followed by `kubectl rollout status --timeout=20s`; in the \
-         other `rollguard rollback`, which checks again by itself. Where a case says *approved*, a check \
-         has handed over its evidence before. The cases are those of `tests/it/real/rollback`, which \
-         every test run carries out as well.\n\n\
+         Each case goes through a series of deployments up to a bad update, twice, in two namespaces of one real cluster. In \
+         one `kubectl rollout undo` rolls back, followed by `kubectl rollout status --timeout=20s`; in the other `rollguard rollback`, which checks the result itself. If a case says *approved*, the rollback has the evidence of a check. The cases are those of `tests/it/real/rollback`, which run in every test run as well.\n\n\
          {}, rollguard {} (release build), Kubernetes {}, {} cores. One run.\n\n",
         setting.date, setting.version, measured.kubernetes, setting.cores
     )
@@ -92,13 +89,7 @@ fn counted(measured: &Measured) -> String {
 }
 
 const EXPLAINED: &str = "
-*Right*: the version that should be there is in the template (where going back would do harm, or nobody knows where to, \
-that is the one that was there), as many of its pods as can be are ready and no others are there, and the workload was \
-changed no more often than needed; *at first* after the first run, *in the end* \
-after it was run again, as a pipeline does with a job that failed or that somebody starts anew; a flag before a run is \
-what a person has decided then. What kubectl is \
-not made for counts all the same: it has no check that hands over, and knows no owner and no schema. \
-✔ and ✘ say the same for each run below.
+*Right*: the template holds the expected version (the present one, if a rollback would do harm or has no known target), as many of its pods as possible are ready and no others exist, and the workload was changed no more often than needed. *At first*: after the first run. *In the end*: after a rerun, as when a pipeline job failed or somebody starts it again; a flag before a run is the decision of a person. Cases that kubectl was not made for count too: it has no check with evidence, and does not know owners or schemas. ✔ and ✘ mean the same for each run below.
 
 ";
 

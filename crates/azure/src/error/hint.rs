@@ -23,18 +23,16 @@ pub(super) fn hint(task: &Task, kind: &AzureErrorKind) -> Option<String> {
             "check the names, and that this is the right subscription"
         }
         AzureErrorKind::WrongApiVersion { .. } => {
-            "update rollguard: it asks for a version that this cloud does not serve"
+            "update rollguard: it requests a version that this cloud does not serve"
         }
         AzureErrorKind::Throttled { .. } => {
-            "run again later; many jobs that share a service principal share its limit"
+            "run again later; all jobs that use the same service principal share its limit"
         }
         AzureErrorKind::RejectedToken { .. } => {
-            "check that service connection and subscription are in the same tenant, and that the \
-             agent's clock is right"
+            "check that the service connection and the subscription are in the same tenant, and that the agent's clock is right"
         }
         AzureErrorKind::Proxy { .. } => {
-            "is a proxy or firewall in between? let the agent through to the sign-in and \
-             management addresses, or set `HTTPS_PROXY` and `NO_PROXY`"
+            "is there a proxy or firewall in between? allow the agent to reach the sign-in and management addresses, or set `HTTPS_PROXY` and `NO_PROXY`"
         }
         AzureErrorKind::Certificate { .. } => {
             "if a proxy inspects TLS, add its certificate to the agent's trusted ones, or on \
@@ -44,7 +42,7 @@ pub(super) fn hint(task: &Task, kind: &AzureErrorKind) -> Option<String> {
             "check the agent's network, DNS and `HTTPS_PROXY`"
         }
         AzureErrorKind::Kubeconfig { .. } => {
-            "see whether `az aks get-credentials --format exec` gives a user for this cluster"
+            "check whether `az aks get-credentials --format exec` returns a user for this cluster"
         }
         AzureErrorKind::InvalidInput { .. }
         | AzureErrorKind::Local { .. }
@@ -73,9 +71,9 @@ fn forbidden(task: &Task, scope: &str, code: Option<&str>, object_id: Option<&st
     // Without a role one gets 403 for what does not exist, too: Azure/azure-cli#8262 for this very
     // call, Azure/azure-powershell#12115 for Azure Resource Manager's view of it.
     format!(
-        "check the names first (Azure also says this of what does not exist), then grant the role \
+        "check the names first (Azure gives the same answer if they do not exist), then grant the role \
          \"{USER_ROLE}\": az role assignment create {assignee} --role \
-         \"{USER_ROLE}\" --scope \"{scope}\" (takes some minutes to have effect)"
+         \"{USER_ROLE}\" --scope \"{scope}\" (takes some minutes to become effective)"
     )
 }
 
@@ -89,11 +87,10 @@ fn auth(task: &Task, aadsts: Option<&str>) -> Option<String> {
     };
     let text = match code {
         "AADSTS7000215" => {
-            "the service connection holds a wrong secret, often its id instead of its value; make \
-             a new secret and enter it there"
+            "the service connection contains a wrong secret, often its id instead of its value; create a new secret and enter it there"
         }
         "AADSTS7000222" => {
-            "the secret has expired; make a new one and enter it in the service connection, or \
+            "the secret has expired; create a new one and enter it in the service connection, or \
              convert the connection to workload identity federation"
         }
         "AADSTS700016" => {
@@ -103,7 +100,7 @@ fn auth(task: &Task, aadsts: Option<&str>) -> Option<String> {
             "no such tenant: check the tenant of the service connection"
         }
         "AADSTS700024" => {
-            "the OIDC token was outside its ten minutes: check the clock of the agent and run again"
+            "the OIDC token was used outside its validity of ten minutes: check the agent's clock and run again"
         }
         "AADSTS70021" | "AADSTS700211" | "AADSTS700212" | "AADSTS700213" => {
             "the application's federated credential does not match the service connection: \

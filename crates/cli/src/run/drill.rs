@@ -164,8 +164,7 @@ fn judged(report: &StageReport, console: &mut Console) -> Outcome {
         (true, true, true) => (
             Outcome::Succeeded,
             Style::Good,
-            "v2 was found broken early, you approved, v1 is back and healthy; in a pipeline the run \
-             stays failed, because the deployment it made did not work",
+            "v2 was found broken early, you approved, v1 is restored and healthy; in a pipeline the run stays failed, because the deployment it made did not work",
         ),
         (true, false, _) => (
             Outcome::Succeeded,
@@ -175,7 +174,7 @@ fn judged(report: &StageReport, console: &mut Console) -> Outcome {
         _ => (
             Outcome::Unexpected,
             Style::Bad,
-            "the rehearsal did not go as it should; see the jobs above",
+            "the rehearsal did not end as expected; see the jobs above",
         ),
     };
     console.line(&Line::styled(style, text));

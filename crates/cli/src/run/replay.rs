@@ -29,7 +29,7 @@ pub fn replay(
     let targets: Vec<Target> = targets(header).collect();
     let many = targets.len() > 1;
     let (Some(first), Some(last)) = (trace.observations.first(), trace.observations.last()) else {
-        let message = format!("`{}` holds no observation", path.display());
+        let message = format!("`{}` contains no observation", path.display());
         return Err(Failure::new(Outcome::BadInput, message));
     };
     let (begin, end) = (first.at, last.at);
@@ -48,8 +48,9 @@ pub fn replay(
         if step.verdict.is_terminal() {
             if now > end {
                 let at = Human(elapsed(begin, end));
-                let text =
-                    format!("the trace ends at +{at}; from there on nothing was assumed to change");
+                let text = format!(
+                    "the trace ends at +{at}; after that, the cluster is assumed not to change"
+                );
                 console.line(&Line::styled(Style::Warn, text));
             }
             let report = Report::new(&session, &step.verdict, now);

@@ -80,7 +80,7 @@ fn heading(report: &Report) -> &'static str {
     let succeeded = report.verdict == VerdictKind::Succeeded;
     match report.rollback_health() {
         Some(RollbackHealth::Healthy) if succeeded && unverified => {
-            return "⚠️ Rolled back, and nothing was verified";
+            return "⚠️ Rolled back, but nothing was verified";
         }
         Some(RollbackHealth::Healthy) if succeeded => return "✅ Rolled back and healthy",
         // Not all of it could be seen, or something else fails.
@@ -93,8 +93,8 @@ fn heading(report: &Report) -> &'static str {
         VerdictKind::Succeeded if unverified => "⚠️ Nothing was verified",
         VerdictKind::Succeeded => "✅ The rollout is healthy",
         VerdictKind::Failed => "❌ The rollout fails",
-        VerdictKind::TimedOut => "⌛ The rollout is not complete in time",
-        VerdictKind::Superseded => "⏭️ Another rollout took its place",
+        VerdictKind::TimedOut => "⌛ The rollout did not complete in time",
+        VerdictKind::Superseded => "⏭️ Another rollout replaced it",
         // A report is written once the session has ended.
         VerdictKind::Undetermined | VerdictKind::Progressing => {
             "❔ The rollout's health is undetermined"

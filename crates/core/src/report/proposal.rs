@@ -103,7 +103,7 @@ impl Proposal {
             let places = release.already.iter().map(|it| it.to.revision.to_string());
             let places: Vec<String> = places.collect();
             return Self::Refused {
-                why: format!("revision {} is in place already", places.join(", ")),
+                why: format!("revision {} is already in place", places.join(", ")),
                 hint: None,
             };
         }

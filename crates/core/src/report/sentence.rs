@@ -17,13 +17,13 @@ pub fn sentence(workload: &WorkloadRef, verdict: &Verdict) -> String {
         Verdict::TimedOut { pending, suspects } => match suspects.first() {
             Some(suspect) => {
                 format!(
-                    "{name} is not complete in time: {pending}; suspect: {} ({})",
+                    "{name} did not complete in time: {pending}; suspect: {} ({})",
                     suspect.message, suspect.code
                 )
             }
-            None => format!("{name} is not complete in time: {pending}; no cause in sight"),
+            None => format!("{name} did not complete in time: {pending}; no cause found"),
         },
-        Verdict::Undetermined { why } => format!("{name}: cannot tell: {why}"),
+        Verdict::Undetermined { why } => format!("{name} is undetermined: {why}"),
         Verdict::Superseded { by } => format!("{name} is superseded: {by}"),
     }
 }

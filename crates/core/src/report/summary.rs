@@ -131,7 +131,7 @@ fn since(report: &Report) -> Vec<String> {
     };
     let seen = report.findings.first().map(|cause| {
         let seen = Human(elapsed(cause.since, report.ended));
-        format!("{} had been seen for {seen}", cause.code)
+        format!("{} had lasted {seen}", cause.code)
     });
     let said: Vec<String> = made.into_iter().chain(seen).collect();
     match said.as_slice() {
@@ -156,7 +156,7 @@ fn made(workloads: &[Proposed], report: &Report) -> Vec<String> {
         };
         let (revision, ago) = (it.from.revision, ago(at, report.ended));
         Some(format!(
-            "revision {revision}{whose} was {ago} old, made {}",
+            "revision {revision}{whose} was {ago} old, created {}",
             time(at)
         ))
     });
@@ -223,11 +223,11 @@ fn restored(report: &Report) -> Vec<String> {
             let (from, to) = (only.from.revision, only.target.revision);
             let why = evidence_of(only, report.ended);
             vec![line(&format!(
-                "Approve to go from revision {from} back to {to}: {why}."
+                "Approve to roll back from revision {from} to {to}: {why}."
             ))]
         }
         many => {
-            let head = format!("Approve to go back with all {} of these:", many.len());
+            let head = format!("Approve to roll back all {} of these:", many.len());
             let each = many.iter().take(ROLLBACK_RECORD).map(|it| {
                 let (from, to) = (it.from.revision, it.target.revision);
                 let why = evidence_of(it, report.ended);
@@ -296,7 +296,7 @@ fn else_changed(report: &Report) -> Vec<String> {
         lines.push(line(&format!("- left alone: {}", names.join(", "))));
     }
     if lines.is_empty() {
-        return vec!["Besides: nothing else was seen to have changed.".to_owned()];
+        return vec!["Besides: nothing else is known to have changed.".to_owned()];
     }
     ["Besides:".to_owned()].into_iter().chain(lines).collect()
 }
@@ -305,7 +305,7 @@ fn helps(report: &Report) -> Vec<String> {
     let Some(cause) = report.findings.first() else {
         return match report.rollback {
             Proposal::None | Proposal::Refused { .. } => Vec::new(),
-            Proposal::Apply { .. } => vec!["A rollback may help: no cause is in sight.".to_owned()],
+            Proposal::Apply { .. } => vec!["A rollback may help: no cause was found.".to_owned()],
         };
     };
     // What came back fails as well: whatever helps now is not another rollback.

@@ -190,7 +190,7 @@ fn evidence_lines(evidence: &Evidence) -> Vec<Line> {
         EvidenceKind::ContainerStatus => "status",
         EvidenceKind::Condition => "condition",
         EvidenceKind::Event => "event",
-        EvidenceKind::PreviousLog => "log of the former instance",
+        EvidenceKind::PreviousLog => "log of the previous instance",
         EvidenceKind::CurrentLog => "log",
         EvidenceKind::HttpAnswer => "answer",
     };

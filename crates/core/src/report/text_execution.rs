@@ -38,8 +38,9 @@ pub fn execution_lines(event: &Event) -> Vec<Line> {
         }
         Event::LooksHealed { workload, takes } => {
             let takes = Human(*takes);
-            let text =
-                format!("{workload} is complete, but not for long: looking again in {takes}");
+            let text = format!(
+                "{workload} is complete, but not yet for long enough: checking again in {takes}"
+            );
             Line::plain(text)
         }
         Event::Ended {
@@ -52,14 +53,14 @@ pub fn execution_lines(event: &Event) -> Vec<Line> {
                 .collect();
         }
         Event::MarkKept { revision, failure } => warning(format!(
-            "revision {revision} still bears the mark of a good one: {}",
+            "revision {revision} still has its known-good mark: {}",
             failure.text()
         )),
         Event::TakesLonger {
             stuck_pods,
             timeout,
         } => Line::plain(format!(
-            "{stuck_pods} pods are stuck and replaced one after the other: the check may take {}",
+            "{stuck_pods} pods are stuck and are replaced one after the other: the check may take {}",
             Human(*timeout)
         )),
         Event::PodDeleted { pod, revision } => Line::plain(format!(
@@ -67,7 +68,7 @@ pub fn execution_lines(event: &Event) -> Vec<Line> {
         )),
         Event::Trouble(failure) => warning(with_hint(failure)),
         Event::NotVerified => {
-            let text = "cancelled: the rollback was done, and not checked again";
+            let text = "cancelled: the rollback was done, but its result was not checked";
             Line::styled(Style::Warn, text)
         }
     };
@@ -87,7 +88,7 @@ fn ended_line(
         WorkloadOutcome::InPlace => (
             Style::Good,
             format!(
-                "{workload}: rolled back already: the template of revision {revision} is in place"
+                "{workload}: already rolled back: the template of revision {revision} is in place"
             ),
         ),
         WorkloadOutcome::Superseded => (
@@ -99,7 +100,7 @@ fn ended_line(
         WorkloadOutcome::HeldUp => return None,
         WorkloadOutcome::NotTried => (
             Style::Warn,
-            format!("{workload}: not tried, because the run was cancelled"),
+            format!("{workload}: not attempted, because the run was cancelled"),
         ),
     };
     Some(Line::styled(style, text))

@@ -17,7 +17,7 @@ pub fn release_lines(release: &RollbackBatch) -> Vec<Line> {
     let mut lines: Vec<Line> = release.plans.iter().flat_map(lines_of_plan).collect();
     for it in &release.already {
         let by = it.run.as_ref().map(|run| format!(", restored by {run}"));
-        let place = format!("{} is at revision {} already", it.workload, it.to.revision);
+        let place = format!("{} is already at revision {}", it.workload, it.to.revision);
         lines.push(Line::plain(place).then(Style::Dim, by.unwrap_or_default()));
     }
     lines.extend((!release.plans.is_empty()).then(not_restored));
@@ -36,7 +36,7 @@ pub fn objection_lines(release: &RollbackBatch) -> Vec<Line> {
     if release.is_refused() {
         let text = match release.workloads().len() {
             1 => "refused; nothing was changed",
-            _ => "refused, because something speaks against one of them; nothing was changed",
+            _ => "refused, because one of them cannot be rolled back; nothing was changed",
         };
         lines.push(Line::styled(Style::Warn, text));
     }
@@ -77,7 +77,7 @@ fn lines_of_plan(plan: &RollbackPlan) -> Vec<Line> {
         let bad = plan.from.revision;
         Line::styled(
             Style::Dim,
-            format!("  revision {bad} loses its mark of a known good one"),
+            format!("  revision {bad} loses its known-good mark"),
         )
     }));
     let allowed = |it: &&PreflightFinding| it.weight != Weight::Refusal;
@@ -88,7 +88,10 @@ fn lines_of_plan(plan: &RollbackPlan) -> Vec<Line> {
             .flat_map(preflight_lines),
     );
     lines.extend(plan.images.iter().map(|(container, images)| {
-        let ran = format!("  container `{container}` ran {} then", digests(images));
+        let ran = format!(
+            "  container `{container}` ran {} at that time",
+            digests(images)
+        );
         Line::styled(Style::Dim, ran)
     }));
     lines

@@ -84,7 +84,7 @@ pub(super) const fn style_of_weight(weight: Weight) -> Style {
 /// A container that does not run what it ran when its revision was good.
 pub(super) fn other_image(it: &AfterRollback, image: &OtherImage) -> String {
     format!(
-        "container `{}` of {} runs image {}, not {} as when revision {} was known to be good",
+        "container `{}` of {} runs image {}, not {} as it did when revision {} was known to be good",
         image.container,
         it.workload,
         digests(&image.running),

@@ -218,7 +218,7 @@ fn plain_sentence(session: &Session, verdict: &Verdict) -> String {
         && !session.workloads().is_empty()
         && session.workloads().iter().all(healthy)
     {
-        return format!("what could be seen is healthy, but not all could: {why}");
+        return format!("all visible workloads are healthy, but some could not be seen: {why}");
     }
     match session.workloads() {
         [only] => match (verdict, note(only)) {
@@ -286,10 +286,10 @@ fn sentence_of_many(workloads: &[TrackedWorkload], verdict: &Verdict) -> String 
         }
         Verdict::Failed { .. } => format!("{count} of {all} workloads fail: {first}"),
         Verdict::TimedOut { .. } => {
-            format!("{count} of {all} workloads are not complete in time: {first}")
+            format!("{count} of {all} workloads did not complete in time: {first}")
         }
         Verdict::Undetermined { .. } => {
-            format!("cannot tell of {count} of {all} workloads: {first}")
+            format!("{count} of {all} workloads are undetermined: {first}")
         }
         Verdict::Superseded { .. } => format!("{count} of {all} workloads are superseded: {first}"),
         Verdict::Progressing { .. } => {

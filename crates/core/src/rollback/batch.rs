@@ -45,7 +45,7 @@ impl Objection {
 pub struct RollbackBatch {
     /// What is to be rolled back, in the order given.
     pub plans: Vec<RollbackPlan>,
-    /// What is in place already.
+    /// What is already in place.
     pub already: Vec<Already>,
     /// What speaks against it; where there is anything, nothing is done.
     pub objections: Vec<(WorkloadRef, Objection)>,
@@ -151,7 +151,7 @@ impl RollbackBatch {
         let held_up = self.plans.iter().map(|it| &it.workload);
         let held_up = held_up
             .filter(|it| !objected.contains(it))
-            .map(|it| format!("{it} would go back, and is held up"));
+            .map(|it| format!("{it} could be rolled back, but is held up"));
         let said: Vec<String> = self
             .objections
             .iter()

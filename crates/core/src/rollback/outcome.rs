@@ -10,7 +10,7 @@ use crate::verdict::{Supersession, Verdict};
 pub enum WorkloadOutcome {
     /// This run put the target in place.
     RolledBack,
-    /// It was in place already, or another run put it there.
+    /// It was already in place, or another run put it there.
     InPlace,
     /// The target is in place, but pods of the bad revision are stuck: a run again goes on with them.
     HeldUp,
@@ -39,7 +39,7 @@ impl WorkloadOutcome {
 pub enum BatchOutcome {
     /// Every target is in place, and this run restored at least one.
     RolledBack,
-    /// Every target was in place already.
+    /// Every target was already in place.
     AlreadyRolledBack,
     /// Some targets are in place and some are not, or stuck pods of the bad revision remain.
     PartlyRolledBack,

@@ -36,9 +36,9 @@ impl fmt::Display for ChosenBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ToRevision => "named by you",
-            Self::Handover => "handed over by the check",
+            Self::Handover => "named in the check's evidence",
             Self::KnownGood => "a check found it healthy",
-            Self::LastComplete => "it was the last that was rolled out to the end",
+            Self::LastComplete => "its rollout was the last to complete",
             Self::StillServing => "its pods are still serving",
             Self::ServedBefore => "its pods were serving when the check began",
         })

@@ -309,7 +309,7 @@ fn of_reference(reference: &Reference, looked: &Lookup<ObjectState>) -> Option<P
                 .collect();
             (!missing.is_empty()).then(|| {
                 let message = format!(
-                    "{title} lacks key `{}`, which the target needs",
+                    "{title} lacks key `{}`, which the target references",
                     missing.join("`, `")
                 );
                 PreflightFinding::refusal(PreflightCode::MissingKey, message)
@@ -317,12 +317,12 @@ fn of_reference(reference: &Reference, looked: &Lookup<ObjectState>) -> Option<P
         }
         Lookup::Missing | Lookup::Unseen(_) if reference.optional => None,
         Lookup::Missing => {
-            let message = format!("{title}, which the target needs, does not exist");
+            let message = format!("{title}, which the target references, does not exist");
             Some(PreflightFinding::refusal(reference.kind.missing(), message))
         }
         Lookup::Unseen(why) => Some(PreflightFinding::note(
             PreflightCode::NotLooked,
-            format!("cannot tell whether {title}, which the target needs, exists: {why}"),
+            format!("cannot tell whether {title}, which the target references, exists: {why}"),
         )),
     }
 }
@@ -375,12 +375,12 @@ fn of_pod(plan: &RollbackPlan, trial: &DryRun) -> Option<PreflightFinding> {
             // Where all of the target's pods still exist, no new pod has to fit.
             if too_much.is_empty() || plan.in_full {
                 let message = format!(
-                    "there is no room for one more pod of the target at present: {message}"
+                    "the quota does not allow one more pod of the target at present: {message}"
                 );
                 return Some(PreflightFinding::warning(PreflightCode::QuotaFull, message));
             }
             let message = format!(
-                "a pod of the target never fits into the quota ({}): {message}",
+                "a pod of the target can never fit into the quota ({}): {message}",
                 too_much.join(", ")
             );
             let refusal = PreflightFinding::refusal(PreflightCode::PodRefused, message);
@@ -390,7 +390,7 @@ fn of_pod(plan: &RollbackPlan, trial: &DryRun) -> Option<PreflightFinding> {
         DryRun::Refused { code: 403, message } if message.contains("cannot create resource") => {
             Some(PreflightFinding::note(
                 PreflightCode::NotLooked,
-                format!("a pod of the target could not be tried out: {message}"),
+                format!("the dry run of a pod of the target was not possible: {message}"),
             ))
         }
         DryRun::Refused { message, .. } => {
@@ -402,7 +402,7 @@ fn of_pod(plan: &RollbackPlan, trial: &DryRun) -> Option<PreflightFinding> {
         }
         DryRun::NotTried(why) => Some(PreflightFinding::note(
             PreflightCode::NotLooked,
-            format!("a pod of the target could not be tried out: {why}"),
+            format!("the dry run of a pod of the target was not possible: {why}"),
         )),
     }
 }
@@ -463,7 +463,7 @@ fn of_patch(
         }
         DryRun::NotTried(why) => Some(PreflightFinding::note(
             PreflightCode::NotLooked,
-            format!("the rollback could not be tried out: {why}"),
+            format!("the dry run of the rollback was not possible: {why}"),
         )),
     }
 }
@@ -487,8 +487,7 @@ fn of_written(plan: &RollbackPlan, written: Option<&Value>) -> Option<PreflightF
         told => format!(" ({})", told.join("; ")),
     };
     let message = format!(
-        "the API server would write another template than that of revision {}{told}: it becomes a \
-         revision of its own, which the check after the rollback does not know",
+        "the API server would modify the template of revision {}{told}: the result is a new revision, which the check after the rollback does not follow",
         plan.to.revision
     );
     Some(PreflightFinding::warning(

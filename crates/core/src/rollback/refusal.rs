@@ -26,7 +26,7 @@ pub enum Refusal {
     },
     /// The present revision was itself restored.
     #[error(
-        "the present revision was restored by a rollback, and what it replaced had failed; revisions: {known}"
+        "the present revision was restored by a rollback, and the revision that it replaced had failed; revisions: {known}"
     )]
     Restored {
         /// The history, for the eye.
@@ -65,14 +65,14 @@ pub enum Refusal {
         evidence: String,
     },
     /// Another rollout began since the check.
-    #[error("a newer rollout began since the check; it is left alone")]
+    #[error("a newer rollout began after the check; it is left alone")]
     Superseded,
     /// The rollout that was found bad has become healthy since.
     #[error("the rollout has become healthy since the check; there is nothing to undo")]
     Healed,
     /// The rollout that was found bad has become complete since, and more than that had to be shown.
     #[error(
-        "the rollout has become complete since the check, but nobody has asked it over HTTP since"
+        "the rollout has become complete since the check, but its HTTP checks have not run since"
     )]
     Unproven,
     /// This run has rolled back before.
@@ -87,7 +87,7 @@ pub enum Refusal {
     #[error("the workload is being deleted")]
     Deleting,
     /// The controller has not taken in the newest template yet.
-    #[error("the controller has not made a revision of the present template yet")]
+    #[error("the controller has not yet created a revision for the present template")]
     NotObserved,
 }
 
@@ -109,7 +109,7 @@ impl Refusal {
             }
             Self::Superseded => "check the newer rollout first",
             Self::Unproven => {
-                "check it again: that judges it as it is now, and offers the rollback if it is needed"
+                "check it again: the new check judges its present state, and offers a rollback if necessary"
             }
             Self::Done => {
                 "to undo that one, pass the evidence of its check, or name the revision to restore: \

@@ -458,18 +458,18 @@ fn a_success_is_confirmed_by_a_fresh_look() {
         (
             "a newer template",
             complete().version("v3").build(),
-            Err("a newer rollout began meanwhile"),
+            Err("a newer rollout began in the meantime"),
         ),
         (
             "another object",
             serde_json::from_value(replaced).unwrap(),
-            Err("the workload was deleted and made anew meanwhile"),
+            Err("the workload was deleted and created again in the meantime"),
         ),
         (
             "not complete any more",
             deployment("web").counts(1, 1, 1, 0).build(),
             Err(
-                "lost sight of deployments: what was watched lags behind the cluster, where 0 of 1 updated replicas available",
+                "lost sight of deployments: the watches lag behind the cluster, where 0 of 1 updated replicas available",
             ),
         ),
     ];

@@ -253,7 +253,7 @@ impl TrackedWorkload {
                 resource: ResourceKind::of(self.target.workload.kind),
                 since: now,
                 why: Blindness::Disconnected {
-                    message: format!("what was watched lags behind the cluster, where {is}"),
+                    message: format!("the watches lag behind the cluster, where {is}"),
                 },
             },
         };

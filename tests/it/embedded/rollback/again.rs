@@ -139,7 +139,7 @@ async fn another_image() -> Result<()> {
         let found = report.after_rollback.iter().flat_map(|it| &it.other_images);
         let told = world
             .said()
-            .contains("as when revision 1 was known to be good");
+            .contains("as it did when revision 1 was known to be good");
         ensure!(found.count() == usize::from(other), "{}", world.said());
         ensure!(told == other, "{}", world.said());
     }
@@ -194,7 +194,10 @@ async fn cancelled() -> Result<()> {
     let back = back.map_err(told)?;
     ensure!(back.outcome == Outcome::Cancelled, "{back:#?}");
     ensure!(back.word == Some(BatchOutcome::RolledBack), "{back:#?}");
-    says(&world, "the rollback was done, and not checked again")?;
+    says(
+        &world,
+        "the rollback was done, but its result was not checked",
+    )?;
     world.has("v1").await?;
     let again = world.rollback_as(&inputs).await.map_err(told)?;
     done(&again, BatchOutcome::AlreadyRolledBack, &world)

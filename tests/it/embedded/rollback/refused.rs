@@ -149,7 +149,7 @@ async fn small_quota() -> Result<()> {
     world.deploy("v2").await?;
     world.check(TIMEOUT).await.map_err(told)?;
     has_room_for(0, &world).await?;
-    refuses(&world, "never fits into the quota (pods)").await?;
+    refuses(&world, "can never fit into the quota (pods)").await?;
     says(&world, "hint: raise the quota")?;
     has_room_for(3, &world).await?;
     goes(&world, &plain()).await
@@ -193,7 +193,10 @@ async fn healing() -> Result<()> {
         sleep(Duration::from_secs(1)).await;
     }
     let left = world.rollback(Some(&evidence)).await.map_err(told)?;
-    says(&world, "is complete, but not for long: looking again in")?;
+    says(
+        &world,
+        "is complete, but not yet for long enough: checking again in",
+    )?;
     not_done(&left, Healed, "has become healthy")?;
     world.has("v2").await
 }

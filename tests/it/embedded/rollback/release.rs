@@ -146,7 +146,7 @@ async fn one_superseded() -> Result<()> {
     not_done(
         &left,
         BatchOutcome::Refused,
-        "deployment/api would go back, and is held up",
+        "deployment/api could be rolled back, but is held up",
     )?;
     have(&world, ["v3", "v2"]).await
 }

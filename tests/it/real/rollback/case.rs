@@ -134,7 +134,7 @@ pub(crate) const fn back_to(version: &'static str) -> Run {
 
 /// A run that finds all done.
 pub(crate) const fn already(version: &'static str) -> Run {
-    back_to(version).tells(&["is at revision"])
+    back_to(version).tells(&["is already at revision"])
 }
 
 /// A run that leaves this version's template where it is, for this reason.

@@ -46,8 +46,8 @@ const CATALOGUE: &[(&str, &[Cause])] = &[
 
 const IMAGE: &[Cause] = causes! {
     "tag, digest or repository does not exist" => ImageNotFound;
-    "the registry refuses the credentials, or its firewall the nodes" => ImagePullDenied;
-    "a pull secret that the pod names does not exist" => ImagePullDenied;
+    "the registry refuses the credentials, or its firewall blocks the nodes" => ImagePullDenied;
+    "a pull secret that the pod references does not exist" => ImagePullDenied;
     "the registry throttles, is down or cannot be reached; DNS, proxy, egress" => ImagePullFailing;
     "the registry's TLS certificate is not trusted" => RegistryNotTrusted;
     "malformed name, such as an unreplaced token" => InvalidImageName;
@@ -55,7 +55,7 @@ const IMAGE: &[Cause] = causes! {
     "no build for the node's processor or operating system" => ImageWrongPlatform;
     "signature missing or not accepted by the node" => ImageSignatureRefused;
     "the runtime cannot inspect an image that it has" => ImageNotInspected;
-    "no room on the node's disk" => NodeDiskFull;
+    "the node's disk is full" => NodeDiskFull;
     "a very slow pull; informational, as it may well succeed" => SlowPull;
 };
 
@@ -63,10 +63,10 @@ const CONFIGURATION: &[Cause] = causes! {
     "environment from a ConfigMap or Secret that does not exist" => ConfigObjectMissing;
     "a key that the ConfigMap or Secret lacks" => ConfigKeyMissing;
     "runAsNonRoot, and the image runs as root or as a name" => RunAsNonRootRefused;
-    "subPath that is wrong, or leads to where nothing can be made" => SubPathNotPrepared;
+    "subPath that is wrong, or leads to a place where nothing can be created" => SubPathNotPrepared;
     "no command, unknown capability, user or group that the image lacks" => ContainerSpecInvalid;
-    "the runtime is overloaded or sick, or refuses in words not known" => ContainerNotCreated;
-    "the kubelet cannot set processors, memory or devices apart for it" => ContainerNotCreated;
+    "the runtime is overloaded or broken, or refuses with an unknown message" => ContainerNotCreated;
+    "the kubelet cannot reserve CPUs, memory or devices for it" => ContainerNotCreated;
     "command not found, not executable; working directory missing" => CommandNotRunnable;
     "program for another processor; script without an interpreter line" => ExecFormatError;
     "the postStart hook fails" => PostStartHookFailing;
@@ -75,28 +75,28 @@ const CONFIGURATION: &[Cause] = causes! {
 };
 
 const APPLICATION: &[Cause] = causes! {
-    "ends with an error at its start, again and again" => CrashAtStart;
-    "becomes ready, then ends, again and again" => CrashAfterReady;
-    "ends with exit code 0 although it should keep running" => ExitsAtOnce;
+    "exits with an error at its start, repeatedly" => CrashAtStart;
+    "becomes ready, then exits, repeatedly" => CrashAfterReady;
+    "exits with code 0 although it should keep running" => ExitsAtOnce;
     "is killed for its memory" => OutOfMemory;
-    "ends and is not started again by its own restart policy" => NotRestarted;
+    "exits and is not restarted because of its own restart policy" => NotRestarted;
 };
 
 const PROBES: &[Cause] = causes! {
     "the liveness probe kills a slow start" => LivenessKillsStart;
-    "the liveness probe kills what had been ready, again and again" => LivenessKillsAgain;
+    "the liveness probe repeatedly kills a container that was ready" => LivenessKillsAgain;
     "the startup probe's budget is used up" => StartupProbeExhausted;
     "a long start within the startup probe's budget; informational" => StillStarting;
     "never ready: nothing listens, wrong path, waits for something" => ReadinessFailing;
     "a probe names a port or a command that is not there" => ProbeCannotRun;
     "a probe that a redirect makes pass; informational" => ProbeRedirected;
     "readiness gate of an application gateway or a mesh stays closed" => ReadinessGateClosed;
-    "ready, and answers the user's own question wrongly" => HttpCheckFailing;
+    "ready, but fails an HTTP check of the user" => HttpCheckFailing;
 };
 
 const INIT: &[Cause] = causes! {
     "an init container fails: its image, its configuration or its command as for any container" => CrashAtStart | CommandNotRunnable | OutOfMemory;
-    "an init container runs for long; informational, as it may be a migration" => InitRunsLong;
+    "an init container takes long; informational, as it may be a migration" => InitRunsLong;
     "a sidecar does not start, and the containers after it wait" => SidecarNotStarted | StartupProbeExhausted;
 };
 
@@ -119,7 +119,7 @@ const REFUSED: &[Cause] = causes! {
 };
 
 const SCHEDULING: &[Cause] = causes! {
-    "too little processor, memory or another resource on the nodes; too many pods" => Unschedulable;
+    "too little CPU, memory or another resource on the nodes; too many pods" => Unschedulable;
     "node selector, node affinity or taints exclude every node" => NoNodeMatches;
     "pod anti-affinity, topology spread, host ports, cordoned nodes" => Unschedulable;
     "claim missing, unbound, or without a volume from the storage driver" => ClaimMissing | ClaimNotBound | ClaimNotProvisioned;
@@ -128,10 +128,10 @@ const SCHEDULING: &[Cause] = causes! {
     "the scheduler itself fails" => SchedulerFailing;
     "preempted, drained, evicted by a taint or over the API; informational" => PodDisrupted;
     "evicted for its own use of disk" => EvictedForOwnLimit;
-    "evicted because the node ran short" => EvictedByNode;
-    "turned away by the kubelet: no room, labels, ports, shutdown" => NodeTurnsPodAway;
+    "evicted because the node ran out of resources" => EvictedByNode;
+    "rejected by the kubelet: no resources, labels, ports, shutdown" => NodeTurnsPodAway;
     "not accepted by the kubelet: sysctl, AppArmor, operating system, unknown field" => NodeForbidsPod;
-    "the node is lost; for a DaemonSet, before its new pod was made" => NodeNotReady | NodeNotUpdated;
+    "the node is lost; for a DaemonSet, before its new pod was created" => NodeNotReady | NodeNotUpdated;
     "a DaemonSet's pods fail as a whole and are replaced (`FailedDaemonPod`): by why they failed" => NodeTurnsPodAway | NodeForbidsPod | EvictedForOwnLimit | EvictedByNode;
 };
 
@@ -143,14 +143,14 @@ const VOLUMES: &[Cause] = causes! {
     "Key Vault by the Secrets Store driver: permission, identity, object" => SecretStoreFailing;
     "sandbox or network plugin" => SandboxNotCreated;
     "no IP address left in the subnet" => SubnetExhausted;
-    "the node says nothing of the pod; informational" => StillCreating;
+    "the node reports nothing about the pod; informational" => StillCreating;
     "old pods do not end: finalizers, lost node, hanging unmount; informational" => OldPodsNotEnding;
 };
 
 const WORKLOAD: &[Cause] = causes! {
     "paused Deployment" => Paused;
-    "zero replicas, or a DaemonSet that no node wants" => NothingToVerify;
-    "the controller does not read the spec" => ControllerLagging;
+    "zero replicas, or a DaemonSet that is scheduled to no node" => NothingToVerify;
+    "the controller does not observe the spec" => ControllerLagging;
     "the Deployment's own progress deadline; informational" => ProgressDeadlineExceeded;
     "a StatefulSet that waits for a broken pod of the former revision" => StatefulSetStuck;
     "strategy OnDelete" => WaitsForDeletion;
@@ -160,19 +160,19 @@ const WORKLOAD: &[Cause] = causes! {
 const WITHOUT_CODE: &[(&str, &str)] = &[
     (
         "what an exit code means (126, 137, 143 …)",
-        "a hint and no cause: one code stands for several causes, so it only adds words to the findings of ended containers",
+        "a hint, not a cause: one code stands for several causes, so it only adds words to the findings about containers that exited",
     ),
     (
         "a dependency (database, queue, another service) is down",
-        "not visible in the API: it shows as `CrashAtStart`, `CrashAfterReady` or `ReadinessFailing`, and the last log lines the finding tell",
+        "not visible in the API: it shows as `CrashAtStart`, `CrashAfterReady` or `ReadinessFailing`, and the last log lines are part of the finding",
     ),
     (
-        "`exec format error` that only the log tells of",
+        "`exec format error` that only the log shows",
         "`ExecFormatError` needs the words in `terminated.message`; without them the finding is `CrashAtStart` with the log line",
     ),
     (
         "a child process killed for its memory",
-        "where the container's first process lives on, the API does not say so; where it ends, the runtime says `OOMKilled`",
+        "if the container's first process keeps running, the API does not show it; if it exits, the runtime reports `OOMKilled`",
     ),
     (
         "`restartPolicyRules` of a container",
@@ -180,22 +180,22 @@ const WITHOUT_CODE: &[(&str, &str)] = &[
     ),
     (
         "a liveness probe that names a port or a command that is not there",
-        "its result is thrown away, so it neither kills nor keeps the pod from being ready",
+        "its result is ignored, so it neither kills the container nor keeps the pod from being ready",
     ),
     (
-        "rollguard's own rights: 401, 403",
-        "says nothing about the rollout: where the workload itself may not be read, or the credentials are no longer accepted, the verdict is undetermined; where pods, events or logs may not be read, the report says what could not be seen",
+        "rollguard's own permissions: 401, 403",
+        "says nothing about the rollout: if the workload itself may not be read, or the credentials are no longer accepted, the verdict is undetermined; if pods, events or logs may not be read, the report says what could not be seen",
     ),
     (
-        "the API server is out of reach",
+        "the API server is unreachable",
         "says nothing about the rollout: after the blind limit the verdict is undetermined",
     ),
     (
         "a node's conditions (DiskPressure, MemoryPressure, PIDPressure) and events (`SystemOOM`, `FreeDiskSpaceFailed`, `ImageGCFailed`)",
-        "reading nodes needs rights over the whole cluster, and a full node may harm no pod of ours; its effects have codes: `NodeDiskFull`, `EvictedByNode`, `NodeTurnsPodAway`, `Unschedulable`. Of nodes only `Ready` is read, and only for DaemonSets",
+        "reading nodes needs cluster-wide permissions, and a full node may affect none of the workload's pods; its effects have codes: `NodeDiskFull`, `EvictedByNode`, `NodeTurnsPodAway`, `Unschedulable`. Of nodes only `Ready` is read, and only for DaemonSets",
     ),
     (
-        "who uses up a quota",
+        "what uses up a quota",
         "not looked for: the usage of others is outside the workload; `QuotaExceeded` has the numbers requested, used and allowed",
     ),
     (
@@ -208,19 +208,19 @@ const WITHOUT_CODE: &[(&str, &str)] = &[
     ),
     (
         "an autoscaler (HPA, VPA, KEDA) changes replicas during the rollout",
-        "no trouble: the wanted number is read anew with every change, and a change of replicas alone is no newer rollout",
+        "no problem: the desired number is read again with every change, and a change of replicas alone is not a newer rollout",
     ),
     (
-        "a newer rollout begins meanwhile, or the workload is made anew",
-        "an outcome of its own, `superseded`: no failure of either, and never a reason to roll back",
+        "a newer rollout begins during the check, or the workload is created again",
+        "an outcome of its own, `superseded`: a failure of neither, and never a reason to roll back",
     ),
     (
-        "the workload is deleted meanwhile",
-        "undetermined, with these words: there is nothing left to judge",
+        "the workload is deleted during the check",
+        "undetermined, and the message says so: there is nothing left to judge",
     ),
     (
         "events that are lost, aggregated or expired",
-        "no cause: no success needs an event, and where only events tell of a cause, their absence leaves it unnamed and the pods unready",
+        "not a cause: no success needs an event; if only events show a cause, it stays unnamed without them, and the pods stay unready",
     ),
 ];
 

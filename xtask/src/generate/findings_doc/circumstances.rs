@@ -63,11 +63,11 @@ fn decisive(patience: &Patience) -> [Threshold; 16] {
             NOT_THERE,
         ),
         (
-            "the longest start that is taken for one",
+            "the longest time that counts as a start",
             time(*longest_start),
             LONGEST_START,
         ),
-        ("a later look of the kubelet", time(*later_look), LATER_LOOK),
+        ("a later sync of the kubelet", time(*later_look), LATER_LOOK),
         (
             "a variable that the template alone could set",
             time(*template_alone),
@@ -81,7 +81,7 @@ fn decisive(patience: &Patience) -> [Threshold; 16] {
         ("a controller reads a new spec", time(*controller_lag), LAG),
         ("clocks apart", time(*clock_skew), SKEW),
         (
-            "the startup probe kills what had been ready",
+            "the startup probe kills a container that was ready",
             time(*startup_after_ready),
             STARTUP,
         ),
@@ -91,12 +91,12 @@ fn decisive(patience: &Patience) -> [Threshold; 16] {
             RUNTIME,
         ),
         (
-            "an HTTP check fails while the rollout is under way",
+            "an HTTP check fails while the rollout is in progress",
             format!("{check_under_way} times its grace"),
             UNDER_WAY,
         ),
         (
-            "an HTTP question without a word",
+            "an HTTP request without an answer",
             time(*http_lost),
             HTTP_LOST,
         ),
@@ -104,24 +104,25 @@ fn decisive(patience: &Patience) -> [Threshold; 16] {
 }
 
 const SCALE_UP: &str = "once the cluster autoscaler said that it adds a node: an AKS node takes 2 to 5 minutes to join";
-const NO_SCALE_UP: &str = "a rolling update may free room as its old pods end, 30s each by default";
-const CORDONED: &str = "a node of an AKS upgrade comes back by then, or its surge node does";
-const TAINTED: &str = "a node that joins bears `not-ready` for a minute or so, and the scheduler does not say which taint it is";
+const NO_SCALE_UP: &str =
+    "a rolling update may free resources as its old pods end, 30s each by default";
+const CORDONED: &str = "a node of an AKS upgrade is back by then, or its surge node is ready";
+const TAINTED: &str = "a node that joins has the taint `not-ready` for about a minute, and the scheduler does not say which taint it is";
 const ENDING: &str = "after the end of its grace period: the kubelet kills at that end, then unmounts volumes and reports (estimated)";
 const NOT_THERE: &str =
-    "the application is up and the path is not there, but some register their paths late";
-const LONGEST_START: &str = "a pod of the former revision that found its readiness again after a blip only looks as if it had taken so long";
-const LATER_LOOK: &str =
-    "so long after the first look: pipelines apply what belongs together within a few seconds";
-const TEMPLATE_ALONE: &str = "seen once more, as all that the pod template alone decides";
-const QUOTA_MARGIN: &str = "the controller's try and its event take a moment";
+    "the application is up and the path does not exist, but some register their paths late";
+const LONGEST_START: &str = "a pod of the former revision that became ready again after an interruption only looks as if its start had taken that long";
+const LATER_LOOK: &str = "this long after the first sync: pipelines apply objects that belong together within a few seconds";
+const TEMPLATE_ALONE: &str = "seen once more, like every cause that the pod template alone decides";
+const QUOTA_MARGIN: &str = "the controller's retry and its event take a moment";
 const LAG: &str =
     "it takes well under a second, and some more while a control plane fails over (estimated)";
-const SKEW: &str = "a node and the controllers each have a clock of their own (estimated)";
-const STARTUP: &str = "and one kill more than at a first start: it may wait for what it lost";
-const RUNTIME: &str = "in words that are not known: an overloaded runtime fails once or twice";
-const UNDER_WAY: &str = "the pods that it needs may come with the next steps of the rollout";
-const HTTP_LOST: &str = "then it is asked again: three times what an answer may take";
+const SKEW: &str = "nodes and controllers have their own clocks (estimated)";
+const STARTUP: &str =
+    "and one more kill than at a first start: it may be waiting for a lost dependency";
+const RUNTIME: &str = "with an unknown message: an overloaded runtime fails once or twice";
+const UNDER_WAY: &str = "the pods that it depends on may come with the next steps of the rollout";
+const HTTP_LOST: &str = "then it is sent again: three times the limit for an answer";
 
 fn told(shown_after: &ShownAfter) -> [Threshold; 5] {
     let ShownAfter {
@@ -133,29 +134,29 @@ fn told(shown_after: &ShownAfter) -> [Threshold; 5] {
     } = shown_after;
     [
         (
-            "an image pull is told",
+            "an image pull is shown",
             time(*pull),
             "most take some seconds",
         ),
         (
-            "a start under a startup probe is told",
+            "a start under a startup probe is shown",
             time(*start),
             "for the reader to compare the probe's budget with the timeout",
         ),
         (
-            "a running init container is told",
+            "a running init container is shown",
             time(*init),
             "it may migrate data for as long as it needs",
         ),
         (
-            "a sidecar that has not started is told",
+            "a sidecar that has not started is shown",
             time(*sidecar),
             "the containers after it wait",
         ),
         (
-            "a node's silence about its pod is told",
+            "a node's silence about its pod is shown",
             time(*silence),
-            "pulls and mounts have had their first word by then",
+            "pulls and mounts have caused their first event by then",
         ),
     ]
 }
@@ -184,33 +185,21 @@ pub(super) fn moves(policy: &Policy) -> String {
         .map_or(0, |rule| rule.attempts.saturating_add(1));
     format!(
         "
-What a snapshot shows beside the cause moves the time, unless `--grace` set it:
+Other facts in the cluster change these times, unless `--grace` sets them:
 
-- `ReadinessFailing`: an application that answers 404 is up, and its path is not there: {not_there}, or three \
-times the probe's own budget where that is longer.
-- `ConfigKeyMissing`: as soon as a look of the kubelet at least {later_look} after the first has failed as \
-well, {later_look} are enough.
-- `SubPathNotPrepared`: {alone} where a subPathExpr names a variable that the pod template alone could set, \
-and does not.
-- `CrashAtStart`, `CrashAfterReady`, `LivenessKillsAgain`: never while a new instance runs, which deserves to \
-be seen to its end.
-- `Unschedulable`, `VolumeExcludesNodes`, `NoNodeMatches`: {scale_up} once an autoscaler promised a node or \
-tries again after a failure, or where events may not be read; at least {cordoned} while nodes are cordoned or \
-not ready, and at least {tainted} while taints exclude nodes; at most {no_scale_up} once the autoscaler said \
-that it adds none. But for `NoNodeMatches`, never while an old pod is about to end.
-- `QuotaExceeded`: never while this rollout may still free some, or a pod of the session is on its way out; once a pod has gone, until twice the time \
-has passed that the refusal was old by then, and {margin}, for that is when the controller tries again.
-- Signs that all lie before the session (a pull, a crash, a refusal, an eviction) may be of what was mended \
-since: one more must come. Where events may not be read, a refusal and an eviction count after twice their time.
-- Pulls, mounts and `ClaimNotProvisioned`: the newest failure of the same cause counts, not the time since the first one, so that \
-what was mended in between is not held against the pod.
-- `EvictedForOwnLimit`: although other pods are ready, once a pod that was made after an eviction was evicted \
-as well.
-- `HttpCheckFailing`: {under_way} times as long while the rollout is not complete; never while no pod of it has \
-answered anything, not even by refusing.
-- `LivenessKillsStart`: for what had been ready the cause is `LivenessKillsAgain`, unless the container has \
-neither a readiness nor a startup probe and never outlived its liveness probe.
-- `StartupProbeExhausted`: for what had been ready {kills} kills and {startup}.
+- `ReadinessFailing`: an application that answers 404 is up, but its path does not exist: {not_there}, or three times the probe's own budget if that is longer.
+- `ConfigKeyMissing`: as soon as a sync of the kubelet at least {later_look} after the first has failed as well, {later_look} are enough.
+- `SubPathNotPrepared`: {alone} if a subPathExpr names a variable that only the pod template could set, but does not.
+- `CrashAtStart`, `CrashAfterReady`, `LivenessKillsAgain`: never while a new instance runs; its end is awaited.
+- `Unschedulable`, `VolumeExcludesNodes`, `NoNodeMatches`: {scale_up} once an autoscaler has announced a node or retries after a failure, or if events may not be read; at least {cordoned} while nodes are cordoned or \
+not ready, and at least {tainted} while taints exclude nodes; at most {no_scale_up} once the autoscaler has said that it adds none. Except for `NoNodeMatches`, never while an old pod is about to end.
+- `QuotaExceeded`: never while this rollout may still free some, or a pod seen in this session is terminating. Once a pod is gone, until twice the age that the refusal then had, plus {margin}: that is when the controller retries.
+- Signs from before the session (a pull, a crash, a refusal, an eviction) may be of a cause that was fixed since: one more must come. If events may not be read, a refusal and an eviction count after twice their time.
+- Pulls, mounts and `ClaimNotProvisioned`: the newest failure of the same cause counts, not the time since the first one, so that a fix in between is not held against the pod.
+- `EvictedForOwnLimit`: even if other pods are ready, once a pod that was created after an eviction was evicted as well.
+- `HttpCheckFailing`: {under_way} times as long while the rollout is not complete; never while none of its pods has answered at all, not even with a refused connection.
+- `LivenessKillsStart`: for a container that was ready the cause is `LivenessKillsAgain`, unless it has neither a readiness nor a startup probe and never outlived its liveness probe.
+- `StartupProbeExhausted`: for a container that was ready, {kills} kills and {startup}.
 "
     )
 }

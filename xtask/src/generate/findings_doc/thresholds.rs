@@ -46,19 +46,17 @@ pub(super) fn render(policy: &Policy) -> String {
 }
 
 const CIRCUMSTANCES: &str = "
-Circumstances have thresholds of their own, and what decides nothing is told only once it has lasted:
+Some circumstances have thresholds of their own, and a finding that decides nothing is shown only once it has lasted:
 
 ";
 
-const TIMEOUT: &str = "a verdict is reached by then; the stage's default is 1m";
-const STABLE: &str = "a complete rollout must have been so for this long, counted from its pods' own Ready times: a process that dies of its first real request has done so by then";
-const BLIND: &str = "how long the API server may be out of reach before the verdict is undetermined: an AKS control plane fails over in a few seconds";
-const REMINDER: &str = "a word after so long without news";
-const READINESS: &str = "raised to three times the probe's own budget, and to twice the time that the former revision's pods took: a warm-up without a startupProbe looks just the same";
-const GRACES: &str =
-    "how long one cause must have lasted, instead of what stands below for its code";
-const HTTP: &str =
-    "what each new pod must answer; without a check, being ready is all that is asked of a pod";
+const TIMEOUT: &str = "the latest time of a verdict; the stage's default is 1m";
+const STABLE: &str = "how long a rollout must have been complete, counted from its pods' own Ready times: a process that crashes at its first real request has crashed by then";
+const BLIND: &str = "how long the API server may be unreachable before the verdict is undetermined: an AKS control plane fails over in a few seconds";
+const REMINDER: &str = "a line is printed after this long without news";
+const READINESS: &str = "raised to three times the probe's own budget, and to twice the time that the former revision's pods took: a warm-up without a startupProbe looks the same";
+const GRACES: &str = "how long one cause must have lasted, instead of the value below for its code";
+const HTTP: &str = "HTTP checks of each new pod; without one, a pod only has to be ready";
 const HTTP_INTERVAL: &str = "a pod that did not answer as expected is asked again";
 
 fn count(entries: usize) -> String {
@@ -94,9 +92,7 @@ pub(super) fn patience(policy: &Policy) -> String {
 
 const PATIENCE: &str = "\n## Patience instead of seconds
 
-These could be told seconds or minutes earlier, and would then be wrong now and then. A false alarm may \
-undo a release that was about to be well, so the longest time in which the cause heals in practice was \
-chosen. Whoever knows that it does not heal in their cluster says so with `--grace`.
+These causes could be reported seconds or minutes earlier, and the report would sometimes be wrong. A false alarm may undo a release that was about to become healthy, so each value is the longest time in which the cause heals in practice. If you know that it does not heal in your cluster, set `--grace`.
 
 ";
 
@@ -113,7 +109,7 @@ fn waits(rule: Rule) -> String {
 const PATIENT: &[(FindingCode, &str)] = &[
     (
         FindingCode::ReadinessFailing,
-        "an application that loads its caches, or waits for a dependency, before it says that it is ready",
+        "an application that loads its caches, or waits for a dependency, before it reports ready",
     ),
     (
         FindingCode::ConfigKeyMissing,
@@ -129,19 +125,19 @@ const PATIENT: &[(FindingCode, &str)] = &[
     ),
     (
         FindingCode::CrashAtStart,
-        "an application that waits for its database by ending until it is there",
+        "an application that exits until its database is up",
     ),
     (
         FindingCode::CrashAfterReady,
-        "an application that lost a connection and ends until it has it back",
+        "an application that lost a connection and exits until it is restored",
     ),
     (
         FindingCode::LivenessKillsAgain,
-        "an application whose liveness probe asks for a dependency that is down for a while",
+        "an application whose liveness probe tests a dependency that is down for a while",
     ),
     (
         FindingCode::ImagePullDenied,
-        "a role assignment or a token that the registry does not know yet",
+        "a role assignment or token that the registry does not know yet",
     ),
     (
         FindingCode::ImageNotFound,
@@ -149,11 +145,11 @@ const PATIENT: &[(FindingCode, &str)] = &[
     ),
     (
         FindingCode::Unschedulable,
-        "room that old pods are about to free, or a node that is about to join",
+        "resources that old pods are about to free, or a node that is about to join",
     ),
     (
         FindingCode::NoNodeMatches,
-        "a pool that an autoscaler has to grow from zero, which it says within its next scan",
+        "a node pool that an autoscaler has to grow from zero, which it announces within its next scan",
     ),
     (
         FindingCode::ClaimMissing,
@@ -165,15 +161,15 @@ const PATIENT: &[(FindingCode, &str)] = &[
     ),
     (
         FindingCode::HttpCheckFailing,
-        "an application that says it is ready, and then fills its caches or looks for its peers",
+        "an application that reports ready, and then fills its caches or looks for its peers",
     ),
     (
         FindingCode::StatefulSetStuck,
-        "a pod of the former revision that becomes ready after all, so that the rollout goes on",
+        "a pod of the former revision that becomes ready after all, so that the rollout continues",
     ),
     (
         FindingCode::QuotaExceeded,
-        "a quota that the old pods' end frees, which the controller notices only with its next try",
+        "a quota that terminating old pods free, which the controller notices only at its next try",
     ),
     (
         FindingCode::VolumeNotMounted,

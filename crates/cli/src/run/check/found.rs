@@ -30,7 +30,8 @@ impl Found {
         let (Verdict::Succeeded, Some(kind)) = (&verdict, self.unseen.first()) else {
             return verdict;
         };
-        let message = "some may match the selector; grant `list`, or name the workloads";
+        let message =
+            "workloads of this kind may match the selector; grant `list`, or name the workloads";
         let why = Undetermined::Blind {
             resource: ResourceKind::of(*kind),
             since: now,

@@ -135,7 +135,7 @@ impl<'a> Rehearsal<'a> {
     /// Shows what an approver would see, and asks.
     async fn approval(&self, step: &ResolvedTask) -> StepOutcome {
         let mut console = self.screen.console();
-        console.line(&Line::styled(Style::Dim, "what an approver would see:"));
+        console.line(&Line::styled(Style::Dim, "an approver would see:"));
         for line in step
             .inputs
             .get("instructions")
@@ -212,7 +212,7 @@ impl StepRunner for Rehearsal<'_> {
             "ManualValidation@1" => self.approval(step).await,
             other => {
                 let message =
-                    format!("the template runs task {other}, which a drill does not know");
+                    format!("the template runs task {other}, which a drill does not support");
                 self.failure = Some(Failure::new(Outcome::Unexpected, message));
                 StepOutcome::of(TaskResult::Failed)
             }

@@ -131,7 +131,7 @@ impl World {
                     Outcome::Unexpected,
                     format!("failed to create namespace `{}`: {error}", self.namespace),
                 )
-                .hint("a drill needs the right to create and delete a namespace of its own")
+                .hint("a drill needs the permission to create and delete a namespace of its own")
             })?;
         Ok(())
     }

@@ -92,7 +92,7 @@ pub(super) async fn consented(
     if now.release.plans.is_empty() {
         return Ok(Consented::Go(Box::new(now)));
     }
-    let text = "what would be done is not what was shown any more; nothing was changed";
+    let text = "the plan is no longer the one that was shown; nothing was changed";
     tools.console.line(&Line::styled(Style::Warn, text));
     let superseded = RolledBack::new(Conclusion::superseded(text), now.release);
     Ok(Consented::Stop(Box::new(superseded)))

@@ -5,7 +5,7 @@ use rollguard_core::rollback::RollbackBatch;
 
 /// What a dry run ends with.
 pub(super) fn dry_run() -> Line {
-    let text = "dry run: nothing speaks against it; nothing was changed";
+    let text = "dry run: nothing prevents the rollback; nothing was changed";
     Line::styled(Style::Good, text)
 }
 

@@ -106,7 +106,7 @@ fn upload(env: &AgentEnv, kept: Kept, console: &mut Console) {
 
 fn tell(written: anyhow::Result<LoggingCommand>, console: &mut Console) {
     let command = written.unwrap_or_else(|error| {
-        LoggingCommand::warning(&format!("the report could not be kept: {error:#}"))
+        LoggingCommand::warning(&format!("the report could not be stored: {error:#}"))
     });
     console.command(&command);
 }

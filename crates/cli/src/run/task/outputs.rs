@@ -57,8 +57,7 @@ fn evidence(approval: &Approval) -> Result<LoggingCommand, String> {
     let json = approval.to_json().map_err(|error| error.to_string())?;
     let too_many = || {
         format!(
-            "no rollback is offered: the evidence about {} workloads is longer than the {LIMIT} \
-             bytes that an output variable holds",
+            "no rollback is offered: the evidence about {} workloads is longer than the {LIMIT} bytes that an output variable can hold",
             approval.workloads.len()
         )
     };

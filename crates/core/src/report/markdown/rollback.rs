@@ -60,7 +60,7 @@ fn heading(page: &RollbackPage<'_>) -> &'static str {
         None => "❌ Not rolled back; nothing was changed",
         // Whether it helped is for the check after it to say.
         Some(BatchOutcome::RolledBack) => "↩️ Rolled back",
-        Some(BatchOutcome::AlreadyRolledBack) => "↩️ Rolled back already",
+        Some(BatchOutcome::AlreadyRolledBack) => "↩️ Already rolled back",
         Some(BatchOutcome::PartlyRolledBack) => "❌ Partly rolled back",
         Some(BatchOutcome::Refused) => "❌ Rollback refused; nothing was changed",
         Some(BatchOutcome::Superseded) => {
@@ -111,7 +111,7 @@ fn outcome(page: &RollbackPage<'_>, workload: &WorkloadRef) -> &'static str {
     };
     match ended {
         WorkloadOutcome::RolledBack => "rolled back",
-        WorkloadOutcome::InPlace => "in place already",
+        WorkloadOutcome::InPlace => "already in place",
         WorkloadOutcome::HeldUp => "rolled back, but pods are stuck",
         WorkloadOutcome::Superseded => "left alone: a newer rollout began",
         WorkloadOutcome::Failed => "failed",
@@ -119,7 +119,7 @@ fn outcome(page: &RollbackPage<'_>, workload: &WorkloadRef) -> &'static str {
     }
 }
 
-/// Who restored what is in place already. Not in the table: what is foreign could leave its cell.
+/// Who restored what is already in place. Not in the table: what is foreign could leave its cell.
 fn restored_by(release: &RollbackBatch) -> impl Iterator<Item = String> {
     release.already.iter().filter_map(|it| {
         let run = code(it.run.as_ref()?);

@@ -43,7 +43,7 @@ fn findings() -> Vec<PreflightFinding> {
         ),
         PreflightFinding::warning(
             PreflightCode::QuotaFull,
-            "there is no room for one more pod of the target at present: exceeded quota",
+            "the quota does not allow one more pod of the target at present: exceeded quota",
         ),
     ]
 }
@@ -70,7 +70,7 @@ fn refused() -> RollbackBatch {
     let mut plan = plan(web());
     let finding = PreflightFinding::refusal(
         PreflightCode::MissingConfigMap,
-        "ConfigMap `web-1`, which the target needs, does not exist",
+        "ConfigMap `web-1`, which the target references, does not exist",
     );
     plan.add_findings([finding]);
     let mut release = RollbackBatch::default();
@@ -169,7 +169,7 @@ fn the_heading_of_a_page_says_what_was_changed() {
             "before",
             already(),
             ended(WorkloadOutcome::InPlace),
-            "↩️ Rolled back already",
+            "↩️ Already rolled back",
         ),
         (
             "a pod is stuck",

@@ -174,7 +174,7 @@ fn the_sentence_says_first_what_became_of_the_rollback() {
         ),
         (
             undetermined(),
-            "rolled back to revision 1; its health is undetermined: Deployment \"web\": cannot tell: ",
+            "rolled back to revision 1; its health is undetermined: Deployment \"web\" is undetermined: ",
         ),
         (
             not_rolled_back(),

@@ -82,8 +82,7 @@ impl Unblocking {
         let why = self.held_up.as_ref()?;
         let workload = self.workload();
         Some(format!(
-            "{workload}: the template is back, but not all pods: {why}; run the rollback again: it goes \
-             on with them"
+            "{workload}: the template is restored, but not all pods are: {why}; run the rollback again to continue with them"
         ))
     }
 

@@ -53,7 +53,7 @@ const OWNERS: [Owner; 4] = [
 /// Returns the finding about the owner of the workload.
 pub(super) fn finding(workload: &Value, force_owner: bool) -> Option<PreflightFinding> {
     let (code, who) = owner(workload).or_else(|| controller(workload))?;
-    let message = format!("{who} and may undo a rollback that it knows nothing of");
+    let message = format!("{who} and may undo a rollback that it does not know about");
     Some(PreflightFinding::refusal_unless(force_owner, code, message))
 }
 

@@ -54,8 +54,7 @@ pub(super) fn findings(
     }
     if let Some((from, entry)) = worst {
         let message = format!(
-            "revision {} writes a schema beside which only code of schema version {from} or newer \
-             runs; the target, revision {}, is of version {target}",
+            "revision {} writes a schema that only code of schema version {from} or newer can work with; the target, revision {}, has version {target}",
             entry.revision(),
             to.revision()
         );

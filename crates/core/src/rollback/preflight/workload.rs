@@ -35,7 +35,7 @@ pub(in crate::rollback) fn findings(
 fn on_delete(history: &History, allowed: Allowed) -> Option<PreflightFinding> {
     let workload = history.typed().filter(|it| it.is_on_delete())?;
     let message = format!(
-        "{} replaces a pod only once somebody deletes it (updateStrategy OnDelete)",
+        "{} replaces a pod only when somebody deletes it (updateStrategy OnDelete)",
         workload.title()
     );
     let code = PreflightCode::OnDelete;
@@ -63,7 +63,7 @@ fn migrated(from: &Entry<'_>, to: &Entry<'_>) -> Option<PreflightFinding> {
         return None;
     }
     let message = format!(
-        "init container `{}` of revision {} has run to its end; what it did is not undone",
+        "init container `{}` of revision {} has run to completion; its work is not undone",
         ran.join("`, `"),
         from.revision()
     );
@@ -124,8 +124,7 @@ fn image_unknown(plan: &RollbackPlan, to: &Entry<'_>) -> Option<PreflightFinding
         return None;
     }
     let message = format!(
-        "nothing tells which images revision {} ran: if a tag was pushed anew, its pods get another \
-         image",
+        "the images that revision {} ran are unknown: if a tag was pushed again, its pods get a different image",
         to.revision()
     );
     Some(PreflightFinding::note(PreflightCode::ImageUnknown, message))

@@ -38,7 +38,7 @@ fn one_that_may_not_go_back_holds_the_others() {
     assert!(one.is_refused());
     assert_eq!(
         one.why_not(),
-        "statefulset/db: the workload is being deleted; deployment/web would go back, and is held up"
+        "statefulset/db: the workload is being deleted; deployment/web could be rolled back, but is held up"
     );
 }
 
@@ -122,7 +122,7 @@ fn the_word_for_a_refusal_is_that_of_all_of_them() {
             (db(), decision(&of_db())),
         ]);
         assert!(half.is_refused() && !half.has_healed() && !half.is_superseded());
-        let held_up = "statefulset/db would go back, and is held up";
+        let held_up = "statefulset/db could be rolled back, but is held up";
         assert!(half.why_not().ends_with(held_up), "{}", half.why_not());
     }
     let mixed = release(vec![

@@ -169,7 +169,7 @@ fn the_target_is_chosen_by_evidence() {
                 .had("v1", 1, 2)
                 .had("v2", 2, 0),
             any(),
-            "the controller has not made a revision of the present template yet",
+            "the controller has not yet created a revision for the present template",
         ),
     ];
     for (says, past, request, expected) in rows {
@@ -302,9 +302,9 @@ fn a_mark_that_a_killed_run_left_on_the_bad_revision_is_taken_away_by_the_next()
 #[test]
 fn healed_is_no_less_than_what_the_check_wanted() {
     let healed = "the rollout has become healthy since the check; there is nothing to undo";
-    let goes = "2 → 1, handed over by the check";
-    let unproven = "the rollout has become complete since the check, but nobody has asked it over \
-                    HTTP since";
+    let goes = "2 → 1, named in the check's evidence";
+    let unproven =
+        "the rollout has become complete since the check, but its HTTP checks have not run since";
     let both = of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
     let pods = |pod: PodBuilder| both.clone().pod(pod).pod(pod_of("b", "v2").ready(100));
     let up = || pods(pod_of("a", "v2").ready(100));
@@ -415,8 +415,7 @@ fn run_again_a_rollback_stays_where_it_is() {
                 .marked("v2", 60)
                 .restored("v1", "v2"),
             judged("rs-v1"),
-            "the present revision was restored by a rollback, and what it replaced had failed; \
-             revisions: 3 (registry.test/app:v1), 2 (registry.test/app:v2)",
+            "the present revision was restored by a rollback, and the revision that it replaced had failed; revisions: 3 (registry.test/app:v1), 2 (registry.test/app:v2)",
         ),
         (
             "what was restored is found bad, and an older one is known to be good",
@@ -452,12 +451,12 @@ fn an_approval_holds_for_exactly_what_was_checked() {
     let mut foreign = replica_set_json("v1", 1, (2, 2));
     foreign["metadata"]["ownerReferences"][0]["uid"] = json!("d-2");
     cleaned.revision_objects.push(foreign);
-    let superseded = "a newer rollout began since the check; it is left alone";
+    let superseded = "a newer rollout began after the check; it is left alone";
     let rows = [
         (
             "still as it was",
             failing(),
-            "2 → 1, handed over by the check",
+            "2 → 1, named in the check's evidence",
         ),
         (
             "the job runs again after its success",
@@ -518,7 +517,7 @@ fn a_proposal_is_about_the_revision_that_was_judged() {
     for other in ["rs-v9", ""] {
         assert_eq!(
             failing().words(&judged(other)),
-            "a newer rollout began since the check; it is left alone"
+            "a newer rollout began after the check; it is left alone"
         );
     }
 }
@@ -541,7 +540,7 @@ fn what_was_bad_although_complete_is_not_called_healed() {
     };
     assert_eq!(
         complete.words(&approved_then),
-        "2 → 1, handed over by the check"
+        "2 → 1, named in the check's evidence"
     );
     // Bad by its counts, and complete by now: nothing to undo.
     assert!(complete.words(&approved()).contains("healthy"));
@@ -576,7 +575,7 @@ fn healed_is_what_has_stayed_up() {
         .with("/status/replicas", json!(0))
         .with("/status/updatedReplicas", json!(0))
         .with("/status/availableReplicas", json!(0));
-    let goes = "2 → 1, handed over by the check";
+    let goes = "2 → 1, named in the check's evidence";
     let healed = "the rollout has become healthy since the check; there is nothing to undo";
     let rows = [
         (
@@ -644,9 +643,9 @@ fn what_a_later_check_found_healthy_is_not_undone() {
             ..any()
         })
     };
-    assert_eq!(approved(&bad_then), "2 → 1, handed over by the check");
+    assert_eq!(approved(&bad_then), "2 → 1, named in the check's evidence");
     let before = bad_then.clone().marked("v2", 80);
-    assert_eq!(approved(&before), "2 → 1, handed over by the check");
+    assert_eq!(approved(&before), "2 → 1, named in the check's evidence");
     let since = bad_then.marked("v2", 100);
     assert!(approved(&since).contains("has become healthy"));
 }
@@ -689,7 +688,7 @@ fn what_completed_while_the_check_explained_itself_is_not_proposed() {
 #[test]
 fn the_same_revision_deployed_again_is_another_rollout() {
     let again = of_web().had("v1", 3, 2).had("v2", 4, 0);
-    let says = "a newer rollout began since the check; it is left alone";
+    let says = "a newer rollout began after the check; it is left alone";
     assert_eq!(again.words(&approved()), says);
 }
 

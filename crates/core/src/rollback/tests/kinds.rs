@@ -26,7 +26,7 @@ fn the_target_of_a_set_is_chosen_by_evidence() {
             "a StatefulSet names the revision that it had rolled out before",
             of_db(),
             any(),
-            "2 → 1, it was the last that was rolled out to the end",
+            "2 → 1, its rollout was the last to complete",
         ),
         (
             "a StatefulSet that calls the new one complete, and nothing else is known",
@@ -72,7 +72,7 @@ fn the_target_of_a_set_is_chosen_by_evidence() {
         ),
         ("named", of_agent(), named(), "2 → 1, named by you"),
         (
-            "in place already",
+            "already in place",
             of_agent().at_version("v1"),
             named(),
             "already at 1",
@@ -114,7 +114,7 @@ fn a_template_that_the_controller_alone_knows_is_told_by_what_it_wrote() {
     let spelled = of_db().with(memory, json!("65536Ki"));
     assert!(spelled.words(&Request::default()).starts_with("2 → 1"));
     let behind = spelled.with("/metadata/generation", json!(9));
-    let says = "the controller has not made a revision of the present template yet";
+    let says = "the controller has not yet created a revision for the present template";
     assert_eq!(behind.words(&Request::default()), says);
 }
 

@@ -200,7 +200,7 @@ fn cases() -> Vec<Case> {
             (
                 "succeeded",
                 0,
-                "DaemonSet \"agent\" is wanted on no node: the rollout is complete, but nothing was verified",
+                "DaemonSet \"agent\" is scheduled to no node: the rollout is complete, but nothing was verified",
             ),
         ),
         case(

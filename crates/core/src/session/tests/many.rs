@@ -53,7 +53,7 @@ fn a_success_needs_all_and_a_failure_one() {
             "one is not complete in time",
             look(rolling(), &[], &good),
             ("timedOut", 60),
-            "1 of 2 workloads are not complete in time: Deployment \"web\" is not complete in time: 1 old replica is still there; no cause in sight",
+            "1 of 2 workloads did not complete in time: Deployment \"web\" did not complete in time: 1 old replica is still there; no cause found",
         ),
         (
             "one cannot be seen: the other's success is not enough",
@@ -62,7 +62,7 @@ fn a_success_needs_all_and_a_failure_one() {
                 vec![forbidden_sets],
             ),
             ("undetermined", 10),
-            "cannot tell of 1 of 2 workloads: StatefulSet \"db\": cannot tell: may not watch statefulsets: forbidden",
+            "1 of 2 workloads are undetermined: StatefulSet \"db\" is undetermined: may not watch statefulsets: forbidden",
         ),
         (
             "one is superseded: the other's success is not enough",
@@ -71,7 +71,7 @@ fn a_success_needs_all_and_a_failure_one() {
                 vec![seen(3, complete().version("v3"))],
             ),
             ("superseded", 10),
-            "1 of 2 workloads are superseded: Deployment \"web\" is superseded: a newer rollout began meanwhile",
+            "1 of 2 workloads are superseded: Deployment \"web\" is superseded: a newer rollout began in the meantime",
         ),
     ];
     for (says, observations, expected, told) in rows {
@@ -131,13 +131,13 @@ fn a_revision_that_is_meant_is_judged_and_no_other() {
             1,
             "superseded",
             0,
-            "Deployment \"web\" is superseded: revision 2 took the place of revision 1",
+            "Deployment \"web\" is superseded: revision 2 replaced revision 1",
         ),
         (
             3,
             "undetermined",
             60,
-            "Deployment \"web\": cannot tell: revision 3 never came; the newest is 2",
+            "Deployment \"web\" is undetermined: revision 3 never came; the newest is 2",
         ),
     ];
     for (revision, word, second, told) in rows {

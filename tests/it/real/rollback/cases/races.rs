@@ -68,12 +68,12 @@ pub(super) const CASES: &[Case] = &[
     web("two-at-once", "two are run at once")
         .story(GOOD_THEN_BAD)
         .trouble(Trouble::Two)
-        .ends(&[back_to("v1").tells(&["rolled back already"]), already("v1")])
+        .ends(&[back_to("v1").tells(&["already rolled back"]), already("v1")])
         .also(&[PodsStayed, Annotated]),
     web("two-approved-at-once", "two approved ones are run at once")
         .story(GOOD_THEN_BAD)
         .approved_after(&[])
         .trouble(Trouble::Two)
-        .ends(&[back_to("v1").tells(&["rolled back already"])])
+        .ends(&[back_to("v1").tells(&["already rolled back"])])
         .also(&[PodsStayed, Annotated]),
 ];
