@@ -188,7 +188,7 @@ impl Cluster {
         true
     }
 
-    /// Deletes an object; a pod that runs is told to stop and stays until it has.
+    /// Deletes an object; a pod that runs stays until its containers have stopped.
     pub(crate) fn delete(&mut self, key: &Key, how: &Deletion) -> Result<Value, ApiFailure> {
         let object = self.find(key)?;
         check_preconditions(key, &object, &how.preconditions)?;

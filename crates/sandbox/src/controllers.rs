@@ -1,4 +1,4 @@
-//! The controllers: one task that works off what changed and what is due, and then sleeps.
+//! The controllers: one task that syncs what changed and what is due, and then sleeps.
 
 mod condition;
 mod daemon_set;
@@ -26,7 +26,7 @@ use crate::store::{Change, Key};
 use daemon_set::FailedPods;
 use retry::Retries;
 
-/// Something to look at again.
+/// An object to sync.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Work {
     Deployment(Key),
@@ -42,13 +42,13 @@ enum Work {
     Orphans(String),
 }
 
-/// What is to be done about an object of some kind.
+/// The work for an object of a kind.
 type Kind = fn(Key) -> Work;
 
-/// What is to be done now and later.
+/// What to sync now, and what later.
 #[derive(Debug, Default)]
-struct Agenda {
-    /// Changes up to here are on the agenda or done.
+struct WorkQueue {
+    /// Changes up to here are queued or done.
     seen: u64,
     queue: VecDeque<Work>,
     timers: BTreeMap<Work, Timestamp>,
@@ -58,39 +58,39 @@ struct Agenda {
 
 /// Runs until the sandbox ends.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut bell = shared.bell();
-    let mut agenda = Agenda::default();
+    let mut changes = shared.listen();
+    let mut queue = WorkQueue::default();
     loop {
-        let (changed, pause) = shared.with(|cluster| {
+        let (wrote, pause) = shared.with(|cluster| {
             let before = cluster.store.revision();
-            agenda.work_off(cluster);
-            let pause = agenda.next().map(|at| cluster.clock.until(at));
+            queue.run(cluster);
+            let pause = queue.next().map(|at| cluster.clock.until(at));
             (cluster.store.revision() != before, pause)
         });
-        if changed {
-            // Wakes this task as well, once for nothing: a mark could swallow somebody else's ring.
+        if wrote {
+            // Wakes this task as well, once for nothing: to ignore it could miss another change.
             shared.change(|_| ());
         }
-        let rung = match pause {
-            Some(pause) => tokio::time::timeout(pause, bell.rung()).await,
-            None => Ok(bell.rung().await),
+        let notified = match pause {
+            Some(pause) => tokio::time::timeout(pause, changes.changed()).await,
+            None => Ok(changes.changed().await),
         };
-        if matches!(rung, Ok(None)) || shared.with(|cluster| cluster.closed) {
+        if matches!(notified, Ok(None)) || shared.with(|cluster| cluster.closed) {
             return;
         }
     }
 }
 
-impl Agenda {
-    /// Does all that is due, until nothing is.
-    fn work_off(&mut self, cluster: &mut Cluster) {
+impl WorkQueue {
+    /// Syncs everything that is due, until nothing is.
+    fn run(&mut self, cluster: &mut Cluster) {
         loop {
-            self.take_in(cluster);
+            self.take_changes(cluster);
             self.take_due(cluster.now());
             let Some(work) = self.queue.pop_front() else {
                 return;
             };
-            self.perform(cluster, &work);
+            self.sync(cluster, &work);
         }
     }
 
@@ -98,7 +98,7 @@ impl Agenda {
         self.timers.values().min().copied()
     }
 
-    fn perform(&mut self, cluster: &mut Cluster, work: &Work) {
+    fn sync(&mut self, cluster: &mut Cluster, work: &Work) {
         let again = match work {
             Work::Deployment(key) => deployment::sync(cluster, key, &mut self.retries),
             Work::ReplicaSet(key) => replica_set::sync(cluster, key, &mut self.retries),
@@ -122,11 +122,11 @@ impl Agenda {
             }
         };
         if let Some(at) = again {
-            self.remind(work.clone(), at);
+            self.add_after(work.clone(), at);
         }
     }
 
-    fn remind(&mut self, work: Work, at: Timestamp) {
+    fn add_after(&mut self, work: Work, at: Timestamp) {
         self.timers
             .entry(work)
             .and_modify(|set| *set = at.min(*set))
@@ -142,42 +142,42 @@ impl Agenda {
             .collect();
         for work in due {
             self.timers.remove(&work);
-            self.put(work);
+            self.add(work);
         }
     }
 
-    fn put(&mut self, work: Work) {
+    fn add(&mut self, work: Work) {
         if !self.queue.contains(&work) {
             self.queue.push_back(work);
         }
     }
 
-    fn take_in(&mut self, cluster: &mut Cluster) {
+    fn take_changes(&mut self, cluster: &mut Cluster) {
         let changes: Vec<Change> = cluster.store.changes_since(self.seen).cloned().collect();
         self.seen = cluster.store.revision();
         for change in changes {
-            self.consider(cluster, &change);
+            self.add_change(cluster, &change);
         }
     }
 
-    fn consider(&mut self, cluster: &mut Cluster, change: &Change) {
+    fn add_change(&mut self, cluster: &mut Cluster, change: &Change) {
         let Some(object) = change.new.as_ref().or(change.old.as_ref()) else {
             return;
         };
         let gone = change.new.is_none();
         match change.key.resource {
-            Resource::Deployments if !gone => self.put(Work::Deployment(change.key.clone())),
+            Resource::Deployments if !gone => self.add(Work::Deployment(change.key.clone())),
             Resource::ReplicaSets => {
                 if !gone {
-                    self.put(Work::ReplicaSet(change.key.clone()));
+                    self.add(Work::ReplicaSet(change.key.clone()));
                 }
-                self.put_owner(cluster, &change.key, object);
+                self.add_owner(cluster, &change.key, object);
             }
-            Resource::StatefulSets => self.put(Work::StatefulSet(change.key.clone())),
-            Resource::DaemonSets => self.put(Work::DaemonSet(change.key.clone())),
-            Resource::Nodes => self.consider_node(cluster, &change.key),
-            Resource::Pods => self.consider_pod(cluster, change, object),
-            Resource::Quotas => self.put(Work::Quotas(change.key.namespace.clone())),
+            Resource::StatefulSets => self.add(Work::StatefulSet(change.key.clone())),
+            Resource::DaemonSets => self.add(Work::DaemonSet(change.key.clone())),
+            Resource::Nodes => self.add_node_change(cluster, &change.key),
+            Resource::Pods => self.add_pod_change(cluster, change, object),
+            Resource::Quotas => self.add(Work::Quotas(change.key.namespace.clone())),
             Resource::Deployments
             | Resource::Namespaces
             | Resource::Events
@@ -193,22 +193,22 @@ impl Agenda {
             | Resource::SelfSubjectAccessReviews => {}
         }
         if gone {
-            self.put(Work::Orphans(uid(object).to_owned()));
+            self.add(Work::Orphans(uid(object).to_owned()));
         }
     }
 
-    /// What waits for a node may begin, what a lost node played stands still, and daemons follow.
-    fn consider_node(&mut self, cluster: &Cluster, key: &Key) {
-        self.put(Work::Node(key.clone()));
+    /// Adds what depends on a node: pods that wait for one or stand still on it, and every `DaemonSet`.
+    fn add_node_change(&mut self, cluster: &Cluster, key: &Key) {
+        self.add(Work::Node(key.clone()));
         for pod_uid in cluster.pod_uids() {
-            self.put(Work::PodRun(pod_uid));
+            self.add(Work::PodRun(pod_uid));
         }
         for (key, _) in cluster.store.list(Resource::DaemonSets, None) {
-            self.put(Work::DaemonSet(key));
+            self.add(Work::DaemonSet(key));
         }
     }
 
-    fn consider_pod(&mut self, cluster: &mut Cluster, change: &Change, pod: &Value) {
+    fn add_pod_change(&mut self, cluster: &mut Cluster, change: &Change, pod: &Value) {
         let run = Work::PodRun(uid(pod).to_owned());
         let due = if change.new.is_none() {
             cluster.forget_pod(uid(pod));
@@ -224,13 +224,13 @@ impl Agenda {
             // The new time counts, also when it is later than that of a step that fell away.
             self.timers.insert(run, at);
         }
-        self.put(Work::Quotas(change.key.namespace.clone()));
-        self.put_owner(cluster, &change.key, pod);
+        self.add(Work::Quotas(change.key.namespace.clone()));
+        self.add_owner(cluster, &change.key, pod);
     }
 
-    /// The controller of an object, and of a pod's ReplicaSet the Deployment as well: `Recreate`
+    /// Adds the controller of an object, and for a pod's ReplicaSet the Deployment as well: `Recreate`
     /// waits for pods to be gone.
-    fn put_owner(&mut self, cluster: &Cluster, key: &Key, object: &Value) {
+    fn add_owner(&mut self, cluster: &Cluster, key: &Key, object: &Value) {
         let Some(owner) = controller_uid(object) else {
             return;
         };
@@ -246,8 +246,8 @@ impl Agenda {
                 .list(resource, Some(&key.namespace))
                 .into_iter();
             if let Some((owner_key, found)) = candidates.find(|(_, it)| uid(it) == owner) {
-                self.put(work(owner_key.clone()));
-                self.put_owner(cluster, &owner_key, &found);
+                self.add(work(owner_key.clone()));
+                self.add_owner(cluster, &owner_key, &found);
                 return;
             }
         }

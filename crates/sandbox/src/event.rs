@@ -9,7 +9,7 @@ use jiff::Timestamp;
 const BURST: f64 = 25.0;
 const SECONDS_PER_EVENT: f64 = 300.0;
 
-/// Who reports an event.
+/// The component that reports an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     Kubelet,
@@ -35,9 +35,9 @@ impl Source {
     }
 }
 
-/// An event about an object.
+/// An event to record about an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Happening {
+pub(crate) struct NewEvent {
     pub(crate) source: Source,
     pub(crate) warning: bool,
     pub(crate) reason: String,
@@ -46,7 +46,7 @@ pub(crate) struct Happening {
     pub(crate) field_path: Option<String>,
 }
 
-impl Happening {
+impl NewEvent {
     pub(crate) fn normal(source: Source, reason: &str, message: impl Into<String>) -> Self {
         Self {
             source,
@@ -74,8 +74,8 @@ impl Happening {
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     buckets: BTreeMap<(Source, String), Bucket>,
-    /// How often an event happened since its count was written last: what is cut off is counted.
-    pub(crate) untold: BTreeMap<String, i64>,
+    /// How often an event happened since its count was written last: those that were cut off count.
+    pub(crate) unreported: BTreeMap<String, i64>,
 }
 
 #[derive(Debug)]
@@ -85,7 +85,7 @@ struct Bucket {
 }
 
 impl Recorder {
-    /// Whether a source may say one more thing about an object.
+    /// Returns whether a source may record one more event about an object.
     pub(crate) fn admits(&mut self, source: Source, uid: &str, now: Timestamp) -> bool {
         let bucket = self
             .buckets
@@ -115,16 +115,16 @@ mod tests {
     fn one_source_tells_twenty_five_things_of_an_object_and_then_one_in_five_minutes() {
         let mut recorder = Recorder::default();
         let start = Timestamp::UNIX_EPOCH;
-        let told = |recorder: &mut Recorder, seconds: i64| {
+        let admitted = |recorder: &mut Recorder, seconds: i64| {
             let now = start + SignedDuration::from_secs(seconds);
             (0..100)
                 .filter(|_| recorder.admits(Source::Kubelet, "u1", now))
                 .count()
         };
-        assert_eq!(told(&mut recorder, 0), 25);
-        assert_eq!(told(&mut recorder, 299), 0);
-        assert_eq!(told(&mut recorder, 300), 1);
-        assert_eq!(told(&mut recorder, 1200), 3);
+        assert_eq!(admitted(&mut recorder, 0), 25);
+        assert_eq!(admitted(&mut recorder, 299), 0);
+        assert_eq!(admitted(&mut recorder, 300), 1);
+        assert_eq!(admitted(&mut recorder, 1200), 3);
         assert!(
             recorder.admits(Source::Scheduler, "u1", start),
             "another source"

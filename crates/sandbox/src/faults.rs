@@ -50,7 +50,7 @@ impl Faults {
         self.0.change(|cluster| cluster.store.compact());
     }
 
-    /// Does not let the matching pods in, whoever creates them, until [`Faults::clear`].
+    /// Refuses the matching pods, from clients and controllers alike, until [`Faults::clear`].
     pub fn refuse_pods(
         &self,
         matches: impl Fn(&Pod) -> bool + Send + Sync + 'static,

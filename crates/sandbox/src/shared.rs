@@ -1,4 +1,4 @@
-//! The cluster behind its lock, and the bell that rings when it changed.
+//! The cluster behind its lock, and the notification of its changes.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -11,45 +11,47 @@ use crate::cluster::Cluster;
 /// What the service, the watches, the controllers and the handles share.
 pub(crate) struct Shared {
     cluster: Mutex<Cluster>,
-    bell: broadcast::Sender<()>,
+    changes: broadcast::Sender<()>,
 }
 
 impl Shared {
     pub(crate) fn new(cluster: Cluster) -> Self {
         Self {
             cluster: Mutex::new(cluster),
-            bell: broadcast::Sender::new(1),
+            changes: broadcast::Sender::new(1),
         }
     }
 
-    /// Reads, or changes what nobody waits for.
-    pub(crate) fn with<T>(&self, look: impl FnOnce(&mut Cluster) -> T) -> T {
+    /// Reads the cluster, or changes it without a notification.
+    pub(crate) fn with<T>(&self, access: impl FnOnce(&mut Cluster) -> T) -> T {
         let mut cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
-        look(&mut cluster)
+        access(&mut cluster)
     }
 
-    /// Changes, and wakes whoever waits for changes.
+    /// Changes the cluster and notifies the listeners.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Cluster) -> T) -> T {
         let result = self.with(change);
         // Fails only when nobody listens.
-        let _ = self.bell.send(());
+        let _ = self.changes.send(());
         result
     }
 
-    /// Rings at every change from now on.
-    pub(crate) fn bell(&self) -> Bell {
-        Bell(self.bell.subscribe())
+    /// Returns a listener for every change from now on.
+    pub(crate) fn listen(&self) -> ChangeListener {
+        ChangeListener(self.changes.subscribe())
     }
 }
 
-/// Hears the rings since it was made. Whoever waits first is woken first, so that two runs are alike:
-/// `tokio::sync::watch` wakes in an order drawn by lot.
-pub(crate) struct Bell(broadcast::Receiver<()>);
+/// Waits for changes since it was made.
+///
+/// The first listener that waits is woken first, so that two runs are alike: `tokio::sync::watch` wakes
+/// in a random order.
+pub(crate) struct ChangeListener(broadcast::Receiver<()>);
 
-impl Bell {
-    /// Waits for the next ring; several that were missed are one or two. `None` when the cluster is
-    /// gone.
-    pub(crate) async fn rung(&mut self) -> Option<()> {
+impl ChangeListener {
+    /// Waits for the next change; several that were missed count as one or two. `None` when the
+    /// cluster is gone.
+    pub(crate) async fn changed(&mut self) -> Option<()> {
         match self.0.recv().await {
             Ok(()) | Err(RecvError::Lagged(_)) => Some(()),
             Err(RecvError::Closed) => None,

@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::http::{BoxError, Call, ResponseBody};
 use crate::resource::Resource;
 use crate::selector::Filter;
-use crate::shared::{Bell, Shared};
+use crate::shared::{ChangeListener, Shared};
 use crate::status::ApiFailure;
 use crate::store::Change;
 
@@ -35,8 +35,8 @@ pub(crate) fn open(shared: &Arc<Shared>, call: &Call) -> Result<ResponseBody, Ap
         .filter(|seconds| *seconds > 0)
         .map_or(DEFAULT_TIMEOUT, Duration::from_secs);
     let now = Instant::now();
-    // The bell before the first look, so that no change falls in between.
-    let bell = shared.bell();
+    // Before the first read, so that no change falls in between.
+    let changes = shared.listen();
     let id = shared.with(|cluster| cluster.faults.open_watch(call));
     let mut watch = Watch {
         shared: Arc::clone(shared),
@@ -46,7 +46,7 @@ pub(crate) fn open(shared: &Arc<Shared>, call: &Call) -> Result<ResponseBody, Ap
         filter,
         seen: 0,
         queue: VecDeque::new(),
-        bell,
+        changes,
         ends: now + timeout,
         bookmark: call
             .is_set("allowWatchBookmarks")
@@ -71,18 +71,18 @@ struct Watch {
     /// Every change up to here is in the queue or was sent.
     seen: u64,
     queue: VecDeque<Bytes>,
-    bell: Bell,
+    changes: ChangeListener,
     ends: Instant,
     bookmark: Option<Instant>,
     /// Nothing comes after the queue.
     over: bool,
 }
 
-/// Whether a watch may speak.
-enum Voice {
-    Free,
-    Silent,
-    Gone,
+/// Whether a watch may send.
+enum WatchState {
+    Open,
+    Stalled,
+    Closed,
 }
 
 impl Watch {
@@ -123,14 +123,14 @@ impl Watch {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             let shared = Arc::clone(&self.shared);
-            match shared.with(|cluster| self.look(cluster)) {
-                Voice::Gone => return None,
-                // Silence outlasts the server's own timeout: the connection is dead.
-                Voice::Silent => {
-                    self.bell.rung().await?;
+            match shared.with(|cluster| self.take_changes(cluster)) {
+                WatchState::Closed => return None,
+                // A stalled watch outlives the server's own timeout: the connection is dead.
+                WatchState::Stalled => {
+                    self.changes.changed().await?;
                     continue;
                 }
-                Voice::Free => {}
+                WatchState::Open => {}
             }
             if let Some(line) = self.queue.pop_front() {
                 return Some(line);
@@ -145,21 +145,21 @@ impl Watch {
             }
             let wake = bookmark.unwrap_or(self.ends);
             tokio::select! {
-                // Without it the order is drawn by lot, and no two runs are alike.
+                // Without it the order is random, and no two runs are alike.
                 biased;
-                rung = self.bell.rung() => rung?,
+                changed = self.changes.changed() => changed?,
                 () = tokio::time::sleep_until(wake) => {}
             }
         }
     }
 
-    /// Takes in what changed since the last look.
-    fn look(&mut self, cluster: &mut Cluster) -> Voice {
+    /// Queues the changes since the last call.
+    fn take_changes(&mut self, cluster: &mut Cluster) -> WatchState {
         if cluster.closed || cluster.faults.is_dropped(self.id) {
-            return Voice::Gone;
+            return WatchState::Closed;
         }
         if cluster.faults.is_silent(self.id) {
-            return Voice::Silent;
+            return WatchState::Stalled;
         }
         if !self.over {
             for change in cluster.store.changes_since(self.seen) {
@@ -167,7 +167,7 @@ impl Watch {
             }
             self.seen = self.seen.max(cluster.store.revision());
         }
-        Voice::Free
+        WatchState::Open
     }
 
     /// A change as this watch sees it: an object that leaves the selection is deleted.

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::Cluster;
 use crate::clock::{micros, seconds};
-use crate::event::{Happening, Source};
+use crate::event::{NewEvent, Source};
 use crate::object::{int_or, name, text, uid};
 use crate::resource::Resource;
 use crate::store::Key;
 
-/// So many similar events within such a time are told as one
+/// So many similar events within such a time are recorded as one
 /// (client-go `tools/record/events_cache.go`, `defaultAggregateMaxEvents`).
 const SIMILAR: usize = 10;
 const SIMILAR_WITHIN: SignedDuration = SignedDuration::from_mins(10);
@@ -20,28 +20,28 @@ const COMBINED: &str = "(combined from similar events): ";
 
 impl Cluster {
     /// Records an event about an object; one that was recorded before is counted up.
-    pub(crate) fn record(&mut self, about: &Key, happening: &Happening) {
+    pub(crate) fn record(&mut self, about: &Key, new: &NewEvent) {
         let Some(object) = self.store.get(about).cloned() else {
             return;
         };
         let now = self.now();
-        if happening.source == Source::Scheduler {
-            self.record_new_style(about, &object, happening);
+        if new.source == Source::Scheduler {
+            self.record_new_style(about, &object, new);
             return;
         }
-        let admitted = self.recorder.admits(happening.source, uid(&object), now);
-        let happening = &self.aggregated(about, &object, happening);
-        if let Some(earlier) = self.find_same(about, &object, happening) {
-            let untold = self
+        let admitted = self.recorder.admits(new.source, uid(&object), now);
+        let new = &self.aggregated(about, &object, new);
+        if let Some(earlier) = self.find_same(about, &object, new) {
+            let unreported = self
                 .recorder
-                .untold
+                .unreported
                 .entry(earlier.name.clone())
                 .or_default();
-            *untold += 1;
+            *unreported += 1;
             if admitted {
-                let more = std::mem::take(untold);
+                let more = std::mem::take(unreported);
                 self.modify(&earlier, |event| {
-                    event["message"] = json!(happening.message);
+                    event["message"] = json!(new.message);
                     event["count"] = json!(int_or(event, "/count", 1) + more);
                     event["lastTimestamp"] = json!(seconds(now));
                 });
@@ -51,13 +51,13 @@ impl Cluster {
         if !admitted {
             return;
         }
-        let mut event = self.skeleton(about, &object, happening);
-        event["source"] = json!({"component": happening.source.component()});
+        let mut event = self.skeleton(about, &object, new);
+        event["source"] = json!({"component": new.source.component()});
         event["firstTimestamp"] = json!(seconds(now));
         event["lastTimestamp"] = json!(seconds(now));
         event["count"] = json!(1);
         event["reportingInstance"] = json!("");
-        if happening.source == Source::Kubelet {
+        if new.source == Source::Kubelet {
             let node = text(&object, "/spec/nodeName");
             event["source"]["host"] = json!(node);
             event["reportingInstance"] = json!(node);
@@ -66,13 +66,9 @@ impl Cluster {
     }
 
     /// The scheduler writes events.k8s.io events: `eventTime`, no count, no last time.
-    fn record_new_style(&mut self, about: &Key, object: &Value, happening: &Happening) {
-        let mut event = self.skeleton(about, object, happening);
-        let action = if happening.warning {
-            "Scheduling"
-        } else {
-            "Binding"
-        };
+    fn record_new_style(&mut self, about: &Key, object: &Value, new: &NewEvent) {
+        let mut event = self.skeleton(about, object, new);
+        let action = if new.warning { "Scheduling" } else { "Binding" };
         event["source"] = json!({});
         event["eventTime"] = json!(micros(self.now()));
         event["action"] = json!(action);
@@ -80,67 +76,62 @@ impl Cluster {
         self.put_event(about, event);
     }
 
-    fn skeleton(&mut self, about: &Key, object: &Value, happening: &Happening) -> Value {
+    fn skeleton(&mut self, about: &Key, object: &Value, new: &NewEvent) -> Value {
         let mut involved = json!({
             "kind": about.resource.kind(), "apiVersion": about.resource.api_version(),
             "namespace": about.namespace, "name": name(object), "uid": uid(object),
             "resourceVersion": text(object, "/metadata/resourceVersion"),
         });
-        if let Some(path) = &happening.field_path {
+        if let Some(path) = &new.field_path {
             involved["fieldPath"] = json!(path);
         }
         json!({
             "metadata": {"name": format!("{}.{}", about.name, self.names.hex())},
             "involvedObject": involved,
-            "type": if happening.warning { "Warning" } else { "Normal" },
-            "reason": happening.reason,
-            "message": happening.message,
-            "reportingComponent": happening.source.component(),
+            "type": if new.warning { "Warning" } else { "Normal" },
+            "reason": new.reason,
+            "message": new.message,
+            "reportingComponent": new.source.component(),
         })
     }
 
-    /// The event as it is told when many told the same in other words.
-    fn aggregated(&self, about: &Key, object: &Value, happening: &Happening) -> Happening {
-        let mut happening = happening.clone();
+    /// Returns the event as it is recorded: marked as combined when many similar ones came before it.
+    fn aggregated(&self, about: &Key, object: &Value, new: &NewEvent) -> NewEvent {
+        let mut new = new.clone();
         let recently = self.now() - SIMILAR_WITHIN;
-        let similar = self.similar(about, object, &happening);
+        let similar = self.similar(about, object, &new);
         let recent = similar.iter().filter(|(_, event)| {
             crate::object::time(event, "/lastTimestamp").is_some_and(|at| at >= recently)
                 && !text(event, "/message").starts_with(COMBINED)
         });
         let known = similar
             .iter()
-            .any(|(_, event)| text(event, "/message") == happening.message);
+            .any(|(_, event)| text(event, "/message") == new.message);
         // This one makes it ten.
         if !known && recent.count() + 1 >= SIMILAR {
-            happening.message = format!("{COMBINED}{}", happening.message);
+            new.message = format!("{COMBINED}{}", new.message);
         }
-        happening
+        new
     }
 
-    fn find_same(&self, about: &Key, object: &Value, happening: &Happening) -> Option<Key> {
-        let combined = happening.message.starts_with(COMBINED);
-        self.similar(about, object, happening)
+    fn find_same(&self, about: &Key, object: &Value, new: &NewEvent) -> Option<Key> {
+        let combined = new.message.starts_with(COMBINED);
+        self.similar(about, object, new)
             .into_iter()
             .find(|(_, event)| {
                 let message = text(event, "/message");
-                message == happening.message || combined && message.starts_with(COMBINED)
+                message == new.message || combined && message.starts_with(COMBINED)
             })
             .map(|(key, _)| key)
     }
 
     /// The events of the same source about the same object with the same reason.
-    fn similar(
-        &self,
-        about: &Key,
-        object: &Value,
-        happening: &Happening,
-    ) -> Vec<(Key, Arc<Value>)> {
+    fn similar(&self, about: &Key, object: &Value, new: &NewEvent) -> Vec<(Key, Arc<Value>)> {
         let mut events = self.store.list(Resource::Events, Some(&about.namespace));
         events.retain(|(_, event)| {
             text(event, "/involvedObject/uid") == uid(object)
-                && text(event, "/reason") == happening.reason
-                && text(event, "/reportingComponent") == happening.source.component()
+                && text(event, "/reason") == new.reason
+                && text(event, "/reportingComponent") == new.source.component()
         });
         events
     }

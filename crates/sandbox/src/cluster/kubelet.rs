@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Cluster, Deletion};
 use crate::clock::{later, seconds};
-use crate::event::{Happening, Source};
+use crate::event::{NewEvent, Source};
 use crate::fake_kubelet::{Action, Answer, PodRun};
 use crate::node;
 use crate::object::{being_deleted, int_or, items, text, uid};
@@ -87,8 +87,8 @@ impl Cluster {
             }
         });
         if changed {
-            let happening = Happening::warning(Source::Scheduler, "FailedScheduling", message);
-            self.record(key, &happening);
+            let event = NewEvent::warning(Source::Scheduler, "FailedScheduling", message);
+            self.record(key, &event);
         }
     }
 
@@ -111,7 +111,7 @@ impl Cluster {
         );
         self.record(
             key,
-            &Happening::normal(Source::Scheduler, "Scheduled", message),
+            &NewEvent::normal(Source::Scheduler, "Scheduled", message),
         );
     }
 
@@ -155,7 +155,7 @@ impl Cluster {
                 let message = format!("Stopping container {name}");
                 self.record(
                     &key,
-                    &Happening::normal(Source::Kubelet, "Killing", message).about_container(name),
+                    &NewEvent::normal(Source::Kubelet, "Killing", message).about_container(name),
                 );
             }
         }
@@ -237,7 +237,7 @@ impl Cluster {
                     }
                 });
             }
-            Action::Event(happening) => self.record(key, &happening),
+            Action::Event(event) => self.record(key, &event),
             Action::Log {
                 container,
                 instance,

@@ -14,7 +14,7 @@ use super::readiness::{controller_reference, is_available, next_available, ready
 use super::retry::Retries;
 use crate::clock::later;
 use crate::cluster::{Cluster, Deletion, TEMPLATE_GENERATION};
-use crate::event::{Happening, Source};
+use crate::event::{NewEvent, Source};
 use crate::object::{being_deleted, int, name, set, uid};
 use crate::resource::Resource;
 use crate::status::ApiFailure;
@@ -194,9 +194,9 @@ impl Step<'_> {
                 "Found {word} daemon pod {}/{} on node {node}, will try to {way} it",
                 daemon.key.namespace, daemon.key.name
             );
-            let mut happening = Happening::normal(Source::DaemonSetController, reason, message);
-            happening.warning = warning;
-            self.cluster.record(self.key, &happening);
+            let mut event = NewEvent::normal(Source::DaemonSetController, reason, message);
+            event.warning = warning;
+            self.cluster.record(self.key, &event);
             delete.push(daemon.key.clone());
         }
         running
@@ -244,8 +244,8 @@ impl Step<'_> {
             Err(failure) => {
                 let message = format!("Error creating: {}", failure.message());
                 let source = Source::DaemonSetController;
-                let happening = Happening::warning(source, "FailedCreate", message);
-                self.cluster.record(self.key, &happening);
+                let event = NewEvent::warning(source, "FailedCreate", message);
+                self.cluster.record(self.key, &event);
                 Err(failure)
             }
         }
@@ -253,8 +253,8 @@ impl Step<'_> {
 
     fn report(&mut self, reason: &str, message: String) {
         let source = Source::DaemonSetController;
-        let happening = Happening::normal(source, reason, message);
-        self.cluster.record(self.key, &happening);
+        let event = NewEvent::normal(source, reason, message);
+        self.cluster.record(self.key, &event);
     }
 
     /// A pod of the present template for one node, which the scheduler binds it to.

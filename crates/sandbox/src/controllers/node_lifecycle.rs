@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::clock::seconds;
 use crate::cluster::Cluster;
-use crate::event::{Happening, Source};
+use crate::event::{NewEvent, Source};
 use crate::node::{NOT_READY, UNREACHABLE, UNSCHEDULABLE, readiness};
 use crate::object::{items, set, text};
 use crate::resource::Resource;
@@ -78,8 +78,8 @@ fn mark_pods_not_ready(cluster: &mut Cluster, node: &str) {
         });
         if changed {
             let source = Source::NodeController;
-            let told = Happening::warning(source, "NodeNotReady", "Node is not ready");
-            cluster.record(&key, &told);
+            let event = NewEvent::warning(source, "NodeNotReady", "Node is not ready");
+            cluster.record(&key, &event);
         }
     }
 }

@@ -9,7 +9,7 @@ use super::readiness::{Pods, available_at, controller_reference, has_ended, read
 use super::retry::Retries;
 use crate::clock::seconds;
 use crate::cluster::{Cluster, Deletion};
-use crate::event::{Happening, Source};
+use crate::event::{NewEvent, Source};
 use crate::object::{
     being_deleted, controller_uid, int, int_or, items, labels, name, text, time, uid,
 };
@@ -91,7 +91,7 @@ fn create(cluster: &mut Cluster, key: &Key, set: &Value) -> Result<(), ApiFailur
         Err(failure) => {
             let message = format!("Error creating: {}", failure.message());
             let source = Source::ReplicaSetController;
-            cluster.record(key, &Happening::warning(source, "FailedCreate", message));
+            cluster.record(key, &NewEvent::warning(source, "FailedCreate", message));
             Err(failure)
         }
     }
@@ -99,7 +99,7 @@ fn create(cluster: &mut Cluster, key: &Key, set: &Value) -> Result<(), ApiFailur
 
 fn report(cluster: &mut Cluster, key: &Key, reason: &str, message: String) {
     let source = Source::ReplicaSetController;
-    cluster.record(key, &Happening::normal(source, reason, message));
+    cluster.record(key, &NewEvent::normal(source, reason, message));
 }
 
 /// Which pods go first: unassigned, pending, not ready, ready for the shortest time, restarted

@@ -11,7 +11,7 @@ use super::history::{self, Revision};
 use super::readiness::{has_ended, next_available};
 use super::retry::Retries;
 use crate::cluster::{Cluster, Deletion};
-use crate::event::{Happening, Source};
+use crate::event::{NewEvent, Source};
 use crate::object::{being_deleted, int, text};
 use crate::resource::Resource;
 use crate::status::ApiFailure;
@@ -259,18 +259,18 @@ impl Step<'_> {
     fn report(&mut self, verb: &str, pod: &str, failure: Option<&ApiFailure>) {
         let source = Source::StatefulSetController;
         let subject = format!("{verb} Pod {pod} in StatefulSet {}", self.key.name);
-        let happening = match failure {
-            None => Happening::normal(
+        let event = match failure {
+            None => NewEvent::normal(
                 source,
                 &format!("Successful{verb}"),
                 format!("{subject} successful"),
             ),
-            Some(failure) => Happening::warning(
+            Some(failure) => NewEvent::warning(
                 source,
                 &format!("Failed{verb}"),
                 format!("{subject} failed error: {}", failure.message()),
             ),
         };
-        self.cluster.record(self.key, &happening);
+        self.cluster.record(self.key, &event);
     }
 }

@@ -38,7 +38,7 @@ impl Script {
         Self::new(move |pod, began| {
             let mut pod = begin(PodSimulator::new(pod, began));
             pod.run();
-            // A readiness probe that is not yet answered is told about, once.
+            // A readiness probe that does not succeed yet is reported once.
             if after > Duration::from_secs(1) {
                 pod.wait(after / 2);
                 fail_probe(&mut pod, "Readiness", |it| it.readiness_probe.as_ref());

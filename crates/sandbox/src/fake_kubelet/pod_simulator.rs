@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::script::{Action, Step};
 use crate::clock::{later, seconds};
-use crate::event::{Happening, Source};
+use crate::event::{NewEvent, Source};
 
 /// A pod whose main container, the first one, does what the script says; the others run and are
 /// ready as soon as it was created.
@@ -111,7 +111,7 @@ impl PodSimulator {
         self.condition("PodScheduled", Some(("Unschedulable", message)));
         let status = json!({"phase": "Pending", "conditions": self.shown_conditions()});
         self.record(Action::Status { node: None, status });
-        self.event(Happening::warning(
+        self.event(NewEvent::warning(
             Source::Scheduler,
             "FailedScheduling",
             message,
@@ -129,7 +129,7 @@ impl PodSimulator {
         );
         self.condition("PodScheduled", None);
         self.stage = Stage::Bound;
-        self.event(Happening::normal(Source::Scheduler, "Scheduled", message));
+        self.event(NewEvent::normal(Source::Scheduler, "Scheduled", message));
         self.report();
     }
 
@@ -244,18 +244,18 @@ impl PodSimulator {
 
     /// The kubelet reports something about the main container.
     pub(super) fn kubelet(&mut self, reason: &str, message: &str) {
-        let happening = Happening::normal(Source::Kubelet, reason, message);
-        self.event(happening.about_container(&self.container()));
+        let event = NewEvent::normal(Source::Kubelet, reason, message);
+        self.event(event.about_container(&self.container()));
     }
 
     /// The kubelet warns about the main container.
     pub(super) fn kubelet_warning(&mut self, reason: &str, message: &str) {
-        let happening = Happening::warning(Source::Kubelet, reason, message);
-        self.event(happening.about_container(&self.container()));
+        let event = NewEvent::warning(Source::Kubelet, reason, message);
+        self.event(event.about_container(&self.container()));
     }
 
-    fn event(&mut self, happening: Happening) {
-        self.record(Action::Event(happening));
+    fn event(&mut self, event: NewEvent) {
+        self.record(Action::Event(event));
     }
 
     fn record(&mut self, action: Action) {
@@ -385,7 +385,7 @@ impl PodSimulator {
         statuses
     }
 
-    /// Init containers are done before anything is told about the others.
+    /// Init containers are done before anything is reported of the others.
     fn init_statuses(&self) -> Vec<Value> {
         let inits = self
             .pod

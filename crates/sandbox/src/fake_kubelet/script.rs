@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
 use super::answer::{Answer, Answers};
-use crate::event::Happening;
+use crate::event::NewEvent;
 
 /// How long a container takes to stop that obeys SIGTERM.
 const STOPS_IN: Duration = Duration::from_millis(500);
@@ -29,7 +29,7 @@ pub(crate) enum Action {
     /// The pod's status is replaced; the pod is bound to a node if it was not.
     Status { node: Option<String>, status: Value },
     /// An event is recorded about the pod.
-    Event(Happening),
+    Event(NewEvent),
     /// A container writes a line. The instance counts its runs, from zero.
     Log {
         container: String,

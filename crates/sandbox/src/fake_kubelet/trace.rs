@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::script::{Action, Script, Step};
 use crate::clock::seconds;
-use crate::event::{Happening, Source};
+use crate::event::{NewEvent, Source};
 
 /// A pod as it was recorded.
 struct Recording {
@@ -156,7 +156,7 @@ fn event(event: &Event) -> Action {
         .as_deref()
         .filter(|it| !it.is_empty())
         .or_else(|| event.source.as_ref()?.component.as_deref());
-    Action::Event(Happening {
+    Action::Event(NewEvent {
         source: match component {
             Some("default-scheduler") => Source::Scheduler,
             Some(_) | None => Source::Kubelet,
@@ -197,9 +197,9 @@ fn adapt(action: Action, names: &[(String, String)], times: &Times) -> Action {
             translate(&mut status, names, times);
             Action::Status { node, status }
         }
-        Action::Event(mut happening) => {
-            happening.message = rename(&happening.message, names);
-            Action::Event(happening)
+        Action::Event(mut event) => {
+            event.message = rename(&event.message, names);
+            Action::Event(event)
         }
         log @ Action::Log { .. } => log,
     }

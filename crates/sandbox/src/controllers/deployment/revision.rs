@@ -7,7 +7,7 @@ use super::scale::new_set_size;
 use super::status;
 use crate::cluster::Cluster;
 use crate::controllers::condition::{Condition, find};
-use crate::event::{Happening, Source};
+use crate::event::{NewEvent, Source};
 use crate::names::template_hash;
 use crate::object::{int, labels, set, uid};
 use crate::resource::Resource;
@@ -67,7 +67,7 @@ fn renew(cluster: &mut Cluster, rollout: &Rollout, new: &Set, next: i64) {
             settle.unwrap_or(Value::Null),
         );
     });
-    tell_revision(cluster, &rollout.key, revision.max(next));
+    write_revision(cluster, &rollout.key, revision.max(next));
     if rollout.deadline().is_some() && find(&rollout.object, "Progressing").is_none() {
         let message = format!("Found new replica set \"{}\"", new.key.name);
         let found = Condition::new(("Progressing", "True"), "FoundNewReplicaSet", message);
@@ -103,7 +103,7 @@ fn create_set(cluster: &mut Cluster, rollout: &Rollout, next: i64) -> Result<(),
             report(
                 cluster,
                 &rollout.key,
-                &Happening::warning(SOURCE, reason, &*message),
+                &NewEvent::warning(SOURCE, reason, &*message),
             );
             if rollout.deadline().is_some() {
                 let failed = Condition::new(("Progressing", "False"), reason, message);
@@ -114,10 +114,10 @@ fn create_set(cluster: &mut Cluster, rollout: &Rollout, next: i64) -> Result<(),
     }
     if size > 0 {
         let message = format!("Scaled up replica set {name} from 0 to {size}");
-        let happening = Happening::normal(SOURCE, "ScalingReplicaSet", message);
-        report(cluster, &rollout.key, &happening);
+        let event = NewEvent::normal(SOURCE, "ScalingReplicaSet", message);
+        report(cluster, &rollout.key, &event);
     }
-    tell_revision(cluster, &rollout.key, next);
+    write_revision(cluster, &rollout.key, next);
     if rollout.deadline().is_some() {
         let message = format!("Created new replica set \"{name}\"");
         let created = Condition::new(("Progressing", "True"), "NewReplicaSetCreated", message);
@@ -128,8 +128,8 @@ fn create_set(cluster: &mut Cluster, rollout: &Rollout, next: i64) -> Result<(),
 
 const SOURCE: Source = Source::DeploymentController;
 
-fn report(cluster: &mut Cluster, key: &Key, happening: &Happening) {
-    cluster.record(key, happening);
+fn report(cluster: &mut Cluster, key: &Key, event: &NewEvent) {
+    cluster.record(key, event);
 }
 
 fn replica_set(rollout: &Rollout, (name, hash): (&str, &str), size: i64, revision: i64) -> Value {
@@ -179,7 +179,7 @@ fn copied_annotations(deployment: &Value) -> Map<String, Value> {
 
 /// Writes the new ReplicaSet's revision on the Deployment. The real controller does so with
 /// `UpdateStatus`, which does not touch the generation.
-fn tell_revision(cluster: &mut Cluster, key: &Key, revision: i64) {
+fn write_revision(cluster: &mut Cluster, key: &Key, revision: i64) {
     cluster.modify(key, |object| {
         let revision = json!(revision.to_string());
         set(object, &["metadata", "annotations", REVISION], revision);

@@ -98,13 +98,13 @@ impl Rollout {
         self.bounds().1.min(self.desired())
     }
 
-    /// Whether `replicas` changed since the ReplicaSets were told (`isScalingEvent`).
+    /// Whether `replicas` changed since it was written on the ReplicaSets (`isScalingEvent`).
     pub(super) fn is_scaled(&self) -> bool {
         self.sets
             .iter()
             .filter(|set| set.desired() > 0)
             .filter_map(|set| set.annotation(DESIRED)?.parse::<i64>().ok())
-            .any(|told| told != self.desired())
+            .any(|stated| stated != self.desired())
     }
 
     /// Surge is rounded up, unavailability down, and both cannot be zero (`ResolveFenceposts`).

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::rollout::{DESIRED, MAX, Rollout, Set};
 use crate::cluster::Cluster;
-use crate::event::{Happening, Source};
+use crate::event::{NewEvent, Source};
 use crate::object::set as set_field;
 use crate::store::Key;
 
@@ -118,8 +118,8 @@ pub(super) fn to_size(cluster: &mut Cluster, key: &Key) -> Option<()> {
 fn is_saturated(rollout: &Rollout) -> bool {
     let desired = rollout.desired();
     rollout.new_set().is_some_and(|new| {
-        let told = new.annotation(DESIRED).and_then(|it| it.parse().ok());
-        new.desired() == desired && told == Some(desired) && new.available() == desired
+        let stated = new.annotation(DESIRED).and_then(|it| it.parse().ok());
+        new.desired() == desired && stated == Some(desired) && new.available() == desired
     })
 }
 
@@ -201,7 +201,7 @@ pub(super) fn set_to(cluster: &mut Cluster, rollout: &Rollout, key: &Key, size: 
         key.name
     );
     let source = Source::DeploymentController;
-    let happening = Happening::normal(source, "ScalingReplicaSet", message);
-    cluster.record(&rollout.key, &happening);
+    let event = NewEvent::normal(source, "ScalingReplicaSet", message);
+    cluster.record(&rollout.key, &event);
     true
 }
