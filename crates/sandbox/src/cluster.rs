@@ -52,6 +52,20 @@ pub(crate) enum Part {
     Status,
 }
 
+/// Where an object is created: a resource, in a namespace if it has any.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Collection<'a> {
+    pub(crate) resource: Resource,
+    pub(crate) namespace: &'a str,
+}
+
+/// The new state of a part of an object.
+#[derive(Debug)]
+pub(crate) struct Update {
+    pub(crate) part: Part,
+    pub(crate) object: Value,
+}
+
 /// How an object is to be deleted.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -77,24 +91,49 @@ impl Cluster {
     /// Creates an object for a client, or only says what would be created.
     pub(crate) fn create_as(
         &mut self,
-        place: (Resource, &str),
+        place: Collection<'_>,
         mut object: Value,
         writer: &Writer,
     ) -> Result<Value, ApiFailure> {
         if object.is_object() {
-            object["apiVersion"] = json!(place.0.api_version());
-            writer.sign(&mut object, None, (Part::Main, self.clock.now()));
+            object["apiVersion"] = json!(place.resource.api_version());
+            writer
+                .write(Part::Main, self.clock.now())
+                .sign(&mut object, None);
         }
-        self.create(place, object, writer.dry_run)
+        let (key, object) = self.admit(place, object)?;
+        Ok(if writer.dry_run {
+            object
+        } else {
+            self.put_new(key, object)
+        })
     }
 
-    /// Creates an object, or with `dry_run` only says what would be created.
+    /// Creates an object for a controller.
     pub(crate) fn create(
         &mut self,
-        (resource, namespace): (Resource, &str),
-        mut object: Value,
-        dry_run: bool,
+        resource: Resource,
+        namespace: &str,
+        object: Value,
     ) -> Result<Value, ApiFailure> {
+        let place = Collection {
+            resource,
+            namespace,
+        };
+        let (key, object) = self.admit(place, object)?;
+        Ok(self.put_new(key, object))
+    }
+
+    /// Completes a new object, or refuses it.
+    fn admit(
+        &mut self,
+        place: Collection<'_>,
+        mut object: Value,
+    ) -> Result<(Key, Value), ApiFailure> {
+        let Collection {
+            resource,
+            namespace,
+        } = place;
         self.check_place(resource, namespace, &object)?;
         if let Some(failure) = self.faults.creation_failure(resource.plural()) {
             return Err(failure.clone());
@@ -121,23 +160,26 @@ impl Cluster {
         if resource == Resource::Pods {
             admission::admit_pod(&self.store, &self.pod_rules, &object)?;
         }
-        if dry_run {
-            return Ok(object);
-        }
+        Ok((key, object))
+    }
+
+    fn put_new(&mut self, key: Key, object: Value) -> Value {
+        let resource = key.resource;
         let stored = self.store.put(key, object);
         if resource == Resource::Namespaces {
             self.prepare_namespace(name(&stored));
         }
-        Ok((*stored).clone())
+        (*stored).clone()
     }
 
     /// Puts an object in the place of the one that is there.
     pub(crate) fn update(
         &mut self,
         key: &Key,
-        (part, mut object): (Part, Value),
+        update: Update,
         writer: &Writer,
     ) -> Result<Value, ApiFailure> {
+        let Update { part, mut object } = update;
         let old = self.find(key)?;
         check_identity(key, &old, &object)?;
         prune_nulls(&mut object);
@@ -164,7 +206,9 @@ impl Cluster {
         let annotated = part == Part::Main
             && key.resource == Resource::Deployments
             && new["metadata"].get("annotations") != old["metadata"].get("annotations");
-        writer.sign(&mut new, Some(&old), (part, self.clock.now()));
+        writer
+            .write(part, self.clock.now())
+            .sign(&mut new, Some(&old));
         count_generation(key.resource, &mut new, &old, annotated);
         if writer.dry_run || new == *old {
             return Ok(new);
@@ -383,6 +427,6 @@ impl Cluster {
     fn prepare_namespace(&mut self, namespace: &str) {
         let account = json!({"metadata": {"name": "default"}});
         // Cannot fail: the namespace is new and empty.
-        let _ = self.create((Resource::ServiceAccounts, namespace), account, false);
+        let _ = self.create(Resource::ServiceAccounts, namespace, account);
     }
 }

@@ -104,8 +104,7 @@ impl WorkQueue {
             Work::ReplicaSet(key) => replica_set::sync(cluster, key, &mut self.retries),
             Work::StatefulSet(key) => stateful_set::sync(cluster, key, &mut self.retries),
             Work::DaemonSet(key) => {
-                let memory = (&mut self.retries, &mut self.failed_daemons);
-                daemon_set::sync(cluster, key, memory)
+                daemon_set::sync(cluster, key, &mut self.retries, &mut self.failed_daemons)
             }
             Work::Node(key) => {
                 node_lifecycle::sync(cluster, key);

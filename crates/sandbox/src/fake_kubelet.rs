@@ -16,9 +16,9 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
 pub use answer::Answer;
-pub(crate) use answer::Content;
-pub use script::Script;
+pub(crate) use answer::{Content, PodRequest};
 pub(crate) use script::{Action, Step};
+pub use script::{LogLines, Script};
 
 use crate::clock::later;
 use crate::store::Key;

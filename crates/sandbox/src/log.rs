@@ -11,31 +11,29 @@ use crate::http::Call;
 use crate::object::{int, items, name, text, uid};
 use crate::status::ApiFailure;
 
-/// What containers wrote. An instance is a run of a container, counted by its restarts.
+/// A run of a container, counted by its restarts from zero.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ContainerRun {
+    pub(crate) pod_uid: String,
+    pub(crate) container: String,
+    pub(crate) instance: i64,
+}
+
+/// The lines that containers wrote.
 #[derive(Debug, Default)]
-pub(crate) struct Logs(BTreeMap<(String, String, i64), Vec<(Timestamp, String)>>);
+pub(crate) struct Logs(BTreeMap<ContainerRun, Vec<(Timestamp, String)>>);
 
 impl Logs {
-    pub(crate) fn write(
-        &mut self,
-        (pod_uid, container, instance): (&str, &str, i64),
-        at: Timestamp,
-        line: &str,
-    ) {
-        self.0
-            .entry((pod_uid.to_owned(), container.to_owned(), instance))
-            .or_default()
-            .push((at, line.to_owned()));
+    pub(crate) fn write(&mut self, run: ContainerRun, at: Timestamp, line: String) {
+        self.0.entry(run).or_default().push((at, line));
     }
 
     pub(crate) fn forget(&mut self, pod_uid: &str) {
-        self.0.retain(|(uid, _, _), _| uid != pod_uid);
+        self.0.retain(|run, _| run.pod_uid != pod_uid);
     }
 
-    fn lines(&self, pod_uid: &str, container: &str, instance: i64) -> &[(Timestamp, String)] {
-        self.0
-            .get(&(pod_uid.to_owned(), container.to_owned(), instance))
-            .map_or(&[], Vec::as_slice)
+    fn lines(&self, run: &ContainerRun) -> &[(Timestamp, String)] {
+        self.0.get(run).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -51,7 +49,11 @@ pub(crate) fn read(logs: &Logs, pod: &Value, call: &Call) -> Result<String, ApiF
         .flat_map(|list| items(pod, list))
         .find(|status| status["name"] == container);
     let instance = instance(pod, container, status, call.is_set("previous"))?;
-    let lines = logs.lines(uid(pod), container, instance);
+    let lines = logs.lines(&ContainerRun {
+        pod_uid: uid(pod).to_owned(),
+        container: container.to_owned(),
+        instance,
+    });
     let tail = call
         .number("tailLines")
         .and_then(|tail| usize::try_from(tail).ok())
@@ -159,7 +161,12 @@ mod tests {
     fn logs() -> Logs {
         let mut logs = Logs::default();
         for (instance, line) in [(0, "first"), (1, "second"), (1, "third")] {
-            logs.write(("u1", "app", instance), Timestamp::UNIX_EPOCH, line);
+            let run = ContainerRun {
+                pod_uid: "u1".to_owned(),
+                container: "app".to_owned(),
+                instance,
+            };
+            logs.write(run, Timestamp::UNIX_EPOCH, line.to_owned());
         }
         logs
     }

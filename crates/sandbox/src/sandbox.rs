@@ -123,7 +123,7 @@ impl SandboxBuilder {
         for name in first.into_iter().chain(self.namespaces) {
             let namespace = json!({"metadata": {"name": name}});
             // Fails only for a name that is there already, and then it is there.
-            let _ = cluster.create((Resource::Namespaces, ""), namespace, false);
+            let _ = cluster.create(Resource::Namespaces, "", namespace);
         }
         cluster.put_system_priorities();
         let nodes = match self.nodes.as_slice() {
@@ -134,7 +134,7 @@ impl SandboxBuilder {
             let node = crate::node::new(&name, cluster.now());
             let status = node["status"].clone();
             // Fails only for a name that is there already.
-            if cluster.create((Resource::Nodes, ""), node, false).is_ok() {
+            if cluster.create(Resource::Nodes, "", node).is_ok() {
                 cluster.modify(&crate::node::key(&name), |node| node["status"] = status);
             }
         }

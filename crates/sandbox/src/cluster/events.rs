@@ -138,6 +138,6 @@ impl Cluster {
 
     fn put_event(&mut self, about: &Key, event: Value) {
         // Fails only when the namespace is gone, and then nobody can read it.
-        let _ = self.create((Resource::Events, &about.namespace), event, false);
+        let _ = self.create(Resource::Events, &about.namespace, event);
     }
 }

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::{Cluster, Deletion};
 use crate::clock::{later, seconds};
 use crate::event::{NewEvent, Source};
-use crate::fake_kubelet::{Action, Answer, PodRun};
+use crate::fake_kubelet::{Action, Answer, PodRequest, PodRun};
+use crate::log::ContainerRun;
 use crate::node;
 use crate::object::{being_deleted, int_or, items, text, uid};
 use crate::store::Key;
@@ -121,7 +122,7 @@ impl Cluster {
     }
 
     /// Returns a pod's answer to a request over HTTP; refused when no container of it runs.
-    pub(crate) fn answer_of(&self, pod: &Value, (port, path): (u16, &str)) -> Answer {
+    pub(crate) fn answer_of(&self, pod: &Value, request: PodRequest<'_>) -> Answer {
         let runs = items(pod, "/status/containerStatuses")
             .iter()
             .any(|it| it.pointer("/state/running").is_some());
@@ -133,7 +134,7 @@ impl Cluster {
             return Answer::unreachable("i/o timeout");
         }
         let age = Duration::try_from(self.now().duration_since(run.began)).unwrap_or_default();
-        run.script.answer(age, (port, path))
+        run.script.answer(age, request)
     }
 
     /// Stops the containers of a pod that is being deleted. Returns when they have stopped: the pod
@@ -244,7 +245,12 @@ impl Cluster {
                 line,
             } => {
                 let now = self.now();
-                self.logs.write((pod_uid, &container, instance), now, &line);
+                let run = ContainerRun {
+                    pod_uid: pod_uid.to_owned(),
+                    container,
+                    instance,
+                };
+                self.logs.write(run, now, line);
             }
         }
     }

@@ -19,17 +19,30 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Notes the write, if it says anything new: what it only takes away leaves no time behind.
-    pub(super) fn sign(
-        &self,
-        new: &mut Value,
-        old: Option<&Value>,
-        (part, now): (Part, Timestamp),
-    ) {
+    /// A write of a part of an object.
+    pub(super) fn write(&self, part: Part, at: Timestamp) -> Write<'_> {
+        Write {
+            writer: self,
+            part,
+            at,
+        }
+    }
+}
+
+/// A write, as `managedFields` keeps it.
+pub(super) struct Write<'a> {
+    writer: &'a Writer,
+    part: Part,
+    at: Timestamp,
+}
+
+impl Write<'_> {
+    /// Enters the write into the object's `managedFields`, unless it only removes something.
+    pub(super) fn sign(&self, new: &mut Value, old: Option<&Value>) {
         if old.is_some_and(|old| !says_more(old, new)) {
             return;
         }
-        let entry = self.entry(new, part, now);
+        let entry = self.entry(new);
         let kept = old.map_or(&[][..], |it| items(it, "/metadata/managedFields"));
         let others = kept.iter().filter(|it| !is_same(it, &entry)).cloned();
         let mut entries: Vec<Value> = others.chain([entry.clone()]).collect();
@@ -40,13 +53,17 @@ impl Writer {
         set(new, &["metadata", "managedFields"], json!(entries));
     }
 
-    fn entry(&self, object: &Value, part: Part, now: Timestamp) -> Value {
-        let operation = if self.applies { "Apply" } else { "Update" };
+    fn entry(&self, object: &Value) -> Value {
+        let operation = if self.writer.applies {
+            "Apply"
+        } else {
+            "Update"
+        };
         let mut entry = json!({
-            "manager": self.manager, "operation": operation, "time": seconds(now),
+            "manager": self.writer.manager, "operation": operation, "time": seconds(self.at),
             "apiVersion": object.get("apiVersion"),
         });
-        match part {
+        match self.part {
             Part::Main => {}
             Part::Status => entry["subresource"] = json!("status"),
         }
@@ -75,17 +92,26 @@ fn says_more(old: &Value, new: &Value) -> bool {
 mod tests {
     use super::*;
 
-    fn signed(writer: (&str, bool), (old, new): (&Value, Value), second: &str) -> Value {
-        let writer = Writer {
-            manager: writer.0.to_owned(),
-            applies: writer.1,
+    fn updates(manager: &str) -> Writer {
+        Writer {
+            manager: manager.to_owned(),
+            applies: false,
             dry_run: false,
-        };
-        let mut new = new;
+        }
+    }
+
+    fn applies(manager: &str) -> Writer {
+        Writer {
+            applies: true,
+            ..updates(manager)
+        }
+    }
+
+    fn signed(writer: &Writer, old: &Value, mut new: Value, second: &str) -> Value {
         let kept = items(old, "/metadata/managedFields").to_vec();
         new["metadata"]["managedFields"] = json!(kept);
         let now = format!("2026-01-01T00:00:{second}Z").parse().unwrap();
-        writer.sign(&mut new, Some(old), (Part::Main, now));
+        writer.write(Part::Main, now).sign(&mut new, Some(old));
         new
     }
 
@@ -102,12 +128,12 @@ mod tests {
     #[test]
     fn each_writer_has_one_entry_with_the_time_of_its_last_change() {
         let empty = json!({"metadata": {}});
-        let first = signed(("a", false), (&empty, json!({"data": {"x": "1"}})), "01");
-        let second = signed(("b", false), (&first, json!({"data": {"x": "2"}})), "02");
+        let first = signed(&updates("a"), &empty, json!({"data": {"x": "1"}}), "01");
+        let second = signed(&updates("b"), &first, json!({"data": {"x": "2"}}), "02");
         assert_eq!(shown(&second), ["a 01", "b 02"]);
-        let third = signed(("a", false), (&second, json!({"data": {"x": "3"}})), "03");
+        let third = signed(&updates("a"), &second, json!({"data": {"x": "3"}}), "03");
         assert_eq!(shown(&third), ["b 02", "a 03"]);
-        let applied = signed(("a", true), (&third, json!({"data": {"x": "4"}})), "04");
+        let applied = signed(&applies("a"), &third, json!({"data": {"x": "4"}}), "04");
         assert_eq!(
             shown(&applied),
             ["a 04", "b 02", "a 03"],
@@ -119,13 +145,10 @@ mod tests {
     fn what_is_only_taken_away_or_the_same_leaves_no_time() {
         let empty = json!({"metadata": {}});
         let data = json!({"data": {"x": "1", "y": "1"}});
-        let first = signed(("a", false), (&empty, data.clone()), "01");
+        let first = signed(&updates("a"), &empty, data.clone(), "01");
         let less = json!({"data": {"x": "1"}});
         for later in [data, less] {
-            assert_eq!(
-                shown(&signed(("a", false), (&first, later), "02")),
-                ["a 01"]
-            );
+            assert_eq!(shown(&signed(&updates("a"), &first, later, "02")), ["a 01"]);
         }
     }
 }

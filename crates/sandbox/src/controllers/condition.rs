@@ -15,7 +15,8 @@ pub(super) struct Condition {
 
 impl Condition {
     pub(super) fn new(
-        (kind, status): (&'static str, &'static str),
+        kind: &'static str,
+        status: &'static str,
         reason: &str,
         message: impl Into<String>,
     ) -> Self {

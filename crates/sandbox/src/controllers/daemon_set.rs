@@ -20,6 +20,7 @@ use crate::resource::Resource;
 use crate::status::ApiFailure;
 use crate::store::Key;
 use nodes::{Daemon, Nodes};
+use update::Update;
 
 /// The label of revisions and pods with the hash of the template.
 const HASH: &str = "controller-revision-hash";
@@ -38,7 +39,8 @@ pub(super) type FailedPods = BTreeMap<(String, String), (Timestamp, Duration)>;
 pub(super) fn sync(
     cluster: &mut Cluster,
     key: &Key,
-    (retries, failed): (&mut Retries, &mut FailedPods),
+    retries: &mut Retries,
+    failed: &mut FailedPods,
 ) -> Option<Timestamp> {
     let Some(object) = cluster.store.get(key).cloned() else {
         retries.forget(key);
@@ -89,7 +91,7 @@ fn revisions(cluster: &mut Cluster, set: &Value) -> Result<(Revision, Vec<Revisi
     let current = match same.into_iter().next_back() {
         Some(current) if current.number() < next => history::renumber(cluster, &current, next),
         Some(current) => current,
-        None => match history::create(cluster, set, (next, HASH)) {
+        None => match history::create(cluster, set, next, HASH) {
             Err(taken) if taken.code() == 409 => {
                 let key = Key::new(
                     Resource::DaemonSets,
@@ -141,7 +143,7 @@ impl Step<'_> {
         if self.manage(&nodes)? {
             return Ok(());
         }
-        match update::plan(&nodes, (self.object, self.hash), self.now) {
+        match self.update().plan(&nodes) {
             Some(plan) => self.carry_out(&plan.delete, &plan.create).map(drop),
             None => Ok(()),
         }
@@ -158,7 +160,7 @@ impl Step<'_> {
                 if update::surges(self.object) && running.is_empty() && node.should_run {
                     create.push(node.name.clone());
                 }
-                let surplus = update::surplus(&running, (self.object, self.hash), self.now);
+                let surplus = self.update().surplus(&running);
                 delete.extend(surplus.into_iter().cloned());
             } else {
                 let here = node.daemons.iter().filter(|it| !it.is_terminating());
@@ -217,6 +219,14 @@ impl Step<'_> {
         true
     }
 
+    fn update(&self) -> Update<'_> {
+        Update {
+            set: self.object,
+            hash: self.hash,
+            now: self.now,
+        }
+    }
+
     /// Whether there was anything to do.
     fn carry_out(&mut self, delete: &[Key], create: &[String]) -> Result<bool, ApiFailure> {
         for pod in delete {
@@ -235,7 +245,7 @@ impl Step<'_> {
         let pod = self.pod(node);
         match self
             .cluster
-            .create((Resource::Pods, &self.key.namespace), pod, false)
+            .create(Resource::Pods, &self.key.namespace, pod)
         {
             Ok(pod) => {
                 self.report("SuccessfulCreate", format!("Created pod: {}", name(&pod)));

@@ -66,7 +66,8 @@ pub(super) fn patch(workload: &Value) -> Value {
 pub(super) fn create(
     cluster: &mut Cluster,
     workload: &Value,
-    (number, label): (i64, &str),
+    number: i64,
+    label: &str,
 ) -> Result<Revision, ApiFailure> {
     let namespace = text(workload, "/metadata/namespace");
     let data = patch(workload);
@@ -93,7 +94,7 @@ pub(super) fn create(
         "data": data,
         "revision": number,
     });
-    let object = cluster.create((Resource::ControllerRevisions, namespace), revision, false)?;
+    let object = cluster.create(Resource::ControllerRevisions, namespace, revision)?;
     let object = Arc::new(object);
     Ok(Revision { key, object })
 }

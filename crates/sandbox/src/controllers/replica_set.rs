@@ -82,7 +82,7 @@ fn create(cluster: &mut Cluster, key: &Key, set: &Value) -> Result<(), ApiFailur
     metadata["generateName"] = json!(format!("{}-", key.name));
     metadata["ownerReferences"] = controller_reference(set);
     let pod = json!({"metadata": metadata, "spec": template["spec"]});
-    match cluster.create((Resource::Pods, &key.namespace), pod, false) {
+    match cluster.create(Resource::Pods, &key.namespace, pod) {
         Ok(pod) => {
             let message = format!("Created pod: {}", name(&pod));
             report(cluster, key, "SuccessfulCreate", message);

@@ -36,7 +36,7 @@ pub(super) fn sync(cluster: &mut Cluster, key: &Key, retries: &mut Retries) -> O
     };
     let members = Members::load(cluster, &object);
     let next = next_available(&object, members.all().map(|it| &it.pod), now);
-    let mut status = Status::of(&object, &revisions, (&members, now));
+    let mut status = Status::of(&object, &revisions, &members, now);
     let mut step = Step {
         cluster,
         key,
@@ -106,7 +106,7 @@ impl Revisions {
 fn create(cluster: &mut Cluster, set: &Value, number: i64) -> Result<Revision, ApiFailure> {
     let mut probe = set.clone();
     loop {
-        match history::create(cluster, &probe, (number, HASH)) {
+        match history::create(cluster, &probe, number, HASH) {
             Err(taken) if taken.code() == 409 => {
                 let count = int(&probe, "/status/collisionCount") + 1;
                 probe["status"]["collisionCount"] = serde_json::json!(count);
@@ -230,8 +230,10 @@ impl Step<'_> {
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        let place = (Resource::Pods, self.key.namespace.as_str());
-        match self.cluster.create(place, pod, false) {
+        match self
+            .cluster
+            .create(Resource::Pods, &self.key.namespace, pod)
+        {
             Ok(_) => {
                 self.report("Create", &name, None);
                 Ok(())

@@ -65,6 +65,14 @@ impl Answer {
     }
 }
 
+/// A request over HTTP to a pod.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PodRequest<'a> {
+    pub(crate) port: u16,
+    /// Without its query.
+    pub(crate) path: &'a str,
+}
+
 /// The answers of a script, in the order in which they were added.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answers(Vec<(Duration, Place, Answer)>);
@@ -85,10 +93,10 @@ impl Answers {
         self.0.push((after, Place { port, path }, answer));
     }
 
-    pub(super) fn find(&self, age: Duration, (port, path): (u16, &str)) -> Answer {
+    pub(super) fn find(&self, age: Duration, request: PodRequest<'_>) -> Answer {
         let fits = |place: &Place| {
-            let same_path = matches!(place.path.as_str(), "*" | "/*") || place.path == path;
-            same_path && (place.port.is_none_or(|it| it == port))
+            let same_path = matches!(place.path.as_str(), "*" | "/*") || place.path == request.path;
+            same_path && (place.port.is_none_or(|it| it == request.port))
         };
         self.0
             .iter()
@@ -120,7 +128,7 @@ mod tests {
             ("another port", 5, 8081, "/ready", Answer::refused()),
         ];
         for (says, age, port, path, expected) in rows {
-            let found = answers.find(Duration::from_secs(age), (port, path));
+            let found = answers.find(Duration::from_secs(age), PodRequest { port, path });
             assert_eq!(found, expected, "{says}");
         }
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
-use super::answer::{Answer, Answers};
+use super::answer::{Answer, Answers, PodRequest};
 use crate::event::NewEvent;
 
 /// How long a container takes to stop that obeys SIGTERM.
@@ -36,6 +36,19 @@ pub(crate) enum Action {
         instance: i64,
         line: String,
     },
+}
+
+/// Lines that a container writes, all at once.
+#[derive(Debug, Clone, Copy)]
+pub struct LogLines<'a> {
+    /// The container.
+    pub container: &'a str,
+    /// Which of its runs writes them, from zero.
+    pub instance: u32,
+    /// When, from the pod's creation on.
+    pub after: Duration,
+    /// The lines, without line breaks.
+    pub lines: &'a [&'a str],
 }
 
 type Write = dyn Fn(&Pod, Timestamp) -> Vec<Step> + Send + Sync;
@@ -77,22 +90,18 @@ impl Script {
         self
     }
 
-    /// The same script, where the n-th run of a container (from zero) also writes these lines, all
-    /// at once some time after the pod's creation. Recordings have no logs of their own.
+    /// The same script, where a run of a container also writes these lines. Recordings have no logs of
+    /// their own.
     #[must_use]
-    pub fn logging(
-        self,
-        (container, instance): (&str, u32),
-        after: Duration,
-        lines: &[&str],
-    ) -> Self {
-        let written: Vec<Step> = lines
+    pub fn logging(self, log: &LogLines<'_>) -> Self {
+        let written: Vec<Step> = log
+            .lines
             .iter()
             .map(|line| Step {
-                after,
+                after: log.after,
                 action: Action::Log {
-                    container: container.to_owned(),
-                    instance: i64::from(instance),
+                    container: log.container.to_owned(),
+                    instance: i64::from(log.instance),
                     line: (*line).to_owned(),
                 },
             })
@@ -125,7 +134,7 @@ impl Script {
         self
     }
 
-    pub(crate) fn answer(&self, age: Duration, request: (u16, &str)) -> Answer {
+    pub(crate) fn answer(&self, age: Duration, request: PodRequest<'_>) -> Answer {
         self.answers.find(age, request)
     }
 

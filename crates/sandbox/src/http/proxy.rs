@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::cluster::Cluster;
-use crate::fake_kubelet::Answer;
+use crate::fake_kubelet::{Answer, PodRequest};
 use crate::object::{items, text};
 use crate::resource::Resource;
 use crate::status::ApiFailure;
@@ -56,7 +56,7 @@ pub(super) fn ask(cluster: &Cluster, call: &Call) -> Result<Asked, ApiFailure> {
         &call.tail
     };
     Ok(Asked::Answered {
-        answer: cluster.answer_of(&pod, (port, path)),
+        answer: cluster.answer_of(&pod, PodRequest { port, path }),
         address: format!("{ip}:{port}"),
     })
 }

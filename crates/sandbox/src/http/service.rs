@@ -133,9 +133,9 @@ fn answer(
             Ok(read::list(cluster, call)?.narrowed_for(head))
         }
         (Path::Resource(Resource::SelfSubjectAccessReviews), _) => review::access(cluster, body),
-        (Path::Resource(_), Verb::Create) => write::create(cluster, (call, head), body),
-        (Path::Resource(_), Verb::Update) => write::update(cluster, (call, head), body),
-        (Path::Resource(_), Verb::Patch) => write::patch(cluster, (call, head), body),
+        (Path::Resource(_), Verb::Create) => write::create(cluster, call, head, body),
+        (Path::Resource(_), Verb::Update) => write::update(cluster, call, head, body),
+        (Path::Resource(_), Verb::Patch) => write::patch(cluster, call, head, body),
         (Path::Resource(_), Verb::Delete) => write::delete(cluster, call, body),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Call;
 use super::reply::Reply;
-use crate::cluster::{Cluster, Deletion, Part, Writer};
+use crate::cluster::{Cluster, Collection, Deletion, Part, Update, Writer};
 use crate::object::{name, text, uid};
 use crate::patch::PatchKind;
 use crate::resource::Resource;
@@ -39,7 +39,8 @@ fn media_type(head: &Parts) -> &str {
 
 pub(super) fn create(
     cluster: &mut Cluster,
-    (call, head): (&Call, &Parts),
+    call: &Call,
+    head: &Parts,
     body: &[u8],
 ) -> Result<Reply, ApiFailure> {
     let resource = call.resource().ok_or_else(ApiFailure::no_such_path)?;
@@ -47,13 +48,18 @@ pub(super) fn create(
         return Err(ApiFailure::method_not_allowed());
     }
     let namespace = call.namespace.as_deref().unwrap_or_default();
-    let object = cluster.create_as((resource, namespace), decode(body)?, &writer(call, head))?;
+    let place = Collection {
+        resource,
+        namespace,
+    };
+    let object = cluster.create_as(place, decode(body)?, &writer(call, head))?;
     Ok(created(object))
 }
 
 pub(super) fn update(
     cluster: &mut Cluster,
-    (call, head): (&Call, &Parts),
+    call: &Call,
+    head: &Parts,
     body: &[u8],
 ) -> Result<Reply, ApiFailure> {
     let key = call.key()?;
@@ -65,27 +71,39 @@ pub(super) fn update(
             key.name
         )));
     }
-    let written = cluster.update(&key, (part(call)?, object), &writer(call, head))?;
+    let update = Update {
+        part: part(call)?,
+        object,
+    };
+    let written = cluster.update(&key, update, &writer(call, head))?;
     Ok(Reply::ok(written))
 }
 
 pub(super) fn patch(
     cluster: &mut Cluster,
-    (call, head): (&Call, &Parts),
+    call: &Call,
+    head: &Parts,
     body: &[u8],
 ) -> Result<Reply, ApiFailure> {
     let key = call.key()?;
     let kind = PatchKind::of(media_type(head)).ok_or_else(unsupported)?;
     let writer = writer(call, head);
     if kind == PatchKind::Apply && cluster.store.get(&key).is_none() {
-        let place = (key.resource, key.namespace.as_str());
+        let place = Collection {
+            resource: key.resource,
+            namespace: &key.namespace,
+        };
         let object = cluster.create_as(place, decode(body)?, &writer)?;
         return Ok(created(object));
     }
     let old = cluster.find(&key)?;
     let patched = kind.apply(&old, body)?;
     check_uid(&key, &old, &patched)?;
-    let written = cluster.update(&key, (part(call)?, patched), &writer)?;
+    let update = Update {
+        part: part(call)?,
+        object: patched,
+    };
+    let written = cluster.update(&key, update, &writer)?;
     Ok(Reply::ok(written))
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, LogParams, PostParams};
-use rollguard_sandbox::{Sandbox, Script};
+use rollguard_sandbox::{LogLines, Sandbox, Script};
 use serde_json::json;
 
 use crate::support::{Shop, container, is_version, pod, seconds, shop, typed, waiting_reason};
@@ -366,7 +366,12 @@ fn recording() -> String {
 #[tokio::test(start_paused = true)]
 async fn a_recording_is_played_in_the_name_and_the_time_of_another_pod() {
     let script = Script::from_trace(&recording(), |pod| is_version(pod, "v2")).unwrap();
-    let script = script.logging(("app", 0), Duration::from_secs(1), &["hello"]);
+    let script = script.logging(&LogLines {
+        container: "app",
+        instance: 0,
+        after: Duration::from_secs(1),
+        lines: &["hello"],
+    });
     let (_sandbox, shop) = playing(script).await;
     tokio::time::sleep(Duration::from_millis(2900)).await;
     assert_eq!(phase(&now(&shop).await), "Pending");

@@ -17,20 +17,6 @@ pub(super) struct Plan {
     pub(super) create: Vec<String>,
 }
 
-/// The next step of a rolling update; none with `OnDelete`.
-pub(super) fn plan(nodes: &Nodes, (set, hash): (&Value, &str), now: Timestamp) -> Option<Plan> {
-    if text(set, "/spec/updateStrategy/type") != "RollingUpdate" {
-        return None;
-    }
-    let desired = nodes.all().filter(|it| it.should_run).count();
-    let scene = Scene { set, hash, now };
-    Some(if surges(set) {
-        scene.surge(nodes, scaled(set, "maxSurge", desired), desired)
-    } else {
-        scene.replace(nodes, scaled(set, "maxUnavailable", desired))
-    })
-}
-
 /// Whether `maxSurge` is more than nothing.
 pub(super) fn surges(set: &Value) -> bool {
     text(set, "/spec/updateStrategy/type") == "RollingUpdate" && scaled(set, "maxSurge", 100) > 0
@@ -51,44 +37,54 @@ fn scaled(set: &Value, field: &str, total: usize) -> usize {
     }
 }
 
-/// Pods on one node that are too many, of those that run.
-pub(super) fn surplus<'d>(
-    running: &[&'d Daemon],
-    (set, hash): (&Value, &str),
-    now: Timestamp,
-) -> Vec<&'d Key> {
-    if running.len() < 2 {
-        return Vec::new();
-    }
-    if !surges(set) {
-        return running[1..].iter().map(|it| &it.key).collect();
-    }
-    let new = running.iter().find(|it| it.hash() == hash);
-    let old = running.iter().find(|it| it.hash() != hash);
-    let kept = |daemon: &Daemon| [new, old].iter().flatten().any(|it| it.key == daemon.key);
-    let mut delete: Vec<&Key> = running
-        .iter()
-        .filter(|it| !kept(it))
-        .map(|it| &it.key)
-        .collect();
-    if let (Some(new), Some(old)) = (new, old)
-        && (ready_since(&old.pod).is_none() || is_available(set, &new.pod, now))
-    {
-        delete.push(&old.key);
-    }
-    delete
-}
-
 /// The new and the old pod of one node.
 type Pair<'n> = (Option<&'n Daemon>, Option<&'n Daemon>);
 
-struct Scene<'a> {
-    set: &'a Value,
-    hash: &'a str,
-    now: Timestamp,
+/// The update of a set to the template with a hash.
+pub(super) struct Update<'a> {
+    pub(super) set: &'a Value,
+    pub(super) hash: &'a str,
+    pub(super) now: Timestamp,
 }
 
-impl Scene<'_> {
+impl Update<'_> {
+    /// The next step of a rolling update; none with `OnDelete`.
+    pub(super) fn plan(&self, nodes: &Nodes) -> Option<Plan> {
+        if text(self.set, "/spec/updateStrategy/type") != "RollingUpdate" {
+            return None;
+        }
+        let desired = nodes.all().filter(|it| it.should_run).count();
+        Some(if surges(self.set) {
+            self.surge(nodes, scaled(self.set, "maxSurge", desired), desired)
+        } else {
+            self.replace(nodes, scaled(self.set, "maxUnavailable", desired))
+        })
+    }
+
+    /// Pods on one node that are too many, of those that run.
+    pub(super) fn surplus<'d>(&self, running: &[&'d Daemon]) -> Vec<&'d Key> {
+        if running.len() < 2 {
+            return Vec::new();
+        }
+        if !surges(self.set) {
+            return running[1..].iter().map(|it| &it.key).collect();
+        }
+        let new = running.iter().find(|it| it.hash() == self.hash);
+        let old = running.iter().find(|it| it.hash() != self.hash);
+        let kept = |daemon: &Daemon| [new, old].iter().flatten().any(|it| it.key == daemon.key);
+        let mut delete: Vec<&Key> = running
+            .iter()
+            .filter(|it| !kept(it))
+            .map(|it| &it.key)
+            .collect();
+        if let (Some(new), Some(old)) = (new, old)
+            && (ready_since(&old.pod).is_none() || self.is_available(new))
+        {
+            delete.push(&old.key);
+        }
+        delete
+    }
+
     fn is_available(&self, daemon: &Daemon) -> bool {
         is_available(self.set, &daemon.pod, self.now)
     }

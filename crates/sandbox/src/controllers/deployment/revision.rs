@@ -70,7 +70,7 @@ fn renew(cluster: &mut Cluster, rollout: &Rollout, new: &Set, next: i64) {
     write_revision(cluster, &rollout.key, revision.max(next));
     if rollout.deadline().is_some() && find(&rollout.object, "Progressing").is_none() {
         let message = format!("Found new replica set \"{}\"", new.key.name);
-        let found = Condition::new(("Progressing", "True"), "FoundNewReplicaSet", message);
+        let found = Condition::new("Progressing", "True", "FoundNewReplicaSet", message);
         status::set_condition(cluster, &rollout.key, &found);
     }
 }
@@ -83,9 +83,14 @@ fn create_set(cluster: &mut Cluster, rollout: &Rollout, next: i64) -> Result<(),
     );
     let name = format!("{}-{hash}", rollout.key.name);
     let size = new_set_size(rollout, 0);
-    let new = replica_set(rollout, (&name, &hash), size, next);
-    let place = (Resource::ReplicaSets, rollout.key.namespace.as_str());
-    match cluster.create(place, new, false) {
+    let new = NewSet {
+        name: &name,
+        hash: &hash,
+        size,
+        revision: next,
+    };
+    let new = replica_set(rollout, &new);
+    match cluster.create(Resource::ReplicaSets, &rollout.key.namespace, new) {
         Ok(_) => {}
         Err(failure) if failure.code() == 409 => {
             cluster.modify(&rollout.key, |object| {
@@ -106,7 +111,7 @@ fn create_set(cluster: &mut Cluster, rollout: &Rollout, next: i64) -> Result<(),
                 &NewEvent::warning(SOURCE, reason, &*message),
             );
             if rollout.deadline().is_some() {
-                let failed = Condition::new(("Progressing", "False"), reason, message);
+                let failed = Condition::new("Progressing", "False", reason, message);
                 status::set_condition(cluster, &rollout.key, &failed);
             }
             return Err(failure);
@@ -120,7 +125,7 @@ fn create_set(cluster: &mut Cluster, rollout: &Rollout, next: i64) -> Result<(),
     write_revision(cluster, &rollout.key, next);
     if rollout.deadline().is_some() {
         let message = format!("Created new replica set \"{name}\"");
-        let created = Condition::new(("Progressing", "True"), "NewReplicaSetCreated", message);
+        let created = Condition::new("Progressing", "True", "NewReplicaSetCreated", message);
         status::set_condition(cluster, &rollout.key, &created);
     }
     Ok(())
@@ -132,7 +137,21 @@ fn report(cluster: &mut Cluster, key: &Key, event: &NewEvent) {
     cluster.record(key, event);
 }
 
-fn replica_set(rollout: &Rollout, (name, hash): (&str, &str), size: i64, revision: i64) -> Value {
+/// A ReplicaSet that is to be created.
+struct NewSet<'a> {
+    name: &'a str,
+    hash: &'a str,
+    size: i64,
+    revision: i64,
+}
+
+fn replica_set(rollout: &Rollout, new: &NewSet<'_>) -> Value {
+    let NewSet {
+        name,
+        hash,
+        size,
+        revision,
+    } = *new;
     let object = &rollout.object;
     let mut template = object["spec"]["template"].clone();
     set(&mut template, &["metadata", "labels", HASH], json!(hash));

@@ -59,7 +59,7 @@ pub(super) fn mark_paused(cluster: &mut Cluster, rollout: &Rollout) {
         (false, true) => ("DeploymentResumed", "Deployment is resumed"),
         (true, true) | (false, false) => return,
     };
-    let marked = Condition::new((PROGRESSING, "Unknown"), reason, message);
+    let marked = Condition::new(PROGRESSING, "Unknown", reason, message);
     set_condition(cluster, &rollout.key, &marked);
 }
 
@@ -111,13 +111,15 @@ fn availability(rollout: &Rollout, status: &Value) -> Condition {
     let least = rollout.desired() - rollout.max_unavailable();
     if int(status, "/availableReplicas") >= least {
         Condition::new(
-            ("Available", "True"),
+            "Available",
+            "True",
             "MinimumReplicasAvailable",
             "Deployment has minimum availability.",
         )
     } else {
         Condition::new(
-            ("Available", "False"),
+            "Available",
+            "False",
             "MinimumReplicasUnavailable",
             "Deployment does not have minimum availability.",
         )
@@ -144,15 +146,15 @@ fn update_progress(rollout: &Rollout, status: &Value, conditions: &mut Vec<Value
     let stamp = seconds(now);
     if is_complete(rollout, &json!({"status": status})) {
         let message = format!("{subject} has successfully progressed.");
-        let done = Condition::new((PROGRESSING, "True"), AVAILABLE, message);
+        let done = Condition::new(PROGRESSING, "True", AVAILABLE, message);
         condition::set(conditions, &done, &stamp);
     } else if has_moved(&rollout.object, status) {
         let message = format!("{subject} is progressing.");
-        let moved = Condition::new((PROGRESSING, "True"), "ReplicaSetUpdated", message);
+        let moved = Condition::new(PROGRESSING, "True", "ReplicaSetUpdated", message);
         condition::replace(conditions, &moved, &stamp);
     } else if timed_out(current, deadline, now) {
         let message = format!("{subject} has timed out progressing.");
-        let late = Condition::new((PROGRESSING, "False"), TIMED_OUT, message);
+        let late = Condition::new(PROGRESSING, "False", TIMED_OUT, message);
         condition::set(conditions, &late, &stamp);
     }
 }
@@ -192,7 +194,8 @@ fn pass_on_failure(rollout: &Rollout, conditions: &mut Vec<Value>) {
         Some(failure) => {
             let since = text(failure, "/lastTransitionTime").to_owned();
             let passed_on = Condition::new(
-                ("ReplicaFailure", "True"),
+                "ReplicaFailure",
+                "True",
                 text(failure, "/reason"),
                 text(failure, "/message"),
             );

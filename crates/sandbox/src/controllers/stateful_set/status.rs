@@ -26,7 +26,8 @@ impl Status {
     pub(super) fn of(
         set: &Value,
         revisions: &Revisions,
-        (members, now): (&Members, Timestamp),
+        members: &Members,
+        now: Timestamp,
     ) -> Self {
         let mut status = Self {
             generation: int(set, "/metadata/generation"),
