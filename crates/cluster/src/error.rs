@@ -1,8 +1,8 @@
 //! What can go wrong with a cluster, sorted by what the user can do about it.
 
 mod cause;
-mod discreet;
 mod permission;
+mod redact;
 
 pub use cause::Cause;
 pub(crate) use cause::{Silence, TokenFailure};

@@ -15,12 +15,12 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::Clock;
 use crate::request::PAGE;
-use look::{Keep, Look, Show, Target};
-use pace::paced;
+use rate_limit::paced;
+use resource_watch::{Keep, Look, Show, Target};
 
-mod look;
-mod pace;
-mod trouble;
+mod backoff;
+mod rate_limit;
+mod resource_watch;
 mod watch;
 
 pub use watch::Watch;

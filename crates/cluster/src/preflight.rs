@@ -16,13 +16,13 @@ use tokio::time::{Instant, timeout_at};
 use crate::error::Cause;
 use crate::request::Failure;
 
+mod access_review;
+mod dry_run;
 mod jobs;
 mod keys;
-mod look;
-mod right;
+mod lookup;
 #[cfg(test)]
 mod tests;
-mod trial;
 
 /// How long a preflight may take in all. Admission webhooks may take 30 s
 /// (`admissionregistration.k8s.io/v1`, `timeoutSeconds`), and are asked twice.
@@ -39,14 +39,14 @@ pub async fn ask(client: &Client, plan: &RollbackPlan, history: &History) -> Ans
     let by = Instant::now() + LIMIT;
     let references = questions.references.into_iter().map(|reference| {
         let each = async move {
-            let looked = in_time(by, look::reference(client, namespace, &reference)).await;
+            let looked = in_time(by, lookup::reference(client, namespace, &reference)).await;
             (reference, looked)
         };
         each.boxed()
     });
     let rights = questions.rights.into_iter().map(|right| {
         let each = async move {
-            let looked = in_time(by, right::right(client, namespace, &right)).await;
+            let looked = in_time(by, access_review::right(client, namespace, &right)).await;
             (right, looked)
         };
         each.boxed()
@@ -56,11 +56,11 @@ pub async fn ask(client: &Client, plan: &RollbackPlan, history: &History) -> Ans
         all(rights.collect()),
         in_time_or(
             by,
-            trial::pod(client, namespace, &questions.pod),
+            dry_run::pod(client, namespace, &questions.pod),
             DryRun::NotTried
         )
         .boxed(),
-        in_time_or(by, trial::patch(client, plan), |why| (
+        in_time_or(by, dry_run::patch(client, plan), |why| (
             DryRun::NotTried(why),
             None
         ))

@@ -8,7 +8,7 @@ use kube::config::KubeconfigError;
 use rollguard_core::duration::Human;
 use rollguard_core::observation::Blindness;
 
-use super::{ClusterErrorKind, discreet};
+use super::{ClusterErrorKind, redact};
 use crate::login::BoxError;
 
 /// Why a request failed, without the wording of the libraries in between.
@@ -145,7 +145,7 @@ impl From<kube::Error> for Cause {
             return Self::of_service(source);
         }
         if let kube::Error::Auth(source) = error {
-            return Self::Token(discreet::of_sign_in(&source).into());
+            return Self::Token(redact::of_sign_in(&source).into());
         }
         if let kube::Error::SerdeError(source) = error {
             return Self::Malformed(source.to_string());
@@ -159,7 +159,7 @@ impl From<kube::Error> for Cause {
 
 impl From<KubeconfigError> for Cause {
     fn from(error: KubeconfigError) -> Self {
-        Self::Kubeconfig(discreet::of_kubeconfig(&error))
+        Self::Kubeconfig(redact::of_kubeconfig(&error))
     }
 }
 
@@ -180,7 +180,7 @@ impl Cause {
         match source.downcast::<TokenFailure>() {
             Ok(failure) => Self::Token(failure.0),
             Err(source) => match source.downcast_ref::<AuthError>() {
-                Some(source) => Self::Token(discreet::of_sign_in(source).into()),
+                Some(source) => Self::Token(redact::of_sign_in(source).into()),
                 None => Self::of_network(source.as_ref()),
             },
         }

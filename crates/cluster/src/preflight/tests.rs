@@ -264,7 +264,7 @@ async fn a_name_that_no_object_can_have_asks_for_nothing() {
             keys: std::collections::BTreeSet::new(),
             optional: false,
         };
-        let looked = look::reference(&server.client(), "shop", &reference).await;
+        let looked = lookup::reference(&server.client(), "shop", &reference).await;
         assert_eq!(looked, Lookup::Missing, "{name}");
         assert_eq!(server.log().len(), 0, "{name}");
     }

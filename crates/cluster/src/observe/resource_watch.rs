@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt};
 use rollguard_core::observation::{Blindness, ResourceKind, Seen};
 use serde::de::DeserializeOwned;
 
-use super::trouble::{Next, Troubles};
+use super::backoff::{Next, Troubles};
 
 /// How long one more page of a list may take, its body included.
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
