@@ -118,15 +118,15 @@ pub async fn select(client: &Client, namespace: &str, selector: &str) -> Result<
                 selected.unseen.push(kind);
                 refusal = Some(cause);
             }
-            Err(cause) => return Err(not_listed((namespace, selector), cause)),
+            Err(cause) => return Err(not_listed(namespace, selector, cause)),
         }
     }
     match refusal {
         Some(cause) if selected.notes.len() == WorkloadKind::ALL.len() => {
-            Err(not_listed((namespace, selector), cause))
+            Err(not_listed(namespace, selector, cause))
         }
         _ if selected.workloads.is_empty() => {
-            Err(nothing(client, (namespace, selector), &selected.notes).await)
+            Err(nothing(client, namespace, selector, &selected.notes).await)
         }
         _ => {
             selected.workloads.sort_by_key(Workload::reference);
@@ -164,7 +164,7 @@ where
     }
 }
 
-fn not_listed((namespace, selector): (&str, &str), cause: Cause) -> ClusterError {
+fn not_listed(namespace: &str, selector: &str, cause: Cause) -> ClusterError {
     let doing = format!("list the workloads with labels `{selector}` in namespace `{namespace}`");
     if let Cause::Answer { code: 400, message } = &cause {
         let doing = format!("{doing}: {message}");
@@ -177,7 +177,8 @@ fn not_listed((namespace, selector): (&str, &str), cause: Cause) -> ClusterError
 
 async fn nothing(
     client: &Client,
-    (namespace, selector): (&str, &str),
+    namespace: &str,
+    selector: &str,
     notes: &[String],
 ) -> ClusterError {
     if let Some(error) = no_namespace(client, namespace, "workloads").await {

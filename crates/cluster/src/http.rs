@@ -33,7 +33,7 @@ pub(crate) struct Once;
 ///
 /// An answer of the API server itself is told apart from the pod's: that the proxy may not be used
 /// or is out of reach is blindness, that it cannot reach the pod is an answer of its own.
-pub async fn ask(client: &Client, pod: &Pod, (index, check): (usize, &HttpCheck)) -> Seen {
+pub async fn ask(client: &Client, pod: &Pod, index: usize, check: &HttpCheck) -> Seen {
     match answer(client, pod, check).await {
         Ok(answer) => Seen::Answered {
             pod: pod.uid().unwrap_or_default(),
@@ -220,7 +220,7 @@ mod tests {
 
     async fn asked(server: &Server, check: &str) -> Seen {
         let check = HttpCheck::parse(check).unwrap();
-        ask(&server.client(), &pod(), (2, &check)).await
+        ask(&server.client(), &pod(), 2, &check).await
     }
 
     fn told(seen: &Seen) -> String {

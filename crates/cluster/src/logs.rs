@@ -39,7 +39,7 @@ pub async fn evidence(client: &Client, namespace: &str, pod: &str, container: &s
             limit_bytes: Some(BYTES),
             ..LogParams::default()
         };
-        within(LIMIT, read(client, (namespace, pod), params))
+        within(LIMIT, read(client, namespace, pod, params))
     };
     let (former, present) = join(instance(true), instance(false)).await;
     let mut logs = Logs::default();
@@ -72,7 +72,8 @@ fn gone(text: &str) -> bool {
 /// Bytes that are no UTF-8 are replaced: a log may hold anything, and its limit may cut a letter.
 async fn read(
     client: &Client,
-    (namespace, pod): (&str, &str),
+    namespace: &str,
+    pod: &str,
     params: LogParams,
 ) -> Result<String, kube::Error> {
     let request = pods(namespace)

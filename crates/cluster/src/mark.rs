@@ -25,9 +25,9 @@ pub async fn write(client: &Client, marking: &LastKnownGoodUpdate) -> Result<()>
         uid: &marking.mark.uid,
     };
     let text = marking.mark.to_text();
-    annotate(client, &marking.workload, (object, json!(text)))
+    annotate(client, &marking.workload, object, json!(text))
         .await
-        .map_err(|failure| failed("mark", &marking.workload, (object, failure)))
+        .map_err(|failure| failed("mark", &marking.workload, object, failure))
 }
 
 /// Takes the mark of a good revision from the one that was found bad. One that is gone bears none.
@@ -40,9 +40,9 @@ pub async fn withdraw(client: &Client, workload: &WorkloadRef, bad: &RevisionId)
         name: &bad.name,
         uid: &bad.uid,
     };
-    match annotate(client, workload, (object, Value::Null)).await {
+    match annotate(client, workload, object, Value::Null).await {
         Err(failure) if !failure.is_not_found() => {
-            Err(failed("withdraw the mark of", workload, (object, failure)))
+            Err(failed("withdraw the mark of", workload, object, failure))
         }
         Ok(()) | Err(_) => Ok(()),
     }
@@ -60,7 +60,8 @@ struct RevisionObject<'a> {
 async fn annotate(
     client: &Client,
     workload: &WorkloadRef,
-    (object, value): (RevisionObject<'_>, Value),
+    object: RevisionObject<'_>,
+    value: Value,
 ) -> std::result::Result<(), Failure> {
     let name = LastKnownGood::annotation(object.uid);
     let patch = json!({"metadata": {"uid": object.uid, "annotations": {name: value}}});
@@ -76,7 +77,8 @@ async fn annotate(
 fn failed(
     doing: &str,
     workload: &WorkloadRef,
-    (object, failure): (RevisionObject<'_>, Failure),
+    object: RevisionObject<'_>,
+    failure: Failure,
 ) -> ClusterError {
     let (namespace, name) = (&workload.namespace, object.name);
     let doing = format!("{doing} revision `{name}` of {workload} in namespace `{namespace}`");

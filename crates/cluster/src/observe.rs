@@ -1,4 +1,4 @@
-//! Watches of some workloads of one namespace, with all that belongs to them, as one stream.
+//! Watches some workloads of one namespace, with everything that belongs to them, as one stream.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::Clock;
 use crate::request::PAGE;
-use rate_limit::paced;
-use resource_watch::{Keep, Look, Show, Target};
+use rate_limit::{WATCH_SECONDS, rate_limited};
+use resource_watch::{Keep, ResourceWatch, Target, Wrap};
 
 mod backoff;
 mod rate_limit;
@@ -25,18 +25,12 @@ mod watch;
 
 pub use watch::Watch;
 
-/// After how long the API server is asked to end a watch; kube then resumes it where it was. A
-/// watch that stalled is given up 5 s after its last word (kube-runtime 5.0 `watcher.rs`,
-/// `WATCH_IDLE_TIMEOUT_MARGIN`). With kube's default of 290 s a verdict could rest on a view that
-/// is minutes old; four watches of 10 s cost the server less than one request every 2 s.
-const WATCH_SECONDS: u32 = 10;
-
-/// Watches until it is dropped; never ends by itself.
+/// Watches workloads and everything that belongs to them, until the stream is dropped.
 ///
 /// There is one watch for each resource that any of the workloads needs, however many they are.
-/// Each resource is listed first, then watched. What cannot be seen is told as [`Seen::Blind`],
-/// once per reason, and [`Seen::Listed`] always follows when sight is back, because a resource that
-/// was out of sight is listed anew. No resource waits for another.
+/// Each resource is listed first, then watched. A resource that cannot be listed or watched is
+/// reported as [`Seen::Blind`], once per reason; when it can be again it is listed again, so that
+/// [`Seen::Listed`] always follows. No resource waits for another.
 pub fn observe(
     client: &Client,
     watch: &Watch,
@@ -48,17 +42,17 @@ pub fn observe(
         .copied()
         .collect();
     let all = needed.into_iter().map(|resource| {
-        let eye = Eye {
+        let stream = ResourceStream {
             client,
             watch,
             resource,
         };
-        eye.look()
+        stream.open()
     });
     select_all(all).map(move |seen| Observation::new(clock.now(), seen))
 }
 
-/// What can be watched in a namespace.
+/// A resource that can be watched in a namespace.
 trait Watched:
     Resource<Scope = NamespaceResourceScope, DynamicType = ()>
     + Clone
@@ -81,15 +75,15 @@ impl<K> Watched for K where
 {
 }
 
-/// One resource to look at.
-struct Eye<'a> {
+/// Opens the stream of one resource.
+struct ResourceStream<'a> {
     client: &'a Client,
     watch: &'a Watch,
     resource: ResourceKind,
 }
 
-impl Eye<'_> {
-    fn look(&self) -> BoxStream<'static, Seen> {
+impl ResourceStream<'_> {
+    fn open(&self) -> BoxStream<'static, Seen> {
         match self.resource {
             ResourceKind::Deployment => self.workloads(Workload::Deployment),
             ResourceKind::StatefulSet => self.workloads(Workload::StatefulSet),
@@ -103,7 +97,7 @@ impl Eye<'_> {
             ResourceKind::Pod => self.labelled(|object: Box<Pod>| Seen::Pod { object }),
             ResourceKind::Event => self.events(),
             ResourceKind::Node => self.nodes(),
-            // Nobody watches answers: they are asked for.
+            // Answers are not watched: they are requested.
             ResourceKind::PodProxy => stream::empty().boxed(),
         }
     }
@@ -146,7 +140,7 @@ impl Eye<'_> {
 
     fn nodes(&self) -> BoxStream<'static, Seen> {
         let target = Target {
-            api: Api::all(paced(self.client)),
+            api: Api::all(rate_limited(self.client)),
             config: Self::config(),
             resource: self.resource,
             keep: Box::new(|_: &Node| true),
@@ -154,27 +148,27 @@ impl Eye<'_> {
                 object: Box::new(narrow(*object)),
             }),
         };
-        Look::new(target).stream().boxed()
+        ResourceWatch::new(target).stream().boxed()
     }
 
     fn stream<K: Watched>(
         &self,
         config: Config,
         keep: Keep<K>,
-        seen: Show<K>,
+        seen: Wrap<K>,
     ) -> BoxStream<'static, Seen> {
         let target = Target {
-            api: Api::namespaced(paced(self.client), self.watch.namespace()),
+            api: Api::namespaced(rate_limited(self.client), self.watch.namespace()),
             config,
             resource: self.resource,
             keep,
             seen,
         };
-        Look::new(target).stream().boxed()
+        ResourceWatch::new(target).stream().boxed()
     }
 }
 
-/// What of a node is judged. The list of its images alone is longer than all the rest.
+/// Keeps the parts of a node that are judged. The list of its images alone is longer than all the rest.
 fn narrow(mut node: Node) -> Node {
     if let Some(status) = node.status.take() {
         node.status = Some(NodeStatus {

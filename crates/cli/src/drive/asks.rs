@@ -54,7 +54,7 @@ impl Asks {
             };
             let client = self.client.clone();
             self.sent.push(Box::pin(async move {
-                let seen = http::ask(&client, &pod, (ask.check, &check)).await;
+                let seen = http::ask(&client, &pod, ask.check, &check).await;
                 (ask, seen)
             }));
         }

@@ -1,10 +1,10 @@
-//! What kube's errors may say without giving secrets away.
+//! Renders kube's errors without the secrets that they may quote.
 
 use kube::client::AuthError;
 use kube::config::KubeconfigError;
 
-/// The YAML reader quotes the lines around a mistake, which in a kubeconfig are likely to hold a
-/// token or a key; only the place is told.
+/// Renders the place of a mistake only: the YAML reader quotes the lines around it, which in a
+/// kubeconfig are likely to hold a token or a key.
 pub(super) fn of_kubeconfig(error: &KubeconfigError) -> String {
     let KubeconfigError::Parse(source) = error else {
         return error.to_string();
@@ -21,7 +21,7 @@ pub(super) fn of_kubeconfig(error: &KubeconfigError) -> String {
     )
 }
 
-/// The output of a credential program is a credential; only what it wrote to stderr is told.
+/// Renders the stderr of a credential program only: its stdout is a credential.
 pub(super) fn of_sign_in(error: &AuthError) -> String {
     if let AuthError::AuthExecRun { cmd, out } = error {
         let said = String::from_utf8_lossy(&out.stderr);

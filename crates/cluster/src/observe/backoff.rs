@@ -1,4 +1,4 @@
-//! What a watcher's error means, and how to go on.
+//! Classifies the errors of a watcher, and counts the pauses between attempts.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::error::Cause;
 
-/// A second trouble within this time is more than a hiccup.
+/// A second error within this time is reported.
 const HICCUP: Duration = Duration::from_secs(5);
 /// The pauses between attempts while blind, without jitter: one client has no herd to scatter.
 const PAUSES: [Duration; 5] = [
@@ -21,32 +21,32 @@ const PAUSES: [Duration; 5] = [
 /// The pause while forbidden: a role binding does not come within seconds.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(30);
 
-/// How to go on after an error.
+/// How to recover from an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum Recovery {
     /// Poll the same watcher again: it resumes where it was.
     Resume,
-    /// List anew, at once; nobody needs to know.
+    /// List again, at once and without a report.
     Relist,
-    /// Tell that nothing is seen, wait, then list anew.
+    /// Report that the resource cannot be seen, wait, then list again.
     Blind(Blindness, Duration),
 }
 
-/// Counts troubles of one resource.
+/// Counts the errors of one resource.
 #[derive(Debug, Default)]
-pub(super) struct Troubles {
+pub(super) struct Backoff {
     last: Option<Instant>,
     blind: usize,
 }
 
-impl Troubles {
-    /// The resource is in sight.
+impl Backoff {
+    /// Resets the pauses: the resource was listed or watched.
     pub(super) const fn clear(&mut self) {
         self.blind = 0;
     }
 
-    /// Judges an error.
-    pub(super) fn judge(&mut self, error: watcher::Error) -> Next {
+    /// Classifies an error.
+    pub(super) fn judge(&mut self, error: watcher::Error) -> Recovery {
         let now = Instant::now();
         let last = self.last.replace(now);
         let again = last.is_some_and(|last| now.duration_since(last) < HICCUP);
@@ -54,12 +54,12 @@ impl Troubles {
         hiccup.unwrap_or_else(|| self.blinded(cause_of(error).blindness()))
     }
 
-    /// The list did not come to an end.
-    pub(super) fn silence(&mut self, limit: Duration) -> Next {
+    /// Counts a list that did not end in time.
+    pub(super) fn silence(&mut self, limit: Duration) -> Recovery {
         self.blinded(Cause::Silence(limit).blindness())
     }
 
-    fn blinded(&mut self, why: Blindness) -> Next {
+    fn blinded(&mut self, why: Blindness) -> Recovery {
         let pause = if matches!(why, Blindness::Forbidden { .. }) {
             FORBIDDEN_PAUSE
         } else {
@@ -67,22 +67,23 @@ impl Troubles {
             PAUSES.get(self.blind).copied().unwrap_or(longest)
         };
         self.blind += 1;
-        Next::Blind(why, pause)
+        Recovery::Blind(why, pause)
     }
 }
 
-/// What is no blindness if it happens once: a stream that broke is resumed, a version that is too
-/// old (410) or an object that cannot be read asks for a new list. A refused list or watch is
-/// never a hiccup.
-fn hiccup(error: &watcher::Error) -> Option<Next> {
+/// Returns how to recover silently from an error that happens once.
+///
+/// A stream that broke is resumed; a version that is too old (410) or an object that cannot be read
+/// asks for a new list. A refused list or watch is always reported.
+fn hiccup(error: &watcher::Error) -> Option<Recovery> {
     let expired = |error: &kube::Error| matches!(error, kube::Error::Api(it) if it.code == 410);
     match error {
         watcher::Error::WatchFailed(kube::Error::SerdeError(_) | kube::Error::Api(_))
         | watcher::Error::WatchError(_)
-        | watcher::Error::NoResourceVersion => Some(Next::Relist),
-        watcher::Error::WatchFailed(_) => Some(Next::Resume),
+        | watcher::Error::NoResourceVersion => Some(Recovery::Relist),
+        watcher::Error::WatchFailed(_) => Some(Recovery::Resume),
         watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
-            expired(error).then_some(Next::Relist)
+            expired(error).then_some(Recovery::Relist)
         }
     }
 }
@@ -113,28 +114,28 @@ mod tests {
         watcher::Error::WatchFailed(kube::Error::ReadEvents(std::io::Error::other("reset")))
     }
 
-    fn pause(next: &Next) -> Option<Duration> {
+    fn pause(next: &Recovery) -> Option<Duration> {
         match next {
-            Next::Blind(_, pause) => Some(*pause),
-            Next::Resume | Next::Relist => None,
+            Recovery::Blind(_, pause) => Some(*pause),
+            Recovery::Resume | Recovery::Relist => None,
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_broken_stream_is_resumed_once_and_then_told() {
-        let mut troubles = Troubles::default();
-        assert_eq!(troubles.judge(broken()), Next::Resume);
+        let mut backoff = Backoff::default();
+        assert_eq!(backoff.judge(broken()), Recovery::Resume);
         assert!(matches!(
-            troubles.judge(broken()),
-            Next::Blind(Blindness::Disconnected { .. }, _)
+            backoff.judge(broken()),
+            Recovery::Blind(Blindness::Disconnected { .. }, _)
         ));
     }
 
     #[tokio::test(start_paused = true)]
     async fn streams_that_break_now_and_then_are_resumed_each_time() {
-        let mut troubles = Troubles::default();
+        let mut backoff = Backoff::default();
         for _ in 0..3 {
-            assert_eq!(troubles.judge(broken()), Next::Resume);
+            assert_eq!(backoff.judge(broken()), Recovery::Resume);
             tokio::time::advance(HICCUP).await;
         }
     }
@@ -149,7 +150,7 @@ mod tests {
             watcher::Error::WatchStartFailed(api(410)),
         ];
         for error in errors {
-            assert_eq!(Troubles::default().judge(error), Next::Relist);
+            assert_eq!(Backoff::default().judge(error), Recovery::Relist);
         }
     }
 
@@ -159,9 +160,9 @@ mod tests {
             watcher::Error::InitialListFailed(api(403)),
             watcher::Error::WatchStartFailed(api(403)),
         ] {
-            let next = Troubles::default().judge(error);
+            let next = Backoff::default().judge(error);
             assert!(
-                matches!(&next, Next::Blind(Blindness::Forbidden { .. }, _)),
+                matches!(&next, Recovery::Blind(Blindness::Forbidden { .. }, _)),
                 "{next:?}"
             );
             assert_eq!(pause(&next), Some(FORBIDDEN_PAUSE));
@@ -170,15 +171,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_pauses_grow_to_five_seconds_and_begin_anew_after_sight() {
-        let mut troubles = Troubles::default();
+        let mut backoff = Backoff::default();
         let mut pauses = || -> Vec<u128> {
-            let judged =
-                (0..6).map(|_| troubles.judge(watcher::Error::InitialListFailed(api(500))));
+            let judged = (0..6).map(|_| backoff.judge(watcher::Error::InitialListFailed(api(500))));
             let found = judged
                 .filter_map(|it| pause(&it))
                 .map(|it| it.as_millis())
                 .collect();
-            troubles.clear();
+            backoff.clear();
             found
         };
         let expected = [500, 1000, 2000, 4000, 5000, 5000];

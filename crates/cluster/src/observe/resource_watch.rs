@@ -1,4 +1,4 @@
-//! One resource: listed, watched, lost, found again.
+//! Lists and watches one resource; lists it again when the watch was lost.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Debug;
@@ -11,43 +11,43 @@ use kube::{Api, ResourceExt};
 use rollguard_core::observation::{Blindness, ResourceKind, Seen};
 use serde::de::DeserializeOwned;
 
-use super::backoff::{Next, Troubles};
+use super::backoff::{Backoff, Recovery};
 
 /// How long one more page of a list may take, its body included.
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
 /// An annotation that repeats the whole object, secrets of the author included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// Whether an object is worth telling.
+/// Returns whether an object may belong to the workloads.
 pub(super) type Keep<K> = Box<dyn Fn(&K) -> bool + Send + Sync>;
-/// How an object is told.
-pub(super) type Show<K> = Box<dyn Fn(Box<K>) -> Seen + Send + Sync>;
+/// Wraps an object as an observation.
+pub(super) type Wrap<K> = Box<dyn Fn(Box<K>) -> Seen + Send + Sync>;
 
-/// What one [`Look`] looks at.
+/// The objects that a [`ResourceWatch`] reports.
 pub(super) struct Target<K> {
     pub(super) api: Api<K>,
     pub(super) config: Config,
     pub(super) resource: ResourceKind,
     pub(super) keep: Keep<K>,
-    pub(super) seen: Show<K>,
+    pub(super) seen: Wrap<K>,
 }
 
 /// The state of one resource's watch.
-pub(super) struct Look<K> {
+pub(super) struct ResourceWatch<K> {
     target: Target<K>,
     watcher: BoxStream<'static, watcher::Result<watcher::Event<K>>>,
-    /// What a list under way has brought so far. It is told as a whole, so that half a list is
-    /// never taken for sight.
+    /// The objects of a list under way. They are reported as a whole, so that half a list never counts
+    /// as a view of the resource.
     listing: Option<Vec<K>>,
-    /// The uids of what was told and is not gone.
+    /// The uids of the objects that were reported and are not gone.
     known: HashSet<String>,
-    troubles: Troubles,
-    told: Option<Blindness>,
+    backoff: Backoff,
+    reported: Option<Blindness>,
     pause: Option<Duration>,
     out: VecDeque<Seen>,
 }
 
-impl<K> Look<K>
+impl<K> ResourceWatch<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
@@ -58,18 +58,18 @@ where
             watcher,
             listing: None,
             known: HashSet::new(),
-            troubles: Troubles::default(),
-            told: None,
+            backoff: Backoff::default(),
+            reported: None,
             pause: None,
             out: VecDeque::new(),
         }
     }
 
-    /// What is seen, without an end.
+    /// Returns the observations of the resource, without an end.
     pub(super) fn stream(self) -> impl Stream<Item = Seen> + Send {
-        stream::unfold(self, |mut look| async {
-            let seen = look.next().await;
-            Some((seen, look))
+        stream::unfold(self, |mut watch| async {
+            let seen = watch.next().await;
+            Some((seen, watch))
         })
     }
 
@@ -83,26 +83,26 @@ where
             }
             match self.poll().await {
                 Ok(event) => self.take(event),
-                Err(next) => self.go_on(next),
+                Err(next) => self.recover(next),
             }
         }
     }
 
-    /// The watcher's next event. A list must come to an end; a watch may be quiet.
-    async fn poll(&mut self) -> Result<watcher::Event<K>, Next> {
+    /// Returns the watcher's next event. A list must end in time; a watch may be quiet.
+    async fn poll(&mut self) -> Result<watcher::Event<K>, Recovery> {
         let next = self.watcher.next();
         let event = if self.listing.is_some() {
             tokio::time::timeout(PAGE_LIMIT, next)
                 .await
-                .map_err(|_| self.troubles.silence(PAGE_LIMIT))?
+                .map_err(|_| self.backoff.silence(PAGE_LIMIT))?
         } else {
             next.await
         };
         match event {
             Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(self.troubles.judge(error)),
-            // kube's watcher has no end; if it ever gets one, this begins anew.
-            None => Err(Next::Relist),
+            Some(Err(error)) => Err(self.backoff.judge(error)),
+            // kube's watcher has no end; if it ever gets one, this starts another.
+            None => Err(Recovery::Relist),
         }
     }
 
@@ -118,18 +118,18 @@ where
             }
             watcher::Event::InitDone => self.listed(),
             watcher::Event::Apply(object) => {
-                self.troubles.clear();
+                self.backoff.clear();
                 if (self.target.keep)(&object) {
                     self.known.extend(object.uid());
                     self.out
                         .push_back((self.target.seen)(Box::new(slim(object))));
                 } else {
-                    // It lost its labels; a server that sorts would tell it as deleted.
+                    // It lost its labels; a watch with a selector would report it as deleted.
                     self.forget(&object);
                 }
             }
             watcher::Event::Delete(object) => {
-                self.troubles.clear();
+                self.backoff.clear();
                 self.forget(&object);
             }
         }
@@ -143,8 +143,8 @@ where
     }
 
     fn listed(&mut self) {
-        self.troubles.clear();
-        self.told = None;
+        self.backoff.clear();
+        self.reported = None;
         let objects = self.listing.take().unwrap_or_default();
         let uids: Vec<String> = objects.iter().filter_map(ResourceExt::uid).collect();
         self.known = uids.iter().cloned().collect();
@@ -157,27 +157,27 @@ where
         });
     }
 
-    fn go_on(&mut self, next: Next) {
+    fn recover(&mut self, next: Recovery) {
         match next {
-            Next::Resume => return,
-            Next::Relist => {}
-            Next::Blind(why, pause) => {
+            Recovery::Resume => return,
+            Recovery::Relist => {}
+            Recovery::Blind(why, pause) => {
                 self.pause = Some(pause);
-                if self.told.as_ref() != Some(&why) {
-                    self.told = Some(why.clone());
+                if self.reported.as_ref() != Some(&why) {
+                    self.reported = Some(why.clone());
                     let resource = self.target.resource;
                     self.out.push_back(Seen::Blind { resource, why });
                 }
             }
         }
-        // A fresh watcher begins with a list. kube's own would resume a failed watch without a
-        // word, and nobody would learn that sight is back.
+        // A new watcher begins with a list. The present one would resume a failed watch silently, and
+        // the end of the blindness would not show.
         self.listing = None;
         self.watcher = watcher(self.target.api.clone(), self.target.config.clone()).boxed();
     }
 }
 
-/// Drops what nobody reads: half of an object's bytes are bookkeeping of its writers.
+/// Drops `managedFields` and the last applied configuration: half of an object's bytes, never read.
 fn slim<K: Resource>(mut object: K) -> K {
     let metadata = object.meta_mut();
     metadata.managed_fields = None;

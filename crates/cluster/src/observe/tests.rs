@@ -41,10 +41,8 @@ fn is_watch(asked: &Asked) -> bool {
 fn resource(
     server: Server,
     path: &'static str,
-    (items, watch): (
-        Vec<Value>,
-        impl Fn(&Asked) -> Answer + Send + Sync + 'static,
-    ),
+    items: Vec<Value>,
+    watch: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
 ) -> Server {
     server.on("GET", path, move |asked| {
         if is_watch(asked) {
@@ -58,13 +56,9 @@ fn resource(
 /// Lists one of everything but pods and then stays quiet.
 fn others() -> Server {
     let quiet = |_: &Asked| open_watch(&[]);
-    let server = resource(
-        Server::new(),
-        "/deployments",
-        (vec![deployment("v1")], quiet),
-    );
-    let server = resource(server, "/replicasets", (vec![replica_set(1, "v1")], quiet));
-    resource(server, "/events", (vec![event("Pod", "web-v1-1")], quiet))
+    let server = resource(Server::new(), "/deployments", vec![deployment("v1")], quiet);
+    let server = resource(server, "/replicasets", vec![replica_set(1, "v1")], quiet);
+    resource(server, "/events", vec![event("Pod", "web-v1-1")], quiet)
 }
 
 fn watch() -> Watch {
@@ -131,13 +125,9 @@ async fn pods_seen(server: &Server) -> Vec<String> {
 async fn everything_is_listed_and_then_watched() {
     let modified = line("MODIFIED", &pod("web-v1-1", "11"));
     let deleted = line("DELETED", &pod("web-v1-1", "12"));
-    let server = resource(
-        others(),
-        "/pods",
-        (vec![pod("web-v1-1", "9")], move |_| {
-            open_watch(&[modified.clone(), deleted.clone()])
-        }),
-    );
+    let server = resource(others(), "/pods", vec![pod("web-v1-1", "9")], move |_| {
+        open_watch(&[modified.clone(), deleted.clone()])
+    });
     let expected = [
         "web-v1-1@9",
         "listed uid-web-v1-1",
@@ -160,7 +150,7 @@ async fn everything_is_listed_and_then_watched() {
 
 #[tokio::test(start_paused = true)]
 async fn lists_and_watches_ask_for_pages_bookmarks_and_the_right_objects() {
-    let server = resource(others(), "/pods", (vec![], |_: &Asked| open_watch(&[])));
+    let server = resource(others(), "/pods", vec![], |_: &Asked| open_watch(&[]));
     pods_seen(&server).await;
     let asked = server.requests("GET", "");
     for asked in &asked {
@@ -193,7 +183,8 @@ async fn bookkeeping_is_dropped() {
     let server = resource(
         others(),
         "/pods",
-        (vec![pod("web-v1-1", "9")], |_: &Asked| open_watch(&[])),
+        vec![pod("web-v1-1", "9")],
+        |_: &Asked| open_watch(&[]),
     );
     let mut stream = observe(&server.client(), &watch(), clock());
     while let Some(observation) = stream.next().await {
@@ -232,13 +223,14 @@ async fn a_watch_that_ends_or_breaks_resumes_where_it_was_without_a_word() {
         let server = resource(
             others(),
             "/pods",
-            (vec![pod("web-v1-1", "9")], move |asked| {
+            vec![pod("web-v1-1", "9")],
+            move |asked| {
                 if asked.query.contains("resourceVersion=10") {
                     ended_watch(&[line("MODIFIED", &pod("web-v1-1", "11"))], end)
                 } else {
                     open_watch(&[line("MODIFIED", &pod("web-v1-1", "12"))])
                 }
-            }),
+            },
         );
         let expected = [
             "web-v1-1@9",
@@ -293,14 +285,10 @@ async fn sight_that_comes_back_is_told_by_a_list_even_if_nothing_changed() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_events_leaves_the_rest_in_sight_and_is_asked_about_every_30_s() {
     let quiet = |_: &Asked| open_watch(&[]);
-    let server = resource(
-        Server::new(),
-        "/deployments",
-        (vec![deployment("v1")], quiet),
-    );
-    let server = resource(server, "/replicasets", (vec![replica_set(1, "v1")], quiet));
+    let server = resource(Server::new(), "/deployments", vec![deployment("v1")], quiet);
+    let server = resource(server, "/replicasets", vec![replica_set(1, "v1")], quiet);
     let server =
-        resource(server, "/pods", (vec![pod("web-v1-1", "9")], quiet))
+        resource(server, "/pods", vec![pod("web-v1-1", "9")], quiet)
             .on("GET", "/events", |_| status(403, "may not list events"));
     let minute = Duration::from_secs(59);
     let events = seen_within(&server, ResourceKind::Event, minute).await;
@@ -350,7 +338,7 @@ async fn one_reason_is_told_once_however_often_it_is_met() {
 #[tokio::test(start_paused = true)]
 async fn watches_that_end_at_once_are_not_begun_in_a_rush() {
     let at_once = |_: &Asked| ended_watch(&[], Ok(()));
-    let server = resource(others(), "/pods", (vec![pod("web-v1-1", "9")], at_once));
+    let server = resource(others(), "/pods", vec![pod("web-v1-1", "9")], at_once);
     let seen = seen_within(&server, ResourceKind::Pod, Duration::from_secs(10)).await;
     assert_eq!(seen, ["web-v1-1@9", "listed uid-web-v1-1"]);
     let watches = server
@@ -370,13 +358,14 @@ async fn an_object_that_cannot_be_read_is_never_left_out_in_silence() {
     let server = resource(
         others(),
         "/pods",
-        (vec![pod("web-v1-1", "9")], move |asked| {
+        vec![pod("web-v1-1", "9")],
+        move |asked| {
             if asked.nth == 2 {
                 open_watch(std::slice::from_ref(&broken))
             } else {
                 open_watch(&[])
             }
-        }),
+        },
     );
     let expected = [
         "web-v1-1@9",
@@ -389,7 +378,7 @@ async fn an_object_that_cannot_be_read_is_never_left_out_in_silence() {
 
 #[tokio::test(start_paused = true)]
 async fn time_comes_from_the_clock() {
-    let server = resource(others(), "/pods", (vec![], |_: &Asked| open_watch(&[])));
+    let server = resource(others(), "/pods", vec![], |_: &Asked| open_watch(&[]));
     let first = observe(&server.client(), &watch(), clock())
         .next()
         .await
@@ -483,16 +472,17 @@ async fn many_workloads_share_one_watch_of_each_resource() {
     ];
     let names = ["web", "api", "stranger"];
     let deployments = names.map(|name| workload("Deployment", name));
-    let server = resource(Server::new(), "/deployments", (deployments.into(), quiet));
+    let server = resource(Server::new(), "/deployments", deployments.into(), quiet);
     let server = resource(
         server,
         "/statefulsets",
-        (vec![workload("StatefulSet", "db")], quiet),
+        vec![workload("StatefulSet", "db")],
+        quiet,
     );
-    let server = resource(server, "/pods", (pods.concat(), quiet));
-    let server = resource(server, "/events", (vec![event("Pod", "db-0")], quiet));
-    let server = resource(server, "/replicasets", (vec![], quiet));
-    let server = resource(server, "/controllerrevisions", (vec![], quiet));
+    let server = resource(server, "/pods", pods.concat(), quiet);
+    let server = resource(server, "/events", vec![event("Pod", "db-0")], quiet);
+    let server = resource(server, "/replicasets", vec![], quiet);
+    let server = resource(server, "/controllerrevisions", vec![], quiet);
     let watch = watch_of(&[
         workload("Deployment", "web"),
         workload("Deployment", "api"),
