@@ -6,7 +6,7 @@ use std::time::Duration;
 use rollguard_agent::{LoggingCommand, Secret, mask, neutralise_line};
 use rollguard_core::report::{Line, Span, Style};
 
-use crate::live::{Live, SizeOf};
+use crate::status_area::{Live, SizeOf};
 
 /// Where lines, data and commands go.
 pub struct Console {

@@ -14,9 +14,9 @@ use rollguard_core::verdict::Verdict;
 
 use crate::run::tools::Tools;
 use crate::status;
-use asks::Asks;
+use http_checks::Asks;
 
-mod asks;
+mod http_checks;
 
 /// How a session ended.
 #[derive(Debug, PartialEq)]

@@ -9,8 +9,8 @@ use rollguard_cluster::Proxies;
 use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::console::Console;
-use crate::live::{Size, SizeOf};
 use crate::run::drill::Screen;
+use crate::status_area::{Size, SizeOf};
 
 /// The process's surroundings.
 pub(crate) struct Environment {

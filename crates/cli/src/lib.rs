@@ -11,12 +11,12 @@ mod dispatch;
 mod drive;
 mod environment;
 pub mod failure;
-pub mod live;
 mod output_form;
 mod prompt;
 pub mod recorder;
 pub mod run;
 mod status;
+pub mod status_area;
 #[cfg(test)]
 mod testing;
 

@@ -14,15 +14,17 @@ use crate::cancel::Cancel;
 use crate::console::Console;
 use crate::failure::Failure;
 
+mod command_filter;
+mod environment;
 mod manifest;
 mod rehearsal;
-mod tap;
-mod world;
+mod screen;
 
+pub(crate) use environment::Place;
+use environment::World;
+pub(crate) use rehearsal::Answer;
 use rehearsal::Rehearsal;
-pub(crate) use rehearsal::{Answer, Screen};
-pub(crate) use world::Place;
-use world::World;
+pub(crate) use screen::Screen;
 
 /// How long a version may take to show itself; also the stage's `timeout`.
 const TIMEOUT: &str = "1m";

@@ -1,7 +1,6 @@
 //! Runs the stage's tasks in this process, and asks the person whom a pipeline would ask.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::PoisonError;
 
 use async_trait::async_trait;
@@ -9,12 +8,11 @@ use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_core::report::{Line, Style};
 use rollguard_stage::{ResolvedTask, StageEvent, StepOutcome, StepRunner, TaskResult};
 
-use super::tap::Tap;
-use super::world::World;
+use super::command_filter::CommandFilter;
+use super::environment::World;
+use super::screen::Screen;
 use crate::cancel::Cancel;
-use crate::console::Console;
 use crate::failure::Failure;
-use crate::live::SizeOf;
 use crate::prompt;
 use crate::recorder::Recorder;
 use crate::run::task::task;
@@ -34,29 +32,6 @@ pub(crate) enum Answer {
     Approve,
     /// `--reject`.
     Reject,
-}
-
-/// Makes consoles that print below the drill's own lines.
-pub(crate) struct Screen {
-    /// Opens the place where people read.
-    pub(crate) open: Box<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>,
-    pub(crate) colour: bool,
-    pub(crate) live: Option<SizeOf>,
-}
-
-const INDENT: &str = "    ";
-
-impl Screen {
-    /// A console for lines below a heading.
-    pub(super) fn console(&self) -> Console {
-        self.console_on((self.open)())
-    }
-
-    fn console_on(&self, out: Box<dyn Write + Send>) -> Console {
-        Console::new(out, Box::new(std::io::sink()))
-            .with_terminal(self.colour, self.live)
-            .with_indent(INDENT)
-    }
 }
 
 /// The runner of the stage's steps.
@@ -103,8 +78,8 @@ impl<'a> Rehearsal<'a> {
     /// output read line by line.
     async fn rollguard(&self, step: &ResolvedTask) -> StepOutcome {
         let env = AgentEnv::from_pairs(variables(step));
-        let (tap, heard) = Tap::new((self.screen.open)());
-        let mut console = self.screen.console_on(Box::new(tap));
+        let (filter, heard) = CommandFilter::new((self.screen.open)());
+        let mut console = self.screen.console_on(Box::new(filter));
         let mut tools = Tools {
             console: &mut console,
             recorder: &mut Recorder::off(),

@@ -13,7 +13,7 @@ use rollguard_core::report::{Line, Style};
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use rollguard_sandbox::{Sandbox, Script};
 
-use super::rehearsal::Screen;
+use super::screen::Screen;
 use super::{TIMEOUT, manifest};
 use crate::cancel::Cancel;
 use crate::console::Console;

@@ -1,19 +1,19 @@
-//! Stands where the agent stands: takes a task's lines, keeps its commands, shows the rest.
+//! Filters the logging commands out of a task's output, as the agent does, and shows the rest.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rollguard_agent::command::TaskOutput;
 
-/// Writes to a terminal or a log what is no command.
-pub(super) struct Tap {
+/// Writes the lines that are no logging command to a terminal or a log.
+pub(super) struct CommandFilter {
     out: Box<dyn Write + Send>,
     line: Vec<u8>,
     heard: Arc<Mutex<TaskOutput>>,
 }
 
-impl Tap {
-    /// A tap in front of `out`, and what it hears.
+impl CommandFilter {
+    /// A filter in front of `out`, and what it hears.
     pub(super) fn new(out: Box<dyn Write + Send>) -> (Self, Arc<Mutex<TaskOutput>>) {
         let heard = Arc::new(Mutex::new(TaskOutput::default()));
         (
@@ -42,7 +42,7 @@ impl Tap {
     }
 }
 
-impl Write for Tap {
+impl Write for CommandFilter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for byte in bytes {
             self.line.push(*byte);
