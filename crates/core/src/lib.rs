@@ -12,6 +12,7 @@ pub mod duration;
 pub mod finding;
 pub mod history;
 pub mod http;
+pub mod label_selector;
 pub mod observation;
 pub mod policy;
 pub mod progress;

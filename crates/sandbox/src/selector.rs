@@ -1,8 +1,6 @@
 //! Label and field selectors as they stand in a request's query.
 
-use std::collections::BTreeSet;
-
-use kube::core::{Expression, Selector, SelectorExt};
+use rollguard_core::label_selector::{Requirement, split};
 use serde_json::Value;
 
 use crate::http::Call;
@@ -13,7 +11,7 @@ use crate::status::ApiFailure;
 /// Which objects of a list or a watch are meant.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
-    labels: Selector,
+    labels: Vec<Requirement>,
     fields: Vec<Field>,
 }
 
@@ -41,16 +39,14 @@ impl Filter {
     fn parse(labels: &str, fields: &str) -> Result<Self, ApiFailure> {
         let unparsable = |text: String| ApiFailure::bad_request(text);
         Ok(Self {
-            labels: split(labels)
-                .into_iter()
+            labels: parts(labels)
                 .map(|part| {
-                    label(part).ok_or_else(|| {
+                    Requirement::parse(part).ok_or_else(|| {
                         unparsable(format!("unable to parse requirement: \"{part}\""))
                     })
                 })
                 .collect::<Result<_, _>>()?,
-            fields: split(fields)
-                .into_iter()
+            fields: parts(fields)
                 .map(|part| {
                     field(part).ok_or_else(|| {
                         unparsable(format!(
@@ -63,11 +59,12 @@ impl Filter {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.labels.selects_all() && self.fields.is_empty()
+        self.labels.is_empty() && self.fields.is_empty()
     }
 
     pub(crate) fn matches(&self, object: &Value) -> bool {
-        self.labels.matches(&labels(object))
+        let labels = labels(object);
+        self.labels.iter().all(|it| it.matches(&labels))
             && self.fields.iter().all(|field| {
                 let pointer = format!("/{}", field.path.replace('.', "/"));
                 let shown = match object.pointer(&pointer) {
@@ -80,49 +77,9 @@ impl Filter {
     }
 }
 
-/// Splits at commas outside of parentheses.
-fn split(selector: &str) -> Vec<&str> {
-    let mut depth = 0_u32;
-    selector
-        .split(|c| {
-            match c {
-                '(' => depth += 1,
-                ')' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            c == ',' && depth == 0
-        })
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .collect()
-}
-
-fn label(part: &str) -> Option<Expression> {
-    let known = |key: &str| {
-        let key = key.trim();
-        (!key.is_empty() && !key.contains([' ', '(', ')', '=', '!'])).then(|| key.to_owned())
-    };
-    if let Some(key) = part.strip_prefix('!') {
-        return Some(Expression::DoesNotExist(known(key)?));
-    }
-    if let Some((key, set)) = part.split_once(" notin ") {
-        return Some(Expression::NotIn(known(key)?, members(set)?));
-    }
-    if let Some((key, set)) = part.split_once(" in ") {
-        return Some(Expression::In(known(key)?, members(set)?));
-    }
-    if let Some((key, value)) = part.split_once("!=") {
-        return Some(Expression::NotEqual(known(key)?, value.trim().to_owned()));
-    }
-    if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
-        return Some(Expression::Equal(known(key)?, value.trim().to_owned()));
-    }
-    Some(Expression::Exists(known(part)?))
-}
-
-fn members(set: &str) -> Option<BTreeSet<String>> {
-    let inside = set.trim().strip_prefix('(')?.strip_suffix(')')?;
-    Some(inside.split(',').map(|it| it.trim().to_owned()).collect())
+/// The parts of a selector; an empty text has none.
+fn parts(selector: &str) -> impl Iterator<Item = &str> {
+    split(selector).into_iter().filter(|part| !part.is_empty())
 }
 
 fn field(part: &str) -> Option<Field> {
