@@ -5,9 +5,11 @@ use std::fmt;
 use rollguard_core::rollback::execution::Conclusion;
 use rollguard_core::rollback::{BatchOutcome, RollbackHealth};
 use rollguard_core::verdict::Verdict;
+use serde::Serialize;
 
-/// The result of a task, in Azure Pipelines' words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The result of a task, a job or a stage, in Azure Pipelines' words; the worse ones come later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum TaskResult {
     /// It did what it should.
     Succeeded,
@@ -50,6 +52,12 @@ impl TaskResult {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    /// Returns whether it succeeded, with or without issues.
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Succeeded | Self::SucceededWithIssues)
     }
 
     /// The result after another one was asked for: the worse one, except that one worse than

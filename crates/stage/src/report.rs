@@ -3,62 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use rollguard_agent::TaskResult;
 use serde::Serialize;
-
-/// The result of a step, a job or a stage; the worse ones come later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum TaskResult {
-    /// It did what it should.
-    Succeeded,
-    /// It did, and something is worth a look.
-    SucceededWithIssues,
-    /// It did not.
-    Failed,
-    /// It was stopped.
-    Canceled,
-    /// It did not run.
-    Skipped,
-}
 
 /// The result of a job.
 pub type JobResult = TaskResult;
-
-impl TaskResult {
-    /// The name that `dependencies.Job.result` has.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Succeeded => "Succeeded",
-            Self::SucceededWithIssues => "SucceededWithIssues",
-            Self::Failed => "Failed",
-            Self::Canceled => "Canceled",
-            Self::Skipped => "Skipped",
-        }
-    }
-
-    /// Succeeded, with or without issues.
-    #[must_use]
-    pub fn is_success(self) -> bool {
-        matches!(self, Self::Succeeded | Self::SucceededWithIssues)
-    }
-
-    /// The result of two things that ran after one another; what was skipped does not count.
-    #[must_use]
-    pub(crate) fn and(self, next: Self) -> Self {
-        if next == Self::Skipped {
-            self
-        } else {
-            self.max(next)
-        }
-    }
-}
-
-impl fmt::Display for TaskResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// Why a job or step did not run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rollguard_agent::TaskResult;
 use serde::Serialize;
 
-use crate::report::{SkipReason, TaskResult};
+use crate::report::SkipReason;
 
 /// Runs the task steps of a stage and hears what happens between them.
 #[async_trait]

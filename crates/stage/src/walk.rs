@@ -3,9 +3,11 @@
 mod context;
 mod variables;
 
+use rollguard_agent::TaskResult;
+
 use crate::expression::{Context, Expression, StatusFunction, Value, same, why_false};
 use crate::model::{Job, Stage, TaskStep, VariableValue};
-use crate::report::{JobReport, SkipReason, StageReport, TaskResult};
+use crate::report::{JobReport, SkipReason, StageReport};
 use crate::runner::{ResolvedTask, StageEvent, StepOutcome, StepRunner};
 use context::{JobContext, StepContext};
 use variables::Variables;
@@ -84,7 +86,7 @@ impl<'a> Walk<'a> {
             .iter()
             .filter(|job| job.result != TaskResult::Skipped);
         ran.map(|job| job.result)
-            .reduce(TaskResult::and)
+            .reduce(worse)
             .unwrap_or(TaskResult::Skipped)
     }
 
@@ -229,7 +231,7 @@ impl JobRun<'_> {
             display_name: step.display_name.clone(),
             result,
         });
-        self.report.result = self.report.result.and(result);
+        self.report.result = worse(self.report.result, result);
     }
 
     fn resolve(&self, step: &TaskStep) -> ResolvedTask {
@@ -251,7 +253,16 @@ impl JobRun<'_> {
     }
 }
 
-/// The answer of a status function over the results of what ran before.
+/// Returns the result of two things that ran after one another; what was skipped does not count.
+fn worse(result: TaskResult, next: TaskResult) -> TaskResult {
+    if next == TaskResult::Skipped {
+        result
+    } else {
+        result.max(next)
+    }
+}
+
+/// Returns the value of a status function, given the results of what ran before.
 fn status(function: StatusFunction, results: &[TaskResult], canceled: bool) -> bool {
     let failed = || results.contains(&TaskResult::Failed);
     match function {

@@ -128,7 +128,7 @@ fn summary(console: &mut Console, report: &StageReport, took: Duration) {
     for job in &report.jobs {
         let style = match job.result {
             TaskResult::Succeeded => Style::Good,
-            TaskResult::Failed | TaskResult::Canceled => Style::Bad,
+            TaskResult::Failed | TaskResult::Canceled | TaskResult::Abandoned => Style::Bad,
             TaskResult::SucceededWithIssues | TaskResult::Skipped => Style::Warn,
         };
         let what = [
@@ -141,7 +141,7 @@ fn summary(console: &mut Console, report: &StageReport, took: Duration) {
         .map_or_else(String::new, |word| format!("  {word}"));
         console.line(
             &Line::plain("  ")
-                .then(style, format!("{:<12}", job.result.name()))
+                .then(style, format!("{:<12}", job.result.as_str()))
                 .then(Style::Plain, format!("{:<26}", job.name))
                 .then(Style::Dim, what),
         );

@@ -1,4 +1,4 @@
-//! What only shows when all jobs of a stage are known: who depends on whom, and who asks whom for what.
+//! Checks the jobs of a stage against each other: names, dependencies and references.
 //!
 //! Azure Pipelines accepts most of these and then runs with empty values; here they are errors.
 
@@ -23,7 +23,7 @@ const SERVER_TASKS: [&str; 5] = [
 pub(super) fn stage(stage: &Stage, path: &str, problems: &mut Problems<'_>) {
     for (at, job) in stage.jobs.iter().enumerate() {
         let path = format!("{path}.jobs[{at}]");
-        names(stage, job, at, (&path, problems));
+        names(stage, job, &path, problems);
         place(job, &path, problems);
         approval::longest(job, &path, problems);
         for (at, step) in job.steps.iter().enumerate() {
@@ -69,12 +69,12 @@ pub(crate) fn ancestors(stage: &Stage, job: &Job) -> Vec<String> {
 }
 
 /// Job and step names are unique, and dependencies exist.
-fn names(stage: &Stage, job: &Job, at: usize, (path, problems): (&str, &mut Problems<'_>)) {
+fn names(stage: &Stage, job: &Job, path: &str, problems: &mut Problems<'_>) {
     let quote = format!("job: {}", job.name);
     if stage
         .jobs
         .iter()
-        .take(at)
+        .take_while(|other| !std::ptr::eq(*other, job))
         .any(|other| same(&other.name, &job.name))
     {
         problems.add(

@@ -1,11 +1,13 @@
 //! What the conditions of jobs and steps can see.
 
+use rollguard_agent::TaskResult;
+
 use super::status;
 use super::variables::Variables;
 use crate::expression::functions::holds;
 use crate::expression::{Context, ExpressionError, Function, StatusFunction, Value, same};
 use crate::model::{Job, Stage, VariableValue};
-use crate::report::{JobReport, TaskResult};
+use crate::report::JobReport;
 use crate::template::ancestors;
 
 /// What the condition and the runtime variables of a job can see.
@@ -58,7 +60,7 @@ fn dependency(report: &JobReport) -> (String, Value) {
         .iter()
         .map(|(name, value)| (name.clone(), Value::text(value)));
     let entries = vec![
-        ("result".to_owned(), Value::text(report.result.name())),
+        ("result".to_owned(), Value::text(report.result.as_str())),
         ("outputs".to_owned(), Value::Object(outputs.collect())),
     ];
     (report.name.clone(), Value::Object(entries))
@@ -114,7 +116,7 @@ impl<'a> StepContext<'a> {
 impl Context for StepContext<'_> {
     fn named(&self, _: &str) -> Value {
         let mut variables = self.variables.clone();
-        variables.set("Agent.JobStatus", self.job.name());
+        variables.set("Agent.JobStatus", self.job.as_str());
         variables.to_value()
     }
 

@@ -88,13 +88,12 @@ impl<'a> Rehearsal<'a> {
         let outcome = task(&env, &self.world.connection(), &mut tools).await;
         let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
         let result = match heard.task_result(Some(i32::from(outcome.exit_code()))) {
-            rollguard_agent::TaskResult::Succeeded => TaskResult::Succeeded,
-            rollguard_agent::TaskResult::SucceededWithIssues => TaskResult::SucceededWithIssues,
-            rollguard_agent::TaskResult::Failed | rollguard_agent::TaskResult::Abandoned => {
-                TaskResult::Failed
-            }
-            rollguard_agent::TaskResult::Canceled => TaskResult::Canceled,
-            rollguard_agent::TaskResult::Skipped => TaskResult::Skipped,
+            TaskResult::Abandoned => TaskResult::Failed,
+            other @ (TaskResult::Succeeded
+            | TaskResult::SucceededWithIssues
+            | TaskResult::Failed
+            | TaskResult::Canceled
+            | TaskResult::Skipped) => other,
         };
         let result = if outcome == Outcome::Cancelled {
             TaskResult::Canceled
