@@ -1,5 +1,4 @@
-//! The inputs of a command: what was said ([`RawInputs`]) becomes what is meant ([`Inputs`]),
-//! without touching the world.
+//! The inputs of a command: parses the given texts ([`RawInputs`]) into [`Inputs`], without IO.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -23,7 +23,7 @@ use crate::{ClusterId, Result, Secret};
 use api_version::fallback;
 use bridge::{Bridge, OneToken};
 
-/// The version of the `Microsoft.ContainerService` API that is asked for unless told otherwise.
+/// The version of the `Microsoft.ContainerService` API that is requested by default.
 ///
 /// The versions that the crate was generated for were retired on 2024-06-20; the newest one that
 /// all clouds serve is the safest, and the answer has not changed since 2017.

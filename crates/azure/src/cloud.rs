@@ -5,7 +5,7 @@ use azure_core::http::Url;
 use crate::Result;
 use crate::error::{AzureError, AzureErrorKind, Task};
 
-/// The two addresses that tell one Azure cloud from another.
+/// The two addresses of an Azure cloud.
 ///
 /// Both come from the service connection (`ENDPOINT_URL_<id>` and its data
 /// `activeDirectoryAuthority`), never from constants: a sovereign cloud then needs no code.

@@ -87,8 +87,8 @@ pub enum AzureErrorKind {
         /// What was not found.
         what: String,
     },
-    /// The service principal lacks a role, or the cluster does not exist: who has no role where it
-    /// should be is not told which.
+    /// The service principal lacks a role, or the cluster does not exist: Azure does not say which to
+    /// an identity without a role.
     #[error("the service principal is not allowed `{action}` on `{scope}`")]
     Forbidden {
         /// The missing permission.

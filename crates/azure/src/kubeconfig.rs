@@ -8,7 +8,7 @@ use crate::{Result, Secret};
 
 /// The way into one cluster. It has no `Debug`: the kubeconfig may hold a client key.
 pub struct ClusterAccess {
-    /// The kubeconfig as YAML, without `exec` and `auth-provider`: whoever reads it runs no
+    /// The kubeconfig as YAML, without `exec` and `auth-provider`: its reader runs no
     /// program.
     pub kubeconfig: Secret,
     /// How its user proves who it is.
@@ -140,7 +140,7 @@ fn holds_credentials(user: &Value) -> bool {
 fn strip_programs(document: &mut Value) {
     let users = document.get_mut("users").and_then(Value::as_sequence_mut);
     for entry in users.into_iter().flatten() {
-        // Values with a YAML tag are seen through, as by whoever reads the kubeconfig next.
+        // YAML tags are ignored, as the next reader of the kubeconfig does.
         if let Some(user) = entry.get_mut("user").and_then(Value::as_mapping_mut) {
             user.remove("exec");
             user.remove("auth-provider");

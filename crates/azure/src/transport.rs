@@ -1,4 +1,4 @@
-//! How bytes travel: one `reqwest` client below every Azure pipeline.
+//! The transport: one `reqwest` client below every Azure pipeline.
 
 mod judge;
 mod wire;
@@ -39,7 +39,7 @@ pub enum Proxy {
     None,
 }
 
-/// What a [`Transport`] may be told.
+/// The options of a [`Transport`].
 #[derive(Clone, Debug, Default)]
 pub struct TransportOptions {
     /// Certificates (PEM) trusted besides the platform's, e.g. the agent's `AGENT_CAINFO`. Default:

@@ -1,4 +1,4 @@
-//! Carrying a rollback plan out: one patch that bears its own preconditions, its outcome read back,
+//! Applies a rollback plan: one patch with its own preconditions, its outcome read back,
 //! and never sent again without a look at what the last one did.
 
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub enum Applied {
 
 /// Applies a plan.
 ///
-/// Whatever happens to an answer, the object itself tells the outcome. Where it shows that nothing
+/// The object itself shows the outcome, whatever happens to an answer. Where it shows that nothing
 /// was done although it could have been, the patch is sent again, three times in all.
 ///
 /// # Errors
@@ -160,7 +160,7 @@ async fn look(client: &Client, plan: &RollbackPlan, looks: u32) -> Result<Histor
     }
 }
 
-/// The template alone tells the outcome, but where a webhook wrote it otherwise than it was sent.
+/// The template alone shows the outcome, unless a webhook changed what was sent.
 async fn state(client: &Client, plan: &RollbackPlan) -> Result<History> {
     let object = object(client, &plan.workload).await?;
     let bare = History::new(plan.workload.clone(), object, Vec::new(), Vec::new());

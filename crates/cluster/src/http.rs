@@ -25,14 +25,14 @@ use crate::error::Cause;
 /// How long a pod may take, its whole answer included.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Marks a request that is sent once: what a pod answers is told, not smoothed over.
+/// Marks a request that is sent once: a retry would hide what a pod answers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Once;
 
-/// Asks a pod what a check asks; `index` is the check's place in the session.
+/// Sends the request of a check to a pod; `index` is the check's place in the session.
 ///
-/// An answer of the API server itself is told apart from the pod's: that the proxy may not be used
-/// or is out of reach is blindness, that it cannot reach the pod is an answer of its own.
+/// Distinguishes answers of the API server itself from the pod's: a proxy that is forbidden or
+/// unreachable is blindness, a pod that the proxy cannot reach is an answer.
 pub async fn ask(client: &Client, pod: &Pod, index: usize, check: &HttpCheck) -> Seen {
     match answer(client, pod, check).await {
         Ok(answer) => Seen::Answered {
@@ -62,9 +62,8 @@ async fn answer(client: &Client, pod: &Pod, check: &HttpCheck) -> Result<Answer,
     let status = response.status();
     let body = match read(response, begun + LIMIT).await {
         Ok(body) => body,
-        // Whoever began to answer was reached. When a pod breaks off, the API server cannot but do
-        // the same.
-        Err(why) => return failed(format!("the answer ({status}) ends early: {why}")),
+        // A pod that began to answer was reached. When it breaks off, so does the API server.
+        Err(why) => return failed(format!("the answer ({status}) breaks off: {why}")),
     };
     if let Some(own) = of_api_server(status, &body, pod) {
         return own;

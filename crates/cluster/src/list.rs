@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::error::Cause;
 use crate::request::{PAGE, READ_LIMIT, within};
 
-/// How often a list is begun anew when its pages expire under way.
+/// How often a list is restarted when its continue token expires.
 const LISTS: u32 = 3;
 
 /// All objects of a collection that a selector finds; an empty selector finds all. A page's
-/// continuation expires after some minutes (410); then the list begins anew.
+/// continuation expires after some minutes (410); then the list is restarted.
 pub(crate) async fn list(
     client: &Client,
     collection: &kube::core::Request,

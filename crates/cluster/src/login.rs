@@ -45,7 +45,7 @@ pub enum Login {
     InMemory {
         /// The YAML.
         kubeconfig: String,
-        /// Where bearer tokens come from; `None` when the kubeconfig bears its own credentials.
+        /// Where bearer tokens come from; `None` when the kubeconfig has credentials of its own.
         tokens: Option<Arc<dyn BearerTokens>>,
         /// The proxies.
         proxies: Proxies,

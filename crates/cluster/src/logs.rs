@@ -50,7 +50,7 @@ pub async fn evidence(client: &Client, namespace: &str, pod: &str, container: &s
         match read {
             Ok(text) if gone(&text) || text.trim().is_empty() => {}
             Ok(text) => logs.evidence.push(Evidence::new(kind, text.trim_end())),
-            // No such instance, or none yet: nothing to read is nothing to tell.
+            // No such instance, or none yet: there is nothing to report.
             Err(Cause::Answer { code: 400, .. }) => {}
             Err(cause) => {
                 let note = format!("logs of container `{container}` in pod `{pod}`: {cause}");

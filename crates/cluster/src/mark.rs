@@ -1,4 +1,4 @@
-//! Writing down on a revision object that it was found healthy, and taking that back.
+//! Annotates the object that keeps a revision as known to be good, and removes that annotation.
 
 use kube::Client;
 use kube::api::{Patch, PatchParams};
@@ -16,8 +16,8 @@ use crate::request::{FIELD_MANAGER, Failure, WRITE_LIMIT, apps, exchange};
 /// Marks a revision as known to be good.
 ///
 /// # Errors
-/// Forbidden with the permission to grant; not found, conflict or invalid when another object bears
-/// the revision object's name by now; unreachable.
+/// Forbidden with the permission to grant; not found, conflict or invalid when another object has
+/// taken the name of the revision object; unreachable.
 pub async fn write(client: &Client, marking: &LastKnownGoodUpdate) -> Result<()> {
     let object = RevisionObject {
         kind: marking.resource,
@@ -30,10 +30,11 @@ pub async fn write(client: &Client, marking: &LastKnownGoodUpdate) -> Result<()>
         .map_err(|failure| failed("mark", &marking.workload, object, failure))
 }
 
-/// Takes the mark of a good revision from the one that was found bad. One that is gone bears none.
+/// Removes the mark of a good revision from one that was found bad. Does nothing when its object is
+/// gone.
 ///
 /// # Errors
-/// As [`write()`], but for a revision object that is gone.
+/// As [`write()`], except for an object that is gone.
 pub async fn withdraw(client: &Client, workload: &WorkloadRef, bad: &RevisionId) -> Result<()> {
     let object = RevisionObject {
         kind: revision_resource(workload.kind),

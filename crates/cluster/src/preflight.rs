@@ -1,5 +1,6 @@
-//! What is looked at before anything is changed. Nothing here decides: core asks the questions and
-//! judges the answers, and what cannot be looked at is said to be unseen.
+//! Reads the cluster for the preflight of a rollback, and changes nothing.
+//!
+//! Core asks the questions and judges the answers; an object that cannot be read is `Unseen`.
 
 use std::time::Duration;
 
@@ -27,12 +28,12 @@ mod tests;
 /// How long a preflight may take in all. Admission webhooks may take 30 s
 /// (`admissionregistration.k8s.io/v1`, `timeoutSeconds`), and are asked twice.
 const LIMIT: Duration = Duration::from_secs(45);
-/// How many objects are looked at at once.
+/// How many objects are read at once.
 const AT_ONCE: usize = 8;
 
-/// Asks the cluster all questions about a plan at once.
+/// Answers all questions about a plan, several at once.
 ///
-/// This never fails: what cannot be looked at is said so.
+/// Never fails: an answer says so when something cannot be read.
 pub async fn ask(client: &Client, plan: &RollbackPlan, history: &History) -> Answers {
     let questions = questions(plan, history);
     let namespace = plan.workload.namespace.as_str();

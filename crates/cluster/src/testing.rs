@@ -99,7 +99,7 @@ pub(crate) fn open_watch(lines: &[Value]) -> Answer {
     )
 }
 
-/// A watch that sends these lines and then ends as told.
+/// A watch that sends these lines and then ends as configured.
 pub(crate) fn ended_watch(lines: &[Value], end: Result<(), &str>) -> Answer {
     let lines: Vec<_> = lines
         .iter()

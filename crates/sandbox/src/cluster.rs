@@ -1,4 +1,4 @@
-//! What the API server does with a write: defaults, validation, admission, system fields.
+//! Writes as the API server handles them: defaults, validation, admission, system fields.
 
 mod events;
 mod kubelet;
@@ -30,7 +30,7 @@ use system::{count_generation, keep_system_fields};
 pub(crate) use managed::Writer;
 pub(crate) use system::TEMPLATE_GENERATION;
 
-/// Everything the embedded cluster is; guarded by one lock, changed without awaiting.
+/// The whole state of the embedded cluster; guarded by one lock, changed without awaiting.
 pub(crate) struct Cluster {
     pub(crate) store: Store,
     pub(crate) clock: Clock,

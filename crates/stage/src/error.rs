@@ -67,7 +67,7 @@ impl TemplateError {
 pub struct Problem {
     /// Where it stands in the template, such as `stages[0].jobs[1].condition`.
     pub path: String,
-    /// The line it stands on, counted from 1, where it can be told.
+    /// Its line, counted from 1, where it is known.
     pub line: Option<usize>,
     /// What is wrong, with the text that was found.
     pub what: String,
@@ -108,7 +108,7 @@ impl<'a> Problems<'a> {
         }
     }
 
-    /// Adds a problem; `quote` is text of the file that tells the line if it stands there once.
+    /// Adds a problem; `quote` is text of the file, which gives the line if it occurs once.
     pub(crate) fn add(&mut self, path: &str, quote: &str, what: impl Into<String>) {
         self.found.push(Problem {
             path: path.to_owned(),

@@ -1,4 +1,4 @@
-//! Who runs the task steps, and what it tells.
+//! The interface to the program that runs the task steps.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

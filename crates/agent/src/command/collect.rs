@@ -1,4 +1,4 @@
-//! What a task's output tells the agent, for runs without one.
+//! Collects the logging commands of a task's output, for runs without an agent.
 
 use std::collections::BTreeMap;
 

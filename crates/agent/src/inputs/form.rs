@@ -1,4 +1,4 @@
-//! What is said of an input: its name and flag, its kind, its place in the form.
+//! The declaration of an input: its name and flag, its kind, its place in the form.
 
 use super::CommandName;
 

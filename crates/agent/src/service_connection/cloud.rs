@@ -3,7 +3,7 @@
 use super::ServiceConnectionError;
 use crate::env::AgentEnv;
 
-/// The addresses that tell one Azure cloud from another, without a slash at the end.
+/// The addresses of an Azure cloud, without a slash at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cloud {
     /// Its name, such as `AzureCloud`.

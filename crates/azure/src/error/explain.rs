@@ -1,4 +1,4 @@
-//! From what the wire saw to what it means for the task at hand.
+//! Translates failures of the transport into errors of a task.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::cluster_id::{ClusterId, is_uuid};
 use crate::permission::LIST_CREDENTIALS_ACTION;
 use crate::wire_error::{REQUEST_LIMIT, Refusal, WireError};
 
-/// The meaning of `error`, an `azure_core` error of either version, for `task`.
+/// Explains `error`, an `azure_core` error of either version, for `task`.
 pub(crate) fn explain(task: Task, error: &(dyn StdError + 'static)) -> AzureError {
     let Some(wire) = WireError::find(error) else {
         // The texts of other errors may quote an answer, so they end here.
@@ -31,7 +31,7 @@ pub(crate) fn explain(task: Task, error: &(dyn StdError + 'static)) -> AzureErro
     }
 }
 
-/// `task` was given up after `after`.
+/// Returns the error of a `task` that was given up after `after`.
 pub(crate) fn timed_out(task: Task, after: Duration) -> AzureError {
     AzureError::new(task, AzureErrorKind::Timeout { after })
 }
@@ -100,7 +100,7 @@ fn by_arm(cluster: &ClusterId, refusal: Refusal) -> AzureErrorKind {
     }
 }
 
-/// Azure Resource Manager says by its code on which level the search ended.
+/// Names what is missing: the code of Azure Resource Manager says on which level the search ended.
 fn missing(cluster: &ClusterId, code: Option<&str>) -> String {
     match code {
         Some("SubscriptionNotFound") => format!("subscription `{}`", cluster.subscription()),

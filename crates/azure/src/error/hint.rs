@@ -1,4 +1,4 @@
-//! What the user can do about an error.
+//! Hints: what the user can do about an error.
 
 use super::{AzureErrorKind, Task};
 use crate::permission::USER_ROLE;

@@ -1,4 +1,4 @@
-//! Two policies of every pipeline: what we send ahead, and what we accept as an answer.
+//! Two policies of every pipeline: one sets the `User-Agent`, one turns refusals into errors.
 
 use std::sync::Arc;
 
@@ -21,8 +21,7 @@ const REQUEST_IDS: [&str; 4] = [
     "x-msedge-ref",
 ];
 
-/// Says who we are. `azure_core`'s own way (`application_id`) does not take a `/` and panics on
-/// one.
+/// Sets the `User-Agent`. `azure_core`'s own way (`application_id`) panics on a `/`.
 #[derive(Debug)]
 pub(super) struct Signature;
 

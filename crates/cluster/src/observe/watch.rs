@@ -1,8 +1,8 @@
-//! What to watch: which workloads, and how to tell what belongs to them.
+//! Selects the objects that may belong to the watched workloads.
 //!
-//! What can be left to the server is: a name where a kind has only one, labels where all selectors
-//! are the same. What cannot is sorted out here, a little too much rather than too little: the core
-//! ties everything by uid.
+//! The server filters by name where a kind has one workload, and by labels where all selectors are
+//! equal. Otherwise the objects are filtered here, a few too many rather than too few: the core ties
+//! everything by uid.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ impl Watch {
         of_kind.map(|it| it.name.clone()).collect()
     }
 
-    /// How to tell what of a resource may belong to the workloads that need it.
+    /// Returns the selectors of the workloads that need a resource.
     pub(super) fn labels(&self, resource: ResourceKind) -> Labels {
         let mut selectors: Vec<Selector> = Vec::new();
         for subject in self.of(resource) {
@@ -119,7 +119,7 @@ impl Subject {
     fn is_meant(&self, kind: &str, name: &str) -> bool {
         match kind {
             "Pod" => name.starts_with(&self.prefix),
-            // Whose it is only a pod tells, which may not be there yet.
+            // Only a pod names its claims, and it may not exist yet.
             "PersistentVolumeClaim" => true,
             "ReplicaSet" => self.kind == WorkloadKind::Deployment && name.starts_with(&self.prefix),
             kind => kind == self.kind.as_str() && name == self.name,
@@ -142,7 +142,7 @@ fn prefix(name: &str) -> String {
 pub(super) struct Labels(Vec<Selector>);
 
 impl Labels {
-    /// What the server can be asked for; `None` where only [`Self::fit`] can tell.
+    /// Returns the selector for the server; `None` where only [`Self::fit`] can decide.
     pub(super) fn selector(&self) -> Option<String> {
         match self.0.as_slice() {
             [only] => Some(only.to_string()),

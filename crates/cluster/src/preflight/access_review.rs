@@ -1,4 +1,4 @@
-//! Asking what this identity may do.
+//! Asks the API server what this identity may do.
 
 use kube::Client;
 use kube::api::PostParams;

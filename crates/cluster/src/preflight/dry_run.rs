@@ -1,4 +1,4 @@
-//! Dry runs: the API server does everything but store.
+//! Sends dry runs: the API server does everything but store the object.
 
 use kube::Client;
 use kube::api::PostParams;
@@ -12,7 +12,7 @@ use crate::error::Cause;
 use crate::history::object;
 use crate::request::{FIELD_MANAGER, Failure, WRITE_LIMIT, exchange, pods};
 
-/// Tries out a pod of the target.
+/// Creates a pod of the target as a dry run.
 pub(super) async fn pod(client: &Client, namespace: &str, pod: &Value) -> DryRun {
     match create(client, namespace, pod).await {
         Ok(()) => DryRun::Accepted,
@@ -29,7 +29,7 @@ async fn create(client: &Client, namespace: &str, pod: &Value) -> Result<(), Fai
     exchange(client, request, WRITE_LIMIT).await.map(|_| ())
 }
 
-/// Tries out the patch, and says which template it would leave.
+/// Sends the patch as a dry run, and returns the template that it would leave.
 pub(super) async fn patch(client: &Client, plan: &RollbackPlan) -> (DryRun, Option<Value>) {
     match send(client, plan, true).await {
         Ok(object) => (DryRun::Accepted, object.pointer("/spec/template").cloned()),
@@ -37,7 +37,7 @@ pub(super) async fn patch(client: &Client, plan: &RollbackPlan) -> (DryRun, Opti
     }
 }
 
-/// That a newer rollout makes its preconditions fail is for the patch itself to find out.
+/// Leaves preconditions that a newer rollout broke to the patch itself: they are no refusal.
 async fn not_accepted(client: &Client, plan: &RollbackPlan, trial: DryRun) -> DryRun {
     if !matches!(trial, DryRun::Refused { code: 422, .. }) {
         return trial;

@@ -1,4 +1,4 @@
-//! The keys of an object, whose values are passed over unread.
+//! Deserializes the keys of an object and skips its values.
 
 use std::collections::BTreeSet;
 use std::fmt;

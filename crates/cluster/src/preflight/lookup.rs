@@ -1,5 +1,5 @@
-//! Looking at the objects that a target's pods need: whether they exist, which keys they have and
-//! when they changed. Values are never parsed.
+//! Reads the objects that a target's pods need: whether they exist, which keys they have and when
+//! they changed. Values are never parsed.
 
 use http::header::{ACCEPT, HeaderValue};
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ pub(super) async fn reference(
     namespace: &str,
     reference: &Reference,
 ) -> Lookup<ObjectState> {
-    // No object can have such a name, and no other path may come of it.
+    // No object can have such a name, and it must not become another path.
     if !is_name(&reference.name) {
         return Lookup::Missing;
     }
@@ -107,7 +107,7 @@ impl Object {
 }
 
 impl Metadata {
-    /// When somebody wrote it last; what a controller says of its status is no change.
+    /// Returns when the object was last written; a write of its status does not count.
     fn changed(&self) -> Option<Timestamp> {
         let entries = self.managed_fields.iter().flatten();
         let entries = entries.filter(|it| it.subresource.as_deref() != Some("status"));

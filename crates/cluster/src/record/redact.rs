@@ -33,7 +33,7 @@ const NOT_THE_CONTAINERS: [&str; 3] =
 /// Of a container's last words, what a judgement needs: the shell or the runtime says it.
 const TELLING: &str = "exec format error";
 
-/// Replaces what is nobody's business by `***1`, `***2` and so on: the same value by the same mask
+/// Replaces confidential values by `***1`, `***2` and so on: the same value by the same mask
 /// throughout a trace, because two templates that differ in one value only must stay different,
 /// and equal ones equal, for a replay to tell revisions apart.
 #[derive(Debug, Default)]

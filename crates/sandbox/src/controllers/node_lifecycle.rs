@@ -56,7 +56,7 @@ pub(super) fn sync(cluster: &mut Cluster, key: &Key) {
     }
 }
 
-/// Marks the pods of a lost node as not ready: nobody vouches for their readiness any more
+/// Marks the pods of a lost node as not ready: their kubelet no longer reports
 /// (kubernetes `pkg/controller/util/node/controller_utils.go`, `MarkPodsNotReady`).
 fn mark_pods_not_ready(cluster: &mut Cluster, node: &str) {
     let now = seconds(cluster.now());

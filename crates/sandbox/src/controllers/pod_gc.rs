@@ -1,4 +1,4 @@
-//! Garbage collection: what belongs to nobody any more is deleted.
+//! Garbage collection: deletes objects whose owners are all gone.
 
 use crate::cluster::{Cluster, Deletion};
 use crate::object::{items, uid};

@@ -178,7 +178,7 @@ struct Times {
 }
 
 impl Times {
-    /// Never later than the step that tells it, because what was recorded had happened when it was
+    /// Never later than the step that reports it, because what was recorded had happened when it was
     /// seen: a pod that becomes ready only in a second would be counted as one that is not. What
     /// was before the pod, such as the epoch that stands for "never", stays.
     fn moved(&self, at: Timestamp) -> Timestamp {

@@ -140,7 +140,7 @@ fn answer(
     }
 }
 
-/// What `/version` says. The suffix tells the embedded cluster from a real one.
+/// Answers `/version`. The suffix distinguishes the embedded cluster from a real one.
 fn version() -> Value {
     json!({
         "major": "1", "minor": "35", "gitVersion": "v1.35.4+rollguard",

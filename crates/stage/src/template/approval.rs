@@ -61,7 +61,7 @@ pub(super) fn inputs(step: &TaskStep, path: &str, problems: &mut Problems<'_>) {
     let Some(("ManualValidation", _)) = step.task.split_once('@') else {
         return;
     };
-    // Required, though an empty one is taken: whoever asks nobody says so.
+    // Required, though it may be empty: to notify nobody must be stated.
     if !step
         .inputs
         .iter()

@@ -154,7 +154,7 @@ impl Set {
     }
 }
 
-/// A pod template without the label that tells ReplicaSets apart.
+/// A pod template without the label that distinguishes ReplicaSets.
 pub(super) fn without_hash(template: &Value) -> Value {
     let mut template = template.clone();
     unset(&mut template, "/metadata/labels", HASH);

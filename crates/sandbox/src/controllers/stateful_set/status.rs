@@ -10,7 +10,7 @@ use crate::controllers::readiness::{is_available, ready_since};
 use crate::object::{int, int_or, text};
 use crate::store::Key;
 
-/// The counts of one look at the pods, before anything is done about them.
+/// The counts of the pods at the beginning of a sync.
 pub(super) struct Status {
     generation: i64,
     replicas: i64,
@@ -54,7 +54,7 @@ impl Status {
         status
     }
 
-    /// A pod of the current revision was told to stop.
+    /// Counts one pod of the current revision less: it is being deleted.
     pub(super) fn one_less_current(&mut self) {
         self.current -= 1;
     }
