@@ -22,8 +22,6 @@ mod observation;
 mod recording;
 mod request;
 mod step;
-#[cfg(test)]
-mod tests;
 mod unblock;
 
 pub use conclusion::Conclusion;

@@ -3,6 +3,7 @@
 mod approval;
 mod batch;
 mod decision;
+mod execution;
 mod history;
 mod kinds;
 mod laws;

@@ -114,11 +114,7 @@ pub enum DeleteResult {
 
 /// How the check after the rollback ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Verification {
     /// With a verdict.
     Judged {
