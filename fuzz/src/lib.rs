@@ -7,6 +7,7 @@
 
 mod agent;
 mod azure;
+mod execution;
 mod mutate;
 mod past;
 mod session;
@@ -38,6 +39,11 @@ pub const TARGETS: &[Target] = &[
         name: "endpoint",
         says: "a service connection of any shape is read or refused, its secret never shown",
         run: |data| with_text(data, agent::endpoint),
+    },
+    Target {
+        name: "execution",
+        says: "any rollback ends, patches once, deletes by a fresh look, and replays alike",
+        run: execution::execution,
     },
     Target {
         name: "expression",

@@ -63,7 +63,7 @@ async fn answer(client: &Client, pod: &Pod, check: &HttpCheck) -> Result<Answer,
     let body = match read(response, begun + LIMIT).await {
         Ok(body) => body,
         // A pod that began to answer was reached. When it breaks off, so does the API server.
-        Err(why) => return failed(format!("the answer ({status}) breaks off: {why}")),
+        Err(why) => return failed(format!("the answer ({status}) ends early: {why}")),
     };
     if let Some(own) = of_api_server(status, &body, pod) {
         return own;

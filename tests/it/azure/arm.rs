@@ -74,9 +74,11 @@ async fn forbidden() -> anyhow::Result<()> {
     assert_eq!(
         error.hint().unwrap_or_default(),
         format!(
-            "check the names first (Azure gives the same answer if they do not exist), then grant the role \"Azure Kubernetes Service Cluster User Role\": az role assignment \
+            "check the names first (Azure gives the same answer if they do not exist), then \
+             grant the role \"Azure Kubernetes Service Cluster User Role\": az role assignment \
              create --assignee-object-id {OBJECT_ID} --assignee-principal-type ServicePrincipal \
-             --role \"Azure Kubernetes Service Cluster User Role\" --scope \"{scope}\" (takes some minutes to become effective)"
+             --role \"Azure Kubernetes Service Cluster User Role\" --scope \"{scope}\" (takes \
+             some minutes to become effective)"
         )
     );
     Ok(())

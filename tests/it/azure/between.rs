@@ -45,7 +45,7 @@ async fn html_from_entra() -> anyhow::Result<()> {
             error.kind().to_string(),
             format!("`{host}` answered {status} with text/html instead of JSON")
         );
-        hint_says(&error, "is a proxy or firewall in between?")?;
+        hint_says(&error, "is there a proxy or firewall in between?")?;
     }
     Ok(())
 }

@@ -275,7 +275,7 @@ const ANSWERS: [&str; 7] = [
     "Deployment \"web\" fails",
     "Since when, ",
     "Why: ",
-    "Approve to go ",
+    "Approve to roll back ",
     "Not restored: ",
     "Besides:",
     "A rollback helps",

@@ -617,7 +617,8 @@ fn what_the_api_server_says_to_a_try_counts() {
     let one_left = of_web().had("v1", 1, 1).had("v2", 2, 0).marked("v1", 60);
     let told = &judge(&one_left.plan(), &never)[0];
     assert!(
-        told.message.contains("never fits into the quota (cpu): "),
+        told.message
+            .contains("can never fit into the quota (cpu): "),
         "{told}"
     );
     assert!(

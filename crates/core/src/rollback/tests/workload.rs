@@ -232,7 +232,7 @@ fn a_rollback_across_an_incompatible_step_is_refused() {
     let plan = breaking.plan();
     let refusal = plan.refusals().next().unwrap().to_string();
     assert!(
-        refusal.contains("revision 3") && refusal.contains("revision 1, is of version 6"),
+        refusal.contains("revision 3") && refusal.contains("revision 1, has version 6"),
         "{refusal}"
     );
     let told = allowed(Allowed {

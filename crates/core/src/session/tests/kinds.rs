@@ -105,7 +105,7 @@ fn cases() -> Vec<Case> {
             (
                 "succeeded",
                 0,
-                "partition 2 of StatefulSet \"db\" lets no pod roll: nothing was verified",
+                "partition 2 of StatefulSet \"db\" excludes every pod: nothing was verified",
             ),
         ),
         case(
@@ -200,7 +200,8 @@ fn cases() -> Vec<Case> {
             (
                 "succeeded",
                 0,
-                "DaemonSet \"agent\" is scheduled to no node: the rollout is complete, but nothing was verified",
+                "DaemonSet \"agent\" is scheduled to no node: the rollout is complete, but \
+                 nothing was verified",
             ),
         ),
         case(

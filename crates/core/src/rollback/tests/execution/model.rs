@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::annotation::LastKnownGood;
+use crate::annotation::ROLLBACK_RECORD;
 use crate::history::History;
 use crate::rollback::execution::{
     ClusterRequest, DeleteResult, FailedCall, FailureKind, Look, PatchResult, Seen, Verification,
@@ -13,6 +14,7 @@ use crate::rollback::{
     RollbackPlan, StuckPod, decide, is_own, read_back,
 };
 use crate::testing::{at, db, db_pod, deployment, replica_set_json, stateful_set, template, web};
+use crate::verdict::VerdictKind;
 use crate::workload::raw::plain;
 use crate::workload::{WorkloadKind, WorkloadRef};
 
@@ -220,23 +222,24 @@ impl ModelWorkload {
         }
     }
 
-    /// Applies a JSON patch as the API server does: all of it or nothing.
+    /// Applies the change as the API server does: all of it or nothing.
     fn apply(&mut self, plan: &RollbackPlan) -> bool {
         let before = plain(&self.object["spec"]["template"]);
         let mut object = self.object.clone();
-        for operation in plan.patch.as_array().unwrap() {
-            let path = operation["path"].as_str().unwrap();
-            let value = operation.get("value").cloned().unwrap_or_default();
-            let (parent, field) = path.rsplit_once('/').unwrap();
-            let field = field.replace("~1", "/");
-            let parent = object.pointer_mut(parent).unwrap();
-            match operation["op"].as_str().unwrap() {
-                "test" if parent[&field] != value => return false,
-                "test" => {}
-                "remove" => drop(parent.as_object_mut().unwrap().remove(&field)),
-                _ => parent[&field] = value,
-            }
+        let change = &plan.template_change;
+        if object["metadata"]["uid"] != json!(plan.uid)
+            || object["spec"]["template"] != change.judged
+        {
+            return false;
         }
+        object["spec"]["template"] = change.target.clone();
+        if let (Some(removed), Some(annotations)) = (
+            &change.removed_annotation,
+            object["metadata"]["annotations"].as_object_mut(),
+        ) {
+            annotations.remove(removed);
+        }
+        object["metadata"]["annotations"][ROLLBACK_RECORD] = json!(change.record.to_text());
         self.object = object;
         if plain(&self.object["spec"]["template"]) != before {
             let template = self.object["spec"]["template"].clone();
@@ -406,15 +409,15 @@ impl ModelCluster {
 
     fn verified(&self, request: &ClusterRequest) -> Seen {
         let (verdict, health) = if self.is_complete(request) {
-            ("succeeded", RollbackHealth::Healthy)
+            (VerdictKind::Succeeded, RollbackHealth::Healthy)
         } else {
-            ("timedOut", RollbackHealth::Unhealthy)
+            (VerdictKind::TimedOut, RollbackHealth::Unhealthy)
         };
         Seen::Verified {
             verification: Verification::Judged {
-                verdict: verdict.to_owned(),
+                verdict,
                 health: Some(health),
-                sentence: verdict.to_owned(),
+                sentence: verdict.to_string(),
             },
         }
     }

@@ -9,6 +9,7 @@ use crate::rollback::{
     BatchOutcome, Objection, PreparedRollback, Refusal, RollbackBatch, RollbackHealth,
 };
 use crate::testing::{at, web};
+use crate::verdict::VerdictKind;
 
 fn done(name: &str) -> Seen {
     patched(name, PatchResult::Applied)
@@ -41,8 +42,8 @@ fn what_was_done_and_found_decides_how_it_ends() {
         (&'static str, Option<RollbackHealth>, bool),
         Vec<&'static str>,
     );
-    let superseded = "deployment/a: not rolled back: a newer rollout began since the check; it is left \
-                      alone";
+    let superseded =
+        "deployment/a: not rolled back: a newer rollout began after the check; it is left alone";
     let rows: Vec<Row> = vec![
         (
             "nobody looks again",
@@ -54,21 +55,21 @@ fn what_was_done_and_found_decides_how_it_ends() {
         (
             "the second look finds it healthy",
             true,
-            vec![done("a"), judged("succeeded", Healthy)],
+            vec![done("a"), judged(VerdictKind::Succeeded, Healthy)],
             ("rolledBack", Some(Healthy), false),
             vec![],
         ),
         (
             "the second look finds it unhealthy",
             true,
-            vec![done("a"), judged("failed", Unhealthy)],
+            vec![done("a"), judged(VerdictKind::Failed, Unhealthy)],
             ("rolledBack", Some(Unhealthy), false),
             vec!["it is failed"],
         ),
         (
             "the second look cannot tell",
             true,
-            vec![done("a"), judged("undetermined", Undetermined)],
+            vec![done("a"), judged(VerdictKind::Undetermined, Undetermined)],
             ("rolledBack", Some(Undetermined), false),
             vec!["it is undetermined"],
         ),
@@ -120,8 +121,8 @@ fn what_was_done_and_found_decides_how_it_ends() {
 #[test]
 fn of_a_part_the_worst_is_told_whatever_the_second_look_brings() {
     for look in [
-        judged("succeeded", RollbackHealth::Healthy),
-        judged("failed", RollbackHealth::Unhealthy),
+        judged(VerdictKind::Succeeded, RollbackHealth::Healthy),
+        judged(VerdictKind::Failed, RollbackHealth::Unhealthy),
         not_verified(),
     ] {
         let seen = vec![done("a"), not_patched("b"), look];
@@ -151,7 +152,7 @@ fn the_check_may_take_longer_where_pods_are_replaced_one_after_the_other() {
     assert_eq!(told(1), ["verify a for 60s"]);
     let longer = |pods: u32, takes: &str| {
         format!(
-            "\"{pods} pods are stuck and replaced one after the other: the check may take {takes}\""
+            "\"{pods} pods are stuck and are replaced one after the other: the check may take {takes}\""
         )
     };
     assert_eq!(told(2), [longer(2, "2m"), "verify a for 120s".to_owned()]);

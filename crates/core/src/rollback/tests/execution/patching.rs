@@ -87,8 +87,7 @@ fn patches_are_sent_one_after_the_other() {
             vec![patched("a", PatchResult::Superseded), applied("b")],
             vec![
                 "patch a",
-                "\"deployment/a: not rolled back: a newer rollout began since the check; it is left \
-                 alone\"",
+                "\"deployment/a: not rolled back: a newer rollout began after the check; it is left alone\"",
                 "patch b",
                 BACK_B,
                 "end: partlyRolledBack, unknown",
@@ -101,7 +100,7 @@ fn patches_are_sent_one_after_the_other() {
             vec![
                 "patch a",
                 BACK,
-                "\"deployment/b: not tried, because the run was cancelled\"",
+                "\"deployment/b: not attempted, because the run was cancelled\"",
                 "end: partlyRolledBack, unknown, cancelled",
             ],
         ),
@@ -119,7 +118,7 @@ fn patches_are_sent_one_after_the_other() {
                 "patch a",
                 BACK,
                 "unmark web-v2 of a",
-                "\"warning: revision 2 still bears the mark of a good one: failed to withdraw\"",
+                "\"warning: revision 2 still has its known-good mark: failed to withdraw\"",
                 "patch b",
             ],
         ),
@@ -156,8 +155,8 @@ fn the_wish_to_stop_before_the_first_changes_nothing() {
     assert_eq!(
         story.sees(Seen::StopRequested),
         [
-            "\"deployment/a: not tried, because the run was cancelled\"",
-            "\"deployment/b: not tried, because the run was cancelled\"",
+            "\"deployment/a: not attempted, because the run was cancelled\"",
+            "\"deployment/b: not attempted, because the run was cancelled\"",
             "end: failed, notRolledBack, cancelled",
         ]
     );

@@ -38,6 +38,6 @@ fn what_looks_healed_is_given_as_long_as_the_check_wanted_and_half_a_minute() {
     let lines = execution_lines(&pause.unwrap().event);
     assert_eq!(
         lines[0].text(),
-        "deployment/a is complete, but not for long: looking again in 15s"
+        "deployment/a is complete, but not yet for long enough: checking again in 15s"
     );
 }

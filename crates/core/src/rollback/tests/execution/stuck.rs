@@ -6,6 +6,7 @@ use crate::rollback::execution::{
 };
 use crate::rollback::{MemberPod, PreparedRollback, RestoredSet, RollbackHealth, StuckPod};
 use crate::testing::{at, db};
+use crate::verdict::VerdictKind;
 
 /// `statefulset/db` is to be restored.
 fn sets() -> PreparedRollback {
@@ -80,8 +81,8 @@ fn no(kind: FailureKind) -> DeleteResult {
     DeleteResult::Failed(failure(kind, "failed to delete"))
 }
 
-const STAYS: &str = "statefulset/db: the template is back, but not all pods: Pod db-1 of revision 2 is \
-                     stuck; run the rollback again: it goes on with them";
+const STAYS: &str = "statefulset/db: the template is restored, but not all pods are: Pod db-1 of revision 2 is \
+                     stuck; run the rollback again to continue with them";
 
 #[test]
 fn pods_are_deleted_by_a_fresh_look_only() {
@@ -164,7 +165,7 @@ fn what_happens_to_a_deletion_is_told_once() {
             vec!["look at db"],
         ),
         (
-            "it has changed meanwhile",
+            "it has changed in the meantime",
             DeleteResult::ChangedMeanwhile,
             vec![],
             vec!["look at db"],
@@ -265,8 +266,16 @@ fn what_is_stuck_is_told_after_a_check_unless_it_is_no_reason() {
         verification: Verification::Cancelled,
     };
     let rows = [
-        ("it ran out of time", judged("timedOut", health), true),
-        ("it fails by itself", judged("failed", health), false),
+        (
+            "it ran out of time",
+            judged(VerdictKind::TimedOut, health),
+            true,
+        ),
+        (
+            "it fails by itself",
+            judged(VerdictKind::Failed, health),
+            false,
+        ),
         ("it was stopped", cancelled, true),
     ];
     for (says, verified, told) in rows {

@@ -10,6 +10,7 @@ use crate::rollback::execution::{
 use crate::rollback::tests::past::of_web;
 use crate::rollback::{PreparedRollback, PreparedWorkload, Request, RollbackHealth};
 use crate::testing::{at, web};
+use crate::verdict::VerdictKind;
 use crate::workload::WorkloadRef;
 
 /// The timeout of every row.
@@ -60,10 +61,10 @@ pub(super) fn not_patched(name: &str) -> Seen {
 }
 
 /// A check that ended with a verdict.
-pub(super) fn judged(verdict: &str, health: RollbackHealth) -> Seen {
+pub(super) fn judged(verdict: VerdictKind, health: RollbackHealth) -> Seen {
     Seen::Verified {
         verification: Verification::Judged {
-            verdict: verdict.to_owned(),
+            verdict,
             health: Some(health),
             sentence: format!("it is {verdict}"),
         },
