@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rollguard_agent::neutralise_line;
+use rollguard_core::annotation::RollbackRecord;
 use rollguard_core::report::execution_lines;
 use rollguard_core::rollback::execution::{
     ClusterRequest, Conclusion, DeleteResult, Execution, FORMAT, FailedCall, FailureKind, Look,
@@ -91,12 +92,18 @@ fn revision(name: &str, revision: u64) -> RevisionId {
 
 fn plan(workload: &WorkloadRef, withdraws_mark: bool) -> RollbackPlan {
     let name = &workload.name;
+    let at = Timestamp::UNIX_EPOCH;
+    let record = RollbackRecord::new(&revision(name, 1), &revision(name, 2), at, HOSTILE);
     let plan = json!({
         "workload": workload, "uid": format!("{name}-uid"),
         "from": revision(name, 2), "to": revision(name, 1), "chosenBy": "knownGood",
         "goodAt": null, "targetCreated": null, "badSince": null, "changes": [], "concerns": [],
         "images": {}, "stuck": [], "withdrawsMark": withdraws_mark, "proposed": false,
-        "complete": false, "run": HOSTILE, "patch": [],
+        "complete": false, "run": HOSTILE,
+        "patch": {
+            "judged": {}, "target": {}, "createsAnnotations": true, "removedAnnotation": null,
+            "changeCause": HOSTILE, "record": record,
+        },
     });
     serde_json::from_value(plan).unwrap()
 }
