@@ -17,14 +17,15 @@ use crate::approval::ApprovedRollback;
 use crate::workload::{RevisionId, WorkloadKind, WorkloadRef};
 
 mod conclusion;
+mod deletion;
 mod event;
 mod observation;
 mod recording;
 mod request;
 mod step;
-mod unblock;
 
 pub use conclusion::Conclusion;
+use deletion::StuckPodDeletion;
 pub use event::Event;
 pub use observation::{
     DeleteResult, FailedCall, FailureKind, Look, Observation, PatchResult, Seen, Verification,
@@ -32,7 +33,6 @@ pub use observation::{
 pub use recording::{FORMAT, Recording, RecordingError, Start};
 pub use request::ClusterRequest;
 pub use step::Step;
-use unblock::Unblocking;
 
 /// How many times the timeout the check after the rollback may take: a job has a limit of its own, and
 /// the next run goes on.
@@ -64,7 +64,7 @@ enum Phase {
     /// Patches are sent and marks withdrawn.
     Patching,
     /// Stuck pods are deleted; no check was asked for.
-    Unblocking,
+    DeletingPods,
     /// The check goes on, and stuck pods are deleted.
     Verifying,
 }
@@ -83,7 +83,7 @@ pub struct Execution {
     stop_requested: bool,
     workloads: Vec<(WorkloadRef, WorkloadOutcome)>,
     errors: Vec<String>,
-    unblocking: Vec<Unblocking>,
+    deletions: Vec<StuckPodDeletion>,
     conclusion: Option<Conclusion>,
 }
 
@@ -118,7 +118,7 @@ impl Execution {
             stop_requested: false,
             workloads,
             errors: Vec::new(),
-            unblocking: Vec::new(),
+            deletions: Vec::new(),
             conclusion,
         }
     }
@@ -138,7 +138,7 @@ impl Execution {
         }
         step.conclusion.clone_from(&self.conclusion);
         if self.conclusion.is_none() {
-            let wakes = self.unblocking.iter().map(Unblocking::wake_at);
+            let wakes = self.deletions.iter().map(StuckPodDeletion::wake_at);
             step.wake_at = wakes.min().unwrap_or(Timestamp::MAX);
         }
         step
@@ -153,12 +153,12 @@ impl Execution {
                 self.mark_withdrawn(&workload, failure, step);
             }
             Seen::Looked { workload, look } => {
-                if let Some(it) = self.unblocking_of(&workload) {
+                if let Some(it) = self.deletion_of(&workload) {
                     it.looked(look, now, step);
                 }
             }
             Seen::Deleted { workload, result } => {
-                if let Some(it) = self.unblocking_of(&workload) {
+                if let Some(it) = self.deletion_of(&workload) {
                     it.deleted(result, now, step);
                 }
             }
@@ -170,8 +170,8 @@ impl Execution {
         }
     }
 
-    fn unblocking_of(&mut self, workload: &WorkloadRef) -> Option<&mut Unblocking> {
-        let mut all = self.unblocking.iter_mut();
+    fn deletion_of(&mut self, workload: &WorkloadRef) -> Option<&mut StuckPodDeletion> {
+        let mut all = self.deletions.iter_mut();
         all.find(|it| it.workload() == workload)
     }
 
@@ -262,12 +262,12 @@ impl Execution {
             }
             self.after_patches(now, step);
         }
-        let done = self.unblocking.iter().all(Unblocking::is_done);
-        if self.phase == Phase::Unblocking && (done || self.stop_requested) {
-            self.unblocked(self.stop_requested);
+        let done = self.deletions.iter().all(StuckPodDeletion::is_done);
+        if self.phase == Phase::DeletingPods && (done || self.stop_requested) {
+            self.pods_deleted(self.stop_requested);
             return;
         }
-        for it in &mut self.unblocking {
+        for it in &mut self.deletions {
             it.proceed(now, step);
         }
     }
@@ -308,9 +308,9 @@ impl Execution {
         // The pods of no other kind can be stuck.
         let sets = restored.iter();
         let sets = sets.filter(|it| it.workload.kind == WorkloadKind::StatefulSet);
-        let unblocking = sets.map(|it| Unblocking::new(it.clone(), patience, now));
-        self.unblocking = unblocking.collect();
-        self.phase = Phase::Unblocking;
+        let deletions = sets.map(|it| StuckPodDeletion::new(it.clone(), patience, now));
+        self.deletions = deletions.collect();
+        self.phase = Phase::DeletingPods;
         if self.settings.wait {
             self.phase = Phase::Verifying;
             let timeout = self.timeout(step);
@@ -345,12 +345,12 @@ impl Execution {
     }
 
     fn held_up(&self) -> BTreeMap<WorkloadRef, String> {
-        let all = self.unblocking.iter();
+        let all = self.deletions.iter();
         let held_up = all.filter_map(|it| Some((it.workload().clone(), it.held_up()?)));
         held_up.collect()
     }
 
-    fn unblocked(&mut self, cancelled: bool) {
+    fn pods_deleted(&mut self, cancelled: bool) {
         let held_up = self.held_up();
         for (workload, outcome) in &mut self.workloads {
             if held_up.contains_key(workload) {

@@ -32,7 +32,7 @@ enum State {
 
 /// One StatefulSet whose pods may be stuck.
 #[derive(Debug, Clone)]
-pub(super) struct Unblocking {
+pub(super) struct StuckPodDeletion {
     restored: ApprovedRollback,
     /// How long to go on without a deletion; `None`: as long as the check goes on, because a pod of the
     /// bad revision that is ready now may not be ready the next moment.
@@ -48,7 +48,7 @@ pub(super) struct Unblocking {
     told: Option<String>,
 }
 
-impl Unblocking {
+impl StuckPodDeletion {
     pub(super) fn new(
         restored: ApprovedRollback,
         patience: Option<Duration>,
