@@ -28,10 +28,10 @@ pub(crate) enum Outcome {
 }
 
 /// Work that goes on beside a session; it yields what is to be told.
-pub(crate) type Chores<'a> = BoxStream<'a, Line>;
+pub(crate) type BackgroundLines<'a> = BoxStream<'a, Line>;
 
 /// Nothing to do besides.
-pub(crate) fn no_chores() -> Chores<'static> {
+pub(crate) fn no_background() -> BackgroundLines<'static> {
     stream::empty().boxed()
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Feed<'a, S> {
     observations: S,
     ended: bool,
     asks: Asks,
-    chores: Chores<'a>,
+    background: BackgroundLines<'a>,
     clock: Clock,
 }
 
@@ -61,14 +61,14 @@ where
             observations,
             ended: false,
             asks: Asks::new(connection.client.clone()),
-            chores: no_chores(),
+            background: no_background(),
             clock: connection.clock,
         }
     }
 
     /// With something else to do meanwhile.
-    pub(crate) fn along(self, chores: Chores<'a>) -> Self {
-        Self { chores, ..self }
+    pub(crate) fn with_background(self, background: BackgroundLines<'a>) -> Self {
+        Self { background, ..self }
     }
 
     /// What is heard next, at `until` at the latest.
@@ -76,7 +76,7 @@ where
         tokio::select! {
             biased;
             // First: a lively watch must not hold up the pods that wait to be deleted.
-            Some(line) = self.chores.next() => Heard::Told(line),
+            Some(line) = self.background.next() => Heard::Told(line),
             seen = self.observations.next(), if !self.ended => {
                 Heard::Seen(seen.unwrap_or_else(|| {
                     self.ended = true;

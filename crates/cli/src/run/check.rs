@@ -18,7 +18,7 @@ use rollguard_core::workload::WorkloadRef;
 
 use super::tools::Tools;
 use crate::console::Console;
-use crate::drive::{self, Chores, Feed, drive};
+use crate::drive::{self, BackgroundLines, Feed, drive};
 use crate::failure::Failure;
 
 mod confirm;
@@ -61,7 +61,7 @@ pub(crate) struct Aside<'a> {
     /// Who checks, for what is written into the cluster.
     pub(crate) run: &'a str,
     /// What is done meanwhile.
-    pub(crate) chores: Chores<'a>,
+    pub(crate) background: BackgroundLines<'a>,
 }
 
 /// Follows the rollouts to their verdict, prints the report, and marks what was found healthy in the
@@ -75,8 +75,8 @@ pub async fn check(
     run: &str,
     tools: &mut Tools<'_>,
 ) -> Result<Checked, Failure> {
-    let chores = drive::no_chores();
-    check_with(connection, inputs, Aside { run, chores }, tools).await
+    let background = drive::no_background();
+    check_with(connection, inputs, Aside { run, background }, tools).await
 }
 
 /// The same, with something else to do meanwhile.
@@ -86,7 +86,7 @@ pub(crate) async fn check_with(
     aside: Aside<'_>,
     tools: &mut Tools<'_>,
 ) -> Result<Checked, Failure> {
-    let Aside { run, chores } = aside;
+    let Aside { run, background } = aside;
     let found = tools.cancel.unless(found(connection, inputs)).await??;
     let workloads = found.references();
     tools
@@ -101,7 +101,7 @@ pub(crate) async fn check_with(
     ));
     let watch = Watch::new(&found.workloads)?;
     let observations = observe(&connection.client, &watch, connection.clock);
-    let mut feed = Feed::new(observations, connection).along(chores);
+    let mut feed = Feed::new(observations, connection).with_background(background);
     let followed = followed(connection, &mut feed, (&mut session, tools));
     let (verdict, ended) = Box::pin(followed).await?;
     let verdict = found.doubt(verdict, ended);

@@ -41,7 +41,7 @@ pub(super) async fn verify(
     let inputs = check_inputs(connection, restored);
     let aside = Aside {
         run: by,
-        chores: background,
+        background,
     };
     let checked = Box::pin(check_with(connection, &inputs, aside, tools)).await;
     match checked {
