@@ -86,11 +86,10 @@ async fn run(
 }
 
 /// Who does it, in what is written into the cluster.
-#[expect(clippy::disallowed_methods, reason = "the name must be a new one")]
-fn run_of(env: &AgentEnv) -> String {
+fn run_of(env: &AgentEnv, now: Timestamp) -> String {
     let named = Run::from_env(env).map(|run| run.to_string());
     // One that is not named is never taken for another.
-    named.unwrap_or_else(|| format!("a pipeline at {}", Timestamp::now()))
+    named.unwrap_or_else(|| format!("a pipeline at {now}"))
 }
 
 async fn run_check(
@@ -99,7 +98,7 @@ async fn run_check(
     inputs: &CheckInputs,
     tools: &mut Tools<'_>,
 ) -> Result<Outcome, Failure> {
-    let checked = check(connection, inputs, &run_of(env), tools).await?;
+    let checked = check(connection, inputs, &run_of(env, connection.clock.now()), tools).await?;
     outputs::of_check(&checked, tools)?;
     files::of_check(env, &checked, tools);
     Ok(checked.outcome)
@@ -114,7 +113,7 @@ async fn run_rollback(
     let how = How {
         dry_run: false,
         consent: &Given,
-        by: run_of(env),
+        by: run_of(env, connection.clock.now()),
     };
     let done = rollback(connection, inputs, &how, tools).await?;
     outputs::of_rollback(&done, tools)?;
