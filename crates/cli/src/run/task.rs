@@ -98,7 +98,13 @@ async fn run_check(
     inputs: &CheckInputs,
     tools: &mut Tools<'_>,
 ) -> Result<Outcome, Failure> {
-    let checked = check(connection, inputs, &run_of(env, connection.clock.now()), tools).await?;
+    let checked = check(
+        connection,
+        inputs,
+        &run_of(env, connection.clock.now()),
+        tools,
+    )
+    .await?;
     outputs::of_check(&checked, tools)?;
     files::of_check(env, &checked, tools);
     Ok(checked.outcome)

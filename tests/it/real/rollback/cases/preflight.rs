@@ -38,7 +38,7 @@ pub(super) const CASES: &[Case] = &[
     .ends(&[refused(
         "v2",
         &[
-            "never fits into the quota (limits.memory)",
+            "can never fit into the quota (limits.memory)",
             "raise the quota",
         ],
     )]),
