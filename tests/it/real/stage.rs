@@ -36,7 +36,11 @@ const RUNS: [(Scheme, &str, &str); 2] = [
         "config-key-missing",
         "lacks it",
     ),
-    (Scheme::ServicePrincipal, "crash-after-ready", "exited after it was ready"),
+    (
+        Scheme::ServicePrincipal,
+        "crash-after-ready",
+        "exited after it was ready",
+    ),
 ];
 
 /// From the agent's variables to the rolled-back Deployment; then every job again.
