@@ -21,10 +21,17 @@ mod http_checks;
 /// How a session ended.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Outcome {
-    /// With a verdict, at a time.
-    Decided(Verdict, Timestamp),
+    /// With a verdict.
+    Decided(Decided),
     /// It was told to stop.
     Cancelled,
+}
+
+/// A verdict that a session reached.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Decided {
+    pub(crate) verdict: Verdict,
+    pub(crate) at: Timestamp,
 }
 
 /// Work that goes on beside a session; it yields what is to be told.
@@ -129,7 +136,10 @@ where
         let step = session.observe(observation);
         show(session, &step, now, tools);
         if step.verdict.is_terminal() {
-            return Outcome::Decided(step.verdict, now);
+            return Outcome::Decided(Decided {
+                verdict: step.verdict,
+                at: now,
+            });
         }
         wake_at = step.wake_at;
         feed.asks.take(step.asks);

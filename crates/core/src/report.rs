@@ -11,6 +11,7 @@ use crate::verdict::{Pending, Supersession, Undetermined, Verdict, VerdictKind};
 pub mod document;
 mod json;
 mod line;
+mod log_sources;
 mod markdown;
 mod proposal;
 mod rollback_health;
@@ -26,6 +27,7 @@ mod workload;
 
 pub use json::{parse_approval, to_json, without_markers};
 pub use line::{Line, Span, Style};
+pub use log_sources::{LogSource, log_sources};
 pub use markdown::{RollbackPage, markdown, rollback_markdown};
 pub use proposal::{Proposal, Proposed};
 pub use rollback_health::{AfterRollback, OtherImage};

@@ -18,6 +18,7 @@ use crate::workload::WorkloadRef;
 mod event;
 mod http_requests;
 mod judge;
+mod recheck;
 mod stability;
 mod target;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use event::{SessionEvent, TimelineEntry};
 pub use http_requests::HttpRequest;
 use http_requests::SentRequests;
 pub use judge::{Judgement, judge};
+pub use recheck::{EndedRead, FreshRead, Recheck, RecheckStep, with_unlisted_kinds};
 pub use target::{Target, View};
 pub use tracked::TrackedWorkload;
 
@@ -101,7 +103,7 @@ impl Session {
         for tracked in &mut self.workloads {
             let wakes = tracked.look(&self.snapshot, &self.policy, now);
             wake_at = wake_at.min(wakes);
-            tracked.tell(&self.snapshot, now, &mut events);
+            tracked.emit_events(&self.snapshot, now, &mut events);
         }
         if !many {
             // The report itself says how the only one ended.
@@ -197,13 +199,13 @@ impl Session {
         &self.workloads
     }
 
-    /// Ends the following of a workload with what a last look at it showed: a verdict that does not
-    /// hold any more is not told. The verdict over all of them afterwards; where that is not terminal
-    /// (the only one that failed was replaced by a newer rollout), the session goes on.
-    pub fn amend(&mut self, workload: &WorkloadRef, verdict: &Verdict) -> Verdict {
+    /// Replaces the verdict of a workload by the one that a fresh read of it shows, and returns the
+    /// verdict over all workloads. Where that is not terminal (the only one that failed was replaced by
+    /// a newer rollout), the session goes on.
+    pub fn override_verdict(&mut self, workload: &WorkloadRef, verdict: &Verdict) -> Verdict {
         for tracked in &mut self.workloads {
             if tracked.workload() == workload {
-                tracked.amend(verdict.clone());
+                tracked.override_verdict(verdict.clone());
             }
         }
         let verdict = self.verdict();

@@ -1,7 +1,6 @@
 //! `rollguard check`: follows rollouts to a verdict and gathers what a person needs to decide.
 
 use futures::Stream;
-use jiff::Timestamp;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::CheckInputs;
 use rollguard_cluster::{Connection, Watch, observe};
@@ -11,25 +10,25 @@ use rollguard_core::observation::Observation;
 use rollguard_core::policy::Policy;
 use rollguard_core::report::{Line, Proposal, Report, Style, report_lines};
 use rollguard_core::rollback::RollbackBatch;
-use rollguard_core::session::{Session, Target};
+use rollguard_core::session::{Session, Target, with_unlisted_kinds};
 use rollguard_core::trace::{FORMAT, Header};
 use rollguard_core::verdict::Verdict;
 use rollguard_core::workload::WorkloadRef;
 
 use super::tools::Tools;
 use crate::console::Console;
-use crate::drive::{self, BackgroundLines, Feed, drive};
+use crate::drive::{self, BackgroundLines, Decided, Feed, drive};
 use crate::failure::Failure;
 
-mod confirm;
-mod explain;
-mod found;
+mod enrich;
 mod marks;
+mod recheck;
+mod resolve_targets;
 
-use confirm::confirm;
-use explain::explained;
-use found::{Found, found};
+use enrich::{Enriched, Subject, enrich};
 use marks::mark;
+use recheck::recheck;
+use resolve_targets::{ResolvedTargets, resolve_targets};
 
 /// How many workloads are named in one line at most.
 const NAMED: usize = 5;
@@ -87,30 +86,39 @@ pub(crate) async fn check_with(
     tools: &mut Tools<'_>,
 ) -> Result<Checked, Failure> {
     let Aside { run, background } = aside;
-    let found = tools.cancel.unless(found(connection, inputs)).await??;
-    let workloads = found.references();
+    let resolving = resolve_targets(connection, inputs);
+    let resolved = tools.cancel.unless(resolving).await??;
+    let workloads = resolved.references();
     tools
         .recorder
         .begin(&header(connection, inputs, &workloads))?;
-    announce(inputs, &found, tools.console);
+    announce(inputs, &resolved, tools.console);
     // Boxed: it would make every future around it large.
     let mut session = Box::new(Session::new(
         targets(inputs, &workloads, run),
         policy(inputs),
         connection.clock.now(),
     ));
-    let watch = Watch::new(&found.workloads)?;
+    let watch = Watch::new(&resolved.workloads)?;
     let observations = observe(&connection.client, &watch, connection.clock);
     let mut feed = Feed::new(observations, connection).with_background(background);
-    let followed = followed(connection, &mut feed, (&mut session, tools));
-    let (verdict, ended) = Box::pin(followed).await?;
-    let verdict = found.doubt(verdict, ended);
-    let mut report = Report::new(&session, &verdict, ended);
-    report.blind_spots.extend(found.notes);
-    let explaining = explained(connection, report.clone(), (&session, inputs.allowed, run));
-    let gathered = tools.cancel.unless(explaining).await;
-    // A verdict that was reached is told, even if there is no time to explain it.
-    let (report, release) = gathered.unwrap_or((report, None));
+    let followed = followed(connection, &mut feed, &mut session, tools);
+    let Decided { verdict, at } = Box::pin(followed).await?;
+    let verdict = with_unlisted_kinds(verdict, &resolved.unlisted, at);
+    let mut report = Report::new(&session, &verdict, at);
+    report.blind_spots.extend(resolved.notes);
+    let subject = Subject {
+        session: &session,
+        allowed: inputs.allowed,
+        run,
+    };
+    let enriching = enrich(connection, report.clone(), subject);
+    let enriched = tools.cancel.unless(enriching).await;
+    // A verdict that was reached is reported, even if there is no time to explain it.
+    let Enriched { report, release } = enriched.unwrap_or(Enriched {
+        report,
+        release: None,
+    });
     tools.console.lines(&report_lines(&report));
     if inputs.mark && verdict == Verdict::Succeeded {
         mark(connection, &session, (&report, run), tools).await;
@@ -122,25 +130,27 @@ pub(crate) async fn check_with(
     })
 }
 
-/// Follows until a verdict that a last look confirms. Where the last look takes away the only reason
+/// Follows until a verdict that a recheck leaves standing. Where the recheck takes away the only reason
 /// to end, the session goes on.
 async fn followed<S>(
     connection: &Connection,
     feed: &mut Feed<'_, S>,
-    (session, tools): (&mut Session, &mut Tools<'_>),
-) -> Result<(Verdict, Timestamp), Failure>
+    session: &mut Session,
+    tools: &mut Tools<'_>,
+) -> Result<Decided, Failure>
 where
     S: Stream<Item = Observation> + Unpin,
 {
     loop {
-        let drive::Outcome::Decided(verdict, ended) = drive(session, feed, tools).await else {
+        let drive::Outcome::Decided(decided) = drive(session, feed, tools).await else {
             let message = "cancelled before a verdict; nothing was changed";
             return Err(Failure::new(Outcome::Cancelled, message));
         };
-        let confirmed = confirm(connection, session, (verdict, ended));
-        let verdict = tools.cancel.unless(confirmed).await?;
+        let at = decided.at;
+        let rechecking = recheck(connection, session, decided);
+        let verdict = tools.cancel.unless(rechecking).await?;
         if verdict.is_terminal() {
-            return Ok((verdict, ended));
+            return Ok(Decided { verdict, at });
         }
     }
 }
@@ -183,8 +193,12 @@ fn header(connection: &Connection, inputs: &CheckInputs, workloads: &[WorkloadRe
     }
 }
 
-fn announce(inputs: &CheckInputs, found: &Found, console: &mut Console) {
-    let names: Vec<String> = found.references().iter().map(ToString::to_string).collect();
+fn announce(inputs: &CheckInputs, targets: &ResolvedTargets, console: &mut Console) {
+    let names: Vec<String> = targets
+        .references()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let what = match names.as_slice() {
         [only] => only.clone(),
         many => {
@@ -199,7 +213,7 @@ fn announce(inputs: &CheckInputs, found: &Found, console: &mut Console) {
     let place = format!("checking {what} in namespace {}", inputs.namespace);
     let timeout = format!(" (timeout {})", Human(inputs.timeout));
     console.line(&Line::plain(place).then(Style::Dim, timeout));
-    for note in &found.notes {
+    for note in &targets.notes {
         console.line(&Line::styled(Style::Warn, "note: ").then(Style::Plain, note.clone()));
     }
 }

@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Report;
 use crate::approval::{Approval, ApprovedRollback};
 use crate::finding::{Finding, RollbackHelps};
 use crate::rollback::{Change, ChosenBy, PreflightFinding, RollbackBatch, RollbackPlan};
+use crate::session::Session;
 use crate::workload::{RevisionId, WorkloadRef};
 
 /// One workload that would go back.
@@ -85,9 +87,19 @@ impl Proposed {
 }
 
 impl Proposal {
-    /// What one plan for all proposes.
+    /// What a check proposes; workloads whose verdict offers no rollback are left alone.
     #[must_use]
-    pub fn of(
+    pub fn after_check(report: &Report, session: &Session, batch: &RollbackBatch) -> Self {
+        let left_alone = session.workloads().iter();
+        let left_alone = left_alone.filter(|it| !it.verdict().offers_rollback());
+        let left_alone = left_alone.map(|it| it.workload().clone()).collect();
+        let codes = report.findings.iter().map(|it| it.code);
+        Self::of(batch, left_alone, |approved| {
+            Approval::new(report.verdict.as_str(), report.ended, codes, approved)
+        })
+    }
+
+    pub(super) fn of(
         release: &RollbackBatch,
         left_alone: Vec<WorkloadRef>,
         evidence: impl FnOnce(Vec<ApprovedRollback>) -> Approval,

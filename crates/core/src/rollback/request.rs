@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use crate::approval::{ApprovedRollback, HealthCriteria};
-use crate::workload::Revision;
+use crate::session::{Session, TrackedWorkload};
+use crate::workload::{Revision, WorkloadRef};
 
 /// What a person allowed although it is refused otherwise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,4 +41,38 @@ pub struct Request {
     pub now: Timestamp,
     /// Who rolls back and in which run.
     pub run: String,
+}
+
+/// Under what a check asks for a rollback.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckContext<'a> {
+    /// What is not refused.
+    pub allowed: Allowed,
+    /// The run that checks.
+    pub run: &'a str,
+    /// The time, by the cluster's clock.
+    pub now: Timestamp,
+}
+
+impl Request {
+    /// What a check asks for: the rollback of each workload whose verdict offers one.
+    #[must_use]
+    pub fn after_check(session: &Session, context: CheckContext<'_>) -> Vec<(WorkloadRef, Self)> {
+        let offered = session.workloads().iter();
+        let offered = offered.filter(|it| it.verdict().offers_rollback());
+        let standard = HealthCriteria::of(session.policy());
+        let request = |tracked: &TrackedWorkload| Self {
+            served: tracked.served().map(str::to_owned),
+            judged: Some(tracked.judged().unwrap_or_default().to_owned()),
+            judged_complete: tracked.is_complete(),
+            standard,
+            now: context.now,
+            allowed: context.allowed,
+            run: context.run.to_owned(),
+            ..Self::default()
+        };
+        offered
+            .map(|tracked| (tracked.workload().clone(), request(tracked)))
+            .collect()
+    }
 }

@@ -17,6 +17,7 @@ use crate::workload::{Workload, WorkloadRef};
 mod kinds;
 mod late;
 mod many;
+mod recheck;
 mod restored;
 mod stale;
 

@@ -163,8 +163,8 @@ impl TrackedWorkload {
         }
     }
 
-    /// Adds what changed since it was told last.
-    pub(super) fn tell(
+    /// Adds what changed since the last events.
+    pub(super) fn emit_events(
         &mut self,
         snapshot: &Snapshot,
         now: Timestamp,
@@ -182,12 +182,12 @@ impl TrackedWorkload {
             return;
         }
         if snapshot.synced(self.needed()) {
-            self.tell_findings(now, events);
+            self.emit_findings(now, events);
         }
-        self.tell_pending(now, events);
+        self.emit_pending(now, events);
     }
 
-    fn tell_pending(&mut self, now: Timestamp, events: &mut Vec<SessionEvent>) {
+    fn emit_pending(&mut self, now: Timestamp, events: &mut Vec<SessionEvent>) {
         let Some(pending) = self.verdict.pending() else {
             return;
         };
@@ -203,7 +203,7 @@ impl TrackedWorkload {
         });
     }
 
-    fn tell_findings(&mut self, now: Timestamp, events: &mut Vec<SessionEvent>) {
+    fn emit_findings(&mut self, now: Timestamp, events: &mut Vec<SessionEvent>) {
         let key = |finding: &Finding| (finding.code, finding.subject.container.clone());
         let workload = &self.target.workload;
         let findings = &self.findings;
@@ -275,7 +275,7 @@ impl TrackedWorkload {
         }
     }
 
-    pub(super) fn amend(&mut self, verdict: Verdict) {
+    pub(super) fn override_verdict(&mut self, verdict: Verdict) {
         self.verdict = verdict;
     }
 

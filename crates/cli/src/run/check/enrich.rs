@@ -1,0 +1,85 @@
+//! Reads what a report shows besides the verdict: log lines, and what a rollback would do.
+
+use futures::future::join_all;
+use rollguard_cluster::{Connection, logs};
+use rollguard_core::report::{LogSource, Proposal, Report, log_sources};
+use rollguard_core::rollback::{Allowed, CheckContext, Request, RollbackBatch};
+use rollguard_core::session::Session;
+
+use crate::failure::Failure;
+use crate::run::plan::gather;
+
+/// What the report of a check is about.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) session: &'a Session,
+    /// What a rollback is not refused for.
+    pub(super) allowed: Allowed,
+    /// The run that checks.
+    pub(super) run: &'a str,
+}
+
+/// A report with all that belongs to it.
+pub(super) struct Enriched {
+    pub(super) report: Report,
+    /// What would be rolled back, where the verdict offers a rollback and the revisions could be read.
+    pub(super) release: Option<RollbackBatch>,
+}
+
+/// Adds log lines and what a rollback would do, where the verdict offers one.
+pub(super) async fn enrich(
+    connection: &Connection,
+    mut report: Report,
+    subject: Subject<'_>,
+) -> Enriched {
+    if !report.offers_rollback {
+        return Enriched {
+            report,
+            release: None,
+        };
+    }
+    let session = subject.session;
+    add_logs(connection, &mut report, session).await;
+    let context = CheckContext {
+        allowed: subject.allowed,
+        run: subject.run,
+        now: connection.clock.now(),
+    };
+    let requests = Request::after_check(session, context);
+    let release = match gather(connection, requests).await {
+        Ok(gathered) => {
+            report.rollback = Proposal::after_check(&report, session, &gathered.release);
+            Some(gathered.release)
+        }
+        // That the history cannot be read is no failure of the check.
+        Err(error) => {
+            let failure = Failure::from(error);
+            report.rollback = Proposal::Refused {
+                why: failure.messages.join("; "),
+                hint: failure.hint,
+            };
+            None
+        }
+    };
+    Enriched { report, release }
+}
+
+/// Adds the last log lines of the containers that findings name, all read at once: a node that does not
+/// answer must not hold up the report once for each of them.
+async fn add_logs(connection: &Connection, report: &mut Report, session: &Session) {
+    let sources = log_sources(report, session);
+    let read = sources.iter().map(async |source| {
+        let LogSource {
+            finding,
+            namespace,
+            pod,
+            container,
+        } = source;
+        let logs = logs::evidence(&connection.client, namespace, pod, container).await;
+        (*finding, logs)
+    });
+    for (finding, logs) in join_all(read).await {
+        report.add_evidence(finding, logs.evidence);
+        report.blind_spots.extend(logs.notes);
+    }
+}

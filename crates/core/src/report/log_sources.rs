@@ -1,0 +1,95 @@
+//! Whose log lines a report should show.
+
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
+
+use super::Report;
+use crate::session::Session;
+
+/// Of how many findings logs are fetched: readers act on the first few.
+const FINDINGS: usize = 5;
+
+/// A container whose last log lines belong to a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSource {
+    /// The position of the finding in the report.
+    pub finding: usize,
+    /// The namespace of the pod.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub container: String,
+}
+
+/// The containers that the first findings name, without those that have never run.
+#[must_use]
+pub fn log_sources(report: &Report, session: &Session) -> Vec<LogSource> {
+    let Some(first) = report.workloads.first() else {
+        return Vec::new();
+    };
+    let named = report.findings.iter().enumerate();
+    named
+        .filter_map(|(index, finding)| {
+            Some(LogSource {
+                finding: index,
+                namespace: first.workload.namespace.clone(),
+                pod: finding.subject.name.clone(),
+                container: finding.subject.container.clone()?,
+            })
+        })
+        .filter(|source| may_have_written(session, source))
+        .take(FINDINGS)
+        .collect()
+}
+
+/// Whether a container has ever run, as far as can be seen.
+fn may_have_written(session: &Session, source: &LogSource) -> bool {
+    let pods = session.workloads().iter().filter_map(|tracked| {
+        let rollout = session.snapshot().rollout(tracked.workload())?;
+        Some(rollout.new_pods())
+    });
+    let known = pods.flatten().find(|it| it.name() == source.pod);
+    known.is_none_or(|it| has_run(it.object(), &source.container))
+}
+
+fn has_run(pod: &Pod, container: &str) -> bool {
+    let Some(status) = &pod.status else {
+        return false;
+    };
+    let init = status.init_container_statuses.iter().flatten();
+    let mut all = init.chain(status.container_statuses.iter().flatten());
+    let ran = |state: &ContainerState| state.running.is_some() || state.terminated.is_some();
+    let has_run = |it: &ContainerStatus| {
+        it.restart_count > 0
+            || it.state.as_ref().is_some_and(ran)
+            || it.last_state.as_ref().is_some_and(ran)
+    };
+    all.any(|it| it.name == container && has_run(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_container_that_never_started_has_no_log() {
+        let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        let ended = json!({"terminated": {"exitCode": 1}});
+        for (says, state, last, restarts, expected) in [
+            ("its image does not exist", &waiting, &json!(null), 0, false),
+            ("it runs", &json!({"running": {}}), &json!(null), 0, true),
+            ("it ended", &ended, &json!(null), 0, true),
+            ("it waits after an end", &waiting, &ended, 1, true),
+            ("its last end is not known", &waiting, &json!(null), 2, true),
+        ] {
+            let status = json!({"name": "app", "image": "", "imageID": "", "ready": false,
+                "restartCount": restarts, "state": state, "lastState": last});
+            let pod = json!({"status": {"containerStatuses": [status]}});
+            let pod: Pod = serde_json::from_value(pod).unwrap();
+            assert_eq!(has_run(&pod, "app"), expected, "{says}");
+            assert!(!has_run(&pod, "other"), "{says}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The fresh read of the workloads before a verdict stands: a watch may lag by seconds.
+//!
+//! A step function like [`Session`]: it asks for reads, takes their results, and says when to go on. A
+//! success must still hold, and a rollout that timed out must not have completed. There is a verdict in
+//! every case.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Session, TrackedWorkload};
+use crate::duration::{after, elapsed};
+use crate::observation::{Blindness, ResourceKind};
+use crate::verdict::{Undetermined, Verdict};
+use crate::workload::{Workload, WorkloadKind, WorkloadRef};
+
+/// How often a workload is read while its counts still move, and the pause between two reads: an
+/// autoscaler may change them at that very moment.
+const READS: u32 = 10;
+const PAUSE: Duration = Duration::from_secs(1);
+/// What was listed within this time comes from no lagging watch: it is the fresh read itself.
+const FRESH: Duration = Duration::from_secs(1);
+/// How many workloads are read at once.
+const AT_ONCE: usize = 8;
+
+/// The result of one read.
+#[derive(Debug, Clone)]
+pub enum FreshRead {
+    /// The workload as it is.
+    Found(Box<Workload>),
+    /// It does not exist any more.
+    NotFound,
+    /// It could not be read.
+    Blind(Blindness),
+}
+
+/// A read that has ended.
+#[derive(Debug, Clone)]
+pub struct EndedRead {
+    /// The workload that was read.
+    pub workload: WorkloadRef,
+    /// The result.
+    pub read: FreshRead,
+}
+
+/// What one step of a recheck led to.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct RecheckStep {
+    /// The workloads to read now.
+    pub reads: Vec<WorkloadRef>,
+    /// When to take the next step if no read has ended before.
+    pub wake_at: Timestamp,
+    /// The verdict over all workloads, once every read that it needs has ended.
+    pub verdict: Option<Verdict>,
+}
+
+/// How the recheck of one workload stands.
+#[derive(Debug, Clone, PartialEq)]
+enum Stage {
+    /// To be read at this time.
+    Due(Timestamp),
+    /// A read is under way.
+    Reading,
+    /// Done; what holds instead of its verdict, if that does not hold.
+    Done(Option<Verdict>),
+}
+
+#[derive(Debug, Clone)]
+struct Open {
+    workload: WorkloadRef,
+    reads_left: u32,
+    stage: Stage,
+}
+
+/// The recheck of a verdict.
+#[derive(Debug, Clone)]
+pub struct Recheck {
+    verdict: Verdict,
+    workloads: Vec<Open>,
+}
+
+impl Recheck {
+    /// A recheck of the verdict that `session` reached at `decided`.
+    #[must_use]
+    pub fn new(session: &Session, verdict: Verdict, decided: Timestamp) -> Self {
+        let fresh = elapsed(session.started(), decided) < FRESH;
+        let needs_read = |it: &&TrackedWorkload| {
+            !(fresh && verdict == Verdict::Succeeded) && rests_on(&verdict, it.verdict())
+        };
+        let open = |tracked: &TrackedWorkload| Open {
+            workload: tracked.workload().clone(),
+            reads_left: READS,
+            stage: Stage::Due(decided),
+        };
+        let workloads = session.workloads().iter().filter(needs_read);
+        Self {
+            workloads: workloads.map(open).collect(),
+            verdict,
+        }
+    }
+
+    /// Takes the result of a read, if one has ended. At the end the session's verdicts are overridden
+    /// by what was read, and its verdict over all workloads is returned; where that is not terminal,
+    /// the session goes on.
+    pub fn step(
+        &mut self,
+        session: &mut Session,
+        ended: Option<EndedRead>,
+        now: Timestamp,
+    ) -> RecheckStep {
+        if let Some(ended) = ended {
+            self.take(session, &ended, now);
+        }
+        let reads = self.due(now);
+        let open = |it: &Open| !matches!(it.stage, Stage::Done(_));
+        let verdict = (!self.workloads.iter().any(open)).then(|| self.conclude(session));
+        let wakes = self.workloads.iter().filter_map(|it| match it.stage {
+            Stage::Due(at) if at > now => Some(at),
+            Stage::Due(_) | Stage::Reading | Stage::Done(_) => None,
+        });
+        RecheckStep {
+            reads,
+            wake_at: wakes.min().unwrap_or(Timestamp::MAX),
+            verdict,
+        }
+    }
+
+    /// What a read makes of the verdict of its workload.
+    fn take(&mut self, session: &Session, ended: &EndedRead, now: Timestamp) {
+        let tracked = session.workloads().iter();
+        let tracked = tracked.filter(|it| *it.workload() == ended.workload);
+        let open = self.workloads.iter_mut();
+        let open = open.filter(|it| it.workload == ended.workload);
+        for (open, tracked) in open.zip(tracked) {
+            open.reads_left = open.reads_left.saturating_sub(1);
+            open.stage = match &ended.read {
+                FreshRead::Found(fresh) => match tracked.confirm(session.snapshot(), fresh, now) {
+                    Ok(()) => Stage::Done(None),
+                    Err(Verdict::Undetermined { .. }) if open.reads_left > 0 => {
+                        Stage::Due(after(now, PAUSE))
+                    }
+                    Err(verdict) => Stage::Done(Some(verdict)),
+                },
+                FreshRead::NotFound => Stage::Done(Some(Verdict::Undetermined {
+                    why: Undetermined::Deleted,
+                })),
+                FreshRead::Blind(why) => Stage::Done(unread(tracked, why, now)),
+            };
+        }
+    }
+
+    /// The workloads whose read is due, of which only so many are read at once.
+    fn due(&mut self, now: Timestamp) -> Vec<WorkloadRef> {
+        let reading = self.workloads.iter();
+        let reading = reading.filter(|it| it.stage == Stage::Reading).count();
+        let due = self.workloads.iter_mut();
+        let due = due.filter(|it| matches!(it.stage, Stage::Due(at) if at <= now));
+        let begin = |it: &mut Open| {
+            it.stage = Stage::Reading;
+            it.workload.clone()
+        };
+        due.take(AT_ONCE.saturating_sub(reading))
+            .map(begin)
+            .collect()
+    }
+
+    /// Overrides the verdicts that do not hold.
+    fn conclude(&self, session: &mut Session) -> Verdict {
+        let mut verdict = self.verdict.clone();
+        for open in &self.workloads {
+            if let Stage::Done(Some(instead)) = &open.stage {
+                verdict = session.override_verdict(&open.workload, instead);
+            }
+        }
+        verdict
+    }
+}
+
+/// Whether the verdict over all workloads rests on this workload's own. What could not be seen needs no
+/// second read.
+fn rests_on(all: &Verdict, own: &Verdict) -> bool {
+    match own {
+        Verdict::Progressing { .. } | Verdict::Undetermined { .. } => false,
+        Verdict::Succeeded
+        | Verdict::Failed { .. }
+        | Verdict::TimedOut { .. }
+        | Verdict::Superseded { .. } => own.kind() == all.kind(),
+    }
+}
+
+/// What a read that was not possible makes of a verdict; `None` where the verdict stands: what was seen
+/// to fail needs no second read as long as it exists.
+fn unread(tracked: &TrackedWorkload, why: &Blindness, now: Timestamp) -> Option<Verdict> {
+    match tracked.verdict() {
+        Verdict::Failed { .. } => None,
+        Verdict::Progressing { .. }
+        | Verdict::Succeeded
+        | Verdict::TimedOut { .. }
+        | Verdict::Undetermined { .. }
+        | Verdict::Superseded { .. } => Some(Verdict::Undetermined {
+            why: Undetermined::Blind {
+                resource: ResourceKind::of(tracked.workload().kind),
+                since: now,
+                why: why.clone(),
+            },
+        }),
+    }
+}
+
+/// The verdict where workloads were found by a selector and some kinds could not be listed: a success of
+/// all that was listed says nothing of those.
+#[must_use]
+pub fn with_unlisted_kinds(verdict: Verdict, unlisted: &[WorkloadKind], now: Timestamp) -> Verdict {
+    let (Verdict::Succeeded, Some(kind)) = (&verdict, unlisted.first()) else {
+        return verdict;
+    };
+    let message =
+        "workloads of this kind may match the selector; grant `list`, or name the workloads";
+    Verdict::Undetermined {
+        why: Undetermined::Blind {
+            resource: ResourceKind::of(*kind),
+            since: now,
+            why: Blindness::Forbidden {
+                message: message.to_owned(),
+            },
+        },
+    }
+}
