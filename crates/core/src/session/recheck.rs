@@ -70,7 +70,49 @@ enum Stage {
 struct Open {
     workload: WorkloadRef,
     reads_left: u32,
+    /// Since when no read has reached the API server.
+    disconnected_since: Option<Timestamp>,
     stage: Stage,
+}
+
+impl Open {
+    /// The stage after a read.
+    fn after(&mut self, session: &Session, tracked: &TrackedWorkload, at: ReadAt<'_>) -> Stage {
+        let ReadAt { read, now } = at;
+        match read {
+            FreshRead::Found(fresh) => {
+                self.disconnected_since = None;
+                self.reads_left = self.reads_left.saturating_sub(1);
+                match tracked.confirm(session.snapshot(), fresh, now) {
+                    Ok(()) => Stage::Done(None),
+                    Err(Verdict::Undetermined { .. }) if self.reads_left > 0 => {
+                        Stage::Due(after(now, PAUSE))
+                    }
+                    Err(verdict) => Stage::Done(Some(verdict)),
+                }
+            }
+            FreshRead::NotFound => Stage::Done(Some(Verdict::Undetermined {
+                why: Undetermined::Deleted,
+            })),
+            FreshRead::Blind(why) => {
+                // A lost connection may come back, as one of a watch may.
+                let lost = matches!(why, Blindness::Disconnected { .. });
+                let since = *self.disconnected_since.get_or_insert(now);
+                if lost && elapsed(since, now) < session.policy().blind_limit {
+                    Stage::Due(after(now, PAUSE))
+                } else {
+                    Stage::Done(unread(tracked, why, since))
+                }
+            }
+        }
+    }
+}
+
+/// A read and when it ended.
+#[derive(Clone, Copy)]
+struct ReadAt<'a> {
+    read: &'a FreshRead,
+    now: Timestamp,
 }
 
 /// The recheck of a verdict.
@@ -91,6 +133,7 @@ impl Recheck {
         let open = |tracked: &TrackedWorkload| Open {
             workload: tracked.workload().clone(),
             reads_left: READS,
+            disconnected_since: None,
             stage: Stage::Due(decided),
         };
         let workloads = session.workloads().iter().filter(needs_read);
@@ -133,20 +176,8 @@ impl Recheck {
         let open = self.workloads.iter_mut();
         let open = open.filter(|it| it.workload == ended.workload);
         for (open, tracked) in open.zip(tracked) {
-            open.reads_left = open.reads_left.saturating_sub(1);
-            open.stage = match &ended.read {
-                FreshRead::Found(fresh) => match tracked.confirm(session.snapshot(), fresh, now) {
-                    Ok(()) => Stage::Done(None),
-                    Err(Verdict::Undetermined { .. }) if open.reads_left > 0 => {
-                        Stage::Due(after(now, PAUSE))
-                    }
-                    Err(verdict) => Stage::Done(Some(verdict)),
-                },
-                FreshRead::NotFound => Stage::Done(Some(Verdict::Undetermined {
-                    why: Undetermined::Deleted,
-                })),
-                FreshRead::Blind(why) => Stage::Done(unread(tracked, why, now)),
-            };
+            let read = &ended.read;
+            open.stage = open.after(session, tracked, ReadAt { read, now });
         }
     }
 
@@ -191,7 +222,7 @@ fn rests_on(all: &Verdict, own: &Verdict) -> bool {
 
 /// What a read that was not possible makes of a verdict; `None` where the verdict stands: what was seen
 /// to fail needs no second read as long as it exists.
-fn unread(tracked: &TrackedWorkload, why: &Blindness, now: Timestamp) -> Option<Verdict> {
+fn unread(tracked: &TrackedWorkload, why: &Blindness, since: Timestamp) -> Option<Verdict> {
     match tracked.verdict() {
         Verdict::Failed { .. } => None,
         Verdict::Progressing { .. }
@@ -201,7 +232,7 @@ fn unread(tracked: &TrackedWorkload, why: &Blindness, now: Timestamp) -> Option<
         | Verdict::Superseded { .. } => Some(Verdict::Undetermined {
             why: Undetermined::Blind {
                 resource: ResourceKind::of(tracked.workload().kind),
-                since: now,
+                since,
                 why: why.clone(),
             },
         }),

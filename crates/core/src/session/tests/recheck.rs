@@ -10,6 +10,12 @@ fn found(workload: DeploymentBuilder) -> FreshRead {
     FreshRead::Found(Box::new(workload.build()))
 }
 
+fn disconnected() -> FreshRead {
+    FreshRead::Blind(Blindness::Disconnected {
+        message: "connection reset".to_owned(),
+    })
+}
+
 fn not_allowed() -> FreshRead {
     FreshRead::Blind(forbidden())
 }
@@ -96,6 +102,24 @@ fn a_success_stands_if_a_fresh_read_confirms_it() {
             came("undetermined", 10, 9),
         ),
         (
+            "one connection is reset",
+            10,
+            vec![disconnected(), found(complete())],
+            came("succeeded", 2, 1),
+        ),
+        (
+            "the API server fails over for 29 s",
+            10,
+            [vec![disconnected(); 29], vec![found(complete())]].concat(),
+            came("succeeded", 30, 29),
+        ),
+        (
+            "it stays out of reach for longer than the blind limit",
+            10,
+            vec![disconnected()],
+            came("undetermined", 31, 30),
+        ),
+        (
             "a newer rollout began",
             10,
             vec![newer()],
@@ -126,6 +150,11 @@ fn a_failure_stands_unless_it_is_about_another_rollout() {
     let failing = || found(rolling());
     let rows = [
         ("it still fails", failing(), came("failed", 1, 0)),
+        (
+            "it is out of reach: it was seen to fail",
+            disconnected(),
+            came("failed", 31, 30),
+        ),
         (
             "it must not be read: it was seen to fail",
             not_allowed(),
