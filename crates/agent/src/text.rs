@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use rollguard_core::foreign_text::{ELLIPSIS, clipped_to_bytes, head, visible};
 
 /// The longest text that [`neutralise`] returns, in bytes: enough for an event's message (1 KiB).
 pub(crate) const LIMIT: usize = 2 * 1024;
@@ -16,11 +16,8 @@ pub(crate) const LIMIT: usize = 2 * 1024;
 /// words.
 const LINE_LIMIT: usize = 16 * 1024;
 
-/// What shows that a text was cut.
-const CUT: char = '…';
-
-/// What shows a line break within one line.
-const LINE_BREAK: char = '⏎';
+/// Shows a line break within one line.
+const LINE_BREAK: &str = "⏎";
 
 /// A foreign text as one harmless line of at most 2 KiB.
 ///
@@ -52,7 +49,7 @@ pub fn neutralise_lines(text: &str, limit: usize) -> String {
         .lines()
         .map(|line| limited(line, limit))
         .collect();
-    cut(lines.join("\n"), limit)
+    clipped_to_bytes(&lines.join("\n"), limit)
 }
 
 /// A foreign text that is neutralised wherever it is shown.
@@ -80,83 +77,19 @@ impl fmt::Display for Untrusted {
 }
 
 fn limited(text: &str, limit: usize) -> String {
-    // What a sequence hides may be long; what is looked at is bounded all the same.
+    // A sequence that is removed may be long; how much is read is bounded all the same.
     let head = head(text, limit.saturating_mul(8));
-    let visible = visible(&anstream::adapter::strip_str(head).to_string());
-    let whole = head.len() == text.len();
-    let safe = without_markers(&visible);
-    cut(if whole { safe } else { format!("{safe}{CUT}") }, limit)
-}
-
-/// The first `limit` bytes, or fewer where a character would be split.
-fn head(text: &str, limit: usize) -> &str {
-    let mut end = limit.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let mut safe = without_markers(&one_line(head));
+    if head.len() < text.len() {
+        safe.push(ELLIPSIS);
     }
-    text.get(..end).unwrap_or_default()
+    clipped_to_bytes(&safe, limit)
 }
 
-fn cut(text: String, limit: usize) -> String {
-    if text.len() <= limit {
-        return text;
-    }
-    let mut short = head(&text, limit.saturating_sub(CUT.len_utf8())).to_owned();
-    short.push(CUT);
-    short
-}
-
-/// `text` without what cannot be seen; CR, LF and their Unicode relatives become one visible sign.
-fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut previous = None;
-    for c in text.chars() {
-        match c {
-            '\n' if previous == Some('\r') => {}
-            '\r' | '\n' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
-                out.push(LINE_BREAK);
-            }
-            '\t' => out.push(' '),
-            _ if is_visible(c) => out.push(c),
-            _ => {}
-        }
-        previous = Some(c);
-    }
-    while out.ends_with(LINE_BREAK) {
-        out.pop();
-    }
-    out
-}
-
-/// Whether a character has a shape of its own. Unassigned and private ones have not: a comparison
-/// may ignore them.
-fn is_visible(c: char) -> bool {
-    let category = c.general_category();
-    let shapeless = matches!(
-        category,
-        GeneralCategory::Control
-            | GeneralCategory::Format
-            | GeneralCategory::Unassigned
-            | GeneralCategory::PrivateUse
-            | GeneralCategory::Surrogate
-    );
-    !shapeless && !is_default_ignorable(c)
-}
-
-/// The code points of Unicode's `Default_Ignorable_Code_Point` that are neither format characters
-/// nor unassigned: joiners, fillers and variation selectors.
-const fn is_default_ignorable(c: char) -> bool {
-    matches!(
-        c,
-        '\u{34f}'
-            | '\u{115f}'..='\u{1160}'
-            | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{ffa0}'
-            | '\u{e0100}'..='\u{e01ef}'
-    )
+/// A text's visible characters, without terminal sequences; a line break becomes one visible sign.
+fn one_line(text: &str) -> String {
+    let lines = visible(&anstream::adapter::strip_str(text).to_string());
+    lines.trim_end_matches('\n').replace('\n', LINE_BREAK)
 }
 
 /// Breaks runs of number signs, and one at the start, which could continue the text before.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::duration::{after, elapsed};
 use crate::finding::{Finding, FindingCode, Prognosis, Subject, grouped};
+use crate::foreign_text::clipped;
 use crate::observation::ResourceKind;
 use crate::policy::Policy;
 use crate::snapshot::{ContainerView, PodView, Rollout, Snapshot};
@@ -261,16 +262,4 @@ fn core_of(message: &str) -> &str {
     let inner = message.rsplit_once(" desc = ").map(|(_, inner)| inner);
     let inner = inner.or_else(|| message.split_once("\" : ").map(|(_, inner)| inner));
     inner.unwrap_or(message).trim()
-}
-
-/// Returns the beginning of a foreign text, with an ellipsis where it is cut.
-fn clipped(text: &str, most: usize) -> String {
-    let text = text.trim();
-    let mut chars = text.chars();
-    let short: String = chars.by_ref().take(most).collect();
-    if chars.next().is_some() {
-        short + "…"
-    } else {
-        short
-    }
 }

@@ -10,6 +10,7 @@ pub mod approval;
 pub mod diagnose;
 pub mod duration;
 pub mod finding;
+pub mod foreign_text;
 pub mod history;
 pub mod http;
 pub mod label_selector;

@@ -6,6 +6,7 @@ mod tests;
 use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
+use rollguard_core::foreign_text::clipped;
 use rollguard_measured::rollbacks::{Command, Measured, Row, Run, Side};
 
 use super::page::Setting;
@@ -147,8 +148,8 @@ fn line(run: &Run) -> String {
 
 /// Text that stays within its cell.
 fn plain(text: &str) -> String {
-    let short: String = text.chars().take(WORDS).collect();
-    let cut = if short.len() < text.len() { "…" } else { "" };
-    let safe = short.replace('\\', "\\\\").replace('|', "\\|");
-    format!("{}{cut}", safe.replace('<', "&lt;").replace('*', "\\*"))
+    let safe = clipped(text, WORDS)
+        .replace('\\', "\\\\")
+        .replace('|', "\\|");
+    safe.replace('<', "&lt;").replace('*', "\\*")
 }

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::words::{ago, deletes, evidence_of, other_image, visible};
+use super::words::{ago, deletes, evidence_of, other_image};
 use super::{AfterRollback, NOT_RESTORED, Proposal, Proposed, Report, words};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, Finding, FindingCode};
+use crate::foreign_text::visible;
 use crate::rollback::PreflightFinding;
 use crate::rollback::RollbackHealth;
 use crate::verdict::VerdictKind;

@@ -1,9 +1,10 @@
 //! What the approver reads, in plain text: seven answers, none of which pushes another out.
 
-use super::words::{ago, deletes, evidence_of, other_image, time, visible};
+use super::words::{ago, deletes, evidence_of, other_image, time};
 use super::{NOT_RESTORED, Proposal, Proposed, Report, WorkloadReport, words};
 use crate::duration::{Human, elapsed};
 use crate::finding::Evidence;
+use crate::foreign_text::{clipped_to_bytes, visible};
 use crate::rollback::Weight;
 use crate::verdict::VerdictKind;
 
@@ -70,29 +71,12 @@ fn fit(answers: &[Answer], limit: usize) -> String {
             left -= more;
         }
     }
-    let cut = texts
+    let clipped = texts
         .iter()
         .zip(rooms)
-        .map(|((_, text), room)| cut(text, room));
-    let kept: Vec<String> = cut.filter(|it| !it.is_empty()).collect();
+        .map(|((_, text), room)| clipped_to_bytes(text, room));
+    let kept: Vec<String> = clipped.filter(|it| !it.is_empty()).collect();
     kept.join("\n")
-}
-
-/// At most `limit` bytes, and never a part of a character.
-fn cut(text: &str, limit: usize) -> String {
-    const LAST_KNOWN_GOOD: &str = "…";
-    if text.len() <= limit {
-        return text.to_owned();
-    }
-    let Some(room) = limit.checked_sub(LAST_KNOWN_GOOD.len()) else {
-        return String::new();
-    };
-    let ends = text.char_indices().map(|(at, _)| at);
-    let end = ends.take_while(|at| *at <= room).last().unwrap_or_default();
-    format!(
-        "{}{LAST_KNOWN_GOOD}",
-        text.get(..end).unwrap_or_default().trim_end()
-    )
 }
 
 /// One line of foreign text, which can neither begin another nor hide a part.
@@ -101,7 +85,7 @@ fn line(text: &str) -> String {
 }
 
 fn bounded(text: &str, limit: usize) -> String {
-    cut(&visible(text).replace('\n', " "), limit)
+    clipped_to_bytes(&visible(text).replace('\n', " "), limit)
 }
 
 fn is_good(report: &Report) -> bool {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{AfterRollback, OtherImage, Proposed, Style};
 use crate::duration::{Human, elapsed};
+use crate::foreign_text::clipped;
 use crate::rollback::RollbackHealth;
 use crate::rollback::{ChosenBy, Weight};
 
@@ -96,25 +97,10 @@ pub(super) fn other_image(it: &AfterRollback, image: &OtherImage) -> String {
 /// Digests in short.
 pub(super) fn digests(all: &BTreeSet<String>) -> String {
     let each = all.iter().map(|digest| match digest.split_once(':') {
-        Some((kind, hash)) if hash.chars().count() > DIGEST => {
-            let start: String = hash.chars().take(DIGEST).collect();
-            format!("{kind}:{start}…")
-        }
-        _ => digest.clone(),
+        Some((kind, hash)) => format!("{kind}:{}", clipped(hash, DIGEST)),
+        None => digest.clone(),
     });
     each.collect::<Vec<_>>().join(" or ")
-}
-
-/// A text without terminal codes and without characters that change the direction of others.
-pub(super) fn visible(text: &str) -> String {
-    let hidden = |c: &char| {
-        (c.is_control() && *c != '\n')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.replace("\r\n", "\n")
-        .chars()
-        .filter(|c| !hidden(c))
-        .collect()
 }
 
 #[cfg(test)]
