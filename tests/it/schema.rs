@@ -20,6 +20,7 @@ use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
 use rollguard_core::report::{AfterRollback, OtherImage, Proposal, Proposed, Report, to_json};
 use rollguard_core::rollback::{Change, ChosenBy, PreflightCode, PreflightFinding, RollbackHealth};
 use rollguard_core::trace::Trace;
+use rollguard_core::verdict::VerdictKind;
 use rollguard_core::workload::{Images, Revision, RevisionId, WorkloadKind, WorkloadRef};
 use serde_json::{Value, json};
 
@@ -206,7 +207,7 @@ fn proposals() -> Vec<Proposal> {
         workloads: vec![proposed(full)],
         left_alone: vec![web(); usize::from(full)],
         evidence: Approval::new(
-            "failed",
+            VerdictKind::Failed,
             Timestamp::UNIX_EPOCH,
             [FindingCode::CrashAtStart],
             vec![approved(full)],

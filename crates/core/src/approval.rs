@@ -2,11 +2,14 @@
 //! bad, and exactly what would be restored. It travels as the output variable `evidence`.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as NoSuchWord, StrDeserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::finding::FindingCode;
 use crate::policy::Policy;
+use crate::verdict::VerdictKind;
 use crate::workload::{Images, RevisionId, WorkloadRef};
 
 /// The version of the JSON form.
@@ -31,7 +34,11 @@ pub struct Approval {
     /// [`VERSION`] of the writer.
     pub version: u32,
     /// The word for the verdict.
-    pub verdict: String,
+    // `None` is a word that this build does not know, or none: behind a revision that a rollback has
+    // just restored stands no verdict.
+    #[serde(serialize_with = "write_word", deserialize_with = "read_word")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub verdict: Option<VerdictKind>,
     /// When it was reached.
     pub at: Timestamp,
     /// The first causes or suspects.
@@ -119,7 +126,7 @@ impl Approval {
     /// Makes the approval that a check hands over.
     #[must_use]
     pub fn new(
-        verdict: &str,
+        verdict: impl Into<Option<VerdictKind>>,
         at: Timestamp,
         codes: impl IntoIterator<Item = FindingCode>,
         workloads: Vec<ApprovedRollback>,
@@ -132,7 +139,7 @@ impl Approval {
         }
         Self {
             version: VERSION,
-            verdict: verdict.to_owned(),
+            verdict: verdict.into(),
             at,
             codes: named,
             workloads,
@@ -181,4 +188,23 @@ impl Approval {
     pub fn of(&self, workload: &WorkloadRef) -> Option<&ApprovedRollback> {
         self.workloads.iter().find(|it| it.workload == *workload)
     }
+}
+
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a field by reference"
+)]
+fn write_word<S: Serializer>(
+    verdict: &Option<VerdictKind>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(verdict.map_or("", VerdictKind::as_str))
+}
+
+/// Accepts any word: the verdict is for people, and a word of a newer version refuses no rollback.
+fn read_word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<VerdictKind>, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    let word: StrDeserializer<'_, NoSuchWord> = word.as_str().into_deserializer();
+    Ok(VerdictKind::deserialize(word).ok())
 }

@@ -95,7 +95,7 @@ impl Proposal {
         let left_alone = left_alone.map(|it| it.workload().clone()).collect();
         let codes = report.findings.iter().map(|it| it.code);
         Self::of(batch, left_alone, |approved| {
-            Approval::new(report.verdict.as_str(), report.ended, codes, approved)
+            Approval::new(report.verdict, report.ended, codes, approved)
         })
     }
 

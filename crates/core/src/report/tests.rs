@@ -49,7 +49,7 @@ fn failed() -> Report {
 }
 
 fn proposal(release: &RollbackBatch, left_alone: Vec<WorkloadRef>) -> Proposal {
-    let evidence = |workloads| Approval::new("failed", at(33), [], workloads);
+    let evidence = |workloads| Approval::new(VerdictKind::Failed, at(33), [], workloads);
     Proposal::of(release, left_alone, evidence)
 }
 

@@ -74,7 +74,7 @@ fn check_inputs(connection: &Connection, restored: Restored<'_>) -> CheckInputs 
         graces: inputs.graces.clone(),
         revision: None,
         mark: true,
-        evidence: Some(Approval::new("", connection.clock.now(), [], restored)),
+        evidence: Some(Approval::new(None, connection.clock.now(), [], restored)),
         allowed: inputs.allowed,
     }
 }

@@ -7,6 +7,7 @@ use crate::approval::{Approval, ApprovedRollback, LIMIT};
 use crate::finding::FindingCode;
 use crate::report::parse_approval;
 use crate::testing::at;
+use crate::verdict::VerdictKind;
 
 fn approved() -> ApprovedRollback {
     of_web()
@@ -19,7 +20,7 @@ fn approved() -> ApprovedRollback {
 
 fn of(workloads: Vec<ApprovedRollback>) -> Approval {
     let codes = [FindingCode::ImageNotFound; 3];
-    Approval::new("failed", at(90), codes, workloads)
+    Approval::new(VerdictKind::Failed, at(90), codes, workloads)
 }
 
 #[test]
@@ -63,6 +64,36 @@ fn others_are_refused_with_what_is_wrong() {
         let error = parse_approval(wrong).unwrap_err().to_string();
         assert!(error.contains(says), "{wrong}: {error}");
     }
+}
+
+#[test]
+fn any_word_for_the_verdict_is_read() {
+    let written = of(vec![approved()]).to_json().unwrap().unwrap();
+    for (name, word, read) in [
+        (
+            "a check's verdict",
+            "\"timedOut\"",
+            Ok(Some(VerdictKind::TimedOut)),
+        ),
+        ("none, as for a restored revision", "\"\"", Ok(None)),
+        ("a newer version's word", "\"paused\"", Ok(None)),
+        (
+            "no word",
+            "3",
+            Err("invalid type: integer `3`, expected a string"),
+        ),
+        ("null", "null", Err("invalid type: null, expected a string")),
+    ] {
+        let text = written.replace("\"failed\"", word);
+        match (parse_approval(&text), read) {
+            (Ok(approval), Ok(read)) => assert_eq!(approval.verdict, read, "{name}"),
+            (Err(error), Err(says)) => assert!(error.to_string().contains(says), "{name}: {error}"),
+            (parsed, _) => panic!("{name}: {parsed:?}"),
+        }
+    }
+    let absent = written.replace("\"verdict\":\"failed\",", "");
+    let error = parse_approval(&absent).unwrap_err().to_string();
+    assert!(error.contains("missing field `verdict`"), "{error}");
 }
 
 #[test]

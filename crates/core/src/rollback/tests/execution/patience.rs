@@ -5,6 +5,7 @@ use crate::approval::{Approval, HealthCriteria};
 use crate::report::execution_lines;
 use crate::rollback::{Patience, RollbackBatch};
 use crate::testing::at;
+use crate::verdict::VerdictKind;
 
 /// A plan whose bad rollout would count as healed at a second.
 fn heals_at(second: Option<u64>) -> RollbackBatch {
@@ -20,7 +21,7 @@ fn what_looks_healed_is_given_as_long_as_the_check_wanted_and_half_a_minute() {
         http: false,
         stable_for_seconds: 20,
     };
-    let evidence = Approval::new("failed", at(0), [], approved);
+    let evidence = Approval::new(VerdictKind::Failed, at(0), [], approved);
     let rows = [
         ("it does not look healed", None, Some(&evidence), None),
         ("within both", Some(150), Some(&evidence), Some(150)),
