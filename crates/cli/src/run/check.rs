@@ -9,7 +9,7 @@ use rollguard_core::duration::Human;
 use rollguard_core::observation::Observation;
 use rollguard_core::policy::Policy;
 use rollguard_core::report::{Line, Proposal, Report, Style, report_lines};
-use rollguard_core::rollback::RollbackBatch;
+use rollguard_core::rollback::{RollbackBatch, last_known_good_updates};
 use rollguard_core::session::{Session, Target, with_unlisted_kinds};
 use rollguard_core::trace::{FORMAT, Header};
 use rollguard_core::verdict::Verdict;
@@ -121,7 +121,8 @@ pub(crate) async fn check_with(
     });
     tools.console.lines(&report_lines(&report));
     if inputs.mark && verdict == Verdict::Succeeded {
-        mark(connection, &session, (&report, run), tools).await;
+        let updates = last_known_good_updates(&session, report.ended, run);
+        mark(connection, &updates, &report, tools).await;
     }
     Ok(Checked {
         outcome: Outcome::of_verdict(&verdict).unwrap_or(Outcome::Unexpected),

@@ -49,7 +49,7 @@ pub(crate) async fn drill(
         answer,
         image,
     } = inputs;
-    let world = World::open(place, image, (&mut *console, cancel)).await?;
+    let world = World::open(place, image, console, cancel).await?;
     let mut rehearsal = Rehearsal::new(&world, answer, screen, cancel);
     let result = tokio::select! {
         biased;

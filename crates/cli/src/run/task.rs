@@ -123,6 +123,6 @@ async fn run_rollback(
     };
     let done = rollback(connection, inputs, &how, tools).await?;
     outputs::of_rollback(&done, tools)?;
-    files::of_rollback(env, (&done, connection.clock.now()), tools);
+    files::of_rollback(env, &done, connection.clock.now(), tools);
     Ok(done.outcome)
 }

@@ -163,7 +163,7 @@ pub(super) fn sentence_of(session: &Session, verdict: &Verdict) -> String {
         (RollbackHealth::Unhealthy, _) => {
             format!("rolled back {where_to}, but not healthy: {plain}")
         }
-        (RollbackHealth::NotRolledBack, _) => format!("not rolled back: {}", missing(&restored)),
+        (RollbackHealth::NotRolledBack, _) => format!("not rolled back: {}", missing(workloads)),
     }
 }
 
@@ -188,9 +188,10 @@ fn healthy(workloads: &[TrackedWorkload]) -> String {
     }
 }
 
-/// What is not in place although it was to be restored.
-fn missing(restored: &[(&TrackedWorkload, &ApprovedRollback)]) -> String {
-    let missing = restored.iter().filter_map(|(tracked, _)| {
+/// Names the first workload whose revision was to be restored and is not in place.
+fn missing(workloads: &[TrackedWorkload]) -> String {
+    let restored = || workloads.iter().filter(|it| it.restored().is_some());
+    let missing = restored().filter_map(|tracked| {
         let Verdict::Superseded {
             by: Supersession::NotRestored { wanted, present },
         } = tracked.verdict()
@@ -206,7 +207,7 @@ fn missing(restored: &[(&TrackedWorkload, &ApprovedRollback)]) -> String {
     });
     let missing: Vec<String> = missing.collect();
     let first = missing.first().cloned().unwrap_or_default();
-    match restored.len() {
+    match restored().count() {
         1 => first,
         all => format!("{} of {all} workloads: {first}", missing.len()),
     }

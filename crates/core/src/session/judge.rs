@@ -185,7 +185,7 @@ fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> P
         .count();
     if passed < wanted {
         let pending = Pending::HttpChecks { passed, wanted };
-        return Progress::Asking(pending, answers_until(view, &pods, (stable_at, window)));
+        return Progress::Asking(pending, answers_until(view, &pods, stable_at, window));
     }
     Progress::Complete(stable_at)
 }

@@ -85,7 +85,8 @@ fn ready_from(pod: &PodView<'_>, view: &View<'_>, now: Timestamp) -> Option<Time
 pub(super) fn answers_until(
     view: &View<'_>,
     pods: &[PodView<'_>],
-    (stable_at, window): (Option<Timestamp>, &Window<'_>),
+    stable_at: Option<Timestamp>,
+    window: &Window<'_>,
 ) -> Option<Timestamp> {
     let Window { policy, now, .. } = *window;
     let first = policy

@@ -4,8 +4,7 @@ use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use rollguard_cluster::{Connection, mark as marks};
 use rollguard_core::report::{Line, Report, Style};
-use rollguard_core::rollback::{LastKnownGoodUpdate, last_known_good_updates};
-use rollguard_core::session::Session;
+use rollguard_core::rollback::LastKnownGoodUpdate;
 
 use crate::failure::Failure;
 use crate::run::tools::Tools;
@@ -15,16 +14,15 @@ const AT_ONCE: usize = 8;
 /// How many are named in one line at most.
 const NAMED: usize = 5;
 
-/// Marks every revision that was found healthy. What cannot be marked is told, and changes nothing
-/// about the verdict.
+/// Marks the revisions that were found healthy. A mark that cannot be written is reported, and the
+/// verdict stays.
 pub(super) async fn mark(
     connection: &Connection,
-    session: &Session,
-    (report, run): (&Report, &str),
+    updates: &[LastKnownGoodUpdate],
+    report: &Report,
     tools: &mut Tools<'_>,
 ) {
-    let last_known_good_updates = last_known_good_updates(session, report.ended, run);
-    let each: Vec<_> = last_known_good_updates
+    let each: Vec<_> = updates
         .iter()
         .map(|marking| marks::write(&connection.client, marking).boxed())
         .collect();
@@ -35,7 +33,7 @@ pub(super) async fn mark(
     };
     let mut marked = Vec::new();
     let mut failures = Vec::new();
-    for (marking, written) in last_known_good_updates.iter().zip(written) {
+    for (marking, written) in updates.iter().zip(written) {
         match written {
             Ok(()) => marked.push(named(marking, report)),
             Err(error) => failures.push(Failure::from(error)),

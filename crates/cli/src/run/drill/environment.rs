@@ -56,7 +56,8 @@ impl World {
     pub(super) async fn open(
         place: Place,
         image: Option<String>,
-        (console, cancel): (&mut Console, &Cancel),
+        console: &mut Console,
+        cancel: &Cancel,
     ) -> Result<Self, Failure> {
         let (login, sandbox, now) = match place {
             Place::Embedded { now } => {

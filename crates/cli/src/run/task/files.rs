@@ -47,11 +47,7 @@ pub(super) fn of_check(env: &AgentEnv, checked: &Checked, tools: &mut Tools<'_>)
 
 /// The same of a rollback that came to a decision: above all where nothing was changed, somebody will
 /// ask why.
-pub(super) fn of_rollback(
-    env: &AgentEnv,
-    (done, at): (&RolledBack, Timestamp),
-    tools: &mut Tools<'_>,
-) {
+pub(super) fn of_rollback(env: &AgentEnv, done: &RolledBack, at: Timestamp, tools: &mut Tools<'_>) {
     if done.word.is_none() {
         return;
     }
