@@ -4,7 +4,7 @@ use rollguard_core::history::History;
 use rollguard_core::report::parse_approval;
 use rollguard_core::rollback::preflight::questions;
 use rollguard_core::rollback::{
-    ReadBack, Request, RollbackDecision, RollbackPlan, decide, read_back, unblock,
+    ReadBack, Request, RollbackDecision, RollbackPlan, decide, read_back, stuck_pod_step,
 };
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use serde_json::Value;
@@ -36,7 +36,7 @@ pub(crate) fn past(text: &str) {
         }
     }
     for entry in history.entries() {
-        let _ = unblock(&history, &entry);
+        let _ = stuck_pod_step(&history, &entry);
     }
 }
 

@@ -328,7 +328,12 @@ fn what_rollguard_never_prints_is_refused() {
     let rows: [(&str, &Value, &str, Value); 12] = [
         ("another version", &report, "/schemaVersion", json!(1)),
         ("another weight", &proposing, &weight, json!("heavy")),
-        ("an unknown concern", &proposing, &code, json!("Banana")),
+        (
+            "an unknown preflight finding",
+            &proposing,
+            &code,
+            json!("Banana"),
+        ),
         (
             "another version of the evidence",
             &proposing,

@@ -1,11 +1,11 @@
 //! Writes what is derived from code, or only compares.
 
 mod clippy_toml;
-mod concerns_doc;
 mod extension;
 mod findings_doc;
 mod inputs_doc;
 mod outputs_doc;
+mod preflight_doc;
 mod report_schema;
 mod task_json;
 
@@ -60,8 +60,8 @@ const GENERATED: &[Generated] = &[
         text: Text::Whole(findings_doc::render),
     },
     Generated {
-        path: "docs/concerns.md",
-        text: Text::Whole(concerns_doc::render),
+        path: "docs/preflight.md",
+        text: Text::Whole(preflight_doc::render),
     },
     Generated {
         path: "docs/report.schema.json",

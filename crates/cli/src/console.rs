@@ -6,7 +6,7 @@ use std::time::Duration;
 use rollguard_agent::{LoggingCommand, Secret, mask, neutralise_line};
 use rollguard_core::report::{Line, Span, Style};
 
-use crate::status_area::{Live, SizeOf};
+use crate::status_area::{SizeOf, StatusArea};
 
 /// Where lines, data and commands go.
 pub struct Console {
@@ -17,7 +17,7 @@ pub struct Console {
     /// Put before each line: a drill shows the task's lines under its own.
     indent: &'static str,
     /// The status lines, where `human` is a terminal on which lines may be drawn over.
-    live: Option<Live>,
+    status_area: Option<StatusArea>,
     ink: Ink,
 }
 
@@ -29,17 +29,17 @@ impl Console {
             human,
             data,
             indent: "",
-            live: None,
+            status_area: None,
             ink: Ink::default(),
         }
     }
 
     /// With colours, if `colour`; with status lines that are drawn over, if the terminal's size is
-    /// known to `live`.
+    /// known.
     #[must_use]
-    pub fn with_terminal(mut self, colour: bool, live: Option<SizeOf>) -> Self {
+    pub fn with_terminal(mut self, colour: bool, size_of: Option<SizeOf>) -> Self {
         self.ink.colour = colour;
-        self.live = live.map(Live::new);
+        self.status_area = size_of.map(StatusArea::new);
         self
     }
 
@@ -71,7 +71,7 @@ impl Console {
     /// How often the status is worth drawing; `None` where it would only fill a log.
     #[must_use]
     pub fn status_interval(&self) -> Option<Duration> {
-        self.live.is_some().then_some(Duration::from_secs(1))
+        self.status_area.is_some().then_some(Duration::from_secs(1))
     }
 
     /// Prints a line for people.
@@ -93,15 +93,17 @@ impl Console {
     /// Shows these lines below everything else, instead of those shown before; without any,
     /// nothing. Does nothing where lines cannot be drawn over.
     pub fn status(&mut self, lines: &[Line]) {
-        let Some(live) = &mut self.live else { return };
+        let Some(area) = &mut self.status_area else {
+            return;
+        };
         // Now, because what is made harmless may become longer, and no row may be too long.
         let shown = lines.iter().map(|line| {
             let Line(spans) = self.ink.harmless(line);
             let indent = Line::plain(self.indent).0;
             Line(indent.into_iter().chain(spans).collect())
         });
-        live.set(shown.collect());
-        let codes = live.draw(|line| self.ink.rendered(line));
+        area.set(shown.collect());
+        let codes = area.draw(|line| self.ink.rendered(line));
         write_all(&mut self.human, &codes);
     }
 
@@ -131,17 +133,17 @@ impl Console {
 
     /// Until the next text: nothing of it may share a line with a command or with data.
     fn hide_status(&mut self) {
-        let codes = self.live.as_mut().map(Live::erase);
+        let codes = self.status_area.as_mut().map(StatusArea::erase);
         write_all(&mut self.human, &codes.unwrap_or_default());
     }
 
     /// All in one piece, so that the terminal never shows a moment in between.
     fn above_status(&mut self, text: &str) {
         let mut all = String::new();
-        if let Some(live) = &mut self.live {
-            all += &live.erase();
+        if let Some(area) = &mut self.status_area {
+            all += &area.erase();
             all += text;
-            all += &live.draw(|line| self.ink.rendered(line));
+            all += &area.draw(|line| self.ink.rendered(line));
         } else {
             text.clone_into(&mut all);
         }

@@ -14,7 +14,7 @@ use rollguard_core::verdict::Verdict;
 
 use crate::run::tools::Tools;
 use crate::status;
-use http_checks::Asks;
+use http_checks::HttpChecks;
 
 mod http_checks;
 
@@ -47,7 +47,7 @@ pub(crate) fn no_background() -> BackgroundLines<'static> {
 pub(crate) struct Feed<'a, S> {
     observations: S,
     ended: bool,
-    asks: Asks,
+    http_checks: HttpChecks,
     background: BackgroundLines<'a>,
     clock: Clock,
 }
@@ -67,7 +67,7 @@ where
         Self {
             observations,
             ended: false,
-            asks: Asks::new(connection.client.clone()),
+            http_checks: HttpChecks::new(connection.client.clone()),
             background: no_background(),
             clock: connection.clock,
         }
@@ -90,7 +90,7 @@ where
                     watch_ended(session, self.clock.now())
                 }))
             }
-            Some(seen) = self.asks.next() => Heard::Seen(Observation::new(self.clock.now(), seen)),
+            Some(seen) = self.http_checks.next() => Heard::Seen(Observation::new(self.clock.now(), seen)),
             () = self.clock.sleep_until(until) => Heard::Seen(Session::tick(self.clock.now())),
         }
     }
@@ -142,8 +142,8 @@ where
             });
         }
         wake_at = step.wake_at;
-        feed.asks.take(step.asks);
-        feed.asks.send(session);
+        feed.http_checks.queue(step.http_requests);
+        feed.http_checks.send(session);
     }
 }
 

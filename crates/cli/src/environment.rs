@@ -93,7 +93,7 @@ impl Environment {
     pub(crate) fn console(&self, data_on_stdout: bool) -> Console {
         let screen = self.screen(data_on_stdout);
         Console::new((screen.open)(), Box::new(io::stdout()))
-            .with_terminal(screen.colour, screen.live)
+            .with_terminal(screen.colour, screen.size_of)
     }
 
     /// A console as the agent reads it: no colours, nothing drawn over.
@@ -108,7 +108,7 @@ impl Environment {
         } else {
             io::stdout().is_terminal()
         };
-        let live = is_terminal && self.is_capable();
+        let has_status_area = is_terminal && self.is_capable();
         let size_of: SizeOf = if data_on_stdout {
             || size(terminal_size_of(io::stderr()))
         } else {
@@ -123,8 +123,8 @@ impl Environment {
         };
         Screen {
             open: Box::new(open),
-            colour: live && self.get("NO_COLOR").is_none(),
-            live: live.then_some(size_of),
+            colour: has_status_area && self.get("NO_COLOR").is_none(),
+            size_of: has_status_area.then_some(size_of),
         }
     }
 }

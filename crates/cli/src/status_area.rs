@@ -30,14 +30,14 @@ pub type SizeOf = fn() -> Size;
 
 /// The lines that are shown now.
 #[derive(Debug)]
-pub(crate) struct Live {
+pub(crate) struct StatusArea {
     size_of: SizeOf,
     lines: Vec<Line>,
     /// What is on the screen: rendered, and none longer than a row.
     drawn: Vec<String>,
 }
 
-impl Live {
+impl StatusArea {
     pub(crate) const fn new(size_of: SizeOf) -> Self {
         Self {
             size_of,
@@ -46,7 +46,7 @@ impl Live {
         }
     }
 
-    /// Shows these lines from the next [`Live::draw`] on.
+    /// Shows these lines from the next [`StatusArea::draw`] on.
     pub(crate) fn set(&mut self, lines: Vec<Line>) {
         self.lines = lines;
     }

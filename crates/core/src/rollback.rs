@@ -35,4 +35,4 @@ pub use prepared::{PreparedRollback, PreparedWorkload};
 pub use read_back::{ReadBack, is_own, read_back};
 pub use refusal::Refusal;
 pub use request::{Allowed, CheckContext, Request};
-pub use stuck_pods::{MemberPod, RestoredSet, StuckPod, StuckPodStep, stuck_now, unblock};
+pub use stuck_pods::{MemberPod, RestoredSet, StuckPod, StuckPodStep, stuck_now, stuck_pod_step};

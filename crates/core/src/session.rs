@@ -39,9 +39,9 @@ pub use tracked::TrackedWorkload;
 pub struct Step {
     /// What is worth telling.
     pub events: Vec<SessionEvent>,
-    /// What pods are to be asked now; each is to be answered with [`Seen::Answered`], or with
+    /// The HTTP requests to send to pods now. Each is to be answered with [`Seen::Answered`], or with
     /// [`Seen::Blind`] of [`ResourceKind::PodProxy`].
-    pub asks: Vec<HttpRequest>,
+    pub http_requests: Vec<HttpRequest>,
     /// When to hand in the next [`Seen::Tick`] if nothing else is seen before.
     pub wake_at: Timestamp,
     /// The verdict so far.
@@ -55,7 +55,7 @@ pub struct Session {
     policy: Policy,
     started: Timestamp,
     snapshot: Snapshot,
-    asked: SentRequests,
+    sent_requests: SentRequests,
     last_shown: Timestamp,
     timeline: Vec<TimelineEntry>,
     decided: Option<Verdict>,
@@ -77,7 +77,7 @@ impl Session {
             policy,
             started: now,
             snapshot: Snapshot::default(),
-            asked: SentRequests::default(),
+            sent_requests: SentRequests::default(),
             last_shown: now,
             timeline: Vec::new(),
             decided: None,
@@ -90,12 +90,12 @@ impl Session {
         if let Some(verdict) = &self.decided {
             return Step {
                 events: Vec::new(),
-                asks: Vec::new(),
+                http_requests: Vec::new(),
                 wake_at: Timestamp::MAX,
                 verdict: verdict.clone(),
             };
         }
-        self.asked.answered(&observation);
+        self.sent_requests.answered(&observation);
         self.snapshot.apply(observation);
         let many = self.workloads.len() > 1;
         let mut events = Vec::new();
@@ -120,21 +120,21 @@ impl Session {
             self.decided = Some(verdict.clone());
             return Step {
                 events,
-                asks: Vec::new(),
+                http_requests: Vec::new(),
                 wake_at: Timestamp::MAX,
                 verdict,
             };
         }
         self.remind(now, &mut events);
-        let asks = self.asks(now);
+        let http_requests = self.due_http_requests(now);
         let wakes = [
             wake_at,
             after(self.last_shown, self.policy.reminder),
-            self.asked.next(now, &self.policy),
+            self.sent_requests.next(now, &self.policy),
         ];
         Step {
             events,
-            asks,
+            http_requests,
             wake_at: wakes.into_iter().min().unwrap_or(Timestamp::MAX),
             verdict,
         }
@@ -173,7 +173,7 @@ impl Session {
         });
     }
 
-    fn asks(&mut self, now: Timestamp) -> Vec<HttpRequest> {
+    fn due_http_requests(&mut self, now: Timestamp) -> Vec<HttpRequest> {
         if self.policy.http.is_empty() {
             return Vec::new();
         }
@@ -182,10 +182,10 @@ impl Session {
             .iter()
             .filter(|tracked| !tracked.verdict().is_terminal())
             .filter_map(|tracked| self.snapshot.rollout(tracked.workload()));
-        let asks: Vec<HttpRequest> = open
+        let wanted: Vec<HttpRequest> = open
             .flat_map(|rollout| http_requests::wanted(&rollout, &self.policy))
             .collect();
-        self.asked.due(asks, now, &self.policy)
+        self.sent_requests.due(wanted, now, &self.policy)
     }
 
     /// The one verdict over all workloads.

@@ -1,4 +1,4 @@
-//! The requests to pods that a session asked for, some of them at a time.
+//! Sends the HTTP requests that a session returns, a few at a time.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -13,15 +13,15 @@ use rollguard_core::session::{HttpRequest, Session};
 /// How many pods are asked at once: enough for a large rollout, and little for the API server.
 const AT_ONCE: usize = 8;
 
-/// What is asked and not answered yet.
-pub(super) struct Asks {
+/// The requests that are queued or not answered yet.
+pub(super) struct HttpChecks {
     client: Client,
     waiting: VecDeque<HttpRequest>,
     sent: FuturesUnordered<BoxFuture<'static, (HttpRequest, Seen)>>,
     open: BTreeSet<HttpRequest>,
 }
 
-impl Asks {
+impl HttpChecks {
     pub(super) fn new(client: Client) -> Self {
         Self {
             client,
@@ -31,39 +31,39 @@ impl Asks {
         }
     }
 
-    /// Takes asks in, each once as long as it is open.
-    pub(super) fn take(&mut self, asks: Vec<HttpRequest>) {
-        for ask in asks {
-            if self.open.insert(ask.clone()) {
-                self.waiting.push_back(ask);
+    /// Queues requests, each of them once while it is open.
+    pub(super) fn queue(&mut self, requests: Vec<HttpRequest>) {
+        for request in requests {
+            if self.open.insert(request.clone()) {
+                self.waiting.push_back(request);
             }
         }
     }
 
-    /// Sends as many as may be. A pod that is gone meanwhile is not asked.
+    /// Sends as many queued requests as may be open at once. A request to a pod that is gone is dropped.
     pub(super) fn send(&mut self, session: &Session) {
         while self.sent.len() < AT_ONCE {
-            let Some(ask) = self.waiting.pop_front() else {
+            let Some(request) = self.waiting.pop_front() else {
                 return;
             };
-            let pod = session.snapshot().pod(&ask.uid).cloned();
-            let check = session.policy().http.get(ask.check).cloned();
+            let pod = session.snapshot().pod(&request.uid).cloned();
+            let check = session.policy().http.get(request.check).cloned();
             let (Some(pod), Some(check)) = (pod, check) else {
-                self.open.remove(&ask);
+                self.open.remove(&request);
                 continue;
             };
             let client = self.client.clone();
             self.sent.push(Box::pin(async move {
-                let seen = http::ask(&client, &pod, ask.check, &check).await;
-                (ask, seen)
+                let seen = http::ask(&client, &pod, request.check, &check).await;
+                (request, seen)
             }));
         }
     }
 
-    /// The next answer; `None` where nothing is asked.
+    /// Returns the next answer; `None` if no request is open.
     pub(super) async fn next(&mut self) -> Option<Seen> {
-        let (ask, seen) = self.sent.next().await?;
-        self.open.remove(&ask);
+        let (request, seen) = self.sent.next().await?;
+        self.open.remove(&request);
         Some(seen)
     }
 }

@@ -20,8 +20,8 @@ mod manifest;
 mod rehearsal;
 mod screen;
 
+use environment::DrillEnvironment;
 pub(crate) use environment::Place;
-use environment::World;
 pub(crate) use rehearsal::Answer;
 use rehearsal::Rehearsal;
 pub(crate) use screen::Screen;
@@ -49,8 +49,8 @@ pub(crate) async fn drill(
         answer,
         image,
     } = inputs;
-    let world = World::open(place, image, console, cancel).await?;
-    let mut rehearsal = Rehearsal::new(&world, answer, screen, cancel);
+    let environment = DrillEnvironment::open(place, image, console, cancel).await?;
+    let mut rehearsal = Rehearsal::new(&environment, answer, screen, cancel);
     let result = tokio::select! {
         biased;
         () = cancel.requested() => Err(Failure::new(Outcome::Cancelled, "cancelled")),
@@ -63,7 +63,7 @@ pub(crate) async fn drill(
         result
     };
     // Told in any case: a namespace that stays is worse than a drill that failed.
-    if let Err(failure) = world.close(console).await {
+    if let Err(failure) = environment.close(console).await {
         console.lines(&failure.lines());
     }
     result
@@ -73,17 +73,17 @@ async fn rehearse(
     rehearsal: &mut Rehearsal<'_>,
     console: &mut Console,
 ) -> Result<Outcome, Failure> {
-    let world = rehearsal.world();
+    let environment = rehearsal.environment();
     let started = tokio::time::Instant::now();
     heading(console, "deploy v1, which is healthy");
     rehearsal.deploy_first().await?;
     heading(console, "deploy v2, whose image does not exist");
-    world.deploy_second().await?;
+    environment.deploy_second().await?;
     heading(console, &format!("run the stage of templates/{STAGE_PATH}"));
     let template = Template::parse(STAGE_PATH, shipped(STAGE_PATH).unwrap_or_default())
         .map_err(anyhow::Error::from)?;
     let stages = template
-        .expand(&parameters(world))
+        .expand(&parameters(environment))
         .map_err(anyhow::Error::from)?;
     let stage = stages
         .first()
@@ -101,14 +101,14 @@ fn heading(console: &mut Console, text: &str) {
 }
 
 /// The stage's parameters, as a pipeline would pass them.
-fn parameters(world: &World) -> BTreeMap<String, Value> {
+fn parameters(environment: &DrillEnvironment) -> BTreeMap<String, Value> {
     let parameters = [
         ("environment", "Drill"),
         ("azureServiceConnection", rehearsal::CONNECTION),
         ("aksName", "drill"),
         ("aksRg", "drill"),
         ("aksSubscription", rehearsal::SUBSCRIPTION),
-        ("namespace", world.namespace()),
+        ("namespace", environment.namespace()),
         ("deploymentName", manifest::NAME),
         ("timeout", TIMEOUT),
     ];

@@ -10,8 +10,8 @@ use crate::verdict::VerdictKind;
 
 /// How many workloads the approver reads of at most.
 const STANDINGS: usize = 5;
-/// How many workloads with their revisions.
-const ROLLBACK_RECORD: usize = 8;
+/// How many proposed rollbacks, each with its revisions.
+const PROPOSED: usize = 8;
 /// How many causes beside the first.
 const CAUSES: usize = 2;
 /// How many log lines.
@@ -212,7 +212,7 @@ fn restored(report: &Report) -> Vec<String> {
         }
         many => {
             let head = format!("Approve to roll back all {} of these:", many.len());
-            let each = many.iter().take(ROLLBACK_RECORD).map(|it| {
+            let each = many.iter().take(PROPOSED).map(|it| {
                 let (from, to) = (it.from.revision, it.target.revision);
                 let why = evidence_of(it, report.ended);
                 line(&format!("- {}: revision {from} → {to}: {why}", it.workload))
@@ -220,7 +220,7 @@ fn restored(report: &Report) -> Vec<String> {
             [head].into_iter().chain(each).collect()
         }
     };
-    let more = workloads.len().saturating_sub(ROLLBACK_RECORD);
+    let more = workloads.len().saturating_sub(PROPOSED);
     lines.extend((workloads.len() > 1 && more > 0).then(|| format!("- … and {more} more")));
     lines.extend(changed(workloads));
     lines

@@ -156,7 +156,7 @@ impl RestoredSet {
 
 /// Decides what to do about the stuck pods of a workload now.
 #[must_use]
-pub fn unblock(history: &History, target: &Entry<'_>) -> StuckPodStep {
+pub fn stuck_pod_step(history: &History, target: &Entry<'_>) -> StuckPodStep {
     RestoredSet::of(history, target).map_or(StuckPodStep::Free, |it| it.step())
 }
 

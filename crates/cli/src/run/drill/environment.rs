@@ -42,8 +42,8 @@ pub(crate) enum Place {
     },
 }
 
-/// An open place.
-pub(super) struct World {
+/// A namespace for one drill, and the connection to it.
+pub(super) struct DrillEnvironment {
     connection: Connection,
     namespace: String,
     images: manifest::Images,
@@ -51,8 +51,8 @@ pub(super) struct World {
     sandbox: Option<Sandbox>,
 }
 
-impl World {
-    /// Opens the place and makes the namespace.
+impl DrillEnvironment {
+    /// Connects and creates the namespace.
     pub(super) async fn open(
         place: Place,
         image: Option<String>,
@@ -104,15 +104,15 @@ impl World {
             Style::Dim,
             format!("  on {place}, in namespace {namespace}"),
         ));
-        let world = Self {
+        let environment = Self {
             connection,
             namespace,
             images,
             sandbox,
         };
         // Seen to its end: a namespace that is half made would have nobody to remove it.
-        world.make_namespace().await?;
-        Ok(world)
+        environment.make_namespace().await?;
+        Ok(environment)
     }
 
     async fn make_namespace(&self) -> Result<(), Failure> {

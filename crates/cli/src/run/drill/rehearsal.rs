@@ -9,7 +9,7 @@ use rollguard_core::report::{Line, Style};
 use rollguard_stage::{ResolvedTask, StageEvent, StepOutcome, StepRunner, TaskResult};
 
 use super::command_filter::CommandFilter;
-use super::environment::World;
+use super::environment::DrillEnvironment;
 use super::screen::Screen;
 use crate::cancel::Cancel;
 use crate::failure::Failure;
@@ -36,7 +36,7 @@ pub(crate) enum Answer {
 
 /// The runner of the stage's steps.
 pub(super) struct Rehearsal<'a> {
-    world: &'a World,
+    environment: &'a DrillEnvironment,
     answer: Answer,
     screen: &'a Screen,
     cancel: &'a Cancel,
@@ -45,13 +45,13 @@ pub(super) struct Rehearsal<'a> {
 
 impl<'a> Rehearsal<'a> {
     pub(super) const fn new(
-        world: &'a World,
+        environment: &'a DrillEnvironment,
         answer: Answer,
         screen: &'a Screen,
         cancel: &'a Cancel,
     ) -> Self {
         Self {
-            world,
+            environment,
             answer,
             screen,
             cancel,
@@ -60,13 +60,15 @@ impl<'a> Rehearsal<'a> {
     }
 
     /// Where it takes place.
-    pub(super) const fn world(&self) -> &'a World {
-        self.world
+    pub(super) const fn environment(&self) -> &'a DrillEnvironment {
+        self.environment
     }
 
     /// Deploys the healthy version and waits until it is.
     pub(super) async fn deploy_first(&self) -> Result<(), Failure> {
-        self.world.deploy_first(self.screen, self.cancel).await
+        self.environment
+            .deploy_first(self.screen, self.cancel)
+            .await
     }
 
     /// What went wrong with the rehearsal itself, if anything.
@@ -85,7 +87,7 @@ impl<'a> Rehearsal<'a> {
             recorder: &mut Recorder::off(),
             cancel: self.cancel,
         };
-        let outcome = task(&env, &self.world.connection(), &mut tools).await;
+        let outcome = task(&env, &self.environment.connection(), &mut tools).await;
         let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
         let result = match heard.task_result(Some(i32::from(outcome.exit_code()))) {
             TaskResult::Abandoned => TaskResult::Failed,

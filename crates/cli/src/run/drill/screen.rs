@@ -10,7 +10,7 @@ pub(crate) struct Screen {
     /// Opens the place where people read.
     pub(crate) open: Box<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>,
     pub(crate) colour: bool,
-    pub(crate) live: Option<SizeOf>,
+    pub(crate) size_of: Option<SizeOf>,
 }
 
 const INDENT: &str = "    ";
@@ -23,7 +23,7 @@ impl Screen {
 
     pub(super) fn console_on(&self, out: Box<dyn Write + Send>) -> Console {
         Console::new(out, Box::new(std::io::sink()))
-            .with_terminal(self.colour, self.live)
+            .with_terminal(self.colour, self.size_of)
             .with_indent(INDENT)
     }
 }

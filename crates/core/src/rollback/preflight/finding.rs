@@ -1,10 +1,10 @@
-//! What speaks against a rollback, or should be known before it.
+//! The findings of a preflight: reasons against a rollback, and facts to know before it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How much a concern weighs.
+/// How much a preflight finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

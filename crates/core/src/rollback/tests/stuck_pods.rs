@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::past::{Past, of_agent, of_db, of_set, of_web};
-use crate::rollback::{StuckPodStep, stuck_now, unblock};
+use crate::rollback::{StuckPodStep, stuck_now, stuck_pod_step};
 use crate::testing::{PodBuilder, db, db_pod, stateful_set};
 
 /// Back at v1, as the controller has seen.
@@ -31,7 +31,7 @@ fn leaving(pod: PodBuilder) -> PodBuilder {
 fn done(past: &Past) -> String {
     let history = past.history();
     let target = history.with_uid("cr-db-v1").unwrap();
-    match unblock(&history, &target) {
+    match stuck_pod_step(&history, &target) {
         StuckPodStep::Free => "free".to_owned(),
         StuckPodStep::Wait => "wait".to_owned(),
         StuckPodStep::Superseded => "superseded".to_owned(),
@@ -146,7 +146,7 @@ fn a_pod_is_named_for_good() {
     let past = back().pod(pod);
     let history = past.history();
     let target = history.with_uid("cr-db-v1").unwrap();
-    let StuckPodStep::Delete(stuck) = unblock(&history, &target) else {
+    let StuckPodStep::Delete(stuck) = stuck_pod_step(&history, &target) else {
         panic!("nothing to delete")
     };
     assert_eq!(
@@ -169,7 +169,7 @@ fn only_stateful_sets_get_stuck() {
     ] {
         let history = past.history();
         let target = history.entries().next().unwrap();
-        assert_eq!(unblock(&history, &target), StuckPodStep::Free);
+        assert_eq!(stuck_pod_step(&history, &target), StuckPodStep::Free);
         assert_eq!(past.plan().stuck, Vec::<String>::new());
     }
 }

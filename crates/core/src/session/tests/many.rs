@@ -235,7 +235,7 @@ fn a_pod_is_asked_when_it_is_ready_and_again_until_it_answers_as_expected() {
     for observation in observations {
         let second = elapsed_seconds(observation.at);
         let step = session.observe(observation);
-        asks.extend(step.asks.into_iter().map(|ask| (second, ask.pod)));
+        asks.extend(step.http_requests.into_iter().map(|ask| (second, ask.pod)));
     }
     let a = || "a".to_owned();
     assert_eq!(
