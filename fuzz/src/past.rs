@@ -1,4 +1,4 @@
-//! A workload's past as an API server, or whoever wrote its annotations, may send it.
+//! A workload's past, as an API server or the author of an annotation may send it.
 
 use rollguard_core::history::History;
 use rollguard_core::report::parse_approval;
@@ -9,7 +9,7 @@ use rollguard_core::rollback::{
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use serde_json::Value;
 
-/// `{"kind": …, "object": …, "carriers": […], "pods": […], "evidence": …}`.
+/// `{"kind": …, "object": …, "revisionObjects": […], "pods": […], "evidence": …}`.
 pub(crate) fn past(text: &str) {
     let Ok(past) = serde_json::from_str::<Value>(text) else {
         return;
@@ -58,7 +58,7 @@ fn history(past: &Value) -> History {
     let pods = list("pods").into_iter();
     let pods = pods.filter_map(|it| serde_json::from_value(it).ok());
     let object = past.get("object").cloned().unwrap_or_default();
-    History::new(workload, object, list("carriers"), pods.collect())
+    History::new(workload, object, list("revisionObjects"), pods.collect())
 }
 
 fn keeps_its_promises(plan: &RollbackPlan, history: &History) {

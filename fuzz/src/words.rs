@@ -35,7 +35,7 @@ pub(crate) fn words(text: &str) {
     }
     assert!(!is_dns_label(text) || is_dns_subdomain(text));
     if let Ok(approval) = parse_approval(text) {
-        // More workloads than fit are not handed over.
+        // More workloads than fit have no JSON form.
         let Some(written) = approval.to_json().unwrap() else {
             return;
         };

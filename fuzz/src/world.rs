@@ -167,7 +167,7 @@ fn moved(now: Timestamp, seconds: i64) -> Timestamp {
         .unwrap_or(now)
 }
 
-/// A resource that cannot be seen, that was read anew, or something that is gone.
+/// A resource that cannot be seen, that was read again, or something that is gone.
 fn trouble(bytes: &mut Bytes<'_>, now: Timestamp) -> Value {
     const RESOURCES: [&str; 9] = [
         "deployment",

@@ -1,7 +1,7 @@
 //! Plays scenarios on the real cluster of rung 5 and tells what the cluster shows, without any
 //! judgement: `cargo run -p rollguard-tests --example play -- SECONDS NAME…`.
 //!
-//! For whoever adds a scenario: which event, status or condition comes when, and for how long.
+//! For authors of a scenario: which event, status or condition comes when, and for how long.
 #![expect(clippy::print_stdout, reason = "it tells what it sees")]
 
 use std::collections::BTreeSet;

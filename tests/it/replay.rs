@@ -25,13 +25,13 @@ type Question = fn(&Scenario, &Trace) -> anyhow::Result<()>;
 const QUESTIONS: [(&str, Question); 8] = [
     ("is judged as its scenario says", outcome::is_as_expected),
     (
-        "is told alike by `rollguard replay`",
+        "is printed alike by `rollguard replay`",
         outcome::is_told_by_the_command,
     ),
     ("keeps its verdict to the end", laws::verdict_is_kept),
     ("turns green by no silence", laws::silence_is_no_success),
     (
-        "is judged alike when told twice",
+        "is judged alike when observed twice",
         laws::repetition_is_no_news,
     ),
     ("is judged alike in another order", laws::order_is_no_news),

@@ -63,7 +63,7 @@ pub enum Scheme {
     ServicePrincipal,
 }
 
-/// What the fake is told before it starts.
+/// The settings of the fake before it starts.
 #[derive(Clone, Debug)]
 pub struct FakeAzureBuilder {
     kubeconfig: String,

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::generate::root;
 use crate::test::{Package, install};
 
-/// How long each target runs unless told otherwise: enough to come past the kept inputs.
+/// How long each target runs by default: enough to come past the kept inputs.
 pub(crate) const DEFAULT_SECONDS: u64 = 10;
 
 /// Longer inputs only take longer.

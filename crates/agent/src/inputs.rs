@@ -94,7 +94,7 @@ pub struct CheckInputs {
     pub revision: Option<Revision>,
     /// Whether a revision that was found healthy is marked as good.
     pub mark: bool,
-    /// What an earlier check handed over: this is the check after that rollback. Every workload is
+    /// The approval of an earlier check: this is the check after that rollback. Every workload is
     /// one of those it names, and the restored revision is awaited.
     pub evidence: Option<Approval>,
     /// What a rollback may do that is refused otherwise; here for what is proposed.
@@ -110,7 +110,7 @@ pub struct RollbackInputs {
     pub workloads: Vec<WorkloadRef>,
     /// The revision that a person named; only with one workload and no evidence.
     pub to_revision: Option<Revision>,
-    /// What the check handed over.
+    /// The check's approval.
     pub evidence: Option<Approval>,
     /// What is refused otherwise.
     pub allowed: Allowed,
@@ -201,7 +201,7 @@ fn place(home: &mut String, workloads: &mut [WorkloadRef], namespace: &str) {
     }
 }
 
-/// The workloads that a check handed over.
+/// Returns the workloads of an approval.
 fn workloads_of(approval: &Approval) -> Vec<&WorkloadRef> {
     approval.workloads.iter().map(|it| &it.workload).collect()
 }

@@ -149,7 +149,7 @@ fn without_macros(text: &str) -> String {
     text.replace("$(", "((").replace("$[", "[[")
 }
 
-/// The evidence cannot be handed over unaltered.
+/// The evidence cannot be passed on unaltered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("hand over the evidence: an output variable would alter or cut it")]
 pub struct EvidenceAltered;

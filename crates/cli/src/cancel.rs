@@ -27,7 +27,7 @@ impl Cancel {
         Self(receiver)
     }
 
-    /// Is told by whoever holds the sender; if that is dropped, never.
+    /// Is requested through the sender; if that is dropped, never.
     #[must_use]
     pub fn by_hand() -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(false);

@@ -203,7 +203,7 @@ impl Ink {
     }
 }
 
-/// The terminal's code for a meaning; never the only carrier of it.
+/// The terminal's code for a meaning; never the only sign of it.
 const fn code(style: Style) -> Option<&'static str> {
     match style {
         Style::Plain => None,

@@ -24,7 +24,7 @@ use crate::run::rollback::{Asked, Given, How, rollback};
 use crate::run::tools::Tools;
 use crate::run::{replay, task, templates};
 
-/// Runs what the arguments ask for; everything that goes wrong is told and has its outcome.
+/// Runs the command of the arguments. Every failure is printed and has its outcome.
 pub(crate) async fn dispatch(
     arguments: impl Iterator<Item = OsString>,
     environment: &Environment,
@@ -123,8 +123,8 @@ impl App<'_> {
         }
     }
 
-    /// Who does it, in what is written into the cluster. No name: whoever may read the cluster reads
-    /// that. The time tells two of them apart.
+    /// Returns who did it, for what is written into the cluster. It holds no name, because anyone who may
+    /// read the cluster can read it. The time distinguishes two of them.
     fn by(&self) -> String {
         let now = self.environment.now();
         format!("a person at the command line at {now:.0}")

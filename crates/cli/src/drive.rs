@@ -23,7 +23,7 @@ mod http_checks;
 pub(crate) enum Outcome {
     /// With a verdict.
     Decided(Decided),
-    /// It was told to stop.
+    /// A stop was requested.
     Cancelled,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Decided {
     pub(crate) at: Timestamp,
 }
 
-/// Work that goes on beside a session; it yields what is to be told.
+/// Work that goes on beside a session; it yields lines to print.
 pub(crate) type BackgroundLines<'a> = BoxStream<'a, Line>;
 
 /// Nothing to do besides.
@@ -42,8 +42,8 @@ pub(crate) fn no_background() -> BackgroundLines<'static> {
     stream::empty().boxed()
 }
 
-/// All that a session hears of the cluster. It outlives a verdict that a last look takes back: what
-/// was asked by then is still answered.
+/// All that a session reads of the cluster. It outlives a verdict that the recheck revokes: requests
+/// that were sent by then are still answered.
 pub(crate) struct Feed<'a, S> {
     observations: S,
     ended: bool,
@@ -55,7 +55,7 @@ pub(crate) struct Feed<'a, S> {
 /// What a session hears.
 enum Heard {
     Seen(Observation),
-    /// To be told, and of no weight for the verdict.
+    /// To be printed, and of no weight for the verdict.
     Told(Line),
 }
 

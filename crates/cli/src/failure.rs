@@ -15,7 +15,7 @@ use rollguard_core::report::{Line, failure_lines, hint_line};
 pub struct Failure {
     /// How the command ended.
     pub outcome: Outcome,
-    /// One line each; bad inputs are all told at once.
+    /// One line each; all bad inputs are reported at once.
     pub messages: Vec<String>,
     /// What the user can do.
     pub hint: Option<String>,

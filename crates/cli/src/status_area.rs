@@ -89,7 +89,7 @@ impl StatusArea {
     }
 
     /// From behind the last row to the beginning of the first. A terminal that was made narrower
-    /// meanwhile may have wrapped rows; a row that then stays is better than erasing what was told.
+    /// meanwhile may have wrapped rows; a row that then stays is better than erasing what was printed.
     fn to_first_row(&self) -> String {
         match self.drawn.len() {
             0 | 1 => "\r".to_owned(),

@@ -89,8 +89,8 @@ fn request(pod: &Pod, check: &HttpCheck) -> Result<Request<Body>, String> {
     .map_err(|error| format!("`{path}` cannot be requested: {error}"))
 }
 
-/// The beginning of a body. One that does not end in time is taken as far as it came: whoever
-/// streams has answered.
+/// Reads the beginning of a body. One that does not end in time is taken as far as it came: a server
+/// that streams has answered.
 async fn read(response: Response<Body>, until: Instant) -> Result<Bytes, Cause> {
     let mut body = response.into_body();
     let mut read = BytesMut::new();
@@ -107,8 +107,8 @@ async fn read(response: Response<Body>, until: Instant) -> Result<Bytes, Cause> 
 }
 
 /// What the API server itself says; `None` for an answer that came from the pod, even if that looks
-/// much like it. A gateway before the API server that answers 502 to 504 in HTML cannot be told from
-/// a pod that does: such an answer stays the pod's, and the policy's patience is what outlasts it.
+/// much like it. A gateway before the API server that answers 502 to 504 in HTML looks like
+/// a pod that does: such an answer stays the pod's, and the policy's patience outlasts it.
 fn of_api_server(code: StatusCode, body: &[u8], pod: &Pod) -> Option<Result<Answer, Blindness>> {
     if code.is_success() {
         return None;
@@ -186,7 +186,7 @@ fn is_elsewhere(why: &str, pod: &Pod) -> bool {
         .chain(others.into_iter().flatten().map(|it| &it.ip))
         .filter_map(|ip| ip.parse::<IpAddr>().ok())
         .peekable();
-    // An address that is not known cannot be told from another.
+    // An unknown address cannot be compared.
     if own.peek().is_none() {
         return false;
     }

@@ -1,5 +1,5 @@
-//! What the check hands over to the approver and to the rollback: exactly which rollouts were found
-//! bad, and exactly what would be restored. It travels as the output variable `evidence`.
+//! The approval that a check offers and a rollback needs: exactly which rollouts were found bad, and
+//! exactly what would be restored. It travels as the output variable `evidence`.
 
 use jiff::Timestamp;
 use serde::de::IntoDeserializer;
@@ -47,7 +47,7 @@ pub struct Approval {
     pub workloads: Vec<ApprovedRollback>,
 }
 
-/// One workload of a hand-over.
+/// One workload of an approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "schema",
@@ -58,7 +58,7 @@ pub struct Approval {
 pub struct ApprovedRollback {
     /// What was checked.
     pub workload: WorkloadRef,
-    /// Its uid: a workload that was deleted and made anew is another one.
+    /// Its uid: a workload that was deleted and created again is another one.
     pub uid: String,
     /// The revision that was found bad.
     pub bad: RevisionId,
@@ -123,7 +123,7 @@ pub enum ApprovalError {
 }
 
 impl Approval {
-    /// Makes the approval that a check hands over.
+    /// Makes the approval that a check offers.
     #[must_use]
     pub fn new(
         verdict: impl Into<Option<VerdictKind>>,

@@ -1,7 +1,7 @@
 //! A workload with its revisions and pods at one time, as a rollback reads them.
 //!
-//! What is decided is decided on a [`Snapshot`], by the very rules of a check. What is written back,
-//! and told apart from it, is the raw JSON: typed structs drop the fields that this build does not
+//! Decisions are made on a [`Snapshot`], by the very rules of a check. Only the raw JSON is written
+//! back and compared: typed structs drop the fields that this build does not
 //! know, and a rollback restores a template to the last field.
 
 use std::cmp::Reverse;
@@ -305,7 +305,7 @@ impl<'a> Entry<'a> {
         self.object
     }
 
-    /// Its number; 0 when it bears none.
+    /// Its number; 0 when it has none.
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.view.number().unwrap_or(Revision(0))

@@ -1,4 +1,4 @@
-//! What is told: events while it happens, one report at the end, and their renderings.
+//! Renders events while they happen and one report at the end.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! The session as a step function: observe, and be told what to show, what to ask, when to wake,
-//! and the verdict.
+//! The session as a step function: an observation goes in; events to show, requests to send, the next
+//! wake-up and the verdict come out.
 //!
 //! The async shell only carries; a replay and a fuzzer run this very type. One session follows any
 //! number of workloads of one namespace over one snapshot; each has its own [`TrackedWorkload`], and the
@@ -231,7 +231,7 @@ impl Session {
         self.started
     }
 
-    /// What was told, in order.
+    /// The events so far, in order.
     #[must_use]
     pub fn timeline(&self) -> &[TimelineEntry] {
         &self.timeline

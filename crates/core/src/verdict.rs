@@ -189,7 +189,7 @@ impl fmt::Display for Undetermined {
 pub enum Supersession {
     /// The pod template changed while we watched: another rollout has begun.
     NewerRollout,
-    /// The workload was deleted and made anew while we watched.
+    /// The workload was deleted and created again while we watched.
     Replaced,
     /// Another revision than the one asked for is in place.
     OtherRevision {

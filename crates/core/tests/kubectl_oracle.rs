@@ -413,7 +413,7 @@ proptest! {
         prop_assert_eq!(ours.is_ok(), theirs == Answer::Done && strict, "{:?} {:?}", ours, theirs);
     }
 
-    /// No server writes such counts; whoever edits a trace may.
+    /// No server writes such counts, but a trace may be edited by hand.
     #[test]
     fn no_counts_make_the_question_panic(counts in any::<[i32; 5]>(), partition in any::<i32>()) {
         let [desired, current, updated, ready, available] = counts;

@@ -1,4 +1,4 @@
-//! What Azure Resource Manager refuses, and what the user is told.
+//! Refusals of Azure Resource Manager, and what the user reads.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What Microsoft Entra refuses, and what the user is told.
+//! Refusals of Microsoft Entra, and what the user reads.
 
 use anyhow::ensure;
 use libtest_mimic::Trial;

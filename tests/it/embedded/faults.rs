@@ -80,13 +80,13 @@ pub(crate) fn trials() -> Vec<Trial> {
             "credentials that expire during the check leave nothing to tell",
             expired_credentials,
         ),
-        trial("a green that is out of date is not told", stale_green),
+        trial("a success that is out of date is not reported", stale_green),
         trial(
-            "who may not ask pods is told, and nothing else is made of it",
+            "a missing right to ask pods is reported, and changes nothing else",
             may_not_ask,
         ),
         trial(
-            "a failure that is deleted before the last look is not told",
+            "a failure that is deleted before the last look is not reported",
             deleted_at_the_end,
         ),
     ]
@@ -123,7 +123,7 @@ fn last_looks() -> impl Iterator<Item = Trial> {
                 async move || stands(&last_look(crashes(), fault).await?, "CrashAtStart"),
             ),
             trial(
-                format!("a success whose last look meets {says} is not told"),
+                format!("a success whose last look meets {says} is not reported"),
                 async move || undetermined(&last_look(Script::healthy(), other).await?),
             ),
         ]

@@ -31,10 +31,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             "one of several workloads fails: only that one would go back",
             one_fails,
         ),
-        trial(
-            "a workload that does not exist is told with its name",
-            one_is_missing,
-        ),
+        trial("a workload that does not exist is named", one_is_missing),
         trial(
             "of forty that fail the approver reads the first few and the remedy",
             forty_fail,

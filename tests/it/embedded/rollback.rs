@@ -67,7 +67,7 @@ fn done(done: &RolledBack, expected: BatchOutcome, world: &World) -> Result<()> 
     Ok(())
 }
 
-/// Not back, for a reason that is told.
+/// Not rolled back, for a reason that is printed.
 fn not_done(done: &RolledBack, expected: BatchOutcome, why: &str) -> Result<()> {
     ensure!(done.word == Some(expected), "{done:#?}");
     ensure!(done.outcome == Outcome::Refused, "{done:#?}");
@@ -104,7 +104,7 @@ async fn annotation(world: &World, name: &str) -> Result<Option<String>> {
     Ok(annotations.get(name).cloned())
 }
 
-/// The versions whose ReplicaSet bears a mark of its own.
+/// The versions whose ReplicaSet has a mark of its own.
 async fn marked(world: &World) -> Result<Vec<String>> {
     let sets: Api<ReplicaSet> = Api::namespaced(world.client(), NAMESPACE);
     let mut marked = Vec::new();

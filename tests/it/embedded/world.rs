@@ -50,7 +50,7 @@ pub(crate) struct World {
     said: Said,
 }
 
-/// What was told to people, of all commands.
+/// All lines for people, of all commands.
 #[derive(Clone, Default)]
 struct Said(Arc<Mutex<Vec<u8>>>);
 
@@ -159,7 +159,7 @@ impl World {
         deletions.filter(|it| it.path.contains("/pods/")).count()
     }
 
-    /// All that was told so far.
+    /// All lines so far.
     pub(crate) fn said(&self) -> String {
         let said = self.said.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&said).into_owned()
@@ -263,7 +263,7 @@ impl World {
         Ok(())
     }
 
-    /// Rolls back what the check handed over, or what the cluster itself tells, and does not wait.
+    /// Rolls back by an approval, or by what the cluster shows, and does not wait.
     pub(crate) async fn rollback(
         &self,
         evidence: Option<&Approval>,
@@ -364,7 +364,7 @@ impl World {
     }
 }
 
-/// The inputs of a rollback of what was handed over, or of the one Deployment; it does not wait.
+/// The inputs of a rollback by an approval, or of the one Deployment; it does not wait.
 pub(crate) fn back(evidence: Option<&Approval>) -> RollbackInputs {
     let approved = evidence.iter().flat_map(|it| &it.workloads);
     let mut workloads: Vec<WorkloadRef> = approved.map(|it| it.workload.clone()).collect();
@@ -378,7 +378,7 @@ pub(crate) fn back(evidence: Option<&Approval>) -> RollbackInputs {
     }
 }
 
-/// A person who hears the question and answers yes when told to.
+/// A person who hears the question and answers yes if asked for in the test.
 #[derive(Default)]
 struct Asked {
     asked: Notify,

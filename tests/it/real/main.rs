@@ -220,7 +220,7 @@ fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         trial(&name, stage, move |stage| walk::happens(stage, scenario))
     });
     let refusals = trial(
-        "what cannot be is told in one clear line",
+        "what cannot be done is said in one clear line",
         stage,
         refusals::are_told,
     );

@@ -12,7 +12,7 @@ use rollguard_tests::scenarios::{DEPLOYMENT, Play, Scenario, all};
 
 use crate::Stage;
 
-/// (what the row says, which token, arguments, exit code, what is told).
+/// (the row's name, the token, arguments, exit code, a part of the output).
 type Row = (
     &'static str,
     Token,

@@ -15,7 +15,7 @@ use rollguard_tests::scenarios::{Expect, Scenario};
 
 use crate::traces::{policy, replay};
 
-/// Every so many observations all is listed anew.
+/// After so many observations everything is listed again.
 const RELIST_EVERY: usize = 7;
 /// What is seen within this time counts as seen at one instant: watches are not in step.
 const INSTANT: Duration = Duration::from_millis(50);
@@ -61,7 +61,7 @@ pub(crate) fn silence_is_no_success(scenario: &Scenario, trace: &Trace) -> Resul
     Ok(())
 }
 
-/// Observations that are repeated, and lists that are read anew, change nothing.
+/// Observations that are repeated, and lists that are read again, change nothing.
 pub(crate) fn repetition_is_no_news(scenario: &Scenario, trace: &Trace) -> Result<()> {
     let once = replay(trace, policy(scenario))?;
     for (how, repeated) in [("twice", told_twice(trace)), ("relisted", relisted(trace))] {

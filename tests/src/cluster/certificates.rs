@@ -1,4 +1,4 @@
-//! The cluster's own certificate authority, made anew for every run.
+//! The cluster's own certificate authority, created for every run.
 
 use std::path::PathBuf;
 

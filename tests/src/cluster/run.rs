@@ -15,7 +15,7 @@ use super::process::Process;
 
 /// One run of a cluster: a fresh folder, a name of its own, and every process started for it.
 ///
-/// A run holds a lock beside its folder for as long as it lives. Whoever gets that lock knows that
+/// A run holds a lock beside its folder for as long as it lives. A process that gets the lock knows that
 /// the owner is gone, however it ended, and clears what it left behind: [`Run::begin`] does so for
 /// all earlier runs. Dropping a run takes the same path.
 #[derive(Debug)]

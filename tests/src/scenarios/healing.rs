@@ -3,7 +3,7 @@
 
 use super::{Scenario, What, When, after_v2, await_before, before_v1, before_v2};
 
-/// Whoever calls one of these failed raises a false alarm.
+/// To call one of these failed is a false alarm.
 pub(super) const HEALING: &[Scenario] = &[
     update!(
         Deployment,

@@ -130,7 +130,8 @@ fn sources(module: &Module) -> Vec<PathBuf> {
     sources
 }
 
-/// A name for the content of some files. Not stable between Rust versions, which a cache can bear.
+/// Returns a name for the content of some files. It may change between Rust versions, which only costs
+/// a cache miss.
 pub(super) fn fingerprint(files: &[PathBuf]) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     for file in files {

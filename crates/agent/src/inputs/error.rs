@@ -81,7 +81,7 @@ pub enum InputProblem {
         /// The namespace of the check.
         namespace: String,
     },
-    /// Workloads by label beside those that the check handed over.
+    /// Workloads by label beside those of the check's approval.
     #[error("the evidence names the workloads; give one of the two")]
     SelectorBesidesEvidence,
     /// Neither true nor false.
@@ -160,7 +160,7 @@ pub enum InputProblem {
     /// The revision is named twice.
     #[error("the evidence names the revision already; give one of the two")]
     BesidesEvidence,
-    /// Not what a check handed over.
+    /// Not the approval of a check.
     #[error("is not the evidence of a check: {0}")]
     Evidence(ApprovalError),
 }

@@ -156,7 +156,7 @@ pub enum InputKind {
     Revision,
     /// `true` or `false`, in any case: a boolean parameter of a template is written `True`.
     Boolean,
-    /// What a check handed over, as JSON. On the command line it is a file that holds it, or `-`;
+    /// The approval of a check, as JSON. On the command line it is a file that holds it, or `-`;
     /// the caller passes the content on.
     Evidence,
 }

@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
         Some(revision)
     }
 
-    /// What the command is about: named, or handed over by a check.
+    /// Reads the workloads: named, or those of a check's approval.
     fn about(&mut self) -> About {
         let said = self.required(&spec::NAMESPACE, namespace);
         let evidence = self.optional(&spec::EVIDENCE, |text| {

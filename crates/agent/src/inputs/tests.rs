@@ -193,7 +193,7 @@ fn another_namespace_than_that_of_the_evidence_is_told() {
         ("namespace", "default"),
         ("evidence", EVIDENCE_JSON),
     ]);
-    assert_eq!(complaints(&raw).len(), 1, "whoever writes it means it");
+    assert_eq!(complaints(&raw).len(), 1, "a person who writes it means it");
 }
 
 #[test]

@@ -91,8 +91,8 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty())
 }
 
-/// Words such as `deployment/web`. That kubectl also takes `deployment web` makes it the most likely
-/// slip, so that one is told apart.
+/// Parses words such as `deployment/web`. kubectl also takes `deployment web`, so that slip has an
+/// error of its own.
 pub(super) fn workload_names(text: &str) -> Vec<Result<WorkloadName, InputProblem>> {
     let is_kind = |word: &str| WorkloadName::parse(&format!("{word}/x")).is_ok();
     let mut words = text.split_whitespace().peekable();

@@ -49,7 +49,7 @@ pub struct RolledBack {
     pub health: Option<RollbackHealth>,
     /// What went wrong, one line each.
     pub errors: Vec<String>,
-    /// What of it nobody was told yet: a terminal shows it, a pipeline has its error commands.
+    /// The errors that were not printed yet: a terminal shows them, a pipeline has its error commands.
     pub untold: Vec<Line>,
     /// What was decided about each workload.
     pub release: RollbackBatch,

@@ -1,4 +1,4 @@
-//! `rollguard task`: the entry of the Azure Pipelines task. Reads what the agent handed over, runs
+//! `rollguard task`: the entry of the Azure Pipelines task. Reads what the agent passes, runs
 //! the command, and answers in logging commands.
 
 use async_trait::async_trait;

@@ -57,7 +57,7 @@ where
     let token = tokens.token(None).await.map_err(TokenFailure)?;
     let of_pod = request.extensions().get::<Once>().is_some();
     let again = copy(&request).filter(|_| !of_pod);
-    bear(&mut request, &token)?;
+    authorize(&mut request, &token)?;
     let answer = inner.call(request).await?;
     let (StatusCode::UNAUTHORIZED, Some(mut again)) = (answer.status(), again) else {
         return Ok(answer);
@@ -66,11 +66,11 @@ where
     if renewed == token {
         return Ok(answer);
     }
-    bear(&mut again, &renewed)?;
+    authorize(&mut again, &renewed)?;
     inner.ready().await?.call(again).await
 }
 
-fn bear(request: &mut Request<Body>, token: &str) -> Result<(), BoxError> {
+fn authorize(request: &mut Request<Body>, token: &str) -> Result<(), BoxError> {
     let mut value = HeaderValue::try_from(format!("Bearer {token}"))
         .map_err(|_| TokenFailure("the token is not printable text".into()))?;
     value.set_sensitive(true);

@@ -227,7 +227,7 @@ impl Redactor {
         }
     }
 
-    /// What its driver is told: accounts, shares, and in bad habits keys.
+    /// The parameters of its driver: accounts, shares, and in bad habits keys.
     fn volume(&mut self, volume: &mut Volume) {
         let csi = volume.csi.as_mut();
         let attributes = csi.and_then(|it| it.volume_attributes.as_mut());
@@ -259,7 +259,7 @@ impl Redactor {
         }
     }
 
-    /// Its command stays: a report quotes it, so it is known to whoever reads the report.
+    /// Its command stays: a report quotes it, so readers of the report know it already.
     fn probe(&mut self, probe: &mut Probe) {
         self.values(
             probe

@@ -37,7 +37,7 @@ pub struct NotChecked {
     pub verdict: Option<OnlyUndetermined>,
     /// All that is wrong, in one line.
     pub sentence: String,
-    /// All that is wrong, one by one: every bad input is told.
+    /// All that is wrong, one by one: every bad input is named.
     pub messages: Vec<String>,
     /// What the user can do.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -73,7 +73,7 @@ pub enum OnlyUndetermined {
 }
 
 impl NotChecked {
-    /// What is told when a command ended so.
+    /// Makes the document of a command that ended so.
     #[must_use]
     pub fn new(outcome: Ending, exit_code: u8, messages: &[String]) -> Self {
         Self {

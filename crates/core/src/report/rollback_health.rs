@@ -66,7 +66,7 @@ fn of(session: &Session, tracked: &TrackedWorkload, restored: &ApprovedRollback)
     }
 }
 
-/// What was recorded is what the check handed over, else what the mark says.
+/// The recorded images are those of the approval, else those of the mark.
 fn other_images(
     session: &Session,
     tracked: &TrackedWorkload,

@@ -111,7 +111,7 @@ fn with_hint(failure: &FailedCall) -> String {
     format!("{}{}", failure.text(), hint.unwrap_or_default())
 }
 
-/// The lines at the end: what speaks against a batch, and the errors that no event has told.
+/// Returns the lines at the end: the objections to a batch, and the errors that no event has shown.
 #[must_use]
 pub fn conclusion_lines(conclusion: &Conclusion, release: &RollbackBatch) -> Vec<Line> {
     let untold = conclusion.untold.iter().map(|it| error_line(it));

@@ -124,7 +124,7 @@ fn target<'a>(history: &'a History, request: &Request) -> Result<Choice<'a>, Ref
             known: history.in_words(),
         };
         let found = history.with_uid(&wanted.uid).ok_or_else(gone);
-        return found.map(|entry| Choice::go(entry, ChosenBy::Handover));
+        return found.map(|entry| Choice::go(entry, ChosenBy::Approval));
     }
     if let Some(wanted) = request.to_revision {
         // The number of a revision rises when it is restored.

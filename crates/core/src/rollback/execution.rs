@@ -1,5 +1,5 @@
-//! A rollback as a step function: observe, and be told what to show, what to request, when to wake,
-//! and how it ended.
+//! A rollback as a step function: an observation goes in; events to show, requests to send, the next
+//! wake-up and the outcome come out.
 //!
 //! The async shell only carries requests and prints; a replay, the fuzzer and the laws in the tests run
 //! this very type.

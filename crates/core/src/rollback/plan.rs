@@ -20,8 +20,9 @@ use crate::workload::{Images, RevisionId, WorkloadRef};
 pub enum ChosenBy {
     /// A person named the revision.
     ToRevision,
-    /// The check handed it over and a person approved it.
-    Handover,
+    /// A check proposed it and a person approved it.
+    #[serde(rename = "handover")]
+    Approval,
     /// A check found it healthy and marked it.
     KnownGood,
     /// The StatefulSet had rolled it out to the end before.
@@ -36,7 +37,7 @@ impl fmt::Display for ChosenBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ToRevision => "named by you",
-            Self::Handover => "named in the check's evidence",
+            Self::Approval => "named in the check's evidence",
             Self::KnownGood => "a check found it healthy",
             Self::LastComplete => "its rollout was the last to complete",
             Self::StillServing => "its pods are still serving",

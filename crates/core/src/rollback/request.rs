@@ -22,7 +22,7 @@ pub struct Allowed {
 pub struct Request {
     /// A revision named by a person.
     pub to_revision: Option<Revision>,
-    /// What a check handed over about this workload.
+    /// The approval's part about this workload.
     pub approval: Option<ApprovedRollback>,
     /// The uid of the revision that a check saw serving when it began.
     pub served: Option<String>,

@@ -299,8 +299,8 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
         .filter(|it| it.prognosis == Prognosis::Terminal)
         .cloned()
         .collect();
-    // A rollout that completes just before the deadline gets its window all the same; one that crashed
-    // before, the time in which it must outlast that.
+    // A rollout that completes just before the deadline gets its window all the same. One that crashed
+    // before gets the time in which it must run longer than the crashed run did.
     let longest = after(after(deadline, policy.stable_for), BACK_OFF_MEMORY);
     let graced = graced_until.filter(|at| now < *at && *at <= longest);
     let over = now >= deadline && graced.is_none();

@@ -47,8 +47,10 @@ pub(super) fn stable_at(
     Some(ready.into_iter().max().unwrap_or(now))
 }
 
-/// When a ready pod counts as stable. One that crashed before must outlive the run that it crashed
-/// after, and one whose like was evicted the life of that: a green between two ends is a false one.
+/// Returns when a ready pod counts as stable.
+///
+/// A container that crashed must run longer than the run that crashed did, and a pod must run longer
+/// than one that was evicted before it: a success between two crashes is a false one.
 fn stable_from(pod: &PodView<'_>, view: &View<'_>, window: &Window<'_>) -> Option<Timestamp> {
     let Window {
         policy,

@@ -381,7 +381,7 @@ fn rows() -> Vec<Row> {
             4,
         ),
         row(
-            "deleted and made anew",
+            "deleted and created again",
             with(
                 first_look(rolling(), &[]),
                 vec![Observation::new(at(4), replaced)],

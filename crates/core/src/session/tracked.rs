@@ -1,4 +1,4 @@
-//! One workload of a session: what it is bound to, how it stands, what was told of it.
+//! One workload of a session: what it is bound to, how it stands, what was reported about it.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ impl TrackedWorkload {
         }
     }
 
-    /// Judges the workload anew, unless that is done; says when to look again.
+    /// Judges the workload again, unless it has its verdict; returns when to look again.
     pub(super) fn look(
         &mut self,
         snapshot: &Snapshot,

@@ -137,7 +137,7 @@ impl<'a> Rollout<'a> {
             // Of several the controller uses the oldest (`deployment_util.go`, `FindNewReplicaSet`),
             // and gives it the Deployment's number.
             Workload::Deployment(_) => {
-                let number = self.bears();
+                let number = self.annotated_revision();
                 equal.max_by_key(|it| {
                     let same = number.is_some() && it.number() == number;
                     (same, std::cmp::Reverse(it.created()))
@@ -152,9 +152,10 @@ impl<'a> Rollout<'a> {
         equal.or_else(|| self.named())
     }
 
-    /// The revision that the controller names as the newest, once it has read the newest spec: a
-    /// Deployment bears its number, a StatefulSet its name, and of a DaemonSet it has the highest
-    /// number (`daemon/update.go`, `constructHistory`).
+    /// Returns the revision that the controller names as the newest, once it has read the newest spec.
+    ///
+    /// A Deployment's annotation holds its number, a StatefulSet's status its name, and a DaemonSet's
+    /// newest revision has the highest number (`daemon/update.go`, `constructHistory`).
     fn named(&self) -> Option<RevisionView<'a>> {
         if !self.workload.is_observed() {
             return None;
@@ -163,7 +164,7 @@ impl<'a> Rollout<'a> {
             // A paused Deployment observes a new template without making its ReplicaSet.
             Workload::Deployment(_) if self.workload.is_paused() => None,
             Workload::Deployment(_) => {
-                let number = self.bears()?;
+                let number = self.annotated_revision()?;
                 self.revisions().find(|it| it.number() == Some(number))
             }
             Workload::StatefulSet(_) => {
@@ -174,8 +175,8 @@ impl<'a> Rollout<'a> {
         }
     }
 
-    /// The number that a Deployment's own annotation bears.
-    fn bears(&self) -> Option<Revision> {
+    /// Returns the number in the Deployment's own annotation.
+    fn annotated_revision(&self) -> Option<Revision> {
         revision_of(self.workload.metadata()).map(Revision)
     }
 

@@ -263,7 +263,7 @@ pub fn node(name: &str, ready: bool, since: u64) -> Observation {
     )
 }
 
-/// The node bears the taint of one that is out of reach, which pods tolerate only where they say so.
+/// The node has the taint `unreachable`, which pods tolerate only if their spec says so.
 #[must_use]
 pub fn tainted(observation: Observation) -> Observation {
     let Seen::Node { mut object } = observation.seen else {

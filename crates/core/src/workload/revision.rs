@@ -13,9 +13,9 @@ use super::Revision;
 pub struct RevisionId {
     /// The number that `kubectl rollout history` shows now.
     pub revision: Revision,
-    /// The name of its carrier: a ReplicaSet or a ControllerRevision.
+    /// The name of its revision object: a ReplicaSet or a ControllerRevision.
     pub name: String,
-    /// The carrier's uid.
+    /// The revision object's uid.
     pub uid: String,
 }
 

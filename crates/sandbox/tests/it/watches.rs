@@ -104,7 +104,7 @@ async fn a_watch_from_before_the_compaction_is_told_so_in_the_stream() {
     assert_eq!(heard(&maps, &params, &from).await, ["error 410 Expired"]);
 }
 
-/// Follows config maps with kube's watcher until `b` appears; says how often it began anew.
+/// Follows config maps with kube's watcher until `b` appears; returns how often it began again.
 async fn relists_until_b(maps: Api<ConfigMap>) -> u32 {
     let mut relists = 0;
     let config = watcher::Config::default();

@@ -37,7 +37,7 @@ pub(super) fn trials() -> Vec<Trial> {
             answers_wrongly,
         ),
         trial(
-            "what was restored and runs another image under its tag is healthy, and it is told",
+            "a restored revision that runs another image under its tag is healthy, with a warning",
             another_image,
         ),
         trial(

@@ -31,7 +31,10 @@ pub(super) fn trials() -> Vec<Trial> {
             "a ConfigMap that is gone is refused until it is back",
             missing_config_map,
         ),
-        trial("a full quota is told, and no reason to stay broken", quota),
+        trial(
+            "a full quota is reported, and no reason to stay broken",
+            quota,
+        ),
         trial(
             "a quota that is smaller than a pod is refused until it is raised",
             small_quota,

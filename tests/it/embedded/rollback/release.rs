@@ -27,7 +27,7 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("both of a release go back, by one plan", both_go_back),
         trial("one of a release is refused: none is touched", one_refused),
         trial(
-            "one of a release fails at the patch: the other goes back, and both are told",
+            "one of a release fails at the patch: the other goes back, and both are reported",
             one_fails,
         ),
         trial(

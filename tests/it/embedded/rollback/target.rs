@@ -25,10 +25,10 @@ pub(super) fn trials() -> Vec<Trial> {
             good_bad_bad,
         ),
         trial(
-            "where no mark may be written, what serves comes back, and the check says so",
+            "where no mark may be written, the serving revision comes back, and the check says so",
             without_marks,
         ),
-        trial("a check that is told not to mark writes nothing", unmarked),
+        trial("a check without marks writes nothing", unmarked),
         trial(
             "what was found healthy and is complete is not undone by itself",
             known_good_stays,

@@ -140,7 +140,7 @@ pub(crate) fn expect(run: &Run, before: &Left, done: &Done) -> Result<(), String
     Ok(())
 }
 
-/// Whether the cluster is left as it should be, whoever did it.
+/// Returns whether the cluster is left as it should be, by either tool.
 pub(crate) fn is_right(run: &Run, left: &Left) -> bool {
     let pods = |ready| left.ready(run.version) == ready && left.others() == 0;
     left.version() == run.version && run.ready.is_none_or(pods)

@@ -1,4 +1,4 @@
-//! The words that a case is told in.
+//! The words of a case.
 
 use rollguard_tests::faulty::{Fault, Moment, Trap};
 use rollguard_tests::scenarios::Kind;
@@ -92,7 +92,7 @@ pub(crate) struct Run {
     pub(crate) to_revision: Option<&'static str>,
     /// The exit code; of a killed program -1.
     pub(crate) code: i32,
-    /// What is told.
+    /// A part of the output.
     pub(crate) tells: &'static [&'static str],
     /// How often the workload has been changed by then, all runs together.
     pub(crate) changes: i64,
@@ -109,7 +109,7 @@ pub(crate) enum Also {
     PodsStayed,
     /// Change cause and `rollguard.dev/restored` are as agreed.
     Annotated,
-    /// The restored revision bears a mark.
+    /// The restored revision is marked.
     Marked,
     /// Pods were deleted one at a time, each under the precondition of its uid and with its grace.
     DeletedOneByOne,

@@ -35,13 +35,13 @@ pub(crate) struct Asks<'a> {
     pub(crate) scene: &'a Scene,
     pub(crate) run: &'a Run,
     pub(crate) kubeconfig: &'a Path,
-    /// What the check handed over.
+    /// The check's approval.
     pub(crate) evidence: Option<&'a Path>,
     /// Kills the program once this goes wrong.
     pub(crate) killed_by: Option<&'a Faulty>,
 }
 
-/// What a tool told: each command by its name.
+/// The output of a tool: each command by its name.
 #[derive(Debug, Clone)]
 pub(crate) struct Told(pub(crate) Vec<(&'static str, Ran)>);
 

@@ -4,7 +4,7 @@ use rollguard_core::finding::FindingCode;
 
 use super::{code, table};
 
-/// A cause in words, and the codes under which it is told.
+/// A cause in words, and its codes.
 type Cause = (&'static str, &'static [FindingCode]);
 
 macro_rules! causes {
@@ -25,7 +25,7 @@ pub(super) fn render() -> String {
         .map(|(cause, why)| [(*cause).to_owned(), (*why).to_owned()]);
     [
         "\n## Known causes and their codes\n\n",
-        &table(["family", "cause", "told as"], rows),
+        &table(["family", "cause", "codes"], rows),
         "\n## Known causes without a code, and why\n\n",
         &table(["cause", "why it has no code of its own"], without),
     ]
@@ -156,7 +156,7 @@ const WORKLOAD: &[Cause] = causes! {
     "strategy OnDelete" => WaitsForDeletion;
 };
 
-/// What is known and is not told as a finding.
+/// Known causes that have no code.
 const WITHOUT_CODE: &[(&str, &str)] = &[
     (
         "what an exit code means (126, 137, 143 …)",

@@ -52,7 +52,7 @@ pub(super) fn of_check(checked: &Checked, tools: &mut Tools<'_>) -> Result<(), F
     Ok(())
 }
 
-/// The evidence whole, or why it cannot be handed over.
+/// Returns the whole evidence as an output variable, or why that cannot be done.
 fn evidence(approval: &Approval) -> Result<LoggingCommand, String> {
     let json = approval.to_json().map_err(|error| error.to_string())?;
     let too_many = || {

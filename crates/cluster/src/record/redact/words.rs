@@ -144,10 +144,10 @@ mod tests {
             ("/ready?a=hush~ok", "/ready?***=***~ok"),
         ] {
             let check = HttpCheck::parse(check).unwrap();
-            let discreet = without_query(&check);
-            assert_eq!(discreet.to_string(), expected);
-            assert_eq!(discreet.expect(), check.expect());
-            assert_eq!(discreet.port(), check.port());
+            let redacted = without_query(&check);
+            assert_eq!(redacted.to_string(), expected);
+            assert_eq!(redacted.expect(), check.expect());
+            assert_eq!(redacted.port(), check.port());
         }
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn rows() -> Vec<Row> {
             (10, Transient(HttpCheckFailing)),
         ),
         ready(
-            "503 thrice in half a minute, each answer told twice",
+            "503 thrice in half a minute, each answer observed twice",
             [0, 0, 15, 15, 30, 30]
                 .map(|second| answered(second, 503))
                 .to_vec(),
@@ -105,7 +105,7 @@ pub(super) fn rows() -> Vec<Row> {
         ready("not asked yet", vec![], (60, Absent(HttpCheckFailing))),
         {
             let mut row = ready(
-                "what it answered before it became ready anew does not count",
+                "what it answered before it became ready again does not count",
                 every(30).collect(),
                 (40, Absent(HttpCheckFailing)),
             );

@@ -78,7 +78,7 @@ fn evictions() -> Vec<Row> {
             Terminal(EvictedForOwnLimit),
         ),
         row(
-            "two pods wrote too much and ended well when they were told to: only events tell",
+            "two pods wrote too much and ended well when they were stopped: only events show it",
             &["a", "b"].map(|name| {
                 pod(name)
                     .with("/spec/nodeName", json!("node-1"))

@@ -225,7 +225,7 @@ fn kills_again() -> Vec<Row> {
             (50, Absent(LivenessKillsAgain)),
         ),
         again(
-            "what its readiness is told counts again once it was ready",
+            "answers to its readiness probe count again once it was ready",
             blip(),
             (50, Transient(ReadinessFailing)),
         ),

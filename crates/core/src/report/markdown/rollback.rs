@@ -1,5 +1,5 @@
-//! What a rollback came to, for a run's summary page: also and above all when nothing was done, for
-//! then nothing else tells whoever comes back to the run.
+//! The outcome of a rollback, for a run's summary page. It matters most when nothing was done: a
+//! person who comes back to the run has nothing else to read.
 
 use std::collections::BTreeSet;
 

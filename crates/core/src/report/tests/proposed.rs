@@ -147,7 +147,7 @@ fn a_rollback_leaves_a_page_whatever_it_came_to() {
     insta::assert_snapshot!("page_part", page(&of_many(), &part, &[HOSTILE]));
     let before = [(web(), WorkloadOutcome::InPlace)];
     insta::assert_snapshot!("page_before", page(&already(), &before, &[]));
-    insta::assert_snapshot!("page_refused", page(&refused(), &[], &["not told twice"]));
+    insta::assert_snapshot!("page_refused", page(&refused(), &[], &["not said twice"]));
 }
 
 #[test]

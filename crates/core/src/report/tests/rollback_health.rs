@@ -1,4 +1,4 @@
-//! What is told of a check after a rollback.
+//! The report of a check after a rollback.
 
 use std::time::Duration;
 

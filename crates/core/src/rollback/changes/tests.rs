@@ -1,4 +1,4 @@
-//! What is shown of a change, what is only told, and what never.
+//! Changes that are shown with their values, changes that are only named, and values that never appear.
 #![expect(clippy::too_many_lines, reason = "tables of named rows")]
 
 use serde_json::json;

@@ -21,7 +21,7 @@ pub struct Conclusion {
     pub workloads: Vec<(WorkloadRef, WorkloadOutcome)>,
     /// What went wrong, one line each.
     pub errors: Vec<String>,
-    /// Which of the errors no event has told yet.
+    /// The errors that no event has shown yet.
     pub untold: Vec<String>,
 }
 

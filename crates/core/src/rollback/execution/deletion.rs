@@ -44,7 +44,7 @@ pub(super) struct StuckPodDeletion {
     deleted: BTreeSet<String>,
     /// Why the rollout is held up, as of the last look.
     held_up: Option<String>,
-    /// The last failure that was told.
+    /// The last failure that was shown.
     told: Option<String>,
 }
 
@@ -163,7 +163,7 @@ impl StuckPodDeletion {
         self.give_up_late(now);
     }
 
-    /// Each text is told once. What is forbidden is not tried again.
+    /// Shows each text once. A forbidden deletion is not tried again.
     fn failed(&mut self, failure: FailedCall, step: &mut Step) {
         let text = failure.text();
         let was_told = self.told.as_ref() == Some(&text);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum Weight {
     /// The rollback is not done.
     Refusal,
-    /// It is done; whoever approves must know.
+    /// It is done; the approver must know.
     Warning,
     /// Something could not be looked at, or is good to know.
     Note,

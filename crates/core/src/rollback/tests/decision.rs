@@ -91,7 +91,7 @@ fn the_target_is_chosen_by_evidence() {
             "3 → 1, a check found it healthy",
         ),
         (
-            "after a rollback the good revision bears the highest number",
+            "after a rollback the good revision has the highest number",
             of_web()
                 .at_version("v3")
                 .had("v1", 3, 2)
@@ -443,8 +443,8 @@ fn run_again_a_rollback_stays_where_it_is() {
 
 #[test]
 fn an_approval_holds_for_exactly_what_was_checked() {
-    let mut anew = failing().with("/metadata/uid", json!("d-2"));
-    for object in &mut anew.revision_objects {
+    let mut recreated = failing().with("/metadata/uid", json!("d-2"));
+    for object in &mut recreated.revision_objects {
         object["metadata"]["ownerReferences"][0]["uid"] = json!("d-2");
     }
     let mut cleaned = of_web().had("v2", 2, 0);
@@ -481,7 +481,7 @@ fn an_approval_holds_for_exactly_what_was_checked() {
                 .had("v2", 2, 0),
             superseded,
         ),
-        ("deleted and made anew", anew, superseded),
+        ("deleted and created again", recreated, superseded),
         (
             "the bad rollout healed meanwhile",
             of_web().complete().had("v1", 1, 0).had("v2", 2, 2),

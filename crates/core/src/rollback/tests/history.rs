@@ -39,12 +39,12 @@ fn the_present_revision_holds_the_template_to_the_last_field() {
             Some("rs-v2"),
         ),
         (
-            "of two equal ones the one whose number the Deployment bears",
+            "of two equal ones the one whose number the Deployment's annotation has",
             twins(),
             Some("rs-v2"),
         ),
         (
-            "and where it bears none the oldest",
+            "and where it has none the oldest",
             without_number(twins()),
             Some("rs-v1"),
         ),

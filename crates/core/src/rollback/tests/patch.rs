@@ -62,7 +62,7 @@ fn after_an_unknown_outcome_the_cluster_is_read_back() {
         ("the patch never arrived", with("v2"), ReadBack::Untouched),
         ("somebody was faster", with("v3"), ReadBack::Superseded),
         (
-            "made anew",
+            "created again",
             with("v2").with("/metadata/uid", Value::from("d-2")),
             ReadBack::Superseded,
         ),

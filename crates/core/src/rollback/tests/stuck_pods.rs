@@ -62,7 +62,7 @@ fn the_lowest_stuck_pod_is_deleted_and_one_at_a_time() {
             "delete db-0",
         ),
         (
-            "the first is made anew",
+            "the first is created again",
             back().pod(db_pod(0, "v1").running(0, 0)).pod(bad(1)),
             "wait",
         ),
@@ -72,7 +72,7 @@ fn the_lowest_stuck_pod_is_deleted_and_one_at_a_time() {
             "wait",
         ),
         (
-            "the first is made anew and ready",
+            "the first is created again and ready",
             back().pod(good(0)).pod(bad(1)),
             "delete db-1",
         ),
@@ -125,9 +125,9 @@ fn the_lowest_stuck_pod_is_deleted_and_one_at_a_time() {
                 .pod(bad(0)),
             "wait",
         ),
-        ("somebody deployed anew", of_db().pod(bad(0)), "superseded"),
+        ("somebody deployed again", of_db().pod(bad(0)), "superseded"),
         (
-            "somebody deployed anew this very moment",
+            "somebody deployed again this very moment",
             back()
                 .at_version("v3")
                 .with("/metadata/generation", json!(9))

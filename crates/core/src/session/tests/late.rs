@@ -45,12 +45,12 @@ fn what_is_ready_before_the_deadline_may_show_that_it_stays_so() {
     let crashed = becomes(45, &ready_after(45));
     let rows = [
         (
-            "it crashed once and must outlast that, beyond the deadline",
+            "it crashed once and must run longer than that, beyond the deadline",
             crashed.clone(),
             ("succeeded", 85),
         ),
         (
-            "it does not outlast it",
+            "it does not run longer",
             with(
                 crashed,
                 with(

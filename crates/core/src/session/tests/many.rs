@@ -241,7 +241,7 @@ fn a_pod_is_asked_when_it_is_ready_and_again_until_it_answers_as_expected() {
     assert_eq!(
         asks,
         [(2, a()), (5, a()), (7, a())],
-        "ready, 2 s after 503, ready anew"
+        "ready, 2 s after 503, ready again"
     );
 }
 
@@ -281,7 +281,7 @@ fn the_way_to_the_pods_counts_only_while_one_is_to_be_asked() {
             ("failed", 9),
         ),
         (
-            "an ask breaks, and the pod is ready anew after 35 s",
+            "an ask breaks, and the pod is ready again after 35 s",
             with(healing.concat(), vec![answer(40, 200)]),
             ("succeeded", 49),
         ),

@@ -107,12 +107,12 @@ fn what_was_restored_is_looked_at_and_nothing_else() {
         .running(0, 0)
         .with("/metadata/deletionTimestamp", json!(at(1)));
     let deleted = deployment("web").version("v1").counts(2, 2, 2, 2);
-    let mut anew = deleted.json();
-    anew["metadata"]["uid"] = json!("d-2");
-    let anew = Observation::new(
+    let mut recreated = deleted.json();
+    recreated["metadata"]["uid"] = json!("d-2");
+    let recreated = Observation::new(
         at(1),
         Seen::Workload {
-            object: serde_json::from_value(anew).unwrap(),
+            object: serde_json::from_value(recreated).unwrap(),
         },
     );
     let stale = deployment("web").version("v1").counts(2, 2, 2, 2);
@@ -151,8 +151,8 @@ fn what_was_restored_is_looked_at_and_nothing_else() {
             RollbackHealth::NotRolledBack,
         ),
         (
-            "the workload was made anew",
-            all(anew, [sets(3, 2), good()]),
+            "the workload was created again",
+            all(recreated, [sets(3, 2), good()]),
             "superseded",
             RollbackHealth::NotRolledBack,
         ),
@@ -181,7 +181,7 @@ fn a_newer_rollout_meanwhile_leaves_open_what_became_of_it() {
 
 #[test]
 fn another_image_under_the_same_name_is_told() {
-    for (image, other) in [("sha256:good", false), ("sha256:pushed-anew", true)] {
+    for (image, other) in [("sha256:good", false), ("sha256:pushed-again", true)] {
         let observations = all(web_at("v1"), [sets(3, 2), two("v1", image)]);
         let (_, report) = ended(of_web(), observations);
         let found = &report.after_rollback.first().unwrap().other_images;

@@ -1,4 +1,4 @@
-//! Signs from before the session: whoever runs a check again has perhaps mended the cause.
+//! Signs from before the session: the cause may have been mended since.
 
 use super::*;
 use crate::snapshot::event_time;

@@ -7,7 +7,7 @@ use super::super::case::Also::PodsStayed;
 use super::super::case::{Case, Run, already, back_to, web};
 use super::GOOD_THEN_BAD;
 
-/// Nothing was done, and that is what is told.
+/// Nothing was done, and the output says so.
 const FAILED: Run = back_to("v2").code(22).changes(0).on_its_way();
 /// It was done, whatever was answered.
 const DONE: Run = back_to("v1");

@@ -83,7 +83,7 @@ pub(super) const CASES: &[Case] = &[
     ])
     .ends(&[back_to("v2"), already("v2")])
     .also(&[PodsStayed]),
-    web("foreign-mark", "a revision bears the mark of another one")
+    web("foreign-mark", "a revision has the mark of another one")
         .story(&[
             Deploy(good("v1")),
             Settles,

@@ -100,7 +100,7 @@ impl<'a> Run<'a> {
             } => self.known.entry(workload.clone()).or_default().superseded = true,
             Seen::Looked { workload, look } => {
                 let known = self.known.entry(workload.clone()).or_default();
-                // A look that failed shows nothing: whoever deletes now does so blindly.
+                // A look that failed shows nothing: a deletion now would be blind.
                 known.taken_in = false;
                 if let Look::Set(set) = look {
                     known.superseded |= set

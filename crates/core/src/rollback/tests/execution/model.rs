@@ -313,7 +313,7 @@ pub(super) struct ModelCluster {
 }
 
 impl ModelCluster {
-    /// A check has found both bad and handed over what to do.
+    /// A check has found both bad, and its approval names both.
     pub(super) fn new(stuck: &[u32]) -> Self {
         let workloads = vec![ModelWorkload::web(), ModelWorkload::db(stuck)];
         let approved = |it: &ModelWorkload| {

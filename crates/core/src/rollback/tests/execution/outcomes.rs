@@ -1,4 +1,4 @@
-//! How an execution ends: its word, its health, its errors, and what is told at the end.
+//! How an execution ends: its word, its health, its errors, and what is shown at the end.
 
 use super::words::{Story, batch, failure, judged, not_patched, patched};
 use crate::report::conclusion_lines;

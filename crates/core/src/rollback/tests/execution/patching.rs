@@ -1,11 +1,11 @@
-//! The order of patches and marks, and what is told.
+//! The order of patches and marks, and their events.
 
 use super::words::{Story, batch, failure, named, not_patched, patched};
 use crate::rollback::execution::{FailureKind, PatchResult, Seen};
 use crate::rollback::{Already, PreparedRollback};
 use crate::workload::RevisionId;
 
-/// As [`batch`], and the bad revisions bear a mark.
+/// As [`batch`], and the bad revisions are marked.
 fn marked(names: &[&str]) -> PreparedRollback {
     let mut all = batch(names);
     for plan in &mut all.release.plans {
@@ -14,7 +14,7 @@ fn marked(names: &[&str]) -> PreparedRollback {
     all
 }
 
-/// One that an earlier run restored; its bad revision still bears a mark.
+/// One that an earlier run restored; its bad revision is still marked.
 fn restored_and_marked(name: &str) -> PreparedRollback {
     let mut all = batch(&[name]);
     let plan = all.release.plans.remove(0);
@@ -111,7 +111,7 @@ fn patches_are_sent_one_after_the_other() {
             vec!["patch a", BACK, "unmark web-v2 of a", "patch b"],
         ),
         (
-            "a mark that stays is told, and the next is patched",
+            "a mark that stays is reported, and the next is patched",
             marked(&["a", "b"]),
             vec![applied("a"), kept("a")],
             vec![

@@ -1,4 +1,4 @@
-//! Stuck pods: when a StatefulSet is looked at, what is deleted, what is told, and when it is given up.
+//! Stuck pods: when a StatefulSet is looked at, what is deleted, what is shown, and when it is given up.
 
 use super::words::{Story, batch, failure, in_words, judged};
 use crate::rollback::execution::{
