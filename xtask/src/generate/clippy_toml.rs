@@ -189,7 +189,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         name: "azure",
-        claim: "All that is known of the process arrives as arguments; tokio's time can be paused.",
+        claim: "Our own code reads no environment; tokio's time can be paused.",
         disallowed: &[
             no(CLOCK, "tokio's time can be paused, this one cannot"),
             no(THREADS, "a thread keeps paused time from jumping"),
@@ -246,7 +246,9 @@ const CRATES: &[Crate] = &[
 
 /// The root's, for what has none of its own: tests, fuzz, xtask.
 pub(super) fn root() -> String {
-    settings("clippy reads the nearest file only: every crate has one of its own.")
+    settings(
+        "clippy reads the nearest file only: every crate below crates/ has one of its own; tests, fuzz and xtask use this one.",
+    )
 }
 
 /// That of a crate below `crates/`.

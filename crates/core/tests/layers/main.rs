@@ -68,6 +68,21 @@ fn imports_go_down_and_never_in_a_circle() {
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
 
+#[test]
+fn no_crate_has_files_in_a_circle() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in [
+        "agent", "azure", "cli", "cluster", "core", "sandbox", "stage",
+    ] {
+        let tree = Tree::read(&here.join("..").join(name).join("src"));
+        assert!(
+            tree.imports().count() > 5,
+            "{name}: the sources were not found"
+        );
+        assert_eq!(circles(tree.edges()), [[""; 0]; 0], "{name}");
+    }
+}
+
 /// A tree of two floors, `report` above `snapshot` and `verdict`.
 fn said(files: &[(&str, &str)]) -> Vec<String> {
     let mut all = vec![

@@ -87,8 +87,10 @@ impl Tree {
         path: &[String],
         seen: &mut BTreeSet<Module>,
     ) -> Option<Module> {
-        // Two names that are bound to each other come from elsewhere.
-        if !seen.insert([here, path].concat()) {
+        // Two names that are bound to each other come from elsewhere, and so does one that is bound to
+        // itself (`use mark::mark`): its path only grows.
+        let is_endless = path.len() > LONGEST_PATH;
+        if is_endless || !seen.insert([here, path].concat()) {
             return None;
         }
         let (first, mut rest) = path.split_first()?;
@@ -144,6 +146,9 @@ impl fmt::Display for Import<'_> {
         write!(f, "{}:{}", self.from.1.name, self.named.line)
     }
 }
+
+/// More segments than any path in the sources has.
+const LONGEST_PATH: usize = 16;
 
 /// `a/b.rs` is `a::b`, `lib.rs` the root.
 fn module(name: &str) -> Module {
