@@ -219,6 +219,14 @@ impl Finding {
         self
     }
 
+    /// Sets whether a rollback helps, and why, where that of the code does not hold.
+    #[must_use]
+    pub fn rollback(mut self, helps: RollbackHelps, why: impl Into<String>) -> Self {
+        self.rollback_helps = helps;
+        self.rollback_why = why.into();
+        self
+    }
+
     /// Adds what shows it.
     #[must_use]
     pub fn evidence(mut self, kind: EvidenceKind, text: impl Into<String>) -> Self {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::annotation::{LastKnownGood, ROLLBACK_RECORD, RollbackRecord};
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::snapshot::{RevisionView, Rollout, Snapshot, images_of, is_active};
-use crate::workload::raw::{annotation, plain, text};
+use crate::workload::raw::{annotation, fingerprint, plain, text};
 use crate::workload::{Images, Revision, RevisionId, Workload, WorkloadKind, WorkloadRef};
 
 /// A workload with its revisions and pods at one time.
@@ -198,6 +198,39 @@ impl History {
     #[must_use]
     pub fn current(&self) -> Option<Entry<'_>> {
         self.with_uid(self.current.as_deref()?)
+    }
+
+    /// What names the revision of the present template, whether or not its object exists.
+    ///
+    /// The API server may refuse the object for good: a quota on ReplicaSets, an admission policy. It
+    /// gets the number that the controller would give it, and no name.
+    #[must_use]
+    pub fn present(&self) -> RevisionId {
+        self.current().map_or_else(
+            || RevisionId {
+                revision: Revision(self.newest_number().0.saturating_add(1)),
+                name: String::new(),
+                uid: fingerprint(self.template()),
+            },
+            |it| it.id(),
+        )
+    }
+
+    /// Whether the present template is the one that this uid or fingerprint names. A fingerprint names
+    /// it as well once its object exists.
+    #[must_use]
+    pub fn is_present(&self, uid: &str) -> bool {
+        let typed = || self.typed().and_then(Workload::template_fingerprint);
+        self.current().is_some_and(|it| it.uid() == uid)
+            || fingerprint(self.template()) == uid
+            || typed().as_deref() == Some(uid)
+    }
+
+    /// The highest number of a revision.
+    #[must_use]
+    pub fn newest_number(&self) -> Revision {
+        let newest = self.entries().next();
+        newest.map_or(Revision(0), |it| it.revision())
     }
 
     /// The revision that a StatefulSet had rolled out to the end before the present one

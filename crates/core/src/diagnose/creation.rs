@@ -6,13 +6,16 @@
 //! from an old ReplicaSet. StatefulSets and DaemonSets set no condition, only events
 //! (`stateful_pod_control.go`, `daemon_controller.go`).
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 
-use super::refusal::{classify, quota_grace};
-use super::{Candidate, Case, before_session};
-use crate::duration::elapsed;
-use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
+use super::refusal::{self, classify, quota_grace};
+use super::{Candidate, Case, Stale, before_session};
+use crate::duration::{after, elapsed};
+use crate::finding::{EvidenceKind, Finding, FindingCode, RollbackHelps, Subject};
+use crate::observation::ResourceKind;
 use crate::snapshot::{created, event_start, event_time, name_of, uid_of};
 use crate::workload::Workload;
 
@@ -161,29 +164,92 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
     candidate.unless_stale(before_session(case, code, Some(last)))
 }
 
-fn of_replica_set(case: &Case<'_>) -> Option<Candidate> {
+/// Returns whether the API server refuses the ReplicaSet of the new revision.
+pub(super) fn replica_set_refused(case: &Case<'_>) -> bool {
+    refused_replica_set(case).is_some()
+}
+
+/// The refusal of a ReplicaSet.
+struct RefusedSet<'a> {
+    said: (EvidenceKind, &'a str),
+    first: Timestamp,
+    last: Timestamp,
+}
+
+/// Finds the refusal of the new ReplicaSet, by the Deployment's condition and by the event of the
+/// same reason (`deployment/sync.go`).
+///
+/// The condition keeps its first message, and a Deployment without a progress deadline has none; the
+/// newest event has the present one. Neither is followed by an `observedGeneration`: the controller
+/// returns before it writes the status.
+fn refused_replica_set<'a>(case: &Case<'a>) -> Option<RefusedSet<'a>> {
+    const REASON: &str = "ReplicaSetCreateError";
     let Workload::Deployment(deployment) = case.workload else {
         return None;
     };
-    if case.rollout.new_replica_set().is_some() {
+    if case.rollout.new_replica_set().is_some()
+        || case.snapshot.blindness(ResourceKind::ReplicaSet).is_some()
+    {
         return None;
     }
-    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
-    let refused = conditions.iter().find(|it| {
-        it.type_ == "Progressing" && it.reason.as_deref() == Some("ReplicaSetCreateError")
-    })?;
-    let message = refused.message.as_deref().unwrap_or_default();
-    let since = refused
-        .last_update_time
-        .as_ref()
-        .map_or(case.now, |time| time.0)
-        .max(case.started);
+    let status = deployment.status.as_ref();
+    let conditions = status.and_then(|it| it.conditions.as_ref());
+    let condition = conditions
+        .into_iter()
+        .flatten()
+        .find(|it| it.type_ == "Progressing" && it.reason.as_deref() == Some(REASON));
+    let about = case.snapshot.events_about(case.workload.uid());
+    let event = about
+        .filter(|event| event.reason.as_deref() == Some(REASON))
+        .max_by_key(|event| event_time(event));
+    // Without the condition, an event of a former template may be left.
+    let event = event.filter(|event| {
+        condition.is_some() || event_time(event).is_some_and(|at| at >= case.started)
+    });
+    let updated = condition.map(|it| it.last_update_time.as_ref().map_or(case.now, |at| at.0));
+    let latched = condition.map(|it| it.message.as_deref().unwrap_or_default());
+    let said = event
+        .map(|event| (EvidenceKind::Event, words(event)))
+        .or(latched.map(|message| (EvidenceKind::Condition, message)))?;
+    let started = event.and_then(event_start);
+    let seen = event.and_then(event_time);
+    Some(RefusedSet {
+        said,
+        first: [updated, started]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(case.now),
+        last: seen.max(updated).unwrap_or(case.now),
+    })
+}
+
+fn of_replica_set(case: &Case<'_>) -> Option<Candidate> {
+    let RefusedSet {
+        said: (kind, message),
+        first,
+        last,
+    } = refused_replica_set(case)?;
+    let (code, what, remedy) = refusal::of_replica_set(message);
     let subject = Subject::new("Deployment", case.workload.name());
-    let finding = Finding::new(FindingCode::ReplicaSetNotCreated, subject, since)
-        .message("the ReplicaSet of the new revision cannot be created")
-        .remedy("read the message: a quota on ReplicaSets or an admission policy refuses it")
-        .evidence(EvidenceKind::Condition, message);
-    Some(finding.into())
+    let finding = Finding::new(code, subject, first.max(case.started))
+        .message(what)
+        .remedy(remedy)
+        .rollback(
+            RollbackHelps::Yes,
+            "the former revision's ReplicaSet exists, so that none has to be created",
+        )
+        .evidence(kind, message);
+    // The controller gives up after 15 attempts, about 3 minutes: a state that it left before the
+    // session shows no new sign.
+    let stale = match before_session(case, code, Some(last)) {
+        Stale::Blocked => {
+            let grace = case.policy.rule(code).map_or(Duration::ZERO, |it| it.grace);
+            Stale::Until(after(case.started, grace.saturating_mul(2)))
+        }
+        other @ (Stale::No | Stale::Until(_)) => other,
+    };
+    Some(Candidate::from(finding).unless_stale(stale))
 }
 
 /// Returns whether this rollout may still free quota: by pods that terminate, by old replicas that

@@ -39,6 +39,23 @@ pub(super) fn classify(message: &str) -> Meaning {
         })
 }
 
+/// Classifies the refusal of a ReplicaSet: `Failed to create new replica set "x": …`
+/// (`deployment/sync.go`).
+pub(super) fn of_replica_set(message: &str) -> Meaning {
+    let (code, what, remedy) = classify(message);
+    if code == FindingCode::PodCreationRefused {
+        return (FindingCode::ReplicaSetNotCreated, what, remedy);
+    }
+    if code != FindingCode::QuotaExceeded {
+        return (code, what, remedy);
+    }
+    let quota = between(message, "exceeded quota: ", ",").unwrap_or("of the namespace");
+    let remedy = format!(
+        "raise quota `{quota}`, or delete old ReplicaSets that have 0 replicas and lower revisionHistoryLimit so that fewer are kept; then deploy again, because the controller stops trying after about 3 minutes"
+    );
+    (code, what, remedy)
+}
+
 /// Returns the grace for a full quota, some of which was freed `freed` after the first refusal.
 ///
 /// The ReplicaSet tries again after 5 ms · 2ⁿ up to 1000 s (`DefaultTypedControllerRateLimiter`,
@@ -57,7 +74,9 @@ pub(super) fn quota_grace(
 fn what(message: &str) -> &'static str {
     if message.contains("persistentvolumeclaims \"") || message.contains("Claim ") {
         "the volume claims"
-    } else if message.contains("replicasets.apps \"") {
+    } else if message.contains("Failed to create new replica set")
+        || message.contains("replicasets.apps \"")
+    {
         "the new ReplicaSet"
     } else {
         "the new pods"
@@ -68,6 +87,10 @@ fn what(message: &str) -> &'static str {
 fn rule_of(message: &str) -> &str {
     message
         .split_once("is forbidden: ")
+        .or_else(|| {
+            let (_, rest) = message.split_once("Failed to create new replica set \"")?;
+            rest.split_once("\": ")
+        })
         .map_or(message, |(_, rule)| rule)
 }
 

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::{Candidate, Case};
+use super::{Candidate, Case, creation};
 use crate::duration::elapsed;
-use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
+use crate::finding::{EvidenceKind, Finding, FindingCode, RollbackHelps, Subject};
+use crate::observation::ResourceKind;
 use crate::progress;
 use crate::snapshot::{PodView, created, name_of, not_ready_since};
-use crate::workload::{Workload, partition};
+use crate::workload::{Workload, WorkloadKind, partition};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let found = [
@@ -133,7 +134,13 @@ fn stuck(case: &Case<'_>) -> Option<Finding> {
 fn lagging(case: &Case<'_>) -> Option<Finding> {
     let since = case.started;
     let lag = case.policy.patience.controller_lag;
-    if case.workload.is_observed() || elapsed(since, case.now) < lag {
+    if case.workload.is_observed() || creation::replica_set_refused(case) {
+        return None;
+    }
+    if let Some(found) = no_revision(case) {
+        return Some(found);
+    }
+    if elapsed(since, case.now) < lag {
         return None;
     }
     let kind = case.workload.kind();
@@ -141,6 +148,41 @@ fn lagging(case: &Case<'_>) -> Option<Finding> {
         Finding::new(FindingCode::ControllerLagging, subject(case), since)
             .message(format!("the {kind} controller has not observed the newest spec"))
             .remedy("look at the control plane: in AKS, the cluster's activity log and the kube-controller-manager's log"),
+    )
+}
+
+/// Finds a StatefulSet or DaemonSet whose controller creates no ControllerRevision.
+///
+/// A refusal by a quota or a policy leaves no event and no condition: `getStatefulSetRevisions` and
+/// `constructHistory` return before the status is written.
+fn no_revision(case: &Case<'_>) -> Option<Finding> {
+    let kind = case.workload.kind();
+    // A controller takes well under a second; one that fails over is seen by `lagging`.
+    let unlikely = case.policy.patience.controller_lag / 6;
+    let seen = case
+        .snapshot
+        .blindness(ResourceKind::ControllerRevision)
+        .is_none();
+    if kind == WorkloadKind::Deployment
+        || !seen
+        || case.rollout.holds_template()
+        || elapsed(case.started, case.now) < unlikely
+    {
+        return None;
+    }
+    let resource = format!("{}.apps", ResourceKind::ControllerRevision.plural());
+    Some(
+        Finding::new(FindingCode::ControllerLagging, subject(case), case.started)
+            .message(format!(
+                "the {kind} controller has created no ControllerRevision for the new template: the API server refuses it, which no event reports, or the controller is behind"
+            ))
+            .remedy(format!(
+                "look at `kubectl describe quota` for count/{resource} and at the admission policies that match {resource}; the kube-controller-manager's log has the refusal"
+            ))
+            .rollback(
+                RollbackHelps::Yes,
+                "the former revision's ControllerRevision exists, so that none has to be created",
+            ),
     )
 }
 

@@ -217,7 +217,7 @@ finding_codes! {
         signals: Documentation = "event `FailedMount` with `mount error(13)` or `mount error(2)` (mount.cifs), or `access denied by server` (mount.nfs)",
         rollback: Partly = "it helps if the volume is new; a changed key or firewall affects the former revision's pods at their next start",
     }
-    /// A resource quota leaves no room for the new pods.
+    /// A resource quota leaves no room for the new pods, or for the new ReplicaSet.
     QuotaExceeded {
         signals: Node = "`exceeded quota: …` (apiserver `plugin/resourcequota/controller.go`) in the newest event `FailedCreate` of the new ReplicaSet while its condition `ReplicaFailure` is True (`replica_set_utils.go`; the condition keeps its first message, which is used if events cannot be seen), of a StatefulSet (`stateful_pod_control.go`) or of a DaemonSet (`daemon_controller.go`)",
         rollback: Partly = "it needs no quota for the new pods; pods that were scaled down may not fit again",
@@ -304,8 +304,8 @@ finding_codes! {
     }
     /// The ReplicaSet of the new revision cannot be created.
     ReplicaSetNotCreated {
-        signals: Sources = "the Deployment's condition `Progressing` with reason `ReplicaSetCreateError` (`deployment/sync.go`), while there is no new ReplicaSet",
-        rollback: Partly = "the former revision's ReplicaSet exists, so none has to be created",
+        signals: Sources = "the Deployment's condition `Progressing` or newest event with reason `ReplicaSetCreateError` (`deployment/sync.go`), while there is no new ReplicaSet; a refusal that another code names (a quota, a policy, a webhook) has that code",
+        rollback: Yes = "the former revision's ReplicaSet exists, so none has to be created",
     }
     /// No node can take the pod.
     Unschedulable {
@@ -475,7 +475,7 @@ finding_codes! {
     }
     /// The controller has not observed the newest spec for a while.
     ControllerLagging {
-        signals: Sources = "`status.observedGeneration` behind `metadata.generation` for 1m",
+        signals: Sources = "`status.observedGeneration` behind `metadata.generation` for 1m; for 10s if no ControllerRevision holds the new template, because its refusal leaves no event (`stateful_set_control.go`, `daemon_controller.go`)",
         rollback: No = "the controller would not read the former spec either",
     }
     /// The Deployment's own progress deadline has passed.

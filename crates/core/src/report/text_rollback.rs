@@ -55,15 +55,11 @@ fn lines_of_plan(plan: &RollbackPlan) -> Vec<Line> {
                 plan.workload, plan.workload.namespace
             ),
         ),
+        Line::plain(format!("  from revision {}", plan.from.title()))
+            .then(Style::Dim, made(plan.bad_since).unwrap_or_default()),
         Line::plain(format!(
-            "  from revision {} ({})",
-            plan.from.revision, plan.from.name
-        ))
-        .then(Style::Dim, made(plan.bad_since).unwrap_or_default()),
-        Line::plain(format!(
-            "  to revision   {} ({}): {}",
-            plan.to.revision,
-            plan.to.name,
+            "  to revision   {}: {}",
+            plan.to.title(),
             evidence(plan.chosen_by, good_at)
         )),
     ];

@@ -66,8 +66,7 @@ fn is_done(history: &History, request: &Request) -> bool {
     let bare = bare && request.to_revision.is_none();
     let own = history.rollback_record();
     let own = own.filter(|it| bare && it.is_by(&request.run));
-    own.zip(history.current())
-        .is_some_and(|(own, current)| current.uid() != own.uid && current.uid() != own.from)
+    own.is_some_and(|own| !history.is_present(&own.uid) && !history.is_present(&own.from))
 }
 
 /// Returns whether the target is in place.
@@ -237,7 +236,8 @@ fn by_evidence<'a>(history: &'a History, request: &Request) -> Option<Choice<'a>
 
 /// The revision that goes.
 struct Going<'a> {
-    entry: Entry<'a>,
+    /// Its object; `None` while the controller has not created it.
+    entry: Option<Entry<'a>>,
     /// When it would count as healed, if it stays as it is.
     healed_at: Option<Timestamp>,
 }
@@ -247,15 +247,14 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Going<'a
     if history.deleting() {
         return Err(Refusal::Deleting);
     }
-    let current = history.current();
-    let is_current = |uid: &str| current.is_some_and(|it| it.uid() == uid);
-    if request.judged.as_deref().is_some_and(|it| !is_current(it)) {
+    let judged = request.judged.as_deref();
+    if judged.is_some_and(|it| !history.is_present(it)) {
         return Err(Refusal::Superseded);
     }
     if let Some(approval) = &request.approval {
         // The number of a revision rises when it is deployed again, which is another rollout.
-        let same = current.is_some_and(|it| it.revision() == approval.bad.revision);
-        if !is_current(&approval.bad.uid) || !same {
+        let same = history.present().revision == approval.bad.revision;
+        if !history.is_present(&approval.bad.uid) || !same {
             return Err(Refusal::Superseded);
         }
     }
@@ -267,8 +266,12 @@ fn preconditions<'a>(history: &'a History, request: &Request) -> Result<Going<'a
     if history.paused() {
         return Err(Refusal::Paused);
     }
-    let entry = current.ok_or(Refusal::NotObserved)?;
-    Ok(Going { entry, healed_at })
+    // The target's object exists, so that the controller needs no new one: that the present one is
+    // refused does not hold up a rollback.
+    Ok(Going {
+        entry: history.current(),
+        healed_at,
+    })
 }
 
 /// Returns since when the bad revision counts as healed, or when it will if it stays as it is, and
@@ -311,7 +314,7 @@ fn plan(
     target: &Target<'_>,
     request: &Request,
 ) -> RollbackPlan {
-    let (from, to) = (&going.entry, &target.entry);
+    let (from, to) = (going.entry.as_ref(), &target.entry);
     let mark = to.mark();
     let approved = request.approval.as_ref().map(|it| &it.images);
     let marked = mark.as_ref().map(|it| &it.images);
@@ -321,12 +324,12 @@ fn plan(
     let mut plan = RollbackPlan {
         workload: history.workload().clone(),
         uid: history.uid().to_owned(),
-        from: from.id(),
+        from: history.present(),
         to: to.id(),
         chosen_by: target.chosen_by,
         good_at: mark.map(|it| it.verified_at),
         target_created: to.created(),
-        bad_since: from.created(),
+        bad_since: from.and_then(Entry::created),
         changes: changes(
             &crate::workload::raw::plain(history.template()),
             &to.template(),
@@ -334,7 +337,7 @@ fn plan(
         findings: Vec::new(),
         images,
         stuck: stuck_now(history, to),
-        withdraws_mark: from.mark().is_some(),
+        withdraws_mark: from.is_some_and(|it| it.mark().is_some()),
         complete: request
             .judged
             .as_ref()
@@ -344,7 +347,7 @@ fn plan(
         healed_at: going.healed_at,
         in_full: to.available() >= history.desired(),
         run: request.run.clone(),
-        template_change: TemplateChange::new(history, from, to, request),
+        template_change: TemplateChange::new(history, to, request),
     };
     let findings = preflight::workload::findings(history, &plan, request);
     plan.add_findings(findings);

@@ -35,14 +35,16 @@ pub struct TemplateChange {
 
 impl TemplateChange {
     /// Changes the template to that of `to`.
-    pub(super) fn new(
-        history: &History,
-        from: &Entry<'_>,
-        to: &Entry<'_>,
-        request: &Request,
-    ) -> Self {
+    pub(super) fn new(history: &History, to: &Entry<'_>, request: &Request) -> Self {
         let annotations = history.object().pointer("/metadata/annotations");
-        let copied = LastKnownGood::annotation(from.uid());
+        // A revision without an object has no number yet: any later one tells of another deployment.
+        let from = RevisionId {
+            revision: history
+                .current()
+                .map_or_else(|| history.newest_number(), |it| it.revision()),
+            ..history.present()
+        };
+        let copied = LastKnownGood::annotation(&from.uid);
         Self {
             judged: history.template().clone(),
             target: to.template(),
@@ -53,7 +55,7 @@ impl TemplateChange {
                 to.revision(),
                 request.run
             ),
-            record: record(&to.id(), &from.id(), request),
+            record: record(&to.id(), &from, request),
         }
     }
 

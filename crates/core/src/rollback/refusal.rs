@@ -86,9 +86,6 @@ pub enum Refusal {
     /// The workload is being deleted.
     #[error("the workload is being deleted")]
     Deleting,
-    /// The controller has not taken in the newest template yet.
-    #[error("the controller has not yet created a revision for the present template")]
-    NotObserved,
 }
 
 impl Refusal {
@@ -116,7 +113,6 @@ impl Refusal {
                  --to-revision N, or input toRevision"
             }
             Self::Paused => "resume it first: kubectl rollout resume",
-            Self::NotObserved => "try again in a few seconds",
             Self::Healed | Self::Deleting => return None,
         })
     }

@@ -26,8 +26,8 @@ pub struct Request {
     pub approval: Option<ApprovedRollback>,
     /// The uid of the revision that a check saw serving when it began.
     pub served: Option<String>,
-    /// The uid of the revision that a check has just judged; empty where it had none. The proposal is
-    /// about that one and no other.
+    /// The uid of the revision that a check has just judged, or the fingerprint of its template while
+    /// it has no object; empty where it had none. The proposal is about that one and no other.
     pub judged: Option<String>,
     /// Whether the counts were complete all the same when it was judged.
     pub judged_complete: bool,

@@ -11,5 +11,6 @@ mod marks;
 mod past;
 mod patch;
 mod preflight;
+mod refusals;
 mod stuck_pods;
 mod workload;

@@ -89,7 +89,8 @@ impl TrackedWorkload {
                 let serving = rollout.serving_before();
                 self.served = serving.map(|it| it.uid().to_owned());
             }
-            self.judged = rollout.new_uid().map(str::to_owned);
+            let uid = rollout.new_uid().map(str::to_owned);
+            self.judged = uid.or_else(|| rollout.workload().template_fingerprint());
         }
         let judgement = judge(&self.view(snapshot), policy, now);
         self.complete_since = judgement
@@ -303,7 +304,8 @@ impl TrackedWorkload {
         &self.findings
     }
 
-    /// The uid of the ReplicaSet or ControllerRevision that was judged, once there was one.
+    /// The uid of the ReplicaSet or ControllerRevision that was judged; the fingerprint of the pod
+    /// template while there is none.
     #[must_use]
     pub fn judged(&self) -> Option<&str> {
         self.judged.as_deref()

@@ -152,6 +152,14 @@ impl<'a> Rollout<'a> {
         equal.or_else(|| self.named())
     }
 
+    /// Returns whether a revision object holds the template that is in the spec now; one whose
+    /// template is not known may.
+    #[must_use]
+    pub fn holds_template(&self) -> bool {
+        let template = self.workload.template();
+        template.is_none_or(|template| self.revisions().any(|it| it.holds(template) != Some(false)))
+    }
+
     /// Returns the revision that the controller names as the newest, once it has read the newest spec.
     ///
     /// A Deployment's annotation holds its number, a StatefulSet's status its name, and a DaemonSet's
@@ -315,8 +323,9 @@ impl<'a> Rollout<'a> {
     #[must_use]
     pub fn serving_before(&self) -> Option<RevisionView<'a>> {
         self.last_complete().or_else(|| {
-            let newest = self.newest?.uid();
-            let former = self.revisions().filter(|it| it.uid() != newest);
+            // While the new one is refused, every revision is a former one.
+            let newest = self.new_uid();
+            let former = self.revisions().filter(|it| Some(it.uid()) != newest);
             // The number of a ReplicaSet rises when it is used again.
             let age = |it: &RevisionView<'a>| match self.workload {
                 Workload::Deployment(_) => (it.created(), None),

@@ -7,7 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::{WorkloadKind, WorkloadRef};
+use super::{WorkloadKind, WorkloadRef, raw};
 
 /// A workload object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -110,6 +110,13 @@ impl Workload {
             Self::StatefulSet(it) => it.spec.as_ref().map(|spec| &spec.template),
             Self::DaemonSet(it) => it.spec.as_ref().map(|spec| &spec.template),
         }
+    }
+
+    /// Returns the fingerprint of the pod template, as far as this build knows its fields.
+    #[must_use]
+    pub fn template_fingerprint(&self) -> Option<String> {
+        let template = serde_json::to_value(self.template()?).ok()?;
+        Some(raw::fingerprint(&template))
     }
 
     /// Returns the pod selector, which is immutable in `apps/v1`.

@@ -16,6 +16,18 @@ pub(crate) fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.pointer("/metadata/annotations")?.get(name)?.as_str()
 }
 
+/// Returns a fingerprint of a template, which names a revision that has no object: 64 bits of FNV-1a
+/// over its JSON, whose keys are sorted.
+pub(crate) fn fingerprint(template: &Value) -> String {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let text = plain(template).to_string();
+    let hash = text.bytes().fold(OFFSET, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    });
+    format!("template-{hash:016x}")
+}
+
 /// Returns a template without the hash label, the null timestamp of some API servers, and the
 /// `$patch` of a ControllerRevision's data.
 pub(crate) fn plain(template: &Value) -> Value {

@@ -13,10 +13,23 @@ use super::Revision;
 pub struct RevisionId {
     /// The number that `kubectl rollout history` shows now.
     pub revision: Revision,
-    /// The name of its revision object: a ReplicaSet or a ControllerRevision.
+    /// The name of its revision object: a ReplicaSet or a ControllerRevision; empty while there is none.
     pub name: String,
-    /// The revision object's uid.
+    /// The revision object's uid. While there is none, because the API server refuses it, a
+    /// fingerprint of the pod template: `template-` and 16 hexadecimal digits.
     pub uid: String,
+}
+
+impl RevisionId {
+    /// Returns `2 (web-7d9f)`, or that there is no object of it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        if self.name.is_empty() {
+            format!("{} (not created)", self.revision)
+        } else {
+            format!("{} ({})", self.revision, self.name)
+        }
+    }
 }
 
 /// The digests of the images that ran, by container.

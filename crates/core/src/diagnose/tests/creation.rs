@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::diagnose::refusal::{classify, quota_grace};
+use crate::finding::RollbackHelps;
 use crate::observation::{ResourceKind, Seen};
+use crate::testing::workload_event;
 
 const QUOTA: &str = "pods \"web-v2-x\" is forbidden: exceeded quota: small, requested: limits.cpu=2,pods=1, \
                      used: limits.cpu=7,pods=10, limited: limits.cpu=8,pods=10";
@@ -151,6 +153,7 @@ pub(super) fn rows() -> Vec<Row> {
         ));
     }
     all.extend([quota_while_old_pods_go(), quota_freed_between_two_tries()]);
+    all.extend(of_replica_set());
     let policy = "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: no latest tag";
     all.push(refused(
         "a policy denies, 5 s",
@@ -159,6 +162,79 @@ pub(super) fn rows() -> Vec<Row> {
         Terminal(AdmissionDenied),
     ));
     all
+}
+
+const SET_QUOTA: &str = "Failed to create new replica set \"web-v2\": replicasets.apps \"web-v2\" is forbidden: exceeded quota: objects, \
+                         requested: count/replicasets.apps=1, used: count/replicasets.apps=1, limited: count/replicasets.apps=1";
+const SET_POLICY: &str = "Failed to create new replica set \"web-v2\": admission webhook \"validate.kyverno.svc-fail\" denied the request: \
+                          resource ReplicaSet/shop/web-v2 was blocked due to the following policies: team-label: required";
+
+/// Deployment `web`, whose controller has not written its status since the ReplicaSet was refused.
+fn refused_set(message: &str) -> DeploymentBuilder {
+    let because = ("ReplicaSetCreateError", message);
+    deployment("web")
+        .counts(2, 2, 2, 2)
+        .generation(2, 1)
+        .condition("Progressing", "False", because)
+}
+
+fn set_event(second: u64, message: &str) -> Observation {
+    let seen = workload_event(second, "d-1", "ReplicaSetCreateError", message);
+    Observation { at: at(0), ..seen }
+}
+
+/// The API server refuses the ReplicaSet itself.
+fn of_replica_set() -> Vec<Row> {
+    let created = |second| vec![seen_set(second, replica_set("v2", 2, (2, 0)))];
+    let mut without_condition = without_set(
+        "only an event tells of the refusal: the Deployment has no progress deadline",
+        deployment("web").counts(2, 2, 2, 2).generation(2, 1),
+        (31, Terminal(QuotaExceeded)),
+    );
+    without_condition.observations.push(set_event(1, SET_QUOTA));
+    let mut other_reason = without_set(
+        "the condition keeps its first message, and the newest event has another",
+        refused_set(SET_QUOTA),
+        (5, Terminal(AdmissionDenied)),
+    );
+    other_reason.observations.push(set_event(3, SET_POLICY));
+    vec![
+        without_set(
+            "a quota leaves no room for the ReplicaSet, 30 s",
+            refused_set(SET_QUOTA),
+            (30, Terminal(QuotaExceeded)),
+        )
+        .healed_by(31, created(31)),
+        without_set(
+            "a quota leaves no room for the ReplicaSet, just seen",
+            refused_set(SET_QUOTA),
+            (2, Transient(QuotaExceeded)),
+        ),
+        without_set(
+            "a policy refuses the ReplicaSet, 5 s",
+            refused_set(SET_POLICY),
+            (5, Terminal(AdmissionDenied)),
+        )
+        .healed_by(6, created(6)),
+        without_set(
+            "a refused ReplicaSet is no lag of the controller",
+            refused_set(SET_QUOTA),
+            (120, Absent(ControllerLagging)),
+        ),
+        without_condition,
+        other_reason,
+    ]
+}
+
+#[test]
+fn a_refused_replica_set_needs_no_new_one_to_go_back() {
+    for row in of_replica_set() {
+        for found in findings(&row) {
+            assert_eq!(found.rollback_helps, RollbackHelps::Yes, "{}", row.says);
+            assert!(found.message.contains("the new ReplicaSet"), "{found:#?}");
+            assert!(!found.remedy.contains("maxSurge"), "{found:#?}");
+        }
+    }
 }
 
 fn quota_while_old_pods_go() -> Row {
@@ -259,6 +335,11 @@ fn words_of_other_components_mean_what_they_quote() {
             "a policy that names a registry it did reach",
             "admission webhook \"mutate.kyverno.svc-fail\" denied the request: verify-image: failed to verify image a.test/app:v2: no signatures found",
             AdmissionDenied,
+        ),
+        (
+            "a ReplicaSet that is invalid",
+            "Failed to create new replica set \"web-1\": ReplicaSet.apps \"web-1\" is invalid: spec.template.spec.containers[0].resources.requests: Invalid value: \"200m\": must be less than or equal to cpu limit of 100m",
+            InvalidPod,
         ),
         ("nothing at all", "", PodCreationRefused),
     ];

@@ -32,6 +32,25 @@ fn with(mut row: Row, more: impl IntoIterator<Item = Observation>) -> Row {
     row
 }
 
+/// The controller has not observed a spec whose template no ControllerRevision holds.
+fn without_revision(says: &'static str, seconds: u64, expect: Expect) -> Row {
+    let behind = stateful_set().generation(3, 2).version("v3");
+    let held = ["v1", "v2"].map(|version| {
+        let object = serde_json::from_value(behind.revision_json(version, 1));
+        let object = Box::new(object.unwrap());
+        Observation::new(at(0), Seen::ControllerRevision { object })
+    });
+    let object = behind.build();
+    let workload = Observation::new(at(0), Seen::Workload { object });
+    Row {
+        says,
+        observations: [vec![workload], held.to_vec()].concat(),
+        seconds,
+        expect,
+        healing: None,
+    }
+}
+
 fn refused(says: &'static str, judged: (u64, Expect)) -> Row {
     let missing = stateful_set().counts(3, 0, 2).existing(2);
     with(
@@ -53,6 +72,17 @@ pub(super) fn rows() -> Vec<Row> {
             (31, Terminal(QuotaExceeded)),
         )
         .healed_by(40, stateful_set().counts(3, 1, 3).seen(40)),
+        without_revision(
+            "no ControllerRevision for the new template after 10 s: no event tells of a refusal",
+            10,
+            Transient(ControllerLagging),
+        )
+        .healed_by(11, stateful_set().generation(3, 3).version("v3").seen(11)),
+        without_revision(
+            "no ControllerRevision for the new template yet",
+            5,
+            Absent(ControllerLagging),
+        ),
         refused(
             "a StatefulSet's pod is refused for 10 s",
             (10, Transient(QuotaExceeded)),

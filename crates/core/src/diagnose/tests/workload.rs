@@ -6,7 +6,10 @@ pub(super) fn rows() -> Vec<Row> {
     let refused_set = deployment("web").counts(1, 1, 0, 1).condition(
         "Progressing",
         "False",
-        ("ReplicaSetCreateError", "quota"),
+        (
+            "ReplicaSetCreateError",
+            "Failed to create new replica set \"web-v2\": Unauthorized",
+        ),
     );
     vec![
         without_set(

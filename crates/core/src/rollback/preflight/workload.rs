@@ -16,16 +16,14 @@ pub(in crate::rollback) fn findings(
     request: &Request,
 ) -> Vec<PreflightFinding> {
     let allowed = request.allowed;
-    let (Some(from), Some(to)) = (
-        history.with_uid(&plan.from.uid),
-        history.with_uid(&plan.to.uid),
-    ) else {
+    let Some(to) = history.with_uid(&plan.to.uid) else {
         return Vec::new();
     };
+    let from = history.with_uid(&plan.from.uid);
     let mut found = schema::findings(history, &to, allowed);
     found.extend(owner::finding(history.object(), allowed.force_owner));
     found.extend(on_delete(history, allowed));
-    found.extend(migrated(&from, &to));
+    found.extend(from.and_then(|from| migrated(&from, &to)));
     found.extend(unchecked(history, plan, request, &to));
     found.extend(image_unknown(plan, &to));
     found

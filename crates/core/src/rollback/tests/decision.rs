@@ -162,14 +162,14 @@ fn the_target_is_chosen_by_evidence() {
             "the workload is being deleted",
         ),
         (
-            "the controller is behind",
+            "the API server refuses the new ReplicaSet: the former one exists all the same",
             of_web()
                 .at_version("v3")
                 .with("/metadata/generation", json!(3))
                 .had("v1", 1, 2)
                 .had("v2", 2, 0),
             any(),
-            "the controller has not yet created a revision for the present template",
+            "3 → 1, its pods are still serving",
         ),
     ];
     for (says, past, request, expected) in rows {
@@ -520,6 +520,84 @@ fn a_proposal_is_about_the_revision_that_was_judged() {
             "a newer rollout began after the check; it is left alone"
         );
     }
+}
+
+/// A ReplicaSet of v2 was never created: the API server refuses it.
+fn without_object() -> Past {
+    of_web()
+        .with("/metadata/generation", json!(2))
+        .had("v1", 1, 2)
+}
+
+/// A check has judged the template of which no revision object exists.
+fn judged_template(past: &Past) -> Request {
+    let fingerprint = past.history().typed().unwrap().template_fingerprint();
+    judged(&fingerprint.unwrap())
+}
+
+#[test]
+fn a_revision_without_an_object_is_rolled_back_and_told_from_others() {
+    let refused = without_object();
+    let goes = "2 → 1, its pods are still serving";
+    let request = judged_template(&refused);
+    assert_eq!(refused.words(&request), goes);
+    assert_eq!(refused.words(&any()), goes);
+    assert_eq!(refused.words(&to(1)), "2 → 1, named by you");
+    let plan = refused.plan_for(&request);
+    assert_eq!(plan.from.title(), "2 (not created)");
+    let approved = Request {
+        approval: Some(plan.approval()),
+        ..any()
+    };
+    let approved_words = "2 → 1, named in the check's evidence";
+    let rows = [
+        ("still refused", refused.clone(), approved_words),
+        (
+            "scaled meanwhile",
+            refused.clone().with("/spec/replicas", json!(5)),
+            approved_words,
+        ),
+        (
+            "created meanwhile, and not yet up",
+            failing(),
+            approved_words,
+        ),
+        (
+            "another template meanwhile",
+            refused.clone().at_version("v3"),
+            "a newer rollout began after the check; it is left alone",
+        ),
+    ];
+    for (says, past, expected) in rows {
+        assert_eq!(past.words(&approved), expected, "{says}");
+    }
+    let other = refused.at_version("v3");
+    assert_eq!(
+        other.words(&request),
+        "a newer rollout began after the check; it is left alone"
+    );
+}
+
+#[test]
+fn the_record_of_a_revision_without_an_object_is_void_after_another_deployment() {
+    let plan = without_object().plan();
+    let record = plan.template_change.record.to_text();
+    let annotation = crate::annotation::ROLLBACK_RECORD;
+    let back = of_web()
+        .at_version("v1")
+        .had("v1", 1, 2)
+        .annotated(annotation, &record);
+    assert_eq!(
+        back.words(&any()),
+        "there is nothing to roll back to: only one revision is known; revisions: 1 (registry.test/app:v1)"
+    );
+    assert!(back.history().restored().is_some());
+    let undone_by_hand = of_web()
+        .at_version("v1")
+        .had("v1", 3, 2)
+        .had("v3", 2, 0)
+        .annotated(annotation, &record);
+    assert!(undone_by_hand.history().restored().is_none());
 }
 
 #[test]

@@ -113,9 +113,9 @@ fn a_template_that_the_controller_alone_knows_is_told_by_what_it_wrote() {
     let memory = "/spec/template/spec/containers/0/resources/limits/memory";
     let spelled = of_db().with(memory, json!("65536Ki"));
     assert!(spelled.words(&Request::default()).starts_with("2 → 1"));
+    // What the controller has not read yet may be another template: it gets a number of its own.
     let behind = spelled.with("/metadata/generation", json!(9));
-    let says = "the controller has not yet created a revision for the present template";
-    assert_eq!(behind.words(&Request::default()), says);
+    assert!(behind.words(&Request::default()).starts_with("3 → 1"));
 }
 
 #[test]
