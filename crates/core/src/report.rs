@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Evidence, Finding};
-use crate::rollback::RollbackHealth;
+use crate::rollback::{Helps, RollbackHealth, RollbackPlan, Templates, helps};
 use crate::session::{Session, TimelineEntry};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict, VerdictKind};
 
@@ -135,6 +135,24 @@ impl Report {
     #[must_use]
     pub fn rollback_health(&self) -> Option<RollbackHealth> {
         self.after_rollback.iter().map(|it| it.health).max()
+    }
+
+    /// Adds to each finding whether the planned rollback helps with it: the plan knows what would
+    /// change.
+    pub fn weigh_rollback(&mut self, plans: &[RollbackPlan]) {
+        for finding in &mut self.findings {
+            let of = |plan: &&RollbackPlan| finding.workloads.contains(&plan.workload.to_string());
+            let Some(plan) = plans.iter().find(of) else {
+                continue;
+            };
+            let templates = Templates {
+                bad: &plan.template_change.judged,
+                target: plan.target_template(),
+            };
+            let Helps { helps, why } = helps(finding, templates);
+            finding.rollback_helps = helps;
+            finding.rollback_why = why;
+        }
     }
 
     /// Adds what the shell fetched for a finding after the verdict, such as log lines.

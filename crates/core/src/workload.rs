@@ -11,7 +11,7 @@ mod revision;
 pub(crate) use object::partition;
 pub use object::{Counts, Workload};
 pub use raw::TEMPLATE_HASH_LABEL;
-pub use revision::{Images, RevisionId};
+pub use revision::{Images, RevisionId, registry_of};
 
 /// The kinds of workload whose rollouts are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

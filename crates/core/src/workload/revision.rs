@@ -34,3 +34,11 @@ impl RevisionId {
 
 /// The digests of the images that ran, by container.
 pub type Images = BTreeMap<String, BTreeSet<String>>;
+
+/// Returns the registry of an image: the host before the first slash, or Docker Hub.
+#[must_use]
+pub fn registry_of(image: &str) -> &str {
+    let host = image.split_once('/').map(|(host, _)| host);
+    host.filter(|host| host.contains(['.', ':']) || *host == "localhost")
+        .unwrap_or("docker.io")
+}

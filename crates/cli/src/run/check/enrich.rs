@@ -48,6 +48,7 @@ pub(super) async fn enrich(
     let requests = Request::after_check(session, context);
     let release = match gather(connection, requests).await {
         Ok(gathered) => {
+            report.weigh_rollback(&gathered.release.plans);
             report.rollback = Proposal::after_check(&report, session, &gathered.release);
             Some(gathered.release)
         }

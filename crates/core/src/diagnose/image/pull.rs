@@ -3,6 +3,7 @@
 use super::{has_any, node_of};
 use crate::finding::FindingCode;
 use crate::snapshot::ContainerView;
+use crate::workload::registry_of;
 
 /// Why a pull failed.
 pub(in crate::diagnose) struct Refusal {
@@ -204,11 +205,4 @@ fn unfit(message: &str, image: &str) -> Option<Refusal> {
         what: "does not exist in the registry".to_owned(),
         remedy,
     })
-}
-
-/// Returns the registry of an image reference (`distribution/reference`, `splitDockerDomain`).
-fn registry_of(image: &str) -> &str {
-    let host = image.split_once('/').map(|(host, _)| host);
-    host.filter(|host| host.contains(['.', ':']) || *host == "localhost")
-        .unwrap_or("docker.io")
 }
