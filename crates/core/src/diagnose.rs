@@ -25,6 +25,7 @@ mod image;
 mod node;
 mod probe;
 mod refusal;
+mod runtime;
 mod sandbox;
 mod scheduling;
 mod start;

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::image::{disk_full, node_of};
-use super::{Candidate, Case, about, between, has_any};
+use super::{Candidate, Case, about, between, has_any, runtime};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, FindingCode};
 use crate::snapshot::{ContainerView, PodView, StartFailureFamily, event_time};
@@ -210,6 +210,9 @@ fn created(container: &ContainerView<'_>, message: &str) -> Refused {
         let full = disk_full(&node_of(container), &format!("{title} cannot be created"));
         return (full.code, full.what, full.remedy);
     }
+    if let Some(refused) = runtime::classify(container, message) {
+        return refused;
+    }
     if has_any(message, INVALID) {
         let why = message
             .rsplit_once("spec: ")
@@ -219,8 +222,9 @@ fn created(container: &ContainerView<'_>, message: &str) -> Refused {
         return (FindingCode::ContainerSpecInvalid, what, remedy.to_owned());
     }
     let what = format!(
-        "{title} cannot be created by the container runtime of {}",
-        node_of(container)
+        "{title} cannot be created by the container runtime of {}: {}",
+        node_of(container),
+        runtime::clause(message)
     );
     let remedy = "read the message; if it names the runtime, look at the node, or delete the pod so \
                   that another node may take it";

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
 
 use super::image::{disk_full, node_of};
-use super::{Candidate, Case, Stale, about, before_session, between, has_any, start};
+use super::{Candidate, Case, Stale, about, before_session, between, has_any, runtime, start};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, FindingCode};
 use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, PodView, run_of};
@@ -177,6 +177,12 @@ fn classify(
         }
         Some("StartError" | "ContainerCannotRun") => not_started(container, end),
         _ if says(end, "exec format error") => exec_format(container),
+        _ if end.exit_code != 0
+            && let Some(refused) =
+                runtime::too_long(container, end.message.as_deref().unwrap_or_default()) =>
+        {
+            refused
+        }
         _ if end.exit_code == 0 => {
             let what = format!(
                 "{title} ended {times} with exit code 0; a workload expects it to keep running"
@@ -249,6 +255,9 @@ fn not_started(
     if message.contains("exec format error") {
         return exec_format(container);
     }
+    if let Some(refused) = runtime::classify(container, message) {
+        return refused;
+    }
     if message.contains("exec") && has_any(message, NOT_RUNNABLE) {
         let (what, remedy) = match between(message, "chdir to cwd (\"", "\"") {
             Some(folder) => (
@@ -267,8 +276,9 @@ fn not_started(
         return (FindingCode::CommandNotRunnable, what, remedy.to_owned());
     }
     let what = format!(
-        "{title} cannot be started by the container runtime of {}",
-        node_of(container)
+        "{title} cannot be started by the container runtime of {}: {}",
+        node_of(container),
+        runtime::clause(message)
     );
     let remedy = "read the message; if it names the runtime, look at the node";
     (FindingCode::ContainerNotCreated, what, remedy.to_owned())

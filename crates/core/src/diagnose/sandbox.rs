@@ -6,7 +6,7 @@
 use k8s_openapi::api::core::v1::Event;
 
 use super::volume::{is_creating, went_on_since};
-use super::{Candidate, Case, between, clipped, core_of, has_any};
+use super::{Candidate, Case, between, clipped, core_of, has_any, runtime};
 use crate::duration::{Human, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::observation::ResourceKind;
@@ -140,6 +140,10 @@ fn classify(
             format!("node{node} has no IP address left for the pods: {}", clipped(core_of(message), 200)),
             "enlarge the pods' subnet, add a node pool with its own, or move to Azure CNI Overlay; lower maxSurge or replicas meanwhile".to_owned(),
         );
+    }
+    let spec = pod.object().spec.as_ref();
+    if let Some(refused) = spec.and_then(|it| runtime::tiny_pod(&it.containers, message)) {
+        return refused;
     }
     (
         FindingCode::SandboxNotCreated,

@@ -25,6 +25,7 @@ mod http;
 mod image;
 mod node;
 mod probe;
+mod runtime;
 mod sandbox;
 mod scheduling;
 mod sets;
@@ -178,6 +179,7 @@ fn rows() -> Vec<Row> {
         image::rows(),
         node::rows(),
         probe::rows(),
+        runtime::rows(),
         sandbox::rows(),
         scheduling::rows(),
         sets::rows(),

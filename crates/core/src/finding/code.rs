@@ -179,7 +179,7 @@ finding_codes! {
     }
     /// The runtime refuses what the pod template asks of the container.
     ContainerSpecInvalid {
-        signals: Sources = "container waiting `CreateContainerError` (kubelet `kuberuntime/kuberuntime_container.go`) with a message of containerd (`container_create.go`) that template and image alone decide: `no command specified`, `unknown capability`, a user or a group that the image lacks",
+        signals: Sources = "container waiting `CreateContainerError` (kubelet `kuberuntime/kuberuntime_container.go`) with a message of containerd (`container_create.go`) that template and image alone decide: `no command specified`, `unknown capability`, a user or a group that the image lacks; `container init was OOM-killed` or another end of runc with a memory limit below 6Mi, also of the pod's sandbox; a mount that is `not a directory`; `argument list too long`",
         rollback: Yes = "the former revision's container could be created",
     }
     /// The container runtime cannot create the container.

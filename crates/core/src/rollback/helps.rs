@@ -121,6 +121,7 @@ enum Named {
     Reference,
 }
 
+#[expect(clippy::too_many_lines, reason = "one table over all codes")]
 const fn named(code: FindingCode) -> Named {
     use Field::{
         Command, Image, LowerRequests, Probe, PullSecrets, Registry, Resources, Scheduling,
@@ -147,9 +148,11 @@ const fn named(code: FindingCode) -> Named {
         Code::SubPathNotPrepared => Named::Template(&[Volumes]),
         Code::QuotaNeedsResources | Code::LimitRangeViolated => Named::Only(&[Resources]),
         Code::PodSecurityViolated => Named::Template(&[Security]),
-        Code::Unschedulable => Named::Template(&[LowerRequests, Scheduling]),
+        Code::Unschedulable | Code::NodeTurnsPodAway => {
+            Named::Template(&[LowerRequests, Scheduling])
+        }
         Code::NoNodeMatches => Named::Only(&[Scheduling]),
-        Code::NodeTurnsPodAway => Named::Template(&[LowerRequests, Scheduling]),
+        Code::ContainerNotCreated => Named::Template(&[Security, Resources, Volumes, Command]),
         Code::ImageNotInspected
         | Code::CrashAtStart
         | Code::CrashAfterReady
@@ -157,7 +160,6 @@ const fn named(code: FindingCode) -> Named {
         | Code::NotRestarted
         | Code::PostStartHookFailing
         | Code::ContainerSpecInvalid
-        | Code::ContainerNotCreated
         | Code::SidecarNotStarted
         | Code::AdmissionDenied
         | Code::InvalidPod
