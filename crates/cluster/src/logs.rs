@@ -48,8 +48,12 @@ pub async fn evidence(client: &Client, namespace: &str, pod: &str, container: &s
         (EvidenceKind::CurrentLog, present),
     ] {
         match read {
-            Ok(text) if gone(&text) || text.trim().is_empty() => {}
-            Ok(text) => logs.evidence.push(Evidence::new(kind, text.trim_end())),
+            Ok(text) => {
+                let text = of_container(&text);
+                if !text.is_empty() {
+                    logs.evidence.push(Evidence::new(kind, text));
+                }
+            }
             // No such instance, or none yet: there is nothing to report.
             Err(Cause::Answer { code: 400, .. }) => {}
             Err(cause) => {
@@ -63,10 +67,22 @@ pub async fn evidence(client: &Client, namespace: &str, pod: &str, container: &s
     logs
 }
 
-/// What the kubelet writes in place of a log that is gone, with status 200
-/// (`kuberuntime_container.go`, `GetContainerLogs`).
-fn gone(text: &str) -> bool {
-    text.starts_with("unable to retrieve container logs for ")
+/// Returns what the container itself wrote: the kubelet ends a log that it cannot read, or not to its
+/// end, with an error of its own, and with status 200 (`kuberuntime_container.go`, `GetContainerLogs`;
+/// `cri-client`, `pkg/logs/logs.go`).
+fn of_container(text: &str) -> &str {
+    const OF_KUBELET: [&str; 5] = [
+        "unable to retrieve container logs for ",
+        "failed to try resolving symlinks in path \"/var/log/",
+        "failed to open log file \"/var/log/",
+        "failed to get container status ",
+        "failed to create fsnotify watcher: ",
+    ];
+    let text = text.trim_end();
+    let last = text.rfind('\n').map_or(0, |at| at + 1);
+    let (rest, line) = text.split_at(last);
+    let error = OF_KUBELET.iter().any(|it| line.starts_with(it));
+    if error { rest.trim_end() } else { text }
 }
 
 /// Bytes that are no UTF-8 are replaced: a log may hold anything, and its limit may cut a letter.
@@ -139,6 +155,39 @@ mod tests {
             }
         });
         assert_eq!(logs(&server).await, Logs::default());
+    }
+
+    #[test]
+    fn an_error_of_the_kubelet_is_no_line_of_the_container() {
+        let path = "\"/var/log/pods/shop_web-1_1/app/3.log\"";
+        let rows = [
+            (
+                "gone",
+                "unable to retrieve container logs for containerd://abc".to_owned(),
+                "",
+            ),
+            (
+                "no file",
+                format!(
+                    "failed to try resolving symlinks in path {path}: lstat: no such file or directory"
+                ),
+                "",
+            ),
+            (
+                "after lines",
+                format!("starting\nfailed to open log file {path}: no such file or directory\n"),
+                "starting",
+            ),
+            (
+                "the container's own words",
+                "failed to open log file \"/data/app.log\"\n".to_owned(),
+                "failed to open log file \"/data/app.log\"",
+            ),
+            ("nothing", "\n".to_owned(), ""),
+        ];
+        for (says, text, expected) in rows {
+            assert_eq!(of_container(&text), expected, "{says}");
+        }
     }
 
     #[tokio::test]

@@ -29,15 +29,20 @@ pub(super) fn classify(pod: &PodView<'_>, message: &str) -> Option<(FindingCode,
     Some((FindingCode::ClaimNotBound, what, remedy))
 }
 
+/// Returns the names of the pod's claims.
+pub(super) fn names(pod: &PodView<'_>) -> String {
+    let claims: Vec<String> = pod.claims().iter().map(|it| format!("`{it}`")).collect();
+    if claims.is_empty() {
+        "of the pods".to_owned()
+    } else {
+        claims.join(", ")
+    }
+}
+
 /// Describes claims that are not bound to a volume.
 fn unbound(pod: &PodView<'_>, message: &str) -> Option<(String, String)> {
     if message.contains("unbound immediate PersistentVolumeClaims") {
-        let claims: Vec<String> = pod.claims().iter().map(|it| format!("`{it}`")).collect();
-        let claims = if claims.is_empty() {
-            "of the pods".to_owned()
-        } else {
-            claims.join(", ")
-        };
+        let claims = names(pod);
         return Some((
             format!("PersistentVolumeClaim {claims} is not bound to a volume"),
             "look at `kubectl describe pvc`: the StorageClass is missing, cannot provision, or no volume fits".to_owned(),

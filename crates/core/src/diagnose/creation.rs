@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 
-use super::refusal::{self, classify, quota_grace};
-use super::{Candidate, Case, Stale, before_session};
+use super::refusal::{self, NeverFits, classify, quota_grace};
+use super::{Candidate, Case, Stale, before_session, between};
 use crate::duration::{after, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, RollbackHelps, Subject};
 use crate::observation::ResourceKind;
@@ -146,22 +146,72 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
         last,
     } = refused;
     let (code, what, remedy) = classify(message);
+    let quota = code == FindingCode::QuotaExceeded;
+    let never = || refusal::never_fits(message, case.workload.counts().desired);
+    let never = quota.then(never).flatten();
+    let (what, remedy) = match &never {
+        Some(never) => too_many(case, message, never),
+        None if quota && !surges(case) => (what, without_surge(message)),
+        None => (what, remedy),
+    };
     // A cause that was reported before the session may be fixed since.
     let finding = Finding::new(code, subject, first.max(case.started))
         .message(what)
         .remedy(remedy)
         .evidence(kind, message);
-    let quota = code == FindingCode::QuotaExceeded;
     let gone = case.snapshot.pod_gone_at();
     let freed = gone.map(|gone| elapsed(first, gone));
     let rule = case.policy.rule(code).filter(|_| quota);
     let candidate = Candidate {
         finding,
         grace: rule.map(|rule| quota_grace(rule.grace, freed, &case.policy.patience)),
-        blocked: quota && rollout_frees_quota(case, some_created),
-        despite_ready: false,
+        blocked: quota && never.is_none() && rollout_frees_quota(case, some_created),
+        despite_ready: never.is_some(),
     };
     candidate.unless_stale(before_session(case, code, Some(last)))
+}
+
+/// Describes a quota that is too small for all pods of the workload, whatever else goes.
+fn too_many(case: &Case<'_>, message: &str, never: &NeverFits) -> (String, String) {
+    let quota = between(message, "exceeded quota: ", ",").unwrap_or("of the namespace");
+    let NeverFits {
+        resource,
+        needed,
+        limit,
+    } = never;
+    let pods = case.workload.counts().desired;
+    (
+        format!(
+            "quota `{quota}` can never take all {pods} pods: they need {resource} {needed} together, and the quota allows {limit}"
+        ),
+        format!(
+            "raise quota `{quota}` to at least {resource}={needed}, lower the pods' requests, or run fewer replicas"
+        ),
+    )
+}
+
+/// Returns the remedy for a full quota where no surge pod is the reason.
+fn without_surge(message: &str) -> String {
+    let quota = between(message, "exceeded quota: ", ",").unwrap_or("of the namespace");
+    format!(
+        "raise quota `{quota}`, lower the pods' requests, or free what other workloads of the namespace use"
+    )
+}
+
+/// Returns whether the rollout creates a new pod before an old one ends: then an old pod that ends
+/// first frees quota.
+fn surges(case: &Case<'_>) -> bool {
+    let Workload::Deployment(deployment) = case.workload else {
+        return false;
+    };
+    let strategy = deployment.spec.as_ref().and_then(|it| it.strategy.as_ref());
+    let recreates = strategy.is_some_and(|it| it.type_.as_deref() == Some("Recreate"));
+    let new = case.rollout.new_uid();
+    !recreates
+        && case.rollout.replica_sets().any(|it| {
+            let replicas = it.status.as_ref().map_or(0, |status| status.replicas);
+            it.metadata.uid.as_deref() != new && replicas > 0
+        })
 }
 
 /// Returns whether the API server refuses the ReplicaSet of the new revision.

@@ -20,6 +20,10 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     found
 }
 
+/// How many pods a node turns away before the time that has passed does not matter: a controller
+/// creates the next one at once, hundreds in a minute.
+const STORM: usize = 20;
+
 /// Finds failed pods, and counts all that share a cause: each attempt is a new pod.
 fn ended(case: &Case<'_>) -> Vec<Candidate> {
     let all: Vec<(FindingCode, &PodView<'_>, (String, String))> = case
@@ -50,6 +54,8 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
             .max()
     };
     let count = |code| ends.iter().filter(|(it, ..)| *it == code).count();
+    // A race between kubelet and scheduler is lost once or twice, never that often.
+    let is_storm = |code| code == FindingCode::NodeTurnsPodAway && count(code) >= STORM;
     ends.iter()
         .map(|(code, pod, (what, remedy))| {
             let since = first(*code).unwrap_or(case.now).max(case.started);
@@ -61,11 +67,11 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
             let said = format!("{}: {said}", pod.reason().unwrap_or("Failed"));
             let candidate = Candidate {
                 finding: finding.evidence(EvidenceKind::ContainerStatus, said),
-                grace: None,
+                grace: is_storm(*code).then_some(Duration::ZERO),
                 // If a later pod stays ready, the cause is gone.
                 blocked: !lasts(*code)
                     && successors(case, pod).any(|it| it.ready_since().is_some()),
-                despite_ready: lasts(*code),
+                despite_ready: lasts(*code) || is_storm(*code),
             };
             candidate.unless_stale(before_session(case, *code, newest(*code)))
         })
@@ -191,8 +197,11 @@ fn turned_away(reason: &str, message: &str, node: &str) -> (FindingCode, String,
             "the node's labels changed after the pods were placed: correct the labels, or nodeSelector and affinity"
         }
         "NodeShutdown" => "wait for the node to come back, or drain it",
+        "NodePorts" => {
+            "the old pods hold the host port: set maxSurge 0 and maxUnavailable 1, so that one ends before the next begins, or drop hostPort"
+        }
         _ => {
-            "compare the node's allocatable resources with what runs on it (`kubectl describe node`): pods that no scheduler placed (static pods, spec.nodeName) use resources too"
+            "set maxSurge 0 and maxUnavailable 1, so that an old pod frees its resources first; remove spec.nodeName, with which no scheduler looks for room; compare the node's allocatable resources with what runs on it (`kubectl describe node`): pods that no scheduler placed (static pods, spec.nodeName) use resources too"
         }
     };
     (

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{between, clipped, has_any};
 use crate::finding::FindingCode;
 use crate::policy::Patience;
+use crate::quantity::Quantity;
 
 /// The code, the sentence and the remedy.
 type Meaning = (FindingCode, String, String);
@@ -137,6 +138,48 @@ fn of_quota(message: &str) -> Option<Meaning> {
             "wait a moment; if it stays so, look at `kubectl describe quota {quota}` and at the controller manager"
         ),
     ))
+}
+
+/// Returns the resource that a quota can never give to so many pods, with what they all need and the
+/// quota's limit: `requests.cpu 30m of 20m`.
+///
+/// Each pod requests what the refused one did. That old pods go frees nothing that helps.
+pub(super) fn never_fits(message: &str, pods: i32) -> Option<NeverFits> {
+    let requested = part_of(message, "requested: ", ", used: ");
+    let limited = format!("{message}\n");
+    let limited = part_of(&limited, "limited: ", "\n");
+    let pods = u32::try_from(pods).ok().filter(|it| *it > 0)?;
+    requested.into_iter().find_map(|(name, each)| {
+        let (_, limit) = limited.iter().find(|(it, _)| *it == name)?;
+        let one = Quantity::parse(each)?;
+        let all = (1..pods.min(MOST_PODS)).fold(one, |sum, _| sum.plus(one));
+        (all > Quantity::parse(limit)?).then(|| NeverFits {
+            resource: name.to_owned(),
+            needed: all.to_string(),
+            limit: (*limit).to_owned(),
+        })
+    })
+}
+
+/// The most pods that are summed up: more need no proof that they are many.
+const MOST_PODS: u32 = 10_000;
+
+/// What a quota can never give.
+pub(super) struct NeverFits {
+    /// The name of the resource in the quota.
+    pub(super) resource: String,
+    /// What all pods of the workload request.
+    pub(super) needed: String,
+    /// What the quota allows.
+    pub(super) limit: String,
+}
+
+/// Returns the pairs `a=1,b=2` of a quota's message between two words.
+fn part_of<'a>(message: &'a str, open: &str, close: &str) -> Vec<(&'a str, &'a str)> {
+    let text = between(message, open, close).unwrap_or_default();
+    text.split(',')
+        .filter_map(|it| it.trim().split_once('='))
+        .collect()
 }
 
 /// Renders `requested: a=1,b=2, used: a=7,b=3, limited: a=8,b=4` as `a 1 requested, 7 of 8 used;
@@ -413,10 +456,35 @@ fn of_permission(message: &str) -> Option<Meaning> {
     })
 }
 
+/// Classifies a request above the limit of a pod (`validation.go`, "must be less than or equal to cpu
+/// limit of 100m").
+///
+/// A template with both would have been refused itself: the limit is the default of a LimitRange
+/// (kubernetes/kubernetes#112835), seldom that of a mutating webhook.
+fn above_default_limit(fields: &str) -> Option<Meaning> {
+    let (before, limit) = fields.split_once(" limit of ")?;
+    let (_, resource) = before.rsplit_once("must be less than or equal to ")?;
+    let request = between(before, "Invalid value: \"", "\"")?;
+    let limit = limit.split([',', ']', ' ']).next().unwrap_or(limit);
+    Some((
+        FindingCode::LimitRangeViolated,
+        format!(
+            "the pods request {resource} {request}, above their {resource} limit {limit}: the default of a LimitRange, because the pod template sets no {resource} limit"
+        ),
+        format!(
+            "set limits.{resource} in the pod template to at least {request}, or raise the default of the namespace's LimitRange (`kubectl describe limitrange`)"
+        ),
+    ))
+}
+
 /// Classifies an invalid pod (apimachinery `NewInvalid`): often a mutating webhook set the value,
 /// so that the template does not show it.
 fn of_validation(message: &str) -> Option<Meaning> {
     let (_, fields) = message.split_once("\" is invalid: ")?;
+    let of_pod = message.contains("Pod \"");
+    if let Some(meaning) = above_default_limit(fields).filter(|_| of_pod) {
+        return Some(meaning);
+    }
     Some((
         FindingCode::InvalidPod,
         format!(

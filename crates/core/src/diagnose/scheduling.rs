@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, PodCondition};
 
 use super::{Candidate, Case, between, claim, clipped};
-use crate::duration::after;
+use crate::duration::{after, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::observation::ResourceKind;
 use crate::snapshot::{PodView, event_time};
@@ -21,13 +21,52 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
 fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let condition = pod
         .condition("PodScheduled")
-        .filter(|it| it.status == "False")?;
+        .filter(|it| it.status == "False");
+    let Some(condition) = condition else {
+        return pinned(case, pod);
+    };
     match condition.reason.as_deref()? {
         "Unschedulable" => Some(unschedulable(case, pod, condition)),
         "SchedulingGated" => Some(gated(case, pod, condition)),
         "SchedulerError" => Some(scheduler_error(case, pod, condition)),
         _ => None,
     }
+}
+
+/// Finds a pod that the template binds to a node (`spec.nodeName`) whose kubelet does not take it.
+///
+/// No scheduler looks at such a pod and no event tells of it. If the node does not exist, the garbage
+/// collector deletes the pod after a while (`podgc`), and the next one begins: the cause is as old as
+/// the revision.
+fn pinned(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
+    let node = case
+        .workload
+        .template()?
+        .spec
+        .as_ref()?
+        .node_name
+        .as_deref()?;
+    let status = pod.object().status.as_ref();
+    let taken = status.is_some_and(|it| it.start_time.is_some() || it.container_statuses.is_some());
+    let created = pod.created()?;
+    let late = elapsed(created, case.now) >= case.policy.patience.template_alone;
+    if taken || !late || pod.node() != Some(node) {
+        return None;
+    }
+    let begun = case.rollout.newest().and_then(|it| it.created());
+    let since = begun.unwrap_or(created).max(case.started);
+    let finding = Finding::new(
+        FindingCode::NoNodeMatches,
+        Subject::new("Pod", pod.name()),
+        since,
+    )
+    .message(format!(
+        "the pod template names node `{node}` (spec.nodeName), which does not take the pods: it does not exist, or its kubelet is down"
+    ))
+    .remedy(format!(
+        "remove nodeName from the pod template, so that the scheduler chooses a node, or use nodeSelector; `kubectl get node {node}` shows whether the node exists"
+    ));
+    Some(finding.into())
 }
 
 fn begins(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -> Timestamp {
@@ -38,7 +77,7 @@ fn begins(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -> Times
 fn unschedulable(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -> Candidate {
     let message = condition.message.as_deref().unwrap_or_default();
     let reasons = Reasons::read(message);
-    let (code, what, remedy) = classify(pod, message, &reasons);
+    let (code, what, remedy) = classify(case, pod, &reasons);
     let since = begins(case, pod, condition);
     let finding = Finding::new(code, Subject::new("Pod", pod.name()), since)
         .message(what)
@@ -49,7 +88,10 @@ fn unschedulable(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -
         FindingCode::Unschedulable | FindingCode::NoNodeMatches | FindingCode::VolumeExcludesNodes
     );
     if !about_nodes {
-        return finding.into();
+        return Candidate {
+            blocked: code == FindingCode::VolumeHeldElsewhere && makes_room(case),
+            ..Candidate::from(finding)
+        };
     }
     let rule = case.policy.rule(code).map(|rule| rule.grace);
     let (grace, said) = patience(case, &reasons, rule.unwrap_or_default());
@@ -136,8 +178,17 @@ enum Reason {
     Ports,
     /// Cordoned (`nodeunschedulable`), or tainted for its present state.
     Cordoned,
-    /// The zone of the pod's disks, or the disk limit of a node (`volumebinding`, `volumezone`,
-    /// `nodevolumelimits`, `volumerestrictions`).
+    /// A node without the label that a topology spread constraint names as its `topologyKey`.
+    NoTopologyLabel,
+    /// The zone or the node of the pod's volumes (`volumebinding`, `volumezone`).
+    VolumePlace,
+    /// The disk limit of a node (`nodevolumelimits`).
+    VolumeLimit,
+    /// No `PersistentVolume` for a claim (`volumebinding`).
+    NoVolume,
+    /// A claim for one pod that another pod uses (`volumerestrictions`).
+    ClaimInUse,
+    /// Anything else about volumes.
     Volume,
     /// Anything else.
     Other,
@@ -148,6 +199,18 @@ impl Reason {
         let has = |patterns: &[&str]| patterns.iter().any(|it| text.contains(it));
         if text.contains("Insufficient ") || text.contains("Too many pods") {
             Self::Insufficient
+        } else if text.contains("persistent volumes to bind") {
+            Self::NoVolume
+        } else if text.contains("ReadWriteOncePod") {
+            Self::ClaimInUse
+        } else if has(&[
+            "volume node affinity",
+            "PersistentVolume's node affinity",
+            "available volume zone",
+        ]) {
+            Self::VolumePlace
+        } else if text.contains("max volume count") {
+            Self::VolumeLimit
         } else if has(&[
             "volume",
             "available disk",
@@ -165,6 +228,8 @@ impl Reason {
             Self::Cordoned
         } else if text.contains("taint") {
             Self::Taint
+        } else if text.contains("missing required label") {
+            Self::NoTopologyLabel
         } else if text.contains("topology spread") {
             Self::Spread
         } else if text.contains("free ports") {
@@ -185,6 +250,8 @@ struct Reasons<'a> {
     counted: Vec<(u32, Reason)>,
     /// The message up to the part about preemption.
     text: &'a str,
+    /// The message.
+    whole: &'a str,
 }
 
 impl<'a> Reasons<'a> {
@@ -204,11 +271,21 @@ impl<'a> Reasons<'a> {
             nodes: nodes.and_then(|it| it.parse().ok()).unwrap_or_default(),
             counted: counted.collect(),
             text,
+            whole: message,
         }
     }
 
     fn any(&self, wanted: Reason) -> bool {
         self.counted.iter().any(|(_, reason)| *reason == wanted)
+    }
+
+    /// Returns whether a device is missing: an extended resource has a domain, as `nvidia.com/gpu`.
+    fn lacks_device(&self) -> bool {
+        let mut lacking = self.text.split("Insufficient ").skip(1);
+        lacking.any(|rest| {
+            let name = rest.split([',', ' ']).next();
+            name.is_some_and(|it| it.contains('/'))
+        })
     }
 
     /// Returns whether the wanted reasons alone exclude all nodes.
@@ -221,34 +298,133 @@ impl<'a> Reasons<'a> {
 }
 
 fn classify(
+    case: &Case<'_>,
     pod: &PodView<'_>,
-    message: &str,
     reasons: &Reasons<'_>,
 ) -> (FindingCode, String, String) {
+    let message = reasons.whole;
     if let Some(claim) = claim::classify(pod, message) {
         return claim;
     }
     let text = clipped(reasons.text, 300);
-    if reasons.only(&[Reason::Selector, Reason::Taint]) {
+    if reasons.only(&[Reason::Selector, Reason::Taint, Reason::NoTopologyLabel]) {
         let asked = asked_for(pod);
-        return (
-            FindingCode::NoNodeMatches,
-            format!("no node matches what the pods require{asked}: {text}"),
-            "correct nodeSelector, node affinity or tolerations, or label a node pool accordingly (`az aks nodepool update --labels` / `--node-taints`)".to_owned(),
-        );
+        return if reasons.any(Reason::NoTopologyLabel) {
+            let keys = topology_keys(pod);
+            (
+                FindingCode::NoNodeMatches,
+                format!(
+                    "no node has the label that the pods' topologySpreadConstraints require (topologyKey {keys}){asked}: {text}"
+                ),
+                format!(
+                    "correct topologyKey {keys} (usual: topology.kubernetes.io/zone, kubernetes.io/hostname), label the nodes, or set whenUnsatisfiable: ScheduleAnyway"
+                ),
+            )
+        } else {
+            (
+                FindingCode::NoNodeMatches,
+                format!("no node matches what the pods require{asked}: {text}"),
+                "correct nodeSelector, node affinity or tolerations, or label a node pool accordingly (`az aks nodepool update --labels` / `--node-taints`)".to_owned(),
+            )
+        };
     }
-    if reasons.any(Reason::Volume) && !reasons.any(Reason::Insufficient) {
-        return (
-            FindingCode::VolumeExcludesNodes,
-            format!("no node can reach the pods' volumes: {text}"),
-            "an Azure disk stays in its zone and a node takes a limited number of disks: add a node in that zone, use zone-redundant storage (ZRS) or Azure Files, or strategy Recreate if a disk serves a single pod".to_owned(),
-        );
+    if let Some(found) = of_volumes(case, pod, reasons) {
+        return found;
     }
     (
         FindingCode::Unschedulable,
         format!("no node can take the new pods: {text}"),
         remedy(reasons).to_owned(),
     )
+}
+
+/// Classifies what the pod's volumes exclude: a claim without a volume, a claim that another pod uses,
+/// the place of a volume, and the disks that a node takes are four causes.
+fn of_volumes(
+    case: &Case<'_>,
+    pod: &PodView<'_>,
+    reasons: &Reasons<'_>,
+) -> Option<(FindingCode, String, String)> {
+    let text = clipped(reasons.text, 300);
+    let claims = claim::names(pod);
+    if reasons.any(Reason::NoVolume) {
+        return Some((
+            FindingCode::ClaimNotBound,
+            format!(
+                "no PersistentVolume is there for PersistentVolumeClaim {claims} to bind to: {text}"
+            ),
+            format!(
+                "create a PersistentVolume that fits {claims} (storage class, size, access mode, node), or use a StorageClass that provisions volumes (`kubectl get storageclass`)"
+            ),
+        ));
+    }
+    let holder = reasons
+        .any(Reason::ClaimInUse)
+        .then(|| holder_of(case, pod));
+    if let Some(holder) = holder.flatten() {
+        return Some((
+            FindingCode::VolumeHeldElsewhere,
+            format!("PersistentVolumeClaim {claims} is ReadWriteOncePod, and pod `{holder}` of the former revision uses it: {text}"),
+            "use strategy Recreate (or maxSurge 0 and maxUnavailable 1), or a claim that many pods can use (ReadWriteMany, Azure Files)".to_owned(),
+        ));
+    }
+    if reasons.any(Reason::Insufficient) {
+        return None;
+    }
+    let (what, remedy) = if reasons.any(Reason::VolumeLimit) && !reasons.any(Reason::VolumePlace) {
+        (
+            "every node has as many disks attached as it takes",
+            "add nodes, or use a VM size that takes more disks; pods that end free their disk slots",
+        )
+    } else if reasons.any(Reason::VolumePlace) {
+        (
+            "no node can reach the pods' volumes",
+            "a volume stays in its zone or on its node (an Azure disk in its zone, a local volume on its node): add a node there, or use zone-redundant storage (ZRS) or Azure Files",
+        )
+    } else if reasons.any(Reason::ClaimInUse) {
+        (
+            "another pod uses the pods' claim, which is ReadWriteOncePod",
+            "end the pod that uses the claim, or use a claim that many pods can use (ReadWriteMany, Azure Files)",
+        )
+    } else if reasons.any(Reason::Volume) {
+        (
+            "the pods' volumes exclude every node",
+            "read the message: it names what the volumes need; `kubectl describe pvc` shows the claims",
+        )
+    } else {
+        return None;
+    };
+    Some((
+        FindingCode::VolumeExcludesNodes,
+        format!("{what} (PersistentVolumeClaim {claims}): {text}"),
+        remedy.to_owned(),
+    ))
+}
+
+/// Returns the pod of a former revision that uses one of the pod's claims.
+fn holder_of(case: &Case<'_>, pod: &PodView<'_>) -> Option<String> {
+    let claims = pod.claims();
+    let uses = |it: &PodView<'_>| it.claims().iter().any(|claim| claims.contains(claim));
+    let old = case.rollout.old_pods();
+    old.iter()
+        .find(|it| uses(it))
+        .map(|it| it.name().to_owned())
+}
+
+/// Returns the labels that the pod's required topology spread constraints name.
+fn topology_keys(pod: &PodView<'_>) -> String {
+    let spec = pod.object().spec.as_ref();
+    let constraints = spec.and_then(|spec| spec.topology_spread_constraints.as_ref());
+    let required = constraints.into_iter().flatten();
+    let keys: Vec<String> = required
+        .filter(|it| it.when_unsatisfiable == "DoNotSchedule")
+        .map(|it| format!("`{}`", it.topology_key))
+        .collect();
+    if keys.is_empty() {
+        "unknown".to_owned()
+    } else {
+        keys.join(", ")
+    }
 }
 
 /// Returns the labels of the pods' nodeSelector.
@@ -276,6 +452,10 @@ fn remedy(reasons: &Reasons<'_>) -> &'static str {
         "a host port can be used only once per node: set maxSurge 0 and maxUnavailable 1, or drop hostPort"
     } else if reasons.any(Reason::Spread) {
         "set whenUnsatisfiable: ScheduleAnyway, or matchLabelKeys: [pod-template-hash] so that old pods do not count"
+    } else if reasons.any(Reason::NoTopologyLabel) {
+        "some nodes lack the label that topologyKey names: label them, correct topologyKey, or set whenUnsatisfiable: ScheduleAnyway"
+    } else if reasons.lacks_device() {
+        "no node has the device free that the pods request (a GPU, for example): add a node pool with it and its device plugin, or remove the request"
     } else if reasons.text.contains("Too many pods") {
         "the nodes accept no more pods: add nodes, or a node pool with a larger --max-pods"
     } else if reasons.any(Reason::Insufficient) {

@@ -204,7 +204,7 @@ finding_codes! {
     }
     /// A disk that only one node can use at a time is held by another pod of the workload.
     VolumeHeldElsewhere {
-        signals: Sources = "event `FailedAttachVolume` with `already used by pod(s)` (attach-detach controller `reconciler/reconciler.go`, `reportMultiAttachError`) that names a pod of the same workload that will stay",
+        signals: Sources = "event `FailedAttachVolume` with `already used by pod(s)` (attach-detach controller `reconciler/reconciler.go`, `reportMultiAttachError`) that names a pod of the same workload that will stay; or the scheduler's `ReadWriteOncePod access mode already in-use` (`volumerestrictions`) while a pod of a former revision uses the claim",
         rollback: Yes = "it removes the new pod, and the old one keeps the disk",
     }
     /// The secret store (Azure Key Vault) gives the pod nothing to mount.
@@ -239,7 +239,7 @@ finding_codes! {
     }
     /// The pod's resources lie outside a LimitRange.
     LimitRangeViolated {
-        signals: Node = "`… usage per …` or `max limit to request ratio per …` in a refusal (kubernetes `plugin/pkg/admission/limitranger/admission.go`), where `QuotaExceeded` is read",
+        signals: Node = "`… usage per …` or `max limit to request ratio per …` in a refusal (kubernetes `plugin/pkg/admission/limitranger/admission.go`), where `QuotaExceeded` is read; or an invalid pod whose request is above a limit that its template does not set (`validation.go`)",
         rollback: Yes = "the former revision's resources were within the limits, unless the LimitRange is new",
     }
     /// The pod's ServiceAccount does not exist.
@@ -314,7 +314,7 @@ finding_codes! {
     }
     /// No node has the labels or tolerated taints that the pod asks for.
     NoNodeMatches {
-        signals: Node = "as `Unschedulable`, where selector, node affinity and taints alone exclude all nodes (`framework/plugins/nodeaffinity`, `tainttoleration`)",
+        signals: Node = "as `Unschedulable`, where selector, node affinity and taints alone exclude all nodes (`framework/plugins/nodeaffinity`, `tainttoleration`); or a pod that the template binds to a node (`spec.nodeName`) and that no kubelet takes for 5s",
         rollback: Partly = "it helps if the selector or the tolerations are new; if the nodes changed, the former revision's pods will find none either once they move",
     }
     /// A PersistentVolumeClaim that the pod uses does not exist.
@@ -324,7 +324,7 @@ finding_codes! {
     }
     /// A PersistentVolumeClaim that the pod uses is not bound to a volume.
     ClaimNotBound {
-        signals: Node = "as `Unschedulable`, with `unbound immediate PersistentVolumeClaims`, a claim bound to a volume that is gone, or a claim that is being deleted (`framework/plugins/volumebinding`)",
+        signals: Node = "as `Unschedulable`, with `unbound immediate PersistentVolumeClaims`, a claim bound to a volume that is gone, or a claim that is being deleted (`framework/plugins/volumebinding`); `didn't find available persistent volumes to bind` (`volumebinding/binder.go`)",
         rollback: Partly = "it helps if the claim is new; a broken claim stays broken",
     }
     /// The storage driver cannot make a volume for a claim.

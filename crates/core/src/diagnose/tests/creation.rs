@@ -154,6 +154,7 @@ pub(super) fn rows() -> Vec<Row> {
     }
     all.extend([quota_while_old_pods_go(), quota_freed_between_two_tries()]);
     all.extend(of_replica_set());
+    all.extend(quota_that_never_suffices());
     let policy = "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: no latest tag";
     all.push(refused(
         "a policy denies, 5 s",
@@ -224,6 +225,52 @@ fn of_replica_set() -> Vec<Row> {
         without_condition,
         other_reason,
     ]
+}
+
+/// A quota that two pods of three fill, while one new pod is ready.
+fn quota_for_two(says: &'static str, message: &str, expect: Expect) -> Row {
+    let mut row = refused(says, message, 31, expect);
+    let mut set = serde_json::to_value(refused_replica_set("v2", 2, message)).unwrap();
+    set["status"]["replicas"] = serde_json::json!(1);
+    let set = serde_json::from_value(set).unwrap();
+    row.observations.push(seen_set(1, set));
+    row.observations.extend(pod("a").ready(1).seen(1));
+    row
+}
+
+fn quota_that_never_suffices() -> Vec<Row> {
+    vec![
+        quota_for_two(
+            "a quota of 20m for three pods of 10m, although one new pod is ready",
+            "pods \"x\" is forbidden: exceeded quota: small, requested: requests.cpu=10m, used: requests.cpu=20m, limited: requests.cpu=20m",
+            Terminal(QuotaExceeded),
+        ),
+        quota_for_two(
+            "a quota of 30m for three pods of 10m: the old pods make room",
+            "pods \"x\" is forbidden: exceeded quota: small, requested: requests.cpu=10m, used: requests.cpu=30m, limited: requests.cpu=30m",
+            Transient(QuotaExceeded),
+        ),
+    ]
+}
+
+#[test]
+fn a_quota_names_the_surge_only_where_old_pods_would_make_room() {
+    let remedy = |row: &Row| {
+        let found = findings(row);
+        let of = |it: &&Finding| it.code == QuotaExceeded;
+        found.iter().find(of).map(|it| it.remedy.clone()).unwrap()
+    };
+    let rows = quota_that_never_suffices();
+    assert!(
+        !remedy(&rows[0]).contains("maxSurge"),
+        "{}",
+        remedy(&rows[0])
+    );
+    assert!(
+        remedy(&rows[1]).contains("maxSurge"),
+        "{}",
+        remedy(&rows[1])
+    );
 }
 
 #[test]
@@ -335,6 +382,11 @@ fn words_of_other_components_mean_what_they_quote() {
             "a policy that names a registry it did reach",
             "admission webhook \"mutate.kyverno.svc-fail\" denied the request: verify-image: failed to verify image a.test/app:v2: no signatures found",
             AdmissionDenied,
+        ),
+        (
+            "a request above the default limit of a LimitRange",
+            "Pod \"web-1\" is invalid: spec.containers[0].resources.requests: Invalid value: \"200m\": must be less than or equal to cpu limit of 100m",
+            LimitRangeViolated,
         ),
         (
             "a ReplicaSet that is invalid",

@@ -19,6 +19,24 @@ fn disrupted(reason: &str) -> serde_json::Value {
     ])
 }
 
+/// Pods that a node turned away, one after another.
+fn storm(count: u32) -> Vec<PodBuilder> {
+    let pods = (0..count).map(|it| pod(&format!("p{it}")));
+    let why =
+        "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+    pods.map(|it| it.failed("NodePorts", why)).collect()
+}
+
+#[test]
+fn a_storm_of_pods_decides_at_once_and_a_lost_race_does_not() {
+    for (count, expected) in [(20, Prognosis::Terminal), (3, Prognosis::Transient)] {
+        let found = findings(&row("", &storm(count), 5, Absent(Paused)));
+        let found = found.iter().find(|it| it.code == NodeTurnsPodAway).unwrap();
+        assert_eq!(found.prognosis, expected, "{count}");
+        assert!(found.remedy.contains("maxSurge 0"), "{}", found.remedy);
+    }
+}
+
 pub(super) fn rows() -> Vec<Row> {
     [evictions(), rejections(), disruptions(), stuck()].concat()
 }

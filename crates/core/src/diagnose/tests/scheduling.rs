@@ -32,7 +32,142 @@ fn with_claim(pod: PodBuilder) -> PodBuilder {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    [room(), nodes(), claims(), others()].concat()
+    [room(), nodes(), claims(), others(), volumes(), pinned()].concat()
+}
+
+/// What the scheduler says of a pod with claim `data`.
+fn excluded(why: &str) -> PodBuilder {
+    let message = format!("0/2 nodes are available: {why}. preemption: no.");
+    with_claim(unschedulable(&message))
+}
+
+/// Four causes in sentences about volumes, and a missing label.
+fn volumes() -> Vec<Row> {
+    let in_use = "2 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod";
+    let held = || excluded(in_use);
+    let holder = || with_claim(pod_of("old", "v1").ready(0));
+    let spread = |key: &str| json!([{"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "DoNotSchedule"}]);
+    let unlabelled =
+        "2 node(s) didn't match pod topology spread constraints (missing required label)";
+    vec![
+        row(
+            "no PersistentVolume for the claim, 3 min",
+            &[excluded(
+                "2 node(s) didn't find available persistent volumes to bind",
+            )],
+            180,
+            Terminal(ClaimNotBound),
+        ),
+        row(
+            "a claim for one pod is used by the old pod, 2 min",
+            &[held(), holder()],
+            120,
+            Terminal(VolumeHeldElsewhere),
+        ),
+        row(
+            "a claim for one pod is used by a pod of another workload",
+            &[held()],
+            120,
+            Absent(VolumeHeldElsewhere),
+        ),
+        row(
+            "every node has its most disks, 2 min",
+            &[excluded("2 node(s) exceed max volume count")],
+            120,
+            Terminal(VolumeExcludesNodes),
+        ),
+        row(
+            "no node has the label of the topologyKey, 45 s",
+            &[
+                unschedulable(&format!("0/2 nodes are available: {unlabelled}."))
+                    .with("/spec/topologySpreadConstraints", spread("rack")),
+            ],
+            45,
+            Terminal(NoNodeMatches),
+        )
+        .healed_by(46, placed(46)),
+        row(
+            "the nodes have the label, and the pods are spread otherwise",
+            &[unschedulable(
+                "0/2 nodes are available: 2 node(s) didn't match pod topology spread constraints.",
+            )
+            .with("/spec/topologySpreadConstraints", spread("zone"))],
+            60,
+            Absent(NoNodeMatches),
+        ),
+        row(
+            "a GPU that no node has, 2 min",
+            &[unschedulable(
+                "0/2 nodes are available: 2 Insufficient nvidia.com/gpu. preemption: no.",
+            )],
+            120,
+            Terminal(Unschedulable),
+        ),
+    ]
+}
+
+/// Pods of a template that names a node which no kubelet serves.
+fn pinned() -> Vec<Row> {
+    let rows = [
+        (
+            "the node of spec.nodeName is gone for 45 s, since the ReplicaSet was created",
+            47,
+            Terminal(NoNodeMatches),
+        ),
+        (
+            "the node of spec.nodeName does not answer at once",
+            10,
+            Transient(NoNodeMatches),
+        ),
+        (
+            "the kubelet has not had time to take the pod",
+            3,
+            Absent(NoNodeMatches),
+        ),
+    ];
+    let bare = |name: &str| {
+        pod(name)
+            .with("/spec/nodeName", json!("vmss000007"))
+            .with("/status", json!({"phase": "Pending"}))
+    };
+    let of_node = |(says, seconds, expect)| {
+        let mut row = row(says, &[bare("a")], seconds, expect);
+        let mut object = deployment("web").counts(3, 3, 1, 2).json();
+        object["spec"]["template"]["spec"]["nodeName"] = json!("vmss000007");
+        let object = crate::workload::Workload::Deployment(serde_json::from_value(object).unwrap());
+        row.observations
+            .insert(1, Observation::new(at(0), Seen::Workload { object }));
+        row
+    };
+    let mut rows: Vec<Row> = rows.into_iter().map(of_node).collect();
+    if let Some(first) = rows.first_mut() {
+        let taken = bare("a").with("/status/startTime", json!(at(48)));
+        first.healing = Some((50, taken.seen(48)));
+    }
+    rows
+}
+
+#[test]
+fn each_cause_names_what_it_is_about() {
+    let rows = [
+        ("the claim", excluded("2 node(s) didn't find available persistent volumes to bind"), "no PersistentVolume is there for PersistentVolumeClaim `data`"),
+        ("the disks", excluded("2 node(s) exceed max volume count"), "as many disks attached as it takes"),
+        ("the place", excluded("2 node(s) didn't match PersistentVolume's node affinity"), "no node can reach the pods' volumes"),
+        (
+            "the label",
+            unschedulable("0/2 nodes are available: 2 node(s) didn't match pod topology spread constraints (missing required label).")
+                .with("/spec/topologySpreadConstraints", json!([{"maxSkew": 1, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"}])),
+            "(topologyKey `rack`)",
+        ),
+    ];
+    for (says, pod, words) in rows {
+        let found = findings(&row("", &[pod], 20, Absent(Paused)));
+        let first = found
+            .first()
+            .map(|it| it.message.clone())
+            .unwrap_or_default();
+        assert!(first.contains(words), "{says}: {first}");
+    }
 }
 
 fn room() -> Vec<Row> {
