@@ -150,7 +150,7 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
     let never = || refusal::never_fits(message, case.workload.counts().desired);
     let never = quota.then(never).flatten();
     let (what, remedy) = match &never {
-        Some(never) => too_many(case, message, never),
+        Some(never) => too_many(case, message, (&what, never)),
         None if quota && !surges(case) => (what, without_surge(message)),
         None => (what, remedy),
     };
@@ -172,18 +172,21 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
 }
 
 /// Describes a quota that is too small for all pods of the workload, whatever else goes.
-fn too_many(case: &Case<'_>, message: &str, never: &NeverFits) -> (String, String) {
+fn too_many(case: &Case<'_>, message: &str, found: (&str, &NeverFits)) -> (String, String) {
     let quota = between(message, "exceeded quota: ", ",").unwrap_or("of the namespace");
+    let (what, never) = found;
     let NeverFits {
         resource,
         needed,
         limit,
     } = never;
     let pods = case.workload.counts().desired;
+    let all = match pods {
+        1 => "the pod needs".to_owned(),
+        pods => format!("all {pods} pods need"),
+    };
     (
-        format!(
-            "quota `{quota}` can never take all {pods} pods: they need {resource} {needed} together, and the quota allows {limit}"
-        ),
+        format!("{what}; it never will: {all} {resource} {needed}, and the quota allows {limit}"),
         format!(
             "raise quota `{quota}` to at least {resource}={needed}, lower the pods' requests, or run fewer replicas"
         ),
