@@ -131,6 +131,7 @@ fn start(bytes: &mut Bytes<'_>) -> Start {
             already.push(Already {
                 workload: plan.workload,
                 uid: plan.uid,
+                present: plan.to.revision,
                 to: plan.to,
                 run: None,
                 unmark: (options & 1 == 1).then_some(plan.from),

@@ -233,6 +233,7 @@ fn after_rollback() -> Vec<AfterRollback> {
         workload: web(),
         bad: id(2),
         target: id(1),
+        present: Some(Revision(3)),
         health,
         other_images: vec![image.clone(); usize::from(health == RollbackHealth::Healthy)],
     });

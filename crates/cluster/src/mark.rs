@@ -1,10 +1,10 @@
-//! Annotates the object that keeps a revision as known to be good, and removes that annotation.
+//! Annotates the object that keeps a revision: as known to be good, and why it was restored.
 
 use kube::Client;
 use kube::api::{Patch, PatchParams};
-use rollguard_core::annotation::LastKnownGood;
+use rollguard_core::annotation::{CHANGE_CAUSE, LastKnownGood};
 use rollguard_core::observation::ResourceKind;
-use rollguard_core::rollback::LastKnownGoodUpdate;
+use rollguard_core::rollback::{LastKnownGoodUpdate, RollbackPlan};
 use rollguard_core::workload::{RevisionId, WorkloadRef};
 use serde_json::{Value, json};
 
@@ -24,8 +24,8 @@ pub async fn write(client: &Client, marking: &LastKnownGoodUpdate) -> Result<()>
         name: &marking.name,
         uid: &marking.mark.uid,
     };
-    let text = marking.mark.to_text();
-    annotate(client, &marking.workload, object, json!(text))
+    let mark = object.mark(&json!(marking.mark.to_text()));
+    annotate(client, &marking.workload, object, mark)
         .await
         .map_err(|failure| failed("mark", &marking.workload, object, failure))
 }
@@ -41,12 +41,28 @@ pub async fn withdraw(client: &Client, workload: &WorkloadRef, bad: &RevisionId)
         name: &bad.name,
         uid: &bad.uid,
     };
-    match annotate(client, workload, object, Value::Null).await {
+    match annotate(client, workload, object, object.mark(&Value::Null)).await {
         Err(failure) if !failure.is_not_found() => {
             Err(failed("withdraw the mark of", workload, object, failure))
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Writes on a restored revision why it came back, for `kubectl rollout history`.
+///
+/// # Errors
+/// As [`write()`].
+pub async fn explain(client: &Client, plan: &RollbackPlan) -> Result<()> {
+    let object = RevisionObject {
+        kind: revision_resource(plan.workload.kind),
+        name: &plan.to.name,
+        uid: &plan.to.uid,
+    };
+    let cause = json!({CHANGE_CAUSE: plan.template_change.change_cause});
+    annotate(client, &plan.workload, object, cause)
+        .await
+        .map_err(|failure| failed("annotate", &plan.workload, object, failure))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,16 +72,22 @@ struct RevisionObject<'a> {
     uid: &'a str,
 }
 
+impl RevisionObject<'_> {
+    /// The annotation of a good revision, with its value.
+    fn mark(&self, value: &Value) -> Value {
+        json!({LastKnownGood::annotation(self.uid): value})
+    }
+}
+
 /// A merge patch makes the annotations where there are none. The uid in it is a precondition: it
 /// cannot be changed, so that another object of the same name refuses the patch (kubernetes#126107).
 async fn annotate(
     client: &Client,
     workload: &WorkloadRef,
     object: RevisionObject<'_>,
-    value: Value,
+    annotations: Value,
 ) -> std::result::Result<(), Failure> {
-    let name = LastKnownGood::annotation(object.uid);
-    let patch = json!({"metadata": {"uid": object.uid, "annotations": {name: value}}});
+    let patch = json!({"metadata": {"uid": object.uid, "annotations": annotations}});
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()

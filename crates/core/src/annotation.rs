@@ -24,6 +24,10 @@ pub const LAST_KNOWN_GOOD: &str = "rollguard.dev/last-known-good-";
 /// The annotation of a workload that was rolled back.
 pub const ROLLBACK_RECORD: &str = "rollguard.dev/restored";
 
+/// The annotation in which `kubectl rollout history` shows why a revision was made. It is read from
+/// the revision object.
+pub const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
+
 const VERSION: u32 = 1;
 
 /// The most digests that are kept, so that the annotation stays small.
@@ -93,6 +97,9 @@ pub struct RollbackRecord {
     pub from: String,
     /// The number of the bad revision, which rises when the revision is used again.
     pub from_revision: Revision,
+    /// The number that the restored revision had until then; records of older versions lack it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to_revision: Option<Revision>,
     /// The number that a person asked for: the restored revision has a higher one since.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub asked: Option<Revision>,
@@ -111,6 +118,7 @@ impl RollbackRecord {
             uid: to.uid.clone(),
             from: from.uid.clone(),
             from_revision: from.revision,
+            to_revision: Some(to.revision),
             asked: None,
             at,
             run: short(run),

@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use rollguard::run::rollback::RolledBack;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
-use rollguard_core::annotation::LastKnownGood;
+use rollguard_core::annotation::{CHANGE_CAUSE, LastKnownGood};
 use rollguard_core::rollback::BatchOutcome;
 use rollguard_core::rollback::RollbackHealth;
 use rollguard_sandbox::Script;
@@ -102,6 +102,14 @@ async fn annotation(world: &World, name: &str) -> Result<Option<String>> {
     let deployment = deployments.get(DEPLOYMENT).await?;
     let annotations = deployment.metadata.annotations.unwrap_or_default();
     Ok(annotations.get(name).cloned())
+}
+
+/// The change causes of all ReplicaSets.
+async fn causes(world: &World) -> Result<Vec<String>> {
+    let sets: Api<ReplicaSet> = Api::namespaced(world.client(), NAMESPACE);
+    let sets = sets.list(&ListParams::default()).await?.items.into_iter();
+    let causes = sets.filter_map(|it| it.metadata.annotations?.remove(CHANGE_CAUSE));
+    Ok(causes.collect())
 }
 
 /// The versions whose ReplicaSet has a mark of its own.

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use k8s_openapi::api::apps::v1::Deployment;
-use kube::Api;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use kube::api::ListParams;
+use kube::{Api, Client};
 use rollguard_agent::command::TaskOutput;
 use rollguard_stage::{
     ResolvedTask, STAGE_PATH, StageEvent, StageReport, StepOutcome, StepRunner, TaskResult,
@@ -81,7 +82,9 @@ pub(crate) async fn runs_through_node(stage: Arc<Stage>) -> Result<()> {
             let api: Api<Deployment> = Api::namespaced(client.clone(), &namespace);
             ensure!(version(&api).await? == "v1", "not rolled back");
             ensure!(
-                cause(&api).await?.contains("run 20261121.3"),
+                causes(&client, &namespace)
+                    .await?
+                    .contains("run 20261121.3"),
                 "the run is not named in the change cause"
             );
 
@@ -131,17 +134,16 @@ async fn version(api: &Api<Deployment>) -> Result<String> {
     labels.get("version").cloned().context("no label `version`")
 }
 
-async fn cause(api: &Api<Deployment>) -> Result<String> {
-    let annotations = api
-        .get(DEPLOYMENT)
-        .await?
-        .metadata
-        .annotations
-        .unwrap_or_default();
-    annotations
-        .get("kubernetes.io/change-cause")
-        .cloned()
-        .context("no change cause")
+/// What `kubectl rollout history` shows.
+async fn causes(client: &Client, namespace: &str) -> Result<String> {
+    let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
+    let sets = sets.list(&ListParams::default()).await?.items.into_iter();
+    let causes = sets.filter_map(|it| {
+        it.metadata
+            .annotations?
+            .remove("kubernetes.io/change-cause")
+    });
+    Ok(causes.collect::<Vec<_>>().join("\n"))
 }
 
 async fn walk(agent: &mut Agent, namespace: &str) -> Result<StageReport> {

@@ -32,9 +32,12 @@ pub(crate) fn render(plan: &RollbackPlan) -> Patch {
         let path = annotation(name);
         operations.push(PatchOperation::Remove(RemoveOperation { path }));
     }
-    for (name, value) in change.added_annotations() {
-        operations.push(add(annotation(name), json!(value)));
-    }
+    // `remove` fails where there is nothing, and what is there may change until then.
+    let path = annotation(change.cleared_annotation());
+    operations.push(add(path.clone(), json!("")));
+    operations.push(PatchOperation::Remove(RemoveOperation { path }));
+    let (name, value) = change.added_annotation();
+    operations.push(add(annotation(name), json!(value)));
     Patch(operations)
 }
 

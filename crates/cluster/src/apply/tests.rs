@@ -46,6 +46,7 @@ fn a_workload_without_annotations_gets_the_map_first() {
             "add /metadata/annotations",
             "remove /metadata/annotations/rollguard.dev~1last-known-good-a~0b",
             "add /metadata/annotations/kubernetes.io~1change-cause",
+            "remove /metadata/annotations/kubernetes.io~1change-cause",
             "add /metadata/annotations/rollguard.dev~1restored",
         ]
     );

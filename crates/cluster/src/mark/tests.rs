@@ -57,6 +57,25 @@ async fn a_mark_is_one_annotation_of_the_very_revision_object() {
 }
 
 #[tokio::test]
+async fn why_a_revision_came_back_is_written_on_its_own_object() {
+    for kind in WorkloadKind::ALL {
+        let plan = plan(kind);
+        let path = match kind {
+            WorkloadKind::Deployment => "/apis/apps/v1/namespaces/shop/replicasets/web-v1",
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+                "/apis/apps/v1/namespaces/shop/controllerrevisions/web-v1"
+            }
+        };
+        let server = Server::new().on("PATCH", path, |_| ok(&json!({})));
+        explain(&server.client(), &plan).await.unwrap();
+        let cause = "rollguard: rolled back to revision 1 by run 7 (as revision 3)";
+        let annotations = json!({"kubernetes.io/change-cause": cause});
+        let expected = json!({"metadata": {"uid": plan.to.uid, "annotations": annotations}});
+        assert_eq!(sent(&server), expected, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn a_mark_that_is_withdrawn_is_gone_from_the_revision_that_goes() {
     for kind in WorkloadKind::ALL {
         let server = server(kind, || ok(&json!({})));

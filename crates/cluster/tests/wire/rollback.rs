@@ -1,18 +1,19 @@
 //! A plan, its patch, and what came of it.
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use kube::api::PostParams;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use rollguard_cluster::apply::{Applied, apply};
 use rollguard_cluster::history::history;
-use rollguard_cluster::{ClusterErrorKind, Connection};
+use rollguard_cluster::{ClusterErrorKind, Connection, mark};
+use rollguard_core::annotation::CHANGE_CAUSE;
 use rollguard_core::rollback::{Request, RollbackDecision, RollbackPlan, decide};
 use rollguard_core::verdict::Verdict;
 use rollguard_core::workload::Revision;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Sandbox, Verb};
 use serde_json::json;
 
-use crate::support::{cluster, deploy, deployments, follow, healthy, web};
+use crate::support::{cluster, deploy, deployments, follow, healthy, seconds, web};
 
 /// v1 was healthy, v2 is bad, and this would bring v1 back.
 pub(crate) async fn bad_rollout(sandbox: &Sandbox) -> (Connection, RollbackPlan) {
@@ -25,9 +26,13 @@ pub(crate) async fn bad_rollout(sandbox: &Sandbox) -> (Connection, RollbackPlan)
 }
 
 async fn plan(client: &Client, run: &str) -> RollbackPlan {
+    plan_to(client, 1, run).await
+}
+
+async fn plan_to(client: &Client, revision: u64, run: &str) -> RollbackPlan {
     let history = history(client, &web()).await.unwrap();
     let request = Request {
-        to_revision: Some(Revision(1)),
+        to_revision: Some(Revision(revision)),
         run: run.to_owned(),
         ..Request::default()
     };
@@ -65,15 +70,81 @@ async fn a_rollback_restores_the_template_and_says_who_did_it() {
     assert_eq!(version(&sandbox).await, "v1");
     let annotations = deployment(&sandbox).await.annotations().clone();
     assert_eq!(annotations["team"], "checkout");
-    assert_eq!(
-        annotations["kubernetes.io/change-cause"],
-        "rollguard: rolled back to revision 1 by run 7"
-    );
+    assert_eq!(annotations.get(CHANGE_CAUSE), None);
     assert_eq!(follow(&connection).await, Verdict::Succeeded);
     // The precondition fails; whose work is in place is written there.
     let again = apply(&connection.client, &other).await.unwrap();
     assert_eq!(again, Applied::AlreadyThere);
     assert_eq!(sent(&sandbox), 2);
+}
+
+/// What `kubectl rollout history` shows, the lowest revision first.
+async fn causes(sandbox: &Sandbox) -> Vec<(u64, String)> {
+    let sets: Api<ReplicaSet> = Api::namespaced(sandbox.client(), "shop");
+    let sets = sets.list(&ListParams::default()).await.unwrap();
+    let row = |it: &ReplicaSet| {
+        let annotation = |name: &str| it.annotations().get(name).cloned().unwrap_or_default();
+        let revision = annotation("deployment.kubernetes.io/revision");
+        (revision.parse().unwrap(), annotation(CHANGE_CAUSE))
+    };
+    let mut rows: Vec<_> = sets.iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+/// What a pipeline that writes change causes does.
+async fn because(sandbox: &Sandbox, cause: &str) {
+    let patch = json!({"metadata": {"annotations": {CHANGE_CAUSE: cause}}});
+    let params = PatchParams::default();
+    let web = deployments(sandbox);
+    web.patch("web", &params, &Patch::Merge(patch))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cause_of_a_rollback_is_shown_for_its_revision_and_for_no_later_one() {
+    for own_causes in [false, true] {
+        let sandbox = cluster().build();
+        let connection = healthy(&sandbox).await;
+        let go = async |version: &str| {
+            deploy(&sandbox, version).await;
+            if own_causes {
+                because(&sandbox, &format!("release {version}")).await;
+            }
+            seconds(60).await;
+        };
+        let back = async |revision: u64, killed: bool| {
+            let client = &connection.client;
+            let plan = plan_to(client, revision, "run 7").await;
+            assert_eq!(apply(client, &plan).await.unwrap(), Applied::Done);
+            if !killed {
+                mark::explain(client, &plan).await.unwrap();
+            }
+            seconds(60).await;
+        };
+        go("v2").await;
+        back(1, false).await;
+        for version in ["v3", "v4"] {
+            deploy(&sandbox, version).await;
+            seconds(60).await;
+        }
+        back(4, false).await;
+        deploy(&sandbox, "v5").await;
+        seconds(60).await;
+        let bad = if own_causes { "release v2" } else { "" };
+        let shown = |rows: &[(u64, &str)]| -> Vec<(u64, String)> {
+            rows.iter().map(|(it, why)| (*it, (*why).into())).collect()
+        };
+        let first = "rollguard: rolled back to revision 1 by run 7 (as revision 3)";
+        let second = "rollguard: rolled back to revision 4 by run 7 (as revision 6)";
+        let rows = [(2, bad), (3, first), (5, ""), (6, second), (7, "")];
+        assert_eq!(causes(&sandbox).await, shown(&rows));
+        // Between the two writes the run is killed: the revision keeps what it had.
+        back(5, true).await;
+        let rows = [(2, bad), (3, first), (6, second), (7, ""), (8, "")];
+        assert_eq!(causes(&sandbox).await, shown(&rows));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Report;
+use super::{Report, words};
 use crate::approval::{Approval, ApprovedRollback};
 use crate::finding::{Finding, RollbackHelps};
 use crate::rollback::{Change, ChosenBy, PreflightFinding, RollbackBatch, RollbackPlan};
@@ -112,10 +112,11 @@ impl Proposal {
             };
         }
         if release.plans.is_empty() {
-            let places = release.already.iter().map(|it| it.to.revision.to_string());
+            let places = release.already.iter();
+            let places = places.map(|it| words::restored_and(it.to.revision, Some(it.present)));
             let places: Vec<String> = places.collect();
             return Self::Refused {
-                why: format!("revision {} is already in place", places.join(", ")),
+                why: format!("{} is already in place", places.join(", ")),
                 hint: None,
             };
         }

@@ -9,7 +9,7 @@ use crate::approval::ApprovedRollback;
 use crate::rollback::RollbackHealth;
 use crate::session::{Session, TrackedWorkload};
 use crate::snapshot::running;
-use crate::workload::{Images, RevisionId, WorkloadRef};
+use crate::workload::{Images, Revision, RevisionId, WorkloadRef};
 
 /// A container that runs another image than when its revision was last known to be good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +33,11 @@ pub struct AfterRollback {
     pub workload: WorkloadRef,
     /// The revision that was found bad.
     pub bad: RevisionId,
-    /// The revision that was to be restored.
+    /// The revision that was to be restored, with the number that it had before.
     pub target: RevisionId,
+    /// The number that the restored revision has now, where it is in place.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub present: Option<Revision>,
     /// How it is.
     pub health: RollbackHealth,
     /// Containers that do not run what the good pods ran.
@@ -61,9 +64,21 @@ fn of(session: &Session, tracked: &TrackedWorkload, restored: &ApprovedRollback)
         workload: tracked.workload().clone(),
         bad: restored.bad.clone(),
         target: restored.target.clone(),
+        present: present(session, tracked, restored),
         health,
         other_images,
     }
+}
+
+/// The number of the restored revision, where it is in place.
+pub(super) fn present(
+    session: &Session,
+    tracked: &TrackedWorkload,
+    restored: &ApprovedRollback,
+) -> Option<Revision> {
+    let newest = session.snapshot().rollout(tracked.workload())?.newest()?;
+    let same = newest.uid() == restored.target.uid;
+    same.then(|| newest.number()).flatten()
 }
 
 /// The recorded images are those of the approval, else those of the mark.

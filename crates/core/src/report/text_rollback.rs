@@ -17,7 +17,8 @@ pub fn release_lines(release: &RollbackBatch) -> Vec<Line> {
     let mut lines: Vec<Line> = release.plans.iter().flat_map(lines_of_plan).collect();
     for it in &release.already {
         let by = it.run.as_ref().map(|run| format!(", restored by {run}"));
-        let place = format!("{} is already at revision {}", it.workload, it.to.revision);
+        let revision = words::restored(it.to.revision, Some(it.present));
+        let place = format!("{} is already at {revision}", it.workload);
         lines.push(Line::plain(place).then(Style::Dim, by.unwrap_or_default()));
     }
     lines.extend((!release.plans.is_empty()).then(not_restored));

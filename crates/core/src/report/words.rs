@@ -9,6 +9,7 @@ use crate::duration::{Human, elapsed};
 use crate::foreign_text::clipped;
 use crate::rollback::RollbackHealth;
 use crate::rollback::{ChosenBy, Weight};
+use crate::workload::Revision;
 
 /// From how many hours on days are counted.
 const HOURS: u64 = 48;
@@ -63,7 +64,31 @@ pub(super) fn after(it: &AfterRollback) -> String {
         RollbackHealth::Unhealthy => "not healthy",
         RollbackHealth::NotRolledBack => "not rolled back",
     };
+    let target = match it.present {
+        Some(present) if present != target => restored(target, Some(present)),
+        Some(_) | None => target.to_string(),
+    };
     format!("{}, revision {bad} → {target}: {health}", it.workload)
+}
+
+/// A restored revision: its number rises when it is used again, and people know both.
+pub(super) fn restored(target: Revision, present: Option<Revision>) -> String {
+    match present {
+        Some(present) if present != target => {
+            format!("revision {present}, with the template of revision {target}")
+        }
+        Some(_) | None => format!("revision {target}"),
+    }
+}
+
+/// The same where the sentence goes on.
+pub(super) fn restored_and(target: Revision, present: Option<Revision>) -> String {
+    let restored = restored(target, present);
+    if restored.contains(',') {
+        restored + ","
+    } else {
+        restored
+    }
 }
 
 pub(super) const fn style_of_health(health: RollbackHealth) -> Style {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::sentence;
+use super::{rollback_health, sentence, words};
 use crate::approval::ApprovedRollback;
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::Answer;
@@ -144,13 +144,21 @@ pub(super) fn sentence_of(session: &Session, verdict: &Verdict) -> String {
     let Some(health) = health.max() else {
         return plain;
     };
-    let (where_to, its) = match restored.as_slice() {
-        [(_, only)] => (format!("to revision {}", only.target.revision), "its"),
-        many => (format!("{} workloads", many.len()), "their"),
+    let (where_to, where_and, its) = match restored.as_slice() {
+        [(tracked, only)] => {
+            let present = rollback_health::present(session, tracked, only);
+            let target = only.target.revision;
+            let to = |said: fn(_, _) -> String| format!("to {}", said(target, present));
+            (to(words::restored), to(words::restored_and), "its")
+        }
+        many => {
+            let many = format!("{} workloads", many.len());
+            (many.clone(), many, "their")
+        }
     };
     match (health, verdict) {
         (RollbackHealth::Healthy, Verdict::Succeeded) => {
-            format!("rolled back {where_to}{}", healthy(workloads))
+            format!("rolled back {}", healthy(workloads, &where_to, &where_and))
         }
         // Each by itself is, but something could not be seen.
         (RollbackHealth::Healthy, Verdict::Undetermined { .. })
@@ -158,7 +166,7 @@ pub(super) fn sentence_of(session: &Session, verdict: &Verdict) -> String {
             format!("rolled back {where_to}; {its} health is undetermined: {plain}")
         }
         (RollbackHealth::Healthy, _) => {
-            format!("rolled back {where_to} and healthy, but not all workloads are: {plain}")
+            format!("rolled back {where_and} and healthy, but not all workloads are: {plain}")
         }
         (RollbackHealth::Unhealthy, _) => {
             format!("rolled back {where_to}, but not healthy: {plain}")
@@ -168,20 +176,20 @@ pub(super) fn sentence_of(session: &Session, verdict: &Verdict) -> String {
 }
 
 /// After a rollback to what is healthy.
-fn healthy(workloads: &[TrackedWorkload]) -> String {
+fn healthy(workloads: &[TrackedWorkload], to: &str, to_and: &str) -> String {
     let nothing = |it: &&Finding| it.code == FindingCode::NothingToVerify;
     match workloads {
         [only] => match note(only).filter(nothing) {
-            Some(finding) => format!(": {}", finding.message),
+            Some(finding) => format!("{to}: {}", finding.message),
             None => format!(
-                " and healthy: {} \"{}\" is complete and stable{}",
+                "{to_and} and healthy: {} \"{}\" is complete and stable{}",
                 only.workload().kind,
                 only.workload().name,
                 but(workloads)
             ),
         },
         many => format!(
-            " and healthy: all {} workloads are complete and stable{}",
+            "{to_and} and healthy: all {} workloads are complete and stable{}",
             many.len(),
             but(workloads)
         ),

@@ -13,7 +13,7 @@ use super::request::Request;
 use super::stuck_pods::stuck_now;
 use crate::history::{Entry, History};
 use crate::policy::Policy;
-use crate::workload::{WorkloadKind, WorkloadRef};
+use crate::workload::{RevisionId, WorkloadKind, WorkloadRef};
 
 /// Decides what to do about a workload.
 #[must_use]
@@ -85,10 +85,17 @@ fn already(history: &History, to: &Entry<'_>) -> Already {
         let marked = bad.mark()?.verified_at <= it.at;
         marked.then(|| bad.id())
     });
+    // A run again says the number that the first one said.
+    let own = restored.as_ref().filter(|it| it.uid == to.uid());
+    let revision = own.and_then(|it| it.to_revision.or(it.asked));
     Already {
         workload: history.workload().clone(),
         uid: history.uid().to_owned(),
-        to: to.id(),
+        to: RevisionId {
+            revision: revision.unwrap_or_else(|| to.revision()),
+            ..to.id()
+        },
+        present: to.revision(),
         run: restored.map(|it| it.run),
         unmark,
     }

@@ -4,12 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::request::Request;
-use crate::annotation::{LastKnownGood, ROLLBACK_RECORD, RollbackRecord};
+use crate::annotation::{CHANGE_CAUSE, LastKnownGood, ROLLBACK_RECORD, RollbackRecord};
 use crate::history::{Entry, History};
-use crate::workload::RevisionId;
-
-/// The annotation in which `kubectl rollout history` shows why a revision was made.
-const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
+use crate::workload::{Revision, RevisionId};
 
 /// A change of a workload's template and annotations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +24,13 @@ pub struct TemplateChange {
     /// `kubectl rollout undo` copies the mark from the ReplicaSet to the Deployment, and the controller
     /// would copy it back to the bad revision.
     pub removed_annotation: Option<String>,
-    /// Why the revision comes back, for `kubectl rollout history`.
+    /// Why the revision comes back, for `kubectl rollout history`. It is written on the revision object
+    /// once the template is restored.
+    ///
+    /// On the workload it would outlive the rollback: a Deployment's controller copies it to the
+    /// ReplicaSet of every later template (`deployment_util.go`, `SetNewReplicaSetAnnotations`), and
+    /// that of a StatefulSet or DaemonSet to every new ControllerRevision. If the run ends between
+    /// the two writes, the revision keeps the cause that it had, as after `kubectl rollout undo`.
     pub change_cause: String,
     /// The record of the rollback.
     pub record: RollbackRecord,
@@ -51,22 +54,34 @@ impl TemplateChange {
             creates_annotations: annotations.is_none_or(Value::is_null),
             removed_annotation: history.annotation(&copied).is_some().then_some(copied),
             change_cause: format!(
-                "rollguard: rolled back to revision {} by {}",
+                "rollguard: rolled back to revision {} by {} (as revision {})",
                 to.revision(),
-                request.run
+                request.run,
+                next_revision(history)
             ),
             record: record(&to.id(), &from, request),
         }
     }
 
-    /// Returns the names and values of the annotations that are added.
+    /// Returns the name and the value of the annotation that is added.
     #[must_use]
-    pub fn added_annotations(&self) -> [(&'static str, String); 2] {
-        [
-            (CHANGE_CAUSE, self.change_cause.clone()),
-            (ROLLBACK_RECORD, self.record.to_text()),
-        ]
+    pub fn added_annotation(&self) -> (&'static str, String) {
+        (ROLLBACK_RECORD, self.record.to_text())
     }
+
+    /// Returns the name of the annotation that the workload must not have afterwards, whether or not
+    /// it has it now: the cause of the bad release, which the controller would copy to the restored
+    /// revision.
+    #[must_use]
+    pub const fn cleared_annotation(&self) -> &'static str {
+        CHANGE_CAUSE
+    }
+}
+
+/// Returns the number that the restored revision gets: every controller counts on from the highest.
+fn next_revision(history: &History) -> Revision {
+    let highest = history.entries().map(|it| it.revision().0).max();
+    Revision(highest.unwrap_or_default().saturating_add(1))
 }
 
 /// Returns the record of a rollback from one revision to another.

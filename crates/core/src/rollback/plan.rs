@@ -11,7 +11,7 @@ use super::patch::TemplateChange;
 use super::preflight::{PreflightFinding, Weight};
 use super::refusal::Refusal;
 use crate::approval::{ApprovedRollback, HealthCriteria};
-use crate::workload::{Images, RevisionId, WorkloadRef};
+use crate::workload::{Images, Revision, RevisionId, WorkloadRef};
 
 /// Which evidence chose the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,8 +155,10 @@ pub struct Already {
     pub workload: WorkloadRef,
     /// The uid of the workload.
     pub uid: String,
-    /// The revision that is in place.
+    /// The revision that is in place, with the number that it had before it was restored.
     pub to: RevisionId,
+    /// The number that it has now.
+    pub present: Revision,
     /// The run that restored it, if recorded.
     pub run: Option<String>,
     /// The bad revision that still has a last-known-good annotation, because the run that rolled

@@ -6,14 +6,14 @@ use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
-use rollguard_core::annotation::ROLLBACK_RECORD;
+use rollguard_core::annotation::{CHANGE_CAUSE, ROLLBACK_RECORD};
 use rollguard_core::rollback::BatchOutcome::{AlreadyRolledBack, Refused, RolledBack};
 use rollguard_core::workload::Revision;
 use rollguard_sandbox::{Script, Verb};
 
 use super::super::cast::is_version;
 use super::super::world::{World, told, workload};
-use super::{annotation, done, marked, not_done, plain, says, where_only_v1_is_good};
+use super::{annotation, causes, done, marked, not_done, plain, says, where_only_v1_is_good};
 use crate::trial;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -60,9 +60,11 @@ async fn good_bad_bad() -> Result<()> {
     says(&world, "a check found it healthy")?;
     world.has("v1").await?;
     ensure!(world.generation().await? == before + 1, "{}", world.said());
-    let cause = annotation(&world, "kubernetes.io/change-cause").await?;
-    let wanted = "rollguard: rolled back to revision 1 by the test";
-    ensure!(cause.as_deref() == Some(wanted), "{cause:?}");
+    let cause = annotation(&world, CHANGE_CAUSE).await?;
+    ensure!(cause.is_none(), "later revisions inherit {cause:?}");
+    let causes = causes(&world).await?;
+    let wanted = "rollguard: rolled back to revision 1 by the test (as revision 4)";
+    ensure!(causes == [wanted], "{causes:?}");
     ensure!(
         annotation(&world, ROLLBACK_RECORD).await?.is_some(),
         "no trace"

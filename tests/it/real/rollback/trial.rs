@@ -124,11 +124,15 @@ fn pods_stayed(before: &Left, left: &Left) -> Result<()> {
 /// What a rollback writes beside the template.
 async fn annotated(scene: &Scene, left: &Left) -> Result<()> {
     let target = scene.revision(left.version()).await?;
-    let cause = left.annotations.get(CHANGE_CAUSE).context("no cause")?;
+    let causes = target.metadata.annotations.as_ref();
+    let cause = causes.and_then(|it| it.get(CHANGE_CAUSE));
+    let cause = cause.context("no cause")?;
     ensure!(
         cause.starts_with("rollguard: rolled back to revision 1 by "),
         "{cause}"
     );
+    let inherited = left.annotations.get(CHANGE_CAUSE);
+    ensure!(inherited.is_none(), "later revisions inherit {inherited:?}");
     let restored = left.annotations.get(RESTORED).context("not restored")?;
     let restored: Value = serde_json::from_str(restored)?;
     ensure!(

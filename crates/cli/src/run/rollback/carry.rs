@@ -38,7 +38,11 @@ pub(super) fn carry(client: &Client, request: ClusterRequest) -> Carried {
         }
         ClusterRequest::Patch(plan) => async move {
             let result = match apply(&client, &plan).await {
-                Ok(Applied::Done) => PatchResult::Applied,
+                Ok(Applied::Done) => {
+                    // Only for people: the record of the rollback stands on the workload.
+                    let _ = mark::explain(&client, &plan).await;
+                    PatchResult::Applied
+                }
                 Ok(Applied::AlreadyThere) => PatchResult::AlreadyInPlace,
                 Ok(Applied::Superseded) => PatchResult::Superseded,
                 Err(error) => PatchResult::Failed(failed(error)),

@@ -6,6 +6,7 @@ use crate::rollback::{
     RollbackPlan, Weight, WorkloadOutcome,
 };
 use crate::testing::{agent, db};
+use crate::workload::Revision;
 use crate::workload::WorkloadRef;
 
 /// The plan of the failed check, with all that can be said of one.
@@ -128,6 +129,7 @@ fn already() -> RollbackBatch {
         workload: web(),
         uid: plan.uid,
         to: plan.to,
+        present: Revision(3),
         run: Some(format!("shop | release | {HOSTILE}")),
         unmark: None,
     };
@@ -247,6 +249,7 @@ fn one_plan_for_many_at_the_terminal() {
             workload,
             uid,
             to,
+            present: Revision(3),
             run,
             unmark: None,
         })

@@ -162,15 +162,15 @@ fn the_sentence_says_first_what_became_of_the_rollback() {
     let rows = [
         (
             healthy(),
-            "rolled back to revision 1 and healthy: Deployment \"web\" is complete and stable",
+            "rolled back to revision 3, with the template of revision 1, and healthy: Deployment \"web\" is complete and stable",
         ),
         (
             checked(vec![target("web")], in_place(0, 'a')),
-            "rolled back to revision 1: Deployment \"web\" has 0 replicas: the rollout is complete, but nothing was verified",
+            "rolled back to revision 3, with the template of revision 1: Deployment \"web\" has 0 replicas: the rollout is complete, but nothing was verified",
         ),
         (
             unhealthy(),
-            "rolled back to revision 1, but not healthy: Deployment \"web\" fails: ",
+            "rolled back to revision 3, with the template of revision 1, but not healthy: Deployment \"web\" fails: ",
         ),
         (
             undetermined(),

@@ -9,7 +9,8 @@ use crate::workload::{RevisionId, WorkloadRef};
 /// A request; each is answered with one observation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClusterRequest {
-    /// Send the patch of a plan. Answered with [`Seen::Patched`](super::Seen::Patched).
+    /// Send the patch of a plan; where it is applied, write the change cause on the restored revision,
+    /// which changes nothing about the result. Answered with [`Seen::Patched`](super::Seen::Patched).
     Patch(Box<RollbackPlan>),
     /// Withdraw the mark of a good revision from a bad one. Answered with
     /// [`Seen::MarkWithdrawn`](super::Seen::MarkWithdrawn).

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::past::{Past, of, of_web};
 use crate::approval::HealthCriteria;
-use crate::rollback::{Request, RollbackDecision};
+use crate::rollback::{Request, RollbackDecision, decide};
 use crate::testing::{PodBuilder, at, deployment, pod_of, replica_set_json, web};
 use crate::workload::Revision;
 
@@ -827,6 +827,11 @@ fn a_number_that_a_person_named_is_known_again_after_it_rose() {
             .restored_by("v1", "v2", &request)
     };
     assert_eq!(back(Some(Revision(1))).words(&to(1)), "already at 3");
+    let RollbackDecision::Already(already) = decide(&back(None).history(), &any()) else {
+        panic!("not in place");
+    };
+    let numbers = (already.to.revision, already.present);
+    assert_eq!(numbers, (Revision(1), Revision(3)), "as the first run said");
     assert!(
         back(None)
             .words(&to(1))

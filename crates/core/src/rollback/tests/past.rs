@@ -110,7 +110,7 @@ impl Past {
         self
     }
 
-    /// Rolled back by rollguard from one version, whose revision was 2, to another.
+    /// Rolled back by rollguard from one version, whose revision was 2, to another, then revision 1.
     pub(super) fn restored(self, to: &str, from: &str) -> Self {
         self.restored_by(
             to,
@@ -124,12 +124,12 @@ impl Past {
     }
 
     pub(super) fn restored_by(self, to: &str, from: &str, request: &Request) -> Self {
-        let id = |version: &str| RevisionId {
-            revision: Revision(2),
+        let id = |version: &str, revision| RevisionId {
+            revision: Revision(revision),
             name: format!("web-{version}"),
             uid: format!("rs-{version}"),
         };
-        let restored = crate::rollback::patch::record(&id(to), &id(from), request);
+        let restored = crate::rollback::patch::record(&id(to, 1), &id(from, 2), request);
         self.annotated(crate::annotation::ROLLBACK_RECORD, &restored.to_text())
     }
 
@@ -172,7 +172,7 @@ impl Past {
                 "{} → {}, {}",
                 plan.from.revision, plan.to.revision, plan.chosen_by
             ),
-            RollbackDecision::Already(already) => format!("already at {}", already.to.revision),
+            RollbackDecision::Already(already) => format!("already at {}", already.present),
             RollbackDecision::Refuse(refusal) => refusal.to_string(),
         }
     }

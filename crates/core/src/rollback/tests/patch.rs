@@ -32,11 +32,8 @@ fn a_workload_without_annotations_gets_the_map_first() {
     let change = bare.plan().template_change;
     assert!(change.creates_annotations);
     assert_eq!(change.removed_annotation, None);
-    let names = change.added_annotations().map(|(name, _)| name);
-    assert_eq!(
-        names,
-        ["kubernetes.io/change-cause", "rollguard.dev/restored"]
-    );
+    assert_eq!(change.added_annotation().0, "rollguard.dev/restored");
+    assert_eq!(change.cleared_annotation(), "kubernetes.io/change-cause");
 }
 
 #[test]

@@ -21,6 +21,7 @@ fn restored_and_marked(name: &str) -> PreparedRollback {
     all.release.already.push(Already {
         workload: plan.workload,
         uid: plan.uid,
+        present: plan.to.revision,
         to: plan.to,
         run: None,
         unmark: Some(RevisionId { ..plan.from }),
