@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
 use rollguard_cluster::Connection;
-use rollguard_core::report::{Line, Report, conclusion_lines, execution_lines, release_lines};
+use rollguard_core::report::{
+    Line, Report, conclusion_lines, dry_run_line, execution_lines, release_lines,
+};
 use rollguard_core::rollback::execution::{Conclusion, Execution, Seen, Settings};
 use rollguard_core::rollback::{
     BatchOutcome, Patience, PreparedRollback, Request, RollbackBatch, RollbackHealth,
@@ -117,7 +119,7 @@ pub async fn rollback(
         return Ok(RolledBack::new(conclusion, shown.release));
     }
     if how.dry_run {
-        tools.console.line(&show::dry_run());
+        tools.console.line(&dry_run_line(&shown.release));
         return Ok(RolledBack::dry_run(shown.release));
     }
     match consented(&case, shown, tools).await? {

@@ -8,7 +8,7 @@ use super::words::{
     time,
 };
 use super::{AfterRollback, Line, NOT_RESTORED, Proposal, Proposed, Style, words};
-use crate::rollback::{PreflightFinding, RollbackBatch, RollbackPlan, Weight};
+use crate::rollback::{PreflightCode, PreflightFinding, RollbackBatch, RollbackPlan, Weight};
 
 /// One plan for all workloads of a release: what would go back, and what is in place. What speaks
 /// against it is for [`objection_lines`].
@@ -42,6 +42,32 @@ pub fn objection_lines(release: &RollbackBatch) -> Vec<Line> {
         lines.push(Line::styled(Style::Warn, text));
     }
     lines
+}
+
+/// What a dry run ends with. Of what was warned of, nothing says that it does not matter.
+#[must_use]
+pub fn dry_run_line(release: &RollbackBatch) -> Line {
+    let findings = || release.plans.iter().flat_map(|plan| &plan.findings);
+    let warnings = findings().filter(|it| it.weight == Weight::Warning).count();
+    let unseen = findings().any(|it| it.code == PreflightCode::NotLooked);
+    let (style, found) = match warnings {
+        _ if release.plans.is_empty() => (Style::Good, "there is nothing to roll back".to_owned()),
+        0 if unseen => (
+            Style::Warn,
+            "nothing was found that prevents the rollback, but not everything could be looked at"
+                .to_owned(),
+        ),
+        0 => (Style::Good, "nothing prevents the rollback".to_owned()),
+        1 => (
+            Style::Warn,
+            "the rollback is possible, but read the warning above first".to_owned(),
+        ),
+        many => (
+            Style::Warn,
+            format!("the rollback is possible, but read the {many} warnings above first"),
+        ),
+    };
+    Line::styled(style, format!("dry run: {found}; nothing was changed"))
 }
 
 /// But for what refuses it.

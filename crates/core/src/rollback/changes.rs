@@ -1,7 +1,7 @@
-//! Lists the changes from one pod template to another: images, names of environment variables,
-//! numbers of probes, resources, sources of volumes.
+//! Lists the changes from one pod template to another: images, commands, environment variables,
+//! probes, resources, sources of volumes.
 //!
-//! Values of environment variables, annotations, headers and commands are never shown.
+//! Values that may hold a secret ([`value`]), annotations and headers are never shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,6 +12,7 @@ use serde_json::Value;
 mod container;
 #[cfg(test)]
 mod tests;
+mod value;
 
 /// The most changes that are listed: the list must be short enough to read during an incident.
 const LIMIT: usize = 30;

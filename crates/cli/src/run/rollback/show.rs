@@ -1,13 +1,6 @@
 //! What a person sees before anything is changed.
 
-use rollguard_core::report::{Line, Style};
 use rollguard_core::rollback::RollbackBatch;
-
-/// What a dry run ends with.
-pub(super) fn dry_run() -> Line {
-    let text = "dry run: nothing prevents the rollback; nothing was changed";
-    Line::styled(Style::Good, text)
-}
 
 /// What a person is asked.
 pub(super) fn question(release: &RollbackBatch) -> String {

@@ -433,3 +433,48 @@ fn the_weight_of_a_finding_is_a_word_and_not_only_a_colour() {
         assert!(said.matches(&words).count() >= 3, "{words}\n{said}");
     }
 }
+
+#[test]
+fn a_dry_run_that_warned_does_not_end_as_if_nothing_had_been_said() {
+    let with = |weights: &[(PreflightCode, Weight)]| {
+        let mut plan = plan(web());
+        plan.findings.clear();
+        plan.add_findings(weights.iter().map(|(code, weight)| PreflightFinding {
+            code: *code,
+            weight: *weight,
+            message: "a message".to_owned(),
+            hint: None,
+        }));
+        let mut release = RollbackBatch::default();
+        release.add(&web(), RollbackDecision::Apply(Box::new(plan)));
+        dry_run_line(&release).text()
+    };
+    let warning = (PreflightCode::ConfigChanged, Weight::Warning);
+    let rows = [
+        (with(&[]), "nothing prevents the rollback"),
+        (
+            with(&[(PreflightCode::ImageUnknown, Weight::Note)]),
+            "nothing prevents the rollback",
+        ),
+        (
+            with(&[(PreflightCode::NotLooked, Weight::Note)]),
+            "nothing was found that prevents the rollback, but not everything could be looked at",
+        ),
+        (
+            with(&[warning]),
+            "the rollback is possible, but read the warning above first",
+        ),
+        (
+            with(&[warning, warning]),
+            "the rollback is possible, but read the 2 warnings above first",
+        ),
+        (
+            dry_run_line(&already()).text(),
+            "there is nothing to roll back",
+        ),
+    ];
+    for (said, expected) in rows {
+        let expected = format!("dry run: {expected}; nothing was changed");
+        assert_eq!(said, expected);
+    }
+}

@@ -2,13 +2,16 @@
 
 use serde_json::Value;
 
+use super::value::{command, cut, variable, without_query};
 use super::{Change, by_name, differing, fields, how, plain_text, shown, told};
 
 const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
 /// The fields that are compared in detail, and the container's name.
-const CLOSER: [&str; 8] = [
+const CLOSER: [&str; 10] = [
     "name",
     "image",
+    "command",
+    "args",
     "resources",
     "env",
     "envFrom",
@@ -16,7 +19,7 @@ const CLOSER: [&str; 8] = [
     "readinessProbe",
     "startupProbe",
 ];
-/// The fields of a probe's handler that may be shown: headers and commands may hold secrets.
+/// The fields of a probe's handler that may be shown: headers may hold secrets.
 const ASKED: [(&str, [&str; 3]); 3] = [
     ("httpGet", ["path", "port", "scheme"]),
     ("tcpSocket", ["port", "host", ""]),
@@ -29,6 +32,17 @@ pub(super) fn changes(title: &str, before: &Value, after: &Value) -> Vec<Change>
     let (old, new) = (image(before), image(after));
     if old != new {
         found.push(shown(format!("{title}: image"), old, new));
+    }
+    for list in ["command", "args"] {
+        let (old, new) = (before.get(list), after.get(list));
+        if old != new {
+            let title = format!("{title}: {list}");
+            found.push(shown_or_told(
+                title,
+                old.and_then(command),
+                new.and_then(command),
+            ));
+        }
     }
     found.extend(resources(title, before, after));
     found.extend(environment(title, before, after));
@@ -61,14 +75,21 @@ fn resources(title: &str, before: &Value, after: &Value) -> Vec<Change> {
     found
 }
 
-/// Lists changes of environment variables, by name only.
+/// Lists changes of environment variables; of one that may hold a secret only the name.
 fn environment(title: &str, before: &Value, after: &Value) -> Vec<Change> {
     let (old, new) = (by_name(before, "/env"), by_name(after, "/env"));
     let mut found: Vec<Change> = differing(&old, &new)
         .into_iter()
         .map(|(name, before, after)| {
-            let how = how(before, after);
-            told(format!("{title}: environment variable `{name}` {how}"))
+            let title = format!("{title}: environment variable `{name}`");
+            let old = before.map(|it| variable(name, it));
+            let new = after.map(|it| variable(name, it));
+            match (&old, &new) {
+                (Some(None), _) | (_, Some(None)) => {
+                    told(format!("{title} {}", how(before, after)))
+                }
+                (_, _) => shown_or_told(title, old.flatten(), new.flatten()),
+            }
         })
         .collect();
     if before.get("envFrom") != after.get("envFrom") {
@@ -101,7 +122,14 @@ fn probe_changes(title: String, before: Option<&Value>, after: Option<&Value>) -
         (None, None) => return Vec::new(),
         (Some(before), Some(after)) if before == after => return Vec::new(),
         (Some(before), Some(after)) => (before, after),
-        (before, after) => return vec![told(format!("{title} {}", how(before, after)))],
+        (before, after) => {
+            let (old, new) = (before.and_then(asked), after.and_then(asked));
+            return vec![if old.is_none() && new.is_none() {
+                told(format!("{title} {}", how(before, after)))
+            } else {
+                shown_or_told(title, old, new)
+            }];
+        }
     };
     let mut found = Vec::new();
     let mut handler_changes = false;
@@ -121,29 +149,22 @@ fn probe_changes(title: String, before: Option<&Value>, after: Option<&Value>) -
 
 /// Describes a probe's handler, as far as it may be shown.
 fn asked(probe: &Value) -> Option<String> {
+    if let Some(exec) = probe.pointer("/exec/command") {
+        return Some(format!("exec {}", command(exec)?));
+    }
     ASKED.iter().find_map(|(kind, shown)| {
         let handler = probe.get(kind)?;
-        let parts = shown
-            .iter()
-            .filter_map(|name| handler.get(name).map(without_query));
+        let parts = shown.iter().filter_map(|name| handler.get(name));
+        let parts = parts.map(|it| without_query(&plain_text(it)));
         Some(format!("{kind} {}", parts.collect::<Vec<_>>().join(" ")))
     })
-}
-
-/// Returns a path without its query, which may hold a key.
-fn without_query(value: &Value) -> String {
-    let text = plain_text(value);
-    match text.split_once('?') {
-        Some((path, _)) => format!("{path}?…"),
-        None => text,
-    }
 }
 
 /// Shows a change, or only reports it if the parts that may be shown are equal.
 fn shown_or_told(title: String, from: Option<String>, to: Option<String>) -> Change {
     if from == to {
-        told(format!("{title} changes"))
-    } else {
-        shown(title, from, to)
+        return told(format!("{title} changes"));
     }
+    let (from, to) = cut(from, to);
+    shown(title, from, to)
 }

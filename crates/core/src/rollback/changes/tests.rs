@@ -19,7 +19,7 @@ fn pod(container: &Value) -> Value {
 fn every_change_of_a_container_is_named_and_numbers_are_shown() {
     let digest = "app@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     let http = |path: &str| json!({"httpGet": {"path": path, "port": 8080}, "periodSeconds": 5});
-    let rows: [(&str, Value, Value, &[&str]); 15] = [
+    let rows: [(&str, Value, Value, &[&str]); 17] = [
         ("nothing", json!({"image": "a"}), json!({"image": "a"}), &[]),
         (
             "an image with its digest",
@@ -63,7 +63,7 @@ fn every_change_of_a_container_is_named_and_numbers_are_shown() {
             "another way to ask",
             json!({"startupProbe": {"exec": {"command": ["sh", "-c", "curl -H token:hunter2"]}}}),
             json!({"startupProbe": {"tcpSocket": {"port": "http"}}}),
-            &["container `app`: startupProbe: none → tcpSocket http"],
+            &["container `app`: startupProbe: exec sh -c … → tcpSocket http"],
         ),
         (
             "a probe's query",
@@ -82,18 +82,29 @@ fn every_change_of_a_container_is_named_and_numbers_are_shown() {
             json!({"livenessProbe": http("/")}),
             json!({"startupProbe": http("/")}),
             &[
-                "container `app`: livenessProbe goes",
-                "container `app`: startupProbe comes back",
+                "container `app`: livenessProbe: httpGet / 8080 → none",
+                "container `app`: startupProbe: none → httpGet / 8080",
             ],
         ),
         (
-            "environment variables by name",
-            json!({"env": [{"name": "TOKEN", "value": "hunter2"}, {"name": "NEW", "value": "hunter2"}, {"name": "SAME", "value": "1"}]}),
-            json!({"env": [{"name": "TOKEN", "value": "hunter1"}, {"name": "OLD", "value": "hunter1"}, {"name": "SAME", "value": "1"}]}),
+            "environment variables that may be secrets, by name",
+            json!({"env": [{"name": "TOKEN", "value": "hunter2"}, {"name": "NEW_KEY", "value": "hunter2"}, {"name": "DB", "value": "pg://app:hunter2@db/x"}]}),
+            json!({"env": [{"name": "TOKEN", "value": "hunter1"}, {"name": "OLD-PASSWORD", "value": "hunter1"}, {"name": "DB", "value": "pg://db/x"}]}),
             &[
-                "container `app`: environment variable `NEW` goes",
-                "container `app`: environment variable `OLD` comes back",
+                "container `app`: environment variable `DB` changes",
+                "container `app`: environment variable `NEW_KEY` goes",
+                "container `app`: environment variable `OLD-PASSWORD` comes back",
                 "container `app`: environment variable `TOKEN` changes",
+            ],
+        ),
+        (
+            "other environment variables with their values",
+            json!({"env": [{"name": "HOST", "value": "db-new"}, {"name": "NEW", "value": ""}, {"name": "SAME", "value": "1"}, {"name": "USER", "value": "app"}]}),
+            json!({"env": [{"name": "HOST", "value": "db"}, {"name": "SAME", "value": "1"}, {"name": "USER", "valueFrom": {"secretKeyRef": {"name": "db", "key": "user"}}}]}),
+            &[
+                "container `app`: environment variable `HOST`: db-new → db",
+                "container `app`: environment variable `NEW`: \"\" → none",
+                "container `app`: environment variable `USER`: app → secretKeyRef db user",
             ],
         ),
         (
@@ -109,12 +120,21 @@ fn every_change_of_a_container_is_named_and_numbers_are_shown() {
             &["container `app`: envFrom changes"],
         ),
         (
-            "a command, which may hold a secret",
-            json!({"command": ["run", "--token=hunter2"], "args": ["hunter2"]}),
+            "a command that holds a secret",
+            json!({"command": ["run", "--token=hunter2"], "args": ["-p", "hunter2", "--db-password", "hunter2"]}),
             json!({"command": ["run", "--token=hunter1"]}),
             &[
-                "container `app`: args changes",
                 "container `app`: command changes",
+                "container `app`: args: -p … --db-password … → none",
+            ],
+        ),
+        (
+            "any other command",
+            json!({"command": ["sh", "-c", "exec /srv/app --port 80"]}),
+            json!({"command": ["/srv/app"], "args": ["--port=80", "-p", "8080"]}),
+            &[
+                "container `app`: command: sh -c 'exec /srv/app --port 80' → /srv/app",
+                "container `app`: args: none → --port=80 -p 8080",
             ],
         ),
         (
@@ -198,4 +218,47 @@ fn of_very_many_changes_the_last_ones_are_counted() {
     let said = said(&many(100), &none);
     assert_eq!(said.len(), LIMIT);
     assert_eq!(said[LIMIT - 1], "and 71 more changes");
+}
+
+#[test]
+fn what_looks_like_a_secret_is_one() {
+    let rows = [
+        ("postgres://app:pw@db:5432/shop", true),
+        ("postgres://db:5432/shop", false),
+        ("Server=db;Password=pw", true),
+        ("DefaultEndpointsProtocol=https;AccountKey=abc", true),
+        ("eyJhbGciOiJIUzI1NiJ9.e30.x", true),
+        ("ghp_abc", true),
+        ("-----BEGIN RSA PRIVATE KEY-----", true),
+        ("Bearer abc", true),
+        ("curl -H token:pw", true),
+        ("3f2a9c1b7d5e4f60a1b2c3d4e5f60718", true),
+        ("https://blob.test/x?sig=abc", true),
+        ("info", false),
+        ("keycloak", false),
+        ("http://keycloak.shop.svc/realms", false),
+        ("/usr/local/share/app/config-2026.yaml", false),
+        ("exec /srv/app --port 80", false),
+        ("2026-11-29T10:00:00Z", false),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(value::is_secret_value(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_long_value_is_cut_around_what_differs() {
+    let script = |end: &str| {
+        let lines = "echo step\n".repeat(30);
+        pod(&json!({"command": ["sh", "-c", format!("{lines}{end}")]}))
+    };
+    let said = said(&script("run v2 --fast"), &script("run v1"));
+    assert_eq!(
+        said,
+        ["container `app`: command: …step echo step run v2 --fast' → …step echo step run v1'"]
+    );
+    let long = pod(&json!({"args": ["x".repeat(500)]}));
+    let said = self::said(&long, &pod(&json!({})));
+    let cut = format!("container `app`: args: {}… → none", "x".repeat(80));
+    assert_eq!(said, [cut]);
 }
