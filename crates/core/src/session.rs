@@ -19,19 +19,21 @@ mod event;
 mod http_requests;
 mod judge;
 mod recheck;
+mod release;
 mod stability;
 mod target;
 #[cfg(test)]
 mod tests;
 mod tracked;
 
-pub use event::{SessionEvent, TimelineEntry};
+pub use event::{SessionEvent, TimelineEntry, followed};
 pub use http_requests::HttpRequest;
 use http_requests::SentRequests;
 pub use judge::{Judgement, judge};
 pub use recheck::{EndedRead, FreshRead, Recheck, RecheckStep, with_unlisted_kinds};
+pub use release::{Release, names_a_release, same_release};
 pub use target::{Target, View};
-pub use tracked::TrackedWorkload;
+pub use tracked::{Followed, TrackedWorkload};
 
 /// What one observation led to.
 #[derive(Debug, Clone, PartialEq)]

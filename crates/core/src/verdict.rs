@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::duration::Human;
-use crate::finding::{Finding, grouped};
+use crate::finding::{Finding, FindingCode, grouped};
 use crate::observation::{Blindness, ResourceKind};
 use crate::workload::Revision;
 
@@ -142,6 +142,14 @@ pub enum Undetermined {
         /// The newest one.
         newest: Option<Revision>,
     },
+    /// It was scaled to 0 replicas while something was wrong with it: nothing is left that could show
+    /// whether it works.
+    NothingRuns {
+        /// What was seen before.
+        code: FindingCode,
+        /// The same in words.
+        message: String,
+    },
 }
 
 impl fmt::Display for Undetermined {
@@ -173,6 +181,10 @@ impl fmt::Display for Undetermined {
                 Some(newest) => write!(f, "revision {wanted} never came; the newest is {newest}"),
                 None => write!(f, "revision {wanted} never came"),
             },
+            Self::NothingRuns { code, message } => write!(
+                f,
+                "nothing runs, because it was scaled to 0 replicas; before that {message} ({code})"
+            ),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::finding::{Evidence, Finding, FindingCode};
 use crate::foreign_text::visible;
 use crate::rollback::PreflightFinding;
 use crate::rollback::RollbackHealth;
+use crate::session::followed;
 use crate::verdict::VerdictKind;
 use crate::workload::WorkloadRef;
 
@@ -69,6 +70,13 @@ fn workloads(report: &Report) -> String {
     }));
     let http = report.workloads.iter().flat_map(|it| &it.http);
     rows.extend(http.map(|http| format!("\n{}", http.told(&code(&http.check)))));
+    rows.extend(report.workloads.iter().flat_map(|it| {
+        it.followed.iter().map(|change| {
+            let at = Human(elapsed(report.started, change.at));
+            let text = code(&followed(&change.changed));
+            format!("\n{}, +{at}: {text}", it.workload)
+        })
+    }));
     rows.push(String::new());
     rows.join("\n")
 }

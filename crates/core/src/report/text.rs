@@ -7,7 +7,7 @@ use super::text_rollback::{after_lines, proposal_lines};
 use super::{HttpReport, Line, Report, Style};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis};
-use crate::session::SessionEvent;
+use crate::session::{SessionEvent, followed};
 use crate::verdict::VerdictKind;
 use crate::workload::WorkloadRef;
 
@@ -58,6 +58,11 @@ pub fn event_lines(event: &SessionEvent, started: Timestamp, many: bool) -> Vec<
         } => {
             vec![begin(at, workload).then(Style::Good, format!("{} has gone", finding.code))]
         }
+        SessionEvent::Followed {
+            at,
+            workload,
+            changed,
+        } => vec![begin(at, workload).then(Style::Warn, followed(changed))],
         SessionEvent::Ended {
             at,
             workload,
@@ -144,6 +149,12 @@ fn table(report: &Report) -> Vec<Line> {
             let place = format!("  {} in namespace {}", it.workload, it.workload.namespace);
             Line::styled(Style::Dim, format!("{place}{revision}: {counts}{pending}"))
         });
+        let changes = it.followed.iter().map(|change| {
+            let at = Human(elapsed(report.started, change.at));
+            let text = format!("    +{at}: {}", followed(&change.changed));
+            Line::styled(Style::Warn, text)
+        });
+        lines.extend(changes);
         let told = |http: &HttpReport| format!("    {}", http.told(&http.check));
         let http = it.http.iter().map(told);
         lines.extend(http.map(|text| Line::styled(Style::Dim, text)));

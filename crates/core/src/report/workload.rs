@@ -10,7 +10,7 @@ use crate::approval::ApprovedRollback;
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::Answer;
 use crate::rollback::RollbackHealth;
-use crate::session::{Session, TrackedWorkload};
+use crate::session::{Followed, Session, TrackedWorkload};
 use crate::snapshot::PodView;
 use crate::verdict::{Pending, Supersession, Verdict, VerdictKind};
 use crate::workload::{Counts, Revision, WorkloadRef};
@@ -46,6 +46,10 @@ pub struct WorkloadReport {
     /// What the pods of the newest template answered over HTTP.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub http: Vec<HttpReport>,
+    /// Changes of the template by automations during the check: the same release, of which the last
+    /// revision was judged.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub followed: Vec<Followed>,
 }
 
 /// What pods answered to one HTTP check.
@@ -100,6 +104,7 @@ impl WorkloadReport {
             ready: counts.ready,
             available: counts.available,
             http: http_of(session, &pods),
+            followed: tracked.followed().to_vec(),
         }
     }
 }

@@ -49,6 +49,15 @@ pub enum SessionEvent {
         /// The cause.
         finding: Finding,
     },
+    /// An automation changed the pod template: a new revision of the same release, which is followed.
+    Followed {
+        /// When.
+        at: Timestamp,
+        /// Of which workload.
+        workload: WorkloadRef,
+        /// What it changed.
+        changed: Vec<String>,
+    },
     /// One of several workloads has its verdict.
     Ended {
         /// When.
@@ -107,6 +116,11 @@ impl TimelineEntry {
                 workload,
                 finding,
             } => (*at, Some(workload), format!("{} has gone", finding.code)),
+            SessionEvent::Followed {
+                at,
+                workload,
+                changed,
+            } => (*at, Some(workload), followed(changed)),
             SessionEvent::Ended {
                 at,
                 workload,
@@ -120,4 +134,17 @@ impl TimelineEntry {
         };
         Self { at, text }
     }
+}
+
+/// Says that an automation changed the template, and that the check goes on.
+#[must_use]
+pub fn followed(changed: &[String]) -> String {
+    let what = if changed.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", changed.join(", "))
+    };
+    format!(
+        "an automation changed the pod template{what}: the same release; following its new revision"
+    )
 }

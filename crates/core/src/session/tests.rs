@@ -18,6 +18,7 @@ mod kinds;
 mod late;
 mod many;
 mod recheck;
+mod release;
 mod restored;
 mod stale;
 

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
+use serde::{Deserialize, Serialize};
 
 use super::event::SessionEvent;
 use super::judge::{Judgement, judge};
+use super::release::{Release, same_release};
 use super::target::{Target, View};
 use crate::approval::ApprovedRollback;
+use crate::duration::after;
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
@@ -21,7 +24,31 @@ use crate::workload::{Workload, WorkloadRef};
 #[derive(Debug, Clone, PartialEq)]
 struct Bound {
     uid: String,
+    /// The release as it was when the session began to follow it.
+    release: Release,
+    /// The template that is judged now.
     template: PodTemplateSpec,
+}
+
+/// A change of the template by an automation, which was followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Followed {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// What changed, by name.
+    pub changed: Vec<String>,
+}
+
+/// How the template that is there now relates to the one that is judged.
+enum Change {
+    /// It is the same.
+    None,
+    /// It is of the same release, and this was changed.
+    SameRelease(Vec<String>),
+    /// It is another one.
+    Superseded(Supersession),
 }
 
 /// One workload of a session.
@@ -36,6 +63,13 @@ pub struct TrackedWorkload {
     asking_since: Option<Timestamp>,
     served: Option<String>,
     judged: Option<String>,
+    /// The changes that were followed, and how many of them were told.
+    followed: Vec<Followed>,
+    told_followed: usize,
+    /// The template that is known to have been replaced although the watch still shows it.
+    outdated: Option<PodTemplateSpec>,
+    /// What was wrong when pods were last wanted, unless the rollout was complete since.
+    suspect: Option<Finding>,
     pending_since: Timestamp,
     shown_pending: Option<Pending>,
     shown_findings: BTreeMap<(FindingCode, Option<String>), Finding>,
@@ -55,6 +89,10 @@ impl TrackedWorkload {
             asking_since: None,
             served: None,
             judged: None,
+            followed: Vec::new(),
+            told_followed: 0,
+            outdated: None,
+            suspect: None,
             pending_since: now,
             shown_pending: None,
             shown_findings: BTreeMap::new(),
@@ -78,14 +116,26 @@ impl TrackedWorkload {
         if self.verdict.is_terminal() && !was_green {
             return Timestamp::MAX;
         }
-        if let Some(verdict) = self.lost_subject(snapshot) {
+        if let Some(verdict) = self.lost_subject(snapshot, now) {
             self.shown_end = false;
             self.verdict = verdict;
             return Timestamp::MAX;
         }
+        let was_green = self.verdict == Verdict::Succeeded;
+        if let Some(lags) = self.lags(snapshot, policy, now) {
+            let over = lags.is_terminal();
+            self.verdict = lags;
+            return if over {
+                Timestamp::MAX
+            } else {
+                after(self.started, policy.timeout)
+            };
+        }
         let rollout = snapshot.rollout(self.workload());
         if let Some(rollout) = &rollout {
-            if self.served.is_none() && snapshot.synced(self.needed()) {
+            // A former revision of the same release did not serve before it.
+            let before = self.followed.is_empty();
+            if before && self.served.is_none() && snapshot.synced(self.needed()) {
                 let serving = rollout.serving_before();
                 self.served = serving.map(|it| it.uid().to_owned());
             }
@@ -93,6 +143,7 @@ impl TrackedWorkload {
             self.judged = uid.or_else(|| rollout.workload().template_fingerprint());
         }
         let judgement = judge(&self.view(snapshot), policy, now);
+        let judgement = self.unless_nothing_runs(snapshot, policy, judgement);
         self.complete_since = judgement
             .complete
             .then(|| self.complete_since.unwrap_or(now));
@@ -114,14 +165,46 @@ impl TrackedWorkload {
         }
     }
 
+    /// A rollout that is complete because nothing is wanted any more does not take back what was seen.
+    fn unless_nothing_runs(
+        &mut self,
+        snapshot: &Snapshot,
+        policy: &Policy,
+        judgement: Judgement,
+    ) -> Judgement {
+        let workload = snapshot.workload(self.workload());
+        let desired = workload.map_or(0, |it| it.counts().desired);
+        if desired > 0 {
+            let suspected = |it: &&Finding| is_suspect(it, policy);
+            if judgement.complete {
+                self.suspect = None;
+            } else if let Some(suspect) = judgement.findings.iter().find(suspected) {
+                self.suspect = Some(suspect.clone());
+            }
+            return judgement;
+        }
+        match &self.suspect {
+            Some(suspect) if judgement.verdict == Verdict::Succeeded => Judgement {
+                verdict: Verdict::Undetermined {
+                    why: Undetermined::NothingRuns {
+                        code: suspect.code,
+                        message: suspect.message.clone(),
+                    },
+                },
+                ..judgement
+            },
+            Some(_) | None => judgement,
+        }
+    }
+
     /// Whether the workload is still the one that this session began with.
-    fn lost_subject(&mut self, snapshot: &Snapshot) -> Option<Verdict> {
+    fn lost_subject(&mut self, snapshot: &Snapshot, now: Timestamp) -> Option<Verdict> {
         if snapshot.is_deleted(self.workload()) {
             let why = Undetermined::Deleted;
             return Some(Verdict::Undetermined { why });
         }
         let workload = snapshot.workload(self.workload())?;
-        let template = workload.template()?;
+        let release = Release::of(workload)?;
         // What is there before the revision that is meant is not what this session follows.
         let number = || snapshot.rollout(self.workload())?.number();
         let wanted = self.target.revision;
@@ -131,22 +214,84 @@ impl TrackedWorkload {
         if bound.is_none_or(|bound| awaited && bound.uid == workload.uid()) {
             self.bound = Some(Bound {
                 uid: workload.uid().to_owned(),
-                template: template.clone(),
+                template: release.template.clone(),
+                release,
             });
         }
-        self.superseded(workload)
-            .map(|by| Verdict::Superseded { by })
+        match self.change(workload) {
+            Change::None => None,
+            Change::SameRelease(changed) => {
+                self.follow(workload.template()?, changed, now);
+                None
+            }
+            Change::Superseded(by) => Some(Verdict::Superseded { by }),
+        }
     }
 
-    fn superseded(&self, workload: &Workload) -> Option<Supersession> {
-        let bound = self.bound.as_ref()?;
+    fn change(&self, workload: &Workload) -> Change {
+        let Some(bound) = &self.bound else {
+            return Change::None;
+        };
         if bound.uid != workload.uid() {
-            return Some(Supersession::Replaced);
+            return Change::Superseded(Supersession::Replaced);
         }
-        let same = workload
-            .template()
-            .is_some_and(|template| same_template(&bound.template, template));
-        (!same).then_some(Supersession::NewerRollout)
+        let newer = Change::Superseded(Supersession::NewerRollout);
+        let Some(present) = Release::of(workload) else {
+            return newer;
+        };
+        // A run that annotates its workload late changes no template.
+        if same_template(&bound.template, &present.template)
+            && (self.followed.is_empty() || bound.release.annotations == present.annotations)
+        {
+            return Change::None;
+        }
+        same_release(&bound.release, &present).map_or(newer, Change::SameRelease)
+    }
+
+    /// Goes on with another revision of the same release. The timeout still counts from the beginning;
+    /// what was seen of the former revision says nothing about the new one.
+    fn follow(&mut self, template: &PodTemplateSpec, changed: Vec<String>, now: Timestamp) {
+        if let Some(bound) = &mut self.bound {
+            bound.template = template.clone();
+        }
+        // The number that was asked for was the release's.
+        self.target.revision = None;
+        self.followed.push(Followed { at: now, changed });
+        self.complete_since = None;
+        self.asking_since = None;
+        self.shown_pending = None;
+        self.verdict = Verdict::Progressing {
+            pending: Pending::NotSeen,
+        };
+    }
+
+    /// What holds while the watch still shows a template that a fresh read has shown to be replaced.
+    fn lags(&mut self, snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Option<Verdict> {
+        let outdated = self.outdated.as_ref()?;
+        let template = snapshot.workload(self.workload())?.template()?;
+        if !same_template(outdated, template) {
+            self.outdated = None;
+            return None;
+        }
+        Some(if now < after(self.started, policy.timeout) {
+            Verdict::Progressing {
+                pending: Pending::NotSeen,
+            }
+        } else {
+            self.watches_lag("its template was changed", now)
+        })
+    }
+
+    fn watches_lag(&self, is: &str, since: Timestamp) -> Verdict {
+        Verdict::Undetermined {
+            why: Undetermined::Blind {
+                resource: ResourceKind::of(self.target.workload.kind),
+                since,
+                why: Blindness::Disconnected {
+                    message: format!("the watches lag behind the cluster, where {is}"),
+                },
+            },
+        }
     }
 
     /// What must be seen to judge it.
@@ -171,6 +316,14 @@ impl TrackedWorkload {
         now: Timestamp,
         events: &mut Vec<SessionEvent>,
     ) {
+        for followed in self.followed.iter().skip(self.told_followed) {
+            events.push(SessionEvent::Followed {
+                at: followed.at,
+                workload: self.target.workload.clone(),
+                changed: followed.changed.clone(),
+            });
+        }
+        self.told_followed = self.followed.len();
         if self.verdict.is_terminal() {
             if !self.shown_end {
                 self.shown_end = true;
@@ -246,18 +399,16 @@ impl TrackedWorkload {
             let why = Undetermined::Deleted;
             return Err(Verdict::Undetermined { why });
         }
-        if let Some(by) = self.superseded(fresh) {
-            return Err(Verdict::Superseded { by });
+        match self.change(fresh) {
+            Change::None => {}
+            // The verdict is of a former revision of the release: the session goes on.
+            Change::SameRelease(_) => {
+                let pending = Pending::NotSeen;
+                return Err(Verdict::Progressing { pending });
+            }
+            Change::Superseded(by) => return Err(Verdict::Superseded { by }),
         }
-        let lags = |is: String| Verdict::Undetermined {
-            why: Undetermined::Blind {
-                resource: ResourceKind::of(self.target.workload.kind),
-                since: now,
-                why: Blindness::Disconnected {
-                    message: format!("the watches lag behind the cluster, where {is}"),
-                },
-            },
-        };
+        let lags = |is: String| self.watches_lag(&is, now);
         let excused = snapshot
             .rollout(self.workload())
             .map_or_else(ExcusedNodes::default, |rollout| rollout.excused());
@@ -276,8 +427,18 @@ impl TrackedWorkload {
         }
     }
 
+    /// A verdict that is not terminal takes back one of a template that has been replaced.
     pub(super) fn override_verdict(&mut self, verdict: Verdict) {
+        if !verdict.is_terminal() {
+            self.outdated = self.bound.as_ref().map(|it| it.template.clone());
+        }
         self.verdict = verdict;
+    }
+
+    /// The changes of the template by automations that were followed.
+    #[must_use]
+    pub fn followed(&self) -> &[Followed] {
+        &self.followed
     }
 
     /// What is followed.
@@ -333,9 +494,7 @@ impl TrackedWorkload {
 /// Whether what was healthy may still be called so. An autoscaler adds pods, a node goes and its pod
 /// moves: that alone takes no success back, a cause that may be one of failure does.
 fn stays_green(judgement: &Judgement, policy: &Policy) -> bool {
-    let suspected = |finding: &Finding| {
-        finding.prognosis == Prognosis::Transient && policy.decides(finding.code)
-    };
+    let suspected = |it: &Finding| is_suspect(it, policy);
     match judgement.verdict {
         Verdict::Failed { .. } | Verdict::Superseded { .. } => false,
         Verdict::Succeeded | Verdict::Undetermined { .. } => true,
@@ -343,4 +502,9 @@ fn stays_green(judgement: &Judgement, policy: &Policy) -> bool {
             !judgement.findings.iter().any(suspected)
         }
     }
+}
+
+/// Whether a finding may be the cause of a failure.
+fn is_suspect(finding: &Finding, policy: &Policy) -> bool {
+    finding.prognosis == Prognosis::Transient && policy.decides(finding.code)
 }

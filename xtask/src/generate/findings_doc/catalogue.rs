@@ -215,6 +215,15 @@ const WITHOUT_CODE: &[(&str, &str)] = &[
         "an outcome of its own, `superseded`: a failure of neither, and never a reason to roll back",
     ),
     (
+        "an automation changes the pod template during the check (Reloader's variable or annotation, `kubectl rollout restart`, an injector)",
+        "the same release, unless an annotation or label that names a run, a version or a checksum changes with it: the new revision is followed from its \
+         beginning, the timeout counts from the start of the check, and the report says so",
+    ),
+    (
+        "the workload is scaled to 0 replicas during the check",
+        "complete, with the note that nothing was verified; undetermined if its pods were failing before",
+    ),
+    (
         "the workload is deleted during the check",
         "undetermined, and the message says so: there is nothing left to judge",
     ),

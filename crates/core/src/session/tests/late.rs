@@ -209,3 +209,52 @@ fn a_pod_must_outlast_the_life_of_one_that_was_evicted_for_its_own_limit() {
     let (_, verdict, second) = session(120, &all);
     assert_eq!((verdict.word(), second), ("failed", 50), "{verdict:?}");
 }
+
+#[test]
+fn scaled_to_zero_after_a_crash_it_is_not_healthy() {
+    let to_zero = |second: u64| {
+        vec![
+            seen(second, deployment("web").counts(0, 0, 0, 0)),
+            Observation::new(
+                at(second),
+                Seen::Gone {
+                    resource: ResourceKind::Pod,
+                    uid: "pod-a".to_owned(),
+                },
+            ),
+        ]
+    };
+    let crashed = || first_look(rolling(), &[pod("a").crash_loop(1, ("Error", 1, ""))]);
+    let healed = || {
+        let mut all = crashed();
+        all.push(seen(20, complete()));
+        all.extend(pod("a").ready(20).seen(20));
+        all
+    };
+    let rows = [
+        (
+            "it crashed, and nothing runs any more",
+            with(crashed(), to_zero(10)),
+            ("undetermined", 10),
+        ),
+        (
+            "it crashed, was ready, and is scaled to zero by an autoscaler",
+            with(healed(), to_zero(25)),
+            ("succeeded", 25),
+        ),
+        (
+            "nothing was wrong",
+            with(first_look(rolling(), &[pod("a")]), to_zero(10)),
+            ("succeeded", 10),
+        ),
+    ];
+    for (says, all, expected) in rows {
+        let (session, verdict, second) = session(60, &all);
+        assert_eq!((verdict.word(), second), expected, "{says}");
+        if verdict.word() == "undetermined" {
+            let report = crate::report::Report::new(&session, &verdict, at(second));
+            let words = "nothing runs, because it was scaled to 0 replicas; before that ";
+            assert!(report.sentence.contains(words), "{}", report.sentence);
+        }
+    }
+}
