@@ -24,6 +24,7 @@ mod http;
 mod image;
 mod node;
 mod probe;
+mod promise;
 mod refusal;
 mod runtime;
 mod sandbox;
@@ -222,19 +223,23 @@ fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, 
     finding.pods = usize::from(finding.subject.kind == "Pod");
     let Some(rule) = case.policy.rule(finding.code) else {
         finding.prognosis = Prognosis::Informational;
+        finding.heals.clear();
         return (finding, None);
     };
     // The user's grace comes first, then that of the circumstances, then that of the rule.
     let asked = case.policy.asked(finding.code).is_some();
     let grace = grace.filter(|_| !asked).unwrap_or(rule.grace);
-    let possible =
-        finding.attempts >= rule.attempts && (rule.template_determined || !some_ready) && !blocked;
+    let contradicted = (some_ready && !rule.template_determined) || blocked;
+    let possible = finding.attempts >= rule.attempts && !contradicted;
     if possible && elapsed(finding.since, case.now) >= grace {
         finding.prognosis = Prognosis::Terminal;
+        finding.heals.clear();
         return (finding, None);
     }
-    let decide_at = possible.then(|| after(finding.since, grace));
-    (finding, decide_at)
+    // Where it has not happened often enough yet, this is the earliest time.
+    let earliest = after(finding.since, grace);
+    finding.decides_at = (!contradicted && earliest > case.now).then_some(earliest);
+    (finding, possible.then_some(earliest))
 }
 
 /// Returns a finding about a container.

@@ -9,9 +9,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 mod code;
+mod healing;
+mod lookup;
 mod parse;
 
 pub use code::{Basis, FindingCode, RollbackHelps};
+pub use healing::{Healing, Longest};
+pub use lookup::{Lookup, Promise};
 pub use parse::UnknownCode;
 
 impl RollbackHelps {
@@ -167,6 +171,15 @@ pub struct Finding {
     pub attempts: u32,
     /// Whether it heals by itself.
     pub prognosis: Prognosis,
+    /// What may still heal it, as a clause; empty once nothing may, and for what decides nothing.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub heals: String,
+    /// When it decides if nothing changes: as a cause that does not heal, or at the timeout.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub decides_at: Option<Timestamp>,
+    /// What must be looked up to know what could heal it.
+    #[serde(skip)]
+    pub lookup: Option<Lookup>,
     /// What shows it.
     pub evidence: Vec<Evidence>,
     /// What to do about it.
@@ -191,6 +204,9 @@ impl Finding {
             since,
             attempts: 1,
             prognosis: Prognosis::Transient,
+            heals: code.healing().by.to_owned(),
+            decides_at: None,
+            lookup: None,
             evidence: Vec::new(),
             remedy: String::new(),
             rollback_helps: code.rollback_helps(),
@@ -209,6 +225,20 @@ impl Finding {
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = remedy.into();
+        self
+    }
+
+    /// Sets what may still heal it.
+    #[must_use]
+    pub fn heals(mut self, by: impl Into<String>) -> Self {
+        self.heals = by.into();
+        self
+    }
+
+    /// Sets what must be looked up to know what could heal it.
+    #[must_use]
+    pub fn lookup(mut self, lookup: Option<Lookup>) -> Self {
+        self.lookup = lookup;
         self
     }
 

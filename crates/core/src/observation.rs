@@ -5,6 +5,7 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use serde::{Deserialize, Serialize};
 
+use crate::finding::{Lookup, Promise};
 use crate::http::HttpAnswer;
 use crate::workload::{Workload, WorkloadKind};
 
@@ -169,6 +170,13 @@ pub enum Seen {
         /// The uids of all existing objects.
         uids: Vec<String>,
     },
+    /// The answer to a [`Lookup`] of the session.
+    LookedUp {
+        /// What was looked up.
+        lookup: Lookup,
+        /// What may heal the cause; empty where nothing in the cluster does.
+        promises: Vec<Promise>,
+    },
     /// A resource cannot be seen, or no longer.
     Blind {
         /// What cannot be seen.
@@ -181,7 +189,7 @@ pub enum Seen {
 }
 
 impl Seen {
-    /// Returns the resource that was seen; `None` for a tick.
+    /// Returns the resource that was seen; `None` for a tick and for what was looked up.
     #[must_use]
     pub const fn resource(&self) -> Option<ResourceKind> {
         match self {
@@ -195,7 +203,7 @@ impl Seen {
             Self::Gone { resource, .. }
             | Self::Listed { resource, .. }
             | Self::Blind { resource, .. } => Some(*resource),
-            Self::Tick => None,
+            Self::LookedUp { .. } | Self::Tick => None,
         }
     }
 }

@@ -134,55 +134,54 @@ macro_rules! rules {
 }
 
 rules! { policy;
-    // krane#819: a tag that a geo-replicated registry has not copied yet. kubelet.go
-    // `imageBackOffPeriod`: the second pull follows 10 s after the first.
-    ImageNotFound => of_template(10, 2), "two pulls 10s apart: a tag that is being pushed, or copied to another region, may exist at the second pull";
+    // kubelet.go `imageBackOffPeriod`: pulls follow 10 s, 30 s and 70 s after the first.
+    ImageNotFound => of_template(25, 2), "a tag that is being pushed may exist at the second or third pull, 10s and 30s after the first; a registry that copies its tags to other regions gets longer";
     InvalidImageName => of_template(5, 1), "the pod template is wrong and stays so: seen once more after 5s";
-    ImagePullDenied => of_time(120, 2), "a role assignment (AcrPull) takes minutes to become effective";
+    ImagePullDenied => of_time(600, 2), "a role assignment (AcrPull) takes up to five minutes to become effective";
     ImagePullFailing => of_time(300, 3), "registries throttle, fail over and recover within minutes";
     RegistryNotTrusted => of_time(120, 2), "a proxy or a registry may just be renewing its certificate";
-    ImageWrongPlatform => of_template(10, 2), "two pulls 10s apart: the build for another platform may still be on its way to the registry";
+    ImageWrongPlatform => of_template(25, 2), "the build for another platform may still be on its way to the registry: the second and third pull come 10s and 30s after the first";
     ImageNeverPulled => of_template(5, 1), "nobody pulls with this policy: seen once more after 5s";
-    ImageSignatureRefused => of_template(10, 2), "two tries 10s apart: the signature may be pushed right after the image";
+    ImageSignatureRefused => of_template(25, 2), "the signature may be pushed right after the image: the second and third try come 10s and 30s after the first";
     ImageNotInspected => of_time(60, 1), "the container runtime may fail for some seconds";
     NodeDiskFull => of_time(180, 1), "the kubelet removes unused images within minutes";
-    SlowPull => never(), "a slow pull is no failure: shown after 30s, for the reader to choose a longer timeout";
+    SlowPull => never(), "a slow pull is no failure: shown after 15s, for the reader to choose a longer timeout";
     // kuberuntime_manager.go: back-off 0, 10, 20 s. Nodes can lower its cap to 1 s
     // (KubeletConfiguration `crashLoopBackOff.maxContainerRestartPeriod`), hence the 30 s.
-    CrashAtStart => of_time(30, 4), "an application that crashes until its dependency is up has had three more tries, and at least 30s even on nodes that restart containers faster";
-    CrashAfterReady => of_time(30, 3), "three exits, each after it was ready, are no accident; if it does not become ready in between, it may be waiting for a lost dependency, so a fourth exit is required";
+    CrashAtStart => of_time(150, 4), "an application that crashes until its dependency is up may find it at its fifth start, 75s after the first by the kubelet's back-off: twice that";
+    CrashAfterReady => of_time(150, 3), "an application that lost a dependency may find it again at its fifth start, 75s after the first by the kubelet's back-off: twice that; if it does not become ready in between, a fourth exit is required";
     ExitsAtOnce => of_time(10, 3), "a program that should keep running has exited three times; the 10s keep a node that restarts containers fast from deciding within a second";
     NotRestarted => of_time(30, 1), "a restart rule would have started it again within seconds";
     CommandNotRunnable => of_time(0, 2), "the command is not in the image: the second try, about a second later, fails the same way; if another new pod is ready, part of the node's runtime is missing";
     ExecFormatError => of_template(0, 2), "the program does not fit the node: the second try, about a second later, fails the same way";
-    PostStartHookFailing => of_time(10, 3), "a hook may lose the first race against its own container";
+    PostStartHookFailing => of_time(30, 3), "a hook may lose the first races against its own container, or wait for something that the third start finds";
     OutOfMemory => of_time(10, 3), "one kill may be a peak; three in a row are the limit";
-    ConfigObjectMissing => of_template(25, 1), "the same pipeline, or an operator, may create the object moments later, and the kubelet sees it only at its next sync, 10s to 15s after the last: 25s contain two of them";
-    ConfigKeyMissing => of_template(20, 1), "the kubelet syncs again only after 10s to 15s, so a key added right after the rollout still reads as missing until then; terminal as soon as a sync at least 10s after the first has failed too";
+    ConfigObjectMissing => of_template(120, 1), "the same pipeline or an operator may create the object a minute later; if an object in the cluster promises it, it gets longer";
+    ConfigKeyMissing => of_template(120, 1), "keys are written like the object itself, by the same pipeline or an operator, a minute later at most; if an object in the cluster promises it, it gets longer";
     RunAsNonRootRefused => of_template(5, 1), "image and securityContext contradict each other: seen once more after 5s";
-    SubPathNotPrepared => of_template(25, 1), "a file share may not be mounted yet at the first sync, and the next comes 10s to 15s later";
+    SubPathNotPrepared => of_template(30, 1), "a file share may not be mounted yet at the first sync, and the next comes 10s to 15s later";
     ContainerSpecInvalid => of_template(5, 1), "the runtime cannot do what the template asks: seen once more after 5s";
     ContainerNotCreated => of_time(120, 1), "an overloaded runtime (`name is reserved`, `context deadline exceeded`) recovers within two minutes";
-    InitRunsLong => never(), "an init container may migrate data for as long as it needs: shown after 30s, never a reason to fail";
+    InitRunsLong => never(), "an init container may migrate data for as long as it needs: shown after 15s, never a reason to fail";
     SidecarNotStarted => never(), "its startup probe decides: once that gives up, the cause is StartupProbeExhausted";
     // kubelet: attach_detach_controller.go, `maxWaitForUnmountDuration` 6 min.
-    VolumeNotMounted => of_time(420, 1), "a disk is detached by force only after 6m";
+    VolumeNotMounted => of_time(720, 1), "a disk is detached by force only after 6m: twice that";
     VolumeHeldElsewhere => of_template(120, 1), "the rollout would have stopped the holder by then if it were going to, and a disk moves within two minutes after that";
     // kubelet `exponentialBackOffOnError`: tries at 0, 0.5, 1.5, 3.5, 7.5 … 63, 127 s.
-    SecretStoreFailing => of_time(120, 4), "a new role assignment or federated credential takes a minute or two to become effective";
+    SecretStoreFailing => of_time(600, 4), "a new role assignment or federated credential takes up to five minutes to become effective";
     FileShareRefused => of_time(60, 3), "a wrong key or a closed firewall stays so, and one minute is enough for a key that was just rotated";
     // Applies only while nothing in this rollout frees quota, see diagnose/creation.rs.
-    QuotaExceeded => of_time(25, 1), "counts only while nothing in this rollout frees quota; once something did, until the controller has tried again";
+    QuotaExceeded => of_time(25, 1), "counts only while nothing in the namespace is seen to free quota; once something did, until the controller has tried again";
     QuotaNeedsResources => of_template(5, 1), "the template lacks what the quota requires: seen once more after 5s";
     QuotaDoesNotCover => of_template(5, 1), "the template requests what no quota covers: seen once more after 5s";
     QuotaStatusUnknown => of_time(60, 1), "the quota controller writes the usage of a new quota within seconds";
     LimitRangeViolated => of_template(5, 1), "the template is outside the limits: seen once more after 5s";
-    ServiceAccountMissing => of_template(25, 1), "the same pipeline may create the ServiceAccount moments later";
+    ServiceAccountMissing => of_template(25, 1), "the same pipeline may create the ServiceAccount moments later: the controller's retries 10s and 20s after the first find it";
     SecretNotAllowed => of_template(5, 1), "the template and the list contradict each other: seen once more after 5s";
     // ReplicaSet back-off 5 ms · 2ⁿ: a cause that ends at t is seen ended by 2 t.
     PriorityClassMissing | RuntimeClassMissing => of_template(20, 1), "the same pipeline may create the class moments later; the controller retries at growing intervals, so 20s tolerate a class that is created within 10s";
-    PodSecurityViolated => of_template(5, 1), "the template violates the level: seen once more after 5s";
-    AdmissionDenied => of_template(5, 1), "the policy judges the template, which stays the same: seen once more after 5s";
+    PodSecurityViolated => of_template(25, 1), "the level may be changed in the same release: the controller's retries 10s and 20s after the first find it";
+    AdmissionDenied => of_template(25, 1), "an exemption may be made in the same release: the controller's retries 10s and 20s after the first find it";
     WebhookUnavailable => of_time(180, 1), "the webhook's own pods may be rolling out";
     NamespaceTerminating => of_template(5, 1), "a namespace that is being deleted does not come back: seen once more after 5s";
     InvalidPod => of_template(5, 1), "the pod stays invalid: seen once more after 5s";
@@ -193,8 +192,8 @@ rules! { policy;
     // kstatus waits 15 s.
     Unschedulable => of_time(120, 1), "a rolling update frees room as it goes on, and clusters scale; other tools wait 15s, far too short";
     NoNodeMatches => of_time(45, 1), "an autoscaler that can grow a pool from zero says so within its 10s scan, and then gets its own time; nothing in a rollout adds a label to a node";
-    ClaimMissing => of_template(20, 1), "the same pipeline may create the claim moments later";
-    ClaimNotBound => of_time(180, 1), "an Azure disk or share is created within a minute or two";
+    ClaimMissing => of_template(25, 1), "the same pipeline may create the claim moments later";
+    ClaimNotBound => of_time(240, 1), "an Azure disk or share is created within two minutes: twice that";
     ClaimNotProvisioned => of_time(60, 3), "the storage driver has failed three times, at growing intervals";
     VolumeExcludesNodes => of_time(120, 1), "an old pod that ends frees its disk slot; clusters scale";
     SchedulingGated => never(), "another controller decides when the pod may start";
@@ -208,16 +207,16 @@ rules! { policy;
     SubnetExhausted => of_time(180, 3), "addresses of pods that ended are given back after a minute or two";
     RuntimeHandlerMissing => of_template(60, 2), "a node that has just joined may still be installing its runtimes";
     DeviceNotPrepared => of_time(120, 2), "a device driver that is just starting needs a minute";
-    StillCreating => never(), "without an event from the node nothing is known: shown after 1m, so that a timeout points to the node";
+    StillCreating => never(), "without an event from the node nothing is known: shown after 20s, so that a timeout points to the node";
     OldPodsNotEnding => never(), "shown 1m after the end of its grace period; the new pods decide";
     ReadinessFailing => Rule { grace: policy.readiness_grace, ..of_time(0, 1) }, "a warm-up without a startupProbe is common and looks the same";
     ProbeCannotRun => of_template(5, 1), "the template names a port or a command that is not there: seen once more after 5s";
     ReadinessGateClosed => of_time(300, 1), "an application gateway takes minutes to add a backend";
     ProbeRedirected => never(), "a redirect counts as success to the kubelet: shown because it may be a login page";
-    LivenessKillsAgain => of_time(30, 3), "three kills in this session of a container that was ready are no accident, and the 30s keep a node that restarts containers fast from deciding too early; if it does not become ready in between, it may be waiting for a lost dependency, so a fourth kill is required";
-    LivenessKillsStart => of_time(0, 2), "one kill may be an accident, a second follows from the probe's settings";
-    StartupProbeExhausted => of_time(0, 2), "one kill may be an accident, a second follows from the probe's settings; a container that was ready before may be waiting for a lost dependency, and gets one more kill and 30s";
-    StillStarting => never(), "the startup probe's own budget decides: shown after 30s, for the reader to compare it with the timeout";
+    LivenessKillsAgain => of_time(150, 3), "three kills in this session of a container that was ready are no accident; a lost dependency may be back at the fifth start, 75s after the first by the kubelet's back-off: twice that; if it does not become ready in between, a fourth kill is required";
+    LivenessKillsStart => of_time(0, 2), "after the first kill twice as long as two more starts and the kubelet's back-off take: the longest healing known is a third start that comes through; never while an instance runs";
+    StartupProbeExhausted => of_time(0, 2), "after the first kill twice as long as two more starts and the kubelet's back-off take: the longest healing known is a third start that comes through; a container that was ready before may be waiting for a lost dependency, and gets one more kill and 2m30s; never while an instance runs";
+    StillStarting => never(), "the startup probe's own budget decides: shown after 15s, for the reader to compare it with the timeout";
     Paused => of_template(10, 1), "a pause is lifted by hand, or by the same script within seconds";
     HttpCheckFailing => of_template(25, 5), "every answer was wrong for 25s after the pod became ready; three times as long while the rollout is in progress, because pods that it depends on may be missing";
     WaitsForDeletion => of_template(600, 1), "an operator may delete the pods one by one, and would have begun within ten minutes";
@@ -295,6 +294,7 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Longest;
 
     #[test]
     fn every_code_says_why_in_one_sentence() {
@@ -306,11 +306,43 @@ mod tests {
         }
     }
 
+    /// A verdict of failure needs more than a cause: the template or the cluster's words exclude that it
+    /// heals, or it has lasted twice as long as it took at most to heal.
+    #[test]
+    fn every_rule_waits_twice_as_long_as_the_longest_healing_known() {
+        let policy = Policy::default();
+        for &code in FindingCode::ALL {
+            let healing = code.healing();
+            let rule = policy.rule(code).filter(|it| !it.only_suspect());
+            match (rule, healing.longest) {
+                (Some(rule), Longest::Seen(longest)) => {
+                    assert!(rule.grace >= longest * 2, "{code}: {}", Human(rule.grace));
+                }
+                // probe/kill.rs computes it from the probe's own settings.
+                (Some(rule), Longest::ThirdStart) => assert!(rule.attempts >= 2, "{code}"),
+                (Some(_), Longest::Excluded | Longest::NotSeen) => {}
+                (Some(_), Longest::Undecided) => panic!("{code} decides"),
+                (None, longest) => {
+                    let suspect = policy.rule(code).is_some();
+                    assert!(suspect || longest == Longest::Undecided, "{code}");
+                }
+            }
+            let decides = rule.is_some();
+            assert!(!decides || !healing.by.is_empty(), "{code}");
+            assert!(!decides || !healing.source.is_empty(), "{code}");
+            assert!(!healing.by.ends_with('.') && !healing.source.ends_with('.'));
+        }
+        let patience = Patience::default();
+        // external-secrets/external-secrets#1076: five minutes; Shopify/krane#819: two.
+        assert!(patience.promised >= secs(300) * 2);
+        assert!(patience.replicated >= secs(120) * 2);
+    }
+
     #[test]
     fn a_rule_reads_as_words() {
         let policy = Policy::default();
         let rows = [
-            (FindingCode::ImageNotFound, "terminal after 10s and twice"),
+            (FindingCode::ImageNotFound, "terminal after 25s and twice"),
             (FindingCode::InvalidImageName, "terminal after 5s"),
             (
                 FindingCode::CommandNotRunnable,

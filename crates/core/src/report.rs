@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::{Evidence, Finding};
 use crate::rollback::{Helps, RollbackHealth, RollbackPlan, Templates, helps};
-use crate::session::{Session, TimelineEntry};
+use crate::session::{Session, Suspect, TimelineEntry};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict, VerdictKind};
 
 pub mod document;
@@ -64,6 +64,9 @@ pub struct Report {
     pub workloads: Vec<WorkloadReport>,
     /// Causes or suspects first, then what else was noticed.
     pub findings: Vec<Finding>,
+    /// Every cause that was seen and could decide, the first one first: also those that have gone.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub suspects: Vec<Suspect>,
     /// What was pending at the end, where something was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pending: Option<Pending>,
@@ -106,6 +109,7 @@ impl Report {
             ended,
             workloads,
             findings: decisive.iter().cloned().chain(others).collect(),
+            suspects: session.suspects(),
             pending: verdict.pending().cloned(),
             superseded: match verdict {
                 Verdict::Superseded { by } => Some(by.clone()),

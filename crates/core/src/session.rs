@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 
 use crate::duration::after;
-use crate::finding::{Finding, grouped};
+use crate::finding::{Finding, Lookup, Prognosis, grouped};
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
@@ -18,9 +18,11 @@ use crate::workload::WorkloadRef;
 mod event;
 mod http_requests;
 mod judge;
+mod lookups;
 mod recheck;
 mod release;
 mod stability;
+mod suspect;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -30,8 +32,10 @@ pub use event::{SessionEvent, TimelineEntry, followed};
 pub use http_requests::HttpRequest;
 use http_requests::SentRequests;
 pub use judge::{Judgement, judge};
+use lookups::Lookups;
 pub use recheck::{EndedRead, FreshRead, Recheck, RecheckStep, with_unlisted_kinds};
 pub use release::{Release, names_a_release, same_release};
+pub use suspect::Suspect;
 pub use target::{Target, View};
 pub use tracked::{Followed, TrackedWorkload};
 
@@ -44,6 +48,8 @@ pub struct Step {
     /// The HTTP requests to send to pods now. Each is to be answered with [`Seen::Answered`], or with
     /// [`Seen::Blind`] of [`ResourceKind::PodProxy`].
     pub http_requests: Vec<HttpRequest>,
+    /// What is to be looked up now; each is to be answered with [`Seen::LookedUp`].
+    pub lookups: Vec<Lookup>,
     /// When to hand in the next [`Seen::Tick`] if nothing else is seen before.
     pub wake_at: Timestamp,
     /// The verdict so far.
@@ -58,6 +64,7 @@ pub struct Session {
     started: Timestamp,
     snapshot: Snapshot,
     sent_requests: SentRequests,
+    lookups: Lookups,
     last_shown: Timestamp,
     timeline: Vec<TimelineEntry>,
     decided: Option<Verdict>,
@@ -80,6 +87,7 @@ impl Session {
             started: now,
             snapshot: Snapshot::default(),
             sent_requests: SentRequests::default(),
+            lookups: Lookups::default(),
             last_shown: now,
             timeline: Vec::new(),
             decided: None,
@@ -93,11 +101,13 @@ impl Session {
             return Step {
                 events: Vec::new(),
                 http_requests: Vec::new(),
+                lookups: Vec::new(),
                 wake_at: Timestamp::MAX,
                 verdict: verdict.clone(),
             };
         }
         self.sent_requests.answered(&observation);
+        self.lookups.answered(&observation);
         self.snapshot.apply(observation);
         let many = self.workloads.len() > 1;
         let mut events = Vec::new();
@@ -123,20 +133,24 @@ impl Session {
             return Step {
                 events,
                 http_requests: Vec::new(),
+                lookups: Vec::new(),
                 wake_at: Timestamp::MAX,
                 verdict,
             };
         }
         self.remind(now, &mut events);
         let http_requests = self.due_http_requests(now);
+        let lookups = self.lookups.due(self.wanted_lookups(), now, &self.policy);
         let wakes = [
             wake_at,
             after(self.last_shown, self.policy.reminder),
             self.sent_requests.next(now, &self.policy),
+            self.lookups.next(now, &self.policy),
         ];
         Step {
             events,
             http_requests,
+            lookups,
             wake_at: wakes.into_iter().min().unwrap_or(Timestamp::MAX),
             verdict,
         }
@@ -188,6 +202,18 @@ impl Session {
             .flat_map(|rollout| http_requests::wanted(&rollout, &self.policy))
             .collect();
         self.sent_requests.due(wanted, now, &self.policy)
+    }
+
+    /// What must be looked up to know what may still heal a cause.
+    fn wanted_lookups(&self) -> Vec<Lookup> {
+        let open = self.workloads.iter();
+        let open = open.filter(|tracked| !tracked.verdict().is_terminal());
+        let findings = open.flat_map(TrackedWorkload::findings);
+        let may_heal = findings.filter(|it| it.prognosis == Prognosis::Transient);
+        let mut wanted: Vec<Lookup> = may_heal.filter_map(|it| it.lookup.clone()).collect();
+        wanted.sort();
+        wanted.dedup();
+        wanted
     }
 
     /// The one verdict over all workloads.
@@ -248,6 +274,15 @@ impl Session {
                 .flat_map(TrackedWorkload::findings)
                 .cloned(),
         )
+    }
+
+    /// Every cause that was seen and may decide, the first one first, those that have gone included.
+    #[must_use]
+    pub fn suspects(&self) -> Vec<Suspect> {
+        let each = self.workloads.iter().flat_map(TrackedWorkload::suspects);
+        let mut suspects: Vec<Suspect> = each.cloned().collect();
+        suspects.sort_by_key(|it| (it.first_seen, it.workload.clone(), it.code));
+        suspects
     }
 
     /// Which resources could not be seen, and why.

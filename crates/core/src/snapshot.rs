@@ -8,6 +8,7 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::{Event, Node, Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::finding::{Lookup, Promise};
 use crate::observation::{Blindness, Observation, ResourceKind, Seen};
 use crate::workload::{TEMPLATE_HASH_LABEL, Workload, WorkloadRef};
 
@@ -61,6 +62,8 @@ pub struct Snapshot {
     departed: BTreeMap<String, Pod>,
     /// When a pod was last seen deleted, which freed its share of a quota.
     pod_gone_at: Option<Timestamp>,
+    /// What was looked up: the newest answer, and when something was last found.
+    looked_up: BTreeMap<Lookup, LookedUp>,
     /// How often each container had been restarted when it was first seen.
     restarts_at_first: BTreeMap<(String, String), u32>,
     /// When each pod last changed while it was not ready, by rollguard's clock.
@@ -68,6 +71,14 @@ pub struct Snapshot {
     listed: BTreeSet<ResourceKind>,
     blind: BTreeMap<ResourceKind, (Timestamp, Blindness)>,
     had: BTreeSet<WorkloadRef>,
+}
+
+/// The answers to a lookup.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct LookedUp {
+    promises: Vec<Promise>,
+    /// When one that was read was last found.
+    found_at: Option<Timestamp>,
 }
 
 impl Snapshot {
@@ -129,6 +140,13 @@ impl Snapshot {
                     self.forget(resource, |_| false);
                     return;
                 }
+            }
+            Seen::LookedUp { lookup, promises } => {
+                let known = self.looked_up.entry(lookup).or_default();
+                if promises.iter().any(|it| it.read) {
+                    known.found_at = Some(at);
+                }
+                known.promises = promises;
             }
             Seen::Tick => {}
         }
@@ -262,6 +280,19 @@ impl Snapshot {
     pub fn frees_room(&self) -> bool {
         let mut pods = self.pods.iter();
         pods.any(|(_, pod)| pod.metadata.deletion_timestamp.is_some())
+    }
+
+    /// What may heal a cause, by the newest answer to a lookup.
+    #[must_use]
+    pub fn promises(&self, lookup: &Lookup) -> &[Promise] {
+        let known = self.looked_up.get(lookup);
+        known.map_or(&[], |it| it.promises.as_slice())
+    }
+
+    /// When a lookup last found something that may heal a cause.
+    #[must_use]
+    pub fn promised_at(&self, lookup: &Lookup) -> Option<Timestamp> {
+        self.looked_up.get(lookup)?.found_at
     }
 
     /// The events about an object.

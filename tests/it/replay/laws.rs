@@ -124,6 +124,7 @@ pub(crate) fn order_is_no_news(scenario: &Scenario, trace: &Trace) -> Result<()>
         let mut again = told(turn)?;
         // What was told on the way may differ: it was true when it was told.
         again.timeline.clone_from(&once.timeline);
+        again.suspects.clone_from(&once.suspects);
         ensure!(again == once, "{how}: {again:#?} instead of {once:#?}");
     }
     Ok(())
@@ -276,6 +277,7 @@ impl Known {
             | Seen::Gone { .. }
             | Seen::Listed { .. }
             | Seen::Blind { .. }
+            | Seen::LookedUp { .. }
             | Seen::Tick => {
                 return None;
             }

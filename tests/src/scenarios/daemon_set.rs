@@ -25,7 +25,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "agent-crash-at-start",
         "the program ends with an error right after its start"
     )
-    .fails("CrashAtStart")
+    .times_out("CrashAtStart")
     .naming(&["`app`", "exit code 1"])
     .shows("\"exitCode\":1"),
     update!(
@@ -42,7 +42,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "agent-init-fails",
         "the init container ends with an error"
     )
-    .fails("CrashAtStart")
+    .times_out("CrashAtStart")
     .naming(&["`load-module`", "exit code 1"])
     .shows("\"exitCode\":1"),
     update!(
@@ -51,7 +51,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the ConfigMap lacks the key that the container wants"
     )
     .with(&[before_v1(yaml!("agent-config-key-missing", "before-v1"))])
-    .fails("ConfigKeyMissing")
+    .times_out("ConfigKeyMissing")
     .naming(&["`app`", "`endpoint`", "`agent-settings`"])
     .shows("couldn't find key endpoint"),
     update!(

@@ -41,7 +41,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "crash-at-start",
         "the program ends with an error right after its start"
     )
-    .fails("CrashAtStart")
+    .times_out("CrashAtStart")
     .naming(&["`app`", "exit code 1"])
     .shows("\"exitCode\":1"),
     update!(
@@ -49,7 +49,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "crash-in-init",
         "the init container ends with an error"
     )
-    .fails("CrashAtStart")
+    .times_out("CrashAtStart")
     .naming(&["`migrate`", "exit code 3"])
     .shows("\"exitCode\":3"),
     update!(
@@ -74,7 +74,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the ConfigMap lacks the key that the container wants"
     )
     .with(&[before_v1(yaml!("config-key-missing", "before-v1"))])
-    .fails("ConfigKeyMissing")
+    .times_out("ConfigKeyMissing")
     .naming(&["`app`", "`level`", "`settings`"])
     .shows("couldn't find key level"),
     update!(
@@ -82,7 +82,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "secret-missing",
         "the Secret that the container wants does not exist"
     )
-    .fails("ConfigObjectMissing")
+    .times_out("ConfigObjectMissing")
     .naming(&["`app`", "Secret `web-token`"])
     .shows("secret \"web-token\" not found"),
     update!(
@@ -90,7 +90,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "volume-source-missing",
         "the ConfigMap that a volume is made from does not exist"
     )
-    .fails("ConfigObjectMissing")
+    .times_out("ConfigObjectMissing")
     .naming(&["`pages`", "ConfigMap `web-pages`"])
     .shows("configmap \"web-pages\" not found"),
     update!(
@@ -212,7 +212,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "crash-after-ready",
         "the program ends with an error some seconds after it became ready"
     )
-    .fails("CrashAfterReady")
+    .times_out("CrashAfterReady")
     .naming(&["`app`", "exit code 2"])
     .shows("\"exitCode\":2"),
     update!(
@@ -287,7 +287,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the program ends with an error, and all old pods are gone"
     )
     .from(yaml!("recreate-crashes", "v1"))
-    .fails("CrashAtStart")
+    .times_out("CrashAtStart")
     .naming(&["`app`", "exit code 2"])
     .shows("\"exitCode\":2"),
     update!(
@@ -295,7 +295,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "sidecar-crashes",
         "the container that the others wait for ends with an error"
     )
-    .fails("CrashAtStart")
+    .times_out("CrashAtStart")
     .naming(&["`proxy`", "exit code 4"])
     .shows("\"exitCode\":4"),
     update!(
@@ -303,7 +303,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "second-container-crashes",
         "the program is ready, and the container beside it ends with an error"
     )
-    .fails("CrashAtStart")
+    .times_out("CrashAtStart")
     .naming(&["`exporter`", "exit code 5"])
     .shows("\"exitCode\":5"),
     update!(

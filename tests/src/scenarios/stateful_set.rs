@@ -17,7 +17,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "db-crash-at-start",
         "the program ends with an error right after its start"
     )
-    .fails("CrashAtStart")
+    .times_out("CrashAtStart")
     .naming(&["`app`", "exit code 1"])
     .shows("\"exitCode\":1"),
     update!(
@@ -58,7 +58,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "db-secret-missing",
         "the Secret that the container wants does not exist"
     )
-    .fails("ConfigObjectMissing")
+    .times_out("ConfigObjectMissing")
     .naming(&["`app`", "Secret `db-password`"])
     .shows("secret \"db-password\" not found"),
     update!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rollguard_core::duration::Human;
-use rollguard_core::finding::{Basis, FindingCode, RollbackHelps};
+use rollguard_core::finding::{Basis, FindingCode, Healing, Longest, RollbackHelps};
 use rollguard_core::policy::{Policy, Rule};
 
 use super::{code, table};
@@ -25,6 +25,7 @@ pub(super) fn render() -> String {
             "what it means",
             "terminal once it lasted",
             "and happened",
+            "longest healing known",
             "cause of the pod template",
             "rollback helps",
         ],
@@ -55,10 +56,12 @@ const HEAD: &str = "# Findings
 A finding is a possible cause of a failed rollout, seen on the new revision of a workload. Its prognosis is
 
 - **transient** while it may still heal: rollguard shows it and keeps waiting;
-- **terminal** once it has lasted as long and happened as often as the table says, which is longer than a cause that heals: the verdict is `failed`, without waiting for the timeout;
+- **terminal** once it has lasted as long and happened as often as the table says: the verdict is `failed`, without waiting for the timeout. Either the pod template or the cluster's own words exclude that it heals, or it has lasted at least twice as long as the longest healing known;
 - **informational** if it never decides anything.
 
 A cause in the *pod template* affects every pod, so it is terminal even if other new pods are ready. Any other cause is terminal only while no new pod is ready. Neither is terminal while there is evidence against it: the container runs again, or the rollout still frees quota.
+
+Two clocks run. A cause is named at once, as a suspect: in the log, in the JSON report (`suspects`, with `firstSeen` and `decidesAt`) and on the page, with what may still heal it and when it decides. The verdict waits as long as this document says.
 
 A false alarm is worse than a delay of some seconds. If a cause that heals looks like one that does not, rollguard waits; [the reasons](#patience-instead-of-seconds) are below. A cause that would need more time than the timeout allows is not lost: the verdict is then `timedOut`, and names it as a suspect.
 
@@ -96,7 +99,7 @@ fn section(finding: FindingCode, policy: &Policy) -> String {
 
 const ONLY_SUSPECT: &str = "never, only a suspect";
 
-fn row(finding: FindingCode, rule: Option<Rule>) -> [String; 6] {
+fn row(finding: FindingCode, rule: Option<Rule>) -> [String; 7] {
     let [lasted, happened, of_template] = rule.map_or_else(
         || ["never, informational", "", ""].map(str::to_owned),
         |rule| [lasted(rule), happened(rule), of_template(rule)],
@@ -106,9 +109,24 @@ fn row(finding: FindingCode, rule: Option<Rule>) -> [String; 6] {
         finding.describe().to_owned(),
         lasted,
         happened,
+        healing(finding),
         of_template,
         helps(finding.rollback_helps()).to_owned(),
     ]
+}
+
+/// The longest time after which the cause is known to have healed, and where that was seen.
+fn healing(finding: FindingCode) -> String {
+    let Healing {
+        longest, source, ..
+    } = finding.healing();
+    match longest {
+        Longest::Undecided => String::new(),
+        Longest::Excluded => format!("excluded: {source}"),
+        Longest::NotSeen => format!("no case known: {source}"),
+        Longest::Seen(longest) => format!("{}: {source}", time(longest)),
+        Longest::ThirdStart => format!("the third start: {source}"),
+    }
 }
 
 fn lasted(rule: Rule) -> String {
@@ -199,7 +217,7 @@ mod tests {
     fn a_rule_reads_as_words() {
         let policy = Policy::default();
         let rows = [
-            (FindingCode::ImageNotFound, ["10s", "twice", "yes"]),
+            (FindingCode::ImageNotFound, ["25s", "twice", "yes"]),
             (FindingCode::ExecFormatError, ["any time", "twice", "yes"]),
             (FindingCode::NodeNotUpdated, [ONLY_SUSPECT, "once", "yes"]),
             (FindingCode::ReadinessFailing, ["5m", "once", "no"]),
@@ -209,8 +227,8 @@ mod tests {
             ),
         ];
         for (finding, expected) in rows {
-            let row = row(finding, policy.rule(finding));
-            assert_eq!(row[2..5], expected, "{finding}");
+            let [_, _, lasted, happened, _, of_template, _] = row(finding, policy.rule(finding));
+            assert_eq!([lasted, happened, of_template], expected, "{finding}");
         }
     }
 }

@@ -94,7 +94,7 @@ impl Redactor {
                 | Blindness::Unauthorized { message }
                 | Blindness::Disconnected { message } => self.text(message),
             },
-            Seen::Gone { .. } | Seen::Listed { .. } | Seen::Tick => {}
+            Seen::Gone { .. } | Seen::Listed { .. } | Seen::LookedUp { .. } | Seen::Tick => {}
         }
         observation
     }

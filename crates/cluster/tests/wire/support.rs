@@ -173,6 +173,7 @@ pub(crate) fn blind(seen: &[Seen]) -> Vec<Blindness> {
         | Seen::Event { .. }
         | Seen::Gone { .. }
         | Seen::Listed { .. }
+        | Seen::LookedUp { .. }
         | Seen::Tick => None,
     };
     seen.iter().filter_map(why).collect()

@@ -1,13 +1,12 @@
 //! Finds containers that cannot be configured or created (kubelet `kubelet_pods.go`,
 //! `kuberuntime/security_context_others.go`).
 
-use jiff::Timestamp;
-
 use super::image::{disk_full, node_of};
+use super::promise::{self, may_be_written};
 use super::{Candidate, Case, about, between, has_any, runtime};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, FindingCode};
-use crate::snapshot::{ContainerView, PodView, StartFailureFamily, event_time};
+use crate::snapshot::{ContainerView, PodView, StartFailureFamily};
 
 /// The code, the sentence and the remedy.
 type Refused = (FindingCode, String, String);
@@ -42,32 +41,28 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         .message(what)
         .remedy(remedy)
         .evidence(EvidenceKind::ContainerStatus, message);
-    let times = &case.policy.patience;
-    // The kubelet's first attempt may be earlier than the rest of the pipeline; a later one shows a
-    // lasting state.
-    let looked_again = code == FindingCode::ConfigKeyMissing
-        && last_look(container, message).is_some_and(|at| elapsed(since, at) >= times.later_look);
     let unset = unset_variables(message).is_some_and(|names| !may_be_set(container, names));
+    let alone = case.policy.patience.template_alone;
+    let (finding, grace) = match secret_of(message).filter(|_| may_be_written(code)) {
+        Some(secret) => promise::of_secret(case, finding, secret),
+        None if unset => {
+            let heals = "only another pod template heals it";
+            (finding.heals(heals), Some(alone))
+        }
+        None => (finding, None),
+    };
     Some(Candidate {
-        grace: looked_again
-            .then_some(times.later_look)
-            .or(unset.then_some(times.template_alone)),
+        grace,
         ..Candidate::from(finding)
     })
 }
 
-/// Returns when the kubelet last failed with the same message, by its event "Error: …": the
-/// container status does not change from one attempt to the next.
-fn last_look(container: &ContainerView<'_>, message: &str) -> Option<Timestamp> {
-    let wanted = format!("Error: {message}");
-    container
-        .events()
-        .filter(|event| {
-            let text = event.message.as_deref();
-            text.is_some_and(|text| text.ends_with(&wanted))
-        })
-        .filter_map(event_time)
-        .max()
+/// Returns the Secret that is missing, or that lacks a key.
+fn secret_of(message: &str) -> Option<&str> {
+    let key = missing_key(message).filter(|it| it.kind == "Secret");
+    let object = || missing_object(message).filter(|(kind, _)| *kind == "Secret");
+    key.map(|it| it.object)
+        .or_else(|| object().map(|(_, name)| name))
 }
 
 /// Classifies `CreateContainerConfigError`.

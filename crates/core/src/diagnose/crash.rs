@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
 
 use super::image::{disk_full, node_of};
-use super::{Candidate, Case, Stale, about, before_session, between, has_any, runtime, start};
+use super::{
+    Candidate, Case, Stale, about, before_session, between, has_any, promise, runtime, start,
+};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, FindingCode};
 use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, PodView, run_of};
@@ -54,7 +56,20 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         || (code == FindingCode::ContainerNotCreated
             && container.ends() < case.policy.patience.runtime_failures);
     let ended = end.finished_at.as_ref().map(|time| time.0);
+    let volume = matches!(
+        code,
+        FindingCode::CommandNotRunnable | FindingCode::ExecFormatError
+    )
+    .then(|| program_volume(container, end))
+    .flatten();
+    let finding = match volume {
+        Some(volume) => finding.heals(format!(
+            "another container may still write the program to volume `{volume}`"
+        )),
+        None => finding,
+    };
     let candidate = Candidate {
+        grace: volume.map(|_| case.policy.patience.promised),
         blocked,
         ..Candidate::from(finding)
     };
@@ -264,14 +279,17 @@ fn not_started(
                 format!("{title}: its working directory `{folder}` cannot be entered"),
                 "correct workingDir, or create the folder in the image, readable for the user",
             ),
-            None => (
-                format!(
-                    "{title}: its command cannot be run{}",
-                    command_of(container, message)
-                ),
-                "correct command and args, or the image that should contain them; a script needs its \
+            None => match program_volume(container, end) {
+                Some(volume) => return not_on_volume(container, message, volume),
+                None => (
+                    format!(
+                        "{title}: its command cannot be run{}",
+                        command_of(container, message)
+                    ),
+                    "correct command and args, or the image that should contain them; a script needs its \
                  execute bit and an interpreter that exists",
-            ),
+                ),
+            },
         };
         return (FindingCode::CommandNotRunnable, what, remedy.to_owned());
     }
@@ -282,6 +300,39 @@ fn not_started(
     );
     let remedy = "read the message; if it names the runtime, look at the node";
     (FindingCode::ContainerNotCreated, what, remedy.to_owned())
+}
+
+/// Describes a program that should be on a volume: it is not the image that lacks it.
+fn not_on_volume(
+    container: &ContainerView<'_>,
+    message: &str,
+    volume: &str,
+) -> (FindingCode, String, String) {
+    let what = format!(
+        "{}: its command{} is not on volume `{volume}`, or cannot be run there",
+        container.title(),
+        command_of(container, message)
+    );
+    let remedy = format!(
+        "look at the container that should write it to volume `{volume}`; if it is an init container, this one starts only once it is done"
+    );
+    (FindingCode::CommandNotRunnable, what, remedy)
+}
+
+/// Returns the volume on which the program is, or should be: it is not in the image then, and may
+/// still be written.
+fn program_volume<'a>(
+    container: &ContainerView<'a>,
+    end: &ContainerStateTerminated,
+) -> Option<&'a str> {
+    let message = end.message.as_deref().unwrap_or_default();
+    if let Some(folder) = between(message, "chdir to cwd (\"", "\"") {
+        return promise::volume_at(container, &format!("{folder}/"));
+    }
+    let command = container.spec.command.as_ref().and_then(|it| it.first());
+    let said = between(message, "exec: \"", "\"");
+    let program = said.or_else(|| command.map(String::as_str))?;
+    promise::volume_at(container, program)
 }
 
 /// Describes a program whose format the node's processor or kernel does not know.

@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::Event;
 use super::refusal::{self, NeverFits, classify, quota_grace};
 use super::{Candidate, Case, Stale, before_session, between};
 use crate::duration::{after, elapsed};
-use crate::finding::{EvidenceKind, Finding, FindingCode, RollbackHelps, Subject};
+use crate::finding::{EvidenceKind, Finding, FindingCode, Lookup, RollbackHelps, Subject};
 use crate::observation::ResourceKind;
 use crate::snapshot::{created, event_start, event_time, name_of, uid_of};
 use crate::workload::Workload;
@@ -159,16 +159,62 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
         .message(what)
         .remedy(remedy)
         .evidence(kind, message);
-    let gone = case.snapshot.pod_gone_at();
-    let freed = gone.map(|gone| elapsed(first, gone));
-    let rule = case.policy.rule(code).filter(|_| quota);
-    let candidate = Candidate {
-        finding,
-        grace: rule.map(|rule| quota_grace(rule.grace, freed, &case.policy.patience)),
-        blocked: quota && never.is_none() && rollout_frees_quota(case, some_created),
-        despite_ready: never.is_some(),
+    let candidate = if code == FindingCode::QuotaExceeded {
+        let refusal = Full {
+            first,
+            some_created,
+            never: never.is_some(),
+        };
+        full(case, finding, &refusal)
+    } else {
+        Candidate::from(finding)
     };
     candidate.unless_stale(before_session(case, code, Some(last)))
+}
+
+/// A refusal by a full quota.
+struct Full {
+    /// When it was first seen.
+    first: Timestamp,
+    /// Whether some pods were created nevertheless.
+    some_created: bool,
+    /// Whether the quota is too small for all pods, whatever else goes.
+    never: bool,
+}
+
+/// Weighs what may free quota: this rollout, and the other workloads of the namespace.
+fn full(case: &Case<'_>, finding: Finding, refusal: &Full) -> Candidate {
+    if refusal.never {
+        return Candidate {
+            despite_ready: true,
+            ..Candidate::from(finding)
+        };
+    }
+    let lookup = Lookup::LeavingPods;
+    let promises = case.snapshot.promises(&lookup);
+    let leaving = promises.iter().find(|it| it.read);
+    let unseen = promises.iter().any(|it| !it.read);
+    let patience = &case.policy.patience;
+    let gone = case.snapshot.pod_gone_at();
+    let gone = gone.max(case.snapshot.promised_at(&lookup));
+    let freed = gone.map(|gone| elapsed(refusal.first, gone));
+    let grace = case.policy.rule(finding.code).map(|rule| {
+        let seen = quota_grace(rule.grace, freed, patience);
+        if unseen {
+            seen.max(patience.quota_unseen)
+        } else {
+            seen
+        }
+    });
+    let finding = match leaving {
+        Some(promise) => finding.heals(format!("a pod of {} is about to leave", promise.by)),
+        None => finding,
+    };
+    Candidate {
+        grace,
+        blocked: leaving.is_some() || rollout_frees_quota(case, refusal.some_created),
+        ..Candidate::from(finding.lookup(Some(lookup)))
+    }
 }
 
 /// Describes a quota that is too small for all pods of the workload, whatever else goes.

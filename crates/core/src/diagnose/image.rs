@@ -168,19 +168,38 @@ fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Candid
     };
     let ends = failed.iter().filter_map(|event| event_time(event));
     let seen = known.and_then(|it| it.failed_at);
-    patient(case, finding, ends.chain(seen).max())
+    let newest = ends.chain(seen).max();
+    if code == FindingCode::ImageNotFound && pull::is_replicated(container.image()) {
+        let heals = "the registry may still copy the tag to this region";
+        let copied = Some(case.policy.patience.replicated);
+        return patient(case, finding.heals(heals), Failed { newest, copied });
+    }
+    let copied = None;
+    patient(case, finding, Failed { newest, copied })
+}
+
+/// When a pull failed.
+#[derive(Clone, Copy)]
+struct Failed {
+    /// The last time.
+    newest: Option<Timestamp>,
+    /// How long the registry may take to copy a tag to other regions, if it may do that.
+    copied: Option<Duration>,
 }
 
 /// Blocks a finding until a pull has failed after the grace.
 ///
 /// Pulls back off for up to five minutes, and a cause may be fixed since the last one: the newest
 /// failure counts, not the time that has passed.
-fn patient(case: &Case<'_>, finding: Finding, newest: Option<Timestamp>) -> Candidate {
+fn patient(case: &Case<'_>, finding: Finding, failed: Failed) -> Candidate {
+    let Failed { newest, copied } = failed;
     let (code, since) = (finding.code, finding.since);
     let rule = case.policy.rule(code);
-    let grace = rule.map_or(Duration::ZERO, |rule| rule.grace);
+    let copied = copied.filter(|_| case.policy.asked(code).is_none());
+    let grace = copied.or(rule.map(|rule| rule.grace)).unwrap_or_default();
     let lasted = newest.map_or(Duration::ZERO, |newest| elapsed(since, newest));
     let candidate = Candidate {
+        grace: copied,
         blocked: lasted < grace,
         ..Candidate::from(finding)
     };

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::finding::FindingCode;
-use crate::finding::Prognosis;
+use crate::finding::{Lookup, Prognosis, Promise};
 use crate::http::HttpCheck;
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::testing::{

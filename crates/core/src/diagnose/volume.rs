@@ -6,7 +6,7 @@
 use k8s_openapi::api::core::v1::Event;
 
 use super::config::missing_object;
-use super::{Candidate, Case, between, clipped, core_of, has_any};
+use super::{Candidate, Case, between, clipped, core_of, has_any, promise};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{PodView, event_count, event_start, event_time};
@@ -70,12 +70,19 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     // The kubelet tries at growing intervals, and a cause may be fixed since the last try: the
     // newest failure counts, not the time that has passed. The attach-detach controller reports
     // only once that another pod holds a disk.
-    let grace = case.policy.rule(code).map(|rule| rule.grace);
+    let secret = missing_object(message).filter(|(kind, _)| *kind == "Secret");
+    let (finding, promised) = match secret.filter(|_| code == FindingCode::ConfigObjectMissing) {
+        Some((_, name)) => promise::of_secret(case, finding, name),
+        None => (finding, None),
+    };
+    let asked = case.policy.asked(code).is_some();
+    let promised = promised.filter(|_| !asked);
+    let grace = promised.or_else(|| case.policy.rule(code).map(|rule| rule.grace));
     let said_once = code == FindingCode::VolumeHeldElsewhere;
     let newest = event_time(newest).unwrap_or(since);
     Some(Candidate {
         finding,
-        grace: None,
+        grace: promised,
         blocked: !said_once && elapsed(since, newest) < grace.unwrap_or_default(),
         despite_ready: false,
     })

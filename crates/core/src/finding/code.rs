@@ -114,7 +114,7 @@ finding_codes! {
     }
     /// The image pull takes long.
     SlowPull {
-        signals: Sources = "container waiting `ContainerCreating` or `PodInitializing`, and for 30s neither the event `Pulled` nor `Failed` after the event `Pulling` (kubelet `images/image_manager.go`)",
+        signals: Sources = "container waiting `ContainerCreating` or `PodInitializing`, and for 15s neither the event `Pulled` nor `Failed` after the event `Pulling` (kubelet `images/image_manager.go`)",
         rollback: No = "nothing has failed: the pull goes on",
     }
     /// The container repeatedly exits with an error.
@@ -189,12 +189,12 @@ finding_codes! {
     }
     /// An init container takes long.
     InitRunsLong {
-        signals: Node = "`initContainerStatuses[].state.running` for 30s, in a container that is not a sidecar",
+        signals: Node = "`initContainerStatuses[].state.running` for 15s, in a container that is not a sidecar",
         rollback: Partly = "nothing has failed; a rollback stops the init container half-way, which is dangerous if it is migrating data",
     }
     /// A sidecar has not started, so the containers after it wait.
     SidecarNotStarted {
-        signals: Sources = "`initContainerStatuses[]` of a container with `restartPolicy: Always`: running for 30s with `started: false` (kubelet `prober/prober_manager.go`)",
+        signals: Sources = "`initContainerStatuses[]` of a container with `restartPolicy: Always`: running for 15s with `started: false` (kubelet `prober/prober_manager.go`)",
         rollback: Yes = "the former revision's sidecars started",
     }
     /// A volume cannot be mounted.
@@ -399,7 +399,7 @@ finding_codes! {
     }
     /// The pod is on its node, but its containers are not created, and no event says why.
     StillCreating {
-        signals: Sources = "the pod's condition `PodScheduled` for 1m, every container waiting `ContainerCreating` or `PodInitializing`, and no event of the pod except `Scheduled`",
+        signals: Sources = "the pod's condition `PodScheduled` for 20s, every container waiting `ContainerCreating` or `PodInitializing`, and no event of the pod except `Scheduled`",
         rollback: No = "nothing is known to have failed",
     }
     /// A terminating pod does not go away.
@@ -444,7 +444,7 @@ finding_codes! {
     }
     /// The container runs, but its startup probe has not passed yet.
     StillStarting {
-        signals: Node = "container running for 30s with `started: false` and a startup probe; event `Unhealthy`, `Startup probe failed: …` (kubelet `prober/prober.go`), has the answer",
+        signals: Node = "container running for 15s with `started: false` and a startup probe; event `Unhealthy`, `Startup probe failed: …` (kubelet `prober/prober.go`), has the answer",
         rollback: No = "nothing has failed: the start goes on",
     }
     /// Pods are ready but do not answer over HTTP as expected.

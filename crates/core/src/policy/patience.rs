@@ -31,9 +31,6 @@ pub struct Patience {
     /// The longest start of the former revision's pods that is believed. Default 30 minutes: a pod
     /// that became ready again after a blip only looks as if it had started slowly.
     pub longest_start: Duration,
-    /// How long after its first attempt another attempt of the kubelet shows that a key stays
-    /// missing. Default 10 s: pipelines apply related objects within a few seconds.
-    pub later_look: Duration,
     /// How long a subPath may lack a variable that the pod template alone sets. Default 5 s: enough
     /// to see the failure once more.
     pub template_alone: Duration,
@@ -47,9 +44,22 @@ pub struct Patience {
     /// How far the clocks of a node and of the controllers may differ. Default 1 minute.
     /// (estimated)
     pub clock_skew: Duration,
-    /// How long a startup probe may kill a container that was ready before. Default 30 s, and one
-    /// more kill than at a first start: it may wait for a dependency that it lost.
+    /// How long a startup probe may kill a container that was ready before. Default 2m30s, as for a
+    /// crash, and one more kill than at a first start: it may wait for a dependency that it lost.
     pub startup_after_ready: Duration,
+    /// How long something may be missing that an object in the cluster promises: a Secret that a
+    /// Certificate or an `ExternalSecret` names, a program on a volume that another container fills.
+    /// Default 10 minutes: twice the 5 minutes after which External Secrets wrote a Secret
+    /// (external-secrets#1076).
+    pub promised: Duration,
+    /// How long a tag may be missing in a registry that copies its tags to other regions. Default 4
+    /// minutes: twice the two minutes that krane#819 names for a geo-replicated Azure registry.
+    pub replicated: Duration,
+    /// How long a quota may be full while the workloads that may free it cannot be read. Default 1
+    /// minute: twice the default grace period of a pod.
+    pub quota_unseen: Duration,
+    /// After how long a lookup is repeated while the cause that needs it lasts. Default 5 s.
+    pub lookup_again: Duration,
     /// How often the runtime must fail to start a container with an unknown error. Default 3 times:
     /// an overloaded runtime fails once or twice.
     pub runtime_failures: u32,
@@ -71,12 +81,15 @@ impl Default for Patience {
             ending: Duration::from_secs(60),
             path_not_there: Duration::from_secs(120),
             longest_start: Duration::from_secs(1800),
-            later_look: Duration::from_secs(10),
             template_alone: Duration::from_secs(5),
             quota_margin: Duration::from_secs(5),
             controller_lag: Duration::from_secs(60),
             clock_skew: Duration::from_secs(60),
-            startup_after_ready: Duration::from_secs(30),
+            startup_after_ready: Duration::from_secs(150),
+            promised: Duration::from_secs(600),
+            replicated: Duration::from_secs(240),
+            quota_unseen: Duration::from_secs(60),
+            lookup_again: Duration::from_secs(5),
             runtime_failures: 3,
             check_under_way: 3,
             http_lost: Duration::from_secs(30),
@@ -87,15 +100,15 @@ impl Default for Patience {
 /// How long something must last before an informational finding reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownAfter {
-    /// An image is being pulled. Default 30 s: most take some seconds.
+    /// An image is being pulled. Default 15 s: most take some seconds.
     pub pull: Duration,
-    /// A container's startup probe has not passed. Default 30 s.
+    /// A container's startup probe has not passed. Default 15 s.
     pub start: Duration,
-    /// An init container runs. Default 30 s, so that a timeout of 1 minute still names it.
+    /// An init container runs. Default 15 s, so that the cause is named early.
     pub init: Duration,
-    /// A sidecar's startup probe has not passed, and the containers after it wait. Default 30 s.
+    /// A sidecar's startup probe has not passed, and the containers after it wait. Default 15 s.
     pub sidecar: Duration,
-    /// A pod is scheduled and has no event since. Default 1 minute: pulls and mounts have sent
+    /// A pod is scheduled and has no event since. Default 20 s: pulls and mounts have sent
     /// their first event by then.
     pub silence: Duration,
 }
@@ -103,11 +116,11 @@ pub struct ShownAfter {
 impl Default for ShownAfter {
     fn default() -> Self {
         Self {
-            pull: Duration::from_secs(30),
-            start: Duration::from_secs(30),
-            init: Duration::from_secs(30),
-            sidecar: Duration::from_secs(30),
-            silence: Duration::from_secs(60),
+            pull: Duration::from_secs(15),
+            start: Duration::from_secs(15),
+            init: Duration::from_secs(15),
+            sidecar: Duration::from_secs(15),
+            silence: Duration::from_secs(20),
         }
     }
 }

@@ -34,6 +34,7 @@ pub fn markdown(report: &Report) -> String {
             .map(|spot| format!("- not seen: {}", code(spot))),
     );
     out.extend(report.findings.iter().map(finding_markdown));
+    out.extend(suspects(report));
     out.extend(proposal(&report.rollback, report.ended));
     out.push("\n<details><summary>Timeline</summary>\n".to_owned());
     out.extend(report.timeline.iter().map(|entry| {
@@ -79,6 +80,32 @@ fn workloads(report: &Report) -> String {
     }));
     rows.push(String::new());
     rows.join("\n")
+}
+
+/// When each cause was first seen, what could heal it, and when it decides.
+fn suspects(report: &Report) -> Option<String> {
+    if report.suspects.is_empty() {
+        return None;
+    }
+    let since = |at| format!("+{}", Human(elapsed(report.started, at)));
+    let rows = report.suspects.iter().map(|it| {
+        let end = match (it.gone_at, it.decides_at) {
+            (Some(at), _) => format!("gone at {}", since(at)),
+            (None, Some(at)) => since(at),
+            (None, None) => String::new(),
+        };
+        let (message, heals) = (cell(&it.message), cell(&it.heals));
+        let first = since(it.first_seen);
+        format!("| {first} | {} | {message} | {heals} | {end} |", it.code)
+    });
+    let head = "| first seen | cause | what was seen | what may heal it | decides at |\n| --- | --- | --- | --- | --- |";
+    let rows: Vec<String> = rows.collect();
+    Some(format!("\n{head}\n{}\n", rows.join("\n")))
+}
+
+/// Foreign text in a cell of a table.
+fn cell(text: &str) -> String {
+    code(&text.replace('|', "¦").replace('\n', " "))
 }
 
 fn heading(report: &Report) -> &'static str {

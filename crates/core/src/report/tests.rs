@@ -1,8 +1,10 @@
 //! What people read of a verdict, in every form.
 
+use std::time::Duration;
+
 use super::*;
 use crate::approval::Approval;
-use crate::finding::EvidenceKind;
+use crate::finding::{EvidenceKind, FindingCode};
 use crate::history::History;
 use crate::observation::Observation;
 use crate::policy::Policy;
@@ -20,7 +22,11 @@ const HOSTILE: &str = "panic: `x`\n```\n##vso[task.complete result=Succeeded;]\u
 
 /// A failed check of v2 beside a serving v1, with a log.
 fn failed() -> Report {
-    let mut session = Session::new([web()], Policy::default(), start());
+    let policy = Policy {
+        graces: [(FindingCode::CrashAtStart, Duration::from_secs(30))].into(),
+        ..Policy::default()
+    };
+    let mut session = Session::new([web()], policy, start());
     let mut observations: Vec<Observation> = vec![
         seen(0, deployment("web").counts(2, 3, 1, 2)),
         seen_set(0, replica_set("v1", 1, (2, 2))),

@@ -49,7 +49,11 @@ pub fn event_lines(event: &SessionEvent, started: Timestamp, many: bool) -> Vec<
         } => {
             let style = style_of_prognosis(finding.prognosis);
             let line = begin(at, workload).then(style, finding.message.clone());
-            vec![line.then(Style::Dim, format!(" ({})", finding.code))]
+            let line = line.then(Style::Dim, format!(" ({})", finding.code));
+            vec![match may_heal(finding, started) {
+                Some(text) => line.then(Style::Dim, format!("; {text}")),
+                None => line,
+            }]
         }
         SessionEvent::Cleared {
             at,
@@ -71,6 +75,17 @@ pub fn event_lines(event: &SessionEvent, started: Timestamp, many: bool) -> Vec<
         // The report says it, once a success has been confirmed.
         SessionEvent::Decided { .. } => Vec::new(),
     }
+}
+
+/// What may still heal a cause and when it decides, from the start of the check.
+pub(super) fn may_heal(finding: &Finding, started: Timestamp) -> Option<String> {
+    let at = finding.decides_at?;
+    let decides = format!("decides at {}", Human(elapsed(started, at)));
+    Some(if finding.heals.is_empty() {
+        decides
+    } else {
+        format!("{}; {decides}", finding.heals)
+    })
 }
 
 const fn style_of_prognosis(prognosis: Prognosis) -> Style {

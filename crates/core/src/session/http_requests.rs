@@ -60,6 +60,7 @@ impl SentRequests {
             | Seen::Event { .. }
             | Seen::Gone { .. }
             | Seen::Listed { .. }
+            | Seen::LookedUp { .. }
             | Seen::Blind { .. }
             | Seen::Tick => {}
         }

@@ -64,7 +64,13 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
     if let Some(other) = rolled_back(&rollout, view) {
         return simply(other);
     }
-    let diagnosis = findings_of(view, &rollout, policy, now);
+    let mut diagnosis = findings_of(view, &rollout, policy, now);
+    for finding in &mut diagnosis.findings {
+        if finding.prognosis == Prognosis::Transient {
+            let at = finding.decides_at.unwrap_or(deadline);
+            finding.decides_at = Some(at.min(deadline));
+        }
+    }
     let window = Window {
         policy,
         now,

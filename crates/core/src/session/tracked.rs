@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::event::SessionEvent;
 use super::judge::{Judgement, judge};
 use super::release::{Release, same_release};
+use super::suspect::{Suspect, Suspects};
 use super::target::{Target, View};
 use crate::approval::ApprovedRollback;
 use crate::duration::after;
@@ -76,10 +77,11 @@ pub struct TrackedWorkload {
     shown_end: bool,
     verdict: Verdict,
     findings: Vec<Finding>,
+    suspects: Suspects,
 }
 
 impl TrackedWorkload {
-    pub(super) const fn new(target: Target, now: Timestamp) -> Self {
+    pub(super) fn new(target: Target, now: Timestamp) -> Self {
         Self {
             target,
             started: now,
@@ -101,6 +103,7 @@ impl TrackedWorkload {
                 pending: Pending::NotSeen,
             },
             findings: Vec::new(),
+            suspects: Suspects::default(),
         }
     }
 
@@ -144,6 +147,10 @@ impl TrackedWorkload {
         }
         let judgement = judge(&self.view(snapshot), policy, now);
         let judgement = self.unless_nothing_runs(snapshot, policy, judgement);
+        if snapshot.synced(self.needed()) && was_diagnosed(&judgement.verdict) {
+            let workload = self.target.workload.to_string();
+            self.suspects.take(&workload, &judgement.findings, now);
+        }
         self.complete_since = judgement
             .complete
             .then(|| self.complete_since.unwrap_or(now));
@@ -374,7 +381,9 @@ impl TrackedWorkload {
         });
         for finding in findings {
             let known = self.shown_findings.insert(key(finding), finding.clone());
-            if known.is_none() {
+            // Something else that may heal it is news; that nothing does any more, the verdict says.
+            let news = |known: &Finding| !finding.heals.is_empty() && known.heals != finding.heals;
+            if known.as_ref().is_none_or(news) {
                 events.push(SessionEvent::Found {
                     at: now,
                     workload: workload.clone(),
@@ -465,6 +474,11 @@ impl TrackedWorkload {
         &self.findings
     }
 
+    /// Every cause that was seen and may decide, those that have gone included.
+    pub(super) fn suspects(&self) -> impl Iterator<Item = &Suspect> {
+        self.suspects.iter()
+    }
+
     /// The uid of the ReplicaSet or ControllerRevision that was judged; the fingerprint of the pod
     /// template while there is none.
     #[must_use]
@@ -489,6 +503,18 @@ impl TrackedWorkload {
     pub fn served(&self) -> Option<&str> {
         self.served.as_deref()
     }
+}
+
+/// Whether a verdict rests on a look at the causes: without one, that none was found says nothing.
+const fn was_diagnosed(verdict: &Verdict) -> bool {
+    !matches!(
+        verdict,
+        Verdict::Undetermined { .. }
+            | Verdict::Superseded { .. }
+            | Verdict::Progressing {
+                pending: Pending::NotSeen | Pending::Revision { .. }
+            }
+    )
 }
 
 /// Whether what was healthy may still be called so. An autoscaler adds pods, a node goes and its pod

@@ -74,6 +74,7 @@ impl Recording {
                 | Seen::Answered { .. }
                 | Seen::Gone { .. }
                 | Seen::Listed { .. }
+                | Seen::LookedUp { .. }
                 | Seen::Blind { .. }
                 | Seen::Tick => {}
             }

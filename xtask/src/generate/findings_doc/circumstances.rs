@@ -1,5 +1,7 @@
 //! What circumstances change about a cause's time, in a table and in words.
 
+use std::time::Duration;
+
 use rollguard_core::finding::FindingCode;
 use rollguard_core::policy::{Patience, Policy, ShownAfter};
 
@@ -20,7 +22,12 @@ pub(super) fn render(patience: &Patience, shown_after: &ShownAfter) -> String {
 /// A threshold's name, its value, and why it is no other.
 type Threshold = (&'static str, String, &'static str);
 
-fn decisive(patience: &Patience) -> [Threshold; 16] {
+/// A threshold that is a length of time.
+fn of(name: &'static str, value: &Duration, why: &'static str) -> Threshold {
+    (name, time(*value), why)
+}
+
+fn decisive(patience: &Patience) -> Vec<Threshold> {
     let Patience {
         scale_up,
         no_scale_up,
@@ -29,60 +36,59 @@ fn decisive(patience: &Patience) -> [Threshold; 16] {
         ending,
         path_not_there,
         longest_start,
-        later_look,
         template_alone,
         quota_margin,
         controller_lag,
         clock_skew,
         startup_after_ready,
+        promised,
+        replicated,
+        quota_unseen,
+        lookup_again,
         runtime_failures,
         check_under_way,
         http_lost,
     } = patience;
-    [
-        ("the autoscaler adds a node", time(*scale_up), SCALE_UP),
-        (
+    let healing = healing([promised, replicated, quota_unseen, lookup_again]);
+    let others = [
+        of("the autoscaler adds a node", scale_up, SCALE_UP),
+        of(
             "the autoscaler adds none, at most",
-            time(*no_scale_up),
+            no_scale_up,
             NO_SCALE_UP,
         ),
-        (
+        of(
             "nodes are cordoned or not ready, at least",
-            time(*cordoned),
+            cordoned,
             CORDONED,
         ),
-        ("taints exclude nodes, at least", time(*tainted), TAINTED),
-        (
-            "a pod that should have ended is stuck",
-            time(*ending),
-            ENDING,
-        ),
-        (
+        of("taints exclude nodes, at least", tainted, TAINTED),
+        of("a pod that should have ended is stuck", ending, ENDING),
+        of(
             "the readiness probe is answered 404",
-            time(*path_not_there),
+            path_not_there,
             NOT_THERE,
         ),
-        (
+        of(
             "the longest time that counts as a start",
-            time(*longest_start),
+            longest_start,
             LONGEST_START,
         ),
-        ("a later sync of the kubelet", time(*later_look), LATER_LOOK),
-        (
+        of(
             "a variable that the template alone could set",
-            time(*template_alone),
+            template_alone,
             TEMPLATE_ALONE,
         ),
-        (
+        of(
             "after the next try once quota was freed",
-            time(*quota_margin),
+            quota_margin,
             QUOTA_MARGIN,
         ),
-        ("a controller reads a new spec", time(*controller_lag), LAG),
-        ("clocks apart", time(*clock_skew), SKEW),
-        (
+        of("a controller reads a new spec", controller_lag, LAG),
+        of("clocks apart", clock_skew, SKEW),
+        of(
             "the startup probe kills a container that was ready",
-            time(*startup_after_ready),
+            startup_after_ready,
             STARTUP,
         ),
         (
@@ -95,10 +101,33 @@ fn decisive(patience: &Patience) -> [Threshold; 16] {
             format!("{check_under_way} times its grace"),
             UNDER_WAY,
         ),
-        (
-            "an HTTP request without an answer",
-            time(*http_lost),
-            HTTP_LOST,
+        of("an HTTP request without an answer", http_lost, HTTP_LOST),
+    ];
+    others.into_iter().chain(healing).collect()
+}
+
+/// What may still heal a cause, and what is looked up for it.
+fn healing([promised, replicated, quota_unseen, lookup_again]: [&Duration; 4]) -> [Threshold; 4] {
+    [
+        of(
+            "something is missing that an object in the cluster promises",
+            promised,
+            PROMISED,
+        ),
+        of(
+            "a tag is missing in a registry that copies its tags",
+            replicated,
+            REPLICATED,
+        ),
+        of(
+            "a quota is full, and other workloads cannot be read, at least",
+            quota_unseen,
+            QUOTA_UNSEEN,
+        ),
+        of(
+            "what may heal a cause is looked up again",
+            lookup_again,
+            LOOKUP_AGAIN,
         ),
     ]
 }
@@ -112,7 +141,11 @@ const ENDING: &str = "after the end of its grace period: the kubelet kills at th
 const NOT_THERE: &str =
     "the application is up and the path does not exist, but some register their paths late";
 const LONGEST_START: &str = "a pod of the former revision that became ready again after an interruption only looks as if its start had taken that long";
-const LATER_LOOK: &str = "this long after the first sync: pipelines apply objects that belong together within a few seconds";
+const PROMISED: &str = "a Secret that a Certificate, an ExternalSecret, a SealedSecret or a SecretProviderClass names, a program on a volume that another container may fill: twice the 5m that external-secrets/external-secrets#1076 saw";
+const REPLICATED: &str = "an Azure registry may copy its tags to other regions: twice the 2m that Shopify/krane#819 names";
+const QUOTA_UNSEEN: &str =
+    "one of their pods may be about to leave: twice the default grace period of a pod";
+const LOOKUP_AGAIN: &str = "one list of each resource in question, only while the cause lasts";
 const TEMPLATE_ALONE: &str = "seen once more, like every cause that the pod template alone decides";
 const QUOTA_MARGIN: &str = "the controller's retry and its event take a moment";
 const LAG: &str =
@@ -171,9 +204,19 @@ pub(super) fn moves(policy: &Policy) -> String {
         patience.tainted,
     ]
     .map(time);
-    let [not_there, later_look, alone, margin, startup] = [
+    let [
+        not_there,
+        promised,
+        replicated,
+        unseen,
+        alone,
+        margin,
+        startup,
+    ] = [
         patience.path_not_there,
-        patience.later_look,
+        patience.promised,
+        patience.replicated,
+        patience.quota_unseen,
         patience.template_alone,
         patience.quota_margin,
         patience.startup_after_ready,
@@ -188,12 +231,15 @@ pub(super) fn moves(policy: &Policy) -> String {
 Other facts in the cluster change these times, unless `--grace` sets them:
 
 - `ReadinessFailing`: an application that answers 404 is up, but its path does not exist: {not_there}, or three times the probe's own budget if that is longer.
-- `ConfigKeyMissing`: as soon as a sync of the kubelet at least {later_look} after the first has failed as well, {later_look} are enough.
+- `ConfigObjectMissing`, `ConfigKeyMissing`: {promised} if an object of the namespace names the Secret and may still write it (Certificate, ExternalSecret, SealedSecret, SecretProviderClass), or if such objects exist in the API and may not be read.
+- `CommandNotRunnable`, `ExecFormatError`: {promised} if the program lies on a volume that another container may still fill (not a ConfigMap or a Secret).
+- `ImageNotFound`: {replicated} if the registry is Azure's, which may copy a tag to other regions after the push has ended.
+- `LivenessKillsStart`, `StartupProbeExhausted`: after the first kill twice as long as two more starts and the kubelet's back-off take, by the probe's own settings; never while an instance runs.
 - `SubPathNotPrepared`: {alone} if a subPathExpr names a variable that only the pod template could set, but does not.
 - `CrashAtStart`, `CrashAfterReady`, `LivenessKillsAgain`: never while a new instance runs; its end is awaited.
 - `Unschedulable`, `VolumeExcludesNodes`, `NoNodeMatches`: {scale_up} once an autoscaler has announced a node or retries after a failure, or if events may not be read; at least {cordoned} while nodes are cordoned or \
 not ready, and at least {tainted} while taints exclude nodes; at most {no_scale_up} once the autoscaler has said that it adds none. Except for `NoNodeMatches`, never while an old pod is about to end.
-- `QuotaExceeded`: never while this rollout may still free some, or a pod seen in this session is terminating. Once a pod is gone, until twice the age that the refusal then had, plus {margin}: that is when the controller retries.
+- `QuotaExceeded`: never while this rollout may still free some, a pod seen in this session is terminating, or any other workload of the namespace has more pods than it wants; at least {unseen} if other workloads may not be read. Once a pod is gone, until twice the age that the refusal then had, plus {margin}: that is when the controller retries.
 - Signs from before the session (a pull, a crash, a refusal, an eviction) may be of a cause that was fixed since: one more must come. If events may not be read, a refusal and an eviction count after twice their time.
 - Pulls, mounts and `ClaimNotProvisioned`: the newest failure of the same cause counts, not the time since the first one, so that a fix in between is not held against the pod.
 - `EvictedForOwnLimit`: even if other pods are ready, once a pod that was created after an eviction was evicted as well.
@@ -206,8 +252,6 @@ not ready, and at least {tainted} while taints exclude nodes; at most {no_scale_
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const fn secs(seconds: u64) -> Duration {
@@ -223,7 +267,10 @@ mod tests {
             ending: secs(305),
             path_not_there: secs(306),
             longest_start: secs(307),
-            later_look: secs(308),
+            promised: secs(308),
+            replicated: secs(322),
+            quota_unseen: secs(323),
+            lookup_again: secs(324),
             template_alone: secs(309),
             quota_margin: secs(310),
             controller_lag: secs(311),
@@ -245,7 +292,7 @@ mod tests {
             silence: secs(320),
         };
         let text = render(&patience(), &shown_after);
-        for seconds in (301..=320).filter(|it| *it != 314) {
+        for seconds in (301..=324).filter(|it| ![314, 321].contains(it)) {
             let value = format!("| {} |", time(secs(seconds)));
             assert_eq!(text.matches(&value).count(), 1, "{value} in {text}");
         }
@@ -260,7 +307,7 @@ mod tests {
             ..Policy::default()
         };
         let text = moves(&policy);
-        for seconds in [301, 302, 303, 304, 306, 308, 309, 310, 313] {
+        for seconds in [301, 302, 303, 304, 306, 308, 309, 310, 313, 322, 323] {
             let value = time(secs(seconds));
             assert!(text.contains(&value), "{value} in {text}");
         }

@@ -92,7 +92,7 @@ pub(super) fn patience(policy: &Policy) -> String {
 
 const PATIENCE: &str = "\n## Patience instead of seconds
 
-These causes could be reported seconds or minutes earlier, and the report would sometimes be wrong. A false alarm may undo a release that was about to become healthy, so each value is the longest time in which the cause heals in practice. If you know that it does not heal in your cluster, set `--grace`.
+These causes could be reported seconds or minutes earlier, and the report would sometimes be wrong. A false alarm may undo a release that was about to become healthy, so each value is at least twice the longest healing known, whose source is in the table of all codes. If you know that it does not heal in your cluster, set `--grace`.
 
 ";
 

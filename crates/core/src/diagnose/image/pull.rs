@@ -196,13 +196,20 @@ fn unfit(message: &str, image: &str) -> Option<Refusal> {
     }
     let mut remedy =
         format!("push `{image}` or correct the tag; check that the build's push step ran");
-    if registry_of(image).ends_with(".azurecr.io") {
+    if is_replicated(image) {
         remedy += "; a geo-replicated registry may need minutes until every region has a new tag: \
-                   deploy by digest, or wait longer with `--grace ImageNotFound=5m`";
+                   deploy by digest; if it has a single region, `--grace ImageNotFound=25s` decides \
+                   earlier";
     }
     Some(Refusal {
         code: FindingCode::ImageNotFound,
         what: "does not exist in the registry".to_owned(),
         remedy,
     })
+}
+
+/// Returns whether the registry may copy a tag to other regions after the push has ended, as a
+/// geo-replicated Azure registry does.
+pub(super) fn is_replicated(image: &str) -> bool {
+    registry_of(image).ends_with(".azurecr.io")
 }

@@ -16,6 +16,9 @@ use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, event_start, event_time, r
 /// The shortest start that is proposed for a missing startupProbe.
 const LEAST_START: Duration = Duration::from_secs(60);
 
+/// The kubelet's first back-off (`kuberuntime_manager.go`).
+const BACK_OFF: Duration = Duration::from_secs(10);
+
 /// The default of `terminationGracePeriodSeconds`.
 const TERMINATION: u64 = 30;
 
@@ -32,6 +35,15 @@ impl Kills<'_> {
     /// Returns how long the probe lets a container fail from its start.
     fn allowed(&self) -> Duration {
         self.probe.map_or(Duration::ZERO, budget)
+    }
+
+    /// Returns how long after the first kill a third start is killed at the latest: the second start
+    /// follows at once, the third after the kubelet's first back-off.
+    ///
+    /// The longest healing known is a third start that comes through, because the page cache or a
+    /// volume keeps what the first two have done (gke-labs/kube-agents#712).
+    fn third_start(&self) -> Duration {
+        self.allowed().saturating_mul(2).saturating_add(BACK_OFF)
     }
 }
 
@@ -61,10 +73,7 @@ pub(super) fn kill(
     // Kills before the session say nothing about this rollout.
     kills.count = told.min(ends);
     if !proved(container, &kills) {
-        return Some(Candidate {
-            blocked: container.running_since().is_some(),
-            ..at_start(case, container, &kills)
-        });
+        return Some(at_start(case, container, &kills));
     }
     // Kills before the container was first ready no longer matter.
     let since_ready = ends > 0 || event_time(kills.newest) >= container.first_ready();
@@ -138,7 +147,12 @@ fn at_start(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -
         .attempts(kills.count)
         .message(what)
         .remedy(remedy);
-    told(finding, container, kills).into()
+    Candidate {
+        grace: Some(kills.third_start().saturating_mul(2)),
+        // An instance that runs may get further than the last.
+        blocked: container.running_since().is_some(),
+        ..told(finding, container, kills).into()
+    }
 }
 
 /// Describes a container that is killed repeatedly after it was ready.

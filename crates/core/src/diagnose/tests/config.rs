@@ -16,17 +16,28 @@ const NO_COMMAND: &str =
 const SUB_PATH: &str = "failed to prepare subPath for volumeMount \"data\" of container \"app\"";
 const SYNC: &str = "failed to sync secret cache: timed out waiting for the condition";
 
-/// The kubelet's second look, at a second.
-fn looked(second: u64) -> PodBuilder {
-    config(KEY).later_event(second, "Failed", &format!("Error: {KEY}"))
+/// A Secret is missing, and the lookup found objects that may write it.
+fn promised(says: &'static str, found: &[(&str, bool)], judged: (u64, Expect)) -> Row {
+    let missing = config("secret \"db\" not found");
+    let mut row = row(says, &[missing], judged.0, judged.1);
+    let promises = found.iter().map(|(by, read)| Promise {
+        by: (*by).to_owned(),
+        read: *read,
+    });
+    let seen = Seen::LookedUp {
+        lookup: Lookup::Secret { name: "db".into() },
+        promises: promises.collect(),
+    };
+    row.observations.push(Observation::new(at(1), seen));
+    row
 }
 
 /// The kubelet's own trouble first, then the missing key.
 fn key_after_sync(second: u64) -> Row {
     let mut row = row(
-        "a key is missing for 10 s, after the kubelet's cache was late for a minute",
+        "a key is missing for 90 s, after the kubelet's cache was late for a minute",
         &[config(SYNC)],
-        second + 10,
+        second + 90,
         Transient(ConfigKeyMissing),
     );
     row.observations.extend(config(KEY).seen(second));
@@ -40,18 +51,18 @@ pub(super) fn rows() -> Vec<Row> {
 fn objects() -> Vec<Row> {
     vec![
         row(
-            "Secret missing for 30 s",
+            "Secret missing for 2 min",
             &[config("secret \"db\" not found")],
-            30,
+            120,
             Terminal(ConfigObjectMissing),
         ),
         row(
-            "Secret missing for 20 s: the pipeline may create it",
+            "Secret missing for 96 s: cert-manager took a minute",
             &[config("secret \"db\" not found")],
-            20,
+            96,
             Transient(ConfigObjectMissing),
         )
-        .healed_by(50, well(40)),
+        .healed_by(130, well(96)),
         row(
             "the kubelet's cache is late: nothing is missing",
             &[config(SYNC)],
@@ -59,31 +70,40 @@ fn objects() -> Vec<Row> {
             Absent(ConfigObjectMissing),
         ),
         row(
-            "ConfigMap lacks a key for 20 s",
+            "ConfigMap lacks a key for 2 min",
             &[config(KEY)],
-            20,
+            120,
             Terminal(ConfigKeyMissing),
         ),
         row(
-            "ConfigMap lacks a key for 10 s: the kubelet has looked once",
+            "ConfigMap lacks a key for 96 s: an operator may add it",
             &[config(KEY)],
-            10,
+            96,
             Transient(ConfigKeyMissing),
         )
-        .healed_by(40, well(30)),
-        row(
-            "ConfigMap lacks a key, and the kubelet has looked again after 13 s",
-            &[looked(13)],
-            13,
-            Terminal(ConfigKeyMissing),
-        ),
-        row(
-            "ConfigMap lacks a key, and the kubelet has looked again at once",
-            &[looked(1)],
-            15,
-            Transient(ConfigKeyMissing),
-        ),
+        .healed_by(130, well(96)),
         key_after_sync(60),
+        promised(
+            "Secret missing for 8 min, and a Certificate names it",
+            &[("Certificate `web`", true)],
+            (480, Transient(ConfigObjectMissing)),
+        )
+        .healed_by(500, well(480)),
+        promised(
+            "Secret missing for 10 min, and a Certificate names it",
+            &[("Certificate `web`", true)],
+            (600, Terminal(ConfigObjectMissing)),
+        ),
+        promised(
+            "Secret missing for 8 min, and objects that may name it cannot be read",
+            &[("external-secrets.io", false)],
+            (480, Transient(ConfigObjectMissing)),
+        ),
+        promised(
+            "Secret missing for 2 min, and nothing names it",
+            &[],
+            (120, Terminal(ConfigObjectMissing)),
+        ),
     ]
 }
 

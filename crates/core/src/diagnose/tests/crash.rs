@@ -15,6 +15,16 @@ const BAD_FORMAT: &str = "exec /app: exec format error";
 const BAD_FOLDER: &str = "runc create failed: unable to start container process: error during container init: \
                           mkdir or chdir to cwd (\"/srv\") set in config.json failed: exec: no such file or directory";
 
+const BAD_SHARED: &str = "exec: \"/shared/run\": stat /shared/run: no such file or directory";
+
+/// Unstarted twice, with a volume at `/shared`.
+fn on_volume(message: &str, volume: &serde_json::Value) -> PodBuilder {
+    let mounts = json!([{"name": "shared", "mountPath": "/shared"}]);
+    unstarted(3, message)
+        .with("/spec/volumes", json!([volume]))
+        .with("/spec/containers/0/volumeMounts", mounts)
+}
+
 /// A container of its own restart policy that ended at second 5.
 fn ended(policy: &str, exit_code: i32) -> PodBuilder {
     let state = json!({"terminated": {"exitCode": exit_code, "reason": "Error",
@@ -93,28 +103,28 @@ pub(super) fn rows() -> Vec<Row> {
 fn at_start() -> Vec<Row> {
     vec![
         row(
-            "crashed four times, never ready",
+            "crashed four times in 2m30s, never ready",
             &[crash(3)],
-            35,
+            150,
             Terminal(CrashAtStart),
         ),
         row(
-            "crashed four times within 10 s: this node restarts faster than others",
+            "crashed four times in 2 min: a fifth start may find its database",
             &[crash(3)],
-            10,
+            120,
             Transient(CrashAtStart),
         ),
         row(
             "crashed three times: it may wait for a dependency",
             &[crash(2)],
-            35,
+            180,
             Transient(CrashAtStart),
         )
-        .healed_by(90, well(50)),
+        .healed_by(250, well(190)),
         row(
             "crashed four times, but another new pod is ready",
             &[crash(3), pod("b").ready(3)],
-            35,
+            180,
             Transient(CrashAtStart),
         ),
         row(
@@ -138,7 +148,7 @@ fn at_start() -> Vec<Row> {
         row(
             "an init container fails four times",
             &[init(&json!({"name": "migrate", "image": "m"}), 3, 2)],
-            35,
+            150,
             Terminal(CrashAtStart),
         ),
         row(
@@ -150,7 +160,7 @@ fn at_start() -> Vec<Row> {
         row(
             "a sidecar fails four times",
             &[sidecar(3, 1)],
-            35,
+            150,
             Terminal(CrashAtStart),
         ),
         row(
@@ -188,31 +198,31 @@ fn after_ready() -> Vec<Row> {
         flaps(
             "three ends after being ready",
             flapping("a", 3),
-            45,
+            160,
             Terminal(CrashAfterReady),
         ),
         flaps(
             "four ends, none of them ready again after the first",
             lost(4),
-            45,
+            160,
             Terminal(CrashAfterReady),
         ),
         flaps(
             "three ends, none of them ready again after the first: what it lost may be back",
             lost(3),
-            45,
+            160,
             Transient(CrashAfterReady),
         ),
         flaps(
             "three ends after being ready, as the other pod is just up between two of its own",
-            [both(3), up_again(44)].concat(),
-            45,
+            [both(3), up_again(159)].concat(),
+            160,
             Terminal(CrashAfterReady),
         ),
         flaps(
             "three ends after being ready, but another pod stays ready",
             [flapping("a", 3), pod("b").ready(1).seen(1)].concat(),
-            45,
+            160,
             Transient(CrashAfterReady),
         ),
         flaps(
@@ -326,6 +336,54 @@ fn commands() -> Vec<Row> {
             60,
             Transient(CommandNotRunnable),
         ),
+        row(
+            "a command on an emptyDir is missing for 8 min: another container may still write it",
+            &[on_volume(
+                BAD_SHARED,
+                &json!({"name": "shared", "emptyDir": {}}),
+            )],
+            480,
+            Transient(CommandNotRunnable),
+        )
+        .healed_by(520, well(490)),
+        row(
+            "a command on an emptyDir is missing for 10 min",
+            &[on_volume(
+                BAD_SHARED,
+                &json!({"name": "shared", "emptyDir": {}}),
+            )],
+            3600,
+            Terminal(CommandNotRunnable),
+        ),
+        row(
+            "a script in a ConfigMap that lacks its execute bit: the mode is in the template",
+            &[on_volume(
+                BAD_SHARED,
+                &json!({"name": "shared", "configMap": {"name": "scripts"}}),
+            )],
+            3,
+            Terminal(CommandNotRunnable),
+        ),
+        row(
+            "a command beside the folder of a volume is in the image",
+            &[on_volume(
+                "exec: \"/shared-tools/run\": no such file or directory",
+                &json!({"name": "shared", "emptyDir": {}}),
+            )],
+            3,
+            Terminal(CommandNotRunnable),
+        ),
+        row(
+            "a program on a volume that is being written has no format yet",
+            &[on_volume(
+                "exec /shared/run: exec format error",
+                &json!({"name": "shared", "emptyDir": {}}),
+            )
+            .with("/spec/containers/0/command", json!(["/shared/run"]))],
+            60,
+            Transient(ExecFormatError),
+        )
+        .healed_by(90, well(70)),
         row(
             "command not found, once",
             &[unstarted(0, BAD_COMMAND)],

@@ -89,14 +89,17 @@ fn refusals() -> Vec<Refusal> {
         of(
             PodSecurityViolated,
             "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true (pod or container \"app\" must set securityContext.runAsNonRoot=true)",
-            ("pod security, 5 s", 5),
-            ("pod security, just seen", 2),
+            ("pod security, 25 s", 25),
+            (
+                "pod security, 20 s: its level may be changed in the same release",
+                20,
+            ),
         ),
         of(
             AdmissionDenied,
             "admission webhook \"validation.gatekeeper.sh\" denied the request: [azurepolicy-k8sazurev2noprivilege-1f2e] Privileged container is not allowed: app",
-            ("a webhook denies, 5 s", 5),
-            ("a webhook denies, just seen", 2),
+            ("a webhook denies, 25 s", 25),
+            ("a webhook denies, 20 s: an exemption came after 8 s", 20),
         ),
         of(
             WebhookUnavailable,
@@ -155,11 +158,12 @@ pub(super) fn rows() -> Vec<Row> {
     all.extend([quota_while_old_pods_go(), quota_freed_between_two_tries()]);
     all.extend(of_replica_set());
     all.extend(quota_that_never_suffices());
+    all.extend(quota_and_siblings());
     let policy = "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: no latest tag";
     all.push(refused(
-        "a policy denies, 5 s",
+        "a policy denies, 25 s",
         policy,
-        5,
+        25,
         Terminal(AdmissionDenied),
     ));
     all
@@ -316,6 +320,58 @@ fn quota_freed_between_two_tries() -> Row {
         },
     ));
     row
+}
+
+/// The quota is full, and the lookup of other workloads answered so at these times.
+fn siblings(says: &'static str, looks: &[(u64, &[(&str, bool)])], judged: (u64, Expect)) -> Row {
+    let mut row = refused(says, QUOTA, judged.0, judged.1);
+    for (second, found) in looks {
+        let promises = found.iter().map(|(by, read)| Promise {
+            by: (*by).to_owned(),
+            read: *read,
+        });
+        let seen = Seen::LookedUp {
+            lookup: Lookup::LeavingPods,
+            promises: promises.collect(),
+        };
+        row.observations.push(Observation::new(at(*second), seen));
+    }
+    row
+}
+
+fn quota_and_siblings() -> Vec<Row> {
+    let api = ("Deployment `api`", true);
+    let created = |second| vec![seen_set(second, replica_set("v2", 2, (1, 0)))];
+    vec![
+        siblings(
+            "quota full for 90 s, while a surge pod of another workload is about to leave",
+            &[(1, &[api]), (90, &[api])],
+            (90, Transient(QuotaExceeded)),
+        )
+        .healed_by(92, created(91)),
+        siblings(
+            "another workload's surge pod left at 66 s, and the ReplicaSet tries again at 132 s only",
+            &[(1, &[api]), (66, &[api]), (71, &[])],
+            (130, Transient(QuotaExceeded)),
+        )
+        .healed_by(134, created(133)),
+        siblings(
+            "another workload's surge pod left at 66 s, and the next try failed as well",
+            &[(1, &[api]), (66, &[api]), (71, &[])],
+            (140, Terminal(QuotaExceeded)),
+        ),
+        siblings(
+            "no other workload has a pod that is about to leave",
+            &[(1, &[])],
+            (25, Terminal(QuotaExceeded)),
+        ),
+        siblings(
+            "other workloads cannot be read: one of them may free quota",
+            &[(1, &[("other workloads", false)])],
+            (48, Transient(QuotaExceeded)),
+        )
+        .healed_by(52, created(49)),
+    ]
 }
 
 #[test]

@@ -56,11 +56,25 @@ pub(super) fn rows() -> Vec<Row> {
 fn missing() -> Vec<Row> {
     vec![
         row(
-            "image missing, pulled twice in 10 s",
-            &[pulls(NOT_FOUND, 2)],
-            10,
+            "image missing, pulled three times in 30 s",
+            &[pulls(NOT_FOUND, 3)],
+            30,
             Terminal(ImageNotFound),
         ),
+        row(
+            "image missing at the second pull: the third may find a tag that was pushed after 20 s",
+            &[pulls(NOT_FOUND, 2)],
+            25,
+            Transient(ImageNotFound),
+        )
+        .healed_by(45, well(32)),
+        row(
+            "image missing in an Azure registry for 150 s: another region may not have it yet",
+            &[azure(NOT_FOUND, 5)],
+            200,
+            Transient(ImageNotFound),
+        )
+        .healed_by(320, well(310)),
         row(
             "image missing, pulled once: a registry may still be copying it",
             &[pulls(NOT_FOUND, 1)],
@@ -124,9 +138,9 @@ fn missing() -> Vec<Row> {
             Absent(InvalidImageName),
         ),
         row(
-            "no build for the platform, pulled twice",
-            &[pulls(PLATFORM, 2)],
-            10,
+            "no build for the platform, pulled three times",
+            &[pulls(PLATFORM, 3)],
+            30,
             Terminal(ImageWrongPlatform),
         ),
         row(
@@ -150,9 +164,9 @@ fn missing() -> Vec<Row> {
         )
         .healed_by(30, well(20)),
         row(
-            "no signature, tried twice",
-            &[signature(2)],
-            10,
+            "no signature, tried three times",
+            &[signature(3)],
+            30,
             Terminal(ImageSignatureRefused),
         ),
         row(
@@ -171,41 +185,41 @@ fn refusals() -> Vec<Row> {
     let secret = "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed.";
     vec![
         row(
-            "registry refuses, and did so again after 2 min",
-            &[pulls(UNAUTHORIZED, 5)],
-            150,
+            "registry refuses, and did so again after 10 min",
+            &[pulls(UNAUTHORIZED, 7)],
+            630,
             Terminal(ImagePullDenied),
         ),
         row(
-            "registry refuses for 1 min: a role assignment may be on its way",
-            &[pulls(UNAUTHORIZED, 3)],
-            60,
+            "registry refuses for 5 min: a role assignment takes so long",
+            &[pulls(UNAUTHORIZED, 6)],
+            310,
             Transient(ImagePullDenied),
         )
-        .healed_by(90, well(80)),
+        .healed_by(650, well(630)),
         row(
-            "registry refused at 70 s, and 2 min have passed: nobody has asked it since",
-            &[pulls(UNAUTHORIZED, 4)],
-            149,
+            "registry refused at 310 s, and 10 min have passed: nobody has asked it since",
+            &[pulls(UNAUTHORIZED, 6)],
+            629,
             Transient(ImagePullDenied),
         )
-        .healed_by(155, well(152)),
+        .healed_by(650, well(630)),
         row(
-            "an Azure registry refuses for 2 min",
-            &[azure(UNAUTHORIZED, 5)],
-            150,
+            "an Azure registry refuses for 10 min",
+            &[azure(UNAUTHORIZED, 7)],
+            630,
             Terminal(ImagePullDenied),
         ),
         row(
-            "an Azure registry behind its firewall, 2 min",
-            &[azure(firewall, 5)],
-            150,
+            "an Azure registry behind its firewall, 10 min",
+            &[azure(firewall, 7)],
+            630,
             Terminal(ImagePullDenied),
         ),
         row(
             "registry refuses, and the pull secret is missing",
-            &[pulls(UNAUTHORIZED, 5).event("FailedToRetrieveImagePullSecret", secret, 9)],
-            150,
+            &[pulls(UNAUTHORIZED, 7).event("FailedToRetrieveImagePullSecret", secret, 9)],
+            630,
             Terminal(ImagePullDenied),
         ),
         row(
@@ -224,9 +238,9 @@ fn refusals() -> Vec<Row> {
             Absent(ImagePullDenied),
         ),
         row(
-            "an image that an Azure registry does not have",
-            &[azure(unresolved, 2)],
-            10,
+            "an image that an Azure registry does not have, pulled until 310 s",
+            &[azure(unresolved, 6)],
+            310,
             Terminal(ImageNotFound),
         ),
     ]
@@ -319,9 +333,9 @@ fn failing() -> Vec<Row> {
         )
         .healed_by(90, pulled(70)),
         row(
-            "an image is pulled for 20 s",
+            "an image is pulled for 15 s",
             &[pulling()],
-            20,
+            15,
             Absent(SlowPull),
         ),
     ]

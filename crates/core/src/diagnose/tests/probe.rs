@@ -49,22 +49,36 @@ fn kills() -> Vec<Row> {
         )
         .healed_by(45, ready()),
         row(
-            "starting for 20 s",
+            "starting for 14 s",
             &[starting()],
-            20,
+            14,
             Absent(StillStarting),
         ),
         row(
-            "killed twice by its liveness probe",
+            "killed twice by its liveness probe, and a third start would have been killed since, twice over",
             &[liveness(2)],
-            30,
+            75,
             Terminal(LivenessKillsStart),
         )
-        .healed_by(45, ready()),
+        .healed_by(95, pod("a").ready(80).seen(80)),
+        row(
+            "killed twice by its liveness probe, and the third start is under way",
+            &[liveness(2), liveness(2).running(36, 2)],
+            75,
+            Transient(LivenessKillsStart),
+        )
+        .healed_by(80, pod("a").ready(60).seen(60)),
+        row(
+            "killed twice by its liveness probe 54 s ago, 80 % of the time of a third start, twice over",
+            &[liveness(2)],
+            54,
+            Transient(LivenessKillsStart),
+        )
+        .healed_by(75, pod("a").ready(54).seen(54)),
         row(
             "killed twice by its liveness probe, and its former revision is known to start in 50 s",
             &[liveness(2), pod_of("old", "v1").ready(50)],
-            60,
+            90,
             Terminal(LivenessKillsStart),
         ),
         row(
@@ -82,7 +96,7 @@ fn kills() -> Vec<Row> {
         row(
             "killed twice by its startup probe",
             &[startup(2)],
-            30,
+            60,
             Terminal(StartupProbeExhausted),
         )
         .healed_by(45, ready()),
@@ -175,9 +189,9 @@ fn kills_again() -> Vec<Row> {
         again(
             "killed three times by its liveness probe, each time after it had been ready",
             at_work(3),
-            (45, Terminal(LivenessKillsAgain)),
+            (160, Terminal(LivenessKillsAgain)),
         )
-        .healed_by(75, well(50)),
+        .healed_by(175, well(150)),
         again(
             "killed three times at work, and ready again for a moment: not well before it outlives the last run",
             [at_work(3), well(50)].concat(),
@@ -196,7 +210,7 @@ fn kills_again() -> Vec<Row> {
         again(
             "killed four times and not ready since the first",
             lost(4),
-            (60, Terminal(LivenessKillsAgain)),
+            (160, Terminal(LivenessKillsAgain)),
         ),
         again(
             "killed three times at work, but another pod stays ready",
@@ -208,10 +222,10 @@ fn kills_again() -> Vec<Row> {
             [
                 at_work(3),
                 killed_at_work("b", "liveness", (3, true)),
-                pod("b").ready_after_crash(44, 8).seen(44),
+                pod("b").ready_after_crash(159, 8).seen(159),
             ]
             .concat(),
-            (45, Terminal(LivenessKillsAgain)),
+            (160, Terminal(LivenessKillsAgain)),
         ),
         row(
             "killed three times by its liveness probe last week",
@@ -237,7 +251,7 @@ fn kills_again() -> Vec<Row> {
         again(
             "without a readiness probe every start is ready, and two kills of it are the arithmetic",
             unprobed(at_work(2)),
-            (45, Terminal(LivenessKillsStart)),
+            (90, Terminal(LivenessKillsStart)),
         ),
         again(
             "without a readiness probe, killed once",
@@ -247,7 +261,7 @@ fn kills_again() -> Vec<Row> {
         again(
             "killed three times by its startup probe after it had been ready",
             startup(3),
-            (45, Terminal(StartupProbeExhausted)),
+            (160, Terminal(StartupProbeExhausted)),
         ),
         again(
             "killed twice by its startup probe after it had been ready: what it lost may be back",

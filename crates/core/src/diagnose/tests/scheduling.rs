@@ -352,12 +352,12 @@ fn claims() -> Vec<Row> {
     let no_class = "storageclass.storage.k8s.io \"fast\" not found";
     vec![
         row(
-            "the claim is missing for 20 s",
+            "the claim is missing for 25 s",
             &[unschedulable(NO_CLAIM)],
-            20,
+            25,
             Terminal(ClaimMissing),
         )
-        .healed_by(21, placed(21)),
+        .healed_by(26, placed(26)),
         row(
             "the claim is missing for 10 s: it may be created next",
             &[unschedulable(NO_CLAIM)],
@@ -365,12 +365,12 @@ fn claims() -> Vec<Row> {
             Transient(ClaimMissing),
         ),
         row(
-            "the claim is unbound for 3 min",
+            "the claim is unbound for 4 min",
             &[with_claim(unschedulable(UNBOUND))],
-            180,
+            240,
             Terminal(ClaimNotBound),
         )
-        .healed_by(181, placed(181)),
+        .healed_by(241, placed(241)),
         row(
             "the claim is unbound for 1 min: its disk is being made",
             &[with_claim(unschedulable(UNBOUND))],

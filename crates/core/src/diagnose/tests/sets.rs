@@ -130,7 +130,7 @@ pub(super) fn rows() -> Vec<Row> {
                 "a DaemonSet's pods violate pod security",
                 daemon_set().counts(3, 0, 2).existing(2),
                 &[],
-                (6, Terminal(PodSecurityViolated)),
+                (26, Terminal(PodSecurityViolated)),
             ),
             [workload_event(1, "ds-1", "FailedCreate", SECURITY)],
         ),

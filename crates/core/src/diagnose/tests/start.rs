@@ -29,7 +29,7 @@ fn migration() -> PodBuilder {
 
 fn proxy() -> PodBuilder {
     init(
-        &json!({"name": "proxy", "image": "p", "restartPolicy": "Always", "startupProbe": {"periodSeconds": 10, "failureThreshold": 30}}),
+        &json!({"name": "proxy", "image": "p", "restartPolicy": "Always", "startupProbe": {"periodSeconds": 2, "failureThreshold": 5}}),
     )
 }
 
@@ -42,7 +42,7 @@ fn on_the_way() -> Vec<Row> {
         row(
             "the postStart hook failed three times",
             &[hook(3)],
-            20,
+            30,
             Terminal(PostStartHookFailing),
         ),
         row(
@@ -92,8 +92,13 @@ fn on_the_way() -> Vec<Row> {
         ),
         row(
             "a sidecar killed twice by its startup probe",
-            &[proxy().event("Killing", "Init container proxy failed startup probe", 2)],
-            60,
+            &[proxy()
+                .event("Killing", "Init container proxy failed startup probe", 2)
+                .with(
+                    "/status/initContainerStatuses/0/state",
+                    json!({"waiting": {"reason": "CrashLoopBackOff"}}),
+                )],
+            90,
             Terminal(StartupProbeExhausted),
         ),
     ]

@@ -65,19 +65,19 @@ fn objects() -> Vec<Row> {
         )
         .healed_by(90, mounted(pod("a"), 80)),
         row(
-            "volume of a missing ConfigMap, 30 s",
-            &[missing(31)],
-            31,
+            "volume of a missing ConfigMap, 2 min",
+            &[missing(127)],
+            127,
             Terminal(ConfigObjectMissing),
         )
-        .healed_by(40, mounted(missing(31), 40)),
+        .healed_by(140, mounted(missing(127), 140)),
         row(
-            "volume of a ConfigMap without the key, 30 s",
-            &[no_key(31)],
-            31,
+            "volume of a ConfigMap without the key, 2 min",
+            &[no_key(127)],
+            127,
             Terminal(ConfigKeyMissing),
         )
-        .healed_by(40, mounted(no_key(31), 40)),
+        .healed_by(140, mounted(no_key(127), 140)),
     ]
 }
 
@@ -91,12 +91,12 @@ fn disks() -> Vec<Row> {
         |last| pod("a").mount_failure(last, "rpc error: code = Internal desc = no such device");
     vec![
         row(
-            "volume cannot be mounted for 7 min",
-            &[unmounted(420)],
-            420,
+            "volume cannot be mounted for 12 min",
+            &[unmounted(720)],
+            720,
             Terminal(VolumeNotMounted),
         )
-        .healed_by(430, mounted(unmounted(420), 430)),
+        .healed_by(730, mounted(unmounted(720), 730)),
         row(
             "disk still attached elsewhere for 3 min: Azure Disk takes its time",
             &[pod("a").event("FailedAttachVolume", attached, 2)],
@@ -150,16 +150,16 @@ fn stores() -> Vec<Row> {
         pod("a").event_until(last, ("FailedMount", text), count)
     };
     let rows = [
-        ("Key Vault refuses for 2 min", forbidden),
-        ("Key Vault lacks the secret for 2 min", absent),
-        ("the SecretProviderClass is missing for 2 min", class),
-        ("the identity gets no token for 2 min", token),
+        ("Key Vault refuses for 10 min", forbidden),
+        ("Key Vault lacks the secret for 10 min", absent),
+        ("the SecretProviderClass is missing for 10 min", class),
+        ("the identity gets no token for 10 min", token),
     ];
     let mut all: Vec<Row> = rows
         .into_iter()
         .map(|(says, why)| {
-            row(says, &[store(127, why)], 127, Terminal(SecretStoreFailing))
-                .healed_by(130, mounted(store(127, why), 130))
+            row(says, &[store(610, why)], 610, Terminal(SecretStoreFailing))
+                .healed_by(620, mounted(store(610, why), 620))
         })
         .collect();
     all.extend([

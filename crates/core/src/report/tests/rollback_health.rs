@@ -46,6 +46,7 @@ fn checked(targets: Vec<Target>, observations: Vec<Observation>) -> Report {
     let policy = Policy {
         timeout: Duration::from_secs(60),
         stable_for: Duration::from_secs(5),
+        graces: [(FindingCode::CrashAtStart, Duration::from_secs(30))].into(),
         ..Policy::default()
     };
     let mut session = Session::new(targets, policy, start());

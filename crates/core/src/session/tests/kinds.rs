@@ -227,14 +227,14 @@ fn cases() -> Vec<Case> {
                 ],
                 agent_pod("one", "v2")
                     .labelled("pod-template-generation", "2")
-                    .crash_loop(9, ("Error", 1, ""))
+                    .waiting("InvalidImageName", "")
                     .seen(0),
             ]
             .concat(),
             (
                 "failed",
-                30,
-                "DaemonSet \"agent\" fails: container `app` ended 10 times with exit code 1 and was never ready (CrashAtStart)",
+                5,
+                "DaemonSet \"agent\" fails: container `app`: image name `registry.test/app:v2` is malformed (InvalidImageName)",
             ),
         ),
     ]
@@ -280,10 +280,10 @@ fn holding(mut all: Vec<Observation>, versions: &[&str]) -> Vec<Observation> {
 
 #[test]
 fn a_revision_that_is_not_in_sight_yet_is_not_the_former_one() {
-    let crashing = || pods([&agent_pod("one", "v1").crash_loop(9, ("Error", 1, ""))]);
+    let malformed = || pods([&agent_pod("one", "v1").waiting("InvalidImageName", "")]);
     let race = |held: &[&str]| {
         let set = daemon_set().counts(1, 0, 0);
-        let mut seen = case("", set, crashing(), ("", 0, "")).seen;
+        let mut seen = case("", set, malformed(), ("", 0, "")).seen;
         seen.retain(|it| !matches!(&it.seen, Seen::ControllerRevision { object } if object.metadata.name.as_deref() == Some("agent-v2")));
         holding(seen, held)
     };

@@ -359,7 +359,7 @@ fn what_was_healthy_is_looked_at_until_all_are_decided() {
         (
             "it crash-loops after that",
             with(first(), crash(6)),
-            ("failed", 90),
+            ("failed", 180),
         ),
         (
             "it has crashed once when the other is done, and nobody knows more in time",

@@ -125,7 +125,7 @@ fn what_was_bad_before_the_session_must_be_bad_again() {
         (
             "events may not be seen: twice the grace stands in for one more refusal",
             blind_to_events(refused()),
-            ("failed", 610),
+            ("failed", 650),
         ),
     ];
     for (says, all, expected) in rows {
@@ -140,6 +140,7 @@ fn what_was_bad_before_the_session_must_be_bad_again() {
             | Seen::Answered { .. }
             | Seen::Gone { .. }
             | Seen::Listed { .. }
+            | Seen::LookedUp { .. }
             | Seen::Blind { .. }
             | Seen::Tick => None,
         };
