@@ -15,8 +15,10 @@ use rollguard_core::verdict::Verdict;
 use crate::run::tools::Tools;
 use crate::status;
 use http_checks::HttpChecks;
+use lookups::Lookups;
 
 mod http_checks;
+mod lookups;
 
 /// How a session ended.
 #[derive(Debug, PartialEq)]
@@ -48,6 +50,7 @@ pub(crate) struct Feed<'a, S> {
     observations: S,
     ended: bool,
     http_checks: HttpChecks,
+    lookups: Lookups,
     background: BackgroundLines<'a>,
     clock: Clock,
 }
@@ -68,6 +71,7 @@ where
             observations,
             ended: false,
             http_checks: HttpChecks::new(connection.client.clone()),
+            lookups: Lookups::new(connection.client.clone()),
             background: no_background(),
             clock: connection.clock,
         }
@@ -91,6 +95,7 @@ where
                 }))
             }
             Some(seen) = self.http_checks.next() => Heard::Seen(Observation::new(self.clock.now(), seen)),
+            Some(seen) = self.lookups.next() => Heard::Seen(Observation::new(self.clock.now(), seen)),
             () = self.clock.sleep_until(until) => Heard::Seen(Session::tick(self.clock.now())),
         }
     }
@@ -144,6 +149,7 @@ where
         wake_at = step.wake_at;
         feed.http_checks.queue(step.http_requests);
         feed.http_checks.send(session);
+        feed.lookups.send(step.lookups, session);
     }
 }
 

@@ -20,6 +20,7 @@ pub mod http;
 mod list;
 mod login;
 pub mod logs;
+mod lookup;
 pub mod mark;
 mod observe;
 pub mod preflight;
@@ -35,6 +36,7 @@ pub use error::{
     CHECK_RULES, CLUSTER_RULES, Cause, ClusterError, ClusterErrorKind, ROLLBACK_RULES, Rule,
 };
 pub use login::{BearerTokens, BoxError, Login, Proxies};
+pub use lookup::look_up;
 pub use observe::{Watch, observe};
 
 /// What a fallible call of this crate returns.

@@ -26,7 +26,11 @@ pub(crate) const FIELD_MANAGER: &str = "rollguard";
 
 /// A collection of the group `apps` in a namespace.
 pub(crate) fn apps(namespace: &str, kind: ResourceKind) -> kube::core::Request {
-    let plural = kind.plural();
+    apps_of(namespace, kind.plural())
+}
+
+/// A collection of the group `apps`, by its plural.
+pub(crate) fn apps_of(namespace: &str, plural: &str) -> kube::core::Request {
     kube::core::Request::new(format!("/apis/apps/v1/namespaces/{namespace}/{plural}"))
 }
 

@@ -12,11 +12,13 @@ mod code;
 mod healing;
 mod lookup;
 mod parse;
+mod promise;
 
 pub use code::{Basis, FindingCode, RollbackHelps};
 pub use healing::{Healing, Longest};
 pub use lookup::{Lookup, Promise};
 pub use parse::UnknownCode;
+pub use promise::{SecretWriter, Sibling};
 
 impl RollbackHelps {
     /// Every value.

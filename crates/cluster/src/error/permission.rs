@@ -17,6 +17,9 @@ pub struct Rule {
     pub why: &'static str,
 }
 
+const PROMISES: &str = "to see whether a missing Secret is about to be written; without it the \
+                        resource's presence in the API counts as a promise";
+
 const LOOK: &[&str] = &["get", "list", "watch"];
 
 /// What a check needs.
@@ -56,6 +59,30 @@ pub const CHECK_RULES: &[Rule] = &[
         resources: &["replicasets", "controllerrevisions"],
         verbs: &["patch"],
         why: "to mark a revision as last known good; without it a note says so",
+    },
+    Rule {
+        group: "cert-manager.io",
+        resources: &["certificates"],
+        verbs: &["list"],
+        why: PROMISES,
+    },
+    Rule {
+        group: "external-secrets.io",
+        resources: &["externalsecrets"],
+        verbs: &["list"],
+        why: PROMISES,
+    },
+    Rule {
+        group: "bitnami.com",
+        resources: &["sealedsecrets"],
+        verbs: &["list"],
+        why: PROMISES,
+    },
+    Rule {
+        group: "secrets-store.csi.x-k8s.io",
+        resources: &["secretproviderclasses"],
+        verbs: &["list"],
+        why: PROMISES,
     },
 ];
 

@@ -192,7 +192,8 @@ fn full(case: &Case<'_>, finding: Finding, refusal: &Full) -> Candidate {
     }
     let lookup = Lookup::LeavingPods;
     let promises = case.snapshot.promises(&lookup);
-    let leaving = promises.iter().find(|it| it.read);
+    let own = format!("{} `{}`", case.workload.kind(), case.workload.name());
+    let leaving = promises.iter().find(|it| it.read && it.by != own);
     let unseen = promises.iter().any(|it| !it.read);
     let patience = &case.policy.patience;
     let gone = case.snapshot.pod_gone_at();

@@ -20,7 +20,7 @@ pub(super) fn of_secret(
     let heals = match (named, promises.first()) {
         (Some(promise), _) => Some(format!("{} names it and may still write it", promise.by)),
         (None, Some(promise)) => Some(format!(
-            "{} may still write it (its objects cannot be read)",
+            "{} may still write it, but cannot be read",
             promise.by
         )),
         (None, None) => None,

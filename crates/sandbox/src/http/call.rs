@@ -57,6 +57,8 @@ pub struct Request {
 pub(crate) enum Path {
     /// `/version`
     Version,
+    /// `/apis`
+    Groups,
     /// `/livez`, `/readyz`, `/healthz`
     Health,
     /// A resource; the rest stands in the [`Call`].
@@ -130,7 +132,7 @@ impl Call {
     pub(crate) fn resource(&self) -> Option<Resource> {
         match self.path {
             Path::Resource(resource) => Some(resource),
-            Path::Version | Path::Health => None,
+            Path::Version | Path::Groups | Path::Health => None,
         }
     }
 
@@ -220,6 +222,7 @@ impl<'a> Place<'a> {
         let (group, version, rest) = match segments {
             // Named, so that a GET of them is a get and not a list.
             ["version"] => return Some(Self::root(Path::Version)),
+            ["apis"] => return Some(Self::root(Path::Groups)),
             ["livez" | "readyz" | "healthz"] => return Some(Self::root(Path::Health)),
             ["api", version, rest @ ..] => ("", *version, rest),
             ["apis", group, version, rest @ ..] => (*group, *version, rest),

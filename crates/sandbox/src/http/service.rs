@@ -124,6 +124,7 @@ fn answer(
 ) -> Result<Reply, ApiFailure> {
     match (call.path, call.verb) {
         (Path::Version, _) => Ok(Reply::ok(version())),
+        (Path::Groups, _) => Ok(Reply::ok(groups())),
         (Path::Health, _) => Ok(Reply {
             code: 200,
             content: Content::Text("ok".to_owned()),
@@ -147,6 +148,22 @@ fn version() -> Value {
         "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "", "compiler": "", "platform": "embedded",
     })
+}
+
+/// Answers `/apis`: the groups of the resources that are served.
+fn groups() -> Value {
+    let mut groups: Vec<(&str, &str)> = Resource::ALL
+        .into_iter()
+        .map(|it| (it.group(), it.version()))
+        .filter(|(group, _)| !group.is_empty())
+        .collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let groups = groups.into_iter().map(|(name, version)| {
+        let version = json!({"groupVersion": format!("{name}/{version}"), "version": version});
+        json!({"name": name, "versions": [version], "preferredVersion": version})
+    });
+    json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups.collect::<Vec<Value>>()})
 }
 
 fn respond(shared: &Shared, reply: Reply) -> Result<Response<ResponseBody>, BoxError> {

@@ -1,0 +1,97 @@
+//! What a lookup makes of the API server's answers.
+
+use serde_json::json;
+
+use super::*;
+use crate::testing::{Server, ok, page, status};
+
+fn with_groups(names: &[&str]) -> Server {
+    let groups = names.iter().map(|name| {
+        let version = json!({"groupVersion": format!("{name}/v1"), "version": "v1"});
+        json!({"name": name, "versions": [version], "preferredVersion": version})
+    });
+    let groups: Vec<Value> = groups.collect();
+    Server::new().json(
+        "GET",
+        "/apis",
+        json!({"kind": "APIGroupList", "groups": groups}),
+    )
+}
+
+/// The promises of a lookup in words; `None` where there is no answer.
+async fn found(server: &Server, lookup: Lookup) -> Option<Vec<String>> {
+    let seen = look_up(&server.client(), "shop", lookup).await?;
+    let Seen::LookedUp { promises, .. } = seen else {
+        return None;
+    };
+    let words = promises.iter().map(|it| {
+        if it.read {
+            it.by.clone()
+        } else {
+            format!("perhaps {}", it.by)
+        }
+    });
+    Some(words.collect())
+}
+
+fn certificate(name: &str, secret: &str) -> Value {
+    json!({"metadata": {"name": name}, "spec": {"secretName": secret}})
+}
+
+#[tokio::test]
+async fn who_may_write_a_secret_is_found_by_discovery() {
+    let secret = || Lookup::Secret { name: "db".into() };
+    let certificates = "/apis/cert-manager.io/v1/namespaces/shop/certificates";
+    let listed = || with_groups(&["apps", "cert-manager.io"]);
+    let items = json!({"items": [certificate("other", "x"), certificate("web", "db")]});
+    let rows: [(&str, Server, Option<Vec<&str>>); 5] = [
+        (
+            "nothing of the kind is installed: no resource is asked for",
+            with_groups(&["apps"]),
+            Some(vec![]),
+        ),
+        (
+            "a Certificate names the Secret",
+            listed().json("GET", certificates, items),
+            Some(vec!["Certificate `web`"]),
+        ),
+        (
+            "Certificates may not be read: their presence counts",
+            listed().on("GET", certificates, |_| status(403, "forbidden")),
+            Some(vec!["perhaps Certificate (cert-manager.io)"]),
+        ),
+        (
+            "the group has no such resource",
+            listed().on("GET", certificates, |_| status(404, "no")),
+            Some(vec![]),
+        ),
+        (
+            "a gateway answers: nothing is known",
+            listed().on("GET", certificates, |_| page(502)),
+            None,
+        ),
+    ];
+    for (says, server, expected) in rows {
+        let expected = expected.map(|it| it.into_iter().map(str::to_owned).collect());
+        assert_eq!(found(&server, secret()).await, expected, "{says}");
+    }
+}
+
+#[tokio::test]
+async fn workloads_with_more_pods_than_they_want_are_about_to_let_some_go() {
+    let object = |name: &str, wanted: i32, is: i32| json!({"metadata": {"name": name}, "spec": {"replicas": wanted}, "status": {"replicas": is}});
+    let deployments = json!({"items": [object("web", 2, 2), object("api", 2, 3)]});
+    let server = Server::new().json("GET", "/deployments", deployments).json(
+        "GET",
+        "/statefulsets",
+        json!({"items": null}),
+    );
+    let leaving = found(&server, Lookup::LeavingPods).await;
+    assert_eq!(leaving, Some(vec!["Deployment `api`".to_owned()]));
+    let blind = Server::new()
+        .on("GET", "/deployments", |_| status(403, "forbidden"))
+        .on("GET", "/statefulsets", |_| ok(&json!({"items": []})));
+    let leaving = found(&blind, Lookup::LeavingPods).await;
+    let expected = "perhaps a Deployment of this namespace".to_owned();
+    assert_eq!(leaving, Some(vec![expected]));
+}
