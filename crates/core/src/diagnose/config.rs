@@ -4,7 +4,6 @@
 use super::image::{disk_full, node_of};
 use super::promise::{self, may_be_written};
 use super::{Candidate, Case, about, between, has_any, runtime};
-use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, FindingCode};
 use crate::snapshot::{ContainerView, PodView, StartFailureFamily};
 

@@ -200,7 +200,7 @@ fn of_replica_set() -> Vec<Row> {
     let mut other_reason = without_set(
         "the condition keeps its first message, and the newest event has another",
         refused_set(SET_QUOTA),
-        (5, Terminal(AdmissionDenied)),
+        (28, Terminal(AdmissionDenied)),
     );
     other_reason.observations.push(set_event(3, SET_POLICY));
     vec![
@@ -216,11 +216,11 @@ fn of_replica_set() -> Vec<Row> {
             (2, Transient(QuotaExceeded)),
         ),
         without_set(
-            "a policy refuses the ReplicaSet, 5 s",
+            "a policy refuses the ReplicaSet, 25 s",
             refused_set(SET_POLICY),
-            (5, Terminal(AdmissionDenied)),
+            (25, Terminal(AdmissionDenied)),
         )
-        .healed_by(6, created(6)),
+        .healed_by(26, created(26)),
         without_set(
             "a refused ReplicaSet is no lag of the controller",
             refused_set(SET_QUOTA),

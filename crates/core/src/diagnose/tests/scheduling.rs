@@ -51,11 +51,11 @@ fn volumes() -> Vec<Row> {
         "2 node(s) didn't match pod topology spread constraints (missing required label)";
     vec![
         row(
-            "no PersistentVolume for the claim, 3 min",
+            "no PersistentVolume for the claim, 4 min",
             &[excluded(
                 "2 node(s) didn't find available persistent volumes to bind",
             )],
-            180,
+            240,
             Terminal(ClaimNotBound),
         ),
         row(

@@ -132,6 +132,7 @@ fn heals(event: &SessionEvent) -> Option<String> {
         SessionEvent::Progress { .. }
         | SessionEvent::Reminder { .. }
         | SessionEvent::Cleared { .. }
+        | SessionEvent::Followed { .. }
         | SessionEvent::Ended { .. }
         | SessionEvent::Decided { .. } => None,
     }
