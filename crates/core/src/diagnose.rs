@@ -35,6 +35,8 @@ mod tests;
 mod volume;
 mod workload;
 
+pub(crate) use probe::{Unproven, unproven};
+
 /// The input of a diagnoser.
 #[derive(Debug)]
 pub struct Case<'a> {
@@ -192,7 +194,7 @@ fn steady(case: &Case<'_>, candidates: &[Candidate]) -> bool {
     let flapping: BTreeSet<&str> = candidates
         .iter()
         .map(|candidate| &candidate.finding)
-        .filter(|finding| flaps(finding))
+        .filter(|finding| flaps(finding) && finding.attempts > 0)
         .map(|finding| finding.subject.name.as_str())
         .collect();
     case.pods

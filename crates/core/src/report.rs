@@ -127,7 +127,7 @@ impl Report {
                 | Verdict::TimedOut { .. }
                 | Verdict::Superseded { .. } => None,
             },
-            blind_spots: session.blind_spots().map(|(_, why)| why).collect(),
+            blind_spots: blind_spots(session),
             timeline: timeline_of(session, verdict, ended),
             offers_rollback: verdict.offers_rollback(),
             rollback: Proposal::None,
@@ -165,6 +165,18 @@ impl Report {
             finding.evidence.extend(evidence);
         }
     }
+}
+
+/// What could not be seen, liveness probes that a success did not wait for included.
+fn blind_spots(session: &Session) -> Vec<String> {
+    let resources = session.blind_spots().map(|(_, why)| why);
+    let healthy = session.workloads().iter();
+    let healthy = healthy.filter_map(|it| Some((it.workload(), it.stability()?)));
+    let probes = healthy.flat_map(|(workload, stability)| {
+        let unproven = stability.unproven.iter();
+        unproven.map(move |probe| format!("whether {workload} passes its liveness probe ({probe})"))
+    });
+    resources.chain(probes).collect()
 }
 
 fn timeline_of(session: &Session, verdict: &Verdict, ended: Timestamp) -> Vec<TimelineEntry> {

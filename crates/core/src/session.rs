@@ -35,6 +35,7 @@ pub use judge::{Judgement, judge};
 use lookups::Lookups;
 pub use recheck::{EndedRead, FreshRead, Recheck, RecheckStep, with_unlisted_kinds};
 pub use release::{Release, names_a_release, same_release};
+pub use stability::Stability;
 pub use suspect::Suspect;
 pub use target::{Target, View};
 pub use tracked::{Followed, TrackedWorkload};

@@ -52,7 +52,7 @@ pub fn template(version: &str) -> Value {
             "command": ["/app"],
             "resources": {"limits": {"memory": "64Mi"}},
             "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 2, "failureThreshold": 3},
-            "livenessProbe": {"httpGet": {"path": "/live", "port": 8080}, "periodSeconds": 3, "failureThreshold": 3, "initialDelaySeconds": 3},
+            "livenessProbe": {"httpGet": {"path": "/live", "port": 8080}, "periodSeconds": 1, "failureThreshold": 3, "initialDelaySeconds": 3},
         }]},
     })
 }

@@ -75,7 +75,42 @@ pub enum Pending {
     Stabilising {
         /// How long it must stay complete.
         needed: Duration,
+        /// The liveness probe that makes it longer: no pod has lived for long enough yet to show that
+        /// the probe passes.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        probe: Option<UnprovenProbe>,
     },
+}
+
+/// A liveness probe that has not yet had the time to kill a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct UnprovenProbe {
+    /// The container.
+    pub container: String,
+    /// How long the probe lets a container live that never answers it.
+    pub allows: Duration,
+    /// Whether an event says that it fails.
+    pub failing: bool,
+}
+
+impl fmt::Display for UnprovenProbe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            container,
+            allows,
+            failing,
+        } = self;
+        if *failing {
+            return write!(f, "container `{container}`: it fails at present");
+        }
+        let allows = Human(*allows);
+        write!(
+            f,
+            "container `{container}`: a first kill takes up to {allows}"
+        )
+    }
 }
 
 impl fmt::Display for Pending {
@@ -106,8 +141,13 @@ impl fmt::Display for Pending {
             Self::HttpChecks { passed, wanted } => {
                 write!(f, "{passed} of {wanted} HTTP checks passed")
             }
-            Self::Stabilising { needed } => {
-                write!(f, "complete; must stay complete for {}", Human(*needed))
+            Self::Stabilising { needed, probe } => {
+                write!(f, "complete; must stay complete for {}", Human(*needed))?;
+                let Some(probe) = probe else { return Ok(()) };
+                write!(
+                    f,
+                    ", and until a pod has outlived its liveness probe ({probe})"
+                )
             }
         }
     }

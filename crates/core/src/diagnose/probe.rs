@@ -13,9 +13,12 @@ use crate::snapshot::{ContainerView, PodView, event_count, event_start, event_ti
 
 mod answer;
 mod kill;
+mod liveness;
 
 use answer::{newest_event, newest_failure, outcome};
 use kill::kill;
+use liveness::failing;
+pub(crate) use liveness::{Unproven, unproven};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = case
@@ -33,8 +36,11 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
 
 fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let killed = kill(case, container, "startup").or_else(|| kill(case, container, "liveness"));
-    if killed.is_some() || container.pod.ready_since().is_some() {
+    if killed.is_some() {
         return killed;
+    }
+    if container.pod.ready_since().is_some() {
+        return failing(case, container);
     }
     cannot_run(case, container)
         .or_else(|| unready(case, &container.pod, container))

@@ -69,6 +69,10 @@ pub struct Patience {
     /// After how long without an answer an HTTP request counts as lost and is sent again. Default
     /// 30 s: three times the limit for an answer.
     pub http_lost: Duration,
+    /// The longest time from a container's start to the first kill of its liveness probe that a
+    /// success waits for. Default 1 minute 30 s: it covers the API's defaults (30 s) with an
+    /// initial delay of a minute, and no healthy rollout waits for minutes.
+    pub unproven_probe: Duration,
 }
 
 impl Default for Patience {
@@ -93,6 +97,7 @@ impl Default for Patience {
             runtime_failures: 3,
             check_under_way: 3,
             http_lost: Duration::from_secs(30),
+            unproven_probe: Duration::from_secs(90),
         }
     }
 }

@@ -1,5 +1,9 @@
 //! The outcome in one sentence.
 
+use std::time::Duration;
+
+use crate::duration::Human;
+use crate::session::{Stability, TrackedWorkload};
 use crate::verdict::Verdict;
 use crate::workload::WorkloadRef;
 
@@ -26,4 +30,23 @@ pub fn sentence(workload: &WorkloadRef, verdict: &Verdict) -> String {
         Verdict::Undetermined { why } => format!("{name} is undetermined: {why}"),
         Verdict::Superseded { by } => format!("{name} is superseded: {by}"),
     }
+}
+
+/// What the stability of healthy workloads covers, as the end of a sentence: ` for 10s (no restart, no
+/// failed probe)`.
+///
+/// Of several, the shortest; nothing is said of what was not seen of all of them.
+pub(super) fn covered(workloads: &[TrackedWorkload]) -> String {
+    let known: Vec<&Stability> = workloads.iter().filter_map(|it| it.stability()).collect();
+    let lasted = known.iter().map(|it| it.lasted).min().unwrap_or_default();
+    if known.len() < workloads.len() || lasted < Duration::from_secs(1) {
+        return String::new();
+    }
+    let all = |seen: fn(&Stability) -> bool| known.iter().all(|it| seen(it));
+    let what = match (all(|it| it.pods_seen), all(|it| it.probes_passed)) {
+        (true, true) => " (no restart, no failed probe)",
+        (true, false) => " (no restart)",
+        (false, _) => "",
+    };
+    format!(" for {}{what}", Human(lasted))
 }

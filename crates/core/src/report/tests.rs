@@ -113,7 +113,7 @@ fn the_json_report_holds_no_command_and_reads_back_the_same() {
 fn a_success_of_nothing_is_not_called_healthy() {
     assert_eq!(
         succeeded(1).sentence,
-        "Deployment \"web\" is healthy: the rollout is complete and stable"
+        "Deployment \"web\" is healthy: the rollout is complete and stable for 1m (no restart, no failed probe)"
     );
     let nothing = succeeded(0);
     assert_eq!(nothing.verdict, VerdictKind::Succeeded);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::sentence::covered;
 use super::{rollback_health, sentence, words};
 use crate::approval::ApprovedRollback;
 use crate::finding::{Finding, FindingCode, Prognosis};
@@ -187,15 +188,17 @@ fn healthy(workloads: &[TrackedWorkload], to: &str, to_and: &str) -> String {
         [only] => match note(only).filter(nothing) {
             Some(finding) => format!("{to}: {}", finding.message),
             None => format!(
-                "{to_and} and healthy: {} \"{}\" is complete and stable{}",
+                "{to_and} and healthy: {} \"{}\" is complete and stable{}{}",
                 only.workload().kind,
                 only.workload().name,
+                covered(workloads),
                 but(workloads)
             ),
         },
         many => format!(
-            "{to_and} and healthy: all {} workloads are complete and stable{}",
+            "{to_and} and healthy: all {} workloads are complete and stable{}{}",
             many.len(),
+            covered(workloads),
             but(workloads)
         ),
     }
@@ -239,10 +242,11 @@ fn plain_sentence(session: &Session, verdict: &Verdict) -> String {
             (Verdict::Succeeded, Some(finding)) if finding.code == FindingCode::NothingToVerify => {
                 finding.message.clone()
             }
-            (Verdict::Succeeded, Some(_)) => {
+            (Verdict::Succeeded, _) => {
                 format!(
-                    "{}{}",
+                    "{}{}{}",
                     sentence(only.workload(), verdict),
+                    covered(session.workloads()),
                     but(session.workloads())
                 )
             }
@@ -294,7 +298,8 @@ fn sentence_of_many(workloads: &[TrackedWorkload], verdict: &Verdict) -> String 
     match verdict {
         Verdict::Succeeded => {
             format!(
-                "all {all} workloads are healthy: their rollouts are complete and stable{}",
+                "all {all} workloads are healthy: their rollouts are complete and stable{}{}",
+                covered(workloads),
                 but(workloads)
             )
         }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::http_requests;
-use super::stability::{Window, answers_until, stable_at};
+use super::stability::{Stability, Stable, Window, answers_until, stable_at};
 use super::target::View;
 use crate::annotation::{ROLLBACK_RECORD, RollbackRecord};
 use crate::diagnose::{Case, Diagnosis, diagnose};
@@ -28,6 +28,8 @@ pub struct Judgement {
     pub asking: bool,
     /// When the verdict may change if nothing else is seen.
     pub wake_at: Timestamp,
+    /// What a success rests on.
+    pub stability: Option<Stability>,
 }
 
 /// Judges what is known at `now`.
@@ -178,9 +180,9 @@ fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> P
             pod.ready_since().is_some() || !pod.node().is_some_and(|it| excused.nodes.contains(&it))
         })
         .collect();
-    let stable_at = stable_at(view, &pods, desired, window);
+    let stable = stable_at(view, &pods, desired, window);
     if policy.http.is_empty() {
-        return Progress::Complete(stable_at);
+        return Progress::Complete(stable);
     }
     let checks = 0..policy.http.len();
     let wanted = pods.len().max(desired) * checks.len();
@@ -191,9 +193,10 @@ fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> P
         .count();
     if passed < wanted {
         let pending = Pending::HttpChecks { passed, wanted };
+        let stable_at = stable.map(|it| it.at);
         return Progress::Asking(pending, answers_until(view, &pods, stable_at, window));
     }
-    Progress::Complete(stable_at)
+    Progress::Complete(stable)
 }
 
 /// After a rollback no pod of the bad revision may be left, whatever the counts say; but for those on
@@ -215,6 +218,7 @@ const fn simply(verdict: Verdict) -> Judgement {
         complete: false,
         asking: false,
         wake_at: Timestamp::MAX,
+        stability: None,
     }
 }
 
@@ -237,7 +241,7 @@ enum Progress {
     /// Complete, but for answers that may come until then; `None` while a pod is not ready.
     Asking(Pending, Option<Timestamp>),
     /// Complete, and stable from then on; `None` while a pod is not ready.
-    Complete(Option<Timestamp>),
+    Complete(Option<Stable>),
 }
 
 struct Limits<'a> {
@@ -285,17 +289,15 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
         decide_at,
         ..
     } = diagnosis;
-    let (pending, complete, stable_at, graced_until) = match progress {
+    let (pending, complete, stable, graced_until) = match progress {
         Progress::Pending(pending) => (pending, false, None, None),
         Progress::Asking(pending, until) => (pending, true, None, until),
-        Progress::Complete(at) => (
-            Pending::Stabilising {
-                needed: policy.stable_for,
-            },
-            true,
-            at,
-            at,
-        ),
+        Progress::Complete(stable) => {
+            let at = stable.as_ref().map(|it| it.at);
+            let needed = policy.stable_for;
+            let probe = stable.as_ref().and_then(|it| it.probe.clone());
+            (Pending::Stabilising { needed, probe }, true, stable, at)
+        }
     };
     let shut_from = shut
         .as_ref()
@@ -310,7 +312,8 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
     let longest = after(after(deadline, policy.stable_for), BACK_OFF_MEMORY);
     let graced = graced_until.filter(|at| now < *at && *at <= longest);
     let over = now >= deadline && graced.is_none();
-    let verdict = if stable_at.is_some_and(|at| now >= at) {
+    let stability = stable.filter(|it| now >= it.at).map(|it| it.covers);
+    let verdict = if stability.is_some() {
         Verdict::Succeeded
     } else if !terminal.is_empty() {
         Verdict::Failed { causes: terminal }
@@ -335,6 +338,7 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
         complete,
         asking: false,
         wake_at,
+        stability,
     }
 }
 

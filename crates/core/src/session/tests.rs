@@ -196,13 +196,13 @@ fn sight_rows() -> Vec<Row> {
             5,
         ),
         row(
-            "events are forbidden: the pods tell enough",
+            "events are forbidden: the pods tell enough, once a kill that is not announced would show",
             with(
                 first_look(complete(), &[pod("a").ready(0)]),
                 vec![blind(0, ResourceKind::Event, forbidden())],
             ),
             "succeeded",
-            10,
+            3 + 3 + 1 + 30 + 2,
         ),
         row(
             "pods are forbidden: complete for ten seconds is enough",
@@ -401,9 +401,86 @@ fn rows() -> Vec<Row> {
     ]
 }
 
+/// A pod with a liveness probe at the API's defaults (10 s × 3), of a port where nothing listens.
+fn deaf(ready: u64) -> PodBuilder {
+    let probe = serde_json::json!({"tcpSocket": {"port": 9999}});
+    pod("a")
+        .ready(ready)
+        .with("/spec/containers/0/livenessProbe", probe)
+        .with("/spec/containers/0/readinessProbe", serde_json::Value::Null)
+}
+
+fn liveness_rows() -> Vec<Row> {
+    let refused = "Liveness probe failed: dial tcp 10.0.0.7:9999: connect: connection refused";
+    let failing = |second| {
+        let pod = deaf(2).event_until(second, ("Unhealthy", refused), 1);
+        pod.seen(second)
+    };
+    let killed = |second: u64, kills: i32| {
+        let run = serde_json::json!({"terminated": {"exitCode": 137, "reason": "Error",
+            "startedAt": at(second - 28), "finishedAt": at(second)}});
+        let text = "Container app failed liveness probe, will be restarted";
+        let pod = deaf(2).crash_loop(kills, ("Error", 137, ""));
+        let pod = pod
+            .with("/status/containerStatuses/0/lastState", run)
+            .ready_once(second)
+            .event_until(second, ("Killing", text), kills);
+        with(pod.seen(second), vec![seen(second, rolling())])
+    };
+    let beside_an_old_one = {
+        let mut older = pod("b")
+            .ready(0)
+            .with(
+                "/status/containerStatuses/0/state/running/startedAt",
+                "1969-12-31T23:59:40Z".into(),
+            )
+            .with(
+                "/spec/containers/0/livenessProbe",
+                serde_json::json!({"tcpSocket": {"port": 9999}}),
+            )
+            .seen(0);
+        older.extend(first_look(complete(), &[deaf(2)]));
+        older
+    };
+    vec![
+        row(
+            "a liveness probe that was not heard to fail: green once it would have killed",
+            first_look(complete(), &[deaf(2)]),
+            "succeeded",
+            33,
+        ),
+        row(
+            "another pod has outlived the same probe since 13 s",
+            beside_an_old_one,
+            "succeeded",
+            13,
+        ),
+        row(
+            "it fails at 11 s and at 21 s and passes at 31 s",
+            [first_look(complete(), &[deaf(2)]), failing(11), failing(21)].concat(),
+            "succeeded",
+            21 + 23,
+        ),
+        row(
+            "it fails from 11 s on, and kills at 28 s and 58 s: never green",
+            [
+                first_look(complete(), &[deaf(2)]),
+                failing(11),
+                failing(21),
+                killed(28, 1),
+                killed(58, 2),
+            ]
+            .concat(),
+            "failed",
+            58,
+        ),
+    ]
+}
+
 #[test]
 fn every_session_ends_as_its_row_says() {
-    for row in rows().into_iter().chain(sight_rows()) {
+    let all = [rows(), sight_rows(), liveness_rows()];
+    for row in all.into_iter().flatten() {
         let (session, verdict, second) = session(60, &row.observations);
         assert_eq!(
             (verdict.word(), second),

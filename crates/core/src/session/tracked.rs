@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::event::SessionEvent;
 use super::judge::{Judgement, judge};
 use super::release::{Release, same_release};
+use super::stability::Stability;
 use super::suspect::{Suspect, Suspects};
 use super::target::{Target, View};
 use crate::approval::ApprovedRollback;
@@ -76,6 +77,7 @@ pub struct TrackedWorkload {
     shown_findings: BTreeMap<(FindingCode, Option<String>), Finding>,
     shown_end: bool,
     verdict: Verdict,
+    stability: Option<Stability>,
     findings: Vec<Finding>,
     suspects: Suspects,
 }
@@ -102,6 +104,7 @@ impl TrackedWorkload {
             verdict: Verdict::Progressing {
                 pending: Pending::NotSeen,
             },
+            stability: None,
             findings: Vec::new(),
             suspects: Suspects::default(),
         }
@@ -164,6 +167,7 @@ impl TrackedWorkload {
             self.pending_since = now;
         }
         self.findings = judgement.findings;
+        self.stability = judgement.stability;
         self.verdict = judgement.verdict;
         if self.verdict.is_terminal() {
             Timestamp::MAX
@@ -466,6 +470,13 @@ impl TrackedWorkload {
     #[must_use]
     pub const fn pending_since(&self) -> Timestamp {
         self.pending_since
+    }
+
+    /// What its success rests on, where that is its verdict.
+    #[must_use]
+    pub fn stability(&self) -> Option<&Stability> {
+        let green = self.verdict == Verdict::Succeeded;
+        self.stability.as_ref().filter(|_| green)
     }
 
     /// Every finding of the last look.

@@ -48,6 +48,7 @@ fn decisive(patience: &Patience) -> Vec<Threshold> {
         runtime_failures,
         check_under_way,
         http_lost,
+        unproven_probe,
     } = patience;
     let healing = healing([promised, replicated, quota_unseen, lookup_again]);
     let others = [
@@ -102,6 +103,11 @@ fn decisive(patience: &Patience) -> Vec<Threshold> {
             UNDER_WAY,
         ),
         of("an HTTP request without an answer", http_lost, HTTP_LOST),
+        of(
+            "a success waits for the liveness probe, at most",
+            unproven_probe,
+            UNPROVEN,
+        ),
     ];
     others.into_iter().chain(healing).collect()
 }
@@ -155,6 +161,7 @@ const STARTUP: &str =
     "and one more kill than at a first start: it may be waiting for a lost dependency";
 const RUNTIME: &str = "with an unknown message: an overloaded runtime fails once or twice";
 const UNDER_WAY: &str = "the pods that it depends on may come with the next steps of the rollout";
+const UNPROVEN: &str = "from the start of the container to the first kill of a probe that never passes, with the API's defaults 31s: Kubernetes does not show that a liveness probe passes. One pod that has outlived it proves it for all, as does a readiness probe with the same request. Where a kill would take longer, the first try must be over and not be heard to fail; where even that would, the report says so";
 const HTTP_LOST: &str = "then it is sent again: three times the limit for an answer";
 
 fn told(shown_after: &ShownAfter) -> [Threshold; 5] {
@@ -279,6 +286,7 @@ mod tests {
             runtime_failures: 314,
             check_under_way: 321,
             http_lost: secs(315),
+            unproven_probe: secs(325),
         }
     }
 
@@ -292,7 +300,7 @@ mod tests {
             silence: secs(320),
         };
         let text = render(&patience(), &shown_after);
-        for seconds in (301..=324).filter(|it| ![314, 321].contains(it)) {
+        for seconds in (301..=325).filter(|it| ![314, 321].contains(it)) {
             let value = format!("| {} |", time(secs(seconds)));
             assert_eq!(text.matches(&value).count(), 1, "{value} in {text}");
         }

@@ -110,16 +110,21 @@ fn proved(container: &ContainerView<'_>, kills: &Kills<'_>) -> bool {
     let Some(probe) = kills.probe else {
         return true;
     };
+    let dead = budget(probe)
+        .saturating_add(Duration::from_secs(seconds(probe.timeout_seconds, 1)))
+        .saturating_add(termination(container, probe));
+    let run = container.last_end().and_then(run_of);
+    run.is_some_and(|run| run > dead)
+}
+
+/// Returns how long a container that a probe kills may take to end.
+pub(super) fn termination(container: &ContainerView<'_>, probe: &Probe) -> Duration {
     let pod = container.pod.object().spec.as_ref();
     let ending = probe
         .termination_grace_period_seconds
         .or_else(|| pod.and_then(|it| it.termination_grace_period_seconds))
         .and_then(|it| u64::try_from(it).ok());
-    let dead = budget(probe)
-        .saturating_add(Duration::from_secs(seconds(probe.timeout_seconds, 1)))
-        .saturating_add(Duration::from_secs(ending.unwrap_or(TERMINATION)));
-    let run = container.last_end().and_then(run_of);
-    run.is_some_and(|run| run > dead)
+    Duration::from_secs(ending.unwrap_or(TERMINATION))
 }
 
 fn at_start(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> Candidate {

@@ -6,7 +6,15 @@ use serde_json::json;
 use super::*;
 
 pub(super) fn rows() -> Vec<Row> {
-    [kills(), kills_again(), readiness(), unrunnable(), gates()].concat()
+    [
+        kills(),
+        failing(),
+        kills_again(),
+        readiness(),
+        unrunnable(),
+        gates(),
+    ]
+    .concat()
 }
 
 fn killed(probe: &str, count: i32) -> PodBuilder {
@@ -105,6 +113,51 @@ fn kills() -> Vec<Row> {
             &[startup(1)],
             30,
             Transient(StartupProbeExhausted),
+        ),
+    ]
+}
+
+/// Ready pods with a liveness probe (10 s × 3) that fails and has not killed yet.
+fn failing() -> Vec<Row> {
+    let ready = |readiness: serde_json::Value| {
+        pod("a")
+            .ready(2)
+            .with("/spec/containers/0/readinessProbe", readiness)
+            .with(
+                "/spec/containers/0/livenessProbe",
+                json!({"tcpSocket": {"port": 9999}}),
+            )
+    };
+    let probed = || ready(json!({"tcpSocket": {"port": 8080}}));
+    let refused = "dial tcp 10.0.0.7:9999: connect: connection refused";
+    let liveness = format!("Liveness probe failed: {refused}");
+    let readiness = format!("Readiness probe failed: {refused}");
+    let failed = |pod: PodBuilder, text: &str| pod.event_until(11, ("Unhealthy", text), 1);
+    vec![
+        row(
+            "ready, and its liveness probe has failed once",
+            &[failed(probed(), &liveness)],
+            12,
+            Transient(LivenessKillsAgain),
+        )
+        .healed_by(30, probed().seen(30)),
+        row(
+            "its readiness probe has failed",
+            &[failed(probed(), &readiness)],
+            12,
+            Absent(LivenessKillsAgain),
+        ),
+        row(
+            "ready without a readiness probe, and its liveness probe has failed once",
+            &[failed(ready(json!(null)), &liveness)],
+            12,
+            Transient(LivenessKillsStart),
+        ),
+        row(
+            "the next try was not heard to fail",
+            &[failed(ready(json!(null)), &liveness)],
+            25,
+            Absent(LivenessKillsStart),
         ),
     ]
 }

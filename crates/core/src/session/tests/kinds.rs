@@ -79,7 +79,7 @@ fn cases() -> Vec<Case> {
             (
                 "succeeded",
                 10,
-                "StatefulSet \"db\" is healthy: the rollout is complete and stable",
+                "StatefulSet \"db\" is healthy: the rollout is complete and stable for 10s (no restart, no failed probe)",
             ),
         ),
         case(
@@ -89,7 +89,7 @@ fn cases() -> Vec<Case> {
             (
                 "succeeded",
                 10,
-                "StatefulSet \"db\" is healthy: the rollout is complete and stable",
+                "StatefulSet \"db\" is healthy: the rollout is complete and stable for 10s (no restart, no failed probe)",
             ),
         ),
         case(
@@ -134,7 +134,7 @@ fn cases() -> Vec<Case> {
             (
                 "succeeded",
                 10,
-                "DaemonSet \"agent\" is healthy: the rollout is complete and stable",
+                "DaemonSet \"agent\" is healthy: the rollout is complete and stable for 10s (no restart, no failed probe)",
             ),
         ),
         case(
@@ -148,7 +148,7 @@ fn cases() -> Vec<Case> {
             (
                 "succeeded",
                 10,
-                "DaemonSet \"agent\" is healthy: the rollout is complete and stable, but node two is not ready, so its pod is not updated",
+                "DaemonSet \"agent\" is healthy: the rollout is complete and stable for 10s (no restart, no failed probe), but node two is not ready, so its pod is not updated",
             ),
         ),
         case(

@@ -41,7 +41,7 @@ fn a_success_needs_all_and_a_failure_one() {
             "both are healthy",
             look(complete(), &[pod("a").ready(0)], &good),
             ("succeeded", 10),
-            "all 2 workloads are healthy: their rollouts are complete and stable",
+            "all 2 workloads are healthy: their rollouts are complete and stable for 10s (no restart, no failed probe)",
         ),
         (
             "one fails, and nobody waits for the other",
@@ -125,7 +125,7 @@ fn a_revision_that_is_meant_is_judged_and_no_other() {
             2,
             "succeeded",
             10,
-            "Deployment \"web\" is healthy: the rollout is complete and stable",
+            "Deployment \"web\" is healthy: the rollout is complete and stable for 10s (no restart, no failed probe)",
         ),
         (
             1,
