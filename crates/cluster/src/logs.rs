@@ -11,11 +11,11 @@ use rollguard_core::finding::{Evidence, EvidenceKind};
 use crate::error::Cause;
 use crate::request::{pods, status_of, within};
 
-/// How many lines of each instance.
-const LINES: i64 = 10;
+/// How many lines of each instance: the message of an exception stands above its frames.
+const LINES: i64 = 60;
 /// How many bytes of each instance at most. The kubelet counts them from the first of the lines
 /// (`pkg/kubelet/kuberuntime/logs/logs.go`), hence generous.
-const BYTES: i64 = 32 * 1024;
+const BYTES: i64 = 64 * 1024;
 /// How long all of them may take: they are read at once.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -29,7 +29,7 @@ pub struct Logs {
     pub notes: Vec<String>,
 }
 
-/// The last 10 lines of the former and of the present instance of a container, within 10 s.
+/// The last 60 lines of the former and of the present instance of a container, within 10 s.
 pub async fn evidence(client: &Client, namespace: &str, pod: &str, container: &str) -> Logs {
     let instance = |previous: bool| {
         let params = LogParams {
@@ -131,13 +131,13 @@ mod tests {
         ];
         assert_eq!(logs.evidence, expected);
         let asked = server.requests("GET", "/log");
-        let bounds = "container=app&limitBytes=32768";
+        let bounds = "container=app&limitBytes=65536";
         assert!(
             asked.iter().all(|it| it.query.contains(bounds)),
             "{asked:?}"
         );
         assert!(
-            asked.iter().all(|it| it.query.contains("tailLines=10")),
+            asked.iter().all(|it| it.query.contains("tailLines=60")),
             "{asked:?}"
         );
     }

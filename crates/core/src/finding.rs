@@ -167,6 +167,10 @@ pub struct Finding {
     pub pods: usize,
     /// One sentence with the names that matter.
     pub message: String,
+    /// The line of the container's log that says most, where the message ends with one. It is foreign
+    /// text, cut, and without values that are secrets by their form.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deciding_line: Option<String>,
     /// Since when it can be seen.
     pub since: Timestamp,
     /// How often it happened.
@@ -203,6 +207,7 @@ impl Finding {
             workloads: Vec::new(),
             pods: 0,
             message: String::new(),
+            deciding_line: None,
             since,
             attempts: 1,
             prognosis: Prognosis::Transient,

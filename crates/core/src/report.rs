@@ -8,6 +8,7 @@ use crate::rollback::{Helps, RollbackHealth, RollbackPlan, Templates, helps};
 use crate::session::{Session, Suspect, TimelineEntry};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict, VerdictKind};
 
+mod deciding_line;
 pub mod document;
 mod json;
 mod line;
@@ -28,6 +29,7 @@ mod workload;
 pub use json::{parse_approval, to_json, without_markers};
 pub use line::{Line, Span, Style};
 pub use log_sources::{LogSource, log_sources};
+use log_sources::{log_tail, quoted};
 pub use markdown::{RollbackPage, markdown, rollback_markdown};
 pub use proposal::{Proposal, Proposed};
 pub use rollback_health::{AfterRollback, OtherImage};
@@ -159,10 +161,31 @@ impl Report {
         }
     }
 
-    /// Adds what the shell fetched for a finding after the verdict, such as log lines.
+    /// Adds what the shell fetched for a finding after the verdict.
     pub fn add_evidence(&mut self, finding: usize, evidence: Vec<Evidence>) {
         if let Some(finding) = self.findings.get_mut(finding) {
             finding.evidence.extend(evidence);
+        }
+    }
+
+    /// Adds the log lines of a finding's container, and the one that says most to the finding's
+    /// sentence and the report's.
+    pub fn add_logs(&mut self, finding: usize, logs: &[Evidence]) {
+        let Some(finding) = self.findings.get_mut(finding) else {
+            return;
+        };
+        if let Some(line) = quoted(finding.code, logs) {
+            let message = format!("{}; its log says \"{line}\"", finding.message);
+            self.sentence = self.sentence.replacen(&finding.message, &message, 1);
+            finding.message = message;
+            finding.deciding_line = Some(line);
+        }
+        for log in logs {
+            let tail = log_tail(&log.text);
+            // While a container waits to be restarted, both instances are the same.
+            if !finding.evidence.iter().any(|it| it.text == tail) {
+                finding.evidence.push(Evidence::new(log.kind, tail));
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
-//! Whose log lines a report should show.
+//! Whose log lines a report should show, and which of them.
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 
 use super::Report;
+use super::deciding_line::{deciding_line, without_secrets};
+use crate::finding::{Evidence, FindingCode};
 use crate::session::Session;
 
 /// Of how many findings logs are fetched: readers act on the first few.
@@ -65,6 +67,55 @@ fn has_run(pod: &Pod, container: &str) -> bool {
             || it.last_state.as_ref().is_some_and(ran)
     };
     all.any(|it| it.name == container && has_run(it))
+}
+
+/// How many of the fetched lines are shown: the line that decides is looked for in more of them, as a
+/// stack may be long.
+const SHOWN: usize = 25;
+
+/// The last lines of a log, without values that are secrets by their form.
+pub(super) fn log_tail(log: &str) -> String {
+    let lines: Vec<&str> = log.trim_end().lines().collect();
+    let tail = lines.iter().skip(lines.len().saturating_sub(SHOWN));
+    let tail: Vec<String> = tail.map(|line| without_secrets(line)).collect();
+    tail.join("\n")
+}
+
+/// The causes of which a log tells the reason. If no line reads like an error, the last one may.
+const ENDS: [FindingCode; 4] = [
+    FindingCode::CrashAtStart,
+    FindingCode::CrashAfterReady,
+    FindingCode::ExitsAtOnce,
+    FindingCode::NotRestarted,
+];
+
+/// The causes that a log may explain: only a line that reads like an error does.
+const EXPLAINED: [FindingCode; 11] = [
+    FindingCode::OutOfMemory,
+    FindingCode::PostStartHookFailing,
+    FindingCode::InitRunsLong,
+    FindingCode::SidecarNotStarted,
+    FindingCode::ReadinessFailing,
+    FindingCode::LivenessKillsAgain,
+    FindingCode::LivenessKillsStart,
+    FindingCode::StartupProbeExhausted,
+    FindingCode::StillStarting,
+    FindingCode::HttpCheckFailing,
+    FindingCode::EvictedForOwnLimit,
+];
+
+/// The line of the logs that belongs into the sentence of a finding, of the former instance first.
+///
+/// All other causes are of the cluster, or come before the program begins.
+pub(super) fn quoted(code: FindingCode, logs: &[Evidence]) -> Option<String> {
+    let ends = ENDS.contains(&code);
+    if !ends && !EXPLAINED.contains(&code) {
+        return None;
+    }
+    let lines = logs.iter().filter_map(|log| deciding_line(&log.text));
+    let (errors, others): (Vec<_>, Vec<_>) = lines.partition(|it| it.is_error);
+    let plain = others.into_iter().filter(|_| ends);
+    Some(errors.into_iter().chain(plain).next()?.text)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn failed() -> Report {
         verdict = session.observe(observation).verdict;
     }
     let mut report = Report::new(&session, &verdict, at(33));
-    report.add_evidence(0, vec![Evidence::new(EvidenceKind::PreviousLog, HOSTILE)]);
+    report.add_logs(0, &[Evidence::new(EvidenceKind::PreviousLog, HOSTILE)]);
     let sets = vec![
         replica_set_json("v1", 1, (2, 2)),
         replica_set_json("v2", 2, (1, 0)),
@@ -107,6 +107,78 @@ fn the_json_report_holds_no_command_and_reads_back_the_same() {
     let json = to_json(&report).unwrap();
     assert!(!json.contains("##"), "{json}");
     assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+}
+
+#[test]
+fn the_deciding_line_is_in_the_sentence_of_a_crash_and_only_an_error_in_others() {
+    let said = |code: FindingCode, log: &str| {
+        let mut report = failed();
+        let message = "container `app` is not well";
+        report.findings[0].code = code;
+        report.findings[0].message = message.to_owned();
+        report.sentence = format!("web fails: {message} ({code})");
+        report.add_logs(0, &[Evidence::new(EvidenceKind::PreviousLog, log)]);
+        report.sentence
+    };
+    let error = "starting\nvariable X is not set\nbye";
+    let plain = "listening on 8080\nbye";
+    let quoted = " fails: container `app` is not well; its log says";
+    for (says, code, log, expected) in [
+        (
+            "a crash",
+            FindingCode::CrashAtStart,
+            error,
+            Some("variable X is not set"),
+        ),
+        (
+            "a crash without an error",
+            FindingCode::CrashAfterReady,
+            plain,
+            Some("listening on 8080"),
+        ),
+        (
+            "a kill that the log explains",
+            FindingCode::LivenessKillsStart,
+            error,
+            Some("variable X is not set"),
+        ),
+        (
+            "a kill that it does not explain",
+            FindingCode::LivenessKillsStart,
+            plain,
+            None,
+        ),
+        (
+            "a cause of the cluster",
+            FindingCode::ImageNotFound,
+            error,
+            None,
+        ),
+        ("an empty log", FindingCode::CrashAtStart, "\n", None),
+    ] {
+        let expected = expected.map_or_else(
+            || format!("web fails: container `app` is not well ({code})"),
+            |line| format!("web{quoted} \"{line}\" ({code})"),
+        );
+        assert_eq!(said(code, log), expected, "{says}");
+    }
+}
+
+#[test]
+fn a_long_log_is_cut_to_its_tail_and_told_once() {
+    let mut report = failed();
+    let lines: Vec<String> = (0..60).map(|it| format!("line {it}")).collect();
+    let same = lines.join("\n") + "\npassword=hunter2";
+    let logs = [EvidenceKind::PreviousLog, EvidenceKind::CurrentLog];
+    let before = report.findings[0].evidence.len();
+    report.add_logs(0, &logs.map(|kind| Evidence::new(kind, same.clone())));
+    let evidence = &report.findings[0].evidence;
+    assert_eq!(evidence.len(), before + 1);
+    let text = &evidence.last().unwrap().text;
+    assert!(
+        text.starts_with("line 36") && text.ends_with("password=***"),
+        "{text}"
+    );
 }
 
 #[test]
