@@ -23,7 +23,8 @@ pub use raw::{RawInputs, Source};
 pub use spec::{
     AKS_CLUSTER, ALLOW_ON_DELETE, ALLOW_SCHEMA_DOWNGRADE, AZURE_RESOURCE_GROUP,
     AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID, COMMAND, EVIDENCE, FORCE_OWNER, GRACES, HTTP,
-    INPUTS, MARK, NAMESPACE, REVISION, SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION, WAIT, WORKLOADS,
+    INPUTS, LOGS, MARK, NAMESPACE, REVISION, SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION, WAIT,
+    WORKLOADS,
 };
 
 /// What to do.
@@ -94,6 +95,8 @@ pub struct CheckInputs {
     pub revision: Option<Revision>,
     /// Whether a revision that was found healthy is marked as good.
     pub mark: bool,
+    /// Whether the logs of containers that fail are read.
+    pub logs: bool,
     /// The approval of an earlier check: this is the check after that rollback. Every workload is
     /// one of those it names, and the restored revision is awaited.
     pub evidence: Option<Approval>,
@@ -122,6 +125,8 @@ pub struct RollbackInputs {
     pub http: Vec<HttpCheck>,
     /// How long causes may last, where not as long as the policy has it.
     pub graces: BTreeMap<FindingCode, Duration>,
+    /// Whether the logs of containers that fail are read.
+    pub logs: bool,
     /// Whether to check again afterwards.
     pub wait: bool,
 }
@@ -153,6 +158,7 @@ impl CheckInputs {
             graces: BTreeMap::new(),
             revision: None,
             mark: true,
+            logs: true,
             evidence: None,
             allowed: Allowed::default(),
         }
@@ -181,6 +187,7 @@ impl RollbackInputs {
             stable_for,
             http: Vec::new(),
             graces: BTreeMap::new(),
+            logs: true,
             wait: false,
         }
     }

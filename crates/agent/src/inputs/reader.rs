@@ -46,6 +46,7 @@ struct Health {
     stable_for: Duration,
     http: Vec<HttpCheck>,
     graces: BTreeMap<FindingCode, Duration>,
+    logs: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -110,6 +111,7 @@ impl<'a> Reader<'a> {
             graces: health.graces,
             revision,
             mark: mark?,
+            logs: health.logs,
             evidence: about.evidence,
             allowed: allowed?,
         })
@@ -138,6 +140,7 @@ impl<'a> Reader<'a> {
             stable_for: health.stable_for,
             http: health.http,
             graces: health.graces,
+            logs: health.logs,
             wait: wait?,
         })
     }
@@ -252,12 +255,14 @@ impl<'a> Reader<'a> {
         let times = self.times();
         let http = self.http();
         let graces = self.graces();
+        let logs = self.required(&spec::LOGS, boolean);
         let (timeout, stable_for) = times?;
         Some(Health {
             timeout,
             stable_for,
             http,
             graces,
+            logs: logs?,
         })
     }
 

@@ -294,6 +294,27 @@ pub const MARK: InputSpec = InputSpec {
     task: true,
 };
 
+/// Whether the logs of containers are read.
+pub const LOGS: InputSpec = InputSpec {
+    name: "logs",
+    cli: CliForm::Switch {
+        long: "no-logs",
+        gives: false,
+        help: "Do not read the logs of containers that fail",
+    },
+    label: "Read logs",
+    help: "Reads the last log lines of containers that fail: the line that says why is in the \
+           sentence of the cause, the others are in the report. Logs are written by the \
+           application and may hold secrets; a report shows them to everyone who may see the run. \
+           Secrets of the run are masked. If false, no log is read.",
+    kind: InputKind::Boolean,
+    default: Some("true"),
+    required: false,
+    commands: ALL_COMMANDS,
+    group: Some(Group::Check),
+    task: true,
+};
+
 /// Whether workloads that somebody else takes care of are rolled back.
 pub const FORCE_OWNER: InputSpec = InputSpec {
     name: "forceOwner",
@@ -389,6 +410,7 @@ pub const INPUTS: &[InputSpec] = &[
     GRACES,
     REVISION,
     MARK,
+    LOGS,
     TO_REVISION,
     EVIDENCE,
     FORCE_OWNER,
@@ -469,7 +491,7 @@ mod tests {
             let otherwise = if gives { "false" } else { "true" };
             assert_eq!(spec.default, Some(otherwise), "{}", spec.name);
         }
-        assert_eq!(switches, 5);
+        assert_eq!(switches, 6);
     }
 
     #[test]
@@ -491,6 +513,7 @@ mod tests {
                 "graces",
                 "revision",
                 "mark",
+                "logs",
                 "evidence",
                 "forceOwner",
                 "allowSchemaDowngrade",
@@ -506,6 +529,7 @@ mod tests {
                 "stableFor",
                 "http",
                 "graces",
+                "logs",
                 "toRevision",
                 "evidence",
                 "forceOwner",

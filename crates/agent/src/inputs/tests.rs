@@ -245,6 +245,14 @@ const SWITCHES: &[Switch] = &[
         CommandInputs::Check(check) => check.mark,
         CommandInputs::Rollback(_) => panic!("another command"),
     }),
+    ("logs", "check", |it| match it {
+        CommandInputs::Check(check) => check.logs,
+        CommandInputs::Rollback(_) => panic!("another command"),
+    }),
+    ("logs", "rollback", |it| match it {
+        CommandInputs::Rollback(rollback) => rollback.logs,
+        CommandInputs::Check(_) => panic!("another command"),
+    }),
     ("wait", "rollback", |it| match it {
         CommandInputs::Rollback(rollback) => rollback.wait,
         CommandInputs::Check(_) => panic!("another command"),

@@ -111,6 +111,7 @@ pub(crate) async fn check_with(
         session: &session,
         allowed: inputs.allowed,
         run,
+        logs: inputs.logs,
     };
     let enriching = enrich(connection, report.clone(), subject);
     let enriched = tools.cancel.unless(enriching).await;

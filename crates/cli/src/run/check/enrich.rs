@@ -17,6 +17,8 @@ pub(super) struct Subject<'a> {
     pub(super) allowed: Allowed,
     /// The run that checks.
     pub(super) run: &'a str,
+    /// Whether logs are read.
+    pub(super) logs: bool,
 }
 
 /// A report with all that belongs to it.
@@ -39,7 +41,9 @@ pub(super) async fn enrich(
         };
     }
     let session = subject.session;
-    add_logs(connection, &mut report, session).await;
+    if subject.logs {
+        add_logs(connection, &mut report, session).await;
+    }
     let context = CheckContext {
         allowed: subject.allowed,
         run: subject.run,
@@ -80,7 +84,7 @@ async fn add_logs(connection: &Connection, report: &mut Report, session: &Sessio
         (*finding, logs)
     });
     for (finding, logs) in join_all(read).await {
-        report.add_evidence(finding, logs.evidence);
+        report.add_logs(finding, &logs.evidence);
         report.blind_spots.extend(logs.notes);
     }
 }

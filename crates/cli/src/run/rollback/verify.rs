@@ -74,6 +74,7 @@ fn check_inputs(connection: &Connection, restored: Restored<'_>) -> CheckInputs 
         graces: inputs.graces.clone(),
         revision: None,
         mark: true,
+        logs: inputs.logs,
         evidence: Some(Approval::new(None, connection.clock.now(), [], restored)),
         allowed: inputs.allowed,
     }
