@@ -259,7 +259,7 @@ impl Outcome {
             }
             Self::RolledBackNotVerified => {
                 "The rollback is done, and rollguard could not see whether the restored revision \
-                 became healthy; check again."
+                 became healthy, or the time ran out before that; check again."
             }
             Self::PartlyRolledBack => {
                 "Some of the workloads are rolled back and some are not, or a workload's \
@@ -343,6 +343,7 @@ mod tests {
                 Verdict::TimedOut {
                     pending: pending(),
                     suspects: vec![],
+                    standstill: None,
                 },
                 Some(Outcome::TimedOut),
             ),

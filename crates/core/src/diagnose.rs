@@ -20,18 +20,23 @@ mod claim;
 mod config;
 mod crash;
 mod creation;
+mod deletion;
+mod hook;
 mod http;
 mod image;
 mod node;
 mod probe;
 mod promise;
+mod provider;
 mod refusal;
 mod runtime;
 mod sandbox;
+mod scheduler;
 mod scheduling;
 mod start;
 #[cfg(test)]
 mod tests;
+mod time;
 mod volume;
 mod workload;
 
@@ -55,6 +60,8 @@ pub struct Case<'a> {
     pub policy: &'a Policy,
     /// When the session began: a cause that a condition reported before then may be fixed since.
     pub started: Timestamp,
+    /// When the session's time is over.
+    pub deadline: Timestamp,
     /// The present time.
     pub now: Timestamp,
 }
@@ -110,6 +117,11 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
         probe::diagnose(case),
         http::diagnose(case),
         workload::diagnose(case),
+        scheduler::diagnose(case),
+        provider::diagnose(case),
+        hook::diagnose(case),
+        deletion::diagnose(case),
+        time::diagnose(case),
     ];
     let candidates: Vec<Candidate> = candidates.into_iter().flatten().collect();
     let some_ready = case.pods.iter().any(|pod| pod.ready_since().is_some());

@@ -95,6 +95,21 @@ impl ResourceKind {
         }
     }
 
+    /// Returns the API's kind of one object.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::ControllerRevision => "ControllerRevision",
+            Self::Pod | Self::PodProxy => "Pod",
+            Self::Event => "Event",
+            Self::Node => "Node",
+        }
+    }
+
     /// Returns the plural, as in RBAC rules.
     #[must_use]
     pub const fn plural(self) -> &'static str {

@@ -154,6 +154,7 @@ rules! { policy;
     NotRestarted => of_time(30, 1), "a restart rule would have started it again within seconds";
     CommandNotRunnable => of_time(0, 2), "the command is not in the image: the second try, about a second later, fails the same way; if another new pod is ready, part of the node's runtime is missing";
     ExecFormatError => of_template(0, 2), "the program does not fit the node: the second try, about a second later, fails the same way";
+    PostStartHookRunning => never(), "a hook may take as long as it needs: shown after 5s, never a reason to fail";
     PostStartHookFailing => of_time(30, 3), "a hook may lose the first races against its own container, or wait for something that the third start finds";
     OutOfMemory => of_time(10, 3), "one kill may be a peak; three in a row are the limit";
     ConfigObjectMissing => of_template(120, 1), "the same pipeline or an operator may create the object a minute later; if an object in the cluster promises it, it gets longer";
@@ -197,6 +198,8 @@ rules! { policy;
     ClaimNotProvisioned => of_time(60, 3), "the storage driver has failed three times, at growing intervals";
     VolumeExcludesNodes => of_time(120, 1), "an old pod that ends frees its disk slot; clusters scale";
     SchedulingGated => never(), "another controller decides when the pod may start";
+    SchedulerMissing => of_time(300, 1), "a scheduler that comes with the same release, or is being restarted, serves within minutes";
+    NodeProviderFailing => of_time(300, 1), "the provider of a virtual node tries again, and its quotas and registries recover within minutes";
     SchedulerFailing => of_time(300, 1), "the scheduler retries, and provisioning a volume may take minutes";
     PodDisrupted => never(), "its replacement decides, with its own time";
     EvictedForOwnLimit => of_time(0, 2), "one pod may have been unlucky; a second one writes too much as well";
@@ -208,7 +211,9 @@ rules! { policy;
     RuntimeHandlerMissing => of_template(60, 2), "a node that has just joined may still be installing its runtimes";
     DeviceNotPrepared => of_time(120, 2), "a device driver that is just starting needs a minute";
     StillCreating => never(), "without an event from the node nothing is known: shown after 20s, so that a timeout points to the node";
-    OldPodsNotEnding => never(), "shown 1m after the end of its grace period; the new pods decide";
+    OldPodsNotEnding => never(), "shown 1m after the end of its grace period, or 5s where only finalizers keep it; the new pods decide";
+    DeletionRefused => suspect(), "not caused by the pod template, and over as soon as the policy lets the pods go";
+    TimeoutTooShort => never(), "nothing fails: the rollout only needs longer than the check may take";
     ReadinessFailing => Rule { grace: policy.readiness_grace, ..of_time(0, 1) }, "a warm-up without a startupProbe is common and looks the same";
     ProbeCannotRun => of_template(5, 1), "the template names a port or a command that is not there: seen once more after 5s";
     ReadinessGateClosed => of_time(300, 1), "an application gateway takes minutes to add a backend";
@@ -406,6 +411,9 @@ mod tests {
             (FindingCode::StillStarting, shown_after.start),
             (FindingCode::InitRunsLong, shown_after.init),
             (FindingCode::SidecarNotStarted, shown_after.sidecar),
+            (FindingCode::PostStartHookRunning, shown_after.hook),
+            (FindingCode::SchedulerMissing, shown_after.scheduler),
+            (FindingCode::SchedulerMissing, shown_after.default_scheduler),
             (FindingCode::StillCreating, shown_after.silence),
             (FindingCode::OldPodsNotEnding, patience.ending),
             (FindingCode::ControllerLagging, patience.controller_lag),

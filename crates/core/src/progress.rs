@@ -11,7 +11,12 @@ use crate::workload::Workload;
 
 mod daemon_set;
 mod deployment;
+mod pace;
+mod standstill;
 mod stateful_set;
+
+pub use pace::Pace;
+pub use standstill::{Moment, awaited_ends, standstill};
 
 /// Whether every pod is of the newest template and available, and none other is left.
 ///

@@ -28,7 +28,7 @@ mod target;
 mod tests;
 mod tracked;
 
-pub use event::{SessionEvent, TimelineEntry, followed};
+pub use event::{SessionEvent, TimelineEntry, followed, waits_for};
 pub use http_requests::HttpRequest;
 use http_requests::SentRequests;
 pub use judge::{Judgement, judge};
@@ -166,11 +166,11 @@ impl Session {
         if now < after(self.last_shown, self.policy.reminder) {
             return;
         }
-        let waiting: Vec<(&WorkloadRef, &Pending)> = self
+        let waiting: Vec<(&TrackedWorkload, &Pending)> = self
             .workloads
             .iter()
             .filter_map(|tracked| match tracked.verdict() {
-                Verdict::Progressing { pending } => Some((tracked.workload(), pending)),
+                Verdict::Progressing { pending } => Some((tracked, pending)),
                 Verdict::Succeeded
                 | Verdict::Failed { .. }
                 | Verdict::TimedOut { .. }
@@ -178,14 +178,15 @@ impl Session {
                 | Verdict::Superseded { .. } => None,
             })
             .collect();
-        let Some((workload, pending)) = waiting.first() else {
+        let Some((tracked, pending)) = waiting.first() else {
             return;
         };
         self.last_shown = now;
         events.push(SessionEvent::Reminder {
             at: now,
-            workload: (*workload).clone(),
+            workload: tracked.workload().clone(),
             pending: (*pending).clone(),
+            standstill: tracked.standstill().cloned().map(Box::new),
             others: waiting.len() - 1,
         });
     }

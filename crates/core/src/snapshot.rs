@@ -13,6 +13,7 @@ use crate::observation::{Blindness, Observation, ResourceKind, Seen};
 use crate::workload::{TEMPLATE_HASH_LABEL, Workload, WorkloadRef};
 
 mod container_status;
+mod deletion;
 mod excused;
 mod http_answers;
 mod images;
@@ -20,6 +21,7 @@ mod node;
 mod pod;
 mod revision;
 mod rollout;
+mod start;
 mod start_failures;
 mod store;
 

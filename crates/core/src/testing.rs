@@ -116,6 +116,12 @@ impl DeploymentBuilder {
         self.set("/spec", "template", template(version))
     }
 
+    /// A field of its spec.
+    #[must_use]
+    pub fn spec(self, field: &str, value: Value) -> Self {
+        self.set("/spec", field, value)
+    }
+
     /// Paused since [`start`].
     #[must_use]
     pub fn paused(self) -> Self {
@@ -413,6 +419,21 @@ impl PodBuilder {
         self
     }
 
+    /// The newest event is about one of its containers.
+    #[must_use]
+    pub fn about_container(mut self, name: &str) -> Self {
+        if let Some(event) = self.events.last_mut() {
+            event["involvedObject"]["fieldPath"] = json!(format!("spec.containers{{{name}}}"));
+        }
+        self
+    }
+
+    /// The pod is on no node and no scheduler has reported on it.
+    #[must_use]
+    pub fn unreported(self) -> Self {
+        self.with("/status", json!({"phase": "Pending"}))
+    }
+
     /// The pod ended as a whole, on node `node-1`.
     #[must_use]
     pub fn failed(self, reason: &str, message: &str) -> Self {
@@ -442,6 +463,24 @@ impl PodBuilder {
             .map(|seen| Observation::new(at(seconds), seen))
             .collect()
     }
+}
+
+/// An event about an object that is no pod, at a second.
+#[must_use]
+pub fn event_about(second: u64, about: (&str, &str), reason: &str, message: &str) -> Observation {
+    let (kind, uid) = about;
+    let object = json!({
+        "metadata": {"name": format!("{uid}.{reason}.{second}"), "namespace": "shop", "uid": format!("event-{uid}-{reason}-{second}")},
+        "involvedObject": {"kind": kind, "name": uid, "uid": uid},
+        "reason": reason, "message": message, "count": 1,
+        "firstTimestamp": at(second), "lastTimestamp": at(second),
+    });
+    Observation::new(
+        at(second),
+        Seen::Event {
+            object: Box::new(typed::<Event>(object)),
+        },
+    )
 }
 
 /// The workload that an observation shows.

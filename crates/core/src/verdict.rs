@@ -8,9 +8,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::duration::Human;
-use crate::finding::{Finding, FindingCode, grouped};
+use crate::finding::{Finding, FindingCode, RollbackHelps, grouped};
 use crate::observation::{Blindness, ResourceKind};
 use crate::workload::Revision;
+
+mod standstill;
+
+pub use standstill::{Owner, OwnerKind, RolloutStep, Standstill};
 
 /// Why a rollout is not complete yet: kubectl's questions in kubectl's order
 /// (`k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go`), then our own.
@@ -316,6 +320,9 @@ pub enum Verdict {
         pending: Pending,
         /// What may be the cause, the most telling first.
         suspects: Vec<Finding>,
+        /// The step that was waited for.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        standstill: Option<Box<Standstill>>,
     },
     /// It cannot be seen.
     Undetermined {
@@ -401,11 +408,15 @@ impl Verdict {
         self.kind().as_str()
     }
 
-    /// Returns whether a rollback may be offered: only after a failure or a timeout was seen.
+    /// Returns whether a rollback may be offered: only after a failure or a timeout was seen, and not
+    /// where the time ran out at a step that a rollback cannot take either.
     #[must_use]
-    pub const fn offers_rollback(&self) -> bool {
+    pub fn offers_rollback(&self) -> bool {
         match self {
-            Self::Failed { .. } | Self::TimedOut { .. } => true,
+            Self::Failed { .. } => true,
+            Self::TimedOut { standstill, .. } => standstill
+                .as_ref()
+                .is_none_or(|it| it.rollback_helps != RollbackHelps::No),
             Self::Progressing { .. }
             | Self::Succeeded
             | Self::Undetermined { .. }
@@ -423,6 +434,19 @@ impl Verdict {
             | Self::Succeeded
             | Self::Undetermined { .. }
             | Self::Superseded { .. } => &[],
+        }
+    }
+
+    /// Returns the step that was waited for when the time ran out.
+    #[must_use]
+    pub fn standstill(&self) -> Option<&Standstill> {
+        match self {
+            Self::TimedOut { standstill, .. } => standstill.as_deref(),
+            Self::Progressing { .. }
+            | Self::Succeeded
+            | Self::Failed { .. }
+            | Self::Undetermined { .. }
+            | Self::Superseded { .. } => None,
         }
     }
 
@@ -452,7 +476,10 @@ impl Verdict {
             Self::Superseded { .. } => 4,
             Self::Succeeded => 5,
         };
-        let worst = verdicts.clone().min_by_key(|verdict| rank(verdict));
+        // Of several timeouts, one that a rollback may help with.
+        let worst = verdicts
+            .clone()
+            .min_by_key(|verdict| (rank(verdict), !verdict.offers_rollback()));
         match worst {
             None => Self::Undetermined {
                 why: Undetermined::NoWorkload,
@@ -462,9 +489,14 @@ impl Verdict {
                 let causes = grouped(failed.flat_map(Self::findings).cloned());
                 Self::Failed { causes }
             }
-            Some(Self::TimedOut { pending, .. }) => Self::TimedOut {
+            Some(Self::TimedOut {
+                pending,
+                standstill,
+                ..
+            }) => Self::TimedOut {
                 pending: pending.clone(),
                 suspects: grouped(verdicts.flat_map(Self::findings).cloned()),
+                standstill: standstill.clone(),
             },
             Some(other) => other.clone(),
         }

@@ -10,7 +10,7 @@ use crate::snapshot::{PodView, event_count, event_start, event_time};
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods
         .iter()
-        .filter_map(|pod| unprovisioned(case, pod))
+        .filter_map(|pod| unprovisioned(case, pod).or_else(|| awaited(case, pod)))
         .collect()
 }
 
@@ -42,6 +42,9 @@ pub(super) fn names(pod: &PodView<'_>) -> String {
 /// Describes claims that are not bound to a volume.
 fn unbound(pod: &PodView<'_>, message: &str) -> Option<(String, String)> {
     if message.contains("unbound immediate PersistentVolumeClaims") {
+        if let Some((claim, event)) = pod.awaited_claim() {
+            return Some(words_of_awaited(&claim, pod.provisioner(event)));
+        }
         let claims = names(pod);
         return Some((
             format!("PersistentVolumeClaim {claims} is not bound to a volume"),
@@ -61,6 +64,36 @@ fn unbound(pod: &PodView<'_>, message: &str) -> Option<(String, String)> {
             "wait until the pods that still use claim `{claim}` have ended, then create it again"
         ),
     ))
+}
+
+fn words_of_awaited(claim: &str, provisioner: &str) -> (String, String) {
+    (
+        format!(
+            "PersistentVolumeClaim `{claim}` waits for provisioner `{provisioner}`, which has not created a volume"
+        ),
+        format!(
+            "look at `kubectl describe pvc {claim}` and at the pods of provisioner `{provisioner}`; if nobody runs it, correct storageClassName (AKS provides managed-csi and azurefile-csi)"
+        ),
+    )
+}
+
+/// Finds a claim for which a provisioner has to create a volume, and has said nothing yet. The
+/// scheduler says nothing either while it waits for a volume of class `WaitForFirstConsumer`
+/// (`volumebinding/binder.go`, `BindPodVolumes`).
+fn awaited(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
+    let told = pod
+        .condition("PodScheduled")
+        .is_some_and(|it| it.status == "False");
+    let (claim, event) = pod.awaited_claim().filter(|_| !told)?;
+    let (what, remedy) = words_of_awaited(&claim, pod.provisioner(event));
+    let created = pod.created().unwrap_or(case.now);
+    let since = event_start(event).unwrap_or(created).max(created);
+    let subject = Subject::new("Pod", pod.name());
+    let finding = Finding::new(FindingCode::ClaimNotBound, subject, since)
+        .message(what)
+        .remedy(remedy);
+    let message = event.message.as_deref().unwrap_or_default();
+    Some(finding.evidence(EvidenceKind::Event, message).into())
 }
 
 /// Finds a claim for which the storage driver cannot provision a volume: the pod waits, and only

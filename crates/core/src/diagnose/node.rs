@@ -340,12 +340,18 @@ fn node_lost(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
 fn not_ending(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let metadata = &pod.object().metadata;
     let ends: Timestamp = metadata.deletion_timestamp.as_ref()?.0;
-    if case.now < after(ends, case.policy.patience.ending) {
+    let finalizers = metadata.finalizers.clone().unwrap_or_default();
+    // The kubelet has done its part: what keeps the pod is known.
+    let patience = if pod.containers_ended() && !finalizers.is_empty() {
+        case.policy.shown_after.finalizers
+    } else {
+        case.policy.patience.ending
+    };
+    if case.now < after(ends, patience) {
         return None;
     }
     let node = pod.node().unwrap_or("unknown");
     let late = Human(elapsed(ends, case.now));
-    let finalizers = metadata.finalizers.clone().unwrap_or_default();
     let (why, remedy) = if finalizers.is_empty() {
         (
             format!("node `{node}` has not reported its end"),

@@ -80,6 +80,11 @@ fn post_start(container: &Container) -> Option<&LifecycleHandler> {
     container.lifecycle.as_ref()?.post_start.as_ref()
 }
 
+/// Returns the command or the path of a container's postStart hook, in brackets.
+pub(super) fn hook_words(container: &ContainerView<'_>) -> String {
+    post_start(container.spec).map(words_of).unwrap_or_default()
+}
+
 fn words_of(hook: &LifecycleHandler) -> String {
     let command = hook.exec.as_ref().and_then(|it| it.command.as_ref());
     let path = hook.http_get.as_ref().and_then(|it| it.path.as_deref());

@@ -29,6 +29,7 @@ mod runtime;
 mod sandbox;
 mod scheduling;
 mod sets;
+mod standstill;
 mod start;
 mod volume;
 mod workload;
@@ -165,6 +166,7 @@ fn judged_by(policy: &Policy, observations: &[Observation], seconds: u64) -> Vec
         ended: rollout.ended_pods(),
         policy: &policy,
         started: at(0),
+        deadline: after(at(0), policy.timeout),
         now: at(seconds),
     };
     diagnose(&case).findings
@@ -183,6 +185,7 @@ fn rows() -> Vec<Row> {
         sandbox::rows(),
         scheduling::rows(),
         sets::rows(),
+        standstill::rows(),
         start::rows(),
         volume::rows(),
         workload::rows(),

@@ -14,13 +14,12 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let found = [
         paused(case),
         on_delete(case),
-        stuck(case),
         lagging(case),
         deadline(case),
         nothing(case),
     ];
     let found = found.into_iter().flatten().map(Candidate::from);
-    found.chain(nodes(case)).collect()
+    found.chain(stuck(case)).chain(nodes(case)).collect()
 }
 
 fn subject(case: &Case<'_>) -> Subject {
@@ -92,17 +91,10 @@ fn on_delete(case: &Case<'_>) -> Option<Finding> {
 /// (kubernetes/kubernetes#67250).
 ///
 /// Its controller waits for every pod to be ready before it replaces any, so that it never replaces
-/// the broken one.
-fn stuck(case: &Case<'_>) -> Option<Finding> {
-    let Workload::StatefulSet(set) = case.workload else {
-        return None;
-    };
-    let policy = set
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.pod_management_policy.as_deref());
-    let some_new = !case.pods.is_empty();
-    if policy == Some("Parallel") || case.workload.is_on_delete() || some_new || is_complete(case) {
+/// the broken one. It does so in the middle of the update, too.
+fn stuck(case: &Case<'_>) -> Option<Candidate> {
+    let workload = case.workload;
+    if !workload.is_ordered() || workload.is_on_delete() || is_complete(case) {
         return None;
     }
     // The controller waits for terminating pods before anything else.
@@ -120,15 +112,24 @@ fn stuck(case: &Case<'_>) -> Option<Finding> {
         .unwrap_or(case.now)
         .max(case.started);
     let name = broken.name();
-    Some(
-        Finding::new(FindingCode::StatefulSetStuck, subject(case), since)
-            .message(format!(
-                "pod `{name}` of the former revision is not ready, and the controller waits for it before it replaces any"
-            ))
-            .remedy(format!(
-                "kubectl delete pod {name}; it comes back with the new template"
-            )),
-    )
+    let next = if case.pods.is_empty() {
+        "any"
+    } else {
+        "the next"
+    };
+    let finding = Finding::new(FindingCode::StatefulSetStuck, subject(case), since)
+        .message(format!(
+            "pod `{name}` of the former revision is not ready, and the controller waits for it before it replaces {next}"
+        ))
+        .remedy(format!(
+            "kubectl delete pod {name}; it comes back with the new template"
+        ));
+    Some(Candidate {
+        // Once there are new pods, the former one may wait for them, as in a cluster that lacks its
+        // quorum; and that it broke is not the new revision's failure.
+        blocked: !case.pods.is_empty(),
+        ..Candidate::from(finding)
+    })
 }
 
 fn lagging(case: &Case<'_>) -> Option<Finding> {

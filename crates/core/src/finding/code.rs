@@ -147,6 +147,11 @@ finding_codes! {
         signals: Node = "`exec format error` in the last instance's `terminated.message`, whatever its exit code (runc `init_linux.go`)",
         rollback: Yes = "the former revision's program ran on these nodes",
     }
+    /// The container's postStart hook is still running, and the kubelet waits for it.
+    PostStartHookRunning {
+        signals: Sources = "event `Started` of a container with a postStart hook 5s ago, while its status still is `ContainerCreating` or `PodInitializing`, and no `FailedPostStartHook` after it (kubelet `kuberuntime/kuberuntime_container.go`, `startContainer`)",
+        rollback: Partly = "it helps if the hook is new, or if it waits for something that the new revision lacks",
+    }
     /// The container's postStart hook fails.
     PostStartHookFailing {
         signals: Node = "event `FailedPostStartHook` and container waiting `PostStartHookError` (kubelet `kuberuntime/kuberuntime_container.go`)",
@@ -324,7 +329,7 @@ finding_codes! {
     }
     /// A PersistentVolumeClaim that the pod uses is not bound to a volume.
     ClaimNotBound {
-        signals: Node = "as `Unschedulable`, with `unbound immediate PersistentVolumeClaims`, a claim bound to a volume that is gone, or a claim that is being deleted (`framework/plugins/volumebinding`); `didn't find available persistent volumes to bind` (`volumebinding/binder.go`)",
+        signals: Node = "as `Unschedulable`, with `unbound immediate PersistentVolumeClaims`, a claim bound to a volume that is gone, or a claim that is being deleted (`framework/plugins/volumebinding`); `didn't find available persistent volumes to bind` (`volumebinding/binder.go`); event `ExternalProvisioning` of the claim, with no `ProvisioningSucceeded` after it, while the pod has no node (`persistentvolume/pv_controller.go`)",
         rollback: Partly = "it helps if the claim is new; a broken claim stays broken",
     }
     /// The storage driver cannot make a volume for a claim.
@@ -341,6 +346,16 @@ finding_codes! {
     SchedulingGated {
         signals: Sources = "the pod's condition `PodScheduled` False with reason `SchedulingGated`, and `spec.schedulingGates` (kubernetes `registry/core/pod/strategy.go`)",
         rollback: No = "nothing has failed: another controller holds the pod",
+    }
+    /// No scheduler reports on the pod: nobody seems to serve its `schedulerName`.
+    SchedulerMissing {
+        signals: Sources = "a pod without a node, without the condition `PodScheduled` and without any event for 5s, or for 30s if the default scheduler is named (kube-scheduler `eventhandlers.go`, `responsibleForPod`)",
+        rollback: Partly = "it helps if `schedulerName` is new; a scheduler that is down places no pod of the former revision either",
+    }
+    /// The provider of a virtual node does not start the pod.
+    NodeProviderFailing {
+        signals: Documentation = "`status.reason` of a pod that has a node and is in phase Pending (virtual-kubelet `node/pod.go`)",
+        rollback: Partly = "it helps if the new revision asks the provider for something else; the provider's problem stays",
     }
     /// The scheduler itself fails on the pod.
     SchedulerFailing {
@@ -404,8 +419,18 @@ finding_codes! {
     }
     /// A terminating pod does not go away.
     OldPodsNotEnding {
-        signals: Sources = "`metadata.deletionTimestamp`, which is the end of the grace period, and 1m more; `metadata.finalizers`",
+        signals: Sources = "`metadata.deletionTimestamp`, which is the end of the grace period, and 1m more; 5s more where its containers have ended and `metadata.finalizers` keep it",
         rollback: No = "the pod is being deleted already, and a rollback does not end it",
+    }
+    /// The API server refuses to delete an old pod.
+    DeletionRefused {
+        signals: Sources = "event `FailedDelete` of a ReplicaSet or of the workload, with no `SuccessfulDelete` after it, while pods of a former revision exist (`controller/controller_utils.go`, `statefulset/stateful_pod_control.go`)",
+        rollback: No = "a rollback deletes pods as well, and the policy refuses that too",
+    }
+    /// The rollout needs longer than the timeout although nothing fails.
+    TimeoutTooShort {
+        signals: Sources = "`spec.minReadySeconds` and the strategy, from which the earliest end follows (`deployment_util.go`, `ResolveFenceposts`); or a pod that is being deleted, that is waited for, and whose `metadata.deletionTimestamp`, the end of its grace period, comes after the timeout",
+        rollback: No = "nothing has failed: the rollout needs more time",
     }
     /// The readiness probe keeps failing.
     ReadinessFailing {
@@ -465,7 +490,7 @@ finding_codes! {
     /// A pod of a former revision is not ready, and the StatefulSet's controller waits for it before it
     /// replaces any.
     StatefulSetStuck {
-        signals: Node = "an ordered StatefulSet without any new pod, and a former pod whose condition `Ready` is not True, and none terminating (`stateful_set_control.go`; kubernetes issue 67250)",
+        signals: Node = "an ordered StatefulSet, a former pod whose condition `Ready` is not True, and none terminating; terminal only while there is no new pod (`stateful_set_control.go`; kubernetes issue 67250)",
         rollback: Partly = "the controller waits for the same pod after a rollback; deleting it helps in either case",
     }
     /// A node was not ready before its new pod was created and still is not, so its pod of the DaemonSet cannot be updated.

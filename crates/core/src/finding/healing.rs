@@ -72,6 +72,7 @@ healing! {
     CommandNotRunnable => Excluded, "only another pod template heals it", "command and image are in the pod template; a command on a volume is told apart";
     ExecFormatError => Excluded, "only another pod template heals it", "the image is in the pod template; a program on a volume is told apart";
     PostStartHookFailing => seen(15), "the hook may find what it needs at the next start", "the third start by the kubelet's back-off";
+    PostStartHookRunning => Undecided, "", "";
     OutOfMemory => NotSeen, "the next start may need less memory", "a peak of the first start, such as the build of a cache";
     ConfigObjectMissing => seen(60), "the same pipeline or an operator may still create it", "cert-manager/cert-manager#2846: the Secret came a minute after the pod";
     ConfigKeyMissing => seen(60), "the same pipeline or an operator may still add the key", "written like the object itself: cert-manager/cert-manager#2846";
@@ -104,6 +105,8 @@ healing! {
     ReplicaSetNotCreated => NotSeen, "the controller's next try may succeed", "the controller tries again with growing intervals";
     Unschedulable => seen(60), "pods that end or new nodes may make room", "an old pod ends within its grace period, 30s by default, and one more after it";
     NoNodeMatches => seen(20), "an autoscaler may add a matching node", "an autoscaler says so within two scans of 10s each";
+    SchedulerMissing => seen(60), "the scheduler may come up", "a scheduler of the same release, or one that is restarted: within a minute";
+    NodeProviderFailing => NotSeen, "the provider's next try may succeed", "the provider of a virtual node tries again at growing intervals";
     ClaimMissing => seen(10), "the same pipeline may still create it", "applied with the workload: the scheduler looks again at once";
     ClaimNotBound => seen(120), "the storage driver may still create the volume", "an Azure disk or share is created within two minutes";
     ClaimNotProvisioned => NotSeen, "the storage driver's next try may succeed", "the driver has failed three times, at growing intervals";
@@ -121,6 +124,8 @@ healing! {
     DeviceNotPrepared => seen(60), "the device driver may come up", "a device driver that is just starting: a minute";
     StillCreating => Undecided, "", "";
     OldPodsNotEnding => Undecided, "", "";
+    DeletionRefused => NotSeen, "the policy may let the pods go", "it is only ever a suspect";
+    TimeoutTooShort => Undecided, "", "";
     ReadinessFailing => seen(150), "the application may still become ready", "a warm-up without a startupProbe; the former revision's own start is taken into account";
     ProbeCannotRun => Excluded, "only another pod template heals it", "probe and ports are in the pod template";
     ReadinessGateClosed => seen(120), "the gate's controller may open it", "an application gateway adds a backend within two minutes";

@@ -113,6 +113,16 @@ pub struct ShownAfter {
     pub init: Duration,
     /// A sidecar's startup probe has not passed, and the containers after it wait. Default 15 s.
     pub sidecar: Duration,
+    /// A postStart hook runs. Default 5 s: most end at once.
+    pub hook: Duration,
+    /// No scheduler of the name that the pod template gives has reported on a pod. Default 5 s: a
+    /// scheduler reports on a pod within a second.
+    pub scheduler: Duration,
+    /// The default scheduler has not reported on a pod. Default 30 s: on a busy cluster it may have a
+    /// queue.
+    pub default_scheduler: Duration,
+    /// Only finalizers keep a pod whose containers have ended. Default 5 s: most are removed at once.
+    pub finalizers: Duration,
     /// A pod is scheduled and has no event since. Default 20 s: pulls and mounts have sent
     /// their first event by then.
     pub silence: Duration,
@@ -125,6 +135,10 @@ impl Default for ShownAfter {
             start: Duration::from_secs(15),
             init: Duration::from_secs(15),
             sidecar: Duration::from_secs(15),
+            hook: Duration::from_secs(5),
+            scheduler: Duration::from_secs(5),
+            default_scheduler: Duration::from_secs(30),
+            finalizers: Duration::from_secs(5),
             silence: Duration::from_secs(20),
         }
     }

@@ -7,7 +7,7 @@
 use kind::{Kind, Strength, kind};
 use record::{Level, Record};
 
-use super::words::visible;
+use crate::foreign_text::visible;
 
 mod kind;
 mod record;

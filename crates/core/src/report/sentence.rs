@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::duration::Human;
-use crate::session::{Stability, TrackedWorkload};
+use crate::session::{Stability, TrackedWorkload, waits_for};
 use crate::verdict::Verdict;
 use crate::workload::WorkloadRef;
 
@@ -18,15 +18,17 @@ pub fn sentence(workload: &WorkloadRef, verdict: &Verdict) -> String {
             Some(cause) => format!("{name} fails: {} ({})", cause.message, cause.code),
             None => format!("{name} fails"),
         },
-        Verdict::TimedOut { pending, suspects } => match suspects.first() {
-            Some(suspect) => {
-                format!(
-                    "{name} did not complete in time: {pending}; suspect: {} ({})",
-                    suspect.message, suspect.code
-                )
-            }
-            None => format!("{name} did not complete in time: {pending}; no cause found"),
-        },
+        Verdict::TimedOut {
+            pending,
+            suspects,
+            standstill,
+        } => {
+            let why = suspects.first().map_or_else(
+                || waits_for(pending, standstill.as_deref()),
+                |it| format!("{pending}; suspect: {} ({})", it.message, it.code),
+            );
+            format!("{name} did not complete in time: {why}")
+        }
         Verdict::Undetermined { why } => format!("{name} is undetermined: {why}"),
         Verdict::Superseded { by } => format!("{name} is superseded: {by}"),
     }

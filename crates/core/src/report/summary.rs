@@ -3,7 +3,7 @@
 use super::words::{ago, deletes, evidence_of, other_image, time};
 use super::{NOT_RESTORED, Proposal, Proposed, Report, WorkloadReport, words};
 use crate::duration::{Human, elapsed};
-use crate::finding::Evidence;
+use crate::finding::{Evidence, RollbackHelps};
 use crate::foreign_text::{clipped_to_bytes, visible};
 use crate::rollback::Weight;
 use crate::verdict::VerdictKind;
@@ -286,10 +286,22 @@ fn else_changed(report: &Report) -> Vec<String> {
 }
 
 fn helps(report: &Report) -> Vec<String> {
+    let waits = report
+        .workloads
+        .iter()
+        .find_map(|it| it.standstill.as_ref());
+    // The time ran out at a step that a rollback does not take either.
+    let waits_in_vain = waits.filter(|_| report.verdict == VerdictKind::TimedOut);
+    let in_vain = waits_in_vain
+        .filter(|it| !report.offers_rollback && it.rollback_helps == RollbackHelps::No)
+        .map(|it| line(&format!("A rollback does not help: {}.", it.message)));
     let Some(cause) = report.findings.first() else {
         return match report.rollback {
-            Proposal::None | Proposal::Refused { .. } => Vec::new(),
-            Proposal::Apply { .. } => vec!["A rollback may help: no cause was found.".to_owned()],
+            Proposal::None | Proposal::Refused { .. } => in_vain.into_iter().collect(),
+            Proposal::Apply { .. } => {
+                let why = waits.map_or("no cause was found", |it| it.message.as_str());
+                vec![line(&format!("A rollback may help: {why}."))]
+            }
         };
     };
     // What came back fails as well: whatever helps now is not another rollback.
@@ -302,7 +314,7 @@ fn helps(report: &Report) -> Vec<String> {
         ))
     });
     let remedy = line(&format!("Remedy: {}", cause.remedy));
-    helps.into_iter().chain([remedy]).collect()
+    helps.into_iter().chain(in_vain).chain([remedy]).collect()
 }
 
 /// How the workloads stood, those first that went wrong; of many, the first few.

@@ -7,8 +7,8 @@ use super::text_rollback::{after_lines, proposal_lines};
 use super::{HttpReport, Line, Report, Style};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis};
-use crate::session::{SessionEvent, followed};
-use crate::verdict::VerdictKind;
+use crate::session::{SessionEvent, followed, waits_for};
+use crate::verdict::{Standstill, VerdictKind};
 use crate::workload::WorkloadRef;
 
 /// The lines for an event while it happens; `many`: whether to say whose it is.
@@ -33,13 +33,15 @@ pub fn event_lines(event: &SessionEvent, started: Timestamp, many: bool) -> Vec<
             at,
             workload,
             pending,
+            standstill,
             others,
         } => {
             let more = match others {
                 0 => String::new(),
                 others => format!(", and for {others} more"),
             };
-            let text = format!("still waiting: {pending}{more}");
+            let waits = waits_for(pending, standstill.as_deref());
+            let text = format!("still waiting: {waits}{more}");
             vec![begin(at, workload).then(Style::Dim, text)]
         }
         SessionEvent::Found {
@@ -170,11 +172,28 @@ fn table(report: &Report) -> Vec<Line> {
             Line::styled(Style::Warn, text)
         });
         lines.extend(changes);
+        if let Some(standstill) = &it.standstill {
+            lines.extend(standstill_lines(standstill, report.ended));
+        }
         let told = |http: &HttpReport| format!("    {}", http.told(&http.check));
         let http = it.http.iter().map(told);
         lines.extend(http.map(|text| Line::styled(Style::Dim, text)));
     }
     lines
+}
+
+/// The step that a rollout waits for: of which object, by whom, since when, and the last thing heard.
+fn standstill_lines(it: &Standstill, now: Timestamp) -> Vec<Line> {
+    let waited = Human(elapsed(it.since, now));
+    let (step, object, owner) = (it.step.words(), &it.object, &it.owner);
+    let what =
+        format!("    waits for step \"{step}\" of {object}, for {waited}; {owner} takes it: ");
+    let what = Line::styled(Style::Dim, what).then(Style::Plain, it.message.clone());
+    let heard = it.heard.as_ref().map(|heard| {
+        let text: Vec<&str> = heard.text.split_whitespace().collect();
+        Line::styled(Style::Dim, "    last heard: ").then(Style::Plain, text.join(" "))
+    });
+    std::iter::once(what).chain(heard).collect()
 }
 
 /// One finding with its evidence and remedy.

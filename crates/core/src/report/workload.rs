@@ -13,7 +13,7 @@ use crate::observation::Answer;
 use crate::rollback::RollbackHealth;
 use crate::session::{Followed, Session, TrackedWorkload};
 use crate::snapshot::PodView;
-use crate::verdict::{Pending, Supersession, Verdict, VerdictKind};
+use crate::verdict::{Pending, Standstill, Supersession, Verdict, VerdictKind};
 use crate::workload::{Counts, Revision, WorkloadRef};
 
 /// A workload as it was when the session ended.
@@ -36,6 +36,9 @@ pub struct WorkloadReport {
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pending_since: Option<Timestamp>,
+    /// The step that was waited for at the end, where one was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub standstill: Option<Standstill>,
     /// Pods that shall exist.
     pub desired: i32,
     /// Pods of the newest template.
@@ -100,6 +103,7 @@ impl WorkloadReport {
             revision: rollout.and_then(|it| it.number()),
             pending: verdict.pending().cloned(),
             pending_since: verdict.pending().map(|_| tracked.pending_since()),
+            standstill: tracked.standstill().cloned(),
             desired: counts.desired,
             updated: counts.updated,
             ready: counts.ready,

@@ -158,6 +158,7 @@ const fn named(code: FindingCode) -> Named {
         | Code::CrashAfterReady
         | Code::ExitsAtOnce
         | Code::NotRestarted
+        | Code::PostStartHookRunning
         | Code::PostStartHookFailing
         | Code::ContainerSpecInvalid
         | Code::SidecarNotStarted
@@ -168,6 +169,7 @@ const fn named(code: FindingCode) -> Named {
         | Code::QuotaDoesNotCover
         | Code::EvictedForOwnLimit
         | Code::NodeForbidsPod
+        | Code::NodeProviderFailing
         | Code::RuntimeHandlerMissing
         | Code::DeviceNotPrepared
         | Code::HttpCheckFailing
@@ -182,7 +184,8 @@ const fn named(code: FindingCode) -> Named {
         | Code::RuntimeClassMissing
         | Code::ClaimMissing
         | Code::ClaimNotBound
-        | Code::ClaimNotProvisioned => Named::Reference,
+        | Code::ClaimNotProvisioned
+        | Code::SchedulerMissing => Named::Reference,
         Code::NodeDiskFull
         | Code::SlowPull
         | Code::InitRunsLong
@@ -204,6 +207,8 @@ const fn named(code: FindingCode) -> Named {
         | Code::SubnetExhausted
         | Code::StillCreating
         | Code::OldPodsNotEnding
+        | Code::DeletionRefused
+        | Code::TimeoutTooShort
         | Code::ProbeRedirected
         | Code::StillStarting
         | Code::Paused

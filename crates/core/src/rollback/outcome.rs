@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::finding::{Finding, Prognosis};
 use crate::verdict::{Supersession, Verdict};
 
 /// What became of one workload.
@@ -131,7 +132,7 @@ impl BatchOutcome {
 pub enum RollbackHealth {
     /// The restored revision is complete and stable, and no pod of the bad one is left.
     Healthy,
-    /// It could not be seen, or a newer rollout took its place.
+    /// It could not be seen, the time ran out before it was verified, or a newer rollout took its place.
     Undetermined,
     /// The restored revision is not healthy.
     Unhealthy,
@@ -159,16 +160,24 @@ impl RollbackHealth {
         }
     }
 
-    /// What a verdict over what was restored means.
+    /// What a verdict over what was restored means. That the time ran out shows by itself only that
+    /// nothing was verified: a suspect has to say that pods do badly.
     #[must_use]
-    pub const fn of(verdict: &Verdict) -> Self {
+    pub fn of(verdict: &Verdict) -> Self {
+        let does_badly = |it: &Finding| it.prognosis == Prognosis::Transient;
         match verdict {
             Verdict::Succeeded => Self::Healthy,
-            Verdict::Failed { .. } | Verdict::TimedOut { .. } => Self::Unhealthy,
+            Verdict::Failed { .. } => Self::Unhealthy,
+            Verdict::TimedOut { suspects, .. }
+                if verdict.offers_rollback() && suspects.iter().any(does_badly) =>
+            {
+                Self::Unhealthy
+            }
             Verdict::Superseded {
                 by: Supersession::NotRestored { .. },
             } => Self::NotRolledBack,
-            Verdict::Superseded { .. }
+            Verdict::TimedOut { .. }
+            | Verdict::Superseded { .. }
             | Verdict::Undetermined { .. }
             | Verdict::Progressing { .. } => Self::Undetermined,
         }

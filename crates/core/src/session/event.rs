@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
-use crate::verdict::{Pending, Verdict};
+use crate::verdict::{Pending, Standstill, Verdict};
 use crate::workload::WorkloadRef;
 
 /// Something worth telling while it happens.
@@ -28,6 +28,9 @@ pub enum SessionEvent {
         workload: WorkloadRef,
         /// What is still missing of it.
         pending: Pending,
+        /// The step that it waits for.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        standstill: Option<Box<Standstill>>,
         /// How many others are waited for.
         others: usize,
     },
@@ -76,6 +79,15 @@ pub enum SessionEvent {
     },
 }
 
+/// Says what is missing, and the step that is waited for.
+#[must_use]
+pub fn waits_for(pending: &Pending, standstill: Option<&Standstill>) -> String {
+    match standstill {
+        Some(it) => format!("{pending}; {}", it.message),
+        None => pending.to_string(),
+    }
+}
+
 /// One line of the timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -96,13 +108,17 @@ impl TimelineEntry {
                 at,
                 workload,
                 pending,
-            }
-            | SessionEvent::Reminder {
+            } => (*at, Some(workload), pending.to_string()),
+            SessionEvent::Reminder {
                 at,
                 workload,
                 pending,
+                standstill,
                 ..
-            } => (*at, Some(workload), pending.to_string()),
+            } => {
+                let text = waits_for(pending, standstill.as_deref());
+                (*at, Some(workload), text)
+            }
             SessionEvent::Found {
                 at,
                 workload,

@@ -11,9 +11,9 @@ use crate::duration::{after, elapsed};
 use crate::finding::{Finding, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
-use crate::progress;
+use crate::progress::{self, Pace};
 use crate::snapshot::{BACK_OFF_MEMORY, ExcusedNodes, PodView, Rollout};
-use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
+use crate::verdict::{Pending, Standstill, Supersession, Undetermined, Verdict};
 
 /// A verdict with what led to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Judgement {
     pub complete: bool,
     /// Whether a pod is to be asked over HTTP.
     pub asking: bool,
+    /// The step that is waited for, where the rollout is seen and not over.
+    pub standstill: Option<Box<Standstill>>,
     /// When the verdict may change if nothing else is seen.
     pub wake_at: Timestamp,
     /// What a success rests on.
@@ -66,7 +68,8 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
     if let Some(other) = rolled_back(&rollout, view) {
         return simply(other);
     }
-    let mut diagnosis = findings_of(view, &rollout, policy, now);
+    let deadline = awaited_until(view, &rollout, policy, now);
+    let mut diagnosis = findings_of(view, &rollout, (policy, deadline), now);
     for finding in &mut diagnosis.findings {
         if finding.prognosis == Prognosis::Transient {
             let at = finding.decides_at.unwrap_or(deadline);
@@ -79,17 +82,55 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         min_lifetime: diagnosis.min_lifetime,
     };
     let progress = progress_of(&rollout, view, &window);
+    let standstill = progress::standstill(&progress::Moment {
+        rollout,
+        pending: &progress.pending(policy),
+        started: view.started,
+        now,
+    });
     let asking = !http_requests::wanted(&rollout, policy).is_empty();
     let limits = Limits {
         deadline,
         policy,
         now,
         shut: asking.then(|| shut(view, policy, now)).flatten(),
+        standstill,
     };
     Judgement {
         asking,
-        ..decide(progress, diagnosis, limits)
+        ..decide(&progress, diagnosis, limits)
     }
+}
+
+/// Returns until when the rollout may take. After a rollback, pods that are ready and wait for
+/// `minReadySeconds` are awaited beyond the timeout, for as long as that takes in all: the strategy sets
+/// the time, and it was the strategy before. A pod that is not ready has the timeout for itself.
+fn awaited_until(
+    view: &View<'_>,
+    rollout: &Rollout<'_>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Timestamp {
+    let deadline = after(view.started, policy.timeout);
+    let Some(pace) = view
+        .target
+        .restored
+        .as_ref()
+        .and_then(|_| Pace::of(rollout, now))
+    else {
+        return deadline;
+    };
+    let pods = rollout.new_pods();
+    if pods.is_empty() {
+        return deadline;
+    }
+    let desired = progress::desired(rollout.workload(), &rollout.excused());
+    let desired = usize::try_from(desired).unwrap_or_default();
+    let rounds = u32::try_from(desired.div_ceil(pace.batch)).unwrap_or(u32::MAX);
+    let longest = after(deadline, pace.min_ready.saturating_mul(rounds));
+    let unready = pods.iter().filter(|pod| pod.ready_since().is_none());
+    let ends = unready.filter_map(|pod| Some(after(pod.created()?, policy.timeout)));
+    ends.fold(longest, Timestamp::min).max(deadline)
 }
 
 /// Where one revision is asked for: whether another is in place. A lower one may still be on its way
@@ -217,6 +258,7 @@ const fn simply(verdict: Verdict) -> Judgement {
         findings: Vec::new(),
         complete: false,
         asking: false,
+        standstill: None,
         wake_at: Timestamp::MAX,
         stability: None,
     }
@@ -236,6 +278,18 @@ fn looking(wake_at: Timestamp) -> Judgement {
     }
 }
 
+impl Progress {
+    fn pending(&self, policy: &Policy) -> Pending {
+        match self {
+            Self::Pending(pending) | Self::Asking(pending, _) => pending.clone(),
+            Self::Complete(stable) => Pending::Stabilising {
+                needed: policy.stable_for,
+                probe: stable.as_ref().and_then(|it| it.probe.clone()),
+            },
+        }
+    }
+}
+
 enum Progress {
     Pending(Pending),
     /// Complete, but for answers that may come until then; `None` while a pod is not ready.
@@ -249,6 +303,7 @@ struct Limits<'a> {
     policy: &'a Policy,
     now: Timestamp,
     shut: Option<Shut>,
+    standstill: Standstill,
 }
 
 /// The way to pods that are to be asked over HTTP is shut.
@@ -277,28 +332,29 @@ fn shut(view: &View<'_>, policy: &Policy, now: Timestamp) -> Option<Shut> {
     Some(Shut { why, from })
 }
 
-fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judgement {
+fn decide(progress: &Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judgement {
     let Limits {
         deadline,
         policy,
         now,
         shut,
+        standstill,
     } = limits;
     let Diagnosis {
         findings,
         decide_at,
         ..
     } = diagnosis;
-    let (pending, complete, stable, graced_until) = match progress {
-        Progress::Pending(pending) => (pending, false, None, None),
-        Progress::Asking(pending, until) => (pending, true, None, until),
+    let pending = progress.pending(policy);
+    let (complete, stable, graced_until) = match progress {
+        Progress::Pending(_) => (false, None, None),
+        Progress::Asking(_, until) => (true, None, *until),
         Progress::Complete(stable) => {
             let at = stable.as_ref().map(|it| it.at);
-            let needed = policy.stable_for;
-            let probe = stable.as_ref().and_then(|it| it.probe.clone());
-            (Pending::Stabilising { needed, probe }, true, stable, at)
+            (true, stable.clone(), at)
         }
     };
+    let standstill = Some(Box::new(standstill));
     let shut_from = shut
         .as_ref()
         .and_then(|it| it.from.or(complete.then_some(now)));
@@ -321,7 +377,11 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
         Verdict::Undetermined { why: shut.why }
     } else if over {
         let suspects = suspects(&findings);
-        Verdict::TimedOut { pending, suspects }
+        Verdict::TimedOut {
+            pending,
+            suspects,
+            standstill: standstill.clone(),
+        }
     } else {
         Verdict::Progressing { pending }
     };
@@ -337,6 +397,7 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
         findings,
         complete,
         asking: false,
+        standstill,
         wake_at,
         stability,
     }
@@ -417,7 +478,7 @@ fn never_seen(view: &View<'_>, deadline: Timestamp) -> Undetermined {
 fn findings_of(
     view: &View<'_>,
     rollout: &Rollout<'_>,
-    policy: &Policy,
+    (policy, deadline): (&Policy, Timestamp),
     now: Timestamp,
 ) -> Diagnosis {
     diagnose(&Case {
@@ -428,6 +489,7 @@ fn findings_of(
         ended: rollout.ended_pods(),
         policy,
         started: view.started,
+        deadline,
         now,
     })
 }

@@ -21,6 +21,7 @@ mod recheck;
 mod release;
 mod restored;
 mod stale;
+mod standstill;
 mod suspects;
 
 fn policy(timeout: u64) -> Policy {

@@ -19,7 +19,7 @@ use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress;
 use crate::snapshot::{ExcusedNodes, Snapshot, same_template};
-use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
+use crate::verdict::{Pending, Standstill, Supersession, Undetermined, Verdict};
 use crate::workload::{Workload, WorkloadRef};
 
 /// What a session is bound to once it has seen the workload.
@@ -80,6 +80,7 @@ pub struct TrackedWorkload {
     stability: Option<Stability>,
     findings: Vec<Finding>,
     suspects: Suspects,
+    standstill: Option<Box<Standstill>>,
 }
 
 impl TrackedWorkload {
@@ -107,6 +108,7 @@ impl TrackedWorkload {
             stability: None,
             findings: Vec::new(),
             suspects: Suspects::default(),
+            standstill: None,
         }
     }
 
@@ -168,6 +170,7 @@ impl TrackedWorkload {
         }
         self.findings = judgement.findings;
         self.stability = judgement.stability;
+        self.standstill = judgement.standstill;
         self.verdict = judgement.verdict;
         if self.verdict.is_terminal() {
             Timestamp::MAX
@@ -477,6 +480,13 @@ impl TrackedWorkload {
     pub fn stability(&self) -> Option<&Stability> {
         let green = self.verdict == Verdict::Succeeded;
         self.stability.as_ref().filter(|_| green)
+    }
+
+    /// The step that is waited for, as the last look showed it; `None` once nothing is.
+    #[must_use]
+    pub fn standstill(&self) -> Option<&Standstill> {
+        let waits = self.verdict.pending().is_some();
+        self.standstill.as_deref().filter(|_| waits)
     }
 
     /// Every finding of the last look.

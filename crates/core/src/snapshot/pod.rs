@@ -141,7 +141,10 @@ impl<'a> PodView<'a> {
 
     /// Events about one of its claims. Claims are not watched, so they are tied by name; what was
     /// said before the pod was created is left out, as it may be about another claim of that name.
-    pub fn claim_events(&self, claim: &str) -> impl Iterator<Item = &'a Event> {
+    pub fn claim_events<'b>(
+        &self,
+        claim: &'b str,
+    ) -> impl Iterator<Item = &'a Event> + use<'a, 'b> {
         let created = self.created();
         let all = self.snapshot.events.values().flat_map(BTreeMap::values);
         all.filter(move |event| {

@@ -101,7 +101,7 @@ impl<'a> RevisionView<'a> {
 
     /// Whether it holds this template, as far as the fields go that this build knows. `None` where it
     /// holds none, as a ControllerRevision in a recording.
-    pub(super) fn holds(&self, template: &PodTemplateSpec) -> Option<bool> {
+    pub(crate) fn holds(&self, template: &PodTemplateSpec) -> Option<bool> {
         match self.object {
             RevisionObject::ReplicaSet(it) => {
                 let held = it.spec.as_ref()?.template.as_ref()?;

@@ -136,6 +136,12 @@ impl SetBuilder {
         self.set("/spec", "updateStrategy", json!({"type": "OnDelete"}))
     }
 
+    /// A field of its spec.
+    #[must_use]
+    pub fn spec(self, field: &str, value: Value) -> Self {
+        self.set("/spec", field, value)
+    }
+
     /// All pods at once.
     #[must_use]
     pub fn parallel(self) -> Self {

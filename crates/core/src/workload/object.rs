@@ -1,5 +1,7 @@
 //! The object of a workload of any kind.
 
+use std::time::Duration;
+
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -164,6 +166,43 @@ impl Workload {
                 .and_then(|it| it.type_.as_deref()),
         };
         strategy == Some("OnDelete")
+    }
+
+    /// Returns `spec.minReadySeconds`.
+    #[must_use]
+    pub fn min_ready(&self) -> Duration {
+        let seconds = match self {
+            Self::Deployment(it) => it.spec.as_ref().and_then(|spec| spec.min_ready_seconds),
+            Self::StatefulSet(it) => it.spec.as_ref().and_then(|spec| spec.min_ready_seconds),
+            Self::DaemonSet(it) => it.spec.as_ref().and_then(|spec| spec.min_ready_seconds),
+        };
+        let seconds = seconds.and_then(|it| u64::try_from(it).ok());
+        Duration::from_secs(seconds.unwrap_or_default())
+    }
+
+    /// Returns whether the strategy is Recreate: no new pod is created before the old ones have ended.
+    #[must_use]
+    pub fn is_recreate(&self) -> bool {
+        match self {
+            Self::Deployment(it) => {
+                let strategy = it.spec.as_ref().and_then(|spec| spec.strategy.as_ref());
+                strategy.and_then(|it| it.type_.as_deref()) == Some("Recreate")
+            }
+            Self::StatefulSet(_) | Self::DaemonSet(_) => false,
+        }
+    }
+
+    /// Returns whether it is a StatefulSet that waits for each pod before it goes on to the next
+    /// (`podManagementPolicy` `OrderedReady`).
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        match self {
+            Self::StatefulSet(it) => {
+                let spec = it.spec.as_ref();
+                spec.and_then(|spec| spec.pod_management_policy.as_deref()) != Some("Parallel")
+            }
+            Self::Deployment(_) | Self::DaemonSet(_) => false,
+        }
     }
 
     /// Whether it is a paused Deployment.

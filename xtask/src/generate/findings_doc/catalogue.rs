@@ -70,6 +70,7 @@ const CONFIGURATION: &[Cause] = causes! {
     "command not found, not executable; working directory missing" => CommandNotRunnable;
     "program for another processor; script without an interpreter line" => ExecFormatError;
     "the postStart hook fails" => PostStartHookFailing;
+    "the postStart hook does not end; informational, as it may wait for something" => PostStartHookRunning;
     "the node does not have the RuntimeClass's handler" => RuntimeHandlerMissing;
     "devices: claimed ones cannot be prepared, or a device plugin has none" => DeviceNotPrepared | NodeTurnsPodAway;
 };
@@ -122,10 +123,12 @@ const SCHEDULING: &[Cause] = causes! {
     "too little CPU, memory or another resource on the nodes; too many pods" => Unschedulable;
     "node selector, node affinity or taints exclude every node" => NoNodeMatches;
     "pod anti-affinity, topology spread, host ports, cordoned nodes" => Unschedulable;
-    "claim missing, unbound, or without a volume from the storage driver" => ClaimMissing | ClaimNotBound | ClaimNotProvisioned;
+    "claim missing, unbound, without a volume from the storage driver, or without a provisioner that runs" => ClaimMissing | ClaimNotBound | ClaimNotProvisioned;
     "the volume is in another zone, or the nodes take no more disks" => VolumeExcludesNodes;
     "scheduling gate; informational" => SchedulingGated;
     "the scheduler itself fails" => SchedulerFailing;
+    "nobody serves the pods' `schedulerName`" => SchedulerMissing;
+    "the provider of a virtual node does not start the pods" => NodeProviderFailing;
     "preempted, drained, evicted by a taint or over the API; informational" => PodDisrupted;
     "evicted for its own use of disk" => EvictedForOwnLimit;
     "evicted because the node ran out of resources" => EvictedByNode;
@@ -144,6 +147,7 @@ const VOLUMES: &[Cause] = causes! {
     "sandbox or network plugin" => SandboxNotCreated;
     "no IP address left in the subnet" => SubnetExhausted;
     "the node reports nothing about the pod; informational" => StillCreating;
+    "the API server refuses to delete old pods" => DeletionRefused;
     "old pods do not end: finalizers, lost node, hanging unmount; informational" => OldPodsNotEnding;
 };
 
@@ -154,6 +158,7 @@ const WORKLOAD: &[Cause] = causes! {
     "the Deployment's own progress deadline; informational" => ProgressDeadlineExceeded;
     "a StatefulSet that waits for a broken pod of the former revision" => StatefulSetStuck;
     "strategy OnDelete" => WaitsForDeletion;
+    "`minReadySeconds`, or the grace period of a pod that is waited for, is longer than the timeout; informational" => TimeoutTooShort;
 };
 
 /// Known causes that have no code.

@@ -164,12 +164,16 @@ const UNDER_WAY: &str = "the pods that it depends on may come with the next step
 const UNPROVEN: &str = "from the start of the container to the first kill of a probe that never passes, with the API's defaults 31s: Kubernetes does not show that a liveness probe passes. One pod that has outlived it proves it for all, as does a readiness probe with the same request. Where a kill would take longer, the first try must be over and not be heard to fail; where even that would, the report says so";
 const HTTP_LOST: &str = "then it is sent again: three times the limit for an answer";
 
-fn told(shown_after: &ShownAfter) -> [Threshold; 5] {
+fn told(shown_after: &ShownAfter) -> [Threshold; 9] {
     let ShownAfter {
         pull,
         start,
         init,
         sidecar,
+        hook,
+        scheduler,
+        default_scheduler,
+        finalizers,
         silence,
     } = shown_after;
     [
@@ -192,6 +196,26 @@ fn told(shown_after: &ShownAfter) -> [Threshold; 5] {
             "a sidecar that has not started is shown",
             time(*sidecar),
             "the containers after it wait",
+        ),
+        (
+            "a running postStart hook is shown",
+            time(*hook),
+            "most end at once",
+        ),
+        (
+            "the silence of a scheduler that the pod template names is shown",
+            time(*scheduler),
+            "a scheduler reports on a pod within a second",
+        ),
+        (
+            "the silence of the default scheduler is shown",
+            time(*default_scheduler),
+            "on a busy cluster it may have a queue",
+        ),
+        (
+            "a pod that has ended and that finalizers keep is shown",
+            time(*finalizers),
+            "most finalizers are removed at once",
         ),
         (
             "a node's silence about its pod is shown",
@@ -297,6 +321,10 @@ mod tests {
             start: secs(317),
             init: secs(318),
             sidecar: secs(319),
+            hook: secs(322),
+            scheduler: secs(323),
+            default_scheduler: secs(324),
+            finalizers: secs(325),
             silence: secs(320),
         };
         let text = render(&patience(), &shown_after);

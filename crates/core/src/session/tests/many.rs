@@ -53,7 +53,7 @@ fn a_success_needs_all_and_a_failure_one() {
             "one is not complete in time",
             look(rolling(), &[], &good),
             ("timedOut", 60),
-            "1 of 2 workloads did not complete in time: Deployment \"web\" did not complete in time: 1 old replica is still there; no cause found",
+            "1 of 2 workloads did not complete in time: Deployment \"web\" did not complete in time: 1 old replica is still there; the pods of former revisions that the status counts cannot be seen",
         ),
         (
             "one cannot be seen: the other's success is not enough",
@@ -114,7 +114,9 @@ fn a_reminder_names_one_and_counts_the_others() {
         .collect();
     assert_eq!(
         lines,
-        ["  +30s  deployment/web: still waiting: 1 old replica is still there, and for 1 more"]
+        [
+            "  +30s  deployment/web: still waiting: 1 old replica is still there; the pods of former revisions that the status counts cannot be seen, and for 1 more"
+        ]
     );
 }
 

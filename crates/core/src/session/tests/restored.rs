@@ -67,6 +67,10 @@ fn ended(target: Target, observations: Vec<Observation>) -> (Verdict, Report) {
     let mut session = Session::new([target], policy, at(0));
     let mut step = None;
     for observation in observations {
+        // The session wakes up meanwhile.
+        while let Some(before) = step.take_if(|it: &mut Step| it.wake_at < observation.at) {
+            step = Some(session.observe(Session::tick(before.wake_at)));
+        }
         step = Some(session.observe(observation));
     }
     while let Some(before) = step.take_if(|it| !it.verdict.is_terminal()) {
@@ -136,7 +140,7 @@ fn what_was_restored_is_looked_at_and_nothing_else() {
             "a pod of the bad revision is left although the counts are complete",
             all(web_at("v1"), [sets(3, 2), with(left())]),
             "timedOut",
-            RollbackHealth::Unhealthy,
+            RollbackHealth::Undetermined,
         ),
         (
             "a pod of the bad revision is on its way out",
@@ -167,6 +171,60 @@ fn what_was_restored_is_looked_at_and_nothing_else() {
         let (verdict, report) = ended(of_web(), observations);
         assert_eq!(verdict.word(), word, "{says}");
         assert_eq!(report.rollback_health(), Some(health), "{says}");
+    }
+}
+
+/// The restored Deployment, whose pods count as available only after this many seconds.
+fn slow(seconds: u64) -> Observation {
+    let restored = deployment("web").version("v1").counts(2, 2, 2, 0);
+    seen(1, restored.spec("minReadySeconds", json!(seconds)))
+}
+
+#[test]
+fn a_timeout_alone_does_not_make_what_was_restored_unhealthy() {
+    let available = |second: u64| {
+        let restored = deployment("web").version("v1").counts(2, 2, 2, 2);
+        seen(second, restored.spec("minReadySeconds", json!(120)))
+    };
+    let pod = |name| pod_of(name, "v1");
+    let pods = |pods: [PodBuilder; 2]| pods.into_iter().flat_map(|it| it.seen(1)).collect();
+    let ready = || pods([pod("a").ready(1), pod("b").ready(1)]);
+    let crash = || pod("b").crash_loop(2, ("Error", 1, ""));
+    let rows = [
+        (
+            "its pods are ready for minReadySeconds after the timeout",
+            [all(slow(120), [sets(3, 2), ready()]), vec![available(121)]].concat(),
+            "succeeded",
+            RollbackHealth::Healthy,
+        ),
+        (
+            "its pods are ready, and do not count as available even after minReadySeconds",
+            all(slow(120), [sets(3, 2), ready()]),
+            "timedOut",
+            RollbackHealth::Undetermined,
+        ),
+        (
+            "a pod has not become ready by the timeout, and nothing says why",
+            all(slow(120), [sets(3, 2), pods([pod("a").ready(1), pod("b")])]),
+            "timedOut",
+            RollbackHealth::Undetermined,
+        ),
+        (
+            "a pod crashes",
+            all(slow(120), [sets(3, 2), pods([pod("a").ready(1), crash()])]),
+            "timedOut",
+            RollbackHealth::Unhealthy,
+        ),
+    ];
+    for (says, observations, word, health) in rows {
+        let (verdict, report) = ended(of_web(), observations);
+        assert_eq!(verdict.word(), word, "{says}: {}", report.sentence);
+        assert_eq!(
+            report.rollback_health(),
+            Some(health),
+            "{says}: {}",
+            report.sentence
+        );
     }
 }
 
