@@ -12,6 +12,7 @@ mod embedded {
     pub(crate) mod many;
     pub(crate) mod races;
     pub(crate) mod rollback;
+    pub(crate) mod standstill;
     pub(crate) mod walk;
     pub(crate) mod world;
 }
@@ -19,7 +20,7 @@ mod embedded {
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use embedded::{faults, jobs, many, races, rollback, walk};
+use embedded::{faults, jobs, many, races, rollback, standstill, walk};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         .chain(many::trials())
         .chain(rollback::trials())
         .chain(jobs::trials())
+        .chain(standstill::trials())
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

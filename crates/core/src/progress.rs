@@ -15,7 +15,7 @@ mod pace;
 mod standstill;
 mod stateful_set;
 
-pub use pace::Pace;
+pub use pace::{Pace, min_ready_in_all};
 pub use standstill::{Moment, awaited_ends, standstill};
 
 /// Whether every pod is of the newest template and available, and none other is left.

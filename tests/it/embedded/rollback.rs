@@ -87,7 +87,7 @@ fn says(world: &World, part: &str) -> Result<()> {
 }
 
 /// Changes something of the Deployment besides its version.
-pub(super) async fn change(world: &World, patch: Value) -> Result<()> {
+pub(crate) async fn change(world: &World, patch: Value) -> Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(world.client(), NAMESPACE);
     let patch = Patch::Merge(patch);
     deployments

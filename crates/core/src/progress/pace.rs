@@ -72,6 +72,17 @@ impl Pace {
     }
 }
 
+/// Returns how long the pods of a whole rollout have to be ready in all, one batch after the other.
+#[must_use]
+pub fn min_ready_in_all(rollout: &Rollout<'_>) -> Duration {
+    let workload = rollout.workload();
+    let excused = rollout.excused();
+    let wanted = usize::try_from(desired(workload, &excused)).unwrap_or_default();
+    let rounds = wanted.div_ceil(batch(workload, &excused));
+    let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+    workload.min_ready().saturating_mul(rounds)
+}
+
 /// Returns when a pod is available (`podutil.IsPodAvailable`); `None` while it is not ready.
 #[must_use]
 pub(super) fn available_at(pod: &PodView<'_>, min_ready: Duration) -> Option<Timestamp> {

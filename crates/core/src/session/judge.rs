@@ -1,5 +1,7 @@
 //! From all that is known to a verdict, at one time.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::http_requests;
@@ -14,6 +16,9 @@ use crate::policy::Policy;
 use crate::progress::{self, Pace};
 use crate::snapshot::{BACK_OFF_MEMORY, ExcusedNodes, PodView, Rollout};
 use crate::verdict::{Pending, Standstill, Supersession, Undetermined, Verdict};
+
+/// Within this time the controller counts a pod that has become available. (estimated)
+const COUNTED: Duration = Duration::from_secs(10);
 
 /// A verdict with what led to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +74,8 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         return simply(other);
     }
     let deadline = awaited_until(view, &rollout, policy, now);
-    let mut diagnosis = findings_of(view, &rollout, (policy, deadline), now);
+    let longest = longest(view, &rollout, policy);
+    let mut diagnosis = findings_of(view, &rollout, (policy, longest), now);
     for finding in &mut diagnosis.findings {
         if finding.prognosis == Prognosis::Transient {
             let at = finding.decides_at.unwrap_or(deadline);
@@ -102,9 +108,19 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
     }
 }
 
-/// Returns until when the rollout may take. After a rollback, pods that are ready and wait for
-/// `minReadySeconds` are awaited beyond the timeout, for as long as that takes in all: the strategy sets
-/// the time, and it was the strategy before. A pod that is not ready has the timeout for itself.
+/// Returns until when the rollout may take at most. After a rollback, pods that are ready and wait for
+/// `minReadySeconds` are awaited beyond the timeout, for as long as that takes in all.
+fn longest(view: &View<'_>, rollout: &Rollout<'_>, policy: &Policy) -> Timestamp {
+    let deadline = after(view.started, policy.timeout);
+    let more = progress::min_ready_in_all(rollout);
+    if view.target.restored.is_none() || more.is_zero() {
+        return deadline;
+    }
+    after(deadline, more.saturating_add(COUNTED))
+}
+
+/// Returns until when the rollout may take as its pods are: beyond the timeout, every pod must be ready
+/// or have had the timeout for itself.
 fn awaited_until(
     view: &View<'_>,
     rollout: &Rollout<'_>,
@@ -112,25 +128,20 @@ fn awaited_until(
     now: Timestamp,
 ) -> Timestamp {
     let deadline = after(view.started, policy.timeout);
-    let Some(pace) = view
-        .target
-        .restored
-        .as_ref()
-        .and_then(|_| Pace::of(rollout, now))
-    else {
-        return deadline;
-    };
+    let longest = longest(view, rollout, policy);
     let pods = rollout.new_pods();
-    if pods.is_empty() {
+    if longest == deadline || pods.is_empty() {
         return deadline;
     }
-    let desired = progress::desired(rollout.workload(), &rollout.excused());
-    let desired = usize::try_from(desired).unwrap_or_default();
-    let rounds = u32::try_from(desired.div_ceil(pace.batch)).unwrap_or(u32::MAX);
-    let longest = after(deadline, pace.min_ready.saturating_mul(rounds));
-    let unready = pods.iter().filter(|pod| pod.ready_since().is_none());
-    let ends = unready.filter_map(|pod| Some(after(pod.created()?, policy.timeout)));
-    ends.fold(longest, Timestamp::min).max(deadline)
+    let min_ready = rollout.workload().min_ready();
+    let waiting = Pace::of(rollout, now).is_some();
+    let until = pods.iter().filter_map(|pod| match pod.ready_since() {
+        Some(_) if waiting => None,
+        Some(since) => Some(after(since, min_ready.saturating_add(COUNTED))),
+        None => Some(after(pod.created()?, policy.timeout)),
+    });
+    let until = if waiting { until.min() } else { until.max() };
+    until.unwrap_or(longest).min(longest).max(deadline)
 }
 
 /// Where one revision is asked for: whether another is in place. A lower one may still be on its way

@@ -157,9 +157,10 @@ fn sandbox(pod: &PodView<'_>) -> Option<Waits> {
     if pod.is_started() {
         return None;
     }
+    // The kubelet reports the condition only with its next sync, and Kubernetes before 1.29 not at all:
+    // an image is pulled for a sandbox that exists.
     let made = pod.condition("PodReadyToStartContainers");
-    // Kubernetes before 1.29 does not set the condition.
-    if made.is_some_and(|it| it.status == "True") || (made.is_none() && pod.has_pulled()) {
+    if made.is_some_and(|it| it.status == "True") || pod.has_pulled() {
         return None;
     }
     let scheduled = pod.condition("PodScheduled").and_then(changed);

@@ -190,6 +190,24 @@ fn every_step_names_its_object_its_owner_and_the_last_word() {
             ),
         ),
         (
+            "a postStart hook runs, and the kubelet has reported nothing since the sandbox",
+            web(),
+            of_web(
+                updating(),
+                &[on_node("a")
+                    .with(
+                        "/status/conditions",
+                        json!([{"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at(0)}]),
+                    )
+                    .with(
+                        "/spec/containers/0/lifecycle",
+                        json!({"postStart": {"exec": {"command": ["/wait"]}}}),
+                    )
+                    .later_event(1, "Started", "Started container app")
+                    .about_container("app")],
+            ),
+        ),
+        (
             "a container waits",
             web(),
             of_web(
