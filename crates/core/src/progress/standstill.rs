@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Event;
 use super::pace::{Pace, available_at};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, EvidenceKind, RollbackHelps, Subject};
+use crate::foreign_text::{clipped, visible};
 use crate::observation::ResourceKind;
 use crate::snapshot::{PodView, Rollout, event_time};
 use crate::verdict::{Owner, OwnerKind, Pending, RolloutStep, Standstill};
@@ -515,9 +516,5 @@ fn quoted(heard: Option<&Evidence>) -> String {
         return String::new();
     };
     let words: Vec<&str> = heard.text.split_whitespace().collect();
-    let line = words.join(" ");
-    let mut chars = line.chars();
-    let short: String = chars.by_ref().take(QUOTED).collect();
-    let more = if chars.next().is_some() { "…" } else { "" };
-    format!(" ({short}{more})")
+    format!(" ({})", clipped(&visible(&words.join(" ")), QUOTED))
 }
