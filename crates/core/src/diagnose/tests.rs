@@ -21,6 +21,7 @@ mod config;
 mod crash;
 mod creation;
 mod graces;
+mod healing;
 mod http;
 mod image;
 mod node;

@@ -86,7 +86,7 @@ fn kills() -> Vec<Row> {
         row(
             "killed twice by its liveness probe, and its former revision is known to start in 50 s",
             &[liveness(2), pod_of("old", "v1").ready(50)],
-            90,
+            75,
             Terminal(LivenessKillsStart),
         ),
         row(
@@ -304,7 +304,7 @@ fn kills_again() -> Vec<Row> {
         again(
             "without a readiness probe every start is ready, and two kills of it are the arithmetic",
             unprobed(at_work(2)),
-            (90, Terminal(LivenessKillsStart)),
+            (75, Terminal(LivenessKillsStart)),
         ),
         again(
             "without a readiness probe, killed once",

@@ -98,7 +98,7 @@ fn on_the_way() -> Vec<Row> {
                     "/status/initContainerStatuses/0/state",
                     json!({"waiting": {"reason": "CrashLoopBackOff"}}),
                 )],
-            90,
+            60,
             Terminal(StartupProbeExhausted),
         ),
     ]
