@@ -472,8 +472,8 @@ fn liveness_rows() -> Vec<Row> {
                 killed(58, 2),
             ]
             .concat(),
-            "failed",
-            58,
+            "timedOut",
+            60,
         ),
     ]
 }

@@ -27,6 +27,7 @@ fn of(name: &'static str, value: &Duration, why: &'static str) -> Threshold {
     (name, time(*value), why)
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn decisive(patience: &Patience) -> Vec<Threshold> {
     let Patience {
         scale_up,

@@ -77,9 +77,9 @@ fn kills() -> Vec<Row> {
         )
         .healed_by(80, pod("a").ready(60).seen(60)),
         row(
-            "killed twice by its liveness probe 54 s ago, 80 % of the time of a third start, twice over",
+            "killed twice by its liveness probe 35 s ago, 80 % of the time of a third start, twice over",
             &[liveness(2)],
-            54,
+            35,
             Transient(LivenessKillsStart),
         )
         .healed_by(75, pod("a").ready(54).seen(54)),
