@@ -12,6 +12,8 @@ use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, FindingCode};
 use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, PodView, run_of};
 
+mod earlier;
+
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let running = case.pods.iter().flat_map(PodView::containers);
     // Where no container is restarted, the pod fails as a whole, and its replacement does the same.
@@ -74,12 +76,14 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         ..Candidate::from(finding)
     };
     let stale = before_session(case, code, ended);
-    Some(if stale == Stale::No {
-        candidate
-    } else {
-        // The status shows the next termination, even where events cannot be read.
-        candidate.unless_stale(Stale::Blocked)
-    })
+    Some(
+        if stale == Stale::No || earlier::goes_on(case, container, ended) {
+            candidate
+        } else {
+            // The status shows the next termination, even where events cannot be read.
+            candidate.unless_stale(Stale::Blocked)
+        },
+    )
 }
 
 /// Returns since when, and how often, instances have terminated by themselves.

@@ -44,7 +44,7 @@ pub fn objection_lines(release: &RollbackBatch) -> Vec<Line> {
     lines
 }
 
-/// What a dry run ends with. Of what was warned of, nothing says that it does not matter.
+/// Returns the last line of a dry run, which does not play down what was warned of.
 #[must_use]
 pub fn dry_run_line(release: &RollbackBatch) -> Line {
     let findings = || release.plans.iter().flat_map(|plan| &plan.findings);

@@ -2,8 +2,8 @@
 //!
 //! Automations change templates on their own: Reloader adds a variable when a ConfigMap changes,
 //! `kubectl rollout restart` and injectors write an annotation. That starts a new revision of the same
-//! release. A change of anything else, or by another run, is another release: whoever rolls back must
-//! never undo that.
+//! release. A change of anything else, or by another run, is another release, which no rollback may
+//! undo.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,9 +47,8 @@ impl Release {
 
 /// Returns what an automation changed in the template of a release; `None` where it is another one.
 ///
-/// Container by container the specs must be equal, except for the variables that Reloader writes.
-/// Pod labels and annotations may differ, but none whose name says that a run or a deployment tool
-/// wrote it.
+/// The pod specs must be equal, except for the variables that Reloader writes. Pod labels and
+/// annotations may differ, except for those that name a release ([`names_a_release`]).
 #[must_use]
 pub fn same_release(before: &Release, now: &Release) -> Option<Vec<String>> {
     if before.annotations != now.annotations {

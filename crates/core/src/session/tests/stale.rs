@@ -43,9 +43,25 @@ fn missing(last: u64) -> PodBuilder {
 }
 
 fn crashed(last: u64) -> PodBuilder {
+    crash_loop(last, 7)
+}
+
+/// It reads what is not in its template.
+fn configured(pod: PodBuilder) -> PodBuilder {
+    let from = json!([{"configMapRef": {"name": "web"}}]);
+    pod.with("/spec/containers/0/envFrom", from)
+}
+
+fn was_ready(pod: PodBuilder) -> PodBuilder {
+    let ready = json!({"type": "Ready", "status": "False", "lastTransitionTime": at(580)});
+    pod.with("/status/startTime", json!(start()))
+        .with("/status/conditions", json!([ready]))
+}
+
+fn crash_loop(last: u64, times: i32) -> PodBuilder {
     let end = "/status/containerStatuses/0/lastState/terminated";
     pod("a")
-        .crash_loop(7, ("Error", 1, ""))
+        .crash_loop(times, ("Error", 1, ""))
         .with(&format!("{end}/startedAt"), json!(at(last - 5)))
         .with(&format!("{end}/finishedAt"), json!(at(last)))
 }
@@ -96,10 +112,43 @@ fn what_was_bad_before_the_session_must_be_bad_again() {
             after(look(missing(590)), 620, missing(620)),
             ("failed", 620),
         ),
-        ("no crash since", look(crashed(590)), ("timedOut", 900)),
         (
-            "it crashes once more",
-            after(look(crashed(590)), 650, crashed(650)),
+            "it has crashed seven times, and the kubelet backs off",
+            look(crashed(590)),
+            ("failed", 600),
+        ),
+        (
+            "its newest instance is running, and only stays unready",
+            look(crashed(590).running(595, 7)),
+            ("failed", 895),
+        ),
+        (
+            "it has crashed twice",
+            look(crash_loop(590, 2)),
+            ("timedOut", 900),
+        ),
+        (
+            "it was ready before",
+            look(was_ready(crashed(590))),
+            ("timedOut", 900),
+        ),
+        (
+            "the longest back-off is over",
+            look(crashed(250)),
+            ("timedOut", 900),
+        ),
+        (
+            "it reads a ConfigMap, which somebody may have mended",
+            look(configured(crashed(590))),
+            ("timedOut", 900),
+        ),
+        (
+            "it reads a ConfigMap, and crashes once more",
+            after(
+                look(configured(crashed(590))),
+                650,
+                configured(crashed(650)),
+            ),
             ("failed", 650),
         ),
         (
