@@ -6,6 +6,7 @@ use std::time::Duration;
 use rollguard_core::approval::Approval;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::http::HttpCheck;
+use rollguard_core::policy::Policy;
 use rollguard_core::rollback::Allowed;
 use rollguard_core::workload::{Revision, WorkloadRef};
 
@@ -102,6 +103,20 @@ pub struct CheckInputs {
     pub evidence: Option<Approval>,
     /// What a rollback may do that is refused otherwise; here for what is proposed.
     pub allowed: Allowed,
+}
+
+impl CheckInputs {
+    /// Returns the thresholds of the check.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy {
+            timeout: self.timeout,
+            stable_for: self.stable_for,
+            http: self.http.clone(),
+            graces: self.graces.clone(),
+            ..Policy::default()
+        }
+    }
 }
 
 /// The inputs of a rollback.

@@ -69,24 +69,14 @@ impl Recorder {
 mod tests {
     use std::os::fd::OwnedFd;
 
+    use rollguard_core::policy::Policy;
     use rollguard_core::session::Session;
-    use rollguard_core::trace::FORMAT;
 
     use super::*;
 
     #[test]
     fn a_trace_that_cannot_be_written_on_is_told_once() {
-        let header = Header {
-            rollguard_trace: FORMAT,
-            workloads: Vec::new(),
-            kubernetes: String::new(),
-            timeout_seconds: None,
-            stable_for_seconds: None,
-            revision: None,
-            http: Vec::new(),
-            grace_seconds: [].into(),
-            provenance: "cluster".to_owned(),
-        };
+        let header = Header::of(&Policy::default());
         let (reader, writer) = std::io::pipe().unwrap();
         let file = BufWriter::new(File::from(OwnedFd::from(writer)));
         let mut recorder = Recorder(State::Open(file));
@@ -95,7 +85,7 @@ mod tests {
         recorder.write(&tick).unwrap();
         drop(reader);
         let failure = recorder.write(&tick).unwrap_err();
-        let told = failure.messages.join("; ");
+        let told = failure.messages().join("; ");
         assert!(told.starts_with("failed to write the trace: "), "{told}");
         recorder.write(&tick).unwrap();
     }

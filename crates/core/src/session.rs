@@ -13,7 +13,7 @@ use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::verdict::{Pending, Undetermined, Verdict};
-use crate::workload::WorkloadRef;
+use crate::workload::{WorkloadKind, WorkloadRef};
 
 mod event;
 mod http_requests;
@@ -27,13 +27,14 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod tracked;
+mod unlisted;
 
 pub use event::{SessionEvent, TimelineEntry, followed, waits_for};
 pub use http_requests::HttpRequest;
 use http_requests::SentRequests;
 pub use judge::{Judgement, judge};
 use lookups::Lookups;
-pub use recheck::{EndedRead, FreshRead, Recheck, RecheckStep, with_unlisted_kinds};
+pub use recheck::{EndedRead, FreshRead, Recheck, RecheckStep};
 pub use release::{Release, names_a_release, same_release};
 pub use stability::Stability;
 pub use suspect::Suspect;
@@ -61,6 +62,7 @@ pub struct Step {
 #[derive(Debug, Clone)]
 pub struct Session {
     workloads: Vec<TrackedWorkload>,
+    unlisted: Vec<WorkloadKind>,
     policy: Policy,
     started: Timestamp,
     snapshot: Snapshot,
@@ -84,6 +86,7 @@ impl Session {
             .collect();
         Self {
             workloads,
+            unlisted: Vec::new(),
             policy,
             started: now,
             snapshot: Snapshot::default(),
@@ -93,6 +96,14 @@ impl Session {
             timeline: Vec::new(),
             decided: None,
         }
+    }
+
+    /// Adds the kinds that could not be listed when a selector looked for workloads: the session then
+    /// cannot succeed, because workloads of these kinds may match.
+    #[must_use]
+    pub fn with_unlisted_kinds(mut self, kinds: Vec<WorkloadKind>) -> Self {
+        self.unlisted = kinds;
+        self
     }
 
     /// Takes an observation in. Once the verdict is terminal it does not change any more.
@@ -122,7 +133,7 @@ impl Session {
             // The report itself says how the only one ended.
             events.retain(|event| !matches!(event, SessionEvent::Ended { .. }));
         }
-        let verdict = self.verdict();
+        let verdict = self.verdict(now);
         self.timeline
             .extend(events.iter().map(|event| TimelineEntry::of(event, many)));
         if verdict.is_terminal() {
@@ -219,8 +230,9 @@ impl Session {
     }
 
     /// The one verdict over all workloads.
-    fn verdict(&self) -> Verdict {
-        Verdict::of_all(self.workloads.iter().map(TrackedWorkload::verdict))
+    fn verdict(&self, now: Timestamp) -> Verdict {
+        let verdict = Verdict::of_all(self.workloads.iter().map(TrackedWorkload::verdict));
+        unlisted::limited(verdict, &self.unlisted, now)
     }
 
     /// The workloads that are followed, in the order in which they were given.
@@ -232,13 +244,18 @@ impl Session {
     /// Replaces the verdict of a workload by the one that a fresh read of it shows, and returns the
     /// verdict over all workloads. Where that is not terminal (the only one that failed was replaced by
     /// a newer rollout), the session goes on.
-    pub fn override_verdict(&mut self, workload: &WorkloadRef, verdict: &Verdict) -> Verdict {
+    pub fn override_verdict(
+        &mut self,
+        workload: &WorkloadRef,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) -> Verdict {
         for tracked in &mut self.workloads {
             if tracked.workload() == workload {
                 tracked.override_verdict(verdict.clone());
             }
         }
-        let verdict = self.verdict();
+        let verdict = self.verdict(now);
         self.decided = verdict.is_terminal().then(|| verdict.clone());
         verdict
     }

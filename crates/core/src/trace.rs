@@ -3,12 +3,14 @@
 //! The first line is the [`Header`], each further line one [`Observation`].
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::finding::FindingCode;
 use crate::http::HttpCheck;
 use crate::observation::Observation;
+use crate::policy::Policy;
 use crate::workload::{Revision, WorkloadRef};
 
 /// The version of the format; readers refuse any other.
@@ -41,6 +43,44 @@ pub struct Header {
     pub grace_seconds: BTreeMap<FindingCode, u64>,
     /// The source of the pods' statuses: `cluster` or `embedded`.
     pub provenance: String,
+}
+
+impl Header {
+    /// Returns the header of a session with these thresholds, in which the rest is still empty.
+    #[must_use]
+    pub fn of(policy: &Policy) -> Self {
+        let graces = policy.graces.iter();
+        Self {
+            rollguard_trace: FORMAT,
+            workloads: Vec::new(),
+            kubernetes: String::new(),
+            timeout_seconds: Some(policy.timeout.as_secs()),
+            stable_for_seconds: Some(policy.stable_for.as_secs()),
+            revision: None,
+            http: policy.http.clone(),
+            grace_seconds: graces
+                .map(|(code, grace)| (*code, grace.as_secs()))
+                .collect(),
+            provenance: String::new(),
+        }
+    }
+
+    /// Returns the thresholds of the recorded session.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let default = Policy::default();
+        let or = |seconds: Option<u64>, otherwise| seconds.map_or(otherwise, Duration::from_secs);
+        let graces = self.grace_seconds.iter();
+        Policy {
+            timeout: or(self.timeout_seconds, default.timeout),
+            stable_for: or(self.stable_for_seconds, default.stable_for),
+            http: self.http.clone(),
+            graces: graces
+                .map(|(code, seconds)| (*code, Duration::from_secs(*seconds)))
+                .collect(),
+            ..default
+        }
+    }
 }
 
 /// Why a text is not a trace.
@@ -160,6 +200,24 @@ mod tests {
                 observations: vec![seen]
             }
         );
+    }
+
+    #[test]
+    fn a_replay_has_the_thresholds_of_the_recorded_session() {
+        let recorded = Policy {
+            timeout: Duration::from_secs(61),
+            stable_for: Duration::from_secs(7),
+            http: header(FORMAT).http,
+            graces: [(FindingCode::ImageNotFound, Duration::from_secs(120))].into(),
+            ..Policy::default()
+        };
+        assert_eq!(Header::of(&recorded).policy(), recorded);
+        let without = Header {
+            timeout_seconds: None,
+            stable_for_seconds: None,
+            ..Header::of(&Policy::default())
+        };
+        assert_eq!(without.policy(), Policy::default());
     }
 
     #[test]

@@ -7,11 +7,10 @@ use rollguard_cluster::{Connection, Watch, observe};
 use rollguard_core::approval::Approval;
 use rollguard_core::duration::Human;
 use rollguard_core::observation::Observation;
-use rollguard_core::policy::Policy;
 use rollguard_core::report::{Line, Proposal, Report, Style, report_lines};
 use rollguard_core::rollback::{RollbackBatch, last_known_good_updates};
-use rollguard_core::session::{Session, Target, with_unlisted_kinds};
-use rollguard_core::trace::{FORMAT, Header};
+use rollguard_core::session::{Session, Target};
+use rollguard_core::trace::Header;
 use rollguard_core::verdict::Verdict;
 use rollguard_core::workload::WorkloadRef;
 
@@ -94,17 +93,19 @@ pub(crate) async fn check_with(
         .begin(&header(connection, inputs, &workloads))?;
     announce(inputs, &resolved, tools.console);
     // Boxed: it would make every future around it large.
-    let mut session = Box::new(Session::new(
-        targets(inputs, &workloads, run),
-        policy(inputs),
-        connection.clock.now(),
-    ));
+    let mut session = Box::new(
+        Session::new(
+            targets(inputs, &workloads, run),
+            inputs.policy(),
+            connection.clock.now(),
+        )
+        .with_unlisted_kinds(resolved.unlisted),
+    );
     let watch = Watch::new(&resolved.workloads)?;
     let observations = observe(&connection.client, &watch, connection.clock);
     let mut feed = Feed::new(observations, connection).with_background(background);
     let followed = followed(connection, &mut feed, &mut session, tools);
     let Decided { verdict, at } = Box::pin(followed).await?;
-    let verdict = with_unlisted_kinds(verdict, &resolved.unlisted, at);
     let mut report = Report::new(&session, &verdict, at);
     report.blind_spots.extend(resolved.notes);
     let subject = Subject {
@@ -145,8 +146,8 @@ where
 {
     loop {
         let drive::Outcome::Decided(decided) = drive(session, feed, tools).await else {
-            let message = "cancelled before a verdict; nothing was changed";
-            return Err(Failure::new(Outcome::Cancelled, message));
+            let message = "cancelled before a verdict";
+            return Err(Failure::new(Outcome::Cancelled, message).unchanged());
         };
         let at = decided.at;
         let rechecking = recheck(connection, session, decided);
@@ -168,30 +169,13 @@ fn targets(inputs: &CheckInputs, workloads: &[WorkloadRef], run: &str) -> Vec<Ta
     workloads.iter().map(target).collect()
 }
 
-fn policy(inputs: &CheckInputs) -> Policy {
-    Policy {
-        timeout: inputs.timeout,
-        stable_for: inputs.stable_for,
-        http: inputs.http.clone(),
-        graces: inputs.graces.clone(),
-        ..Policy::default()
-    }
-}
-
 fn header(connection: &Connection, inputs: &CheckInputs, workloads: &[WorkloadRef]) -> Header {
-    let seconds = inputs.graces.iter();
     Header {
-        rollguard_trace: FORMAT,
         workloads: workloads.to_vec(),
         kubernetes: connection.version.clone(),
-        timeout_seconds: Some(inputs.timeout.as_secs()),
-        stable_for_seconds: Some(inputs.stable_for.as_secs()),
         revision: inputs.revision,
-        http: inputs.http.clone(),
-        grace_seconds: seconds
-            .map(|(code, grace)| (*code, grace.as_secs()))
-            .collect(),
         provenance: "cluster".to_owned(),
+        ..Header::of(&inputs.policy())
     }
 }
 

@@ -25,7 +25,11 @@ pub fn replay(
 ) -> Result<(Outcome, Report), Failure> {
     let trace = read(path)?;
     let header = &trace.header;
-    let policy = policy(header, timeout);
+    let recorded = header.policy();
+    let policy = Policy {
+        timeout: timeout.unwrap_or(recorded.timeout),
+        ..recorded
+    };
     let targets: Vec<Target> = targets(header).collect();
     let many = targets.len() > 1;
     let (Some(first), Some(last)) = (trace.observations.first(), trace.observations.last()) else {
@@ -59,24 +63,6 @@ pub fn replay(
             return Ok((outcome, report));
         }
         wake_at = step.wake_at.max(now);
-    }
-}
-
-/// The thresholds of the recorded session.
-fn policy(header: &Header, timeout: Option<Duration>) -> Policy {
-    let default = Policy::default();
-    let recorded = header.timeout_seconds.map(Duration::from_secs);
-    let graces = header.grace_seconds.iter();
-    Policy {
-        timeout: timeout.or(recorded).unwrap_or(default.timeout),
-        stable_for: header
-            .stable_for_seconds
-            .map_or(default.stable_for, Duration::from_secs),
-        http: header.http.clone(),
-        graces: graces
-            .map(|(code, seconds)| (*code, Duration::from_secs(*seconds)))
-            .collect(),
-        ..default
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Session, TrackedWorkload};
 use crate::duration::{after, elapsed};
 use crate::observation::{Blindness, ResourceKind};
 use crate::verdict::{Undetermined, Verdict};
-use crate::workload::{Workload, WorkloadKind, WorkloadRef};
+use crate::workload::{Workload, WorkloadRef};
 
 /// How often a workload is read while its counts still move, and the pause between two reads: an
 /// autoscaler may change them at that very moment.
@@ -157,7 +157,7 @@ impl Recheck {
         }
         let reads = self.due(now);
         let open = |it: &Open| !matches!(it.stage, Stage::Done(_));
-        let verdict = (!self.workloads.iter().any(open)).then(|| self.conclude(session));
+        let verdict = (!self.workloads.iter().any(open)).then(|| self.conclude(session, now));
         let wakes = self.workloads.iter().filter_map(|it| match it.stage {
             Stage::Due(at) if at > now => Some(at),
             Stage::Due(_) | Stage::Reading | Stage::Done(_) => None,
@@ -197,11 +197,11 @@ impl Recheck {
     }
 
     /// Overrides the verdicts that do not hold.
-    fn conclude(&self, session: &mut Session) -> Verdict {
+    fn conclude(&self, session: &mut Session, now: Timestamp) -> Verdict {
         let mut verdict = self.verdict.clone();
         for open in &self.workloads {
             if let Stage::Done(Some(instead)) = &open.stage {
-                verdict = session.override_verdict(&open.workload, instead);
+                verdict = session.override_verdict(&open.workload, instead, now);
             }
         }
         verdict
@@ -236,25 +236,5 @@ fn unread(tracked: &TrackedWorkload, why: &Blindness, since: Timestamp) -> Optio
                 why: why.clone(),
             },
         }),
-    }
-}
-
-/// The verdict where workloads were found by a selector and some kinds could not be listed: a success of
-/// all that was listed says nothing of those.
-#[must_use]
-pub fn with_unlisted_kinds(verdict: Verdict, unlisted: &[WorkloadKind], now: Timestamp) -> Verdict {
-    let (Verdict::Succeeded, Some(kind)) = (&verdict, unlisted.first()) else {
-        return verdict;
-    };
-    let message =
-        "workloads of this kind may match the selector; grant `list`, or name the workloads";
-    Verdict::Undetermined {
-        why: Undetermined::Blind {
-            resource: ResourceKind::of(*kind),
-            since: now,
-            why: Blindness::Forbidden {
-                message: message.to_owned(),
-            },
-        },
     }
 }

@@ -23,6 +23,7 @@ mod restored;
 mod stale;
 mod standstill;
 mod suspects;
+mod unlisted;
 
 fn policy(timeout: u64) -> Policy {
     Policy {

@@ -428,18 +428,22 @@ impl TrackedWorkload {
         let excused = snapshot
             .rollout(self.workload())
             .map_or_else(ExcusedNodes::default, |rollout| rollout.excused());
-        match (&self.verdict, progress::complete(fresh, &excused)) {
-            (Verdict::Succeeded, Err(pending)) => Err(lags(pending.to_string())),
+        let complete = progress::complete(fresh, &excused);
+        match &self.verdict {
+            Verdict::Succeeded => complete.map_err(|pending| lags(pending.to_string())),
             // The counts are complete by their own; something else is pending.
-            (
-                Verdict::TimedOut {
-                    pending: Pending::Stabilising { .. } | Pending::HttpChecks { .. },
-                    ..
-                },
-                _,
-            ) => Ok(()),
-            (Verdict::TimedOut { .. }, Ok(())) => Err(lags("the rollout is complete".to_owned())),
-            _ => Ok(()),
+            Verdict::TimedOut {
+                pending: Pending::Stabilising { .. } | Pending::HttpChecks { .. },
+                ..
+            } => Ok(()),
+            Verdict::TimedOut { .. } if complete.is_ok() => {
+                Err(lags("the rollout is complete".to_owned()))
+            }
+            Verdict::TimedOut { .. }
+            | Verdict::Progressing { .. }
+            | Verdict::Failed { .. }
+            | Verdict::Undetermined { .. }
+            | Verdict::Superseded { .. } => Ok(()),
         }
     }
 

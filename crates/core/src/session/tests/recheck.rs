@@ -225,28 +225,3 @@ fn only_the_workloads_that_a_verdict_rests_on_are_read() {
     let step = recheck.step(&mut session, None, at(second));
     assert_eq!(step.reads, [web()]);
 }
-
-#[test]
-fn a_kind_that_could_not_be_listed_takes_a_success_and_nothing_else() {
-    let failed = Verdict::Failed { causes: vec![] };
-    let kinds = &[WorkloadKind::DaemonSet][..];
-    let rows = [
-        (
-            "all kinds were listed",
-            Verdict::Succeeded,
-            &[][..],
-            "succeeded",
-        ),
-        ("one was not", Verdict::Succeeded, kinds, "undetermined"),
-        (
-            "what fails, fails whatever was not listed",
-            failed,
-            kinds,
-            "failed",
-        ),
-    ];
-    for (says, verdict, unlisted, expected) in rows {
-        let verdict = with_unlisted_kinds(verdict, unlisted, at(10));
-        assert_eq!(verdict.word(), expected, "{says}");
-    }
-}
