@@ -1,6 +1,8 @@
 //! Output variables: what a task hands to later jobs.
 
 use rollguard_core::approval;
+use rollguard_core::rollback::{BatchOutcome, RollbackHealth};
+use rollguard_core::verdict::VerdictKind;
 
 use crate::command::LoggingCommand;
 use crate::inputs::CommandName;
@@ -143,6 +145,47 @@ impl OutputVariable {
     }
 }
 
+/// What a task that failed was about.
+#[derive(Debug, Clone, Copy)]
+pub struct FailedTask<'a> {
+    /// The command, if the input names one.
+    pub command: Option<CommandName>,
+    /// Whether it had the evidence of an earlier check: a check then is the one after a rollback.
+    pub has_evidence: bool,
+    /// What went wrong.
+    pub summary: &'a str,
+}
+
+/// Returns the output variables of a task that came to no result. A check that never saw the rollout
+/// is undetermined; a rollback that was not tried has failed, but a former attempt may have done it.
+#[must_use]
+pub fn of_failure(task: FailedTask<'_>) -> Vec<LoggingCommand> {
+    let unknown = RollbackHealth::Undetermined.as_str();
+    let outputs = match task.command {
+        Some(CommandName::Rollback) => vec![
+            (
+                OutputVariable::RollbackOutcome,
+                BatchOutcome::Failed.as_str(),
+            ),
+            (OutputVariable::RollbackHealth, unknown),
+        ],
+        Some(CommandName::Check) | None => vec![
+            (OutputVariable::Verdict, VerdictKind::Undetermined.as_str()),
+            (OutputVariable::RollbackTo, ""),
+            (OutputVariable::RollbackHelps, ""),
+            (OutputVariable::Summary, task.summary),
+            (
+                OutputVariable::RollbackHealth,
+                if task.has_evidence { unknown } else { "" },
+            ),
+        ],
+    };
+    let commands = outputs.into_iter();
+    commands
+        .filter_map(|(variable, value)| variable.set(value).ok())
+        .collect()
+}
+
 /// Breaks `$(name)` and `$[expression]`, which Azure Pipelines would fill in or evaluate. The
 /// length stays.
 fn without_macros(text: &str) -> String {
@@ -156,8 +199,6 @@ pub struct EvidenceAltered;
 
 #[cfg(test)]
 mod tests {
-    use rollguard_core::rollback::{BatchOutcome, RollbackHealth};
-
     use super::*;
     use crate::command::{TaskOutput, parse_line};
 
@@ -223,6 +264,55 @@ mod tests {
         ] {
             let told = OutputVariable::Evidence.set(wrong).err();
             assert_eq!(told, Some(EvidenceAltered), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_task_without_a_result_claims_nothing() {
+        let check = Some(CommandName::Check);
+        let of_check = |health| {
+            vec![
+                ("verdict", "undetermined"),
+                ("rollbackTo", ""),
+                ("rollbackHelps", ""),
+                ("summary", "no way"),
+                ("rollbackHealth", health),
+            ]
+        };
+        let of_rollback = vec![
+            ("rollbackOutcome", "failed"),
+            ("rollbackHealth", "undetermined"),
+        ];
+        let rows = [
+            ("a check", check, false, of_check("")),
+            (
+                "a check after a rollback",
+                check,
+                true,
+                of_check("undetermined"),
+            ),
+            ("a wrong command", None, false, of_check("")),
+            (
+                "a rollback, which a former attempt may have done",
+                Some(CommandName::Rollback),
+                true,
+                of_rollback,
+            ),
+        ];
+        for (says, command, has_evidence, expected) in rows {
+            let mut output = TaskOutput::default();
+            let summary = "no way";
+            for command in of_failure(FailedTask {
+                command,
+                has_evidence,
+                summary,
+            }) {
+                output.read_line(&command.to_string());
+            }
+            let expected = expected
+                .into_iter()
+                .map(|(k, v)| (k.to_owned(), v.to_owned()));
+            assert_eq!(output.variables, expected.collect(), "{says}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rollguard_core::report::document::Ending;
 use rollguard_core::rollback::execution::Conclusion;
 use rollguard_core::rollback::{BatchOutcome, RollbackHealth};
 use rollguard_core::verdict::Verdict;
@@ -171,6 +172,30 @@ impl Outcome {
             }
             BatchOutcome::NotTried => Self::Cancelled,
             BatchOutcome::Failed => Self::RollbackFailed,
+        }
+    }
+
+    /// Returns how a command ended that came to no report, for the document that says why.
+    #[must_use]
+    pub const fn ending(self) -> Ending {
+        match self {
+            Self::BadInput => Ending::BadInput,
+            Self::Credentials => Ending::Credentials,
+            Self::Unreachable => Ending::Unreachable,
+            Self::Undetermined => Ending::Undetermined,
+            Self::Cancelled => Ending::Cancelled,
+            // The others are results, and come with a report or belong to a rollback.
+            Self::Unexpected
+            | Self::Succeeded
+            | Self::RolledBack
+            | Self::Failed
+            | Self::TimedOut
+            | Self::Superseded
+            | Self::Refused
+            | Self::RollbackFailed
+            | Self::RolledBackUnhealthy
+            | Self::RolledBackNotVerified
+            | Self::PartlyRolledBack => Ending::Unexpected,
         }
     }
 

@@ -62,8 +62,7 @@ impl Cancel {
             tokio::select! {
                 biased;
                 () = self.requested() => {
-                    let message = "cancelled; nothing was changed";
-                    Err(Failure::new(Outcome::Cancelled, message))
+                    Err(Failure::new(Outcome::Cancelled, "cancelled").unchanged())
                 }
                 done = work => Ok(done),
             }

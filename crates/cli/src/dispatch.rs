@@ -82,11 +82,10 @@ fn wrong_usage(text: &str) -> Failure {
     let message = paragraphs.next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let tip = paragraphs.find_map(|it| it.strip_prefix("tip: "));
-    Failure {
-        outcome: Outcome::BadInput,
-        messages: vec![message.split_whitespace().collect::<Vec<_>>().join(" ")],
-        hint: tip.map(str::to_owned),
-    }
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut failure = Failure::new(Outcome::BadInput, message);
+    failure.hint = tip.map(str::to_owned);
+    failure
 }
 
 async fn run_task(environment: &Environment) -> Outcome {

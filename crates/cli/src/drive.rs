@@ -159,7 +159,7 @@ fn record(observation: &Observation, tools: &mut Tools<'_>) {
         return;
     }
     if let Err(failure) = tools.recorder.write(observation) {
-        let why = failure.messages.join("; ");
+        let why = failure.messages().join("; ");
         let text = format!("{why}; recording stops, the check continues");
         let line = Line::styled(Style::Warn, "warning: ").then(Style::Plain, text);
         tools.console.line(&line);

@@ -7,7 +7,7 @@ use rollguard_agent::inputs::InputErrors;
 use rollguard_agent::service_connection::ServiceConnectionError;
 use rollguard_azure::{AzureError, AzureErrorKind};
 use rollguard_cluster::{ClusterError, ClusterErrorKind};
-use rollguard_core::report::document::{Ending, NotChecked};
+use rollguard_core::report::document::NotChecked;
 use rollguard_core::report::{Line, failure_lines, hint_line};
 
 /// A command's end without a result.
@@ -16,19 +16,27 @@ pub struct Failure {
     /// How the command ended.
     pub outcome: Outcome,
     /// One line each; all bad inputs are reported at once.
-    pub messages: Vec<String>,
+    messages: Vec<String>,
     /// What the user can do.
     pub hint: Option<String>,
+    /// Whether the last message says that nothing was changed.
+    unchanged: bool,
 }
 
 impl Failure {
     /// A failure with one message.
     #[must_use]
     pub fn new(outcome: Outcome, message: impl Into<String>) -> Self {
+        Self::of(outcome, vec![message.into()])
+    }
+
+    /// A failure with several messages, one line each.
+    pub(crate) const fn of(outcome: Outcome, messages: Vec<String>) -> Self {
         Self {
             outcome,
-            messages: vec![message.into()],
+            messages,
             hint: None,
+            unchanged: false,
         }
     }
 
@@ -39,17 +47,23 @@ impl Failure {
         self
     }
 
-    /// Of a rollback that has not begun: says so, unless it is said already.
+    /// Adds that nothing was changed, for what ends before a rollback has begun.
     #[must_use]
-    pub fn unchanged(mut self) -> Self {
-        const SAID: &str = "nothing was changed";
-        if let Some(last) = self.messages.last_mut()
-            && !last.ends_with(SAID)
-        {
-            last.push_str("; ");
-            last.push_str(SAID);
-        }
+    pub const fn unchanged(mut self) -> Self {
+        self.unchanged = true;
         self
+    }
+
+    /// Returns the messages, one line each.
+    #[must_use]
+    pub fn messages(&self) -> Vec<String> {
+        let mut messages = self.messages.clone();
+        if let Some(last) = messages.last_mut()
+            && self.unchanged
+        {
+            last.push_str("; nothing was changed");
+        }
+        messages
     }
 
     /// The document for programs: why there is no report.
@@ -57,34 +71,19 @@ impl Failure {
     /// # Errors
     /// When it cannot be written as JSON.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        let ending = match self.outcome {
-            Outcome::BadInput => Ending::BadInput,
-            Outcome::Credentials => Ending::Credentials,
-            Outcome::Unreachable => Ending::Unreachable,
-            Outcome::Undetermined => Ending::Undetermined,
-            Outcome::Cancelled => Ending::Cancelled,
-            // The others are results, and come with a report or belong to a rollback.
-            Outcome::Unexpected
-            | Outcome::Succeeded
-            | Outcome::RolledBack
-            | Outcome::Failed
-            | Outcome::TimedOut
-            | Outcome::Superseded
-            | Outcome::Refused
-            | Outcome::RollbackFailed
-            | Outcome::RolledBackUnhealthy
-            | Outcome::RolledBackNotVerified
-            | Outcome::PartlyRolledBack => Ending::Unexpected,
-        };
-        NotChecked::new(ending, self.outcome.exit_code(), &self.messages)
-            .hint(self.hint.clone())
-            .to_json()
+        NotChecked::new(
+            self.outcome.ending(),
+            self.outcome.exit_code(),
+            &self.messages(),
+        )
+        .hint(self.hint.clone())
+        .to_json()
     }
 
     /// The lines for people.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
-        failure_lines(&self.messages, self.hint.as_deref()).collect()
+        failure_lines(&self.messages(), self.hint.as_deref()).collect()
     }
 
     /// The line that says what to do, if there is one.
@@ -115,9 +114,8 @@ impl From<ClusterError> for Failure {
             ClusterErrorKind::Conflict | ClusterErrorKind::Other => Outcome::Unexpected,
         };
         Self {
-            outcome,
-            messages: vec![chain(&error)],
             hint: error.hint(),
+            ..Self::new(outcome, chain(&error))
         }
     }
 }
@@ -143,9 +141,8 @@ impl From<AzureError> for Failure {
             | AzureErrorKind::NotUnderstood => Outcome::Unreachable,
         };
         Self {
-            outcome,
-            messages: vec![chain(&error)],
             hint: error.hint(),
+            ..Self::new(outcome, chain(&error))
         }
     }
 }
@@ -154,9 +151,8 @@ impl From<InputErrors> for Failure {
     fn from(errors: InputErrors) -> Self {
         let messages = errors.errors().iter().map(ToString::to_string).collect();
         Self {
-            outcome: Outcome::BadInput,
-            messages,
             hint: errors.hint(),
+            ..Self::of(Outcome::BadInput, messages)
         }
     }
 }
@@ -164,19 +160,14 @@ impl From<InputErrors> for Failure {
 impl From<ServiceConnectionError> for Failure {
     fn from(error: ServiceConnectionError) -> Self {
         Self {
-            outcome: Outcome::BadInput,
-            messages: vec![chain(&error)],
             hint: error.hint(),
+            ..Self::new(Outcome::BadInput, chain(&error))
         }
     }
 }
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self {
-            outcome: Outcome::Unexpected,
-            messages: vec![format!("{error:#}")],
-            hint: None,
-        }
+        Self::new(Outcome::Unexpected, format!("{error:#}"))
     }
 }

@@ -154,7 +154,7 @@ async fn one_is_missing() -> Result<()> {
         anyhow::bail!("it was found");
     };
     ensure!(failure.outcome == Outcome::BadInput, "{failure:?}");
-    let text = failure.messages.join(" ");
+    let text = failure.messages().join(" ");
     ensure!(text.contains("deployment/api"), "{text}");
     Ok(())
 }

@@ -403,11 +403,12 @@ pub(crate) fn workload() -> WorkloadRef {
 }
 
 /// A failure as an error.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "`map_err` passes it by value"
+)]
 pub(crate) fn told(failure: Failure) -> anyhow::Error {
-    let Failure {
-        outcome, messages, ..
-    } = failure;
-    anyhow!("{outcome:?}: {}", messages.join("; "))
+    anyhow!("{:?}: {}", failure.outcome, failure.messages().join("; "))
 }
 
 /// A Deployment of two replicas in a version.

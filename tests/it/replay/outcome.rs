@@ -67,7 +67,7 @@ pub(crate) fn is_told_by_the_command(scenario: &Scenario, trace: &Trace) -> Resu
     let path = folder().join(format!("{}.jsonl", scenario.name));
     let mut console = Console::new(Box::new(std::io::sink()), Box::new(std::io::sink()));
     let told = rollguard::run::replay::replay(&path, Some(policy.timeout), &mut console);
-    let (_, told) = told.map_err(|failure| anyhow!(failure.messages.join("; ")))?;
+    let (_, told) = told.map_err(|failure| anyhow!(failure.messages().join("; ")))?;
     let here = replay(trace, policy)?;
     ensure!(told == here, "{told:#?} instead of {here:#?}");
     Ok(())

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Report, words};
-use crate::approval::{Approval, ApprovedRollback};
+use crate::approval::{Approval, ApprovedRollback, LIMIT};
 use crate::finding::{Finding, RollbackHelps};
 use crate::rollback::{Change, ChosenBy, PreflightFinding, RollbackBatch, RollbackPlan};
 use crate::session::Session;
@@ -37,6 +37,19 @@ pub struct Proposed {
     /// The pods that would have to be deleted for it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub deletes: Vec<String>,
+}
+
+/// Returns why the evidence cannot be passed on: an approval without it would be about nothing.
+fn cannot_be_passed_on(evidence: &Approval) -> Option<String> {
+    match evidence.to_json() {
+        Ok(Some(_)) => None,
+        Ok(None) => Some(format!(
+            "the evidence about {} workloads is longer than the {LIMIT} bytes that an output \
+             variable can hold",
+            evidence.workloads.len()
+        )),
+        Err(error) => Some(format!("failed to write the evidence: {error}")),
+    }
 }
 
 /// What is proposed after a check.
@@ -121,10 +134,17 @@ impl Proposal {
             };
         }
         let plans = &release.plans;
+        let evidence = evidence(plans.iter().map(RollbackPlan::approval).collect());
+        if let Some(why) = cannot_be_passed_on(&evidence) {
+            return Self::Refused {
+                why,
+                hint: Some("roll back by name instead".to_owned()),
+            };
+        }
         Self::Apply {
             workloads: plans.iter().map(Proposed::of).collect(),
             left_alone,
-            evidence: evidence(plans.iter().map(RollbackPlan::approval).collect()),
+            evidence,
         }
     }
 

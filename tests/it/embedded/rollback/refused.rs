@@ -228,7 +228,7 @@ async fn unreadable() -> Result<()> {
     let Err(failure) = world.rollback_as(&plain()).await else {
         anyhow::bail!("{}", world.said());
     };
-    let text = failure.messages.join("; ");
+    let text = failure.messages().join("; ");
     ensure!(text.ends_with("nothing was changed"), "{text}");
     world.has("v2").await
 }

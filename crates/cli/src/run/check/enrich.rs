@@ -60,7 +60,7 @@ pub(super) async fn enrich(
         Err(error) => {
             let failure = Failure::from(error);
             report.rollback = Proposal::Refused {
-                why: failure.messages.join("; "),
+                why: failure.messages().join("; "),
                 hint: failure.hint,
             };
             None

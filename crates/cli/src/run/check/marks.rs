@@ -70,7 +70,7 @@ fn listed(names: &[String]) -> String {
 }
 
 fn not_marked(failure: &Failure, how_many: usize) -> Vec<Line> {
-    let why = failure.messages.join("; ");
+    let why = failure.messages().join("; ");
     let more = match how_many {
         0 | 1 => String::new(),
         many => format!(" (and {} more)", many - 1),

@@ -45,7 +45,7 @@ async fn read(connection: &Connection, workload: WorkloadRef) -> EndedRead {
 
 fn failed(error: ClusterError) -> FreshRead {
     let kind = error.kind();
-    let message = Failure::from(error).messages.join("; ");
+    let message = Failure::from(error).messages().join("; ");
     FreshRead::Blind(match kind {
         ClusterErrorKind::NotFound => return FreshRead::NotFound,
         ClusterErrorKind::Forbidden => Blindness::Forbidden { message },

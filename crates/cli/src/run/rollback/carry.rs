@@ -101,7 +101,7 @@ fn failed(error: ClusterError) -> FailedCall {
 pub(super) fn failed_call(kind: FailureKind, failure: Failure) -> FailedCall {
     FailedCall {
         kind,
-        messages: failure.messages,
+        messages: failure.messages(),
         hint: failure.hint,
     }
 }

@@ -74,8 +74,7 @@ pub(super) async fn consented(
     let question = show::question(&shown.release);
     let given = consent.given(&question, tools.console);
     if !tools.cancel.unless(given).await? {
-        let message = "not confirmed; nothing was changed";
-        return Err(Failure::new(Outcome::Cancelled, message));
+        return Err(Failure::new(Outcome::Cancelled, "not confirmed").unchanged());
     }
     let now = prepared(case, tools).await?;
     if now.release.is_as(&shown.release) && !now.release.is_refused() {

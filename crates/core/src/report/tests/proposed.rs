@@ -108,6 +108,29 @@ fn a_refused_proposal_in_every_form() {
     insta::assert_snapshot!("refused", told(&report_of(&refused(), Vec::new())));
 }
 
+#[test]
+fn a_rollback_whose_evidence_does_not_fit_is_not_proposed() {
+    let named = |index: usize| {
+        let name = format!("a-workload-with-quite-a-long-name-{index}");
+        plan(WorkloadRef { name, ..web() })
+    };
+    let of = |many: usize| RollbackBatch {
+        plans: (0..many).map(named).collect(),
+        ..RollbackBatch::default()
+    };
+    let fits = proposal(&of(5), Vec::new());
+    assert!(matches!(fits, Proposal::Apply { .. }));
+    assert_eq!(
+        proposal(&of(60), Vec::new()),
+        Proposal::Refused {
+            why: "the evidence about 60 workloads is longer than the 8192 bytes that an output \
+                  variable can hold"
+                .to_owned(),
+            hint: Some("roll back by name instead".to_owned()),
+        }
+    );
+}
+
 /// The page of a rollback that was run.
 fn page(
     release: &RollbackBatch,
