@@ -28,7 +28,7 @@ pub use mark::{LastKnownGoodUpdate, last_known_good_updates};
 pub use outcome::{BatchOutcome, RollbackHealth, WorkloadOutcome};
 pub use patch::TemplateChange;
 pub use patience::{Patience, Pause};
-pub use plan::{Already, ChosenBy, RollbackDecision, RollbackPlan};
+pub use plan::{Already, ChosenBy, PlanSummary, RollbackDecision, RollbackPlan};
 pub use preflight::{
     PreflightCode, PreflightFinding, Reference, ReferenceKind, SCHEMA_COMPATIBLE_FROM,
     SCHEMA_VERSION, Weight, references,

@@ -103,6 +103,51 @@ pub struct RollbackPlan {
 }
 
 impl RollbackPlan {
+    /// Returns the plan for what is kept with a run: everything but the templates.
+    #[must_use]
+    pub fn summary(&self) -> PlanSummary<'_> {
+        let Self {
+            workload,
+            uid,
+            from,
+            to,
+            chosen_by,
+            good_at,
+            target_created,
+            bad_since,
+            changes,
+            findings,
+            images,
+            stuck,
+            withdraws_mark,
+            proposed,
+            complete,
+            standard: _,
+            in_full: _,
+            healed_at: _,
+            run,
+            template_change: _,
+        } = self;
+        PlanSummary {
+            workload,
+            uid,
+            from,
+            to,
+            chosen_by: *chosen_by,
+            good_at: *good_at,
+            target_created: *target_created,
+            bad_since: *bad_since,
+            changes,
+            findings,
+            images,
+            stuck,
+            withdraws_mark: *withdraws_mark,
+            proposed: *proposed,
+            complete: *complete,
+            run,
+        }
+    }
+
     /// Returns the approval that a check hands over.
     #[must_use]
     pub fn approval(&self) -> ApprovedRollback {
@@ -134,6 +179,29 @@ impl RollbackPlan {
         let refuses = |it: &&PreflightFinding| it.weight == Weight::Refusal;
         self.findings.iter().filter(refuses)
     }
+}
+
+/// A planned rollback without its templates, which may hold secrets.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanSummary<'a> {
+    workload: &'a WorkloadRef,
+    uid: &'a str,
+    from: &'a RevisionId,
+    to: &'a RevisionId,
+    chosen_by: ChosenBy,
+    good_at: Option<Timestamp>,
+    target_created: Option<Timestamp>,
+    bad_since: Option<Timestamp>,
+    changes: &'a [Change],
+    #[serde(rename = "concerns")]
+    findings: &'a [PreflightFinding],
+    images: &'a Images,
+    stuck: &'a [String],
+    withdraws_mark: bool,
+    proposed: bool,
+    complete: bool,
+    run: &'a str,
 }
 
 /// What to do about a workload.

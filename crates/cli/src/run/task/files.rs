@@ -158,15 +158,6 @@ fn objection(workload: &WorkloadRef, objection: &Objection) -> Value {
 }
 
 fn plans(release: &RollbackBatch) -> serde_json::Result<Value> {
-    let plans: Result<Vec<Value>, _> = release.plans.iter().map(without_templates).collect();
-    Ok(Value::Array(plans?))
-}
-
-/// A plan without its patch, in which templates stand, and in those what may be secret.
-fn without_templates(plan: &RollbackPlan) -> serde_json::Result<Value> {
-    let mut plan = serde_json::to_value(plan)?;
-    if let Some(fields) = plan.as_object_mut() {
-        fields.remove("patch");
-    }
-    Ok(plan)
+    let plans = release.plans.iter().map(RollbackPlan::summary);
+    serde_json::to_value(plans.collect::<Vec<_>>())
 }
