@@ -2,8 +2,6 @@
 //! exactly what would be restored. It travels as the output variable `evidence`.
 
 use jiff::Timestamp;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error as NoSuchWord, StrDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -111,8 +109,10 @@ pub enum ApprovalError {
     /// A report of a check that proposes no rollback.
     #[error("it is the report of a check that ended as `{ended}` and proposes no rollback")]
     NothingProposed {
-        /// The word for its verdict.
+        /// The word for how it ended: foreign text, for people.
         ended: String,
+        /// Its verdict, where it has one that this build knows.
+        verdict: Option<VerdictKind>,
     },
     /// A version this build does not know.
     #[error("its version is {0}, this build knows {VERSION}")]
@@ -205,6 +205,5 @@ fn write_word<S: Serializer>(
 /// Accepts any word: the verdict is for people, and a word of a newer version refuses no rollback.
 fn read_word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<VerdictKind>, D::Error> {
     let word = String::deserialize(deserializer)?;
-    let word: StrDeserializer<'_, NoSuchWord> = word.as_str().into_deserializer();
-    Ok(VerdictKind::deserialize(word).ok())
+    Ok(VerdictKind::parse(&word))
 }

@@ -355,6 +355,21 @@ pub enum VerdictKind {
 }
 
 impl VerdictKind {
+    const ALL: [Self; 6] = [
+        Self::Failed,
+        Self::TimedOut,
+        Self::Undetermined,
+        Self::Superseded,
+        Self::Progressing,
+        Self::Succeeded,
+    ];
+
+    /// Reads the word for it; `None` for any other.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == word)
+    }
+
     /// The word for it, as it is published.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use rollguard_core::verdict::VerdictKind;
 use rollguard_measured::verdicts::Judgement;
 use rollguard_tests::cluster::RealCluster;
 use rollguard_tests::counting::Counting;
@@ -50,7 +51,7 @@ impl Peer {
         let told = String::from_utf8_lossy(&told);
         let sign = update.sign;
         Ok(Judgement {
-            verdict: self.verdict(output.status.success(), &told).to_owned(),
+            verdict: self.verdict(output.status.success(), &told),
             named: !sign.is_empty() && told.contains(sign),
             seconds,
             load: Some(counting.load()),
@@ -105,17 +106,19 @@ impl Peer {
     }
 
     /// What it says, in rollguard's words.
-    fn verdict(self, succeeded: bool, told: &str) -> &'static str {
+    fn verdict(self, succeeded: bool, told: &str) -> VerdictKind {
         let timed_out = match self {
             Self::Kubectl => told.contains("timed out waiting"),
             Self::Kubedog => told.contains("timed out"),
         };
         match (self, succeeded) {
-            (_, true) => "succeeded",
-            _ if timed_out => "timedOut",
-            (Self::Kubectl, _) if told.contains("exceeded its progress deadline") => "failed",
-            (Self::Kubectl, _) => "undetermined",
-            (Self::Kubedog, _) => "failed",
+            (_, true) => VerdictKind::Succeeded,
+            _ if timed_out => VerdictKind::TimedOut,
+            (Self::Kubectl, _) if told.contains("exceeded its progress deadline") => {
+                VerdictKind::Failed
+            }
+            (Self::Kubectl, _) => VerdictKind::Undetermined,
+            (Self::Kubedog, _) => VerdictKind::Failed,
         }
     }
 }

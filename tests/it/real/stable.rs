@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
+use rollguard_core::verdict::VerdictKind;
 use rollguard_measured::verdicts::{Judgement, Stable};
 use rollguard_tests::cluster::{RealCluster, apply, wait_for_rollout, with_namespace};
 use rollguard_tests::counting::Counting;
@@ -78,7 +79,7 @@ async fn rollguard(cluster: &RealCluster, namespace: &str) -> Result<Judgement> 
     // Version, the workload, one list for each of four resources, and the mark; a watch may have begun.
     ensure!(load.requests <= 12, "{load:?} for one look");
     Ok(Judgement {
-        verdict: "succeeded".to_owned(),
+        verdict: VerdictKind::Succeeded,
         named: false,
         seconds,
         load: Some(load),

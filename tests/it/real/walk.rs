@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
+use rollguard_core::verdict::VerdictKind;
 use rollguard_measured::verdicts::{Judgement, Row};
 use rollguard_tests::cluster::{dump, with_namespace};
 use rollguard_tests::counting::Counting;
@@ -134,12 +135,16 @@ impl Walk<'_> {
             tokio::try_join!(check, peer(Peer::Kubectl), peer(Peer::Kubedog))?;
         let report = ran.json().unwrap_or_default();
         let expected = self.scenario.expect.code();
-        let verdict = text(&report, "/verdict").to_owned();
+        let right = VerdictKind::parse(self.scenario.expect.verdict());
+        let right = right.context("the scenario expects no known verdict")?;
+        // Without a report there is no verdict, and nothing was seen.
+        let verdict = VerdictKind::parse(text(&report, "/verdict"));
+        let verdict = verdict.unwrap_or(VerdictKind::Undetermined);
         let named = expected == Some(text(&report, "/findings/0/code"));
         stage.keep(Row {
             scenario: self.scenario.name.to_owned(),
             kind: format!("{:?}", self.scenario.kind),
-            right: self.scenario.expect.verdict().to_owned(),
+            right,
             expected: expected.map(str::to_owned),
             rollguard: Judgement {
                 verdict,

@@ -1,5 +1,6 @@
 //! Time to verdict, beside `kubectl rollout status` and kubedog.
 
+use rollguard_core::verdict::VerdictKind;
 use serde::{Deserialize, Serialize};
 
 /// All that was measured, in the order of the scenarios.
@@ -22,8 +23,8 @@ pub struct Row {
     pub scenario: String,
     /// What is updated.
     pub kind: String,
-    /// The word for the verdict that is right.
-    pub right: String,
+    /// The verdict that is right.
+    pub right: VerdictKind,
     /// The code of the cause; none for an update that heals.
     pub expected: Option<String>,
     /// What rollguard made of it.
@@ -38,7 +39,7 @@ pub struct Row {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Judgement {
     /// In rollguard's words.
-    pub verdict: String,
+    pub verdict: VerdictKind,
     /// Whether it named the cause.
     pub named: bool,
     /// From the update to the verdict.

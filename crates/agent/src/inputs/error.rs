@@ -7,6 +7,7 @@ use rollguard_core::approval::ApprovalError;
 use rollguard_core::duration::{DurationError, Human};
 use rollguard_core::finding::{FindingCode, UnknownCode};
 use rollguard_core::http::HttpCheckError;
+use rollguard_core::verdict::VerdictKind;
 use rollguard_core::workload::WorkloadError;
 
 /// What is wrong with one input, and what to write instead.
@@ -236,9 +237,10 @@ impl InputError {
 /// What to do about evidence that is none.
 fn of_evidence(error: &ApprovalError) -> &'static str {
     match error {
-        ApprovalError::NothingProposed { ended } if ended == "succeeded" => {
-            "there is nothing to undo; to roll back anyway, name a workload instead"
-        }
+        ApprovalError::NothingProposed {
+            verdict: Some(VerdictKind::Succeeded),
+            ..
+        } => "there is nothing to undo; to roll back anyway, name a workload instead",
         ApprovalError::NothingProposed { .. } => {
             "the report says why; check again, or name a workload instead of the evidence to \
              decide yourself"

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rollguard_agent::Outcome;
-use rollguard_core::duration::Human;
+use rollguard_core::duration::{Human, elapsed};
 use rollguard_core::report::{Line, Style};
+use rollguard_core::verdict::VerdictKind;
 use rollguard_stage::{STAGE_PATH, StageReport, TaskResult, Template, run_stage, shipped};
 use serde_json::Value;
 
@@ -74,7 +75,7 @@ async fn rehearse(
     console: &mut Console,
 ) -> Result<Outcome, Failure> {
     let environment = rehearsal.environment();
-    let started = tokio::time::Instant::now();
+    let started = environment.now();
     heading(console, "deploy v1, which is healthy");
     rehearsal.deploy_first().await?;
     heading(console, "deploy v2, whose image does not exist");
@@ -90,7 +91,7 @@ async fn rehearse(
         .ok_or_else(|| Failure::new(Outcome::Unexpected, "the template has no stage"))?;
     let report = run_stage(stage, rehearsal).await;
     rehearsal.finish()?;
-    let took = started.elapsed();
+    let took = elapsed(started, environment.now());
     summary(console, &report, took);
     Ok(judged(&report, console))
 }
@@ -157,11 +158,13 @@ fn judged(report: &StageReport, console: &mut Console) -> Outcome {
             .map(String::as_str)
             .unwrap_or_default()
     };
-    let found = output("AksDeploymentHealthCheck", "check.verdict") == "failed";
+    let verdict = |job: &str, name: &str| VerdictKind::parse(output(job, name));
+    let found = verdict("AksDeploymentHealthCheck", "check.verdict") == Some(VerdictKind::Failed);
     let approved = report
         .job("ManualApprovalOfRollBack")
         .is_some_and(|job| job.result.is_success());
-    let healthy = output("AksRollbackHealthCheck", "recheck.verdict") == "succeeded";
+    let healthy =
+        verdict("AksRollbackHealthCheck", "recheck.verdict") == Some(VerdictKind::Succeeded);
     let (outcome, style, text) = match (found, approved, healthy) {
         (true, true, true) => (
             Outcome::Succeeded,

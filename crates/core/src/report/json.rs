@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Report;
 use crate::approval::{Approval, ApprovalError};
+use crate::verdict::VerdictKind;
 
 /// The report as JSON that no log parser can take for a command.
 ///
@@ -33,8 +34,10 @@ pub fn parse_approval(json: &str) -> Result<Approval, ApprovalError> {
         None if is_report => {
             let word = |field| value.get(field).and_then(Value::as_str);
             let ended = word("verdict").or_else(|| word("outcome"));
-            let ended = ended.unwrap_or("unknown").to_owned();
-            return Err(ApprovalError::NothingProposed { ended });
+            return Err(ApprovalError::NothingProposed {
+                ended: ended.unwrap_or("unknown").to_owned(),
+                verdict: word("verdict").and_then(VerdictKind::parse),
+            });
         }
         None => value,
     };

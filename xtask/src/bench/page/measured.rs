@@ -1,6 +1,7 @@
 //! What the rows of `rollguard_measured` come to.
 
 use anyhow::{Result, ensure};
+use rollguard_core::verdict::VerdictKind;
 use rollguard_measured::verdicts::{Judgement, Measured, Row, Stable};
 
 /// A tool that was measured.
@@ -58,29 +59,38 @@ pub(super) fn failing(measured: &Measured) -> impl Iterator<Item = &Row> + Clone
 
 /// Those whose place another update takes are none of both: the others follow the newer one.
 pub(super) fn healing(measured: &Measured) -> impl Iterator<Item = &Row> + Clone {
-    measured.rows.iter().filter(|row| row.right == "succeeded")
+    measured
+        .rows
+        .iter()
+        .filter(|row| row.right == VerdictKind::Succeeded)
 }
 
-pub(super) fn fails(row: &Row) -> bool {
-    is_alarm(&row.right)
+pub(super) const fn fails(row: &Row) -> bool {
+    is_alarm(row.right)
 }
 
 pub(super) fn is_right(row: &Row, judgement: &Judgement) -> bool {
     if fails(row) {
-        is_alarm(&judgement.verdict)
+        is_alarm(judgement.verdict)
     } else {
-        judgement.verdict == "succeeded"
+        judgement.verdict == VerdictKind::Succeeded
     }
 }
 
 pub(super) fn is_false_green(row: &Row, judgement: &Judgement) -> bool {
-    fails(row) && judgement.verdict == "succeeded"
+    fails(row) && judgement.verdict == VerdictKind::Succeeded
 }
 
 pub(super) fn is_false_alarm(row: &Row, judgement: &Judgement) -> bool {
-    !fails(row) && is_alarm(&judgement.verdict)
+    !fails(row) && is_alarm(judgement.verdict)
 }
 
-fn is_alarm(verdict: &str) -> bool {
-    ["failed", "timedOut"].contains(&verdict)
+const fn is_alarm(verdict: VerdictKind) -> bool {
+    match verdict {
+        VerdictKind::Failed | VerdictKind::TimedOut => true,
+        VerdictKind::Undetermined
+        | VerdictKind::Superseded
+        | VerdictKind::Progressing
+        | VerdictKind::Succeeded => false,
+    }
 }

@@ -1,5 +1,6 @@
 //! The tables of the page.
 
+use rollguard_core::verdict::VerdictKind;
 use rollguard_measured::verdicts::{Judgement, Load, Measured, Row};
 
 use super::measured::{Tool, failing, fails, healing, is_false_alarm, is_false_green, is_right};
@@ -16,10 +17,11 @@ pub(super) fn verdicts(measured: &Measured) -> String {
         };
         let alarms: Vec<&Judgement> = failing(measured)
             .filter_map(|row| tool.of(row))
-            .filter(|it| it.verdict != "succeeded")
+            .filter(|it| it.verdict != VerdictKind::Succeeded)
             .collect();
         let seconds: Vec<f64> = alarms.iter().map(|it| it.seconds).collect();
-        let early = alarms.iter().filter(|it| it.verdict == "failed").count();
+        let early = alarms.iter();
+        let early = early.filter(|it| it.verdict == VerdictKind::Failed).count();
         [
             tool.title().to_owned(),
             format!("{} of {}", count(is_right), failures + heals),

@@ -1,3 +1,4 @@
+use rollguard_core::verdict::VerdictKind;
 use rollguard_measured::verdicts::{Judgement, Load, Row, Stable};
 
 use super::tables::{median, tenths};
@@ -11,7 +12,7 @@ const SETTING: Setting = Setting {
 
 fn judgement(verdict: &str, named: bool, seconds: f64) -> Judgement {
     Judgement {
-        verdict: verdict.to_owned(),
+        verdict: VerdictKind::parse(verdict).unwrap(),
         named,
         seconds,
         load: Some(Load {
@@ -28,7 +29,7 @@ fn measured(rows: &[(Option<&str>, [&str; 3])]) -> Measured {
         Row {
             scenario: "one".to_owned(),
             kind: "Deployment".to_owned(),
-            right: expected.map_or("succeeded", |_| "failed").to_owned(),
+            right: expected.map_or(VerdictKind::Succeeded, |_| VerdictKind::Failed),
             expected: expected.map(str::to_owned),
             rollguard: judgement(ours, ours == "failed", 2.0),
             kubectl: Some(judgement(kubectl, false, 60.04)),

@@ -142,6 +142,11 @@ impl DrillEnvironment {
         &self.namespace
     }
 
+    /// The cluster's time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.connection.clock.now()
+    }
+
     /// A connection to the cluster.
     pub(super) fn connection(&self) -> Connection {
         self.connection.clone()
