@@ -296,6 +296,7 @@ impl App<'_> {
 }
 
 /// The content of a file, or of stdin for `-`.
+#[expect(clippy::disallowed_methods, reason = "`-` means stdin")]
 fn read_file(path: &str) -> Result<String, Failure> {
     let mut text = String::new();
     let read = match path {

@@ -90,6 +90,7 @@ impl Environment {
     }
 
     /// A console for a person on stdout, or on stderr where stdout is for programs.
+    #[expect(clippy::disallowed_methods, reason = "the one place that opens them")]
     pub(crate) fn console(&self, data_on_stdout: bool) -> Console {
         let screen = self.screen(data_on_stdout);
         Console::new((screen.open)(), Box::new(io::stdout()))
@@ -97,11 +98,13 @@ impl Environment {
     }
 
     /// A console as the agent reads it: no colours, nothing drawn over.
+    #[expect(clippy::disallowed_methods, reason = "the one place that opens them")]
     pub(crate) fn agent_console() -> Console {
         Console::new(Box::new(io::stdout()), Box::new(io::sink()))
     }
 
     /// Where people read.
+    #[expect(clippy::disallowed_methods, reason = "the one place that opens them")]
     pub(crate) fn screen(&self, data_on_stdout: bool) -> Screen {
         let is_terminal = if data_on_stdout {
             io::stderr().is_terminal()

@@ -4,6 +4,7 @@ use crate::cancel::Cancel;
 use crate::console::Console;
 
 /// Asks until the answer is yes or no. The end of the input, or the wish to stop, is a no.
+#[expect(clippy::disallowed_methods, reason = "the answer comes from stdin")]
 pub(crate) async fn yes_or_no(question: &str, console: &mut Console, cancel: &Cancel) -> bool {
     loop {
         console.ask(question);

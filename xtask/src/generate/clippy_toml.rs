@@ -201,9 +201,14 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         name: "cli",
-        claim: "The environment and the clock are read in `environment.rs`, and nowhere else.",
+        claim: "The environment and the local clock are read in `environment.rs`, and nowhere else.",
         disallowed: &[
             no(CLOCK, "`environment.rs` alone reads the clock"),
+            no(TIMERS, "the cluster's `Clock` tells the time and sleeps"),
+            no(
+                STREAMS,
+                "the console prints, on streams that `environment.rs` opens",
+            ),
             no(ENVIRONMENT, "`environment.rs` alone reads the environment"),
         ],
     },
