@@ -123,7 +123,7 @@ fn output() -> Arg {
         .value_name("FORM")
         .value_parser(value_parser!(OutputForm))
         .default_value("human")
-        .help("The format of stdout")
+        .help("Output format")
 }
 
 fn cluster_args() -> [Arg; 2] {

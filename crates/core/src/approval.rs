@@ -56,7 +56,7 @@ pub struct Approval {
 pub struct ApprovedRollback {
     /// What was checked.
     pub workload: WorkloadRef,
-    /// Its uid: a workload that was deleted and created again is another one.
+    /// The uid of the workload; one that was deleted and created again has another.
     pub uid: String,
     /// The revision that was found bad.
     pub bad: RevisionId,

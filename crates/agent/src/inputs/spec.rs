@@ -125,7 +125,7 @@ pub const SELECTOR: InputSpec = InputSpec {
     },
     label: "Selector",
     help: "Checks every workload in the namespace whose own labels match, such as `app=web` or \
-           `tier in (web, api)`, in addition to those in `workloads`.",
+           `tier in (web, api)`, in addition to the named workloads.",
     kind: InputKind::Selector,
     default: None,
     required: false,
@@ -180,7 +180,7 @@ pub const HTTP: InputSpec = InputSpec {
         short: None,
         value: "CHECK",
     },
-    label: "Health over HTTP",
+    label: "HTTP checks",
     help: "HTTP checks that each new pod must pass besides its probes, one per line: \
            `PATH[:PORT][=STATUS|~REGEX]`, such as `/healthz`, `/ready:8080=204` or \
            `/health:http~ok|up`. Default port: that of the readiness probe, else the container's \
@@ -203,7 +203,7 @@ pub const GRACES: InputSpec = InputSpec {
         short: None,
         value: "CODE=DURATION",
     },
-    label: "Graces",
+    label: "Grace periods",
     help: "How long a cause may last before the check fails, one per line: `CODE=DURATION`, such \
            as `ImageNotFound=2m`. Codes and defaults: docs/findings.md.",
     kind: InputKind::Graces,

@@ -37,7 +37,7 @@ pub struct NotChecked {
     pub verdict: Option<OnlyUndetermined>,
     /// All that is wrong, in one line.
     pub sentence: String,
-    /// All that is wrong, one by one: every bad input is named.
+    /// All errors, one entry each.
     pub messages: Vec<String>,
     /// What the user can do.
     #[serde(skip_serializing_if = "Option::is_none", default)]

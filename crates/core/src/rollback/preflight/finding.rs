@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum Weight {
     /// The rollback is not done.
     Refusal,
-    /// It is done; the approver must know.
+    /// A warning that the approver must see.
     Warning,
     /// Something could not be looked at, or is good to know.
     Note,
@@ -251,13 +251,13 @@ impl fmt::Display for PreflightCode {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PreflightFinding {
-    /// What.
+    /// The code of the finding.
     pub code: PreflightCode,
     /// How much it weighs.
     pub weight: Weight,
     /// In one sentence; may hold foreign text.
     pub message: String,
-    /// What to do instead, or about it.
+    /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hint: Option<String>,
 }
