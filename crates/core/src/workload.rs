@@ -49,6 +49,15 @@ impl WorkloadKind {
         }
     }
 
+    /// Returns whether its controller may wait for a broken pod that only a deletion replaces.
+    #[must_use]
+    pub const fn may_have_stuck_pods(self) -> bool {
+        match self {
+            Self::StatefulSet => true,
+            Self::Deployment | Self::DaemonSet => false,
+        }
+    }
+
     /// Parses a resource name in the spellings that kubectl accepts.
     fn from_resource(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {

@@ -14,7 +14,7 @@ use super::{
     BatchOutcome, PreparedRollback, Refusal, RollbackHealth, RollbackPlan, WorkloadOutcome,
 };
 use crate::approval::ApprovedRollback;
-use crate::workload::{RevisionId, WorkloadKind, WorkloadRef};
+use crate::workload::{RevisionId, WorkloadRef};
 
 mod conclusion;
 mod deletion;
@@ -305,9 +305,8 @@ impl Execution {
             return;
         }
         let patience = (!self.settings.wait).then_some(self.settings.timeout);
-        // The pods of no other kind can be stuck.
         let sets = restored.iter();
-        let sets = sets.filter(|it| it.workload.kind == WorkloadKind::StatefulSet);
+        let sets = sets.filter(|it| it.workload.kind.may_have_stuck_pods());
         let deletions = sets.map(|it| StuckPodDeletion::new(it.clone(), patience, now));
         self.deletions = deletions.collect();
         self.phase = Phase::DeletingPods;
