@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Result;
 use crate::error::{Cause, ClusterError, ClusterErrorKind, Permission};
+use crate::patience::patiently;
 use crate::request::{PAGE, READ_LIMIT, within};
 
 /// How many other names a hint lists at most.
@@ -31,10 +32,24 @@ const AT_ONCE: usize = 8;
 /// Not found, saying whether the workload or its namespace is missing and what exists instead;
 /// forbidden with the permission to grant; credentials; unreachable.
 pub async fn find(client: &Client, workload: &WorkloadRef) -> Result<Workload> {
+    let read = patiently(|| read(client, workload)).await;
+    found(client, workload, read).await
+}
+
+/// The same, read once: for a caller that repeats it.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_once(client: &Client, workload: &WorkloadRef) -> Result<Workload> {
+    let read = read(client, workload).await;
+    found(client, workload, read).await
+}
+
+async fn read(client: &Client, workload: &WorkloadRef) -> std::result::Result<Workload, Cause> {
     let WorkloadRef {
         namespace, name, ..
     } = workload;
-    let found = match workload.kind {
+    match workload.kind {
         WorkloadKind::Deployment => get(client, namespace, name)
             .await
             .map(|it| Workload::Deployment(Box::new(it))),
@@ -44,10 +59,20 @@ pub async fn find(client: &Client, workload: &WorkloadRef) -> Result<Workload> {
         WorkloadKind::DaemonSet => get(client, namespace, name)
             .await
             .map(|it| Workload::DaemonSet(Box::new(it))),
-    };
-    match found {
+    }
+}
+
+async fn found(
+    client: &Client,
+    workload: &WorkloadRef,
+    read: std::result::Result<Workload, Cause>,
+) -> Result<Workload> {
+    let WorkloadRef {
+        namespace, name, ..
+    } = workload;
+    match read {
         Ok(found) => Ok(found),
-        Err(Cause::Answer { code: 404, .. }) => Err(missing(client, workload).await),
+        Err(cause) if cause.is_missing(name) => Err(missing(client, workload).await),
         Err(cause) => {
             let doing = format!("read {workload} in namespace `{namespace}`");
             let needed = Permission::to_look(namespace, Some(workload.kind));
@@ -155,7 +180,7 @@ where
     let mut params = ListParams::default().labels(selector).limit(PAGE);
     let mut all = Vec::new();
     loop {
-        let page = within(READ_LIMIT, api.list(&params)).await?;
+        let page = patiently(|| within(READ_LIMIT, api.list(&params))).await?;
         all.extend(page.items);
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(next) => params.continue_token = Some(next),
@@ -166,7 +191,10 @@ where
 
 fn not_listed(namespace: &str, selector: &str, cause: Cause) -> ClusterError {
     let doing = format!("list the workloads with labels `{selector}` in namespace `{namespace}`");
-    if let Cause::Answer { code: 400, message } = &cause {
+    if let Cause::Answer {
+        code: 400, message, ..
+    } = &cause
+    {
         let doing = format!("{doing}: {message}");
         return ClusterError::plain(ClusterErrorKind::BadInput, doing)
             .with_hint("write the selector as for `kubectl get -l`, such as `app=web`");
@@ -202,13 +230,15 @@ async fn nothing(
 async fn no_namespace(client: &Client, namespace: &str, what: &str) -> Option<ClusterError> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let answer = within(READ_LIMIT, namespaces.get(namespace)).await;
-    matches!(answer, Err(Cause::Answer { code: 404, .. })).then(|| {
-        ClusterError::plain(
-            ClusterErrorKind::NotFound,
-            format!("find {what}: namespace `{namespace}` does not exist"),
-        )
-        .with_hint("check the namespace and the cluster (--namespace, --context)")
-    })
+    answer
+        .is_err_and(|cause| cause.is_missing(namespace))
+        .then(|| {
+            ClusterError::plain(
+                ClusterErrorKind::NotFound,
+                format!("find {what}: namespace `{namespace}` does not exist"),
+            )
+            .with_hint("check the namespace and the cluster (--namespace, --context)")
+        })
 }
 
 /// Says what is missing.
@@ -281,7 +311,7 @@ fn distance(one: &str, other: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Server, status, web};
+    use crate::testing::{Server, bytes, deployment, ok, page, refused, status, web};
 
     #[test]
     fn distance_counts_letters() {
@@ -299,7 +329,7 @@ mod tests {
         Server::new().on("GET", "/deployments/web", |_| status(404, "not found"))
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_missing_namespace_is_named_rather_than_the_deployment() {
         let server = server().on("GET", "/namespaces/shop", |_| status(404, "not found"));
         let error = find(&server.client(), &web()).await.unwrap_err();
@@ -310,7 +340,27 @@ mod tests {
         );
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
+    async fn a_gateways_404_is_waited_out_and_never_says_that_nothing_exists() {
+        let server = Server::new().on("GET", "/deployments/web", |_| page(404));
+        let error = find(&server.client(), &web()).await.unwrap_err();
+        assert_eq!(error.kind(), ClusterErrorKind::Unreachable);
+        assert_eq!(error.to_string(), "read deployment/web in namespace `shop`");
+        assert!(error.hint().unwrap().contains("gateway"));
+        let server = Server::new().on("GET", "/deployments/web", |asked| match asked.nth {
+            1 => page(404),
+            2 => refused(),
+            3 => bytes(b"{\"kind\": \"Deploym".to_vec()),
+            _ => ok(&deployment("v1")),
+        });
+        let found = find(&server.client(), &web()).await.unwrap();
+        assert_eq!(found.reference(), web());
+        let server = Server::new().on("GET", "/deployments/web", |_| page(404));
+        find_once(&server.client(), &web()).await.unwrap_err();
+        assert_eq!(server.log().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_missing_deployment_names_the_similar_ones_first() {
         let server = server()
             .on("GET", "/namespaces/shop", |_| status(403, "no"))
@@ -331,7 +381,7 @@ mod tests {
         assert_eq!(error.hint().unwrap(), "Deployments there: wbe, billing");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_refusal_names_the_permission_to_grant() {
         let server = Server::new().on("GET", "/deployments/web", |_| status(403, "may not"));
         let error = find(&server.client(), &web()).await.unwrap_err();
@@ -339,7 +389,7 @@ mod tests {
         assert!(error.hint().unwrap().contains("--verb=get,list,watch"));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_expired_token_is_about_credentials() {
         let server = Server::new().on("GET", "/deployments/web", |_| status(401, "Unauthorized"));
         let error = find(&server.client(), &web()).await.unwrap_err();
@@ -357,7 +407,7 @@ mod tests {
             "metadata": {"resourceVersion": "1"}, "items": items})
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_selector_finds_workloads_of_every_kind() {
         let server = Server::new()
             .json("GET", "/deployments", list("Deployment", &["web", "api"]))
@@ -385,7 +435,7 @@ mod tests {
         );
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_kind_that_may_not_be_listed_is_noted_and_three_are_an_error() {
         let forbidden = |server: Server, path| server.on("GET", path, |_| status(403, "may not"));
         let sets = |server| forbidden(forbidden(server, "/statefulsets"), "/daemonsets");
@@ -405,7 +455,7 @@ mod tests {
         assert!(error.hint().unwrap().contains("statefulsets.apps"));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_selector_that_matches_nothing_or_is_none_says_so() {
         let empty = |kind| list(kind, &[]);
         let server = Server::new()

@@ -27,9 +27,6 @@ const SENDS: u32 = 3;
 /// apart, before it counts as not applied.
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-/// How many looks may fail in all; the pause before the next doubles. An API server that is
-/// restarted is back by then.
-const BLIND_LOOKS: u32 = 5;
 
 /// What came of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,25 +135,16 @@ impl Sends {
 /// at so often.
 ///
 /// # Errors
-/// When too many looks fail, or one for a reason that does not pass.
+/// When the workload cannot be read: each read is repeated within the blind limit.
 async fn look(client: &Client, plan: &RollbackPlan, looks: u32) -> Result<History> {
-    let (mut seen, mut blind) = (0, 0);
+    let mut seen = 0;
     loop {
-        match state(client, plan).await {
-            Ok(now) => {
-                seen += 1;
-                if seen >= looks || is_plain(plan, &now) {
-                    return Ok(now);
-                }
-            }
-            Err(error) => {
-                blind += 1;
-                if blind >= BLIND_LOOKS || error.kind() != ClusterErrorKind::Unreachable {
-                    return Err(error);
-                }
-            }
+        let now = state(client, plan).await?;
+        seen += 1;
+        if seen >= looks || is_plain(plan, &now) {
+            return Ok(now);
         }
-        tokio::time::sleep(BETWEEN_LOOKS * 2_u32.pow(blind)).await;
+        tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }
 

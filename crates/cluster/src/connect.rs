@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::clock::Clock;
 use crate::error::{Cause, ClusterError, ClusterErrorKind};
 use crate::login::Login;
+use crate::patience::patiently;
 use crate::request::status_of;
 use crate::{Result, request};
 
@@ -113,14 +114,16 @@ async fn greet(client: &Client, server: &str) -> Result<(String, Option<Timestam
         };
         ClusterError::new(format!("{doing} {server}"), cause)
     };
+    patiently(|| version(client)).await.map_err(failed)
+}
+
+async fn version(client: &Client) -> std::result::Result<(String, Option<Timestamp>), Cause> {
     let answer = async {
         let response = client.send(version_request()).await?;
         let (parts, body) = response.into_parts();
         Ok((parts, body.collect_bytes().await?))
     };
-    let (parts, body) = request::within(request::READ_LIMIT, answer)
-        .await
-        .map_err(&failed)?;
+    let (parts, body) = request::within(request::READ_LIMIT, answer).await?;
     let date = server_time(&parts.headers);
     // `/version` is open to everybody, unless an administrator closed it; then the server is
     // reachable all the same and its version stays unknown.
@@ -128,10 +131,10 @@ async fn greet(client: &Client, server: &str) -> Result<(String, Option<Timestam
         return Ok(("unknown".to_owned(), date));
     }
     if !parts.status.is_success() {
-        return Err(failed(status_of(parts.status, &body).into()));
+        return Err(status_of(parts.status, &body).into());
     }
-    let version: Value = serde_json::from_slice(&body)
-        .map_err(|source| failed(Cause::Malformed(source.to_string())))?;
+    let version: Value =
+        serde_json::from_slice(&body).map_err(|source| Cause::Malformed(source.to_string()))?;
     let version = version.get("gitVersion").and_then(Value::as_str);
     Ok((version.unwrap_or("unknown").to_owned(), date))
 }

@@ -4,7 +4,7 @@ mod cause;
 mod permission;
 mod redact;
 
-pub use cause::Cause;
+pub use cause::{Cause, OwnStatus};
 pub(crate) use cause::{Silence, TokenFailure};
 pub(crate) use permission::Permission;
 pub use permission::{CHECK_RULES, CLUSTER_RULES, ROLLBACK_RULES, Rule};
@@ -107,6 +107,7 @@ mod tests {
         Cause::Answer {
             code,
             message: message.to_owned(),
+            own: None,
         }
     }
 
@@ -115,7 +116,8 @@ mod tests {
         let rows = [
             (401, ClusterErrorKind::Credentials),
             (403, ClusterErrorKind::Forbidden),
-            (404, ClusterErrorKind::NotFound),
+            // Without the API server's own word for it.
+            (404, ClusterErrorKind::Unreachable),
             (409, ClusterErrorKind::Conflict),
             (422, ClusterErrorKind::Other),
             (429, ClusterErrorKind::Unreachable),

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::Result;
 use crate::error::{Cause, ClusterError, Permission};
 use crate::list::list;
+use crate::patience::patiently;
 use crate::request::{READ_LIMIT, apps, pods, within};
 
 /// Reads the workload, its revision objects (ReplicaSets, or ControllerRevisions) and its
@@ -66,12 +67,12 @@ pub(crate) async fn object(client: &Client, workload: &WorkloadRef) -> Result<Va
         namespace,
         name,
     } = workload;
-    let answer = async {
+    let answer = patiently(|| async {
         let request = apps(namespace, ResourceKind::of(*kind))
             .get(name, &GetParams::default())
             .map_err(kube::Error::BuildRequest)?;
         within(READ_LIMIT, client.request(request)).await
-    };
+    });
     answer.await.map_err(|cause: Cause| {
         let doing = format!("read {workload} in namespace `{namespace}`");
         ClusterError::new(doing, cause).needs(&Permission::to_look(namespace, Some(*kind)))

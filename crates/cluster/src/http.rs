@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::client::Body;
@@ -60,13 +60,19 @@ async fn answer(client: &Client, pod: &Pod, check: &HttpCheck) -> Result<Answer,
         Err(_) => return failed(format!("{NO_ANSWER} {}", Human(LIMIT))),
     };
     let status = response.status();
+    let passed = passed_api_server(response.headers());
     let body = match read(response, begun + LIMIT).await {
         Ok(body) => body,
+        Err(why) if !passed => return Err(why.blindness()),
         // A pod that began to answer was reached. When it breaks off, so does the API server.
         Err(why) => return failed(format!("the answer ({status}) ends early: {why}")),
     };
     if let Some(own) = of_api_server(status, &body, pod) {
         return own;
+    }
+    if !passed && may_be_of_gateway(status) {
+        let message = format!("the answer ({status}) does not come from the API server");
+        return Err(Blindness::Disconnected { message });
     }
     let body = String::from_utf8_lossy(&body);
     Ok(Answer::Came {
@@ -106,9 +112,21 @@ async fn read(response: Response<Body>, until: Instant) -> Result<Bytes, Cause> 
     Ok(read.freeze())
 }
 
+/// Whether an answer came through the API server. It puts this header on every answer, on those of
+/// pods too (apiserver `endpoints/filters/audit_init.go`); a gateway's own page does not have it.
+fn passed_api_server(headers: &HeaderMap) -> bool {
+    headers.contains_key("audit-id")
+}
+
+/// Whether something between here and the API server answers so: without a route, or without the API
+/// server behind it. Where a gateway drops the header above, such an answer of a pod looks the same;
+/// then the pod was not seen.
+fn may_be_of_gateway(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 404 | 502..=504)
+}
+
 /// What the API server itself says; `None` for an answer that came from the pod, even if that looks
-/// much like it. A gateway before the API server that answers 502 to 504 in HTML looks like
-/// a pod that does: such an answer stays the pod's, and the policy's patience outlasts it.
+/// much like it.
 fn of_api_server(code: StatusCode, body: &[u8], pod: &Pod) -> Option<Result<Answer, Blindness>> {
     if code.is_success() {
         return None;
@@ -204,7 +222,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{Answer as Scripted, Server, ok, refused, silence, status, text};
+    use crate::testing::{Answer as Scripted, Server, ok, page, refused, silence, status, text};
 
     fn pod() -> Pod {
         serde_json::from_value(json!({
@@ -424,6 +442,23 @@ mod tests {
                 }
             );
             assert!(came, "{seen:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_gateways_page_is_not_the_pods_answer() {
+        for code in [404, 502, 503, 504] {
+            let server = Server::new().on("GET", "", move |_| page(code));
+            let code = StatusCode::from_u16(code).unwrap();
+            let expected =
+                format!("disconnected: the answer ({code}) does not come from the API server");
+            assert_eq!(told(&asked(&server, "/healthz").await), expected);
+            // The same page through the API server is the pod's.
+            let server = Server::new().on("GET", "", move |_| {
+                Scripted::Whole(code, b"<html>gateway</html>".to_vec())
+            });
+            let expected = format!("{} <html>gateway</html>", code.as_u16());
+            assert_eq!(told(&asked(&server, "/healthz").await), expected);
         }
     }
 

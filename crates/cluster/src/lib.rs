@@ -23,6 +23,7 @@ pub mod logs;
 mod lookup;
 pub mod mark;
 mod observe;
+mod patience;
 pub mod preflight;
 pub mod record;
 mod request;
@@ -33,7 +34,8 @@ mod testing;
 pub use clock::Clock;
 pub use connect::{Connection, connect};
 pub use error::{
-    CHECK_RULES, CLUSTER_RULES, Cause, ClusterError, ClusterErrorKind, ROLLBACK_RULES, Rule,
+    CHECK_RULES, CLUSTER_RULES, Cause, ClusterError, ClusterErrorKind, OwnStatus, ROLLBACK_RULES,
+    Rule,
 };
 pub use login::{BearerTokens, BoxError, Login, Proxies};
 pub use lookup::look_up;

@@ -5,6 +5,7 @@ use kube::api::ListParams;
 use serde_json::Value;
 
 use crate::error::Cause;
+use crate::patience::patiently;
 use crate::request::{PAGE, READ_LIMIT, within};
 
 /// How often a list is restarted when its continue token expires.
@@ -20,7 +21,7 @@ pub(crate) async fn list(
     let mut left = LISTS;
     loop {
         left -= 1;
-        match pages(client, collection, selector).await {
+        match patiently(|| pages(client, collection, selector)).await {
             Err(Cause::Answer { code: 410, .. }) if left > 0 => {}
             answer => return answer,
         }

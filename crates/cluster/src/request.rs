@@ -65,8 +65,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// Whether the API server says that there is no such object; a gateway's 404 is no such word.
     pub(crate) fn is_not_found(&self) -> bool {
-        let not_found = matches!(self.cause, Cause::Answer { code: 404, .. });
-        not_found && self.reason.as_deref() == Some("NotFound")
+        self.cause.is_not_found()
     }
 }
 

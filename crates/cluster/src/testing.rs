@@ -34,6 +34,8 @@ pub(crate) struct Asked {
 
 pub(crate) enum Answer {
     Whole(StatusCode, Vec<u8>),
+    /// Of something in between.
+    Page(StatusCode),
     /// With a `Retry-After`.
     Later(StatusCode, Vec<u8>, &'static str),
     Stream(BoxStream<'static, Result<Bytes, BoxError>>),
@@ -68,8 +70,7 @@ fn status_body(code: u16, message: &str) -> Vec<u8> {
 
 /// An error of something in between.
 pub(crate) fn page(code: u16) -> Answer {
-    let body = b"<html>gateway</html>".to_vec();
-    Answer::Whole(StatusCode::from_u16(code).unwrap(), body)
+    Answer::Page(StatusCode::from_u16(code).unwrap())
 }
 
 /// An error that says when to come back.
@@ -208,10 +209,26 @@ async fn answer(
         asked.nth += log.iter().filter(before).count();
     }
     log.push(asked.clone());
-    Ok(route.map_or_else(
+    let answer = route.map_or_else(
         || status(404, "no such route"),
         |route| (route.handler)(&asked),
-    ))
+    );
+    Ok(about(answer, &asked.path))
+}
+
+/// A `Status` of a missing object names the object, as the API server's own does.
+fn about(answer: Answer, path: &str) -> Answer {
+    let Answer::Whole(StatusCode::NOT_FOUND, body) = answer else {
+        return answer;
+    };
+    let body = match serde_json::from_slice::<Value>(&body) {
+        Ok(mut status) if status["reason"] == "NotFound" && status["details"].is_null() => {
+            status["details"] = json!({"name": path.rsplit('/').next()});
+            status.to_string().into_bytes()
+        }
+        Ok(_) | Err(_) => body,
+    };
+    Answer::Whole(StatusCode::NOT_FOUND, body)
 }
 
 async fn respond(answer: Answer) -> Result<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError> {
@@ -219,6 +236,11 @@ async fn respond(answer: Answer) -> Result<Response<UnsyncBoxBody<Bytes, BoxErro
     let (code, body) = match answer {
         Answer::Whole(code, body) => {
             let body = Full::from(body).map_err(|never| match never {});
+            response = response.header("audit-id", "a-1");
+            (code, body.boxed_unsync())
+        }
+        Answer::Page(code) => {
+            let body = Full::from("<html>gateway</html>").map_err(|never| match never {});
             (code, body.boxed_unsync())
         }
         Answer::Later(code, body, seconds) => {
@@ -228,6 +250,7 @@ async fn respond(answer: Answer) -> Result<Response<UnsyncBoxBody<Bytes, BoxErro
         }
         Answer::Stream(lines) => {
             let frames = lines.map(|line| line.map(http_body::Frame::data));
+            response = response.header("audit-id", "a-1");
             (StatusCode::OK, StreamBody::new(frames).boxed_unsync())
         }
         Answer::Never => future::pending().await,

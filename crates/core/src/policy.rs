@@ -42,6 +42,9 @@ impl Rule {
     }
 }
 
+/// The default of [`Policy::blind_limit`]; a read outside the watches is repeated for as long.
+pub const BLIND_LIMIT: Duration = Duration::from_secs(30);
+
 /// The thresholds of one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -80,7 +83,7 @@ impl Default for Policy {
         Self {
             timeout: Duration::from_secs(300),
             stable_for: Duration::from_secs(10),
-            blind_limit: Duration::from_secs(30),
+            blind_limit: BLIND_LIMIT,
             reminder: Duration::from_secs(30),
             readiness_grace: Duration::from_secs(300),
             graces: BTreeMap::new(),

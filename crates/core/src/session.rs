@@ -203,7 +203,8 @@ impl Session {
     }
 
     fn due_http_requests(&mut self, now: Timestamp) -> Vec<HttpRequest> {
-        if self.policy.http.is_empty() {
+        // An answer that comes while nothing else can be seen would not count.
+        if self.policy.http.is_empty() || self.snapshot.is_out_of_sight() {
             return Vec::new();
         }
         let open = self

@@ -118,6 +118,8 @@ impl Snapshot {
                     self.events.entry(about).or_default().insert(uid, *object);
                 }
             }
+            // What hides the objects may be what answers in the pod's place.
+            Seen::Answered { .. } if self.is_out_of_sight() => {}
             Seen::Answered { pod, check, answer } => {
                 self.blind.remove(&ResourceKind::PodProxy);
                 let ready = self.pods.get(&pod).and_then(pod::ready_since);
@@ -135,9 +137,14 @@ impl Snapshot {
             }
             Seen::Blind { resource, why } => {
                 let since = self.blind.get(&resource).map_or(at, |(since, _)| *since);
-                let refused = matches!(why, Blindness::Forbidden { .. });
+                // Events only explain: without them the view is narrower, and old ones would mislead.
+                let narrowed =
+                    matches!(why, Blindness::Forbidden { .. }) || resource == ResourceKind::Event;
                 self.blind.insert(resource, (since, why));
-                if refused && !resource.is_workload() {
+                if self.is_out_of_sight() {
+                    self.answers.values_mut().for_each(Answers::restart);
+                }
+                if narrowed && !resource.is_workload() {
                     // No later observation will correct it, so that the last state is dropped.
                     self.forget(resource, |_| false);
                     return;
@@ -263,6 +270,16 @@ impl Snapshot {
     #[must_use]
     pub fn blindness(&self, resource: ResourceKind) -> Option<&(Timestamp, Blindness)> {
         self.blind.get(&resource)
+    }
+
+    /// Whether the connection to objects is lost. Events only explain, and what keeps pods from being
+    /// asked hides no object.
+    #[must_use]
+    pub fn is_out_of_sight(&self) -> bool {
+        self.blind.iter().any(|(resource, (_, why))| {
+            !matches!(resource, ResourceKind::Event | ResourceKind::PodProxy)
+                && !matches!(why, Blindness::Forbidden { .. })
+        })
     }
 
     /// Every resource that cannot be seen, since when and why.

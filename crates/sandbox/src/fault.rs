@@ -70,6 +70,8 @@ pub enum Fault {
     Answer(ApiFailure),
     /// It is refused for lack of permission, in the words of the real server.
     Forbid,
+    /// Something in between answers with a page of its own, and it is not carried out.
+    Page(u16),
     /// It is never answered and not carried out.
     NeverAnswer,
     /// The connection breaks before it is carried out.

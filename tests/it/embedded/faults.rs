@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use libtest_mimic::Trial;
 use rollguard::run::check::Checked;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::CheckInputs;
 use rollguard_core::http::HttpCheck;
 use rollguard_core::report::Proposal;
-use rollguard_sandbox::{ApiFailure, Fault, Faults, Requests, Script, Verb};
+use rollguard_sandbox::{Answer as PodAnswer, ApiFailure, Fault, Faults, Requests, Script, Verb};
 use tokio::time::sleep;
 
 use super::world::{World, told, workload};
@@ -91,8 +91,31 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
     ]
     .into_iter()
+    .chain(gateways())
     .chain(last_looks())
     .collect()
+}
+
+fn gateways() -> [Trial; 5] {
+    [
+        trial(
+            "a gateway that answers 502 to everything for 25 s says nothing about pods",
+            gateway_and_back,
+        ),
+        trial(
+            "a gateway that answers 502 for long leaves nothing to tell",
+            gateway_for_long,
+        ),
+        trial("a pod that answers 503 itself fails", wrong_answers),
+        trial(
+            "a gateway's 404 does not say that the Deployment does not exist",
+            gateway_without_a_route,
+        ),
+        trial(
+            "reads that fail for some seconds at the start are repeated",
+            first_reads_fail,
+        ),
+    ]
 }
 
 /// Every GET of the Deployment itself goes wrong, while its watch goes on.
@@ -181,6 +204,81 @@ async fn may_not_ask() -> Result<()> {
     undetermined(&checked)?;
     let sentence = &checked.report.sentence;
     ensure!(sentence.contains("pods/proxy"), "{sentence}");
+    Ok(())
+}
+
+/// A check of v2 over HTTP, while something in between answers to everything for so many seconds.
+async fn behind_gateway(script: Script, (code, seconds): (u16, u64)) -> Result<Checked> {
+    let world = World::where_v2(script).await?;
+    world.deploy("v2").await?;
+    let faults = world.faults();
+    let trouble = async {
+        sleep(TROUBLE).await;
+        faults.inject(Requests::all(), Fault::Page(code));
+        faults.drop_watches(&Requests::all());
+        sleep(Duration::from_secs(seconds)).await;
+        faults.clear();
+    };
+    let inputs = CheckInputs {
+        http: vec![HttpCheck::parse("/healthz")?],
+        ..CheckInputs::of(workload(), TIMEOUT, STABLE_FOR)
+    };
+    let (checked, ()) = tokio::join!(world.check_as(&inputs), trouble);
+    checked.map_err(told)
+}
+
+fn answers(status: u16) -> Script {
+    Script::healthy().answering("/healthz", PodAnswer::new(status, ""))
+}
+
+async fn gateway_and_back() -> Result<()> {
+    for code in [502, 503, 404] {
+        healed(&behind_gateway(answers(200), (code, 25)).await?)?;
+    }
+    Ok(())
+}
+
+async fn gateway_for_long() -> Result<()> {
+    undetermined(&behind_gateway(answers(200), (502, 40)).await?)
+}
+
+async fn wrong_answers() -> Result<()> {
+    failed(
+        &behind_gateway(answers(503), (502, 5)).await?,
+        "HttpCheckFailing",
+    )
+}
+
+async fn gateway_without_a_route() -> Result<()> {
+    let world = World::where_v2(Script::healthy()).await?;
+    let gets = || Requests::all().verb(Verb::Get).resource("deployments");
+    world.faults().inject(gets(), Fault::Page(404));
+    let Err(failure) = world.check(TIMEOUT).await else {
+        bail!("checked without a route");
+    };
+    ensure!(failure.outcome == Outcome::Unreachable, "{failure:?}");
+    world.faults().clear();
+    undetermined(&last_look(Script::healthy(), Fault::Page(404)).await?)?;
+    stands(
+        &last_look(crashes(), Fault::Page(404)).await?,
+        "CrashAtStart",
+    )
+}
+
+async fn first_reads_fail() -> Result<()> {
+    let faults = [
+        Fault::Disconnect,
+        Fault::Page(404),
+        Fault::Page(502),
+        Fault::Page(200),
+        Fault::Answer(ApiFailure::internal("etcdserver: leader changed")),
+    ];
+    for fault in faults {
+        let world = World::where_v2(Script::healthy()).await?;
+        world.deploy("v2").await?;
+        world.faults().inject_next(2, Requests::all(), fault);
+        healed(&world.check(TIMEOUT).await.map_err(told)?)?;
+    }
     Ok(())
 }
 

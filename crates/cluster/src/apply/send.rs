@@ -72,12 +72,14 @@ pub(super) enum Doubt {
 }
 
 impl Doubt {
-    pub(super) const fn of(cause: &Cause) -> Self {
+    pub(super) fn of(cause: &Cause) -> Self {
         match cause {
             Cause::Answer { code, .. } => match *code {
                 // What a gateway says when it has not got the whole request in time.
                 408 => Self::Unknown,
                 409 | 429 => Self::Turned,
+                // Nor has a gateway's word for a missing route anything to do with the object.
+                404 if !cause.is_not_found() => Self::Unknown,
                 422 => Self::Refused,
                 400..=499 => Self::Settled,
                 _ => Self::Unknown,

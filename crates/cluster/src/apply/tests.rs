@@ -101,7 +101,7 @@ fn looked_between(server: &Server) -> bool {
     !methods.windows(2).any(|two| two == ["PATCH", "PATCH"])
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_patch_is_sent_as_planned_to_every_kind() {
     for kind in WorkloadKind::ALL {
         let server = Server::new().json("PATCH", path(kind), object(kind, "v1"));
@@ -118,7 +118,7 @@ async fn the_patch_is_sent_as_planned_to_every_kind() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_template_with_an_ampersand_is_written_as_go_writes_it() {
     let server = server(|_| ok(&deployment("v1")), |_| There::Ours);
     let mut plan = plan();
@@ -454,7 +454,7 @@ async fn a_change_that_is_refused_for_itself_is_an_error_with_the_servers_words(
     assert_eq!(patches(&server), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn clear_refusals_need_no_reading_back() {
     let rows = [
         (400, ClusterErrorKind::Other, "nothing was changed"),
@@ -485,19 +485,26 @@ async fn a_server_that_is_away_for_some_seconds_is_waited_for() {
     let began = Instant::now();
     let applied = apply(&server.client(), &plan()).await.unwrap();
     assert_eq!((applied, patches(&server)), (Applied::Done, 1));
-    assert_eq!(began.elapsed().as_secs(), 1 + 2 + 4 + 8 + 16);
+    let pauses = 1 + (1 + 2 + 4 + 5);
+    let took = began.elapsed().as_secs();
+    assert!((pauses..=pauses + 3).contains(&took), "{took}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn when_nothing_can_be_read_back_the_outcome_is_said_to_be_unknown() {
-    type Row = (&'static str, fn() -> Answer, ClusterErrorKind, usize);
+    type Row = (
+        &'static str,
+        fn() -> Answer,
+        ClusterErrorKind,
+        std::ops::RangeInclusive<usize>,
+    );
     let rows: [Row; 2] = [
-        ("unreachable", refused, ClusterErrorKind::Unreachable, 5),
+        ("unreachable", refused, ClusterErrorKind::Unreachable, 6..=9),
         (
             "forbidden",
             || status(403, "may not"),
             ClusterErrorKind::Forbidden,
-            1,
+            1..=1,
         ),
     ];
     for (says, look, kind, looks) in rows {
@@ -510,7 +517,8 @@ async fn when_nothing_can_be_read_back_the_outcome_is_said_to_be_unknown() {
         let begin = "find out whether deployment/web was rolled back";
         assert!(text.starts_with(begin), "{says}: {text}");
         assert!(error.hint().unwrap().contains("run the rollback again"));
-        assert_eq!(server.requests("GET", "/deployments/web").len(), looks);
+        let looked = server.requests("GET", "/deployments/web").len();
+        assert!(looks.contains(&looked), "{says}: {looked}");
         assert_eq!(patches(&server), 1, "{says}");
     }
 }

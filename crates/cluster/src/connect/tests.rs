@@ -109,7 +109,7 @@ async fn failures_are_told_apart() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_closed_port_is_unreachable_with_the_servers_address() {
     // Bound and closed again: nobody listens there.
     let port = {
@@ -126,7 +126,7 @@ async fn a_closed_port_is_unreachable_with_the_servers_address() {
     assert!(cause.starts_with("Connection refused"), "{cause}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_that_speaks_no_tls_is_unreachable() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -244,7 +244,8 @@ async fn every_write_of_a_rollback_is_sent_as_often_as_we_say_and_no_more() {
 
     let server = unwell().on("GET", "/jobs", |_| status(503, "later"));
     crate::preflight::ask(&repeating(&server), &plan, &history).await;
-    assert_eq!(server.requests("GET", "/jobs").len(), 4, "reads are");
+    let jobs = server.requests("GET", "/jobs").len();
+    assert!((20..=32).contains(&jobs), "reads are, for 30 s: {jobs}");
 }
 
 #[tokio::test(start_paused = true)]

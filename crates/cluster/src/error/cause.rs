@@ -11,6 +11,35 @@ use rollguard_core::observation::Blindness;
 use super::{ClusterErrorKind, redact};
 use crate::login::BoxError;
 
+/// The API server's own word for an error. A gateway's page has none, whatever its code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnStatus {
+    /// `reason`, such as `NotFound`.
+    pub reason: String,
+    /// The name of the object that it is about; empty where it is about none.
+    pub about: String,
+}
+
+/// The reason that kube gives to an answer that is no `Status` (kube-client 5.0 `client/mod.rs`,
+/// `handle_api_errors`).
+const NO_STATUS: &str = "Failed to parse error data";
+/// The longest text of an answer without a `Status` that is told; an HTML page never is.
+const PLAIN_TEXT: usize = 200;
+
+impl OwnStatus {
+    fn of(status: &kube::core::Status) -> Option<Box<Self>> {
+        let own = !status.reason.is_empty() && status.reason != NO_STATUS;
+        let of = || Self {
+            reason: status.reason.clone(),
+            about: status
+                .details
+                .as_ref()
+                .map_or_else(String::new, |it| it.name.clone()),
+        };
+        own.then(|| Box::new(of()))
+    }
+}
+
 /// Why a request failed, without the wording of the libraries in between.
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
@@ -21,6 +50,8 @@ pub enum Cause {
         code: u16,
         /// Its message; foreign text.
         message: String,
+        /// What the API server's own `Status` says besides; `None` for a page of something in between.
+        own: Option<Box<OwnStatus>>,
     },
     /// No connection, or it broke.
     #[error("{0}")]
@@ -49,14 +80,40 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub(super) const fn kind(&self) -> ClusterErrorKind {
+    /// Whether the API server itself says that an object does not exist. The code alone does not: a
+    /// gateway without a route answers 404, and so does an API server that does not serve the resource.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Answer { code: 404, own: Some(own), .. }
+            if own.reason == "NotFound" && !own.about.is_empty())
+    }
+
+    /// Whether the API server itself says that this object does not exist.
+    pub(crate) fn is_missing(&self, name: &str) -> bool {
+        let about = |own: &OwnStatus| own.about == name;
+        self.is_not_found() && matches!(self, Self::Answer { own: Some(own), .. } if about(own))
+    }
+
+    /// Whether the same read may succeed a moment later.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Answer { code, .. } => match *code {
+                404 => !self.is_not_found(),
+                408 | 429 | 500..=599 => true,
+                _ => false,
+            },
+            Self::Network(_) | Self::Name(_) | Self::Silence(_) | Self::Malformed(_) => true,
+            Self::Tls(_) | Self::Token(_) | Self::Kubeconfig(_) | Self::File(_) => false,
+        }
+    }
+
+    pub(super) fn kind(&self) -> ClusterErrorKind {
         match self {
             Self::Answer { code, .. } => match *code {
                 401 => ClusterErrorKind::Credentials,
                 403 => ClusterErrorKind::Forbidden,
-                404 => ClusterErrorKind::NotFound,
+                404 if self.is_not_found() => ClusterErrorKind::NotFound,
                 409 => ClusterErrorKind::Conflict,
-                429 | 500..=599 => ClusterErrorKind::Unreachable,
+                404 | 408 | 429 | 500..=599 => ClusterErrorKind::Unreachable,
                 _ => ClusterErrorKind::Other,
             },
             Self::Network(_) | Self::Name(_) | Self::Tls(_) | Self::Silence(_) => {
@@ -80,6 +137,11 @@ impl Cause {
             Self::Answer {
                 code: 500..=599, ..
             } => "the API server, or something it depends on, has a problem; try again later",
+            Self::Answer {
+                code: 404,
+                own: None,
+                ..
+            } => "is there a gateway or a proxy in between? The API server itself did not answer",
             Self::Network(_) | Self::Silence(_) => {
                 "is the cluster running, and can this machine reach it (private cluster, \
                  authorized IP ranges, proxy)?"
@@ -102,10 +164,14 @@ impl Cause {
     /// The same, as something that was seen of a watch.
     pub(crate) fn blindness(&self) -> Blindness {
         match self {
-            Self::Answer { code: 403, message } => Blindness::Forbidden {
+            Self::Answer {
+                code: 403, message, ..
+            } => Blindness::Forbidden {
                 message: message.clone(),
             },
-            Self::Answer { code: 401, message } => Blindness::Unauthorized {
+            Self::Answer {
+                code: 401, message, ..
+            } => Blindness::Unauthorized {
                 message: message.clone(),
             },
             Self::Token(source) => Blindness::Unauthorized {
@@ -165,11 +231,23 @@ impl From<KubeconfigError> for Cause {
 
 impl From<kube::core::Status> for Cause {
     fn from(status: kube::core::Status) -> Self {
-        let text = [&status.message, &status.reason];
-        let message = text.into_iter().find(|text| !text.is_empty());
+        let own = OwnStatus::of(&status);
+        let page = status.message.contains('<') || status.message.len() > PLAIN_TEXT;
+        let message = if own.is_none() && page {
+            let code = http::StatusCode::from_u16(status.code).ok();
+            let reason = code.and_then(|code| code.canonical_reason());
+            reason.unwrap_or_default().to_owned()
+        } else {
+            status.message
+        };
+        let text = [message, status.reason];
+        let told = text
+            .into_iter()
+            .find(|text| !text.is_empty() && text != NO_STATUS);
         Self::Answer {
             code: status.code,
-            message: message.map_or_else(|| "no reason given".to_owned(), Clone::clone),
+            message: told.unwrap_or_else(|| "no reason given".to_owned()),
+            own,
         }
     }
 }
@@ -271,10 +349,66 @@ mod tests {
     }
 
     #[test]
+    fn only_the_api_servers_own_word_about_the_object_says_that_it_does_not_exist() {
+        let of = |body: &str| {
+            let status: kube::core::Status = serde_json::from_str(body).unwrap();
+            Cause::from(status)
+        };
+        let page = kube::core::Status::failure("<html>no route</html>", NO_STATUS).with_code(404);
+        let rows = [
+            (
+                "the object",
+                of(
+                    r#"{"kind":"Status","reason":"NotFound","message":"gone","code":404,
+                    "details":{"name":"web","kind":"deployments"}}"#,
+                ),
+                ("gone (HTTP 404)", true, true),
+            ),
+            (
+                "another object",
+                of(
+                    r#"{"kind":"Status","reason":"NotFound","message":"gone","code":404,
+                    "details":{"name":"shop","kind":"namespaces"}}"#,
+                ),
+                ("gone (HTTP 404)", true, false),
+            ),
+            (
+                "a resource that is not served",
+                of(
+                    r#"{"kind":"Status","reason":"NotFound","message":"no such resource",
+                    "code":404,"details":{}}"#,
+                ),
+                ("no such resource (HTTP 404)", false, false),
+            ),
+            (
+                "a gateway's JSON",
+                of(r#"{"message":"no Route matched","code":404}"#),
+                ("no Route matched (HTTP 404)", false, false),
+            ),
+            (
+                "a gateway's page",
+                page.into(),
+                ("Not Found (HTTP 404)", false, false),
+            ),
+        ];
+        for (says, cause, (text, not_found, missing)) in rows {
+            assert_eq!(cause.to_string(), text, "{says}");
+            assert_eq!(cause.is_not_found(), not_found, "{says}");
+            assert_eq!(cause.is_missing("web"), missing, "{says}");
+            let kind = match not_found {
+                true => ClusterErrorKind::NotFound,
+                false => ClusterErrorKind::Unreachable,
+            };
+            assert_eq!(cause.kind(), kind, "{says}");
+        }
+    }
+
+    #[test]
     fn only_refusals_and_bad_credentials_are_told_apart_from_being_disconnected() {
         let answer = |code| Cause::Answer {
             code,
             message: "m".into(),
+            own: None,
         };
         assert!(matches!(
             answer(403).blindness(),

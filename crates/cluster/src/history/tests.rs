@@ -28,7 +28,7 @@ fn revisions(history: &History) -> Vec<u64> {
     history.entries().map(|it| it.revision().0).collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_kind_is_read_with_its_revisions_and_pods() {
     for kind in WorkloadKind::ALL {
         let server = server(kind).json("GET", "/pods", page(&[pod("web-1")], ""));
@@ -47,7 +47,7 @@ async fn every_kind_is_read_with_its_revisions_and_pods() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn all_pages_of_revisions_and_pods_are_read() {
     let server = Server::new()
         .json("GET", "/deployments/web", deployment("v2"))
@@ -70,7 +70,7 @@ async fn all_pages_of_revisions_and_pods_are_read() {
     assert_eq!(history.pods().count(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn pages_that_expire_are_read_anew_and_not_for_ever() {
     let expired = |request: &crate::testing::Asked| request.query.contains("continue=");
     let gone = || status(410, "the provided continue parameter is too old");
@@ -100,7 +100,7 @@ async fn pages_that_expire_are_read_anew_and_not_for_ever() {
     assert_eq!(server.requests("GET", "/pods").len(), 6);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_empty_list_is_a_history_without_revisions() {
     let empty = json!({"metadata": {}, "items": null});
     let server = Server::new()
@@ -112,7 +112,7 @@ async fn an_empty_list_is_a_history_without_revisions() {
     assert_eq!(history.pods().count(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn fields_that_no_struct_knows_are_kept() {
     let mut raw = deployment("v1");
     raw["spec"]["template"]["spec"]["fieldOfTomorrow"] = json!({"x": 1});
@@ -124,7 +124,7 @@ async fn fields_that_no_struct_knows_are_kept() {
     assert_eq!(history.object(), &raw);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn refused_lists_name_what_to_grant() {
     type Row = (WorkloadKind, &'static str, &'static str, &'static str);
     let rows: [Row; 4] = [
@@ -169,7 +169,7 @@ async fn refused_lists_name_what_to_grant() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_deployment_needs_no_pods_but_is_not_read_without_them_by_accident() {
     let kind = WorkloadKind::Deployment;
     let forbidden = server(kind).on("GET", "/pods", |_| status(403, "may not"));

@@ -36,7 +36,7 @@ fn sent(server: &Server) -> Value {
     serde_json::from_slice(&log[0].body).unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_mark_is_one_annotation_of_the_very_revision_object() {
     for kind in WorkloadKind::ALL {
         let server = server(kind, || ok(&json!({})));
@@ -75,7 +75,7 @@ async fn why_a_revision_came_back_is_written_on_its_own_object() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_mark_that_is_withdrawn_is_gone_from_the_revision_that_goes() {
     for kind in WorkloadKind::ALL {
         let server = server(kind, || ok(&json!({})));
@@ -89,7 +89,7 @@ async fn a_mark_that_is_withdrawn_is_gone_from_the_revision_that_goes() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_mark_that_cannot_be_written_says_why_and_is_sent_once() {
     type Row = (
         WorkloadKind,
@@ -149,7 +149,7 @@ async fn a_mark_that_cannot_be_written_says_why_and_is_sent_once() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_revision_that_is_gone_has_no_mark_to_withdraw_but_a_gateways_404_is_no_word() {
     let kind = WorkloadKind::Deployment;
     let gone = server(kind, || status(404, "not found"));
@@ -160,7 +160,7 @@ async fn a_revision_that_is_gone_has_no_mark_to_withdraw_but_a_gateways_404_is_n
     let error = withdraw(&gateway.client(), &plan(kind).workload, &plan(kind).from)
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), ClusterErrorKind::NotFound);
+    assert_eq!(error.kind(), ClusterErrorKind::Unreachable);
     assert_eq!(
         error.to_string(),
         "withdraw the mark of revision `web-v2` of deployment/web in namespace `shop`"

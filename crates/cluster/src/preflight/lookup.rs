@@ -11,6 +11,7 @@ use rollguard_core::rollback::{Reference, ReferenceKind};
 use serde::Deserialize;
 
 use super::keys::Keys;
+use crate::patience::patiently;
 use crate::request::{Failure, READ_LIMIT, exchange};
 
 /// Only the metadata is sent then (`k8s.io/apimachinery` `meta/v1`, `PartialObjectMetadata`).
@@ -27,8 +28,13 @@ pub(super) async fn reference(
         return Lookup::Missing;
     }
     let (path, plural) = collection(reference.kind, namespace);
-    let answer = get(client, &Request::new(path), reference).await;
-    match answer {
+    let collection = Request::new(path);
+    // Each failure keeps its own cause, which says whether it may pass.
+    let read = || async {
+        let read = get(client, &collection, reference).await;
+        read.map_err(|failure| failure.cause)
+    };
+    match patiently(read).await.map_err(Failure::from) {
         Ok(object) => Lookup::Seen(object.kept(!reference.keys.is_empty())),
         Err(failure) if failure.is_not_found() => Lookup::Missing,
         Err(failure) => Lookup::Unseen(super::unseen(&failure, "get", plural)),

@@ -64,7 +64,6 @@ async fn a_plain_answer_is_taken_at_its_word() {
             1,
         ),
         ("it is gone", |_| status(404, "not found"), Ok(false), 1),
-        ("a gateway knows nothing of it", |_| page(404), Err(""), 1),
         (
             "may not",
             |_| status(403, "may not"),
@@ -79,6 +78,7 @@ async fn a_plain_answer_is_taken_at_its_word() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_says_nothing_is_followed_by_the_same_question() {
     run(&[
+        ("a gateway knows nothing of it", |_| page(404), Err(""), 3),
         (
             "overload, then done",
             |nth| {

@@ -20,11 +20,8 @@ impl Answers {
     /// A pod that becomes ready again is checked again.
     pub(super) fn take(&mut self, answer: Answer, at: Timestamp, ready_since: Option<Timestamp>) {
         if self.ready_since != ready_since {
-            *self = Self {
-                ready_since,
-                reached: self.reached,
-                ..Self::default()
-            };
+            self.restart();
+            self.ready_since = ready_since;
         }
         self.reached |= answer.reached();
         let newest = Some((at, answer));
@@ -35,6 +32,14 @@ impl Answers {
         self.first.get_or_insert(at);
         self.times += 1;
         self.newest = newest;
+    }
+
+    /// Starts again: what came before counts no more, except that the way to the pod was open.
+    pub(super) fn restart(&mut self) {
+        *self = Self {
+            reached: self.reached,
+            ..Self::default()
+        };
     }
 
     /// Returns the newest answer, and when it came.

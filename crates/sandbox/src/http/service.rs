@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{Response, StatusCode, header};
+use http::{HeaderName, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use kube::client::Body;
 use serde_json::{Value, json};
@@ -75,6 +75,7 @@ async fn serve(
     match &fault {
         Some(Fault::Answer(failure)) => return respond(&shared, refusal(failure)),
         Some(Fault::Forbid) => return respond(&shared, refusal(&call.forbidden())),
+        Some(Fault::Page(code)) => return page(*code),
         Some(Fault::NeverAnswer) => return pending().await,
         Some(Fault::Disconnect) => return Err(Broken::Refused.into()),
         Some(Fault::LoseAnswer) | None => {}
@@ -166,6 +167,21 @@ fn groups() -> Value {
     json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups.collect::<Vec<Value>>()})
 }
 
+/// What every answer carries that came through the API server, a pod's included (apiserver
+/// `endpoints/filters/audit_init.go`).
+const AUDIT_ID: &str = "audit-id";
+/// The same for all requests here, so that runs are reproducible.
+const AUDITED: &str = "00000000-0000-0000-0000-000000000000";
+
+/// The answer of something in between.
+fn page(code: u16) -> Result<Response<ResponseBody>, BoxError> {
+    let body = Full::new(Bytes::from_static(b"<html>gateway</html>")).map_err(Into::into);
+    let response = Response::builder()
+        .status(StatusCode::from_u16(code)?)
+        .header(header::CONTENT_TYPE, "text/html");
+    Ok(response.body(body.boxed_unsync())?)
+}
+
 fn respond(shared: &Shared, reply: Reply) -> Result<Response<ResponseBody>, BoxError> {
     let (kind, body, retry) = match reply.content {
         Content::Json(value) => {
@@ -179,6 +195,7 @@ fn respond(shared: &Shared, reply: Reply) -> Result<Response<ResponseBody>, BoxE
     let mut response = Response::builder()
         .status(StatusCode::from_u16(reply.code)?)
         .header(header::CONTENT_TYPE, kind)
+        .header(AUDIT_ID, AUDITED)
         .header(header::DATE, http_date(shared.with(|it| it.now())));
     if let Some(seconds) = retry {
         response = response.header(header::RETRY_AFTER, seconds);
@@ -193,6 +210,7 @@ fn watching(shared: &Shared, stream: ResponseBody) -> Response<ResponseBody> {
     for (name, value) in [
         (header::CONTENT_TYPE, "application/json"),
         (header::DATE, date.as_str()),
+        (HeaderName::from_static(AUDIT_ID), AUDITED),
     ] {
         if let Ok(value) = value.parse() {
             response.headers_mut().insert(name, value);

@@ -36,7 +36,7 @@ pub(super) async fn recheck(
 }
 
 async fn read(connection: &Connection, workload: WorkloadRef) -> EndedRead {
-    let read = match access::find(&connection.client, &workload).await {
+    let read = match access::find_once(&connection.client, &workload).await {
         Ok(fresh) => FreshRead::Found(Box::new(fresh)),
         Err(error) => failed(error),
     };

@@ -90,10 +90,20 @@ async fn an_entra_cluster_gets_our_token_renewed_after_401_and_runs_no_program()
 
 #[tokio::test]
 async fn a_read_is_sent_again_after_503_and_a_write_is_not() {
-    let (address, heads) = serve(|_| (503, String::new())).await;
-    let error = refusal(&in_memory(&format!("http://{address}"))).await;
-    assert_eq!(error.kind(), ClusterErrorKind::Unreachable);
-    assert_eq!(heads.lock().unwrap().len(), 4, "one and three repetitions");
+    let (address, heads) = serve(|head| {
+        let code = if head.contains(" /x ") { 503 } else { 200 };
+        (code, VERSION.to_owned())
+    })
+    .await;
+    let login = in_memory(&format!("http://{address}"));
+    let client = connect(&login, local()).await.unwrap().client;
+    let get = Request::get("/x").body(Body::empty()).unwrap();
+    assert_eq!(client.send(get).await.unwrap().status(), 503);
+    assert_eq!(
+        heads.lock().unwrap().len(),
+        1 + 4,
+        "the version, one read and three repetitions"
+    );
 
     let (address, heads) = serve(|head| {
         let code = if head.starts_with("GET") { 200 } else { 503 };

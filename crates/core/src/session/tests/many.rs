@@ -221,6 +221,83 @@ fn a_rollout_is_healthy_once_each_new_pod_answers_as_expected() {
 }
 
 #[test]
+fn what_pods_answer_while_the_objects_are_out_of_sight_does_not_count() {
+    let healthy = || first_look(complete(), &[pod("a").ready(0)]);
+    let lost = |second| blind(second, ResourceKind::Pod, disconnected());
+    let back = |second| listed(second, &ALL);
+    let wrong = |from: u64, to: u64| (from..=to).step_by(2).map(|it| answer(it, 502));
+    let rows = [
+        (
+            "a gateway answers 502 to everything for 25 s",
+            [
+                wrong(1, 4).collect(),
+                vec![lost(4)],
+                wrong(5, 27).collect(),
+                back(28),
+                vec![answer(29, 200)],
+            ]
+            .concat(),
+            ("succeeded", 29),
+        ),
+        (
+            "the pod answers 502 before and after: one series of 25 s after",
+            [
+                wrong(1, 20).collect(),
+                vec![lost(20)],
+                wrong(21, 27).collect(),
+                back(28),
+                wrong(29, 60).collect(),
+            ]
+            .concat(),
+            ("failed", 54),
+        ),
+        (
+            "a right answer out of sight is none",
+            [vec![lost(2), answer(3, 200)], back(12)].concat(),
+            ("timedOut", 60),
+        ),
+        (
+            "a right answer before is not enough: one newer is needed",
+            [vec![answer(1, 200), lost(2)], back(12)].concat(),
+            ("timedOut", 60),
+        ),
+        (
+            "events alone are lost: answers count",
+            [
+                vec![
+                    blind(2, ResourceKind::Event, disconnected()),
+                    answer(3, 200),
+                ],
+                back(12),
+            ]
+            .concat(),
+            ("succeeded", 12),
+        ),
+    ];
+    for (says, more, expected) in rows {
+        let (_, verdict, second) = run(asking(), &with(healthy(), more));
+        assert_eq!((verdict.word(), second), expected, "{says}: {verdict:?}");
+    }
+}
+
+#[test]
+fn nothing_is_asked_while_the_objects_are_out_of_sight() {
+    let mut session = asking();
+    let mut asks = Vec::new();
+    let mut observations = first_look(complete(), &[pod("a").ready(0)]);
+    observations.push(answer(1, 503));
+    observations.push(blind(2, ResourceKind::Pod, disconnected()));
+    observations.extend((3..=8).map(|second| Session::tick(at(second))));
+    observations.extend(listed(9, &ALL));
+    for observation in observations {
+        let second = elapsed_seconds(observation.at);
+        let step = session.observe(observation);
+        asks.extend(step.http_requests.into_iter().map(|_| second));
+    }
+    assert_eq!(asks, [0, 9]);
+}
+
+#[test]
 fn a_pod_is_asked_when_it_is_ready_and_again_until_it_answers_as_expected() {
     let mut session = asking();
     let mut asks = Vec::new();
