@@ -7,17 +7,26 @@ use rollguard_core::observation::Blindness;
 use tokio::time::Instant;
 
 use crate::error::Cause;
+use crate::patience::{jittered, nth_pause};
 
 /// A second error within this time is reported.
 const HICCUP: Duration = Duration::from_secs(5);
-/// The pauses between attempts while blind, without jitter: one client has no herd to scatter.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(500),
+/// The pauses between attempts while blind; each is lengthened by up to a quarter.
+const PAUSES: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(4),
     Duration::from_secs(5),
 ];
+/// The pauses before a list in place of a watch that fails: what was listed is a fresh look, and one
+/// every few seconds is as good as a watch.
+const POLLS: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+];
+/// After this time without an error the polls begin with the shortest pause again.
+const CALM: Duration = Duration::from_secs(30);
 /// The pause while forbidden: a role binding does not come within seconds.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(30);
 
@@ -26,8 +35,8 @@ const FORBIDDEN_PAUSE: Duration = Duration::from_secs(30);
 pub(super) enum Recovery {
     /// Poll the same watcher again: it resumes where it was.
     Resume,
-    /// List again, at once and without a report.
-    Relist,
+    /// Wait, then list again without a report: a list that fails is reported.
+    Relist(Duration),
     /// Report that the resource cannot be seen, wait, then list again.
     Blind(Blindness, Duration),
 }
@@ -37,21 +46,48 @@ pub(super) enum Recovery {
 pub(super) struct Backoff {
     last: Option<Instant>,
     blind: usize,
+    polls: usize,
 }
 
 impl Backoff {
-    /// Resets the pauses: the resource was listed or watched.
-    pub(super) const fn clear(&mut self) {
+    /// Resets the pauses while blind: the resource was listed.
+    pub(super) const fn listed(&mut self) {
         self.blind = 0;
+    }
+
+    /// Resets all pauses: a watch brought something.
+    pub(super) const fn watched(&mut self) {
+        self.blind = 0;
+        self.polls = 0;
     }
 
     /// Classifies an error.
     pub(super) fn judge(&mut self, error: watcher::Error) -> Recovery {
         let now = Instant::now();
         let last = self.last.replace(now);
-        let again = last.is_some_and(|last| now.duration_since(last) < HICCUP);
-        let hiccup = hiccup(&error).filter(|_| !again && self.blind == 0);
-        hiccup.unwrap_or_else(|| self.blinded(cause_of(error).blindness()))
+        let within = |time| last.is_some_and(|last| now.duration_since(last) < time);
+        if !within(CALM) {
+            self.polls = 0;
+        }
+        if let Some(hiccup) = hiccup(&error).filter(|_| !within(HICCUP) && self.blind == 0) {
+            return hiccup;
+        }
+        let of_list = matches!(error, watcher::Error::InitialListFailed(_));
+        let cause = cause_of(error);
+        // What was not heard of a watch that stalled may be old: that is reported.
+        if of_list || matches!(cause, Cause::Silence(_)) {
+            return self.blinded(cause.blindness());
+        }
+        match cause.blindness() {
+            why @ (Blindness::Forbidden { .. } | Blindness::Unauthorized { .. }) => {
+                self.blinded(why)
+            }
+            Blindness::Disconnected { .. } => {
+                let pause = jittered(nth_pause(&POLLS, self.polls));
+                self.polls += 1;
+                Recovery::Relist(pause)
+            }
+        }
     }
 
     /// Counts a list that did not end in time.
@@ -63,8 +99,7 @@ impl Backoff {
         let pause = if matches!(why, Blindness::Forbidden { .. }) {
             FORBIDDEN_PAUSE
         } else {
-            let longest = PAUSES.last().copied().unwrap_or_default();
-            PAUSES.get(self.blind).copied().unwrap_or(longest)
+            jittered(nth_pause(&PAUSES, self.blind))
         };
         self.blind += 1;
         Recovery::Blind(why, pause)
@@ -74,16 +109,17 @@ impl Backoff {
 /// Returns how to recover silently from an error that happens once.
 ///
 /// A stream that broke is resumed; a version that is too old (410) or an object that cannot be read
-/// asks for a new list. A refused list or watch is always reported.
+/// asks for a new list. A refused list is always reported; where a watch is refused the resource is
+/// listed again and again.
 fn hiccup(error: &watcher::Error) -> Option<Recovery> {
     let expired = |error: &kube::Error| matches!(error, kube::Error::Api(it) if it.code == 410);
     match error {
         watcher::Error::WatchFailed(kube::Error::SerdeError(_) | kube::Error::Api(_))
         | watcher::Error::WatchError(_)
-        | watcher::Error::NoResourceVersion => Some(Recovery::Relist),
+        | watcher::Error::NoResourceVersion => Some(Recovery::Relist(Duration::ZERO)),
         watcher::Error::WatchFailed(_) => Some(Recovery::Resume),
         watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
-            expired(error).then_some(Recovery::Relist)
+            expired(error).then_some(Recovery::Relist(Duration::ZERO))
         }
     }
 }
@@ -117,18 +153,53 @@ mod tests {
     fn pause(next: &Recovery) -> Option<Duration> {
         match next {
             Recovery::Blind(_, pause) => Some(*pause),
-            Recovery::Resume | Recovery::Relist => None,
+            Recovery::Resume | Recovery::Relist(_) => None,
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_broken_stream_is_resumed_once_and_then_told() {
+    async fn a_broken_stream_is_resumed_once_and_then_listed() {
         let mut backoff = Backoff::default();
         assert_eq!(backoff.judge(broken()), Recovery::Resume);
-        assert!(matches!(
-            backoff.judge(broken()),
-            Recovery::Blind(Blindness::Disconnected { .. }, _)
-        ));
+        let Recovery::Relist(pause) = backoff.judge(broken()) else {
+            panic!("{backoff:?}");
+        };
+        assert!(is_about(pause, POLLS[0]), "{pause:?}");
+    }
+
+    fn is_about(pause: Duration, wanted: Duration) -> bool {
+        pause >= wanted && pause <= wanted * 5 / 4
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_is_refused_for_ever_is_polled_for() {
+        for code in [405, 410, 500] {
+            let mut backoff = Backoff::default();
+            let mut polls = Vec::new();
+            for _ in 0..6 {
+                let refused = watcher::Error::WatchStartFailed(api(code));
+                match backoff.judge(refused) {
+                    // Once at once where the version was too old.
+                    Recovery::Relist(Duration::ZERO) => {}
+                    Recovery::Relist(pause) => {
+                        polls.push(pause);
+                        tokio::time::advance(pause).await;
+                    }
+                    other @ (Recovery::Resume | Recovery::Blind(..)) => {
+                        panic!("{code}: {other:?}")
+                    }
+                }
+                backoff.listed();
+            }
+            assert!(polls.len() >= 5, "{code}: {polls:?}");
+            for (poll, pause) in polls.iter().enumerate() {
+                let wanted = nth_pause(&POLLS, poll);
+                assert!(is_about(*pause, wanted), "{code}: {polls:?}");
+            }
+            let list = backoff.judge(watcher::Error::InitialListFailed(api(code)));
+            let told = matches!(list, Recovery::Blind(Blindness::Disconnected { .. }, _));
+            assert!(told, "{code}: {list:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -150,7 +221,8 @@ mod tests {
             watcher::Error::WatchStartFailed(api(410)),
         ];
         for error in errors {
-            assert_eq!(Backoff::default().judge(error), Recovery::Relist);
+            let next = Backoff::default().judge(error);
+            assert_eq!(next, Recovery::Relist(Duration::ZERO));
         }
     }
 
@@ -172,17 +244,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_pauses_grow_to_five_seconds_and_begin_anew_after_sight() {
         let mut backoff = Backoff::default();
-        let mut pauses = || -> Vec<u128> {
-            let judged = (0..6).map(|_| backoff.judge(watcher::Error::InitialListFailed(api(500))));
-            let found = judged
-                .filter_map(|it| pause(&it))
-                .map(|it| it.as_millis())
-                .collect();
-            backoff.clear();
-            found
-        };
-        let expected = [500, 1000, 2000, 4000, 5000, 5000];
-        assert_eq!(pauses(), expected);
-        assert_eq!(pauses(), expected);
+        for _ in 0..2 {
+            for seconds in [1, 2, 4, 5, 5] {
+                let next = backoff.judge(watcher::Error::InitialListFailed(api(500)));
+                let wanted = Duration::from_secs(seconds);
+                assert!(is_about(pause(&next).unwrap(), wanted), "{next:?}");
+            }
+            backoff.listed();
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Limits the rate of watch requests, and detects watches that stalled: kube's watcher does neither.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Request;
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tower::service_fn;
 
 use crate::error::Silence;
+use crate::http::Once;
 use crate::login::BoxError;
 
 /// After how long the API server is asked to end a watch; kube then resumes it where it was. A
@@ -23,6 +24,11 @@ pub(super) const WATCH_SECONDS: u32 = 10;
 /// gateway that ends every watch it would never pause.
 const BETWEEN_WATCHES: Duration = Duration::from_millis(500);
 
+/// The least time between two requests for one resource while they fail; one more page of a list is
+/// no request of its own. A list may succeed and the watch after it be refused for ever: without a
+/// limit that is as fast as the server answers.
+const BETWEEN_FAILURES: Duration = Duration::from_secs(1);
+
 /// After how long the API server must have ended a watch: when it was asked to, and some more.
 const LONGEST_WATCH: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 3);
 
@@ -34,40 +40,87 @@ const LONGEST_WATCH: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 3);
 pub(super) fn rate_limited(client: &Client) -> Client {
     let namespace = client.default_namespace().to_owned();
     let client = client.clone();
-    let begun = Arc::new(Mutex::new(None));
-    let send = service_fn(move |request: Request<Body>| {
+    let rate = Arc::new(Mutex::new(Rate::default()));
+    let send = service_fn(move |mut request: Request<Body>| {
         let client = client.clone();
-        let turn = turn(&begun, is_watch(&request));
+        let rate = Arc::clone(&rate);
+        // The repetitions of the client would not keep to the rate.
+        request.extensions_mut().insert(Once);
+        let kind = Kind::of(&request);
+        let turn = locked(&rate).turn(kind);
         async move {
-            if let Some(at) = turn? {
-                tokio::time::sleep_until(at).await;
-            }
-            client.send(request).await.map_err(BoxError::from)
+            tokio::time::sleep_until(turn?).await;
+            let answer = client.send(request).await.map_err(BoxError::from);
+            let succeeded = answer.as_ref().is_ok_and(|it| it.status().is_success());
+            locked(&rate).answered(kind, succeeded);
+            answer
         }
     });
     Client::new(send, namespace)
 }
 
-fn is_watch(request: &Request<Body>) -> bool {
-    let query = request.uri().query().unwrap_or_default();
-    query.split('&').any(|pair| pair == "watch=true")
+fn locked(rate: &Mutex<Rate>) -> MutexGuard<'_, Rate> {
+    rate.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns when the request may be sent: a list at once, and it starts a new count.
-fn turn(begun: &Mutex<Option<Instant>>, watch: bool) -> Result<Option<Instant>, Silence> {
-    let mut begun = begun.lock().unwrap_or_else(PoisonError::into_inner);
-    let last = begun.take();
-    if !watch {
-        return Ok(None);
-    }
-    let now = Instant::now();
-    let at = match last {
-        Some(last) if now.duration_since(last) > LONGEST_WATCH => {
-            return Err(Silence(LONGEST_WATCH));
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    List,
+    /// One more page of a list.
+    Page,
+    Watch,
+}
+
+impl Kind {
+    fn of(request: &Request<Body>) -> Self {
+        let query = request.uri().query().unwrap_or_default();
+        let mut pairs = query.split('&');
+        if pairs.clone().any(|pair| pair == "watch=true") {
+            Self::Watch
+        } else if pairs.any(|pair| pair.starts_with("continue=")) {
+            Self::Page
+        } else {
+            Self::List
         }
-        Some(last) => now.max(last + BETWEEN_WATCHES),
-        None => now,
-    };
-    *begun = Some(at);
-    Ok(Some(at))
+    }
+}
+
+/// What was sent for one resource, and how it went.
+#[derive(Debug, Default)]
+struct Rate {
+    /// When the newest request was sent.
+    sent: Option<Instant>,
+    /// When the newest watch was started, unless a list came after it.
+    watched: Option<Instant>,
+    /// Whether requests fail; a watch that starts ends that.
+    failing: bool,
+}
+
+impl Rate {
+    /// Returns when a request may be sent. A list starts a new count of watches.
+    fn turn(&mut self, kind: Kind) -> Result<Instant, Silence> {
+        let now = Instant::now();
+        let watched = self.watched.take();
+        if kind == Kind::Page {
+            return Ok(now);
+        }
+        let spaced = self.sent.filter(|_| self.failing);
+        let mut at = spaced.map_or(now, |sent| now.max(sent + BETWEEN_FAILURES));
+        if kind == Kind::Watch {
+            if let Some(last) = watched {
+                if now.duration_since(last) > LONGEST_WATCH {
+                    return Err(Silence(LONGEST_WATCH));
+                }
+                at = at.max(last + BETWEEN_WATCHES);
+            }
+            self.watched = Some(at);
+        }
+        self.sent = Some(at);
+        Ok(at)
+    }
+
+    /// A list that succeeds does not show that a watch does.
+    fn answered(&mut self, kind: Kind, succeeded: bool) {
+        self.failing = !succeeded || (self.failing && kind != Kind::Watch);
+    }
 }

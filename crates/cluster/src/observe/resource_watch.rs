@@ -102,7 +102,7 @@ where
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => Err(self.backoff.judge(error)),
             // kube's watcher has no end; if it ever gets one, this starts another.
-            None => Err(Recovery::Relist),
+            None => Err(Recovery::Relist(Duration::ZERO)),
         }
     }
 
@@ -118,7 +118,7 @@ where
             }
             watcher::Event::InitDone => self.listed(),
             watcher::Event::Apply(object) => {
-                self.backoff.clear();
+                self.backoff.watched();
                 if (self.target.keep)(&object) {
                     self.known.extend(object.uid());
                     self.out
@@ -129,7 +129,7 @@ where
                 }
             }
             watcher::Event::Delete(object) => {
-                self.backoff.clear();
+                self.backoff.watched();
                 self.forget(&object);
             }
         }
@@ -143,7 +143,7 @@ where
     }
 
     fn listed(&mut self) {
-        self.backoff.clear();
+        self.backoff.listed();
         self.reported = None;
         let objects = self.listing.take().unwrap_or_default();
         let uids: Vec<String> = objects.iter().filter_map(ResourceExt::uid).collect();
@@ -160,7 +160,7 @@ where
     fn recover(&mut self, next: Recovery) {
         match next {
             Recovery::Resume => return,
-            Recovery::Relist => {}
+            Recovery::Relist(pause) => self.pause = Some(pause),
             Recovery::Blind(why, pause) => {
                 self.pause = Some(pause);
                 if self.reported.as_ref() != Some(&why) {

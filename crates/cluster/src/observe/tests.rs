@@ -280,7 +280,46 @@ async fn sight_that_comes_back_is_told_by_a_list_even_if_nothing_changed() {
         "web-v1-1@9",
         "listed uid-web-v1-1",
     ];
-    assert_eq!(pods_seen(&server).await, expected);
+    let seen = seen_within(&server, ResourceKind::Pod, Duration::from_secs(6)).await;
+    assert_eq!(seen, expected);
+}
+
+/// The shortest time between a request and the one after the next.
+fn shortest_pair(asked: &[Asked]) -> Duration {
+    let pairs = asked.windows(3).map(|it| it[2].at - it[0].at);
+    pairs.min().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_refused_for_ever_is_replaced_by_lists_without_a_rush() {
+    for code in [405, 410, 500] {
+        let pods = vec![pod("web-v1-1", "9")];
+        let server = resource(others(), "/pods", pods, move |_| status(code, "no watches"));
+        let minute = Duration::from_secs(60);
+        let seen = seen_within(&server, ResourceKind::Pod, minute).await;
+        let expected = ["web-v1-1@9", "listed uid-web-v1-1"];
+        let told = |it: &String| expected.contains(&it.as_str());
+        assert!(seen.iter().all(told), "{code}: {seen:?}");
+        let lists = seen.len() / 2;
+        assert!((12..=25).contains(&lists), "{code}: {lists} lists a minute");
+        let asked = server.requests("GET", "/pods");
+        assert!(asked.len() <= 60, "{code}: {} a minute", asked.len());
+        // The first refusal of an old version is followed by a list at once.
+        let steady = asked.get(4..).unwrap();
+        let shortest = shortest_pair(steady);
+        assert!(shortest >= Duration::from_secs(2), "{code}: {shortest:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_that_fail_are_asked_for_once_a_second_at_most() {
+    for code in [429, 500, 503] {
+        let server = others().on("GET", "/pods", move |_| status(code, "no"));
+        let minute = Duration::from_secs(60);
+        seen_within(&server, ResourceKind::Pod, minute).await;
+        let asked = server.requests("GET", "/pods");
+        assert!((10..20).contains(&asked.len()), "{code}: {}", asked.len());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -95,6 +95,71 @@ async fn events_that_may_not_be_seen_leave_the_rest_in_sight() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn events_that_cannot_be_read_for_ever_leave_the_rest_in_sight() {
+    let sandbox = cluster().build();
+    let connection = healthy(&sandbox).await;
+    let broken = Fault::Answer(ApiFailure::internal("no key to decrypt"));
+    let events = Requests::all().resource("events");
+    sandbox.faults().inject(events, broken);
+    sandbox.faults().drop_watches(&Requests::all());
+    deploy(&sandbox, "v2").await;
+    let verdict = follow(&connection).await;
+    assert!(matches!(verdict, Verdict::Failed { .. }), "{verdict:?}");
+    deploy(&sandbox, "v3").await;
+    assert_eq!(follow(&connection).await, Verdict::Succeeded);
+}
+
+/// What a watch may be refused with for as long as a gateway or an API server pleases.
+fn refusals() -> [Fault; 4] {
+    let refusal = |code, reason| Fault::Answer(ApiFailure::new(code, reason, "no watches here"));
+    [
+        refusal(405, "MethodNotAllowed"),
+        refusal(410, "Expired"),
+        refusal(500, "InternalError"),
+        Fault::Page(405),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_every_watch_is_refused_lists_tell_how_a_rollout_ends() {
+    for refusal in refusals() {
+        let sandbox = cluster().build();
+        let connection = healthy(&sandbox).await;
+        let watches = Requests::all().verb(Verb::Watch);
+        sandbox.faults().inject(watches, refusal.clone());
+        sandbox.faults().drop_watches(&Requests::all());
+        deploy(&sandbox, "v2").await;
+        let verdict = follow(&connection).await;
+        let failed = matches!(verdict, Verdict::Failed { .. });
+        assert!(failed, "{refusal:?}: {verdict:?}");
+        deploy(&sandbox, "v3").await;
+        let verdict = follow(&connection).await;
+        assert_eq!(verdict, Verdict::Succeeded, "{refusal:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_watches_cost_less_than_one_request_a_second_and_resource() {
+    let lists = Fault::Answer(ApiFailure::too_many_requests(1));
+    let rows = refusals().map(|fault| (Requests::all().verb(Verb::Watch), fault));
+    for (requests, fault) in rows.into_iter().chain([(Requests::all(), lists)]) {
+        let sandbox = cluster().build();
+        let connection = healthy(&sandbox).await;
+        let during = Box::pin(async {
+            seconds(1).await;
+            sandbox.faults().inject(requests, fault.clone());
+            sandbox.faults().drop_watches(&Requests::all());
+            let before = sandbox.requests().len();
+            seconds(120).await;
+            let sent = sandbox.requests().len() - before;
+            assert!(sent <= 4 * 120, "{fault:?}: {sent} requests in 120 s");
+            assert!(sent >= 4 * 20, "{fault:?}: {sent} requests in 120 s");
+        });
+        seen(&connection, ResourceKind::Deployment, during).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_workload_that_may_not_be_watched_is_undetermined() {
     let sandbox = cluster().build();
     let connection = healthy(&sandbox).await;

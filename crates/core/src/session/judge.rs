@@ -442,10 +442,11 @@ enum Sight {
 
 /// A refusal of pods, revisions, events or nodes only narrows the view; of the workload, or of what
 /// tells whom to ask over HTTP, it ends it. A lost connection may come back within
-/// [`Policy::blind_limit`].
+/// [`Policy::blind_limit`]; events that do not come back by then narrow the view as well.
 fn sight(view: &View<'_>, policy: &Policy, now: Timestamp) -> Sight {
     let kind = view.target.workload.kind;
     let checked = !policy.http.is_empty();
+    let deadline = after(view.started, policy.timeout);
     let mut dim = None;
     for (resource, (since, why)) in view.snapshot.blind_spots() {
         if !ResourceKind::needed_for(kind).contains(&resource) {
@@ -462,6 +463,9 @@ fn sight(view: &View<'_>, policy: &Policy, now: Timestamp) -> Sight {
             Blindness::Unauthorized { .. } => return Sight::Lost(blind),
             Blindness::Forbidden { .. } if needed => return Sight::Lost(blind),
             Blindness::Forbidden { .. } => {}
+            Blindness::Disconnected { .. }
+                if resource == ResourceKind::Event
+                    && (now >= deadline || elapsed(*since, now) >= policy.blind_limit) => {}
             Blindness::Disconnected { .. } if elapsed(*since, now) >= policy.blind_limit => {
                 return Sight::Lost(blind);
             }

@@ -207,6 +207,37 @@ fn sight_rows() -> Vec<Row> {
             3 + 3 + 1 + 30 + 2,
         ),
         row(
+            "events cannot be read for ever: after 30 s the pods tell enough",
+            with(
+                first_look(complete(), &[pod("a").ready(0)]),
+                vec![blind(0, ResourceKind::Event, disconnected())],
+            ),
+            "succeeded",
+            30,
+        ),
+        row(
+            "events come back: it is as if they had never been lost",
+            with(
+                first_look(complete(), &[pod("a").ready(0)]),
+                [
+                    vec![blind(3, ResourceKind::Event, disconnected())],
+                    listed(12, &ALL),
+                ]
+                .concat(),
+            ),
+            "succeeded",
+            12,
+        ),
+        row(
+            "events are lost just before the deadline: timed out as without them",
+            with(
+                first_look(rolling(), &[]),
+                vec![blind(50, ResourceKind::Event, disconnected())],
+            ),
+            "timedOut",
+            60,
+        ),
+        row(
             "pods are forbidden: complete for ten seconds is enough",
             with(
                 first_look(complete(), &[]),
