@@ -243,11 +243,10 @@ impl Execution {
             Verification::Cancelled => step.events.push(Event::NotVerified),
         }
         let cancelled = verification == Verification::Cancelled;
-        let held_up = if verification.leaves_open() {
-            self.held_up().into_values().collect()
-        } else {
-            Vec::new()
-        };
+        let open = verification.leaves_open();
+        // Where a pod could not be deleted, a check that finds it stuck may fail for just that.
+        let failed = verification.has_failed();
+        let held_up = self.mark_held_up(|it| open || (failed && it.is_undeletable()));
         self.conclude(Some(verification), held_up, cancelled);
     }
 
@@ -343,20 +342,27 @@ impl Execution {
         timeout
     }
 
-    fn held_up(&self) -> BTreeMap<WorkloadRef, String> {
-        let all = self.deletions.iter();
+    fn held_up(&self, counts: impl Fn(&StuckPodDeletion) -> bool) -> BTreeMap<WorkloadRef, String> {
+        let all = self.deletions.iter().filter(|it| counts(it));
         let held_up = all.filter_map(|it| Some((it.workload().clone(), it.held_up()?)));
         held_up.collect()
     }
 
-    fn pods_deleted(&mut self, cancelled: bool) {
-        let held_up = self.held_up();
+    /// Makes the outcome of each workload whose stuck pods count [`WorkloadOutcome::HeldUp`], and
+    /// returns why.
+    fn mark_held_up(&mut self, counts: impl Fn(&StuckPodDeletion) -> bool) -> Vec<String> {
+        let held_up = self.held_up(counts);
         for (workload, outcome) in &mut self.workloads {
             if held_up.contains_key(workload) {
                 *outcome = WorkloadOutcome::HeldUp;
             }
         }
-        self.conclude(None, held_up.into_values().collect(), cancelled);
+        held_up.into_values().collect()
+    }
+
+    fn pods_deleted(&mut self, cancelled: bool) {
+        let held_up = self.mark_held_up(|_| true);
+        self.conclude(None, held_up, cancelled);
     }
 
     fn conclude(

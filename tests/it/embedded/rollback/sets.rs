@@ -12,7 +12,7 @@ use rollguard_agent::Outcome;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_core::rollback::BatchOutcome;
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
-use rollguard_sandbox::{Script, Verb};
+use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use tokio::time::sleep;
 
 use super::super::cast::is_version;
@@ -48,6 +48,20 @@ pub(super) fn trials() -> Vec<Trial> {
         trial(
             "a pod that stays stuck is no success, and the next run goes on with it",
             goes_on,
+        ),
+        trial(
+            "deletions that fail are told with one outcome, with a check and without",
+            async || {
+                deletions_fail(true).await?;
+                deletions_fail(false).await
+            },
+        ),
+        trial(
+            "reads that fail before and after the patch are repeated, and the stuck pod is deleted",
+            async || {
+                reads_fail(true).await?;
+                reads_fail(false).await
+            },
         ),
         trial(
             "a check that runs out of time before a stuck pod's turn says so",
@@ -222,8 +236,9 @@ async fn runs_out() -> Result<()> {
     let world = broken_later(&[0, 1]).await?;
     let back = world.rollback_as(&short(true, SLOW / 2)).await;
     let back = back.map_err(told)?;
-    let unhealthy = Outcome::RolledBackUnhealthy;
-    ensure!(back.outcome == unhealthy, "{back:#?}");
+    ensure!(back.outcome == Outcome::PartlyRolledBack, "{back:#?}");
+    let part = Some(BatchOutcome::PartlyRolledBack);
+    ensure!(back.word == part, "{back:#?}");
     let why = "Pod db-1 of revision 2 is stuck; run the rollback again";
     says(&world, why)?;
     ensure!(back.errors.join("; ").contains(why), "{back:#?}");
@@ -239,6 +254,47 @@ async fn takes_its_time() -> Result<()> {
     ensure!(back.errors.is_empty(), "{back:#?}");
     ensure!(world.deleted_pods() == 1, "{}", world.said());
     Ok(())
+}
+
+/// A webhook, say, refuses every deletion.
+async fn deletions_fail(wait: bool) -> Result<()> {
+    let world = stuck(2).await?;
+    let deletions = Requests::all()
+        .verb(Verb::Delete)
+        .resource("pods")
+        .dry_run(false);
+    let refused = ApiFailure::forbidden("admission webhook \"guard\" denied the request: no");
+    world.faults().inject(deletions, Fault::Answer(refused));
+    let inputs = RollbackInputs { wait, ..plain() };
+    let back = world.rollback_as(&inputs).await.map_err(told)?;
+    ensure!(back.outcome == Outcome::PartlyRolledBack, "{back:#?}");
+    let part = Some(BatchOutcome::PartlyRolledBack);
+    ensure!(back.word == part, "{back:#?}");
+    says(&world, "admission webhook")?;
+    has(&world, "v1").await
+}
+
+/// The connection breaks for some seconds before the first read, and once more after the patch.
+async fn reads_fail(wait: bool) -> Result<()> {
+    let world = stuck(2).await?;
+    let faults = world.faults();
+    faults.inject_next(3, Requests::all(), Fault::Disconnect);
+    let patches = world.patches();
+    let trouble = async {
+        while world.patches() == patches {
+            sleep(Duration::from_millis(1)).await;
+        }
+        faults.inject(Requests::all(), Fault::Disconnect);
+        faults.drop_watches(&Requests::all());
+        sleep(Duration::from_secs(10)).await;
+        faults.clear();
+    };
+    let inputs = RollbackInputs { wait, ..plain() };
+    let (back, ()) = tokio::join!(world.rollback_as(&inputs), trouble);
+    let back = back.map_err(told)?;
+    ensure!(back.outcome == Outcome::RolledBack, "{}", world.said());
+    ensure!(world.deleted_pods() >= 1, "{}", world.said());
+    has(&world, "v1").await
 }
 
 async fn may_not_delete() -> Result<()> {

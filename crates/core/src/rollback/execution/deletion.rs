@@ -44,6 +44,8 @@ pub(super) struct StuckPodDeletion {
     deleted: BTreeSet<String>,
     /// Why the rollout is held up, as of the last look.
     held_up: Option<String>,
+    /// Whether the last deletion failed.
+    undeletable: bool,
     /// The last failure that was shown.
     told: Option<String>,
 }
@@ -62,6 +64,7 @@ impl StuckPodDeletion {
             state: State::Waiting,
             deleted: BTreeSet::new(),
             held_up: None,
+            undeletable: false,
             told: None,
         };
         this.renew(now);
@@ -75,6 +78,11 @@ impl StuckPodDeletion {
 
     pub(super) fn is_done(&self) -> bool {
         self.state == State::Done
+    }
+
+    /// Whether a stuck pod could not be deleted.
+    pub(super) const fn is_undeletable(&self) -> bool {
+        self.undeletable
     }
 
     /// Why the rollout is held up, with what to do about it.
@@ -142,6 +150,7 @@ impl StuckPodDeletion {
             return;
         };
         self.state = State::Waiting;
+        self.undeletable = matches!(result, DeleteResult::Failed(_));
         match result {
             DeleteResult::Deleted => {
                 stuck.retain(|name| *name != pod.name);

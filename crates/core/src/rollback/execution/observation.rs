@@ -132,6 +132,14 @@ pub enum Verification {
 }
 
 impl Verification {
+    /// Whether the check found a failure.
+    pub(super) fn has_failed(&self) -> bool {
+        match self {
+            Self::Judged { verdict, .. } => *verdict == VerdictKind::Failed,
+            Self::Failed(_) | Self::Cancelled => false,
+        }
+    }
+
     /// Whether a stuck pod may be why the workload is not healthy.
     ///
     /// A workload that fails by itself does not recover once its pods are deleted.

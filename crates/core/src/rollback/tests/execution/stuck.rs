@@ -283,7 +283,56 @@ fn what_is_stuck_is_told_after_a_check_unless_it_is_no_reason() {
         assert_eq!(story.sees(sees(&[1])), ["delete db-1"], "{says}");
         let ended = story.step(verified).conclusion.unwrap();
         assert_eq!(ended.errors.contains(&STAYS.to_owned()), told, "{says}");
-        assert_eq!(ended.outcome.as_str(), "rolledBack", "{says}");
+        let word = if told {
+            "partlyRolledBack"
+        } else {
+            "rolledBack"
+        };
+        assert_eq!(ended.outcome.as_str(), word, "{says}");
+    }
+}
+
+#[test]
+fn a_deletion_that_fails_ends_the_same_with_and_without_a_check() {
+    for kind in [
+        FailureKind::Forbidden,
+        FailureKind::Unreachable,
+        FailureKind::Other,
+    ] {
+        let unhealthy = |verdict| Some(judged(verdict, RollbackHealth::Unhealthy));
+        let healthy = judged(VerdictKind::Succeeded, RollbackHealth::Healthy);
+        for (says, verified, expected) in [
+            ("no check", None, "partlyRolledBack"),
+            (
+                "it ran out of time",
+                unhealthy(VerdictKind::TimedOut),
+                "partlyRolledBack",
+            ),
+            (
+                "it found the pod stuck",
+                unhealthy(VerdictKind::Failed),
+                "partlyRolledBack",
+            ),
+            (
+                "the pod became ready by itself",
+                Some(healthy),
+                "rolledBack",
+            ),
+        ] {
+            let mut story = story(verified.is_some());
+            let _ = story.step(sees(&[1]));
+            let mut ended = story.step(deleted(no(kind))).conclusion;
+            if let Some(verified) = verified {
+                assert_eq!(ended, None, "{kind:?}, {says}");
+                ended = story.step(verified).conclusion;
+            } else if ended.is_none() {
+                let _ = story.later(61).step(Seen::Tick);
+                let _ = story.step(sees(&[1]));
+                ended = story.step(deleted(no(kind))).conclusion;
+            }
+            let word = ended.unwrap().outcome.as_str();
+            assert_eq!(word, expected, "{kind:?}, {says}");
+        }
     }
 }
 
