@@ -59,6 +59,7 @@ const fn weight(finding: PreflightCode) -> &'static str {
             "refusal if a pod is stuck already, else warning; always a warning in a check's proposal"
         }
         PreflightCode::QuotaFull
+        | PreflightCode::MayNotSeePods
         | PreflightCode::MigrationRan
         | PreflightCode::ConfigChanged
         | PreflightCode::UncheckedServed

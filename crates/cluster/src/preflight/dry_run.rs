@@ -55,9 +55,8 @@ async fn not_accepted(client: &Client, plan: &RollbackPlan, trial: DryRun) -> Dr
 }
 
 fn of(failure: Failure) -> DryRun {
-    // A gateway's own 403 says nothing about the pod.
     match (failure.cause, failure.reason) {
-        (Cause::Answer { code, message }, Some(_)) if is_refusal(code, &message) => {
+        (Cause::Answer { code, message, .. }, own) if is_refusal(code, &message, own.is_some()) => {
             DryRun::Refused { code, message }
         }
         (cause, _) => DryRun::NotTried(cause.to_string()),
@@ -66,9 +65,19 @@ fn of(failure: Failure) -> DryRun {
 
 /// A webhook that has side effects makes every dry run fail, and one that refuses may choose its own
 /// code (apiserver `admission/plugin/webhook/errors/statuserror.go`).
-fn is_refusal(code: u16, message: &str) -> bool {
+///
+/// Whatever else is a 4xx would be one again when it is meant in earnest, except for what passes.
+fn is_refusal(code: u16, message: &str, own: bool) -> bool {
     if message.contains("does not support dry run") {
         return false;
     }
-    matches!(code, 400 | 403 | 422) || message.contains("denied the request")
+    match code {
+        // What is too large for a gateway does not reach the API server at all.
+        413 => true,
+        // A gateway's own 403 says nothing about the object.
+        _ if !own => false,
+        401 | 404 | 408 | 409 | 429 => message.contains("denied the request"),
+        400..=499 => true,
+        _ => message.contains("denied the request"),
+    }
 }

@@ -96,7 +96,7 @@ fn looked<'a>(answers: &'a Answers, name: &str) -> &'a Lookup<ObjectState> {
     &found.unwrap().1
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn everything_is_asked_once_and_nothing_is_changed() {
     let server = well();
     let plan = plan();
@@ -130,7 +130,7 @@ async fn everything_is_asked_once_and_nothing_is_changed() {
     assert_eq!(body, expected);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn keys_are_read_where_they_are_needed_and_metadata_everywhere_else() {
     let server = well();
     let answers = asked(&server).await;
@@ -150,7 +150,7 @@ async fn keys_are_read_where_they_are_needed_and_metadata_everywhere_else() {
     assert!(!format!("{answers:?}").contains(SECRET_VALUE));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_is_no_secret_is_not_quoted() {
     let path = "/secrets/login";
     let odd = but("GET", path, |_| {
@@ -162,7 +162,7 @@ async fn an_answer_that_is_no_secret_is_not_quoted() {
     assert!(!format!("{answers:?}").contains(SECRET_VALUE));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn when_an_object_was_changed_is_its_newest_write_but_for_its_status() {
     let at = |time: &str| time.parse().unwrap();
     let fields = |entries: Value| {
@@ -245,7 +245,7 @@ async fn an_object_is_missing_only_when_the_api_server_says_so() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_name_that_no_object_can_have_asks_for_nothing() {
     for name in [
         "../secrets/login",
@@ -353,11 +353,35 @@ async fn a_pod_is_refused_only_by_who_guards_the_namespace() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_patch_whose_preconditions_fail_is_not_refused_but_late() {
     type Row = (&'static str, fn(&Asked) -> Answer, &'static str, DryRun);
     let late = || DryRun::NotTried("deployment/web has changed in the meantime".to_owned());
-    let rows: [Row; 5] = [
+    let rows: [Row; 9] = [
+        (
+            "too large for the API server",
+            |_| no(413, "RequestEntityTooLarge", "limit is 3145728"),
+            "v2",
+            refused_with(413, "limit is 3145728"),
+        ),
+        (
+            "too large for a gateway",
+            |_| page(413),
+            "v2",
+            refused_with(413, "Payload Too Large"),
+        ),
+        (
+            "a gateway's own refusal",
+            |_| page(403),
+            "v2",
+            DryRun::NotTried("Forbidden (HTTP 403)".to_owned()),
+        ),
+        (
+            "overload",
+            |_| no(429, "TooManyRequests", "later"),
+            "v2",
+            DryRun::NotTried("later (HTTP 429)".to_owned()),
+        ),
         (
             "refused for itself",
             |_| no(422, "Invalid", "no"),
@@ -410,7 +434,7 @@ fn rights(answers: &Answers) -> Vec<(&AccessReview, &Lookup<bool>)> {
         .collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_right_is_asked_for_with_its_name() {
     let kind = WorkloadKind::StatefulSet;
     let server = but("POST", "/selfsubjectaccessreviews", |asked| {
@@ -436,7 +460,7 @@ async fn every_right_is_asked_for_with_its_name() {
     assert_eq!(body, expected);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_right_that_could_not_be_judged_is_not_missing() {
     type Row = (&'static str, fn(&Asked) -> Answer, Lookup<bool>);
     let unseen = |why: &str| Lookup::Unseen(why.to_owned());
@@ -477,7 +501,7 @@ fn job(name: &str, status: &Value, owner: &str) -> Value {
     json!({"metadata": {"name": name, "ownerReferences": [{"kind": owner}]}, "status": status})
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn jobs_that_completed_are_told_with_who_made_them() {
     let server = but("GET", "/jobs", |asked| {
         let at = "2026-01-01T09:00:00Z";

@@ -237,6 +237,14 @@ fn rights(plan: &RollbackPlan, history: &History) -> Vec<AccessReview> {
                 .is_some_and(|target| stuck_pods::is_stuck(history, &target)),
         });
     }
+    rights.extend(["list", "watch"].map(|verb| AccessReview {
+        verb,
+        group: "",
+        resource: "pods",
+        name: None,
+        lack: PreflightCode::MayNotSeePods,
+        needed: false,
+    }));
     rights
 }
 
@@ -275,6 +283,12 @@ fn of_right(
                 (false, PreflightCode::MayNotDeletePods) => PreflightFinding::warning(
                     right.lack,
                     format!("{message}: a pod that stays stuck would not be replaced"),
+                ),
+                (false, PreflightCode::MayNotSeePods) => PreflightFinding::warning(
+                    right.lack,
+                    format!(
+                        "{message}: the check after the rollback would judge by the counts alone"
+                    ),
                 ),
                 (false, lack) => PreflightFinding::note(lack, message),
             })

@@ -75,6 +75,8 @@ pub enum PreflightCode {
     MayNotPatch,
     /// The identity may not delete the pods that would stay stuck.
     MayNotDeletePods,
+    /// The identity may not see the pods that the check after the rollback judges.
+    MayNotSeePods,
     /// The identity may not write the mark of the last known good revision.
     MayNotMark,
     /// A migration may have run since the target was good.
@@ -91,7 +93,7 @@ pub enum PreflightCode {
 
 impl PreflightCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::OwnedByArgoCd,
         Self::OwnedByFlux,
         Self::OwnedByHelm,
@@ -111,6 +113,7 @@ impl PreflightCode {
         Self::WrittenOtherwise,
         Self::MayNotPatch,
         Self::MayNotDeletePods,
+        Self::MayNotSeePods,
         Self::MayNotMark,
         Self::MigrationRan,
         Self::ConfigChanged,
@@ -155,6 +158,9 @@ impl PreflightCode {
             Self::MayNotPatch => "the identity may not patch the workload",
             Self::MayNotDeletePods => {
                 "the identity may not delete pods of a StatefulSet that would stay stuck"
+            }
+            Self::MayNotSeePods => {
+                "the identity may not list or watch pods, so the check after the rollback would judge by the workload's counts alone"
             }
             Self::MayNotMark => "the identity may not write the mark of a known good revision",
             Self::MigrationRan => {
@@ -219,6 +225,9 @@ impl PreflightCode {
             }
             Self::MayNotPatch | Self::MayNotDeletePods => {
                 "grant the Role in rollguard's README (section Permissions) and bind it; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`"
+            }
+            Self::MayNotSeePods => {
+                "grant the Role in rollguard's README (section Permissions) and bind it; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Reader`"
             }
             Self::MayNotMark => {
                 "grant the Role in rollguard's README (section Permissions) and bind it, so that the next rollback knows this revision to be good; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`, and for StatefulSets and DaemonSets a role of your own with `Microsoft.ContainerService/managedClusters/apps/controllerrevisions/write`"

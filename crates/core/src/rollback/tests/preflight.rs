@@ -247,7 +247,12 @@ fn only_what_may_have_to_be_deleted_needs_the_right_to() {
     };
     assert_eq!(
         rights(&failing()),
-        ["patch deployments true", "patch replicasets false"]
+        [
+            "patch deployments true",
+            "patch replicasets false",
+            "list pods false",
+            "watch pods false"
+        ]
     );
     let stateful = ["patch statefulsets true", "patch controllerrevisions false"];
     let stuck = of_db().pod(db_pod(2, "v2").running(0, 0));
@@ -284,6 +289,22 @@ fn every_right_that_is_lacking_is_named() {
             "a mark could not be written",
             (right(PreflightCode::MayNotMark, false), Lookup::Seen(false)),
             Some("MayNotMark note"),
+        ),
+        (
+            "pods may not be watched afterwards",
+            (
+                right(PreflightCode::MayNotSeePods, false),
+                Lookup::Seen(false),
+            ),
+            Some("MayNotSeePods warning"),
+        ),
+        (
+            "pods may be seen",
+            (
+                right(PreflightCode::MayNotSeePods, false),
+                Lookup::Seen(true),
+            ),
+            None,
         ),
         (
             "a pod may get stuck",
