@@ -12,7 +12,7 @@ fn a_kind_that_could_not_be_listed_prevents_a_success_and_nothing_else() {
         ("one was not", complete(), kinds(), "undetermined"),
         (
             "a failure stands, whatever was not listed",
-            first_look(rolling(), &[crashing()]),
+            first_look(rolling(), &[pod("a").waiting("InvalidImageName", "")]),
             kinds(),
             "failed",
         ),
