@@ -395,9 +395,10 @@ mod tests {
             assert_eq!(cause.to_string(), text, "{says}");
             assert_eq!(cause.is_not_found(), not_found, "{says}");
             assert_eq!(cause.is_missing("web"), missing, "{says}");
-            let kind = match not_found {
-                true => ClusterErrorKind::NotFound,
-                false => ClusterErrorKind::Unreachable,
+            let kind = if not_found {
+                ClusterErrorKind::NotFound
+            } else {
+                ClusterErrorKind::Unreachable
             };
             assert_eq!(cause.kind(), kind, "{says}");
         }
