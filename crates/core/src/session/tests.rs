@@ -207,13 +207,13 @@ fn sight_rows() -> Vec<Row> {
             3 + 3 + 1 + 30 + 2,
         ),
         row(
-            "events cannot be read for ever: after 30 s the pods tell enough",
+            "events cannot be read for ever: the pods tell enough, once a kill that is not announced would show",
             with(
                 first_look(complete(), &[pod("a").ready(0)]),
                 vec![blind(0, ResourceKind::Event, disconnected())],
             ),
             "succeeded",
-            30,
+            3 + 3 + 1 + 30 + 2,
         ),
         row(
             "events come back: it is as if they had never been lost",

@@ -65,7 +65,7 @@ fn kills() -> Vec<Row> {
         row(
             "killed twice by its liveness probe, and a third start would have been killed since, twice over",
             &[liveness(2)],
-            75,
+            45,
             Terminal(LivenessKillsStart),
         )
         .healed_by(95, pod("a").ready(80).seen(80)),
@@ -86,7 +86,7 @@ fn kills() -> Vec<Row> {
         row(
             "killed twice by its liveness probe, and its former revision is known to start in 50 s",
             &[liveness(2), pod_of("old", "v1").ready(50)],
-            75,
+            45,
             Terminal(LivenessKillsStart),
         ),
         row(
@@ -304,7 +304,7 @@ fn kills_again() -> Vec<Row> {
         again(
             "without a readiness probe every start is ready, and two kills of it are the arithmetic",
             unprobed(at_work(2)),
-            (75, Terminal(LivenessKillsStart)),
+            (45, Terminal(LivenessKillsStart)),
         ),
         again(
             "without a readiness probe, killed once",
