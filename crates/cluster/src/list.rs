@@ -28,6 +28,15 @@ pub(crate) async fn list(
     }
 }
 
+/// The same, read once: for a caller that repeats it.
+pub(crate) async fn list_once(
+    client: &Client,
+    collection: &kube::core::Request,
+    selector: &str,
+) -> Result<Vec<Value>, Cause> {
+    pages(client, collection, selector).await
+}
+
 async fn pages(
     client: &Client,
     collection: &kube::core::Request,

@@ -7,7 +7,7 @@ use rollguard_core::observation::Seen;
 use serde_json::Value;
 
 use crate::error::Cause;
-use crate::list::list;
+use crate::list::list_once;
 use crate::request::{READ_LIMIT, apps_of, within};
 
 /// Answers a lookup; `None` if the cluster gave no usable answer, so that the last one stays.
@@ -30,14 +30,14 @@ async fn writers(client: &Client, namespace: &str, secret: &str) -> Option<Vec<P
             continue;
         };
         let path = format!("/apis/{version}/namespaces/{namespace}/{}", writer.plural);
-        match list(client, &Request::new(path), "").await {
+        match list_once(client, &Request::new(path), "").await {
             Ok(objects) => {
                 let found = objects.iter().filter_map(|it| writer.promise(it, secret));
                 promises.extend(found);
             }
             Err(Cause::Answer { code: 403, .. }) => promises.push(writer.unread()),
             // The group has no such resource.
-            Err(Cause::Answer { code: 404, .. }) => {}
+            Err(cause) if cause.is_not_served() => {}
             Err(_) => return None,
         }
     }
@@ -64,7 +64,7 @@ fn preferred<'a>(groups: &'a Value, wanted: &str) -> Option<&'a str> {
 async fn leaving(client: &Client, namespace: &str) -> Option<Vec<Promise>> {
     let mut promises = Vec::new();
     for sibling in Sibling::ALL {
-        match list(client, &apps_of(namespace, sibling.plural), "").await {
+        match list_once(client, &apps_of(namespace, sibling.plural), "").await {
             Ok(objects) => promises.extend(objects.iter().filter_map(|it| sibling.promise(it))),
             Err(Cause::Answer { code: 403, .. }) => promises.push(sibling.unread()),
             Err(_) => return None,
