@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::words::{ago, deletes, evidence_of, other_image};
+use super::words::{ago, deletes, other_image};
 use super::{AfterRollback, NOT_RESTORED, Proposal, Proposed, Report, words};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, Finding, FindingCode};
@@ -203,7 +203,7 @@ fn proposed(it: &Proposed, now: Timestamp) -> String {
         it.from.revision,
         age.unwrap_or_default(),
         it.target.revision,
-        evidence_of(it, now)
+        it.evidence(now)
     )];
     let changes = it.changes.iter();
     out.extend(changes.map(|change| format!("- {}", code(&change.to_string()))));

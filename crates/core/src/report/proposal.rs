@@ -99,6 +99,16 @@ impl Proposed {
     }
 }
 
+impl Proposed {
+    /// Why this revision, as of the end of the check.
+    pub(super) fn evidence(&self, now: Timestamp) -> String {
+        let when = self
+            .good_at
+            .map(|at| format!("{} ago", words::ago(at, now)));
+        words::evidence(self.chosen_by, when)
+    }
+}
+
 impl Proposal {
     /// What a check proposes; workloads whose verdict offers no rollback are left alone.
     #[must_use]

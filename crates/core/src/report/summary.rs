@@ -1,6 +1,6 @@
 //! What the approver reads, in plain text: seven answers, none of which pushes another out.
 
-use super::words::{ago, deletes, evidence_of, other_image, time};
+use super::words::{ago, deletes, other_image, time};
 use super::{NOT_RESTORED, Proposal, Proposed, Report, WorkloadReport, words};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, RollbackHelps};
@@ -205,7 +205,7 @@ fn restored(report: &Report) -> Vec<String> {
     let mut lines = match workloads.as_slice() {
         [only] => {
             let (from, to) = (only.from.revision, only.target.revision);
-            let why = evidence_of(only, report.ended);
+            let why = only.evidence(report.ended);
             vec![line(&format!(
                 "Approve to roll back from revision {from} to {to}: {why}."
             ))]
@@ -214,7 +214,7 @@ fn restored(report: &Report) -> Vec<String> {
             let head = format!("Approve to roll back all {} of these:", many.len());
             let each = many.iter().take(PROPOSED).map(|it| {
                 let (from, to) = (it.from.revision, it.target.revision);
-                let why = evidence_of(it, report.ended);
+                let why = it.evidence(report.ended);
                 line(&format!("- {}: revision {from} → {to}: {why}", it.workload))
             });
             [head].into_iter().chain(each).collect()

@@ -4,8 +4,7 @@
 use jiff::Timestamp;
 
 use super::words::{
-    ago, deletes, digests, evidence, evidence_of, other_image, style_of_health, style_of_weight,
-    time,
+    ago, deletes, digests, evidence, other_image, style_of_health, style_of_weight, time,
 };
 use super::{AfterRollback, Line, NOT_RESTORED, Proposal, Proposed, Style, words};
 use crate::rollback::{PreflightCode, PreflightFinding, RollbackBatch, RollbackPlan, Weight};
@@ -175,7 +174,7 @@ fn proposed(it: &Proposed, now: Timestamp, many: bool) -> Vec<Line> {
         "rollback {whose}possible to revision {}",
         it.target.revision
     );
-    let why = format!(" ({}): {}", it.target.name, evidence_of(it, now));
+    let why = format!(" ({}): {}", it.target.name, it.evidence(now));
     let since = it.bad_since.map(|at| {
         let text = format!("  revision {} is {} old", it.from.revision, ago(at, now));
         Line::styled(Style::Dim, text)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{AfterRollback, OtherImage, Proposed, Style};
+use super::{AfterRollback, OtherImage, Style};
 use crate::duration::{Human, elapsed};
 use crate::foreign_text::clipped;
 use crate::rollback::RollbackHealth;
@@ -37,12 +37,6 @@ pub(super) fn evidence(by: ChosenBy, good_at: Option<String>) -> String {
         (ChosenBy::KnownGood, Some(when)) => format!("{by} {when}"),
         (by, Some(when)) => format!("{by}; a check found it healthy {when}"),
     }
-}
-
-/// The same of a proposal, as of the end of the check.
-pub(super) fn evidence_of(it: &Proposed, now: Timestamp) -> String {
-    let when = it.good_at.map(|at| format!("{} ago", ago(at, now)));
-    evidence(it.chosen_by, when)
 }
 
 /// What becomes of pods that nobody replaces.

@@ -22,6 +22,15 @@ fn heals_at(row: &Row, code: FindingCode) -> Option<u64> {
     (decides > 0).then_some(decides * 4 / 5)
 }
 
+/// Whether the row's Deployment has the template that heals in [`story`].
+fn has_usual_template(row: &Row) -> bool {
+    let usual = deployment("web").build();
+    row.observations.iter().all(|it| match &it.seen {
+        Seen::Workload { object } => object.template() == usual.template(),
+        _ => true,
+    })
+}
+
 /// All that the row shows, and then a complete rollout with a pod of its own.
 fn story(row: &Row, second: u64) -> Vec<Observation> {
     let until = at(second);
@@ -95,7 +104,8 @@ fn what_heals_at_four_fifths_of_its_patience_is_no_failure() {
     for row in rows() {
         let Terminal(code) = row.expect else { continue };
         let subject: Option<WorkloadRef> = row.observations.iter().find_map(subject);
-        let (Some(second), true) = (heals_at(&row, code), subject == Some(web())) else {
+        let fits = subject == Some(web()) && has_usual_template(&row);
+        let (Some(second), true) = (heals_at(&row, code), fits) else {
             continue;
         };
         played.insert(code);

@@ -204,12 +204,12 @@ fn provisioners() -> Vec<Row> {
     };
     vec![
         row(
-            "a provisioner has made no volume for three minutes",
+            "a provisioner has made no volume for four minutes",
             &[waits()],
-            180,
+            240,
             Terminal(ClaimNotBound),
         )
-        .healed_by(200, well(190)),
+        .healed_by(260, well(250)),
         row(
             "a provisioner has been asked a moment ago",
             &[waits()],
