@@ -25,10 +25,8 @@ fn heals_at(row: &Row, code: FindingCode) -> Option<u64> {
 /// Whether the row's Deployment has the template that heals in [`story`].
 fn has_usual_template(row: &Row) -> bool {
     let usual = deployment("web").build();
-    row.observations.iter().all(|it| match &it.seen {
-        Seen::Workload { object } => object.template() == usual.template(),
-        _ => true,
-    })
+    let is_other = |seen: &Seen| matches!(seen, Seen::Workload { object } if object.template() != usual.template());
+    !row.observations.iter().any(|it| is_other(&it.seen))
 }
 
 /// All that the row shows, and then a complete rollout with a pod of its own.
