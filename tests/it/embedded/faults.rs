@@ -12,7 +12,7 @@ use rollguard_core::report::Proposal;
 use rollguard_sandbox::{Answer as PodAnswer, ApiFailure, Fault, Faults, Requests, Script, Verb};
 use tokio::time::sleep;
 
-use super::world::{World, told, workload};
+use super::world::{World, check_of, told, workload};
 use crate::trial;
 
 /// The timeout of every check.
@@ -198,7 +198,7 @@ async fn may_not_ask() -> Result<()> {
     world.faults().forbid(Verb::Get, "pods/proxy");
     let inputs = CheckInputs {
         http: vec![HttpCheck::parse("/healthz")?],
-        ..CheckInputs::of(workload(), TIMEOUT, STABLE_FOR)
+        ..check_of(workload(), TIMEOUT, STABLE_FOR)
     };
     let checked = world.check_as(&inputs).await.map_err(told)?;
     undetermined(&checked)?;
@@ -221,7 +221,7 @@ async fn behind_gateway(script: Script, (code, seconds): (u16, u64)) -> Result<C
     };
     let inputs = CheckInputs {
         http: vec![HttpCheck::parse("/healthz")?],
-        ..CheckInputs::of(workload(), TIMEOUT, STABLE_FOR)
+        ..check_of(workload(), TIMEOUT, STABLE_FOR)
     };
     let (checked, ()) = tokio::join!(world.check_as(&inputs), trouble);
     checked.map_err(told)

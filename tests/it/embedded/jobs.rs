@@ -72,6 +72,7 @@ impl Agent {
             ("namespace", super::world::NAMESPACE),
             ("timeout", "2m"),
             ("stableFor", "3s"),
+            ("graces", "CrashAtStart=30s"),
         ];
         let mut variables: BTreeMap<String, String> = fixed
             .iter()

@@ -13,7 +13,7 @@ use rollguard_core::workload::WorkloadRef;
 use rollguard_sandbox::{Fault, Requests, Script, Verb};
 use tokio::time::{Instant, sleep};
 
-use super::world::{World, told, web, workload};
+use super::world::{World, check_of, told, web, workload};
 use crate::trial;
 
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -68,7 +68,7 @@ async fn deploy_api(world: &World, version: &str) -> Result<()> {
 fn both() -> CheckInputs {
     CheckInputs {
         workloads: vec![workload(), api()],
-        ..CheckInputs::of(workload(), TIMEOUT, STABLE_FOR)
+        ..check_of(workload(), TIMEOUT, STABLE_FOR)
     }
 }
 
@@ -108,7 +108,7 @@ async fn some_kind_is_forbidden() -> Result<()> {
     let inputs = CheckInputs {
         workloads: Vec::new(),
         selector: Some("app=web".to_owned()),
-        ..CheckInputs::of(workload(), TIMEOUT, STABLE_FOR)
+        ..check_of(workload(), TIMEOUT, STABLE_FOR)
     };
     let checked = world.check_as(&inputs).await.map_err(told)?;
     let sentence = &checked.report.sentence;
@@ -174,7 +174,7 @@ async fn several(world: &World, count: usize) -> Result<CheckInputs> {
     });
     Ok(CheckInputs {
         workloads: workloads.collect(),
-        ..CheckInputs::of(workload(), TIMEOUT, STABLE_FOR)
+        ..check_of(workload(), TIMEOUT, STABLE_FOR)
     })
 }
 

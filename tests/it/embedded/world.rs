@@ -1,5 +1,6 @@
 //! A scenario's namespace on the embedded cluster, and the product at work in it.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Connection, Login, connect};
 use rollguard_core::approval::Approval;
+use rollguard_core::finding::FindingCode;
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use rollguard_sandbox::{Faults, Sandbox, SandboxBuilder, Script, Verb};
 use rollguard_tests::scenarios::DEPLOYMENT;
@@ -69,6 +71,19 @@ impl Write for Said {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+/// A check that gives a crash at start half a minute instead of its default patience: what follows the
+/// verdict is tested, not the patience.
+pub(crate) fn check_of(
+    workload: WorkloadRef,
+    timeout: Duration,
+    stable_for: Duration,
+) -> CheckInputs {
+    CheckInputs {
+        graces: BTreeMap::from([(FindingCode::CrashAtStart, Duration::from_secs(30))]),
+        ..CheckInputs::of(workload, timeout, stable_for)
     }
 }
 
@@ -177,7 +192,7 @@ impl World {
 
     /// Checks as a pipeline would.
     pub(crate) async fn check(&self, timeout: Duration) -> Result<Checked, Failure> {
-        self.check_as(&CheckInputs::of(workload(), timeout, STABLE_FOR))
+        self.check_as(&check_of(workload(), timeout, STABLE_FOR))
             .await
     }
 
@@ -194,7 +209,7 @@ impl World {
 
     /// A check by the run that rolls back.
     pub(crate) async fn check_by_the_run(&self, timeout: Duration) -> Result<Checked, Failure> {
-        let inputs = CheckInputs::of(workload(), timeout, STABLE_FOR);
+        let inputs = check_of(workload(), timeout, STABLE_FOR);
         self.check_by(RUN, &inputs).await
     }
 

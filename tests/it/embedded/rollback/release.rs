@@ -15,7 +15,7 @@ use rollguard_core::workload::WorkloadRef;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use serde_json::json;
 
-use super::super::world::{NAMESPACE, World, back, told, web, workload};
+use super::super::world::{NAMESPACE, World, back, check_of, told, web, workload};
 use super::{change, done, not_done, says};
 use crate::trial;
 
@@ -53,7 +53,7 @@ async fn deploy(world: &World, version: &str) -> Result<()> {
 fn check() -> CheckInputs {
     CheckInputs {
         workloads: vec![workload(), api()],
-        ..CheckInputs::of(workload(), TIMEOUT, STABLE_FOR)
+        ..check_of(workload(), TIMEOUT, STABLE_FOR)
     }
 }
 

@@ -9,14 +9,14 @@ use kube::Api;
 use kube::api::PostParams;
 use libtest_mimic::Trial;
 use rollguard_agent::Outcome;
-use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
+use rollguard_agent::inputs::RollbackInputs;
 use rollguard_core::rollback::BatchOutcome;
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use tokio::time::sleep;
 
 use super::super::cast::is_version;
-use super::super::world::{NAMESPACE, World, told};
+use super::super::world::{NAMESPACE, World, check_of, told};
 use super::{done, not_done, says};
 use crate::trial;
 
@@ -120,7 +120,7 @@ pub(super) async fn stuck(replicas: i32) -> Result<World> {
     let cast = World::blank()?.play(|pod| is_version(pod, "v2"), crashes);
     let world = World::new(cast).await?;
     world.apply(&yaml("v1", replicas)).await?;
-    let check = CheckInputs::of(db(), TIMEOUT, STABLE_FOR);
+    let check = check_of(db(), TIMEOUT, STABLE_FOR);
     let good = world.check_as(&check).await.map_err(told)?;
     ensure!(good.outcome == Outcome::Succeeded, "{}", world.said());
     world.apply(&yaml("v2", replicas)).await?;
@@ -174,7 +174,7 @@ async fn broken_later(unready: &[u32]) -> Result<World> {
     let cast = World::blank()?.play(|pod| is_version(pod, "v1"), Script::slow_start(SLOW));
     let world = World::new(cast).await?;
     world.apply(&yaml("v1", 3)).await?;
-    let check = CheckInputs::of(db(), 5 * SHORT, STABLE_FOR);
+    let check = check_of(db(), 5 * SHORT, STABLE_FOR);
     let good = world.check_as(&check).await.map_err(told)?;
     ensure!(good.outcome == Outcome::Succeeded, "{}", world.said());
     world.apply(&yaml("v2", 3)).await?;

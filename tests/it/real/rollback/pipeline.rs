@@ -75,6 +75,7 @@ fn inputs(namespace: &str, workloads: &str) -> Vec<(String, String)> {
         ("namespace", namespace),
         ("workloads", workloads),
         ("timeout", "40s"),
+        ("graces", "CrashAtStart=30s"),
         ("stableFor", "1s"),
     ]
     .into_iter()

@@ -27,7 +27,14 @@ use super::tool::kubectl;
 const LIMIT: Duration = Duration::from_secs(90);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// What the story's checks are told besides the workloads.
-const CHECK: [&str; 4] = ["--timeout", "60s", "--stable-for", "1s"];
+const CHECK: [&str; 6] = [
+    "--timeout",
+    "60s",
+    "--stable-for",
+    "1s",
+    "--grace",
+    "CrashAtStart=30s",
+];
 
 /// Where a case takes place.
 pub(crate) struct Scene {
