@@ -107,7 +107,7 @@ mod tests {
     fn rights_are_linked_and_not_only_named() {
         let text = render();
         let links = text.matches("](../README.md#permissions)").count();
-        assert_eq!(links, 3, "{text}");
+        assert_eq!(links, 4, "{text}");
         assert!(!text.contains("section Permissions"), "{text}");
     }
 

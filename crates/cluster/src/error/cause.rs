@@ -93,10 +93,10 @@ impl Cause {
         self.is_not_found() && matches!(self, Self::Answer { own: Some(own), .. } if about(own))
     }
 
-    /// Whether the resource is not served. The API server says that in plain text, as a gateway does, so
-    /// only a question whose answer decides nothing may rely on it.
-    pub(crate) fn is_not_served(&self) -> bool {
-        matches!(self, Self::Answer { code: 404, .. }) && !self.is_not_found()
+    /// Whether nothing is served at the path. The API server says that in plain text, as a gateway does,
+    /// so only a question whose answer decides nothing may rely on it.
+    pub(crate) const fn is_not_served(&self) -> bool {
+        matches!(self, Self::Answer { code: 404, .. })
     }
 
     /// Whether the same read may succeed a moment later.

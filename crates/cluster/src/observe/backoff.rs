@@ -11,12 +11,12 @@ use crate::patience::{jittered, nth_pause};
 
 /// A second error within this time is reported.
 const HICCUP: Duration = Duration::from_secs(5);
-/// The pauses between attempts while blind; each is lengthened by up to a quarter.
-const PAUSES: [Duration; 4] = [
+/// The pauses between attempts while blind; each is lengthened by up to a quarter. The longest is short
+/// enough that an outage of 25 s is over, and seen to be over, within the blind limit of 30 s.
+const PAUSES: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(5),
+    Duration::from_secs(3),
 ];
 /// The pauses before a list in place of a watch that fails: what was listed is a fresh look, and one
 /// every few seconds is as good as a watch.
@@ -245,7 +245,7 @@ mod tests {
     async fn the_pauses_grow_to_five_seconds_and_begin_anew_after_sight() {
         let mut backoff = Backoff::default();
         for _ in 0..2 {
-            for seconds in [1, 2, 4, 5, 5] {
+            for seconds in [1, 2, 3, 3, 3] {
                 let next = backoff.judge(watcher::Error::InitialListFailed(api(500)));
                 let wanted = Duration::from_secs(seconds);
                 assert!(is_about(pause(&next).unwrap(), wanted), "{next:?}");

@@ -322,14 +322,14 @@ mod tests {
             start: secs(317),
             init: secs(318),
             sidecar: secs(319),
-            hook: secs(322),
-            scheduler: secs(323),
-            default_scheduler: secs(324),
-            finalizers: secs(325),
+            hook: secs(326),
+            scheduler: secs(327),
+            default_scheduler: secs(328),
+            finalizers: secs(329),
             silence: secs(320),
         };
         let text = render(&patience(), &shown_after);
-        for seconds in (301..=325).filter(|it| ![314, 321].contains(it)) {
+        for seconds in (301..=329).filter(|it| ![314, 321].contains(it)) {
             let value = format!("| {} |", time(secs(seconds)));
             assert_eq!(text.matches(&value).count(), 1, "{value} in {text}");
         }
