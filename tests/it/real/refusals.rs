@@ -156,7 +156,16 @@ pub(crate) async fn a_rollback_without_the_right_changes_nothing(stage: Arc<Stag
         let api: Api<Deployment> = Api::namespaced(client, &namespace);
         let (rollguard, _kubeconfig) = with_token(cluster, Token::Limited)?;
         let checked = rollguard
-            .run(&["check", WEB, "-n", &namespace, "--timeout", "60s"])
+            .run(&[
+                "check",
+                WEB,
+                "-n",
+                &namespace,
+                "--timeout",
+                "60s",
+                "--grace",
+                "ConfigKeyMissing=20s",
+            ])
             .await?;
         ensure!(checked.code == 10, "not found bad: {}", checked.all());
         let before = api.get(DEPLOYMENT).await?.metadata.generation;

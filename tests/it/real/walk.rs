@@ -23,8 +23,9 @@ use crate::{Stage, compares};
 const FAILS_TIMEOUT: u64 = 60;
 /// The timeout of the check of an update that heals, and of the checks of v1, in seconds.
 const HEALS_TIMEOUT: u64 = 120;
-/// Nothing can be undone: nothing was done.
-const NOTHING_TO_UNDO: &str = "paused";
+/// Nothing was done that could be undone, or the step that is waited for is one that a rollback waits
+/// for as well.
+const NOTHING_TO_UNDO: [&str; 2] = ["agent-lost-node-blocks", "paused"];
 /// Not let back by what a preflight finds: a person deletes the pods, or v1's own would be refused.
 const NOT_LET_BACK: [(&str, &str); 3] = [
     ("agent-on-delete", "OnDelete"),
@@ -187,7 +188,7 @@ impl Walk<'_> {
     /// Back to v1, healthy; and a second rollback never goes to the failed revision.
     async fn goes_back(&self, checked: &Ran) -> Result<()> {
         let name = self.scenario.name;
-        if name == NOTHING_TO_UNDO {
+        if NOTHING_TO_UNDO.contains(&name) {
             return Ok(());
         }
         let obstacle = NOT_LET_BACK.iter().find(|(it, _)| *it == name);

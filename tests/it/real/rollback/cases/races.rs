@@ -29,7 +29,7 @@ pub(super) const CASES: &[Case] = &[
     .story(GOOD_THEN_BAD)
     .killed(Patch, Hushed)
     .ends(&[KILLED_AFTER, already("v1"), already("v1")])
-    .also(&[PodsStayed, Annotated]),
+    .also(&[PodsStayed]),
     web(
         "killed-while-checking",
         "it is killed while it checks again, and run again",
@@ -46,7 +46,7 @@ pub(super) const CASES: &[Case] = &[
     .approved_after(&[])
     .killed(Patch, Hushed)
     .ends(&[KILLED_AFTER, already("v1")])
-    .also(&[PodsStayed, Annotated]),
+    .also(&[PodsStayed]),
     case(
         Kind::StatefulSet,
         "db-killed-before-deletion",

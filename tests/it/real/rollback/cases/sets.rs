@@ -99,7 +99,7 @@ pub(super) const CASES: &[Case] = &[
         refused("v2", &["OnDelete", "allow-on-delete"]),
         back_to("v1")
             .with(&["--allow-on-delete"])
-            .code(23)
+            .code(24)
             .on_its_way(),
     ]),
     agent(
