@@ -5,6 +5,8 @@
 //! number of workloads of one namespace over one snapshot; each has its own [`TrackedWorkload`], and the
 //! one verdict is that of all of them.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::duration::after;
@@ -15,6 +17,7 @@ use crate::snapshot::Snapshot;
 use crate::verdict::{Pending, Undetermined, Verdict};
 use crate::workload::{WorkloadKind, WorkloadRef};
 
+mod asked;
 mod event;
 mod http_requests;
 mod judge;
@@ -219,15 +222,12 @@ impl Session {
     }
 
     /// What must be looked up to know what may still heal a cause.
-    fn wanted_lookups(&self) -> Vec<Lookup> {
+    fn wanted_lookups(&self) -> BTreeSet<Lookup> {
         let open = self.workloads.iter();
         let open = open.filter(|tracked| !tracked.verdict().is_terminal());
         let findings = open.flat_map(TrackedWorkload::findings);
         let may_heal = findings.filter(|it| it.prognosis == Prognosis::Transient);
-        let mut wanted: Vec<Lookup> = may_heal.filter_map(|it| it.lookup.clone()).collect();
-        wanted.sort();
-        wanted.dedup();
-        wanted
+        may_heal.filter_map(|it| it.lookup.clone()).collect()
     }
 
     /// The one verdict over all workloads.

@@ -1,10 +1,8 @@
 //! Which pods are to be asked what over HTTP, and when.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::Timestamp;
 
-use crate::duration::after;
+use super::asked::{Asked, Waits};
 use crate::observation::{Answer, Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::snapshot::{PodView, Rollout};
@@ -22,36 +20,19 @@ pub struct HttpRequest {
 
 /// What was asked, and what of it was answered.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SentRequests(BTreeMap<(String, usize), Open>);
-
-#[derive(Debug, Clone, Copy)]
-struct Open {
-    at: Timestamp,
-    answered: bool,
-}
+pub(super) struct SentRequests(Asked<(String, usize)>);
 
 impl SentRequests {
     /// Takes note of an answer, or of why there is none.
     pub(super) fn answered(&mut self, observation: &Observation) {
         match &observation.seen {
             Seen::Answered { pod, check, .. } => {
-                let open = Open {
-                    at: observation.at,
-                    answered: true,
-                };
-                self.0.insert((pod.clone(), *check), open);
+                self.0.answered((pod.clone(), *check), observation.at);
             }
             Seen::Blind {
                 resource: ResourceKind::PodProxy,
                 ..
-            } => {
-                for open in self.0.values_mut().filter(|open| !open.answered) {
-                    *open = Open {
-                        at: observation.at,
-                        answered: true,
-                    };
-                }
-            }
+            } => self.0.all_answered(observation.at),
             Seen::Workload { .. }
             | Seen::ReplicaSet { .. }
             | Seen::ControllerRevision { .. }
@@ -66,50 +47,36 @@ impl SentRequests {
         }
     }
 
-    /// Those of the wanted asks whose time has come; they count as asked from now on.
+    /// Those of the wanted requests whose time has come; they count as sent from now on.
     pub(super) fn due(
         &mut self,
         wanted: Vec<HttpRequest>,
         now: Timestamp,
         policy: &Policy,
     ) -> Vec<HttpRequest> {
-        let known: BTreeSet<(String, usize)> = wanted.iter().map(key).collect();
-        self.0.retain(|key, _| known.contains(key));
-        let mut due = Vec::new();
-        for ask in wanted {
-            let open = self.0.get(&key(&ask));
-            if open.is_none_or(|open| now >= open.again(policy)) {
-                let asked = Open {
-                    at: now,
-                    answered: false,
-                };
-                self.0.insert(key(&ask), asked);
-                due.push(ask);
-            }
-        }
-        due
+        let keys = wanted.iter().map(key).collect();
+        let due = self.0.due(keys, now, waits(policy));
+        wanted
+            .into_iter()
+            .filter(|it| due.contains(&key(it)))
+            .collect()
     }
 
-    /// When the next ask is due.
+    /// When the next request is due.
     pub(super) fn next(&self, now: Timestamp, policy: &Policy) -> Timestamp {
-        let times = self.0.values().map(|open| open.again(policy));
-        times.filter(|at| *at > now).min().unwrap_or(Timestamp::MAX)
+        self.0.next(now, waits(policy))
     }
 }
 
-impl Open {
-    fn again(self, policy: &Policy) -> Timestamp {
-        let wait = if self.answered {
-            policy.http_interval
-        } else {
-            policy.patience.http_lost
-        };
-        after(self.at, wait)
+const fn waits(policy: &Policy) -> Waits {
+    Waits {
+        answered: policy.http_interval,
+        unanswered: policy.patience.http_lost,
     }
 }
 
-fn key(ask: &HttpRequest) -> (String, usize) {
-    (ask.uid.clone(), ask.check)
+fn key(request: &HttpRequest) -> (String, usize) {
+    (request.uid.clone(), request.check)
 }
 
 /// What is still to be asked of a rollout's ready pods.
