@@ -73,9 +73,19 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
     if let Some(other) = rolled_back(&rollout, view) {
         return simply(other);
     }
-    let deadline = awaited_until(view, &rollout, policy, now);
-    let longest = longest(view, &rollout, policy);
-    let mut diagnosis = findings_of(view, &rollout, (policy, longest), now);
+    let longest = longest(view, &rollout, deadline);
+    let deadline = awaited_until(&rollout, policy, now, Ends { deadline, longest });
+    let mut diagnosis = diagnose(&Case {
+        snapshot: view.snapshot,
+        workload: rollout.workload(),
+        rollout,
+        pods: rollout.new_pods(),
+        ended: rollout.ended_pods(),
+        policy,
+        started: view.started,
+        deadline: longest,
+        now,
+    });
     for finding in &mut diagnosis.findings {
         if finding.prognosis == Prognosis::Transient {
             let at = finding.decides_at.unwrap_or(deadline);
@@ -88,9 +98,10 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         min_lifetime: diagnosis.min_lifetime,
     };
     let progress = progress_of(&rollout, view, &window);
+    let pending = progress.pending(policy);
     let standstill = progress::standstill(&progress::Moment {
         rollout,
-        pending: &progress.pending(policy),
+        pending: &pending,
         started: view.started,
         now,
     });
@@ -100,18 +111,18 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         policy,
         now,
         shut: asking.then(|| shut(view, policy, now)).flatten(),
+        pending,
         standstill,
     };
     Judgement {
         asking,
-        ..decide(&progress, diagnosis, limits)
+        ..decide(progress, diagnosis, limits)
     }
 }
 
 /// Returns until when the rollout may take at most. After a rollback, pods that are ready and wait for
 /// `minReadySeconds` are awaited beyond the timeout, for as long as that takes in all.
-fn longest(view: &View<'_>, rollout: &Rollout<'_>, policy: &Policy) -> Timestamp {
-    let deadline = after(view.started, policy.timeout);
+fn longest(view: &View<'_>, rollout: &Rollout<'_>, deadline: Timestamp) -> Timestamp {
     let more = progress::min_ready_in_all(rollout);
     if view.target.restored.is_none() || more.is_zero() {
         return deadline;
@@ -119,16 +130,19 @@ fn longest(view: &View<'_>, rollout: &Rollout<'_>, policy: &Policy) -> Timestamp
     after(deadline, more.saturating_add(COUNTED))
 }
 
+/// When the time of a rollout is over.
+#[derive(Clone, Copy)]
+struct Ends {
+    /// By the timeout.
+    deadline: Timestamp,
+    /// At the latest.
+    longest: Timestamp,
+}
+
 /// Returns until when the rollout may take as its pods are: beyond the timeout, every pod must be ready
 /// or have had the timeout for itself.
-fn awaited_until(
-    view: &View<'_>,
-    rollout: &Rollout<'_>,
-    policy: &Policy,
-    now: Timestamp,
-) -> Timestamp {
-    let deadline = after(view.started, policy.timeout);
-    let longest = longest(view, rollout, policy);
+fn awaited_until(rollout: &Rollout<'_>, policy: &Policy, now: Timestamp, ends: Ends) -> Timestamp {
+    let Ends { deadline, longest } = ends;
     let pods = rollout.new_pods();
     if longest == deadline || pods.is_empty() {
         return deadline;
@@ -314,6 +328,7 @@ struct Limits<'a> {
     policy: &'a Policy,
     now: Timestamp,
     shut: Option<Shut>,
+    pending: Pending,
     standstill: Standstill,
 }
 
@@ -343,12 +358,13 @@ fn shut(view: &View<'_>, policy: &Policy, now: Timestamp) -> Option<Shut> {
     Some(Shut { why, from })
 }
 
-fn decide(progress: &Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judgement {
+fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judgement {
     let Limits {
         deadline,
         policy,
         now,
         shut,
+        pending,
         standstill,
     } = limits;
     let Diagnosis {
@@ -356,13 +372,12 @@ fn decide(progress: &Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judg
         decide_at,
         ..
     } = diagnosis;
-    let pending = progress.pending(policy);
     let (complete, stable, graced_until) = match progress {
         Progress::Pending(_) => (false, None, None),
-        Progress::Asking(_, until) => (true, None, *until),
+        Progress::Asking(_, until) => (true, None, until),
         Progress::Complete(stable) => {
             let at = stable.as_ref().map(|it| it.at);
-            (true, stable.clone(), at)
+            (true, stable, at)
         }
     };
     let standstill = Some(Box::new(standstill));
@@ -488,23 +503,4 @@ fn never_seen(view: &View<'_>, deadline: Timestamp) -> Undetermined {
             message: "it was not listed before the deadline".to_owned(),
         },
     }
-}
-
-fn findings_of(
-    view: &View<'_>,
-    rollout: &Rollout<'_>,
-    (policy, deadline): (&Policy, Timestamp),
-    now: Timestamp,
-) -> Diagnosis {
-    diagnose(&Case {
-        snapshot: view.snapshot,
-        workload: rollout.workload(),
-        rollout: *rollout,
-        pods: rollout.new_pods(),
-        ended: rollout.ended_pods(),
-        policy,
-        started: view.started,
-        deadline,
-        now,
-    })
 }
