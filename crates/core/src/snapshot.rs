@@ -33,8 +33,9 @@ pub(crate) use pod::is_ready;
 pub use revision::RevisionView;
 pub use rollout::Rollout;
 
-pub(crate) use container_status::{BACK_OFF_MEMORY, run_of};
+pub(crate) use container_status::{BACK_OFF_MEMORY, run_of, status as container_status};
 pub use pod::{ContainerView, PodView};
+pub(crate) use start::DEFAULT_SCHEDULER;
 use start_failures::StartFailures;
 pub use start_failures::{StartFailure, StartFailureFamily, Terminations};
 use store::Store;

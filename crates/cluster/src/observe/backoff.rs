@@ -11,16 +11,12 @@ use crate::patience::{jittered, nth_pause};
 
 /// A second error within this time is reported.
 const HICCUP: Duration = Duration::from_secs(5);
-/// The pauses between attempts while blind; each is lengthened by up to a quarter. The longest is short
-/// enough that an outage of 25 s is over, and seen to be over, within the blind limit of 30 s.
+/// The pauses between attempts while blind, and before a list in place of a watch that fails; each is
+/// lengthened by up to a quarter.
+///
+/// The longest is short enough that an outage of 25 s is over, and seen to be over, within the blind
+/// limit of 30 s. One list every few seconds is as good as a watch: what was listed is a fresh look.
 const PAUSES: [Duration; 3] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(3),
-];
-/// The pauses before a list in place of a watch that fails: what was listed is a fresh look, and one
-/// every few seconds is as good as a watch.
-const POLLS: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(3),
@@ -83,7 +79,7 @@ impl Backoff {
                 self.blinded(why)
             }
             Blindness::Disconnected { .. } => {
-                let pause = jittered(nth_pause(&POLLS, self.polls));
+                let pause = jittered(nth_pause(&PAUSES, self.polls));
                 self.polls += 1;
                 Recovery::Relist(pause)
             }
@@ -164,7 +160,7 @@ mod tests {
         let Recovery::Relist(pause) = backoff.judge(broken()) else {
             panic!("{backoff:?}");
         };
-        assert!(is_about(pause, POLLS[0]), "{pause:?}");
+        assert!(is_about(pause, PAUSES[0]), "{pause:?}");
     }
 
     fn is_about(pause: Duration, wanted: Duration) -> bool {
@@ -193,7 +189,7 @@ mod tests {
             }
             assert!(polls.len() >= 5, "{code}: {polls:?}");
             for (poll, pause) in polls.iter().enumerate() {
-                let wanted = nth_pause(&POLLS, poll);
+                let wanted = nth_pause(&PAUSES, poll);
                 assert!(is_about(*pause, wanted), "{code}: {polls:?}");
             }
             let list = backoff.judge(watcher::Error::InitialListFailed(api(code)));

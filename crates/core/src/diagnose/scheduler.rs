@@ -3,9 +3,7 @@
 use super::{Candidate, Case};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, RollbackHelps, Subject};
-use crate::snapshot::PodView;
-
-const DEFAULT: &str = "default-scheduler";
+use crate::snapshot::{DEFAULT_SCHEDULER, PodView};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods.iter().filter_map(|pod| one(case, pod)).collect()
@@ -22,7 +20,7 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         return None;
     }
     let scheduler = pod.scheduler();
-    let default = scheduler == DEFAULT;
+    let default = scheduler == DEFAULT_SCHEDULER;
     // The default scheduler says nothing while it waits for a volume to be created.
     if default && !pod.claims().is_empty() {
         return None;

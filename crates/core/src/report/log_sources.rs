@@ -1,11 +1,12 @@
 //! Whose log lines a report should show, and which of them.
 
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, Pod};
 
 use super::Report;
 use super::deciding_line::{deciding_line, without_secrets};
 use crate::finding::{Evidence, FindingCode};
 use crate::session::Session;
+use crate::snapshot::container_status;
 
 /// Of how many findings logs are fetched: readers act on the first few.
 const FINDINGS: usize = 5;
@@ -55,18 +56,12 @@ fn may_have_written(session: &Session, source: &LogSource) -> bool {
 }
 
 fn has_run(pod: &Pod, container: &str) -> bool {
-    let Some(status) = &pod.status else {
-        return false;
-    };
-    let init = status.init_container_statuses.iter().flatten();
-    let mut all = init.chain(status.container_statuses.iter().flatten());
     let ran = |state: &ContainerState| state.running.is_some() || state.terminated.is_some();
-    let has_run = |it: &ContainerStatus| {
+    container_status(pod, container).is_some_and(|it| {
         it.restart_count > 0
             || it.state.as_ref().is_some_and(ran)
             || it.last_state.as_ref().is_some_and(ran)
-    };
-    all.any(|it| it.name == container && has_run(it))
+    })
 }
 
 /// How many of the fetched lines are shown: the line that decides is looked for in more of them, as a

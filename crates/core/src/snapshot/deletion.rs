@@ -14,11 +14,7 @@ impl<'a> Rollout<'a> {
         let begun = self.newest().and_then(|it| it.created());
         let sets = self.replica_sets().map(|set| uid_of(&set.metadata));
         let owners = sets.chain([self.workload().uid()]);
-        let newest = |owner: &str, reason: &str| {
-            let events = snapshot.events_about(owner);
-            let events = events.filter(|it| it.reason.as_deref() == Some(reason));
-            events.max_by_key(|it| event_time(it))
-        };
+        let newest = |owner: &str, reason: &str| newest_event(snapshot.events_about(owner), reason);
         owners
             .filter_map(|owner| {
                 let refused = newest(owner, "FailedDelete")?;
@@ -39,14 +35,15 @@ impl<'a> PodView<'a> {
             return None;
         }
         self.claims().into_iter().find_map(|claim| {
-            let newest = |reason: &str| {
-                let events = self.claim_events(&claim);
-                let events = events.filter(|it| it.reason.as_deref() == Some(reason));
-                events.max_by_key(|it| event_time(it))
-            };
+            let newest = |reason: &str| newest_event(self.claim_events(&claim), reason);
             let waits = newest("ExternalProvisioning")?;
             let made = newest("ProvisioningSucceeded").and_then(event_time);
             (made < event_time(waits)).then_some((claim.clone(), waits))
         })
     }
+}
+
+fn newest_event<'a>(events: impl Iterator<Item = &'a Event>, reason: &str) -> Option<&'a Event> {
+    let events = events.filter(|it| it.reason.as_deref() == Some(reason));
+    events.max_by_key(|it| event_time(it))
 }

@@ -5,13 +5,16 @@ use k8s_openapi::api::core::v1::Event;
 
 use super::{ContainerView, PodView, event_time};
 
+/// The scheduler of a pod whose template names none (`core/v1`, `DefaultSchedulerName`).
+pub(crate) const DEFAULT_SCHEDULER: &str = "default-scheduler";
+
 impl<'a> PodView<'a> {
     /// The scheduler that its template names.
     #[must_use]
     pub fn scheduler(&self) -> &'a str {
         let spec = self.pod.spec.as_ref();
         spec.and_then(|it| it.scheduler_name.as_deref())
-            .unwrap_or("default-scheduler")
+            .unwrap_or(DEFAULT_SCHEDULER)
     }
 
     /// Whether it has a node: its kubelet reports containers only then.

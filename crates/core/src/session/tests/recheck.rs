@@ -72,6 +72,18 @@ fn rechecked(session: &mut Session, verdict: Verdict, decided: u64, reads: Vec<F
     }
 }
 
+/// Rechecks the verdict of these observations at once, once for each row with its read.
+fn assert_rechecked(
+    observations: &[Observation],
+    rows: impl IntoIterator<Item = (&'static str, FreshRead, Came)>,
+) {
+    for (says, read, expected) in rows {
+        let (mut session, verdict, second) = session(60, observations);
+        let came = rechecked(&mut session, verdict, second, vec![read]);
+        assert_eq!(came, expected, "{says}");
+    }
+}
+
 #[test]
 fn a_success_stands_if_a_fresh_read_confirms_it() {
     let incomplete = || found(deployment("web").counts(1, 1, 1, 0));
@@ -171,12 +183,8 @@ fn a_failure_stands_unless_it_is_about_another_rollout() {
             came("superseded", 1, 0),
         ),
     ];
-    for (says, read, expected) in rows {
-        let invalid = pod("a").waiting("InvalidImageName", "");
-        let (mut session, verdict, second) = session(60, &first_look(rolling(), &[invalid]));
-        let came = rechecked(&mut session, verdict, second, vec![read]);
-        assert_eq!(came, expected, "{says}");
-    }
+    let invalid = pod("a").waiting("InvalidImageName", "");
+    assert_rechecked(&first_look(rolling(), &[invalid]), rows);
 }
 
 #[test]
@@ -198,11 +206,7 @@ fn a_rollout_that_timed_out_must_not_have_completed() {
             came("undetermined", 1, 0),
         ),
     ];
-    for (says, read, expected) in rows {
-        let (mut session, verdict, second) = session(60, &first_look(rolling(), &[]));
-        let came = rechecked(&mut session, verdict, second, vec![read]);
-        assert_eq!(came, expected, "{says}");
-    }
+    assert_rechecked(&first_look(rolling(), &[]), rows);
 }
 
 #[test]
