@@ -40,7 +40,9 @@ pub trait BearerTokens: Send + Sync {
 /// Keeps a token until five minutes before its end; keeps a still-good one when Entra fails;
 /// remakes the credential when a token was rejected, because `azure_identity` cannot be told to
 /// forget one. It has no `Debug`.
-pub struct TokenSource {
+pub struct TokenSource(Arc<Source>);
+
+struct Source {
     credentials: Arc<dyn Credentials>,
     scope: String,
     state: Mutex<State>,
@@ -77,17 +79,25 @@ struct State {
 struct Held {
     token: Secret,
     expires: Instant,
+    /// When a token that lasts longer is to be had: a short-lived one is used for half its life.
+    renew_from: Instant,
 }
 
 impl TokenSource {
     pub(crate) fn new(credentials: Arc<CredentialFactory>, scope: String) -> Self {
-        Self {
+        Self::of(credentials, scope)
+    }
+
+    fn of(credentials: Arc<dyn Credentials>, scope: String) -> Self {
+        Self(Arc::new(Source {
             credentials,
             scope,
             state: Mutex::default(),
-        }
+        }))
     }
+}
 
+impl Source {
     async fn fetch(&self, state: &mut State, limit: Duration) -> Result<Held> {
         let credential = match &state.credential {
             Some(credential) => Arc::clone(credential),
@@ -103,6 +113,7 @@ impl TokenSource {
         Ok(Held {
             token: Secret::new(token.token.secret()),
             expires,
+            renew_from: expires - RENEW_BEFORE.min(left / 2),
         })
     }
 }
@@ -118,10 +129,16 @@ impl State {
         }
     }
 
-    /// The held token, if it has more than `left` left.
-    fn held_for(&self, left: Duration) -> Option<Secret> {
+    /// The held token, while it need not be renewed.
+    fn fresh(&self) -> Option<Secret> {
         let held = self.held.as_ref()?;
-        (Instant::now() + left < held.expires).then(|| held.token.clone())
+        (Instant::now() < held.renew_from).then(|| held.token.clone())
+    }
+
+    /// The held token, if it survives a request.
+    fn still_good(&self) -> Option<Secret> {
+        let held = self.held.as_ref()?;
+        (Instant::now() + STILL_GOOD < held.expires).then(|| held.token.clone())
     }
 
     fn pauses(&self) -> bool {
@@ -133,14 +150,32 @@ impl State {
 #[async_trait::async_trait]
 impl BearerTokens for TokenSource {
     async fn token(&self, rejected: Option<&str>) -> Result<Secret> {
+        let source = Arc::clone(&self.0);
+        let rejected = rejected.map(Secret::new);
+        // In a task of its own: a request that is not polled, such as that of a watch whose stream waits for
+        // its reader, must not hold the lock for all the others.
+        let renewal = tokio::spawn(async move { source.token(rejected.as_ref()).await });
+        match renewal.await {
+            Ok(token) => token,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down, and this future with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+}
+
+impl Source {
+    async fn token(&self, rejected: Option<&Secret>) -> Result<Secret> {
         let mut state = self.state.lock().await;
         if let Some(rejected) = rejected {
-            state.forget(rejected);
+            state.forget(rejected.expose());
         }
-        if let Some(token) = state.held_for(RENEW_BEFORE) {
+        if let Some(token) = state.fresh() {
             return Ok(token);
         }
-        let still_good = state.held_for(STILL_GOOD);
+        let still_good = state.still_good();
         if let Some(token) = still_good.clone().filter(|_| state.pauses()) {
             return Ok(token);
         }

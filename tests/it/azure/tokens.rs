@@ -1,5 +1,7 @@
 //! Tokens that end, are refused or cannot be renewed.
 
+use std::time::Duration;
+
 use libtest_mimic::Trial;
 use rollguard_azure::BearerTokens as _;
 use rollguard_tests::fakes::{AKS_SERVER_ID, Answer, FakeAzure, Service};
@@ -30,6 +32,13 @@ pub(crate) fn rows() -> Vec<Trial> {
     ]
 }
 
+/// Lets the client's time pass; the fake has a runtime of its own.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
 async fn kept() -> anyhow::Result<()> {
     let fake = fake()?;
     let tokens = azure(&fake, federated(&fake))?.cluster_tokens(AKS_SERVER_ID);
@@ -44,6 +53,7 @@ async fn renewed() -> anyhow::Result<()> {
     let fake = FakeAzure::builder().token_lifetime(200).start()?;
     let tokens = azure(&fake, federated(&fake))?.cluster_tokens(AKS_SERVER_ID);
     let first = tokens.token(None).await?;
+    pass(Duration::from_secs(150)).await;
     let second = tokens.token(None).await?;
     assert_ne!(first.expose(), second.expose());
     let assertions: Vec<_> = fake
@@ -110,6 +120,7 @@ async fn outage() -> anyhow::Result<()> {
         Service::Entra,
         Answer::aadsts(400, 90033, "A transient error."),
     );
+    pass(Duration::from_secs(150)).await;
     let second = tokens.token(None).await?;
     assert_eq!(first.expose(), second.expose());
     assert_eq!(

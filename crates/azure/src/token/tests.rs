@@ -86,14 +86,7 @@ fn source() -> (TokenSource, Arc<Fake>) {
         asked: AtomicUsize::new(0),
     });
     let credentials = Arc::new(Shared(Arc::clone(&fake)));
-    (
-        TokenSource {
-            credentials,
-            scope: "x/.default".to_owned(),
-            state: Mutex::default(),
-        },
-        fake,
-    )
+    (TokenSource::of(credentials, "x/.default".to_owned()), fake)
 }
 
 async fn take(source: &TokenSource) -> String {
@@ -201,5 +194,34 @@ async fn a_token_shorter_than_the_renewal_window_is_used_all_the_same() {
         lifetime: Duration::from_secs(60),
     };
     assert_eq!(take(&source).await, "token-1");
+    assert_eq!(take(&source).await, "token-1");
+    advance(Duration::from_secs(31)).await;
     assert_eq!(take(&source).await, "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_not_polled_holds_up_no_other() {
+    let (source, fake) = source();
+    *fake.entra() = Entra::Hangs;
+    let mut unpolled = Box::pin(source.token(None));
+    assert!(futures::poll!(&mut unpolled).is_pending());
+    // The renewal is on its way now.
+    tokio::task::yield_now().await;
+    *fake.entra() = Entra::Issues { lifetime: HOUR };
+    let other = timeout(SIGN_IN_LIMIT * 2, take(&source)).await;
+    assert_eq!(other.expect("an answer"), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_of_twenty_seconds_serve_a_check_of_three_minutes() {
+    let (source, fake) = source();
+    let lifetime = Duration::from_secs(20);
+    *fake.entra() = Entra::Issues { lifetime };
+    for _ in 0..180 {
+        let token = timeout(Duration::from_secs(1), source.token(None)).await;
+        assert!(token.expect("an answer").is_ok());
+        advance(Duration::from_secs(1)).await;
+    }
+    let asked = fake.asked.load(Ordering::Relaxed);
+    assert_eq!(asked, 18, "each is used for half its life");
 }
