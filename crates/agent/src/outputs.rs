@@ -186,10 +186,18 @@ pub fn of_failure(task: FailedTask<'_>) -> Vec<LoggingCommand> {
         .collect()
 }
 
-/// Breaks `$(name)` and `$[expression]`, which Azure Pipelines would fill in or evaluate. The
-/// length stays.
+/// Drops all dollar signs before `(` and `[`, and shows backticks as quotes: Azure Pipelines would fill in
+/// `$(name)` and evaluate `$[expression]`, and a shell into whose script the value is pasted would run
+/// `$(command)` and `` `command` ``.
 fn without_macros(text: &str) -> String {
-    text.replace("$(", "((").replace("$[", "[[")
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '(' | '[') {
+            safe.truncate(safe.trim_end_matches('$').len());
+        }
+        safe.push(if c == '`' { '\'' } else { c });
+    }
+    safe
 }
 
 /// The evidence cannot be passed on unaltered.
@@ -231,8 +239,18 @@ mod tests {
         let hostile = "see $(password) $[variables.x]\n##vso[task.complete result=Skipped]";
         assert_eq!(
             value(OutputVariable::Summary, hostile),
-            "see ((password) [[variables.x]\n**vso[task.complete result=Skipped]"
+            "see (password) [variables.x]\n**vso[task.complete result=Skipped]"
         );
+        let rows = [
+            ("a macro within a macro", "$$(rm -rf /)", "(rm -rf /)"),
+            ("any number of them", "a$$$$[b]", "a[b]"),
+            ("arithmetic of a shell", "$((1+1))", "((1+1))"),
+            ("backticks", "image `touch /tmp/x`", "image 'touch /tmp/x'"),
+            ("an amount stays", "costs 5$ (five)", "costs 5$ (five)"),
+        ];
+        for (says, hostile, harmless) in rows {
+            assert_eq!(value(OutputVariable::Summary, hostile), harmless, "{says}");
+        }
         assert_eq!(
             value(OutputVariable::Verdict, "failed\n##vso[x.y]"),
             "failed⏎**vso[x.y]"
