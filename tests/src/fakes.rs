@@ -117,6 +117,9 @@ impl FakeAzureBuilder {
     }
 }
 
+/// A name of the fake that only [`FakeProxy`] knows: loopback itself is never reached through a proxy.
+pub const PROXIED_HOST: &str = "azure.invalid";
+
 /// The running fake; it ends when dropped.
 pub struct FakeAzure {
     state: Arc<Shared>,
@@ -141,6 +144,12 @@ impl FakeAzure {
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.server.base_url
+    }
+
+    /// The same behind [`FakeProxy`].
+    #[must_use]
+    pub fn proxied_url(&self) -> String {
+        self.base_url().replace("127.0.0.1", PROXIED_HOST)
     }
 
     /// What `SYSTEM_OIDCREQUESTURI` holds.

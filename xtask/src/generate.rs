@@ -92,6 +92,10 @@ const GENERATED: &[Generated] = &[
         text: Text::Whole(|| clippy_toml::of_crate("core")),
     },
     Generated {
+        path: "crates/network/clippy.toml",
+        text: Text::Whole(|| clippy_toml::of_crate("network")),
+    },
+    Generated {
         path: "crates/sandbox/clippy.toml",
         text: Text::Whole(|| clippy_toml::of_crate("sandbox")),
     },

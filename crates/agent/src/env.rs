@@ -46,6 +46,15 @@ variables! {
     BUILD_NUMBER = "BUILD_BUILDNUMBER", "names the run in the change cause of a rollback";
     DEFINITION_NAME = "BUILD_DEFINITIONNAME",
         "names the pipeline in the change cause of a rollback";
+    PROXY_URL = "AGENT_PROXYURL", "the agent's proxy; without it `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` count";
+    PROXY_USERNAME = "AGENT_PROXYUSERNAME", "signs in at the agent's proxy";
+    PROXY_PASSWORD = "SECRET_AGENT_PROXYPASSWORD", "signs in at the agent's proxy";
+    PROXY_BYPASS = "AGENT_PROXYBYPASSLIST", "what is reached past the agent's proxy";
+    CA_INFO = "AGENT_CAINFO", "certificate authorities that the agent trusts; also `NODE_EXTRA_CA_CERTS`";
+    CLIENT_CERTIFICATE = "AGENT_CLIENTCERT", "the agent's client certificate";
+    CLIENT_KEY = "AGENT_CLIENTCERTKEY", "its key";
+    SKIP_VERIFICATION = "AGENT_SKIPCERTVALIDATION",
+        "the agent was told not to verify certificates; done, with a warning";
     TEMP_DIRECTORY = "AGENT_TEMPDIRECTORY",
         "where the summary is written; cleaned by the agent after the job";
 }
@@ -144,6 +153,16 @@ impl AgentEnv {
     }
 }
 
+/// Whether the agent put a secret into this variable: the job's token, a secret variable, a secure file's
+/// ticket, or the credentials of a service connection (azure-pipelines-agent, `Handler.cs`, `AddEndpointsToEnvironment`,
+/// `AddSecureFilesToEnvironment`, `AddVariablesToEnvironment`). A program that a job starts needs none of them.
+#[must_use]
+pub fn is_secret_of_the_job(name: &str) -> bool {
+    const PREFIXES: [&str; 4] = ["SECRET_", "ENDPOINT_", "SECUREFILE_", "INPUT_"];
+    let name = name.to_uppercase();
+    name == "SYSTEM_ACCESSTOKEN" || PREFIXES.iter().any(|it| name.starts_with(it))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +187,28 @@ mod tests {
         );
         assert_eq!(env.endpoint_parameter("5b1c-aa", "tenantid"), Some("t"));
         assert_eq!(env.access_token(), Some("job-token"));
+    }
+
+    #[test]
+    fn the_secrets_of_a_job_are_known_by_their_names() {
+        let rows = [
+            ("SYSTEM_ACCESSTOKEN", true),
+            ("System_AccessToken", true),
+            ("SECRET_DB_PASSWORD", true),
+            ("ENDPOINT_AUTH_5b1c", true),
+            ("ENDPOINT_AUTH_PARAMETER_5b1c_SERVICEPRINCIPALKEY", true),
+            ("SECUREFILE_TICKET_7", true),
+            ("INPUT_AZURESUBSCRIPTION", true),
+            ("PATH", false),
+            ("HOME", false),
+            ("AZURE_FEDERATED_TOKEN_FILE", false),
+            ("AAD_LOGIN_METHOD", false),
+            ("SYSTEM_TEAMPROJECT", false),
+            ("MY_SECRET_", false),
+        ];
+        for (name, expected) in rows {
+            assert_eq!(is_secret_of_the_job(name), expected, "{name}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub mod service_connection;
 mod text;
 
 pub use command::LoggingCommand;
-pub use env::AgentEnv;
+pub use env::{AgentEnv, is_secret_of_the_job};
 pub use inputs::Inputs;
 pub use result::{Outcome, TaskResult};
 pub use secret::{Secret, mask};

@@ -27,7 +27,7 @@ pub use login::Login;
 pub use rollguard_agent::Secret;
 pub use session::Azure;
 pub use token::{BearerTokens, TokenSource};
-pub use transport::{Proxy, Transport, TransportOptions};
+pub use transport::Transport;
 
 /// What a fallible call of this crate returns.
 pub type Result<T> = std::result::Result<T, AzureError>;

@@ -11,6 +11,8 @@ use azure_core::http::{
     ClientOptions, ExponentialRetryOptions, Pipeline, RetryOptions, Transport as CoreTransport,
 };
 use azure_core::time::Duration as CoreDuration;
+use reqwest::ClientBuilder;
+use rollguard_network::{Network, Proxies, Trust};
 use rustls::crypto::ring;
 
 use crate::Result;
@@ -26,32 +28,6 @@ const RETRIES: u32 = 4;
 /// No retry begins later than this after the first attempt.
 const RETRY_WINDOW: CoreDuration = CoreDuration::seconds(30);
 
-/// Which proxy requests take.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Proxy {
-    /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of the process, in either case, as `curl` reads
-    /// them.
-    #[default]
-    Environment,
-    /// This proxy for every request, e.g. the agent's own (`http://user:password@proxy:3128`).
-    Url(String),
-    /// No proxy, whatever the environment says.
-    None,
-}
-
-/// The options of a [`Transport`].
-#[derive(Clone, Debug, Default)]
-pub struct TransportOptions {
-    /// Certificates (PEM) trusted besides the platform's, e.g. the agent's `AGENT_CAINFO`. Default:
-    /// none.
-    ///
-    /// On Linux `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the platform's; on Windows and macOS
-    /// they are not read.
-    pub extra_roots_pem: Vec<u8>,
-    /// Default: as the environment says.
-    pub proxy: Proxy,
-}
-
 /// The one HTTPS client of this crate: rustls with ring, no redirects, time-outs on everything.
 #[derive(Clone, Debug)]
 pub struct Transport {
@@ -59,36 +35,23 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Makes the client; reads the trusted certificates, opens no connection.
+    /// Makes the client; reads the platform's certificates, opens no connection.
     ///
     /// # Errors
-    /// When no certificate is trusted at all, or an extra one or the proxy's address cannot be
-    /// read.
-    pub fn new(options: &TransportOptions) -> Result<Self> {
+    /// When no certificate is trusted at all, or an extra one or the client's own cannot be read.
+    pub fn new(network: &Network) -> Result<Self> {
         // reqwest takes the process-wide provider and would panic without one. `Err` means that the
         // program has chosen already.
         let _ = ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_LIMIT)
             .timeout(REQUEST_LIMIT)
-            .referer(false);
-        if !options.extra_roots_pem.is_empty() {
-            let roots = reqwest::Certificate::from_pem_bundle(&options.extra_roots_pem)
-                .ok()
-                .filter(|roots| !roots.is_empty())
-                .ok_or_else(|| not_usable("read the extra certificates: not PEM"))?;
-            builder = builder.tls_certs_merge(roots);
-        }
-        builder = match &options.proxy {
-            Proxy::Environment => builder,
-            Proxy::Url(url) => builder.proxy(
-                reqwest::Proxy::all(url).map_err(|_| not_usable("read the proxy's address"))?,
-            ),
-            Proxy::None => builder.no_proxy(),
-        };
-        let client = builder
+            .referer(false)
+            // Not the environment's by its own rules: one policy for all.
+            .no_proxy();
+        let client = trusting(through(builder, &network.proxies), &network.trust)?
             .build()
             .map_err(|error| not_usable(&innermost(&error)))?;
         Ok(Self { client })
@@ -126,6 +89,44 @@ impl Transport {
     }
 }
 
+fn through(builder: ClientBuilder, proxies: &Proxies) -> ClientBuilder {
+    let Some(proxy) = proxies.of_https() else {
+        return builder;
+    };
+    let authorization = proxy.authorization().cloned();
+    let proxies = proxies.clone();
+    let proxy = reqwest::Proxy::custom(move |url| {
+        let url: http::Uri = url.as_str().parse().ok()?;
+        proxies.of(&url).map(|proxy| proxy.uri().to_string())
+    });
+    builder.proxy(match authorization {
+        Some(authorization) => proxy.custom_http_auth(authorization),
+        None => proxy,
+    })
+}
+
+fn trusting(mut builder: ClientBuilder, trust: &Trust) -> Result<ClientBuilder> {
+    if !trust.extra_roots_pem.is_empty() {
+        let roots = reqwest::Certificate::from_pem_bundle(&trust.extra_roots_pem)
+            .ok()
+            .filter(|roots| !roots.is_empty())
+            .ok_or_else(|| not_usable("read the extra certificates: not PEM"))?;
+        builder = builder.tls_certs_merge(roots);
+    }
+    if let Some(pem) = &trust.client_identity_pem {
+        let identity = reqwest::Identity::from_pem(pem).map_err(|_| {
+            not_usable(
+                "read the client certificate: not a certificate and an unencrypted key, as PEM",
+            )
+        })?;
+        builder = builder.identity(identity);
+    }
+    if trust.skip_verification {
+        builder = builder.tls_danger_accept_invalid_certs(true);
+    }
+    Ok(builder)
+}
+
 fn not_usable(detail: &str) -> AzureError {
     AzureError::new(
         Task::Prepare,
@@ -140,23 +141,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn extra_certificates_that_are_none_are_refused() {
-        let options = TransportOptions {
-            extra_roots_pem: b"no PEM".to_vec(),
-            ..TransportOptions::default()
-        };
-        let error = Transport::new(&options).unwrap_err();
-        assert!(matches!(error.kind(), AzureErrorKind::Local { .. }));
-    }
-
-    #[test]
-    fn a_proxy_address_that_is_none_is_refused_without_showing_it() {
-        let proxy = Proxy::Url("http://user:hunter2@".to_owned());
-        let error = Transport::new(&TransportOptions {
-            proxy,
-            ..TransportOptions::default()
-        })
-        .unwrap_err();
-        assert!(!format!("{error:?}").contains("hunter2"));
+    fn certificates_that_are_none_are_refused() {
+        let rows = [
+            (
+                "an extra one",
+                Trust {
+                    extra_roots_pem: b"no PEM".to_vec(),
+                    ..Trust::default()
+                },
+            ),
+            (
+                "the client's own",
+                Trust {
+                    client_identity_pem: Some(b"no PEM".to_vec()),
+                    ..Trust::default()
+                },
+            ),
+        ];
+        for (says, trust) in rows {
+            let network = Network {
+                trust,
+                ..Network::default()
+            };
+            let error = Transport::new(&network).unwrap_err();
+            assert!(
+                matches!(error.kind(), AzureErrorKind::Local { .. }),
+                "{says}"
+            );
+        }
     }
 }

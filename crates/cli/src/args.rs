@@ -94,7 +94,7 @@ fn drill() -> Command {
     Command::new("drill")
         .about("Rehearses the shipped stage on an embedded cluster, or with --context on yours")
         .args(cluster_args().map(|arg| match arg.get_id().as_str() {
-            "kubeconfig" => arg.requires("context"),
+            "kubeconfig" | "allow-insecure-server" => arg.requires("context"),
             _ => arg,
         }))
         .arg(flag("approve", "Approve the rollback when the stage asks"))
@@ -126,7 +126,7 @@ fn output() -> Arg {
         .help("Output format")
 }
 
-fn cluster_args() -> [Arg; 2] {
+fn cluster_args() -> [Arg; 3] {
     [
         Arg::new("context")
             .long("context")
@@ -136,6 +136,11 @@ fn cluster_args() -> [Arg; 2] {
             .long("kubeconfig")
             .value_name("FILE")
             .help("The kubeconfig [default: as kubectl]"),
+        flag(
+            "allow-insecure-server",
+            "Send credentials even where others can read them: over http, or with \
+             insecure-skip-tls-verify",
+        ),
     ]
 }
 

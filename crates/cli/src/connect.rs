@@ -5,15 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rollguard_agent::inputs::AksTarget;
-use rollguard_agent::{AgentEnv, Outcome, ServiceConnection};
+use rollguard_agent::{AgentEnv, LoggingCommand, Outcome, ServiceConnection};
 use rollguard_azure::{
     Authentication, Azure, AzureError, BearerTokens as _, ClusterId, TokenSource, Transport,
-    TransportOptions,
 };
-use rollguard_cluster::{
-    BearerTokens, BoxError, Connection, Login as ClusterLogin, Proxies, connect,
-};
+use rollguard_cluster::{BearerTokens, BoxError, Connection, Login as ClusterLogin, connect};
 use rollguard_core::report::{Line, Style};
+use rollguard_network::Network;
 
 use crate::failure::Failure;
 use crate::run::task::Connector;
@@ -23,8 +21,9 @@ use crate::run::tools::Tools;
 pub(crate) struct ThroughAzure {
     /// The local time, until the API server tells its own.
     pub(crate) now: Timestamp,
-    /// The proxies to the API server.
-    pub(crate) proxies: Proxies,
+    /// Proxies and trusted certificates; read when it is needed, so that a mistake in them is told as the
+    /// task's own failure.
+    pub(crate) network: Result<Network, Failure>,
 }
 
 #[async_trait]
@@ -51,7 +50,14 @@ impl Connector for ThroughAzure {
             })?;
         let cluster = ClusterId::new(&subscription, &target.resource_group, &target.cluster)
             .map_err(AzureError::from)?;
-        let transport = Transport::new(&TransportOptions::default())?;
+        let network = self.network.clone()?;
+        if network.trust.skip_verification {
+            tools.console.command(&LoggingCommand::warning(
+                "AGENT_SKIPCERTVALIDATION is set: the certificates of Azure DevOps, Microsoft Entra and Azure \
+                 are not verified, so anyone in between can read the job's credentials",
+            ));
+        }
+        let transport = Transport::new(&network)?;
         let azure = Azure::for_connection(&service, transport)?;
         tools.console.line(&Line::styled(
             Style::Dim,
@@ -71,7 +77,7 @@ impl Connector for ThroughAzure {
         let login = ClusterLogin::InMemory {
             kubeconfig,
             tokens,
-            proxies: self.proxies.clone(),
+            network,
         };
         Ok(connect(&login, self.now).await?)
     }

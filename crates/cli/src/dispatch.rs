@@ -99,7 +99,7 @@ async fn run_task(environment: &Environment) -> Outcome {
     };
     let connector = ThroughAzure {
         now: environment.now(),
-        proxies: environment.proxies(),
+        network: environment.network(),
     };
     task::task(&env, &connector, &mut tools).await
 }
@@ -145,15 +145,20 @@ impl App<'_> {
         )
     }
 
-    async fn connect(&self) -> Result<Connection, Failure> {
-        let login = Login::Kubeconfig {
+    fn login(&self) -> Result<Login, Failure> {
+        Ok(Login::Kubeconfig {
             paths: self.kubeconfig(),
             context: self.text("context").map(str::to_owned),
-            proxies: self.environment.proxies(),
-        };
+            network: self.environment.network()?,
+            programs: self.environment.programs(),
+            allow_insecure_server: self.matches.get_flag("allow-insecure-server"),
+        })
+    }
+
+    async fn connect(&self) -> Result<Connection, Failure> {
         Ok(self
             .cancel
-            .unless(connect(&login, self.environment.now()))
+            .unless(connect(&self.login()?, self.environment.now()))
             .await??)
     }
 
@@ -246,10 +251,8 @@ impl App<'_> {
         };
         let now = self.environment.now();
         let place = match self.text("context") {
-            Some(context) => Place::Context {
-                kubeconfig: self.kubeconfig(),
-                context: context.to_owned(),
-                proxies: self.environment.proxies(),
+            Some(_) => Place::Context {
+                login: Box::new(self.login()?),
                 now,
             },
             None => Place::Embedded { now },

@@ -5,10 +5,13 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use rollguard_cluster::Proxies;
+use rollguard_agent::{Outcome, is_secret_of_the_job};
+use rollguard_cluster::Programs;
+use rollguard_network::{Network, Proxies, ProxySettings, Trust};
 use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::run::drill::Screen;
 use crate::status_area::{Size, SizeOf};
 
@@ -76,11 +79,60 @@ impl Environment {
             .collect()
     }
 
-    /// The proxies, as curl finds them.
-    pub(crate) fn proxies(&self) -> Proxies {
-        Proxies {
-            https: self.text(&["HTTPS_PROXY", "https_proxy"]),
-            no_proxy: self.text(&["NO_PROXY", "no_proxy"]),
+    /// Proxies and trusted certificates: the agent's settings, else the environment's.
+    pub(crate) fn network(&self) -> Result<Network, Failure> {
+        let settings = ProxySettings::from_variables(|name| self.text(&[name]));
+        let proxies = Proxies::new(&settings)
+            .map_err(|error| Failure::new(Outcome::BadInput, error.to_string()))?;
+        let mut extra_roots_pem = Vec::new();
+        for variable in ["AGENT_CAINFO", "NODE_EXTRA_CA_CERTS"] {
+            // Files that follow each other need not end with a line break.
+            extra_roots_pem.extend(self.file_of(variable)?.unwrap_or_default());
+            extra_roots_pem.push(b'\n');
+        }
+        let mut identity = self.file_of("AGENT_CLIENTCERT")?;
+        if let Some(identity) = &mut identity {
+            identity.push(b'\n');
+            identity.extend(self.file_of("AGENT_CLIENTCERTKEY")?.unwrap_or_default());
+        }
+        let skips = self.text(&["AGENT_SKIPCERTVALIDATION"]);
+        Ok(Network {
+            proxies,
+            trust: Trust {
+                extra_roots_pem: if extra_roots_pem.iter().all(u8::is_ascii_whitespace) {
+                    Vec::new()
+                } else {
+                    extra_roots_pem
+                },
+                client_identity_pem: identity,
+                skip_verification: skips.is_some_and(|it| it.eq_ignore_ascii_case("true")),
+            },
+        })
+    }
+
+    /// The content of the file that a variable names.
+    fn file_of(&self, variable: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(path) = self.get(variable) else {
+            return Ok(None);
+        };
+        std::fs::read(path).map(Some).map_err(|error| {
+            let path = path.to_string_lossy();
+            Failure::new(
+                Outcome::BadInput,
+                format!("cannot read the file `{path}` that `{variable}` names: {error}"),
+            )
+        })
+    }
+
+    /// What a kubeconfig's credential plugins get.
+    pub(crate) fn programs(&self) -> Programs {
+        let names = self.variables.iter().map(|(name, _)| name);
+        Programs {
+            withheld: names
+                .filter(|name| name.to_str().is_some_and(is_secret_of_the_job))
+                .cloned()
+                .collect(),
+            has_terminal: self.can_ask,
         }
     }
 

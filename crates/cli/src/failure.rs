@@ -11,7 +11,7 @@ use rollguard_core::report::document::NotChecked;
 use rollguard_core::report::{Line, failure_lines, hint_line};
 
 /// A command's end without a result.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// How the command ended.
     pub outcome: Outcome,

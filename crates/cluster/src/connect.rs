@@ -6,6 +6,9 @@ use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use rollguard_network::Trust;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 
 use crate::clock::Clock;
@@ -16,11 +19,14 @@ use crate::request::status_of;
 use crate::{Result, request};
 
 mod bearer;
+mod credentials;
 mod kubeconfig;
 mod limit;
+mod plugin;
 mod proxy;
 mod retry;
 mod stack;
+mod token;
 
 /// A cluster that answered.
 #[derive(Clone)]
@@ -41,7 +47,7 @@ pub struct Connection {
 /// Bad input for a kubeconfig, context or proxy that does not fit; unreachable with the server's
 /// address; credentials for 401 or a token that cannot be had.
 pub async fn connect(login: &Login, local_now: Timestamp) -> Result<Connection> {
-    let (client, server) = client_of(login).await?;
+    let (client, server) = client_of(login, local_now).await?;
     let (version, date) = greet(&client, &server).await?;
     let clock = Clock::starting_at(date.unwrap_or(local_now));
     Ok(Connection {
@@ -52,37 +58,64 @@ pub async fn connect(login: &Login, local_now: Timestamp) -> Result<Connection> 
 }
 
 /// The client and the server's address.
-async fn client_of(login: &Login) -> Result<(Client, String)> {
-    let (kubeconfig, context, proxies, tokens) = match login {
+async fn client_of(login: &Login, local_now: Timestamp) -> Result<(Client, String)> {
+    let (mut config, own_proxy, network, tokens) = match login {
         Login::Client(client) => {
             return Ok((limit::limited(client.clone()), "the API server".to_owned()));
         }
         Login::Kubeconfig {
             paths,
             context,
-            proxies,
-        } => (kubeconfig::read(paths)?, context.clone(), proxies, None),
+            network,
+            programs,
+            allow_insecure_server,
+        } => {
+            let kubeconfig = kubeconfig::read(paths)?;
+            let named = context
+                .clone()
+                .or_else(|| kubeconfig.current_context.clone());
+            let own_proxy = kubeconfig::own_proxy(&kubeconfig, named.as_deref());
+            let mut config = configuration(kubeconfig, context.clone()).await?;
+            if !allow_insecure_server {
+                credentials::refuse_exposed(&config)?;
+            }
+            let tokens = credentials::take(&mut config, named, programs, local_now).await?;
+            (config, own_proxy, network, tokens)
+        }
         Login::InMemory {
             kubeconfig,
             tokens,
-            proxies,
+            network,
         } => {
-            let kubeconfig = kubeconfig::parse(kubeconfig)?;
-            (
-                kubeconfig::without_programs(kubeconfig),
-                None,
-                proxies,
-                tokens.clone(),
-            )
+            let kubeconfig = kubeconfig::without_programs(kubeconfig::parse(kubeconfig)?);
+            let own_proxy =
+                kubeconfig::own_proxy(&kubeconfig, kubeconfig.current_context.as_deref());
+            let config = configuration(kubeconfig, None).await?;
+            (config, own_proxy, network, tokens.clone())
         }
     };
-    let config = configuration(kubeconfig, context).await?;
+    if let Some(roots_of_cluster) = &mut config.root_cert {
+        roots_of_cluster.extend(roots(&network.trust)?);
+    }
     let server = format!("the API server {}", config.cluster_url);
-    let route = proxy::Route::new(&config, proxies)?;
+    let route = proxy::Route::new(
+        &config.cluster_url,
+        own_proxy.as_deref(),
+        &network.proxies,
+        &network.trust,
+    )?;
     let client = stack::build(&config, route, tokens).map_err(|source| {
         ClusterError::new(format!("set up the connection to {server}"), source)
     })?;
     Ok((client, server))
+}
+
+/// The extra authorities, as DER.
+fn roots(trust: &Trust) -> Result<Vec<Vec<u8>>> {
+    CertificateDer::pem_slice_iter(&trust.extra_roots_pem)
+        .map(|it| it.map(|it| it.to_vec()))
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|error| bad_input(format!("read the extra certificate authorities: {error}")))
 }
 
 async fn configuration(kubeconfig: Kubeconfig, context: Option<String>) -> Result<Config> {

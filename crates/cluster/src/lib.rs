@@ -37,7 +37,7 @@ pub use error::{
     CHECK_RULES, CLUSTER_RULES, Cause, ClusterError, ClusterErrorKind, OwnStatus, ROLLBACK_RULES,
     Rule,
 };
-pub use login::{BearerTokens, BoxError, Login, Proxies};
+pub use login::{BearerTokens, BoxError, Login, Programs};
 pub use lookup::look_up;
 pub use observe::{Watch, observe};
 

@@ -1,7 +1,10 @@
 //! How to sign in to a cluster.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use rollguard_network::Network;
 
 /// Any error of another crate.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -17,15 +20,13 @@ pub trait BearerTokens: Send + Sync {
     async fn token(&self, rejected: Option<&str>) -> Result<String, BoxError>;
 }
 
-/// The HTTP proxies to go through. Values come in as arguments; only the command line reads the
-/// environment.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Proxies {
-    /// `HTTPS_PROXY`: an `http://` URL, with `user:password@` where needed. A cluster's own
-    /// `proxy-url` in the kubeconfig takes precedence, as with kubectl.
-    pub https: Option<String>,
-    /// `NO_PROXY`: hosts, domains and address ranges that are reached directly.
-    pub no_proxy: Option<String>,
+/// The surroundings of the programs that a kubeconfig names for its credentials.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Programs {
+    /// The variables that they do not inherit: secrets of the job that are none of their business.
+    pub withheld: Vec<OsString>,
+    /// Whether a person can answer their questions.
+    pub has_terminal: bool,
 }
 
 /// How to sign in to a cluster.
@@ -38,8 +39,12 @@ pub enum Login {
         paths: Vec<PathBuf>,
         /// The context; `None` is the file's current one.
         context: Option<String>,
-        /// The proxies.
-        proxies: Proxies,
+        /// Proxies and trusted certificates. A cluster's own `proxy-url` comes first.
+        network: Network,
+        /// What its credential plugins get.
+        programs: Programs,
+        /// Whether credentials may be sent over a connection that others can read.
+        allow_insecure_server: bool,
     },
     /// A kubeconfig that never touched a disk. Programs that it names are not run.
     InMemory {
@@ -47,8 +52,8 @@ pub enum Login {
         kubeconfig: String,
         /// Where bearer tokens come from; `None` when the kubeconfig has credentials of its own.
         tokens: Option<Arc<dyn BearerTokens>>,
-        /// The proxies.
-        proxies: Proxies,
+        /// Proxies and trusted certificates. A cluster's own `proxy-url` comes first.
+        network: Network,
     },
     /// A client that exists already: the embedded cluster.
     Client(kube::Client),

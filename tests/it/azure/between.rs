@@ -2,11 +2,13 @@
 
 use anyhow::ensure;
 use libtest_mimic::Trial;
-use rollguard_azure::{Azure, AzureErrorKind, Login, Proxy, Task, Transport, TransportOptions};
+use rollguard_azure::{Azure, AzureErrorKind, Login, Task};
+use rollguard_network::ProxySettings;
 use rollguard_tests::fakes::{Answer, CLIENT_SECRET, FakeAzure, FakeProxy, Service};
 
 use super::setup::{
-    arm_failure, cloud, cluster, failure, fake, federated, hint_says, refused, row, with_secret,
+    arm_failure, behind, cloud, cluster, failure, fake, federated, hint_says, refused, row,
+    transport, with_secret,
 };
 
 pub(crate) fn rows() -> Vec<Trial> {
@@ -63,11 +65,7 @@ async fn html_from_arm() -> anyhow::Result<()> {
 async fn refusing_proxy() -> anyhow::Result<()> {
     let fake = fake()?;
     let proxy = FakeProxy::start(true)?;
-    let transport = Transport::new(&TransportOptions {
-        extra_roots_pem: fake.ca_pem().as_bytes().to_vec(),
-        proxy: Proxy::Url(proxy.url().to_owned()),
-    })?;
-    let azure = Azure::new(with_secret(CLIENT_SECRET), cloud(&fake)?, transport)?;
+    let azure = behind(&proxy, &fake, ProxySettings::default())?;
     let error = refused(azure.cluster_access(&cluster()?).await)?;
     ensure!(
         matches!(error.kind(), AzureErrorKind::Proxy { .. }),
@@ -82,11 +80,8 @@ async fn refusing_proxy() -> anyhow::Result<()> {
 async fn untrusted() -> anyhow::Result<()> {
     let fake = fake()?;
     let other = FakeAzure::builder().start()?;
-    let transport = Transport::new(&TransportOptions {
-        extra_roots_pem: other.ca_pem().as_bytes().to_vec(),
-        proxy: Proxy::None,
-    })?;
-    let azure = Azure::new(with_secret(CLIENT_SECRET), cloud(&fake)?, transport)?;
+    let untrusting = transport(&other)?;
+    let azure = Azure::new(with_secret(CLIENT_SECRET), cloud(&fake)?, untrusting)?;
     let error = refused(azure.cluster_access(&cluster()?).await)?;
     ensure!(
         matches!(error.kind(), AzureErrorKind::Certificate { .. }),

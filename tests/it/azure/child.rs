@@ -9,11 +9,11 @@ use std::process::{Command, ExitCode, Output};
 use anyhow::ensure;
 use libtest_mimic::Trial;
 use rollguard_agent::{AgentEnv, ServiceConnection};
-use rollguard_azure::{
-    Authentication, Azure, BearerTokens as _, ClusterId, Transport, TransportOptions,
-};
+use rollguard_azure::{Authentication, Azure, BearerTokens as _, ClusterId, Transport};
+use rollguard_network::{Network, Proxies, ProxySettings};
 use rollguard_tests::fakes::{
-    CLUSTER, FakeAzure, FakeProxy, RESOURCE_GROUP, SERVICE_CONNECTION_ID, SUBSCRIPTION_ID, Scheme,
+    CLUSTER, FakeAzure, FakeProxy, PROXIED_HOST, RESOURCE_GROUP, SERVICE_CONNECTION_ID,
+    SUBSCRIPTION_ID, Scheme,
 };
 
 use super::setup::row;
@@ -35,8 +35,19 @@ pub(crate) fn rows() -> Vec<Trial> {
             "without SSL_CERT_FILE the child does not trust the fake",
             untrusted,
         ),
-        row("HTTPS_PROXY is used", proxied),
-        row("NO_PROXY is honoured", not_proxied),
+        row(
+            "HTTPS_PROXY, ALL_PROXY and the agent's own proxy are used",
+            proxied,
+        ),
+        row(
+            "NO_PROXY and the agent's bypass list are honoured",
+            not_proxied,
+        ),
+        row("loopback is reached directly", loopback),
+        row(
+            "a malformed proxy is an error and nothing is sent",
+            malformed,
+        ),
         row("nothing is written to disk", nothing_written),
     ]
 }
@@ -65,7 +76,13 @@ pub(crate) fn main() -> ExitCode {
 async fn sign_in() -> anyhow::Result<String> {
     let env = AgentEnv::from_pairs(std::env::vars_os());
     let connection = ServiceConnection::from_env(&env, SERVICE_CONNECTION_ID)?;
-    let transport = Transport::new(&TransportOptions::default())?;
+    let proxies = Proxies::new(&ProxySettings::from_variables(|name| {
+        std::env::var(name).ok()
+    }))?;
+    let transport = Transport::new(&Network {
+        proxies,
+        ..Network::default()
+    })?;
     let azure = Azure::for_connection(&connection, transport)?;
     let cluster = ClusterId::new(SUBSCRIPTION_ID, RESOURCE_GROUP, CLUSTER)?;
     let access = azure.cluster_access(&cluster).await?;
@@ -140,21 +157,78 @@ async fn untrusted() -> anyhow::Result<()> {
 
 async fn proxied() -> anyhow::Result<()> {
     let (fake, home, proxy) = (fake()?, tempfile::tempdir()?, FakeProxy::start(false)?);
-    let mut env = fake.agent_env(Scheme::ServicePrincipal);
-    env.insert("HTTPS_PROXY".to_owned(), proxy.url().to_owned());
-    succeeds(&run(home.path(), &env)?)?;
-    ensure!(!proxy.tunnels().is_empty());
+    for variable in ["HTTPS_PROXY", "ALL_PROXY", "AGENT_PROXYURL"] {
+        let before = proxy.tunnels().len();
+        let mut env = behind_proxy(&fake);
+        env.insert(variable.to_owned(), proxy.url().to_owned());
+        succeeds(&run(home.path(), &env)?)?;
+        ensure!(proxy.tunnels().len() > before, "{variable}");
+    }
     Ok(())
 }
 
 async fn not_proxied() -> anyhow::Result<()> {
     let (fake, home, proxy) = (fake()?, tempfile::tempdir()?, FakeProxy::start(false)?);
+    // The name is known to the proxy only, so that past it there is no sign-in.
+    let rows = [
+        ("NO_PROXY", "HTTPS_PROXY", "example.com,.invalid"),
+        (
+            "AGENT_PROXYBYPASSLIST",
+            "AGENT_PROXYURL",
+            r#"["azure\\.invalid"]"#,
+        ),
+    ];
+    for (list, variable, value) in rows {
+        let mut env = behind_proxy(&fake);
+        env.insert(variable.to_owned(), proxy.url().to_owned());
+        env.insert(list.to_owned(), value.to_owned());
+        let output = run(home.path(), &env)?;
+        ensure!(!output.status.success(), "{list}");
+        ensure!(proxy.tunnels().is_empty(), "{list}: {:?}", proxy.tunnels());
+    }
+    Ok(())
+}
+
+async fn loopback() -> anyhow::Result<()> {
+    let (fake, home, proxy) = (fake()?, tempfile::tempdir()?, FakeProxy::start(false)?);
     let mut env = fake.agent_env(Scheme::ServicePrincipal);
     env.insert("HTTPS_PROXY".to_owned(), proxy.url().to_owned());
-    env.insert("NO_PROXY".to_owned(), "example.com,127.0.0.1".to_owned());
     succeeds(&run(home.path(), &env)?)?;
     ensure!(proxy.tunnels().is_empty(), "{:?}", proxy.tunnels());
     Ok(())
+}
+
+async fn malformed() -> anyhow::Result<()> {
+    let (fake, home) = (fake()?, tempfile::tempdir()?);
+    let mut env = fake.agent_env(Scheme::ServicePrincipal);
+    env.insert(
+        "HTTPS_PROXY".to_owned(),
+        r"http://CORP\user:hunter2@p:1".to_owned(),
+    );
+    let output = run(home.path(), &env)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(
+        !output.status.success() && text.contains("HTTPS_PROXY"),
+        "{text}"
+    );
+    ensure!(!text.contains("hunter2"), "{text}");
+    ensure!(fake.requests().is_empty());
+    Ok(())
+}
+
+/// The agent's environment, with the fake under the name that only the proxy knows.
+fn behind_proxy(fake: &FakeAzure) -> BTreeMap<String, String> {
+    let env = fake.agent_env(Scheme::ServicePrincipal).into_iter();
+    env.map(|(name, value)| {
+        let url = value.starts_with("https://");
+        let value = if url {
+            value.replace("127.0.0.1", PROXIED_HOST)
+        } else {
+            value
+        };
+        (name, value)
+    })
+    .collect()
 }
 
 async fn nothing_written() -> anyhow::Result<()> {

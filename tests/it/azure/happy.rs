@@ -3,12 +3,13 @@
 use anyhow::{Context as _, ensure};
 use libtest_mimic::Trial;
 use rollguard_azure::{Authentication, BearerTokens as _};
+use rollguard_network::ProxySettings;
 use rollguard_tests::fakes::{
     AKS_SERVER_ID, CLIENT_ID, CLIENT_SECRET, CLUSTER, FakeAzure, FakeProxy, RESOURCE_GROUP,
     SERVICE_CONNECTION_ID, SUBSCRIPTION_ID, SYSTEM_ACCESS_TOKEN, Service, TENANT_ID,
 };
 
-use super::setup::{azure, cloud, cluster, fake, federated, row, secret_azure, with_secret};
+use super::setup::{azure, behind, cluster, fake, federated, row, secret_azure};
 
 const EMBEDDED: &str = "\
 apiVersion: v1
@@ -163,14 +164,9 @@ async fn scope() -> anyhow::Result<()> {
 async fn proxy() -> anyhow::Result<()> {
     let fake = fake()?;
     let proxy = FakeProxy::start(false)?;
-    let transport = rollguard_azure::Transport::new(&rollguard_azure::TransportOptions {
-        extra_roots_pem: fake.ca_pem().as_bytes().to_vec(),
-        proxy: rollguard_azure::Proxy::Url(proxy.url().to_owned()),
-    })?;
-    let login = with_secret(CLIENT_SECRET);
-    let azure = rollguard_azure::Azure::new(login, cloud(&fake)?, transport)?;
+    let azure = behind(&proxy, &fake, ProxySettings::default())?;
     azure.cluster_access(&cluster()?).await?;
-    let target = fake.base_url().trim_start_matches("https://").to_owned();
+    let target = fake.proxied_url().trim_start_matches("https://").to_owned();
     ensure!(!proxy.tunnels().is_empty(), "no tunnel was asked for");
     ensure!(proxy.tunnels().iter().all(|tunnel| *tunnel == target));
     Ok(())

@@ -5,12 +5,11 @@ use std::future::Future;
 
 use anyhow::ensure;
 use libtest_mimic::Trial;
-use rollguard_azure::{
-    Azure, AzureError, Cloud, ClusterId, Login, Proxy, Secret, Transport, TransportOptions,
-};
+use rollguard_azure::{Azure, AzureError, Cloud, ClusterId, Login, Secret, Transport};
+use rollguard_network::{Network, Proxies, ProxySettings, Trust};
 use rollguard_tests::fakes::{
-    Answer, CLIENT_ID, CLIENT_SECRET, CLUSTER, FakeAzure, RESOURCE_GROUP, SERVICE_CONNECTION_ID,
-    SUBSCRIPTION_ID, SYSTEM_ACCESS_TOKEN, Service, TENANT_ID,
+    Answer, CLIENT_ID, CLIENT_SECRET, CLUSTER, FakeAzure, FakeProxy, RESOURCE_GROUP,
+    SERVICE_CONNECTION_ID, SUBSCRIPTION_ID, SYSTEM_ACCESS_TOKEN, Service, TENANT_ID,
 };
 
 /// A row: its sentence and its test, on a runtime of its own.
@@ -35,10 +34,36 @@ pub(crate) fn fake() -> anyhow::Result<FakeAzure> {
 
 /// Trusts the fake, and takes no proxy that the machine may have.
 pub(crate) fn transport(fake: &FakeAzure) -> anyhow::Result<Transport> {
-    Ok(Transport::new(&TransportOptions {
-        extra_roots_pem: fake.ca_pem().as_bytes().to_vec(),
-        proxy: Proxy::None,
-    })?)
+    Ok(Transport::new(&trusting(fake))?)
+}
+
+pub(crate) fn trusting(fake: &FakeAzure) -> Network {
+    Network {
+        proxies: Proxies::default(),
+        trust: Trust {
+            extra_roots_pem: fake.ca_pem().as_bytes().to_vec(),
+            ..Trust::default()
+        },
+    }
+}
+
+/// Trusts the fake, and reaches it through `proxy` under the name that only the proxy knows.
+pub(crate) fn behind(
+    proxy: &FakeProxy,
+    fake: &FakeAzure,
+    settings: ProxySettings,
+) -> anyhow::Result<Azure> {
+    let network = Network {
+        proxies: Proxies::new(&ProxySettings {
+            https: Some(proxy.url().to_owned()),
+            ..settings
+        })?,
+        ..trusting(fake)
+    };
+    let url = fake.proxied_url();
+    let cloud = Cloud::new(&url, &url)?;
+    let transport = Transport::new(&network)?;
+    Ok(Azure::new(with_secret(CLIENT_SECRET), cloud, transport)?)
 }
 
 pub(crate) fn cloud(fake: &FakeAzure) -> anyhow::Result<Cloud> {

@@ -62,7 +62,11 @@ fn refusal(state: &State, request: &Recorded) -> Option<Answer> {
 }
 
 fn issue(state: &mut State, scope: &str) -> Option<String> {
-    if scope == format!("{}/.default", state.base_url) {
+    let proxied = state.base_url.replace("127.0.0.1", super::PROXIED_HOST);
+    if [&state.base_url, &proxied]
+        .map(|it| format!("{it}/.default"))
+        .contains(&scope.to_owned())
+    {
         state.issued += 1;
         let token = format!("fake-arm-token-{}", state.issued);
         state.arm_tokens.push(token.clone());

@@ -104,7 +104,7 @@ async fn tunnel(stream: TcpStream, refuses: bool, log: &Mutex<Vec<String>>) -> s
         let no = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
         return client.write_all(no).await;
     }
-    let mut server = TcpStream::connect(&target).await?;
+    let mut server = TcpStream::connect(target.replace(super::PROXIED_HOST, "127.0.0.1")).await?;
     client
         .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
         .await?;

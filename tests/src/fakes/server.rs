@@ -135,7 +135,7 @@ fn certificates(address: SocketAddr) -> anyhow::Result<(String, TlsAcceptor)> {
     ca.distinguished_name.push(DnType::CommonName, name);
     let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;
-    let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let names = ["127.0.0.1", "localhost", super::PROXIED_HOST].map(str::to_owned);
     let certificate = CertificateParams::new(names)?.signed_by(&key, &ca)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -230,6 +230,11 @@ const CRATES: &[Crate] = &[
         disallowed: PURE,
     },
     Crate {
+        name: "network",
+        claim: "The policy is pure: variables and files arrive as values.",
+        disallowed: PURE,
+    },
+    Crate {
         name: "sandbox",
         claim: "The sandbox lives in tokio's time only, so that paused time can jump: no std clock, no threads.",
         disallowed: &[

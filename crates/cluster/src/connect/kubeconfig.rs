@@ -49,6 +49,18 @@ pub(super) fn without_programs(mut kubeconfig: Kubeconfig) -> Kubeconfig {
     kubeconfig
 }
 
+/// The `proxy-url` of a context's cluster. kube's loader would mix it with the environment's.
+pub(super) fn own_proxy(kubeconfig: &Kubeconfig, context: Option<&str>) -> Option<String> {
+    let contexts = &kubeconfig.contexts;
+    let context = contexts
+        .iter()
+        .find(|it| Some(it.name.as_str()) == context)?;
+    let name = &context.context.as_ref()?.cluster;
+    let cluster = kubeconfig.clusters.iter().find(|it| it.name == *name)?;
+    let own = cluster.cluster.as_ref()?.proxy_url.clone();
+    own.filter(|it| !it.is_empty())
+}
+
 /// Checks that a context exists, and names the ones that do if not.
 pub(super) fn has_context(kubeconfig: &Kubeconfig, wanted: &str) -> Result<()> {
     let known: Vec<&str> = kubeconfig

@@ -6,17 +6,20 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::TryFutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
 use http::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::proxy::matcher::Matcher;
 use kube::Config;
+use kube::client::ConfigExt;
+use rollguard_network::{Proxies, Proxy, Trust};
 use tower::Service;
 
-use super::bad_input;
-use crate::login::{BoxError, Proxies};
+use super::{bad_input, roots};
+use crate::error::ClusterError;
+use crate::login::BoxError;
 
 /// How long a TCP connection may take to come up.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -30,26 +33,48 @@ const PROBE_EVERY: Duration = Duration::from_secs(5);
 pub(super) enum Route {
     Direct(HttpConnector),
     Through(Tunnel<HttpConnector>),
+    /// The connection to the proxy itself is encrypted.
+    ThroughTls(Tunnel<HttpsConnector<HttpConnector>>),
 }
 
 impl Route {
-    /// The cluster's own `proxy-url` first, then the environment's, as kubectl does.
-    pub(super) fn new(config: &Config, proxies: &Proxies) -> crate::Result<Self> {
-        let http = connector();
-        let Some((proxy, auth)) = choose(&config.cluster_url, config, proxies) else {
-            return Ok(Self::Direct(http));
+    /// `own` is the cluster's `proxy-url`: it comes first, whatever the environment says, as with kubectl.
+    pub(super) fn new(
+        server: &Uri,
+        own: Option<&str>,
+        proxies: &Proxies,
+        trust: &Trust,
+    ) -> crate::Result<Self> {
+        let own = own.map(|own| Proxy::parse("proxy-url", own)).transpose();
+        let own = own.map_err(|error| bad_input(error.to_string()))?;
+        let Some(proxy) = own.as_ref().or_else(|| proxies.of(server)) else {
+            return Ok(Self::Direct(connector()));
         };
-        if proxy.scheme_str() != Some("http") {
-            let scheme = proxy.scheme_str().unwrap_or_default();
-            return Err(bad_input(format!("use a proxy with the scheme `{scheme}`"))
-                .with_hint("name an http:// proxy"));
-        }
-        let tunnel = Tunnel::new(proxy, http);
-        Ok(Self::Through(match auth {
-            Some(auth) => tunnel.with_auth(auth),
-            None => tunnel,
-        }))
+        Ok(if proxy.uri().scheme_str() == Some("https") {
+            Self::ThroughTls(tunnel(proxy, encrypted(proxy, trust)?))
+        } else {
+            Self::Through(tunnel(proxy, connector()))
+        })
     }
+}
+
+fn tunnel<C>(proxy: &Proxy, connector: C) -> Tunnel<C> {
+    let tunnel = Tunnel::new(proxy.uri().clone(), connector);
+    match proxy.authorization() {
+        Some(authorization) => tunnel.with_auth(authorization.clone()),
+        None => tunnel,
+    }
+}
+
+/// TLS to a proxy, which shows a certificate of the extra authorities where there are any, else of the
+/// platform's.
+fn encrypted(proxy: &Proxy, trust: &Trust) -> crate::Result<HttpsConnector<HttpConnector>> {
+    let mut config = Config::new(proxy.uri().clone());
+    let extra = roots(trust)?;
+    config.root_cert = (!extra.is_empty()).then_some(extra);
+    config
+        .rustls_https_connector_with_connector(connector())
+        .map_err(|source| ClusterError::new(format!("set up the proxy {}", proxy.uri()), source))
 }
 
 fn connector() -> HttpConnector {
@@ -63,31 +88,8 @@ fn connector() -> HttpConnector {
     http
 }
 
-fn choose(
-    server: &Uri,
-    config: &Config,
-    proxies: &Proxies,
-) -> Option<(Uri, Option<http::HeaderValue>)> {
-    let from_env = proxies.https.clone().unwrap_or_default();
-    // kube fills `proxy_url` from the environment as well; then `NO_PROXY` applies.
-    let own = config.proxy_url.as_ref().map(ToString::to_string);
-    let own = own.filter(|own| own.trim_end_matches('/') != from_env.trim_end_matches('/'));
-    let no_proxy = if own.is_some() {
-        String::new()
-    } else {
-        proxies.no_proxy.clone().unwrap_or_default()
-    };
-    let proxy = own.unwrap_or(from_env);
-    if proxy.is_empty() {
-        return None;
-    }
-    let matcher = Matcher::builder().all(proxy).no(no_proxy).build();
-    let intercept = matcher.intercept(server)?;
-    Some((intercept.uri().clone(), intercept.basic_auth().cloned()))
-}
-
 impl Service<Uri> for Route {
-    type Response = <HttpConnector as Service<Uri>>::Response;
+    type Response = MaybeHttpsStream<<HttpConnector as Service<Uri>>::Response>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
 
@@ -95,98 +97,64 @@ impl Service<Uri> for Route {
         match self {
             Self::Direct(http) => http.poll_ready(context).map_err(Into::into),
             Self::Through(tunnel) => tunnel.poll_ready(context).map_err(Into::into),
+            Self::ThroughTls(tunnel) => tunnel.poll_ready(context).map_err(Into::into),
         }
     }
 
     fn call(&mut self, server: Uri) -> Self::Future {
         match self {
-            Self::Direct(http) => Box::pin(http.call(server).map_err(Into::into)),
-            Self::Through(tunnel) => Box::pin(tunnel.call(server).map_err(Into::into)),
+            Self::Direct(http) => plain(http.call(server)).boxed(),
+            Self::Through(tunnel) => plain(tunnel.call(server)).boxed(),
+            Self::ThroughTls(tunnel) => tunnel.call(server).map_err(Into::into).boxed(),
         }
     }
 }
 
+async fn plain<S, E: Into<BoxError>>(
+    connecting: impl Future<Output = Result<S, E>>,
+) -> Result<MaybeHttpsStream<S>, BoxError> {
+    connecting
+        .await
+        .map(MaybeHttpsStream::Http)
+        .map_err(Into::into)
+}
+
 #[cfg(test)]
 mod tests {
+    use rollguard_network::ProxySettings;
+
     use super::*;
     use crate::error::ClusterErrorKind;
 
-    fn chosen(own: Option<&str>, https: Option<&str>, no_proxy: &str) -> Option<String> {
-        let mut config = Config::new(Uri::from_static("https://aks.example:443"));
-        config.proxy_url = own.map(|own| own.parse().unwrap());
-        let proxies = Proxies {
-            https: https.map(str::to_owned),
-            no_proxy: Some(no_proxy.to_owned()),
+    fn route(own: Option<&str>, https: &str) -> crate::Result<Route> {
+        let settings = ProxySettings {
+            https: Some(https.to_owned()),
+            ..ProxySettings::default()
         };
-        choose(&config.cluster_url.clone(), &config, &proxies).map(|(uri, _)| uri.to_string())
+        let proxies = Proxies::new(&settings).unwrap_or_default();
+        let server = Uri::from_static("https://aks.example:443");
+        Route::new(&server, own, &proxies, &Trust::default())
     }
 
     #[test]
-    fn the_proxy_is_chosen_as_kubectl_does() {
-        let env = Some("http://proxy.example:3128");
-        let own = Some("http://own.example:8080");
-        let rows = [
-            ("none named", None, None, "", None),
-            (
-                "the environment's",
-                None,
-                env,
-                "",
-                Some("http://proxy.example:3128/"),
-            ),
-            (
-                "the cluster's own first",
-                own,
-                env,
-                "",
-                Some("http://own.example:8080/"),
-            ),
-            (
-                "its own despite NO_PROXY",
-                own,
-                env,
-                "*",
-                Some("http://own.example:8080/"),
-            ),
-            (
-                "not for a host in NO_PROXY",
-                None,
-                env,
-                "localhost,aks.example",
-                None,
-            ),
-            ("not for a domain in NO_PROXY", None, env, ".example", None),
-            (
-                "kube's copy of the environment",
-                env,
-                env,
-                "aks.example",
-                None,
-            ),
-            (
-                "another host in NO_PROXY",
-                None,
-                env,
-                "other",
-                Some("http://proxy.example:3128/"),
-            ),
-        ];
-        for (says, own, https, no_proxy, expected) in rows {
-            assert_eq!(chosen(own, https, no_proxy).as_deref(), expected, "{says}");
-        }
+    fn the_clusters_own_proxy_comes_first() {
+        let env = "http://proxy.example:3128";
+        assert!(matches!(route(None, "").unwrap(), Route::Direct(_)));
+        assert!(matches!(route(None, env).unwrap(), Route::Through(_)));
+        let own = Some("https://own.example:8080");
+        assert!(matches!(route(own, env).unwrap(), Route::ThroughTls(_)));
     }
 
     #[test]
     fn a_proxy_of_another_kind_is_bad_input() {
-        let config = Config::new(Uri::from_static("https://aks.example:443"));
-        let proxies = Proxies {
-            https: Some("socks5://proxy.example:1080".to_owned()),
-            no_proxy: None,
-        };
-        let Err(error) = Route::new(&config, &proxies) else {
+        let Err(error) = route(Some("socks5://proxy.example:1080"), "") else {
             panic!("a SOCKS proxy was taken");
         };
         assert_eq!(error.kind(), ClusterErrorKind::BadInput);
-        assert_eq!(error.to_string(), "use a proxy with the scheme `socks5`");
+        let text = error.to_string();
+        assert!(
+            text.starts_with("use the proxy of `proxy-url`: a proxy with the scheme `socks5`"),
+            "{text}"
+        );
     }
 }

@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
+use rollguard_network::Network;
+
 use super::*;
-use crate::login::Proxies;
+use crate::login::Programs;
 use crate::testing::{Server, refused, silence, status};
 
 mod loopback;
@@ -30,7 +32,7 @@ fn in_memory(server: &str) -> Login {
              clusters: [{{name: a, cluster: {{server: '{server}'}}}}], users: []}}"
         ),
         tokens: None,
-        proxies: Proxies::default(),
+        network: Network::default(),
     }
 }
 
@@ -91,7 +93,7 @@ async fn failures_are_told_apart() {
         (
             "a proxy's page",
             || crate::testing::text("<html>"),
-            ClusterErrorKind::Other,
+            ClusterErrorKind::Unreachable,
             "reach the API server",
         ),
     ];
@@ -144,7 +146,9 @@ async fn bad_input_is_found_before_anything_is_sent() {
     let kubeconfig = |paths, context: Option<&str>| Login::Kubeconfig {
         paths,
         context: context.map(str::to_owned),
-        proxies: Proxies::default(),
+        network: Network::default(),
+        programs: Programs::default(),
+        allow_insecure_server: false,
     };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config");
@@ -245,7 +249,9 @@ async fn every_write_of_a_rollback_is_sent_as_often_as_we_say_and_no_more() {
     let server = unwell().on("GET", "/jobs", |_| status(503, "later"));
     crate::preflight::ask(&repeating(&server), &plan, &history).await;
     let jobs = server.requests("GET", "/jobs").len();
-    assert!((20..=32).contains(&jobs), "reads are, for 30 s: {jobs}");
+    // Four sends an attempt. The pauses are random: at their longest (2 s between sends, a quarter more
+    // between attempts) the fourth attempt begins within 30 s and the fifth does not.
+    assert!((16..=32).contains(&jobs), "reads are, for 30 s: {jobs}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -265,4 +271,126 @@ async fn a_limit_holds_for_reads_and_writes() {
         assert!(matches!(Cause::from(error), Cause::Silence(_)), "{method}");
         assert_eq!(begin.elapsed().as_secs(), seconds, "{method}");
     }
+}
+
+/// A login with a kubeconfig file of this server and user.
+#[expect(clippy::disallowed_methods, reason = "the file that is read")]
+fn with_user(folder: &tempfile::TempDir, cluster: &str, user: &str) -> Login {
+    let path = folder.path().join("config");
+    let text = format!(
+        "{{apiVersion: v1, kind: Config, current-context: prod, \
+         contexts: [{{name: prod, context: {{cluster: c, user: u}}}}], \
+         clusters: [{{name: c, cluster: {cluster}}}], users: [{{name: u, user: {user}}}]}}"
+    );
+    std::fs::write(&path, text).unwrap();
+    Login::Kubeconfig {
+        paths: vec![path],
+        context: None,
+        network: Network::default(),
+        programs: Programs::default(),
+        allow_insecure_server: false,
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_not_sent_where_others_can_read_them() {
+    let plain = "{server: 'http://127.0.0.1:1'}";
+    let unverified = "{server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}";
+    let rows = [
+        ("a token", plain, "{token: abc}"),
+        ("a token file", plain, "{tokenFile: /absent}"),
+        (
+            "a plugin, which does not run",
+            plain,
+            "{exec: {command: /absent}}",
+        ),
+        ("a password", plain, "{username: a, password: b}"),
+        ("an unverified server", unverified, "{token: abc}"),
+    ];
+    for (says, cluster, user) in rows {
+        let folder = tempfile::tempdir().unwrap();
+        let error = refusal(&with_user(&folder, cluster, user)).await;
+        assert_eq!(error.kind(), ClusterErrorKind::BadInput, "{says}");
+        let text = error.to_string();
+        assert!(
+            text.starts_with("send credentials to the API server http"),
+            "{says}: {text}"
+        );
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("--allow-insecure-server"), "{says}: {hint}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_credentials_or_on_request_they_may_be_read() {
+    let plain = "{server: 'http://127.0.0.1:1'}";
+    let folder = tempfile::tempdir().unwrap();
+    let anonymous = with_user(&folder, plain, "{}");
+    assert_eq!(
+        refusal(&anonymous).await.kind(),
+        ClusterErrorKind::Unreachable
+    );
+    let mut allowed = with_user(&folder, plain, "{token: abc}");
+    if let Login::Kubeconfig {
+        allow_insecure_server,
+        ..
+    } = &mut allowed
+    {
+        *allow_insecure_server = true;
+    }
+    assert_eq!(
+        refusal(&allowed).await.kind(),
+        ClusterErrorKind::Unreachable
+    );
+}
+
+#[tokio::test]
+async fn a_credential_that_cannot_be_used_is_bad_input_and_not_shown() {
+    let server = "{server: 'https://127.0.0.1:1'}";
+    let rows = [
+        (
+            "a token of two lines",
+            r#"{token: "canary\r\nline"}"#,
+            "use the kubeconfig: its token has a line break in it",
+        ),
+        (
+            "an ID token of two lines",
+            r#"{auth-provider: {name: oidc, config: {id-token: "canary\nline"}}}"#,
+            "use the kubeconfig: its id-token has a line break in it",
+        ),
+        (
+            "a provider that kubectl dropped",
+            "{auth-provider: {name: azure, config: {access-token: canary}}}",
+            "use the kubeconfig: its auth-provider `azure` is not supported",
+        ),
+    ];
+    for (says, user, text) in rows {
+        let folder = tempfile::tempdir().unwrap();
+        let error = refusal(&with_user(&folder, server, user)).await;
+        assert_eq!(error.kind(), ClusterErrorKind::BadInput, "{says}");
+        assert_eq!(error.to_string(), text, "{says}");
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_missing_is_named_with_its_context() {
+    let folder = tempfile::tempdir().unwrap();
+    let user = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: kubelogin-absent}}";
+    let error = refusal(&with_user(&folder, "{server: 'https://127.0.0.1:1'}", user)).await;
+    assert_eq!(error.kind(), ClusterErrorKind::Credentials);
+    assert_eq!(
+        error.to_string(),
+        "sign in to the API server https://127.0.0.1:1/"
+    );
+    let cause = std::error::Error::source(error.cause().unwrap()).unwrap();
+    assert_eq!(
+        cause.to_string(),
+        "the credential plugin `kubelogin-absent` (context `prod`) is not installed"
+    );
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .starts_with("install `kubelogin-absent`")
+    );
 }

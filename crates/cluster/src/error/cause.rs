@@ -122,11 +122,13 @@ impl Cause {
                 404 | 408 | 429 | 500..=599 => ClusterErrorKind::Unreachable,
                 _ => ClusterErrorKind::Other,
             },
-            Self::Network(_) | Self::Name(_) | Self::Tls(_) | Self::Silence(_) => {
-                ClusterErrorKind::Unreachable
-            }
+            // Something else answered: a login page, a gateway.
+            Self::Malformed(_)
+            | Self::Network(_)
+            | Self::Name(_)
+            | Self::Tls(_)
+            | Self::Silence(_) => ClusterErrorKind::Unreachable,
             Self::Token(_) => ClusterErrorKind::Credentials,
-            Self::Malformed(_) => ClusterErrorKind::Other,
             Self::Kubeconfig(_) | Self::File(_) => ClusterErrorKind::BadInput,
         }
     }

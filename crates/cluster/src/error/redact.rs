@@ -21,37 +21,11 @@ pub(super) fn of_kubeconfig(error: &KubeconfigError) -> String {
     )
 }
 
-/// Renders the stderr of a credential program only: its stdout is a credential.
-pub(super) fn of_sign_in(error: &AuthError) -> String {
-    if let AuthError::AuthExecRun { cmd, out } = error {
-        let said = String::from_utf8_lossy(&out.stderr);
-        return format!("`{cmd}` ended with {}: {}", out.status, said.trim());
+/// Renders the kind of a mistake only: the texts of kube's variants quote commands and output. Plugins and
+/// tokens are ours (`connect/credentials.rs`), so what is left is about certificates.
+pub(super) fn of_sign_in(error: &AuthError) -> &'static str {
+    if let AuthError::NoValidNativeRootCA(_) = error {
+        return "no certificate authority of this machine can be read";
     }
-    if let AuthError::AuthExecParse(_) = error {
-        return "the credential program's answer is not an ExecCredential".to_owned();
-    }
-    error.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[cfg(unix)]
-    fn a_credential_programs_output_is_not_told() {
-        let out = std::process::Output {
-            status: std::os::unix::process::ExitStatusExt::from_raw(256),
-            stdout: b"hush".to_vec(),
-            stderr: b"no such tenant\n".to_vec(),
-        };
-        let error = AuthError::AuthExecRun {
-            cmd: "kubelogin get-token".to_owned(),
-            out: Box::new(out),
-        };
-        assert_eq!(
-            of_sign_in(&error),
-            "`kubelogin get-token` ended with exit status: 1: no such tenant"
-        );
-    }
+    "the kubeconfig's credentials cannot be used"
 }

@@ -1,14 +1,12 @@
 //! Where a drill takes place: the embedded cluster, or a namespace of its own on the user's.
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::CheckInputs;
-use rollguard_cluster::{Connection, Login, Proxies, connect};
+use rollguard_cluster::{Connection, Login, connect};
 use rollguard_core::report::{Line, Style};
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use rollguard_sandbox::{Sandbox, Script};
@@ -31,12 +29,8 @@ pub(crate) enum Place {
     },
     /// On a cluster of the user's kubeconfig.
     Context {
-        /// The kubeconfig files, as kubectl would merge them.
-        kubeconfig: Vec<PathBuf>,
-        /// The context's name.
-        context: String,
-        /// The proxies.
-        proxies: Proxies,
+        /// The way in.
+        login: Box<Login>,
         /// The present time.
         now: Timestamp,
     },
@@ -74,20 +68,7 @@ impl DrillEnvironment {
                     .build();
                 (Login::Client(sandbox.client()), Some(sandbox), now)
             }
-            Place::Context {
-                kubeconfig,
-                context,
-                proxies,
-                now,
-            } => (
-                Login::Kubeconfig {
-                    paths: kubeconfig,
-                    context: Some(context),
-                    proxies,
-                },
-                None,
-                now,
-            ),
+            Place::Context { login, now } => (*login, None, now),
         };
         let images = match &sandbox {
             Some(_) => manifest::Images::of_a_story(),

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use rollguard_network::{Network, Proxies, ProxySettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -48,7 +49,7 @@ async fn talk(mut stream: TcpStream, answer: fn(&str) -> (u16, String), log: Hea
 
 const VERSION: &str = r#"{"gitVersion": "v1.35.4"}"#;
 
-fn entra(server: &str, proxies: Proxies) -> Login {
+fn entra(server: &str, network: Network) -> Login {
     let Login::InMemory { kubeconfig, .. } = in_memory(server) else {
         unreachable!("in_memory makes an in-memory login");
     };
@@ -58,7 +59,7 @@ fn entra(server: &str, proxies: Proxies) -> Login {
     Login::InMemory {
         kubeconfig: kubeconfig.replace("users: []", program),
         tokens: Some(Arc::new(Renewing)),
-        proxies,
+        network,
     }
 }
 
@@ -82,7 +83,7 @@ async fn an_entra_cluster_gets_our_token_renewed_after_401_and_runs_no_program()
         }
     })
     .await;
-    let login = entra(&format!("http://{address}"), Proxies::default());
+    let login = entra(&format!("http://{address}"), Network::default());
     let connection = connect(&login, local()).await.unwrap();
     assert_eq!(connection.version, "v1.35.4");
     assert_eq!(heads.lock().unwrap().len(), 2);
@@ -132,11 +133,15 @@ async fn a_proxy_is_asked_for_a_tunnel_with_its_credentials() {
         )
     })
     .await;
-    let proxies = Proxies {
-        https: Some(format!("http://user:word@{address}")),
-        no_proxy: Some("localhost".to_owned()),
+    let settings = ProxySettings {
+        http: Some(format!("http://user:word@{address}")),
+        ..ProxySettings::default()
     };
-    let connection = connect(&entra("http://aks.invalid:6443", proxies), local()).await;
+    let network = Network {
+        proxies: Proxies::new(&settings).unwrap_or_default(),
+        ..Network::default()
+    };
+    let connection = connect(&entra("http://aks.invalid:6443", network), local()).await;
     assert_eq!(connection.unwrap().version, "v1.35.4");
     let heads = heads.lock().unwrap();
     assert!(

@@ -1,0 +1,20 @@
+//! One policy for every request, to Azure DevOps, Microsoft Entra, Azure Resource Manager and the API
+//! server: which proxy it takes, and whose certificates it trusts.
+//!
+//! Pure: variables and files arrive as values; `crates/azure` and `crates/cluster` carry the policy out.
+
+mod no_proxy;
+mod proxy;
+mod trust;
+
+pub use proxy::{Proxies, Proxy, ProxyError, ProxySettings};
+pub use trust::Trust;
+
+/// How requests leave this machine.
+#[derive(Clone, Default)]
+pub struct Network {
+    /// The proxies that they take.
+    pub proxies: Proxies,
+    /// Whose certificates are trusted, besides the platform's or the kubeconfig's own.
+    pub trust: Trust,
+}
