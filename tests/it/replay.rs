@@ -2,6 +2,7 @@
 //!
 //! The traces come from a real cluster with a real kubelet, one per scenario:
 //! `ROLLGUARD_TRACES=FOLDER cargo xtask test real` records them, `traces/slim.rs` makes them small.
+#![expect(clippy::print_stderr, reason = "a test program talks to a terminal")]
 
 mod traces;
 
@@ -16,10 +17,10 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 use replay::{laws, outcome, upkeep};
 use rollguard_core::trace::Trace;
-use rollguard_tests::scenarios::{self, Scenario};
+use traces::{Recording, recordings};
 
 /// What is asked of a trace.
-type Question = fn(&Scenario, &Trace) -> anyhow::Result<()>;
+type Question = fn(&Recording, &Trace) -> anyhow::Result<()>;
 
 /// Every question, and how its trials are called.
 const QUESTIONS: [(&str, Question); 8] = [
@@ -46,16 +47,25 @@ const QUESTIONS: [(&str, Question); 8] = [
 ];
 
 fn main() -> ExitCode {
-    let trials = scenarios::all()
-        .flat_map(|scenario| QUESTIONS.map(|(says, ask)| trial(scenario, says, ask)))
+    let recordings = match recordings() {
+        Ok(recordings) => recordings,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials = recordings
+        .iter()
+        .flat_map(|recording| QUESTIONS.map(|(says, ask)| trial(recording, says, ask)))
         .chain(upkeep::trials())
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-fn trial(scenario: &'static Scenario, says: &str, ask: Question) -> Trial {
-    Trial::test(format!("{} {says}", scenario.name), move || {
-        let asked = || ask(scenario, &Trace::parse(&traces::text(scenario.name)?)?);
+fn trial(recording: &Recording, says: &str, ask: Question) -> Trial {
+    let recording = recording.clone();
+    Trial::test(format!("{} {says}", recording.name()), move || {
+        let asked = || ask(&recording, &Trace::parse(&traces::text(recording.name())?)?);
         asked().map_err(|error| Failed::from(format!("{error:#}")))
     })
 }

@@ -5,6 +5,7 @@ pub mod contract;
 pub mod counting;
 pub mod fakes;
 pub mod faulty;
+pub mod field;
 pub mod front;
 pub mod product;
 pub mod scenarios;

@@ -1,6 +1,8 @@
-//! Measures beside other tools on a real cluster: the time to verdict, in `docs/benchmarks.md`, and
-//! what a rollback leaves behind, in `docs/rollback-cases.md`. Both are shown and never asserted.
+//! Measures beside other tools on a real cluster: the time to verdict, in `docs/benchmarks.md`, the same
+//! of rollouts from the field, in `docs/field-cases.md`, and what a rollback leaves behind, in
+//! `docs/rollback-cases.md`. All of it is shown and never asserted.
 
+mod fields;
 mod page;
 mod rollbacks;
 
@@ -11,7 +13,9 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
-use rollguard_measured::{rollbacks as rollback_rows, verdicts as verdict_rows};
+use rollguard_measured::{
+    fields as field_rows, rollbacks as rollback_rows, verdicts as verdict_rows,
+};
 use serde::de::DeserializeOwned;
 
 use crate::generate::root;
@@ -55,6 +59,27 @@ pub(crate) fn rollbacks() -> Result<()> {
     println!("\n{page}");
     rollbacks::ensure_complete(&measured)?;
     write("docs/rollback-cases.md", &page)?;
+    ensure!(
+        status.success(),
+        "not every case went as it should: {status}"
+    );
+    Ok(())
+}
+
+/// Runs every case from the field, rollguard and kubectl at the same time, prints the tables and writes
+/// them.
+///
+/// # Errors
+/// When the cluster cannot be set up, when a case was not carried out, or, once the page is written,
+/// when a verdict or a cause of rollguard was wrong.
+pub(crate) fn fields() -> Result<()> {
+    let file = root().join("target/bench-field.json");
+    let status = measure(Modules::Cluster, "field", &file)?;
+    let measured: field_rows::Measured = read(&file)?;
+    let page = fields::render(&measured, &setting()?);
+    println!("\n{page}");
+    fields::ensure_complete(&measured)?;
+    write("docs/field-cases.md", &page)?;
     ensure!(
         status.success(),
         "not every case went as it should: {status}"

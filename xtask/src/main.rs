@@ -19,6 +19,9 @@ fn cli() -> Command {
     Command::new("xtask")
         .about("Generates, packages, and sets up and runs every test")
         .subcommand_required(true)
+        .subcommand(Command::new("bench-field").about(
+            "Judges rollouts from the field beside kubectl, and writes docs/field-cases.md",
+        ))
         .subcommand(
             Command::new("bench-rollback")
                 .about("Rolls back beside kubectl rollout undo, and writes docs/rollback-cases.md"),
@@ -83,6 +86,7 @@ fn fuzz_command() -> Command {
 
 fn main() -> Result<()> {
     match cli().get_matches().subcommand() {
+        Some(("bench-field", _)) => bench::fields(),
         Some(("bench-rollback", _)) => bench::rollbacks(),
         Some(("bench-verdict", _)) => bench::verdicts(),
         Some(("deny", _)) => deny::run(),

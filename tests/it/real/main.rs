@@ -8,6 +8,7 @@
 mod bench;
 mod contract;
 mod drill;
+mod field;
 mod peers;
 mod refusals;
 mod rollback;
@@ -25,7 +26,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use libtest_mimic::{Arguments, Failed, Trial};
 use rollguard_core::trace::Trace;
-use rollguard_measured::{rollbacks, verdicts};
+use rollguard_measured::{fields, rollbacks, verdicts};
 use rollguard_tests::cluster::RealCluster;
 use rollguard_tests::scenarios::{self, Expect, Scenario};
 use tokio::runtime::{Handle, Runtime};
@@ -35,7 +36,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// later.
 const TRIALS_AT_ONCE: usize = 8;
 
-/// Says what is compared: `1` verdicts, `rollback` rollbacks.
+/// Says what is compared: `1` verdicts, `rollback` rollbacks, `field` the cases from the field.
 const BENCH: &str = "ROLLGUARD_BENCH";
 
 /// Names the file that takes what was measured.
@@ -48,6 +49,7 @@ struct Stage {
     rows: Mutex<Vec<verdicts::Row>>,
     stable: Mutex<verdicts::Stable>,
     rollbacks: Mutex<Vec<rollbacks::Row>>,
+    fields: Mutex<Vec<fields::Row>>,
 }
 
 impl Stage {
@@ -76,18 +78,32 @@ impl Stage {
             .push(row);
     }
 
+    /// Keeps what came of a case from the field for the end.
+    fn keep_field(&self, row: fields::Row) {
+        self.fields
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(row);
+    }
+
     /// Shows what was measured, and writes it where it is asked for.
     fn tell(&self) -> Result<()> {
         let client = self.cluster()?.client();
         let version = self.runtime.block_on(client.apiserver_version())?;
+        let fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
+        eprint!("{}", field::lines(&fields));
         if compares_rollbacks() {
             return self.tell_rollbacks(version.git_version);
+        }
+        if compares_fields() {
+            let measured = field::measured(version.git_version, fields.clone())?;
+            return written(&measured);
         }
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let stable = self.stable.lock().unwrap_or_else(PoisonError::into_inner);
         let measured = bench::measured(version.git_version, rows.clone(), stable.clone());
         eprint!("{}", bench::lines(&measured));
-        env::var_os(BENCH_FILE).map_or(Ok(()), |file| bench::write(&measured, Path::new(&file)))
+        written(&measured)
     }
 
     /// In the order of the cases.
@@ -104,8 +120,13 @@ impl Stage {
             rows: rows.clone(),
         };
         eprint!("{}", rollback::lines(&measured));
-        env::var_os(BENCH_FILE).map_or(Ok(()), |file| bench::write(&measured, Path::new(&file)))
+        written(&measured)
     }
+}
+
+/// Writes what was measured, where it is asked for.
+fn written(measured: &impl serde::Serialize) -> Result<()> {
+    env::var_os(BENCH_FILE).map_or(Ok(()), |file| bench::write(measured, Path::new(&file)))
 }
 
 /// Whether kubectl follows the updates as well, and nothing else is tried.
@@ -116,6 +137,11 @@ fn compares() -> bool {
 /// Whether kubectl rolls back as well, and nothing else is tried.
 fn compares_rollbacks() -> bool {
     env::var_os(BENCH).is_some_and(|value| value == "rollback")
+}
+
+/// Whether kubectl follows the cases from the field as well, and nothing else is tried.
+fn compares_fields() -> bool {
+    env::var_os(BENCH).is_some_and(|value| value == "field")
 }
 
 /// A trial whose body runs on the shared runtime.
@@ -167,9 +193,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         rows: Mutex::default(),
         stable: Mutex::default(),
         rollbacks: Mutex::default(),
+        fields: Mutex::default(),
         runtime: runtime.handle().clone(),
     });
-    let trials = trials(&stage);
+    let trials = trials(&stage)?;
     if arguments.list {
         return Ok(libtest_mimic::run(arguments, trials).exit_code());
     }
@@ -198,7 +225,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(conclusion.exit_code())
 }
 
-fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
+fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
     let smoke = trial(
         "a deployment of two replicas rolls out",
         stage,
@@ -247,16 +274,23 @@ fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         let name = format!("rollback {}: {}", case.name, case.says);
         trial(&name, stage, move |stage| rollback::ends(stage, case))
     });
+    let fields = field::cases()?.into_iter().map(|case| {
+        let name = format!("field {}: {}", case.name, case.right);
+        trial(&name, stage, move |stage| field::happens(stage, case))
+    });
     if compares() {
-        return updates.chain([stable]).collect();
+        return Ok(updates.chain([stable]).collect());
     }
     if compares_rollbacks() {
-        return rollbacks.collect();
+        return Ok(rollbacks.collect());
+    }
+    if compares_fields() {
+        return Ok(fields.collect());
     }
     // The longest of all goes first.
     let others = [smoke, contract, refusals, may_look, stable];
     let all = std::iter::once(pipeline).chain(updates).chain(others);
-    all.chain(rollbacks).chain(drills).collect()
+    Ok(all.chain(fields).chain(rollbacks).chain(drills).collect())
 }
 
 /// The scenarios, those first whose traces last longest: who begins last shall not keep the others

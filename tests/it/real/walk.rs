@@ -274,7 +274,7 @@ fn text<'a>(report: &'a Value, pointer: &str) -> &'a str {
 }
 
 /// Where the trace goes, when `ROLLGUARD_TRACES` names a folder for them.
-fn trace_file(scenario: &str) -> Option<String> {
+pub(crate) fn trace_file(scenario: &str) -> Option<String> {
     let folder = PathBuf::from(std::env::var_os("ROLLGUARD_TRACES")?);
     std::fs::create_dir_all(&folder).ok()?;
     Some(

@@ -11,9 +11,8 @@ use rollguard_core::policy::Policy;
 use rollguard_core::session::Session;
 use rollguard_core::trace::Trace;
 use rollguard_core::verdict::{Verdict, VerdictKind};
-use rollguard_tests::scenarios::{Expect, Scenario};
 
-use crate::traces::{policy, replay};
+use crate::traces::{Recording, replay};
 
 /// After so many observations everything is listed again.
 const RELIST_EVERY: usize = 7;
@@ -26,8 +25,8 @@ const TIMEOUTS: [u64; 6] = [15, 30, 60, 120, 300, 900];
 type Turn = fn(&mut [Observation]);
 
 /// Every prefix is accepted, and once a prefix has a verdict every longer one has the same.
-pub(crate) fn verdict_is_kept(scenario: &Scenario, trace: &Trace) -> Result<()> {
-    let mut session = begin(trace, policy(scenario));
+pub(crate) fn verdict_is_kept(recording: &Recording, trace: &Trace) -> Result<()> {
+    let mut session = begin(trace, recording.policy());
     let mut decided: Option<Verdict> = None;
     for (length, observation) in trace.observations.iter().enumerate() {
         let now = observation.at;
@@ -43,11 +42,11 @@ pub(crate) fn verdict_is_kept(scenario: &Scenario, trace: &Trace) -> Result<()> 
 }
 
 /// Whatever was seen of an update that fails: if nothing more is seen, it does not succeed.
-pub(crate) fn silence_is_no_success(scenario: &Scenario, trace: &Trace) -> Result<()> {
+pub(crate) fn silence_is_no_success(recording: &Recording, trace: &Trace) -> Result<()> {
     // Its pods are ready for a while, and the rollout is complete then: nobody could tell.
-    let serves_a_while = scenario.name == "crash-after-ready";
-    let heals = scenario.expect == Expect::Heals;
-    let mut session = begin(trace, policy(scenario));
+    let serves_a_while = recording.name() == "crash-after-ready";
+    let heals = recording.heals();
+    let mut session = begin(trace, recording.policy());
     for (length, observation) in trace.observations.iter().enumerate() {
         let _ = session.observe(observation.clone());
         let verdict = after_silence(session.clone(), observation);
@@ -62,17 +61,17 @@ pub(crate) fn silence_is_no_success(scenario: &Scenario, trace: &Trace) -> Resul
 }
 
 /// Observations that are repeated, and lists that are read again, change nothing.
-pub(crate) fn repetition_is_no_news(scenario: &Scenario, trace: &Trace) -> Result<()> {
-    let once = replay(trace, policy(scenario))?;
+pub(crate) fn repetition_is_no_news(recording: &Recording, trace: &Trace) -> Result<()> {
+    let once = replay(trace, recording.policy())?;
     for (how, repeated) in [("twice", told_twice(trace)), ("relisted", relisted(trace))] {
-        let again = replay(&repeated, policy(scenario))?;
+        let again = replay(&repeated, recording.policy())?;
         ensure!(again == once, "{how}: {again:#?} instead of {once:#?}");
     }
     Ok(())
 }
 
 /// What a trace does not give away is nothing that a judgement needs.
-pub(crate) fn secrecy_is_no_news(scenario: &Scenario, trace: &Trace) -> Result<()> {
+pub(crate) fn secrecy_is_no_news(recording: &Recording, trace: &Trace) -> Result<()> {
     let mut redactor = Redactor::new(trace.header.http.clone());
     let observations = trace.observations.iter();
     let redacted = Trace {
@@ -80,7 +79,7 @@ pub(crate) fn secrecy_is_no_news(scenario: &Scenario, trace: &Trace) -> Result<(
         observations: observations.map(|it| redactor.redact(it)).collect(),
     };
     let told = |trace: &Trace| -> Result<_> {
-        let report = replay(trace, policy(scenario))?;
+        let report = replay(trace, recording.policy())?;
         let found = report.findings.iter().map(|it| (it.code, it.prognosis));
         Ok((report.verdict, report.ended, found.collect::<Vec<_>>()))
     };
@@ -90,7 +89,7 @@ pub(crate) fn secrecy_is_no_news(scenario: &Scenario, trace: &Trace) -> Result<(
 }
 
 /// What is seen of several objects at one instant may be seen in any order.
-pub(crate) fn order_is_no_news(scenario: &Scenario, trace: &Trace) -> Result<()> {
+pub(crate) fn order_is_no_news(recording: &Recording, trace: &Trace) -> Result<()> {
     let groups = at_one_instant(trace);
     ensure!(
         groups.iter().any(|group| group.len() > 1),
@@ -108,7 +107,7 @@ pub(crate) fn order_is_no_news(scenario: &Scenario, trace: &Trace) -> Result<()>
                 header,
                 observations,
             },
-            policy(scenario),
+            recording.policy(),
         )
     };
     let once = told(|_| ())?;
@@ -131,7 +130,7 @@ pub(crate) fn order_is_no_news(scenario: &Scenario, trace: &Trace) -> Result<()>
 }
 
 /// A longer timeout never turns a success into a failure.
-pub(crate) fn patience_does_no_harm(_: &Scenario, trace: &Trace) -> Result<()> {
+pub(crate) fn patience_does_no_harm(_: &Recording, trace: &Trace) -> Result<()> {
     let mut succeeded = None;
     for seconds in TIMEOUTS {
         let policy = Policy {

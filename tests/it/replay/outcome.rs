@@ -5,10 +5,11 @@ use rollguard::console::Console;
 use rollguard_core::duration::elapsed;
 use rollguard_core::report::Report;
 use rollguard_core::trace::Trace;
+use rollguard_tests::field::{Expected, FieldCase};
 use rollguard_tests::scenarios::Scenario;
 use serde::Serialize;
 
-use crate::traces::{folder, policy, replay};
+use crate::traces::{Recording, folder, replay};
 
 /// What is kept of a report: all that would be a change for the user.
 #[derive(Serialize)]
@@ -21,9 +22,23 @@ struct Outcome {
     timeline: Vec<String>,
 }
 
-/// The verdict and the first code are the scenario's; all else is as it was last time.
-pub(crate) fn is_as_expected(scenario: &Scenario, trace: &Trace) -> Result<()> {
-    let outcome = outcome(replay(trace, policy(scenario))?);
+/// The verdict and the first code are those that are right; all else is as it was last time.
+pub(crate) fn is_as_expected(recording: &Recording, trace: &Trace) -> Result<()> {
+    let outcome = outcome(replay(trace, recording.policy())?);
+    match recording {
+        Recording::Scenario(scenario) => is_of_scenario(scenario, &outcome)?,
+        Recording::Field(case) => is_of_case(case, &outcome)?,
+    }
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_description(recording.says());
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_json_snapshot!(recording.name(), outcome));
+    Ok(())
+}
+
+fn is_of_scenario(scenario: &Scenario, outcome: &Outcome) -> Result<()> {
     let first = outcome.codes.first().map(String::as_str);
     let expect = scenario.expect;
     ensure!(outcome.verdict == expect.verdict(), "{}", outcome.sentence);
@@ -37,12 +52,21 @@ pub(crate) fn is_as_expected(scenario: &Scenario, trace: &Trace) -> Result<()> {
             outcome.sentence
         );
     }
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_description(scenario.says);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_json_snapshot!(scenario.name, outcome));
+    Ok(())
+}
+
+fn is_of_case(case: &FieldCase, outcome: &Outcome) -> Result<()> {
+    let right: &[&str] = match case.expect {
+        Expected::Pass => &["succeeded"],
+        Expected::Fail => &["failed", "timedOut"],
+    };
+    let sentence = &outcome.sentence;
+    ensure!(right.contains(&outcome.verdict.as_str()), "{sentence}");
+    // Logs are not recorded.
+    let first = outcome.codes.first();
+    let of_log = first.is_some_and(|code| code.starts_with("Crash"));
+    let named = of_log || !case.has_cause() || case.is_named_in(sentence);
+    ensure!(named, "the cause is not named: {sentence}");
     Ok(())
 }
 
@@ -62,9 +86,9 @@ fn outcome(report: Report) -> Outcome {
 }
 
 /// `rollguard replay` reports what the session reports.
-pub(crate) fn is_told_by_the_command(scenario: &Scenario, trace: &Trace) -> Result<()> {
-    let policy = policy(scenario);
-    let path = folder().join(format!("{}.jsonl", scenario.name));
+pub(crate) fn is_told_by_the_command(recording: &Recording, trace: &Trace) -> Result<()> {
+    let policy = recording.policy();
+    let path = folder().join(format!("{}.jsonl", recording.name()));
     let mut console = Console::new(Box::new(std::io::sink()), Box::new(std::io::sink()));
     let told = rollguard::run::replay::replay(&path, Some(policy.timeout), &mut console);
     let (_, told) = told.map_err(|failure| anyhow!(failure.messages().join("; ")))?;

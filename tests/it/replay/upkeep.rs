@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Failed, Trial};
-use rollguard_tests::scenarios;
 
-use crate::traces::{folder, text};
+use crate::traces::{folder, recordings, text};
 
 /// The largest trace that is kept.
 const LIMIT: usize = 256 * 1024;
@@ -19,7 +18,7 @@ type Rule = fn() -> Result<()>;
 /// One trial per rule.
 pub(crate) fn trials() -> [Trial; 3] {
     let rules: [(&str, Rule); 3] = [
-        ("every trace has its scenario", every_trace_has_its_scenario),
+        ("every trace has its scenario or its case", every_trace_has_its_scenario),
         (
             "no trace names a place on a machine",
             no_trace_names_a_place,
@@ -34,7 +33,7 @@ pub(crate) fn trials() -> [Trial; 3] {
 }
 
 fn every_trace_has_its_scenario() -> Result<()> {
-    let expected: BTreeSet<String> = scenarios::all().map(|it| it.name.to_owned()).collect();
+    let expected: BTreeSet<String> = recordings()?.iter().map(|it| it.name().to_owned()).collect();
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(folder())? {
         let path = entry?.path();
@@ -49,17 +48,17 @@ fn every_trace_has_its_scenario() -> Result<()> {
 }
 
 fn no_trace_names_a_place() -> Result<()> {
-    for scenario in scenarios::all() {
-        let text = text(scenario.name)?;
+    for recording in recordings()? {
+        let text = text(recording.name())?;
         for path in PRIVATE_PATHS {
-            ensure!(!text.contains(path), "{} has `{path}`", scenario.name);
+            ensure!(!text.contains(path), "{} has `{path}`", recording.name());
         }
         for address in addresses(&text) {
             let address: std::net::Ipv4Addr = address.parse().context("not an address")?;
             ensure!(
                 address.is_loopback() || address.is_private(),
                 "{} has {address}",
-                scenario.name
+                recording.name()
             );
         }
     }
@@ -74,9 +73,9 @@ fn addresses(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn every_trace_is_small() -> Result<()> {
-    for scenario in scenarios::all() {
-        let size = text(scenario.name)?.len();
-        ensure!(size <= LIMIT, "{}: {size} bytes", scenario.name);
+    for recording in recordings()? {
+        let size = text(recording.name())?.len();
+        ensure!(size <= LIMIT, "{}: {size} bytes", recording.name());
     }
     Ok(())
 }

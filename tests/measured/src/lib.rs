@@ -1,5 +1,6 @@
 //! What the comparisons with other tools measure. The trials on the real cluster write it as JSON,
-//! and `cargo xtask bench-verdict` and `bench-rollback` make pages of it.
+//! and `cargo xtask bench-verdict`, `bench-rollback` and `bench-field` make pages of it.
 
+pub mod fields;
 pub mod rollbacks;
 pub mod verdicts;

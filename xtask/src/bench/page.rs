@@ -8,6 +8,7 @@ mod tests;
 pub(super) use measured::ensure_complete;
 use measured::{failing, healing};
 use rollguard_measured::verdicts::Measured;
+pub(super) use tables::{median, tenths};
 use tables::{loads, stable, times, verdicts};
 
 /// When and on what it was measured.

@@ -161,6 +161,9 @@ fn patience<'a>(
     }
 }
 
+/// The most labels that a sentence names.
+const MOST_LABELS: usize = 4;
+
 /// Why nodes are excluded, as far as the remedy depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
@@ -427,19 +430,39 @@ fn topology_keys(pod: &PodView<'_>) -> String {
     }
 }
 
-/// Returns the labels of the pods' nodeSelector.
+/// Returns the labels that the pods' nodeSelector and required node affinity ask for.
 fn asked_for(pod: &PodView<'_>) -> String {
     let spec = pod.object().spec.as_ref();
     let selector = spec.and_then(|spec| spec.node_selector.as_ref());
-    let labels: Vec<String> = selector
+    let labels = selector
         .into_iter()
         .flatten()
-        .map(|(name, value)| format!("`{name}={value}`"))
-        .collect();
-    if labels.is_empty() {
+        .map(|(name, value)| format!("`{name}={value}`"));
+    let terms = spec
+        .and_then(|spec| spec.affinity.as_ref()?.node_affinity.as_ref())
+        .and_then(|it| {
+            it.required_during_scheduling_ignored_during_execution
+                .as_ref()
+        });
+    let rules = terms
+        .into_iter()
+        .flat_map(|it| &it.node_selector_terms)
+        .flat_map(|it| it.match_expressions.iter().flatten())
+        .map(
+            |rule| match rule.values.iter().flatten().collect::<Vec<_>>().as_slice() {
+                [] => format!("`{} {}`", rule.key, rule.operator),
+                [only] if rule.operator == "In" => format!("`{}={only}`", rule.key),
+                [first, rest @ ..] => {
+                    let values = rest.iter().fold((*first).clone(), |all, it| all + ", " + it);
+                    format!("`{} {} ({values})`", rule.key, rule.operator)
+                }
+            },
+        );
+    let asked: Vec<String> = labels.chain(rules).take(MOST_LABELS).collect();
+    if asked.is_empty() {
         String::new()
     } else {
-        format!(" ({})", labels.join(", "))
+        format!(" ({})", clipped(&asked.join(", "), 200))
     }
 }
 

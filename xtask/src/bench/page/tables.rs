@@ -158,7 +158,7 @@ fn medians(loads: impl Iterator<Item = Load>) -> [String; 2] {
     ]
 }
 
-pub(super) fn tenths(seconds: f64) -> String {
+pub(in crate::bench) fn tenths(seconds: f64) -> String {
     format!("{seconds:.1}")
 }
 
@@ -167,7 +167,7 @@ fn hundredths(seconds: f64) -> String {
 }
 
 /// The middle one, or the mean of the two in the middle.
-pub(super) fn median(times: &[f64]) -> f64 {
+pub(in crate::bench) fn median(times: &[f64]) -> f64 {
     let mut times = times.to_vec();
     times.sort_by(f64::total_cmp);
     let upper = times.get(times.len() / 2).copied().unwrap_or_default();

@@ -279,6 +279,21 @@ fn nodes() -> Vec<Row> {
         )
         .healed_by(61, placed(61)),
         row(
+            "no node has the labels of the required node affinity, 45 s",
+            &[unschedulable(NO_LABEL).with(
+                "/spec/affinity",
+                json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [{"matchExpressions": [
+                        {"key": "rack", "operator": "In", "values": ["a"]},
+                        {"key": "disk", "operator": "NotIn", "values": ["hdd", "tape"]},
+                        {"key": "gpu", "operator": "Exists"},
+                    ]}],
+                }}}),
+            )],
+            45,
+            Terminal(NoNodeMatches),
+        ),
+        row(
             "labels and taints exclude all nodes for 1 min: one may just be joining",
             &[unschedulable(tainted)],
             60,
