@@ -4,6 +4,7 @@
 //! `ROLLGUARD_TRACES=FOLDER cargo xtask test real` records them, `traces/slim.rs` makes them small.
 #![expect(clippy::print_stderr, reason = "a test program talks to a terminal")]
 
+mod recordings;
 mod traces;
 
 mod replay {
@@ -15,9 +16,9 @@ mod replay {
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use recordings::{Recording, recordings};
 use replay::{laws, outcome, upkeep};
 use rollguard_core::trace::Trace;
-use traces::{Recording, recordings};
 
 /// What is asked of a trace.
 type Question = fn(&Recording, &Trace) -> anyhow::Result<()>;

@@ -10,66 +10,12 @@ use rollguard_core::policy::Policy;
 use rollguard_core::report::Report;
 use rollguard_core::session::Session;
 use rollguard_core::trace::Trace;
-use rollguard_tests::field::{self, Expected, FieldCase};
-use rollguard_tests::scenarios::{self, Expect, Scenario};
+use rollguard_tests::scenarios::{Expect, Scenario};
 
 /// The timeout with which failing updates were recorded.
 const FAILS_TIMEOUT: Duration = Duration::from_secs(60);
 /// The same for updates that heal.
 const HEALS_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// A rollout that was recorded.
-#[derive(Debug, Clone)]
-pub(crate) enum Recording {
-    /// Of a scenario.
-    Scenario(&'static Scenario),
-    /// After a public report.
-    Field(FieldCase),
-}
-
-/// Every rollout that has a trace.
-pub(crate) fn recordings() -> Result<Vec<Recording>> {
-    let scenarios = scenarios::all().map(Recording::Scenario);
-    let cases = field::own()?.into_iter().map(Recording::Field);
-    Ok(scenarios.chain(cases).collect())
-}
-
-impl Recording {
-    /// The name of its trace.
-    pub(crate) fn name(&self) -> &str {
-        match self {
-            Self::Scenario(it) => it.name,
-            Self::Field(it) => &it.name,
-        }
-    }
-
-    /// What happens, as a sentence.
-    pub(crate) fn says(&self) -> &str {
-        match self {
-            Self::Scenario(it) => it.says,
-            Self::Field(it) => &it.right,
-        }
-    }
-
-    /// Whether it completes.
-    pub(crate) fn heals(&self) -> bool {
-        match self {
-            Self::Scenario(it) => it.expect == Expect::Heals,
-            Self::Field(it) => it.expect == Expected::Pass,
-        }
-    }
-
-    /// The policy of the check that recorded it.
-    pub(crate) fn policy(&self) -> Policy {
-        match self {
-            Self::Scenario(it) => policy(it),
-            Self::Field(it) => Policy {
-                timeout: it.timeout(),
-                ..Policy::default()
-            },
-        }
-    }
-}
 
 /// The policy of the check that recorded a scenario.
 pub(crate) fn policy(scenario: &Scenario) -> Policy {

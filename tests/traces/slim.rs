@@ -11,6 +11,8 @@ use anyhow::{Context, Result, ensure};
 use rollguard_core::trace::Trace;
 use serde_json::{Map, Value};
 
+#[path = "../it/recordings.rs"]
+mod recordings;
 #[path = "../it/traces.rs"]
 mod traces;
 
@@ -62,7 +64,7 @@ fn main() -> Result<()> {
         .nth(1)
         .context("which folder are the recordings in?")?;
     let mut found = false;
-    for recording in traces::recordings()? {
+    for recording in recordings::recordings()? {
         let name = format!("{}.jsonl", recording.name());
         let path = Path::new(&from).join(&name);
         if !path.exists() {
@@ -70,8 +72,8 @@ fn main() -> Result<()> {
             continue;
         }
         found = true;
-        let recorded = std::fs::read_to_string(path)
-            .with_context(|| format!("failed to read `{name}`"))?;
+        let recorded =
+            std::fs::read_to_string(path).with_context(|| format!("failed to read `{name}`"))?;
         let slimmed = slim(&recorded)?;
         let policy = recording.policy();
         let told = |text: &str| -> Result<_> {

@@ -14,9 +14,11 @@ use rollguard_core::verdict::Verdict;
 
 use crate::run::tools::Tools;
 use crate::status;
+use early_logs::EarlyLogs;
 use http_checks::HttpChecks;
 use lookups::Lookups;
 
+mod early_logs;
 mod http_checks;
 mod lookups;
 
@@ -51,6 +53,8 @@ pub(crate) struct Feed<'a, S> {
     ended: bool,
     http_checks: HttpChecks,
     lookups: Lookups,
+    /// None where no log is to be read.
+    early_logs: Option<EarlyLogs>,
     background: BackgroundLines<'a>,
     clock: Clock,
 }
@@ -72,6 +76,7 @@ where
             ended: false,
             http_checks: HttpChecks::new(connection.client.clone()),
             lookups: Lookups::new(connection.client.clone()),
+            early_logs: None,
             background: no_background(),
             clock: connection.clock,
         }
@@ -80,6 +85,12 @@ where
     /// With something else to do meanwhile.
     pub(crate) fn with_background(self, background: BackgroundLines<'a>) -> Self {
         Self { background, ..self }
+    }
+
+    /// Reads the logs of containers that fail meanwhile, if `logs` may be read.
+    pub(crate) fn with_early_logs(self, logs: bool, connection: &Connection) -> Self {
+        let early_logs = logs.then(|| EarlyLogs::new(connection.client.clone()));
+        Self { early_logs, ..self }
     }
 
     /// What is heard next, at `until` at the latest.
@@ -96,6 +107,7 @@ where
             }
             Some(seen) = self.http_checks.next() => Heard::Seen(Observation::new(self.clock.now(), seen)),
             Some(seen) = self.lookups.next() => Heard::Seen(Observation::new(self.clock.now(), seen)),
+            Some(line) = said_early(&mut self.early_logs) => Heard::Told(line),
             () = self.clock.sleep_until(until) => Heard::Seen(Session::tick(self.clock.now())),
         }
     }
@@ -150,7 +162,14 @@ where
         feed.http_checks.queue(step.http_requests);
         feed.http_checks.send(session);
         feed.lookups.send(step.lookups, session);
+        if let Some(logs) = &mut feed.early_logs {
+            logs.send(session);
+        }
     }
+}
+
+async fn said_early(logs: &mut Option<EarlyLogs>) -> Option<Line> {
+    logs.as_mut()?.next().await
 }
 
 /// A trace that cannot be written on, because the disk is full, is no reason to leave a rollout alone.

@@ -3,6 +3,7 @@
 //! Only pods of the new revision are judged. A diagnoser returns what it sees, since when and how
 //! often; this file decides by the rule in [`Policy`] whether that is terminal.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -64,6 +65,21 @@ pub struct Case<'a> {
     pub deadline: Timestamp,
     /// The present time.
     pub now: Timestamp,
+    /// When the next finding shows if nothing changes, because it must last for a while to be one.
+    pub shows_at: Cell<Option<Timestamp>>,
+}
+
+impl Case<'_> {
+    /// Returns whether a state has lasted for so long. If not yet, the diagnosis says when it will have.
+    fn has_lasted(&self, since: Timestamp, lasting: Duration) -> bool {
+        let at = after(since, lasting);
+        if self.now >= at {
+            return true;
+        }
+        let known = self.shows_at.get();
+        self.shows_at.set(Some(known.map_or(at, |it| it.min(at))));
+        false
+    }
 }
 
 /// A finding, with the circumstances that change the rule of its code.
@@ -96,6 +112,8 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// The earliest time at which a transient finding becomes terminal if nothing changes.
     pub decide_at: Option<Timestamp>,
+    /// The earliest time at which a state has lasted for long enough to be a finding.
+    pub shows_at: Option<Timestamp>,
     /// How long a pod must live to show that a transient cause is gone.
     pub min_lifetime: Option<Duration>,
 }
@@ -151,6 +169,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     Diagnosis {
         findings,
         decide_at,
+        shows_at: case.shows_at.get(),
         min_lifetime: min_lifetime.flatten(),
     }
 }

@@ -28,7 +28,7 @@ mod workload;
 
 pub use json::{parse_approval, to_json, without_markers};
 pub use line::{Line, Span, Style};
-pub use log_sources::{LogSource, log_sources};
+pub use log_sources::{EarlyLog, LogSource, early_line, early_logs, log_sources};
 use log_sources::{log_tail, quoted};
 pub use markdown::{RollbackPage, markdown, rollback_markdown};
 pub use proposal::{Proposal, Proposed};

@@ -23,7 +23,7 @@ mod tests;
 pub use batch::{Objection, RollbackBatch};
 pub use changes::{Change, changes};
 pub use decide::decide;
-pub use helps::{Helps, Templates, helps};
+pub use helps::{Helps, RESTART_ONLY, Templates, helps};
 pub use mark::{LastKnownGoodUpdate, last_known_good_updates};
 pub use outcome::{BatchOutcome, RollbackHealth, WorkloadOutcome};
 pub use patch::TemplateChange;

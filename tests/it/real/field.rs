@@ -172,7 +172,7 @@ impl Trial<'_> {
                 .case
                 .has_cause()
                 .then(|| self.case.is_named_in(&sentence)),
-            offered: report["offersRollback"] == true,
+            offered: text("/rollback/decision") == Some("apply"),
             cause_after: followed.cause_after,
             verdict_after: followed.seconds,
             sentence,

@@ -11,8 +11,11 @@ use rollguard_core::policy::Policy;
 use rollguard_core::session::Session;
 use rollguard_core::trace::Trace;
 use rollguard_core::verdict::{Verdict, VerdictKind};
+use rollguard_tests::field::Expected;
+use rollguard_tests::scenarios::Expect;
 
-use crate::traces::{Recording, replay};
+use crate::recordings::Recording;
+use crate::traces::replay;
 
 /// After so many observations everything is listed again.
 const RELIST_EVERY: usize = 7;
@@ -45,7 +48,7 @@ pub(crate) fn verdict_is_kept(recording: &Recording, trace: &Trace) -> Result<()
 pub(crate) fn silence_is_no_success(recording: &Recording, trace: &Trace) -> Result<()> {
     // Its pods are ready for a while, and the rollout is complete then: nobody could tell.
     let serves_a_while = recording.name() == "crash-after-ready";
-    let heals = recording.heals();
+    let heals = heals(recording);
     let mut session = begin(trace, recording.policy());
     for (length, observation) in trace.observations.iter().enumerate() {
         let _ = session.observe(observation.clone());
@@ -58,6 +61,13 @@ pub(crate) fn silence_is_no_success(recording: &Recording, trace: &Trace) -> Res
         );
     }
     Ok(())
+}
+
+fn heals(recording: &Recording) -> bool {
+    match recording {
+        Recording::Scenario(it) => it.expect == Expect::Heals,
+        Recording::Field(it) => it.expect == Expected::Pass,
+    }
 }
 
 /// Observations that are repeated, and lists that are read again, change nothing.

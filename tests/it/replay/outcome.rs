@@ -9,7 +9,8 @@ use rollguard_tests::field::{Expected, FieldCase};
 use rollguard_tests::scenarios::Scenario;
 use serde::Serialize;
 
-use crate::traces::{Recording, folder, replay};
+use crate::recordings::Recording;
+use crate::traces::{folder, replay};
 
 /// What is kept of a report: all that would be a change for the user.
 #[derive(Serialize)]
@@ -32,7 +33,10 @@ pub(crate) fn is_as_expected(recording: &Recording, trace: &Trace) -> Result<()>
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
     settings.set_prepend_module_to_snapshot(false);
-    settings.set_description(recording.says());
+    settings.set_description(match recording {
+        Recording::Scenario(scenario) => scenario.says,
+        Recording::Field(case) => &case.right,
+    });
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_json_snapshot!(recording.name(), outcome));
     Ok(())

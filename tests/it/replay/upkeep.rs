@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Failed, Trial};
 
-use crate::traces::{folder, recordings, text};
+use crate::recordings::recordings;
+use crate::traces::{folder, text};
 
 /// The largest trace that is kept.
 const LIMIT: usize = 256 * 1024;
@@ -18,7 +19,10 @@ type Rule = fn() -> Result<()>;
 /// One trial per rule.
 pub(crate) fn trials() -> [Trial; 3] {
     let rules: [(&str, Rule); 3] = [
-        ("every trace has its scenario or its case", every_trace_has_its_scenario),
+        (
+            "every trace has its scenario or its case",
+            every_trace_has_its_scenario,
+        ),
         (
             "no trace names a place on a machine",
             no_trace_names_a_place,
@@ -33,7 +37,10 @@ pub(crate) fn trials() -> [Trial; 3] {
 }
 
 fn every_trace_has_its_scenario() -> Result<()> {
-    let expected: BTreeSet<String> = recordings()?.iter().map(|it| it.name().to_owned()).collect();
+    let expected: BTreeSet<String> = recordings()?
+        .iter()
+        .map(|it| it.name().to_owned())
+        .collect();
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(folder())? {
         let path = entry?.path();

@@ -75,7 +75,11 @@ fn counted(measured: &Measured) -> String {
             "rollguard check".to_owned(),
             format!("{} of {all}", count(is_right)),
             format!("{} of {all}", count(|it| it.right)),
-            format!("{} of {}", count(|it| !it.fails && !it.right), all - failing),
+            format!(
+                "{} of {}",
+                count(|it| !it.fails && !it.right),
+                all - failing
+            ),
             format!("{} of {failing}", count(|it| it.named == Some(true))),
             tenths(median(&causes)),
             worst(&causes),
@@ -84,13 +88,19 @@ fn counted(measured: &Measured) -> String {
         [
             "kubectl rollout status".to_owned(),
             String::new(),
-            format!("{} of {all}", status(|it| Some(it.kubectl.as_ref()?.succeeded() != it.fails))),
+            format!(
+                "{} of {all}",
+                status(|it| Some(it.kubectl.as_ref()?.succeeded() != it.fails))
+            ),
             format!(
                 "{} of {}",
                 status(|it| Some(!it.fails && !it.kubectl.as_ref()?.succeeded())),
                 all - failing
             ),
-            format!("{} of {failing}", status(|it| Some(it.kubectl.as_ref()?.named))),
+            format!(
+                "{} of {failing}",
+                status(|it| Some(it.kubectl.as_ref()?.named))
+            ),
             String::new(),
             String::new(),
             tenths(median(&ends)),
@@ -123,7 +133,9 @@ fn cases(measured: &Measured) -> String {
             format!("{sign} {}", row.verdict),
             row.cause_after.map(tenths).unwrap_or_default(),
             tenths(row.verdict_after),
-            kubectl.map_or_else(String::new, |it| format!("{} {}", it.verdict, tenths(it.after))),
+            kubectl.map_or_else(String::new, |it| {
+                format!("{} {}", it.verdict, tenths(it.after))
+            }),
             plain(&row.sentence),
         ]
     });

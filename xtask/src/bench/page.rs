@@ -8,8 +8,8 @@ mod tests;
 pub(super) use measured::ensure_complete;
 use measured::{failing, healing};
 use rollguard_measured::verdicts::Measured;
-pub(super) use tables::{median, tenths};
 use tables::{loads, stable, times, verdicts};
+pub(super) use tables::{median, tenths};
 
 /// When and on what it was measured.
 #[derive(Debug)]

@@ -103,7 +103,9 @@ pub(crate) async fn check_with(
     );
     let watch = Watch::new(&resolved.workloads)?;
     let observations = observe(&connection.client, &watch, connection.clock);
-    let mut feed = Feed::new(observations, connection).with_background(background);
+    let mut feed = Feed::new(observations, connection)
+        .with_background(background)
+        .with_early_logs(inputs.logs, connection);
     let followed = followed(connection, &mut feed, &mut session, tools);
     let Decided { verdict, at } = Box::pin(followed).await?;
     let mut report = Report::new(&session, &verdict, at);

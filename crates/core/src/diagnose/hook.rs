@@ -1,7 +1,6 @@
 //! Finds postStart hooks that are still running (kubelet `kuberuntime_container.go`, `startContainer`).
 
 use super::{Candidate, Case, about};
-use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode};
 use crate::snapshot::PodView;
 
@@ -12,7 +11,7 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
 
 fn running(case: &Case<'_>, pod: &PodView<'_>) -> Option<Finding> {
     let (container, since) = pod.running_hook()?;
-    if elapsed(since, case.now) < case.policy.shown_after.hook {
+    if !case.has_lasted(since, case.policy.shown_after.hook) {
         return None;
     }
     let after = pod

@@ -112,7 +112,7 @@ fn slow(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     let since = newest(&["Pulling"])?;
     // Events have a resolution of one second: an end within the same second is later.
     let done = newest(&["Pulled", "Failed"]).is_some_and(|done| done >= since);
-    if done || elapsed(since, case.now) < case.policy.shown_after.pull {
+    if done || !case.has_lasted(since, case.policy.shown_after.pull) {
         return None;
     }
     let finding = about(FindingCode::SlowPull, container, since)

@@ -347,7 +347,7 @@ fn not_ending(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     } else {
         case.policy.patience.ending
     };
-    if case.now < after(ends, patience) {
+    if !case.has_lasted(ends, patience) {
         return None;
     }
     let node = pod.node().unwrap_or("unknown");

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Container, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{Candidate, Case, about, between, clipped};
-use crate::duration::{Human, elapsed};
+use crate::duration::Human;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{ContainerView, PodView, event_count, event_start, event_time};
 
@@ -75,7 +75,7 @@ fn unready(case: &Case<'_>, pod: &PodView<'_>, container: &ContainerView<'_>) ->
         .max(pod.created().unwrap_or(since));
     let answer = newest_failure(container, "readiness");
     // Events may be lost or forbidden: without one, the probe's own budget must have passed.
-    if answer.is_none() && elapsed(since, case.now) < budget(probe) {
+    if answer.is_none() && !case.has_lasted(since, budget(probe)) {
         return None;
     }
     let not_there = answer.is_some_and(|it| it.ends_with("statuscode: 404"));
@@ -135,7 +135,7 @@ fn starting(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate>
     let since = container.running_since()?;
     let started = container.status?.started == Some(true);
     let shown_after = case.policy.shown_after.start;
-    if started || container.init || elapsed(since, case.now) < shown_after {
+    if started || container.init || !case.has_lasted(since, shown_after) {
         return None;
     }
     let allowed = budget(probe);

@@ -45,7 +45,11 @@ pub(super) fn clause(message: &str) -> String {
 
 /// Finds a memory limit in which the container's first process does not fit.
 fn too_little_memory(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
-    const KILLED: &[&str] = &["oom-killed", "memory limit too low"];
+    const KILLED: &[&str] = &[
+        "oom-killed",
+        "memory limit too low",
+        "unable to set memory limit",
+    ];
     // What the kernel does to a runc without memory, in the words of its parent.
     const BROKEN: &[&str] = &[
         "memory.max",

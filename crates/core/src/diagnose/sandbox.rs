@@ -32,7 +32,7 @@ fn silent(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let scheduled = pod.condition("PodScheduled")?;
     let since = scheduled.last_transition_time.as_ref()?.0;
     let told = |event: &Event| event.reason.as_deref() != Some("Scheduled");
-    if elapsed(since, case.now) < case.policy.shown_after.silence || pod.events().any(told) {
+    if pod.events().any(told) || !case.has_lasted(since, case.policy.shown_after.silence) {
         return None;
     }
     let late = Human(elapsed(since, case.now));

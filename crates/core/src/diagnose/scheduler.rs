@@ -1,7 +1,6 @@
 //! Finds pods that no scheduler reports on: nobody serves their `schedulerName`.
 
 use super::{Candidate, Case};
-use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, RollbackHelps, Subject};
 use crate::snapshot::{DEFAULT_SCHEDULER, PodView};
 
@@ -31,7 +30,7 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     } else {
         case.policy.shown_after.scheduler
     };
-    if elapsed(created, case.now) < shown_after {
+    if !case.has_lasted(created, shown_after) {
         return None;
     }
     let mut finding = Finding::new(

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, PodCondition};
 
 use super::{Candidate, Case, between, claim, clipped};
-use crate::duration::{after, elapsed};
+use crate::duration::after;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::observation::ResourceKind;
 use crate::snapshot::{PodView, event_time};
@@ -49,8 +49,10 @@ fn pinned(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let status = pod.object().status.as_ref();
     let taken = status.is_some_and(|it| it.start_time.is_some() || it.container_statuses.is_some());
     let created = pod.created()?;
-    let late = elapsed(created, case.now) >= case.policy.patience.template_alone;
-    if taken || !late || pod.node() != Some(node) {
+    if taken
+        || pod.node() != Some(node)
+        || !case.has_lasted(created, case.policy.patience.template_alone)
+    {
         return None;
     }
     let begun = case.rollout.newest().and_then(|it| it.created());
@@ -453,7 +455,9 @@ fn asked_for(pod: &PodView<'_>) -> String {
                 [] => format!("`{} {}`", rule.key, rule.operator),
                 [only] if rule.operator == "In" => format!("`{}={only}`", rule.key),
                 [first, rest @ ..] => {
-                    let values = rest.iter().fold((*first).clone(), |all, it| all + ", " + it);
+                    let values = rest
+                        .iter()
+                        .fold((*first).clone(), |all, it| all + ", " + it);
                     format!("`{} {} ({values})`", rule.key, rule.operator)
                 }
             },

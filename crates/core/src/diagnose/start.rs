@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, LifecycleHandler};
 
 use super::{Candidate, Case, about};
-use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode};
 use crate::snapshot::{ContainerView, PodView, StartFailureFamily, event_count, event_start};
 
@@ -98,7 +97,7 @@ fn words_of(hook: &LifecycleHandler) -> String {
 fn long_init(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     let since = container.running_since()?;
     let shown_after = case.policy.shown_after.init;
-    if !container.init || container.sidecar() || elapsed(since, case.now) < shown_after {
+    if !container.init || container.sidecar() || !case.has_lasted(since, shown_after) {
         return None;
     }
     let finding = about(FindingCode::InitRunsLong, container, since)
@@ -120,7 +119,7 @@ fn sidecar(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
     let since = container.running_since()?;
     let started = container.status.and_then(|status| status.started);
     let shown_after = case.policy.shown_after.sidecar;
-    if !container.sidecar() || started != Some(false) || elapsed(since, case.now) < shown_after {
+    if !container.sidecar() || started != Some(false) || !case.has_lasted(since, shown_after) {
         return None;
     }
     let finding = about(FindingCode::SidecarNotStarted, container, since)

@@ -149,6 +149,10 @@ fn judged(observations: &[Observation], seconds: u64) -> Vec<Finding> {
 }
 
 fn judged_by(policy: &Policy, observations: &[Observation], seconds: u64) -> Vec<Finding> {
+    diagnosed(policy, observations, seconds).findings
+}
+
+fn diagnosed(policy: &Policy, observations: &[Observation], seconds: u64) -> Diagnosis {
     let mut snapshot = Snapshot::default();
     for observation in observations {
         snapshot.apply(observation.clone());
@@ -169,8 +173,9 @@ fn judged_by(policy: &Policy, observations: &[Observation], seconds: u64) -> Vec
         started: at(0),
         deadline: after(at(0), policy.timeout),
         now: at(seconds),
+        shows_at: Cell::default(),
     };
-    diagnose(&case).findings
+    diagnose(&case)
 }
 
 fn rows() -> Vec<Row> {
@@ -261,6 +266,36 @@ fn every_code_has_a_hit_a_near_miss_and_heals_again() {
             .filter(|it| !known.contains(it))
             .collect();
         assert_eq!(without, Vec::<&FindingCode>::new(), "no {what}");
+    }
+}
+
+/// A cause that needs time to show is looked for when it has had it, not with the next reminder.
+#[test]
+fn a_diagnosis_says_when_the_next_finding_shows() {
+    let policy = Policy::default();
+    let silent = || pod("a").with("/status", json!({"phase": "Pending"}));
+    let named = || silent().with("/spec/schedulerName", json!("volcano"));
+    let late = policy.shown_after.scheduler.as_secs();
+    let much_later = policy.shown_after.default_scheduler.as_secs();
+    for (says, pod, seconds, expected) in [
+        (
+            "no scheduler of its own has reported",
+            named(),
+            late - 1,
+            Some(late),
+        ),
+        ("that is told now", named(), late, None),
+        (
+            "the default scheduler has not",
+            silent(),
+            late,
+            Some(much_later),
+        ),
+        ("nothing is awaited", pod("a").ready(0), late, None),
+    ] {
+        let row = row(says, &[pod], seconds, Absent(SchedulerMissing));
+        let found = diagnosed(&policy, &row.observations, seconds);
+        assert_eq!(found.shows_at, expected.map(at), "{says}");
     }
 }
 

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use super::{Candidate, Case, creation};
-use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, RollbackHelps, Subject};
 use crate::observation::ResourceKind;
 use crate::progress;
@@ -141,7 +140,7 @@ fn lagging(case: &Case<'_>) -> Option<Finding> {
     if let Some(found) = no_revision(case) {
         return Some(found);
     }
-    if elapsed(since, case.now) < lag {
+    if !case.has_lasted(since, lag) {
         return None;
     }
     let kind = case.workload.kind();
@@ -167,7 +166,7 @@ fn no_revision(case: &Case<'_>) -> Option<Finding> {
     if kind == WorkloadKind::Deployment
         || !seen
         || case.rollout.holds_template()
-        || elapsed(case.started, case.now) < unlikely
+        || !case.has_lasted(case.started, unlikely)
     {
         return None;
     }

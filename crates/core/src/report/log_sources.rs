@@ -4,7 +4,8 @@ use k8s_openapi::api::core::v1::{ContainerState, Pod};
 
 use super::Report;
 use super::deciding_line::{deciding_line, without_secrets};
-use crate::finding::{Evidence, FindingCode};
+use super::line::{Line, Style};
+use crate::finding::{Evidence, Finding, FindingCode};
 use crate::session::Session;
 use crate::snapshot::container_status;
 
@@ -27,15 +28,19 @@ pub struct LogSource {
 /// The containers that the first findings name, without those that have never run.
 #[must_use]
 pub fn log_sources(report: &Report, session: &Session) -> Vec<LogSource> {
-    let Some(first) = report.workloads.first() else {
+    sources(&report.findings, session)
+}
+
+fn sources(findings: &[Finding], session: &Session) -> Vec<LogSource> {
+    let Some(first) = session.workloads().first() else {
         return Vec::new();
     };
-    let named = report.findings.iter().enumerate();
+    let named = findings.iter().enumerate();
     named
         .filter_map(|(index, finding)| {
             Some(LogSource {
                 finding: index,
-                namespace: first.workload.namespace.clone(),
+                namespace: first.workload().namespace.clone(),
                 pod: finding.subject.name.clone(),
                 container: finding.subject.container.clone()?,
             })
@@ -43,6 +48,40 @@ pub fn log_sources(report: &Report, session: &Session) -> Vec<LogSource> {
         .filter(|source| may_have_written(session, source))
         .take(FINDINGS)
         .collect()
+}
+
+/// A container whose log may tell why it fails, while the check goes on.
+#[derive(Debug, Clone)]
+pub struct EarlyLog {
+    /// What it may explain.
+    pub finding: Finding,
+    /// Whose log it is.
+    pub source: LogSource,
+}
+
+/// The containers whose logs may tell why they fail, as of the last look at the session.
+#[must_use]
+pub fn early_logs(session: &Session) -> Vec<EarlyLog> {
+    let findings = session.findings();
+    let of = |source: LogSource| {
+        let finding = findings.get(source.finding)?.clone();
+        Some(EarlyLog { finding, source })
+    };
+    let logs = sources(&findings, session).into_iter().filter_map(of);
+    logs.filter(|it| it.finding.attempts > 0 && is_explained(it.finding.code))
+        .collect()
+}
+
+/// What a log says about a finding while the check goes on: the cause in the application's own words.
+#[must_use]
+pub fn early_line(finding: &Finding, logs: &[Evidence]) -> Option<Line> {
+    let line = quoted(finding.code, logs)?;
+    let container = finding.subject.container.as_deref()?;
+    let text = format!(
+        "container `{container}`: its log says \"{line}\" ({})",
+        finding.code
+    );
+    Some(Line::plain("  ").then(Style::Plain, text))
 }
 
 /// Whether a container has ever run, as far as can be seen.
@@ -99,14 +138,18 @@ const EXPLAINED: [FindingCode; 11] = [
     FindingCode::EvictedForOwnLimit,
 ];
 
+fn is_explained(code: FindingCode) -> bool {
+    ENDS.contains(&code) || EXPLAINED.contains(&code)
+}
+
 /// The line of the logs that belongs into the sentence of a finding, of the former instance first.
 ///
 /// All other causes are of the cluster, or come before the program begins.
 pub(super) fn quoted(code: FindingCode, logs: &[Evidence]) -> Option<String> {
-    let ends = ENDS.contains(&code);
-    if !ends && !EXPLAINED.contains(&code) {
+    if !is_explained(code) {
         return None;
     }
+    let ends = ENDS.contains(&code);
     let lines = logs.iter().filter_map(|log| deciding_line(&log.text));
     let (errors, others): (Vec<_>, Vec<_>) = lines.partition(|it| it.is_error);
     let plain = others.into_iter().filter(|_| ends);
@@ -115,9 +158,29 @@ pub(super) fn quoted(code: FindingCode, logs: &[Evidence]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
+    use crate::finding::{EvidenceKind, Subject};
+
+    #[test]
+    fn the_line_that_says_why_is_told_while_the_check_goes_on() {
+        let subject = Subject::container("web-1", "app");
+        let crash = |code| Finding::new(code, subject.clone(), Timestamp::UNIX_EPOCH);
+        let log = [Evidence::new(
+            EvidenceKind::PreviousLog,
+            "starting\nfatal: MODE=bad is not known\n",
+        )];
+        let told = |code| early_line(&crash(code), &log).map(|it| it.text());
+        let line = told(FindingCode::CrashAtStart).unwrap();
+        assert_eq!(
+            line,
+            "  container `app`: its log says \"MODE=bad is not known\" (CrashAtStart)"
+        );
+        assert!(told(FindingCode::ImageNotFound).is_none());
+        assert!(early_line(&crash(FindingCode::CrashAtStart), &[]).is_none());
+    }
 
     #[test]
     fn a_container_that_never_started_has_no_log() {

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Report, words};
 use crate::approval::{Approval, ApprovedRollback, LIMIT};
-use crate::finding::{Finding, RollbackHelps};
-use crate::rollback::{Change, ChosenBy, PreflightFinding, RollbackBatch, RollbackPlan};
+use crate::finding::{Finding, Prognosis, RollbackHelps};
+use crate::rollback::{
+    Change, ChosenBy, PreflightFinding, RESTART_ONLY, RollbackBatch, RollbackPlan,
+};
 use crate::session::Session;
 use crate::workload::{RevisionId, WorkloadRef};
 
@@ -50,6 +52,17 @@ fn cannot_be_passed_on(evidence: &Approval) -> Option<String> {
         )),
         Err(error) => Some(format!("failed to write the evidence: {error}")),
     }
+}
+
+/// Returns whether the rollback changes no template, and no cause is one that it could help with.
+pub(super) fn takes_back_only_a_restart(report: &Report, batch: &RollbackBatch) -> bool {
+    let plans = &batch.plans;
+    let mut causes = report.findings.iter();
+    let may_help = causes.any(|it| {
+        it.prognosis != Prognosis::Informational && it.rollback_helps != RollbackHelps::No
+    });
+    let same = plans.iter().all(RollbackPlan::only_takes_back_a_restart);
+    !plans.is_empty() && same && !may_help
 }
 
 /// What is proposed after a check.
@@ -116,6 +129,12 @@ impl Proposal {
         let left_alone = session.workloads().iter();
         let left_alone = left_alone.filter(|it| !it.verdict().offers_rollback());
         let left_alone = left_alone.map(|it| it.workload().clone()).collect();
+        if !batch.is_refused() && takes_back_only_a_restart(report, batch) {
+            return Self::Refused {
+                why: RESTART_ONLY.to_owned(),
+                hint: Some("correct what the pods read: a ConfigMap, a Secret or an image tag that was changed in place".to_owned()),
+            };
+        }
         let codes = report.findings.iter().map(|it| it.code);
         Self::of(batch, left_alone, |approved| {
             Approval::new(report.verdict, report.ended, codes, approved)

@@ -13,6 +13,10 @@ use crate::quantity::Quantity;
 use crate::workload::raw::{plain, text};
 use crate::workload::registry_of;
 
+/// Why a rollback to the same template does not help.
+pub const RESTART_ONLY: &str =
+    "the former revision's template is the same but for a restart annotation";
+
 /// Whether a rollback helps, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Helps {
@@ -245,7 +249,7 @@ pub fn helps(finding: &Finding, templates: Templates<'_>) -> Helps {
     let certain = match named(finding.code) {
         Named::Outside => return known,
         _ if restarts_only(templates) => {
-            return no("the former revision's template is the same but for a restart annotation");
+            return no(RESTART_ONLY);
         }
         Named::Template(certain) => certain,
         Named::Only(fields) => {
@@ -288,7 +292,7 @@ const fn yes(why: String) -> Helps {
 
 /// Returns whether the templates are equal but for annotations that only restart the pods: those of
 /// `kubectl rollout restart`, of Reloader, and of Helm charts that hash their configuration.
-fn restarts_only(templates: Templates<'_>) -> bool {
+pub(super) fn restarts_only(templates: Templates<'_>) -> bool {
     let bare = |template: &Value| {
         let mut template = plain(template);
         let annotations = template.pointer_mut("/metadata/annotations");

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::changes::Change;
+use super::helps::{Templates, restarts_only};
 use super::patch::TemplateChange;
 use super::preflight::{PreflightFinding, Weight};
 use super::refusal::Refusal;
@@ -103,6 +104,15 @@ pub struct RollbackPlan {
 }
 
 impl RollbackPlan {
+    /// Returns whether the two templates are equal but for annotations that only restart the pods.
+    #[must_use]
+    pub fn only_takes_back_a_restart(&self) -> bool {
+        restarts_only(Templates {
+            bad: &self.template_change.judged,
+            target: self.target_template(),
+        })
+    }
+
     /// Returns the plan for what is kept with a run: everything but the templates.
     #[must_use]
     pub fn summary(&self) -> PlanSummary<'_> {

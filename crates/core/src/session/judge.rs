@@ -1,5 +1,6 @@
 //! From all that is known to a verdict, at one time.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -85,6 +86,7 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         started: view.started,
         deadline: longest,
         now,
+        shows_at: Cell::default(),
     });
     for finding in &mut diagnosis.findings {
         if finding.prognosis == Prognosis::Transient {
@@ -370,6 +372,7 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
     let Diagnosis {
         findings,
         decide_at,
+        shows_at,
         ..
     } = diagnosis;
     let (complete, stable, graced_until) = match progress {
@@ -411,7 +414,7 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
     } else {
         Verdict::Progressing { pending }
     };
-    let wake_at = [decide_at, graced_until, shut_from, Some(deadline)];
+    let wake_at = [decide_at, shows_at, graced_until, shut_from, Some(deadline)];
     let wake_at = wake_at
         .into_iter()
         .flatten()

@@ -56,7 +56,10 @@ fn each_tool_is_counted_by_the_same_measure() {
         "| rollguard check | 1 of 3 | 2 of 3 | 1 of 1 | 1 of 2 | 1.5 | 1.5 | 20.0 |"
     );
     let kubectl = line(&page, "| kubectl");
-    assert!(kubectl.contains("| 2 of 3 | 1 of 1 | 0 of 2 |"), "{kubectl}");
+    assert!(
+        kubectl.contains("| 2 of 3 | 1 of 1 | 0 of 2 |"),
+        "{kubectl}"
+    );
 }
 
 #[test]
@@ -64,7 +67,10 @@ fn a_sentence_stays_within_its_cell() {
     let page = cases(&measured(vec![row("quota", true, VerdictKind::Failed)]));
     let quota = line(&page, "| quota");
     assert!(quota.contains("a \\| b \\*c\\*"), "{quota}");
-    assert!(quota.contains("✔ failed | 1.5 | 20.0 | timedOut 60.1"), "{quota}");
+    assert!(
+        quota.contains("✔ failed | 1.5 | 20.0 | timedOut 60.1"),
+        "{quota}"
+    );
 }
 
 #[test]

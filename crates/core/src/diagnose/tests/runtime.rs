@@ -63,6 +63,24 @@ pub(super) fn rows() -> Vec<Row> {
             Terminal(ContainerSpecInvalid),
         ),
         row(
+            "a memory limit below what the runtime's own process uses",
+            &[started(
+                "error setting cgroup config for procHooks process: unable to set memory limit to 524288 (current usage: 2408448, peak usage: 2519040)",
+                "512Ki",
+            )],
+            30,
+            Terminal(ContainerSpecInvalid),
+        ),
+        row(
+            "another setting of the control group fails: the node's matter",
+            &[started(
+                "error setting cgroup config for procHooks process: unable to set pids limit",
+                "64Mi",
+            )],
+            30,
+            Transient(ContainerNotCreated),
+        ),
+        row(
             "a tiny memory limit that kills the sandbox of the pod",
             &[sandbox(Some("512Ki"))],
             30,

@@ -1,6 +1,10 @@
 //! What is proposed after a failed check, and how the approver reads it.
 
+use serde_json::{Value, json};
+
+use super::super::proposal::takes_back_only_a_restart;
 use super::*;
+use crate::finding::RollbackHelps;
 use crate::rollback::{
     Already, Change, ChosenBy, PreflightCode, PreflightFinding, Refusal, RollbackDecision,
     RollbackPlan, Weight, WorkloadOutcome,
@@ -106,6 +110,63 @@ fn a_proposal_of_many_in_every_form() {
 #[test]
 fn a_refused_proposal_in_every_form() {
     insta::assert_snapshot!("refused", told(&report_of(&refused(), Vec::new())));
+}
+
+#[test]
+fn a_rollback_that_only_takes_back_a_restart_is_not_offered_unless_it_helps() {
+    let changed = |pointer: &str, value: Value| {
+        let mut plan = plan(web());
+        let mut bad = plan.target_template().clone();
+        let parent = bad.pointer_mut(pointer).and_then(Value::as_object_mut);
+        let added = value.as_object().cloned().unwrap_or_default();
+        parent.unwrap().extend(added);
+        plan.template_change.judged = bad;
+        RollbackBatch {
+            plans: vec![plan],
+            ..RollbackBatch::default()
+        }
+    };
+    let restarted = || {
+        let at = json!({"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-11-20"}});
+        changed("/metadata", at)
+    };
+    let other = || changed("/spec", json!({"nodeName": "node-1"}));
+    for (says, batch, helps, expected) in [
+        (
+            "a restart, and the cause stays",
+            restarted(),
+            RollbackHelps::No,
+            true,
+        ),
+        (
+            "a restart, and the former pods need nothing",
+            restarted(),
+            RollbackHelps::Yes,
+            false,
+        ),
+        (
+            "another template, and the cause stays",
+            other(),
+            RollbackHelps::No,
+            false,
+        ),
+        (
+            "nothing would go back",
+            RollbackBatch::default(),
+            RollbackHelps::No,
+            false,
+        ),
+    ] {
+        let mut report = failed();
+        for finding in &mut report.findings {
+            finding.rollback_helps = helps;
+        }
+        assert_eq!(
+            takes_back_only_a_restart(&report, &batch),
+            expected,
+            "{says}"
+        );
+    }
 }
 
 #[test]
