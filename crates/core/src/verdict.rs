@@ -429,9 +429,16 @@ impl Verdict {
     pub fn offers_rollback(&self) -> bool {
         match self {
             Self::Failed { .. } => true,
-            Self::TimedOut { standstill, .. } => standstill
-                .as_ref()
-                .is_none_or(|it| it.rollback_helps != RollbackHelps::No),
+            Self::TimedOut {
+                standstill,
+                suspects,
+                ..
+            } => {
+                let first = suspects.first().map(|it| it.code);
+                let helps = |it: &Standstill| it.rollback_helps != RollbackHelps::No;
+                first != Some(FindingCode::TimeoutTooShort)
+                    && standstill.as_deref().is_none_or(helps)
+            }
             Self::Progressing { .. }
             | Self::Succeeded
             | Self::Undetermined { .. }

@@ -69,7 +69,7 @@ fn pod_controller(moment: &Moment<'_>) -> Owner {
 
 fn not_observed(moment: &Moment<'_>) -> Option<Standstill> {
     let workload = moment.rollout.workload();
-    if workload.is_observed() {
+    if workload.is_observed() || lacks_revision(moment) {
         return None;
     }
     let generation = workload.metadata().generation.unwrap_or_default();
@@ -142,7 +142,20 @@ fn has_revision(moment: &Moment<'_>) -> bool {
     };
     let template = rollout.workload().template();
     let other = template.and_then(|it| newest.holds(it)) == Some(false);
-    !other || rollout.workload().counts().updated > 0
+    // Until the new spec is observed, the counts are of the former revision.
+    !other || rollout.workload().is_observed() && rollout.workload().counts().updated > 0
+}
+
+/// Returns whether the step before observing is the one that stands still: a controller whose revision
+/// object is refused returns before it writes the status. Of a Deployment its condition says so; of
+/// the others nothing does.
+fn lacks_revision(moment: &Moment<'_>) -> bool {
+    let workload = moment.rollout.workload();
+    let known = match workload.kind() {
+        WorkloadKind::Deployment => said_by_conditions(workload).is_some(),
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => true,
+    };
+    known && !has_revision(moment) && !is_blind(moment, revisions(moment))
 }
 
 const fn revisions(moment: &Moment<'_>) -> ResourceKind {
@@ -251,7 +264,11 @@ fn ending(moment: &Moment<'_>) -> Option<Standstill> {
 /// Finds pods that are ready and wait for `minReadySeconds`.
 fn minimum(moment: &Moment<'_>) -> Option<Standstill> {
     let pace = Pace::of(&moment.rollout, moment.now)?;
-    let pods = moment.rollout.new_pods();
+    let mut pods = moment.rollout.new_pods();
+    // An ordered StatefulSet waits for every pod, whatever its revision.
+    if moment.rollout.workload().is_ordered() {
+        pods.extend(moment.rollout.old_pods());
+    }
     let waiting = pods.iter().filter_map(|pod| {
         let at = available_at(pod, pace.min_ready).filter(|at| *at > moment.now)?;
         Some((at, pod))

@@ -56,6 +56,24 @@ fn of_set(kind: WorkloadKind, first: Vec<Observation>, pods: &[PodBuilder]) -> V
     all.chain(pods).collect()
 }
 
+/// A StatefulSet whose controller has created no ControllerRevision for the present template, and has
+/// not observed it: the counts are those of the former revision.
+fn without_revision() -> Vec<Observation> {
+    let set = stateful_set().generation(2, 1).counts(2, 2, 2);
+    let revision = set.revision_json("v1", 1);
+    let seen = [
+        Seen::ControllerRevision {
+            object: Box::new(serde_json::from_value(revision).unwrap()),
+        },
+        Seen::Workload {
+            object: set.build(),
+        },
+    ];
+    let first = seen.map(|it| Observation::new(at(0), it)).to_vec();
+    let pods = [db_pod(0, "v1").ready(0), db_pod(1, "v1").ready(0)];
+    of_set(WorkloadKind::StatefulSet, first, &pods)
+}
+
 fn going(pod: PodBuilder, ends: u64) -> PodBuilder {
     pod.with("/metadata/deletionTimestamp", json!(at(ends)))
         .with("/metadata/deletionGracePeriodSeconds", json!(30))
@@ -297,6 +315,22 @@ fn every_step_names_its_object_its_owner_and_the_last_word() {
                     db_pod(2, "v2").ready(6),
                 ],
             ),
+        ),
+        (
+            "a StatefulSet's former pods must be ready for minReadySeconds before one is replaced",
+            db(),
+            set(
+                stateful_set()
+                    .counts(2, 0, 2)
+                    .available(0)
+                    .spec("minReadySeconds", json!(120)),
+                &[db_pod(0, "v1").ready(10), db_pod(1, "v1").ready(20)],
+            ),
+        ),
+        (
+            "the ControllerRevision of a StatefulSet is not created",
+            db(),
+            without_revision(),
         ),
         (
             "a StatefulSet waits for a pod to end",
