@@ -56,6 +56,9 @@ const IDLE: &[(&str, &str)] = &[
 const BEGINNING: usize = 2;
 /// The kubelet of the test cluster says so about each pod: it has no cluster DNS.
 const NODE_EVENT: &str = "MissingClusterDNS";
+/// Where the test cluster keeps its nodes, and the folder of a node's kubelet.
+const CLUSTERS: &str = "/tmp/rollguard-cluster/";
+const KUBELET: &str = "/kubelet/root";
 /// The volume with the service account's token, in every pod.
 const TOKEN_VOLUME: &str = "kube-api-access-";
 
@@ -124,7 +127,19 @@ fn slim(text: &str) -> Result<String> {
         slimmed.push_str(&line.to_string());
         slimmed.push('\n');
     }
-    Ok(slimmed)
+    Ok(without_places(&slimmed))
+}
+
+/// The text without the folder of the machine's kubelets, which the runtime's errors name.
+fn without_places(text: &str) -> String {
+    let mut parts = text.split(CLUSTERS);
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let below = part.split_once(KUBELET).map_or(part, |(_, below)| below);
+        kept.push_str("/kubelet");
+        kept.push_str(below);
+    }
+    kept
 }
 
 /// Whether a kind has to stand in a trace.
