@@ -372,7 +372,8 @@ fn not_ending(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         ends,
     )
     .message(format!(
-        "a terminating pod should have ended {late} ago: {why}"
+        "pod `{}` is being deleted and should have ended {late} ago: {why}",
+        pod.name()
     ))
     .remedy(remedy);
     Some(finding.into())
