@@ -16,6 +16,9 @@ use crate::cluster::BUSYBOX;
 /// Names another folder of cases of the same shape.
 const FOLDER: &str = "ROLLGUARD_FIELD_CASES";
 
+/// How the namespaces begin: not with the name of a case, which may hold the words of its cause.
+pub const NAMESPACE: &str = "field";
+
 /// The class of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -175,6 +178,8 @@ mod tests {
             assert_eq!(case.expect == Expected::Fail, case.has_cause(), "{name}");
             let judged = case.rollback_helps.is_some();
             assert_eq!(case.expect == Expected::Fail, judged, "{name}");
+            let begun = format!("checking {} in namespace {NAMESPACE}-1", case.workload);
+            assert!(!case.has_cause() || !case.is_named_in(&begun), "{name}");
             assert!(!case.source.is_empty() && !case.right.is_empty(), "{name}");
         }
     }

@@ -23,6 +23,7 @@ use crate::test::{self, Modules};
 use page::Setting;
 
 const PAGE: &str = "docs/benchmarks.md";
+const FIELD_PAGE: &str = "docs/field-cases.md";
 const MEASURED: &str = "target/bench-verdict.json";
 
 /// Runs every scenario, all three tools at the same time, prints the tables and writes them.
@@ -67,19 +68,23 @@ pub(crate) fn rollbacks() -> Result<()> {
 }
 
 /// Runs every case from the field, rollguard and kubectl at the same time, prints the tables and writes
-/// them.
+/// them. Of what was `measured` before, only the page is written.
 ///
 /// # Errors
 /// When the cluster cannot be set up, when a case was not carried out, or, once the page is written,
 /// when a verdict or a cause of rollguard was wrong.
-pub(crate) fn fields() -> Result<()> {
+pub(crate) fn fields(measured: Option<&Path>) -> Result<()> {
+    if let Some(file) = measured {
+        let page = fields::render(&read(file)?, &setting()?);
+        return write(FIELD_PAGE, &page);
+    }
     let file = root().join("target/bench-field.json");
     let status = measure(Modules::Cluster, "field", &file)?;
     let measured: field_rows::Measured = read(&file)?;
     let page = fields::render(&measured, &setting()?);
     println!("\n{page}");
     fields::ensure_complete(&measured)?;
-    write("docs/field-cases.md", &page)?;
+    write(FIELD_PAGE, &page)?;
     ensure!(
         status.success(),
         "not every case went as it should: {status}"

@@ -19,9 +19,17 @@ fn cli() -> Command {
     Command::new("xtask")
         .about("Generates, packages, and sets up and runs every test")
         .subcommand_required(true)
-        .subcommand(Command::new("bench-field").about(
-            "Judges rollouts from the field beside kubectl, and writes docs/field-cases.md",
-        ))
+        .subcommand(
+            Command::new("bench-field")
+                .about("Judges rollouts from the field beside kubectl, and writes docs/field-cases.md")
+                .arg(
+                    Arg::new("measured")
+                        .long("measured")
+                        .value_name("FILE")
+                        .value_parser(clap::value_parser!(std::path::PathBuf))
+                        .help("Only writes the page of what was measured before (ROLLGUARD_BENCH_FILE)"),
+                ),
+        )
         .subcommand(
             Command::new("bench-rollback")
                 .about("Rolls back beside kubectl rollout undo, and writes docs/rollback-cases.md"),
@@ -86,7 +94,10 @@ fn fuzz_command() -> Command {
 
 fn main() -> Result<()> {
     match cli().get_matches().subcommand() {
-        Some(("bench-field", _)) => bench::fields(),
+        Some(("bench-field", m)) => bench::fields(
+            m.get_one::<std::path::PathBuf>("measured")
+                .map(std::path::PathBuf::as_path),
+        ),
         Some(("bench-rollback", _)) => bench::rollbacks(),
         Some(("bench-verdict", _)) => bench::verdicts(),
         Some(("deny", _)) => deny::run(),

@@ -16,8 +16,8 @@ use rollguard_core::verdict::VerdictKind;
 use rollguard_core::workload::{WorkloadKind, WorkloadName};
 use rollguard_measured::fields::{Measured, Row};
 use rollguard_tests::cluster::{RealCluster, apply, wait_for_rollout, with_namespace};
-use rollguard_tests::field::{self, Expected, FieldCase};
-use rollguard_tests::product::{Ran, binary};
+use rollguard_tests::field::{self, Expected, FieldCase, NAMESPACE};
+use rollguard_tests::product::{Ran, binary, is_other_binary};
 use serde_json::Value;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
@@ -40,7 +40,7 @@ pub(crate) fn cases() -> Result<Vec<FieldCase>> {
 /// Lives through the case.
 pub(crate) async fn happens(stage: Arc<Stage>, case: FieldCase) -> Result<()> {
     let cluster = stage.cluster()?;
-    with_namespace(cluster, &case.name, async |client, namespace| {
+    with_namespace(cluster, NAMESPACE, async |client, namespace| {
         let trial = Trial {
             case: &case,
             cluster,
@@ -250,8 +250,14 @@ async fn run(mut command: Command) -> Result<std::process::Output> {
 pub(crate) fn measured(kubernetes: String, mut rows: Vec<Row>) -> Result<Measured> {
     rows.sort_by(|a, b| a.case.cmp(&b.case));
     let cases = field::all()?.len();
+    let build = if is_other_binary() {
+        "release build"
+    } else {
+        "debug build"
+    };
     Ok(Measured {
         kubernetes,
+        build: build.to_owned(),
         cases,
         rows,
     })

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Measured {
     /// The API server's version.
     pub kubernetes: String,
+    /// How rollguard was built.
+    pub build: String,
     /// How many cases there are; a page of fewer would be no comparison.
     pub cases: usize,
     /// One for each case that was carried out.

@@ -28,6 +28,7 @@ fn row(case: &str, fails: bool, verdict: VerdictKind) -> Row {
 fn measured(rows: Vec<Row>) -> Measured {
     Measured {
         kubernetes: "v1.35.4".to_owned(),
+        build: "release build".to_owned(),
         cases: rows.len(),
         rows,
     }
