@@ -64,7 +64,9 @@ fn every_path_in_the_documentation_exists() -> Result<()> {
     collect(&root, &root, &mut all)?;
     let is_document = |it: &&String| {
         let ending = Path::new(it).extension();
-        ending.is_some_and(|it| it == "md") && *it != "CHANGELOG.md"
+        // The field's own words name files of other machines.
+        let others = ["CHANGELOG.md", "docs/field-cases.md"];
+        ending.is_some_and(|it| it == "md") && !others.contains(&it.as_str())
     };
     let mut absent = Vec::new();
     for document in all.iter().filter(is_document) {
