@@ -8,4 +8,5 @@ pub mod faulty;
 pub mod field;
 pub mod front;
 pub mod product;
+pub mod said;
 pub mod scenarios;

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::task::{JoinError, JoinHandle};
+
+use crate::said::{Said, listen};
 
 /// How a run ended.
 #[derive(Debug, Clone)]
@@ -17,6 +20,8 @@ pub struct Ran {
     pub stdout: String,
     /// What it wrote for people.
     pub stderr: String,
+    /// The lines of both streams, and when they came.
+    pub said: Vec<Said>,
 }
 
 impl Ran {
@@ -109,7 +114,7 @@ impl Rollguard {
 #[derive(Debug)]
 pub struct Running {
     pid: Pid,
-    ended: JoinHandle<std::io::Result<Output>>,
+    ended: JoinHandle<std::io::Result<(Output, Vec<Said>)>>,
 }
 
 impl Running {
@@ -122,6 +127,7 @@ impl Running {
             .get_envs()
             .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
             .collect();
+        let started = Instant::now();
         let child = command
             .env_clear()
             .envs(own)
@@ -132,7 +138,7 @@ impl Running {
             .with_context(|| format!("failed to start {}", command.get_program().display()))?;
         Ok(Self {
             pid: Pid::from_child(&child),
-            ended: tokio::task::spawn_blocking(|| child.wait_with_output()),
+            ended: tokio::task::spawn_blocking(move || listen(child, started)),
         })
     }
 
@@ -159,11 +165,12 @@ impl Running {
     }
 }
 
-fn read(ended: Result<std::io::Result<Output>, JoinError>) -> Result<Ran> {
-    let output = ended??;
+fn read(ended: Result<std::io::Result<(Output, Vec<Said>)>, JoinError>) -> Result<Ran> {
+    let (output, said) = ended??;
     Ok(Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        said,
     })
 }

@@ -35,6 +35,8 @@ macro_rules! update {
             expect: $crate::scenarios::Expect::Heals,
             names: &[],
             sign: "",
+            template_decides: false,
+            shown_later: None,
         }
     };
 }
@@ -121,6 +123,10 @@ pub struct Scenario {
     /// A text that the cluster itself shows meanwhile, in a condition, a container status or an
     /// event: proof that the scenario is what it says. Empty when the cluster shows nothing.
     pub sign: &'static str,
+    /// Whether the pod template alone decides that the update fails: no time heals it.
+    pub template_decides: bool,
+    /// Why the cause cannot be seen within seconds of the update, where that is so.
+    pub shown_later: Option<&'static str>,
 }
 
 /// How an update ends.
@@ -255,6 +261,22 @@ impl Scenario {
         Self { expect, ..self }
     }
 
+    /// Whose pod template alone decides that it fails.
+    const fn by_template(self) -> Self {
+        Self {
+            template_decides: true,
+            ..self
+        }
+    }
+
+    /// Whose cause Kubernetes shows later, for this reason.
+    const fn shown_later(self, why: &'static str) -> Self {
+        Self {
+            shown_later: Some(why),
+            ..self
+        }
+    }
+
     const fn shows(self, sign: &'static str) -> Self {
         Self { sign, ..self }
     }
@@ -327,6 +349,21 @@ mod tests {
         for kind in [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet] {
             assert!(count(true, Some(kind)) >= 9, "{kind:?}");
             assert!(count(false, Some(kind)) >= 3, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_time_heals_is_marked_as_decided_by_the_template() {
+        use rollguard_core::finding::{FindingCode, Longest};
+
+        for scenario in all() {
+            let Some(code) = scenario.expect.code() else {
+                assert!(!scenario.template_decides, "{}", scenario.name);
+                continue;
+            };
+            let code = FindingCode::ALL.iter().find(|it| it.as_str() == code);
+            let excluded = code.unwrap().healing().longest == Longest::Excluded;
+            assert!(!excluded || scenario.template_decides, "{}", scenario.name);
         }
     }
 

@@ -26,19 +26,22 @@ const PAGE: &str = "docs/benchmarks.md";
 const FIELD_PAGE: &str = "docs/field-cases.md";
 const MEASURED: &str = "target/bench-verdict.json";
 
-/// Runs every scenario, all three tools at the same time, prints the tables and writes them.
+/// Runs every scenario, all three tools at the same time, prints the tables and writes them. With the
+/// part of a name it runs the scenarios that contain it, and only prints.
 ///
 /// # Errors
 /// When the cluster cannot be set up, when a scenario was not measured, or, once the page is
 /// written, when a verdict of rollguard was wrong.
-pub(crate) fn verdicts() -> Result<()> {
+pub(crate) fn verdicts(part: Option<&str>) -> Result<()> {
     let file = root().join(MEASURED);
-    let status = measure(Modules::WithPeers, "1", &file)?;
+    let status = measure(Modules::WithPeers, "1", part, &file)?;
     let measured: verdict_rows::Measured = read(&file)?;
     let page = page::render(&measured, &setting()?);
     println!("\n{page}");
-    page::ensure_complete(&measured)?;
-    write(PAGE, &page)?;
+    if part.is_none() {
+        page::ensure_complete(&measured)?;
+        write(PAGE, &page)?;
+    }
     ensure!(
         status.success(),
         "not every scenario went as it should: {status}"
@@ -54,7 +57,7 @@ pub(crate) fn verdicts() -> Result<()> {
 /// when a rollback of rollguard did not end as it should.
 pub(crate) fn rollbacks() -> Result<()> {
     let file = root().join("target/bench-rollback.json");
-    let status = measure(Modules::Cluster, "rollback", &file)?;
+    let status = measure(Modules::Cluster, "rollback", None, &file)?;
     let measured: rollback_rows::Measured = read(&file)?;
     let page = rollbacks::render(&measured, &setting()?);
     println!("\n{page}");
@@ -94,7 +97,7 @@ pub(crate) fn fields(measured: Option<&Path>) -> Result<()> {
 
 /// Runs the test program `real` as a comparison of this kind, with a release build: that is what
 /// users run.
-fn measure(modules: Modules, what: &str, file: &Path) -> Result<ExitStatus> {
+fn measure(modules: Modules, what: &str, part: Option<&str>, file: &Path) -> Result<ExitStatus> {
     // Of an earlier run, which this one must not be taken for.
     let _ = fs::remove_file(file);
     let binary = release_build()?;
@@ -102,6 +105,7 @@ fn measure(modules: Modules, what: &str, file: &Path) -> Result<ExitStatus> {
         .env("ROLLGUARD_BENCH", what)
         .env("ROLLGUARD_BINARY", binary)
         .env("ROLLGUARD_BENCH_FILE", file)
+        .args(part.into_iter().flat_map(|part| ["--", part]))
         .current_dir(root())
         .status()
         .context("failed to run cargo")

@@ -35,9 +35,13 @@ fn cli() -> Command {
                 .about("Rolls back beside kubectl rollout undo, and writes docs/rollback-cases.md"),
         )
         .subcommand(
-            Command::new("bench-verdict").about(
-                "Measures the time to verdict beside kubectl's, and writes docs/benchmarks.md",
-            ),
+            Command::new("bench-verdict")
+                .about(
+                    "Measures the time to cause and to verdict beside kubectl's, and writes docs/benchmarks.md",
+                )
+                .arg(Arg::new("name").help(
+                    "Only scenarios whose name or sentence contains this; then nothing is written",
+                )),
         )
         .subcommand(
             Command::new("deny").about(
@@ -99,7 +103,9 @@ fn main() -> Result<()> {
                 .map(std::path::PathBuf::as_path),
         ),
         Some(("bench-rollback", _)) => bench::rollbacks(),
-        Some(("bench-verdict", _)) => bench::verdicts(),
+        Some(("bench-verdict", m)) => {
+            bench::verdicts(m.get_one::<String>("name").map(String::as_str))
+        }
         Some(("deny", _)) => deny::run(),
         Some(("fuzz", m)) => fuzz::run(
             &m.get_many("target")

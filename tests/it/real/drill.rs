@@ -162,6 +162,7 @@ fn follow(mut child: Child, pid: Pid, interrupt_after: &[&str]) -> Result<Ran> {
         code,
         stdout,
         stderr,
+        said: Vec::new(),
     };
     ensure!(
         awaited.peek().is_none(),

@@ -11,6 +11,7 @@ use rollguard_core::verdict::VerdictKind;
 use rollguard_measured::verdicts::Judgement;
 use rollguard_tests::cluster::RealCluster;
 use rollguard_tests::counting::Counting;
+use rollguard_tests::said::{Said, first, listen};
 use rollguard_tests::scenarios::Kind;
 use serde_json::json;
 
@@ -45,7 +46,8 @@ impl Peer {
         let counting = Counting::start(cluster.client()).await?;
         let (command, input) = self.command(cluster, update, counting.kubeconfig())?;
         let started = Instant::now();
-        let output = tokio::task::spawn_blocking(move || run(command, &input)).await??;
+        let run = tokio::task::spawn_blocking(move || run(command, &input));
+        let (output, said) = run.await??;
         let seconds = started.elapsed().as_secs_f64();
         let told = [output.stdout.as_slice(), &output.stderr].concat();
         let told = String::from_utf8_lossy(&told);
@@ -53,6 +55,8 @@ impl Peer {
         Ok(Judgement {
             verdict: self.verdict(output.status.success(), &told),
             named: !sign.is_empty() && told.contains(sign),
+            cause_seconds: first(&said, |line| !sign.is_empty() && line.contains(sign))
+                .map(|it| it.as_secs_f64()),
             seconds,
             load: Some(counting.load()),
         })
@@ -123,15 +127,16 @@ impl Peer {
     }
 }
 
-fn run(mut command: Command, input: &str) -> Result<Output> {
+fn run(mut command: Command, input: &str) -> Result<(Output, Vec<Said>)> {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    let started = Instant::now();
     let mut child = command.spawn().context("failed to start a tool")?;
     if let Some(mut stdin) = child.stdin.take() {
         // A tool that reads nothing may have closed it.
         let _ = stdin.write_all(input.as_bytes());
     }
-    child.wait_with_output().context("failed to follow a tool")
+    listen(child, started).context("failed to follow a tool")
 }

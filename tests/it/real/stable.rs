@@ -81,6 +81,7 @@ async fn rollguard(cluster: &RealCluster, namespace: &str) -> Result<Judgement> 
     Ok(Judgement {
         verdict: VerdictKind::Succeeded,
         named: false,
+        cause_seconds: None,
         seconds,
         load: Some(load),
     })

@@ -4,7 +4,7 @@ use rollguard_core::verdict::VerdictKind;
 use serde::{Deserialize, Serialize};
 
 /// All that was measured, in the order of the scenarios.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Measured {
     /// The API server's version.
     pub kubernetes: String,
@@ -27,6 +27,14 @@ pub struct Row {
     pub right: VerdictKind,
     /// The code of the cause; none for an update that heals.
     pub expected: Option<String>,
+    /// Whether the pod template decides that it fails, so that no time heals it.
+    #[serde(default)]
+    pub template_decides: bool,
+    /// Why the cause cannot be seen at once, where that is so.
+    #[serde(default)]
+    pub shown_later: Option<String>,
+    /// The timeout of every tool, in seconds.
+    pub timeout: u64,
     /// What rollguard made of it.
     pub rollguard: Judgement,
     /// None where nothing was compared.
@@ -42,6 +50,9 @@ pub struct Judgement {
     pub verdict: VerdictKind,
     /// Whether it named the cause.
     pub named: bool,
+    /// From the update to the first line that names the cause.
+    #[serde(default)]
+    pub cause_seconds: Option<f64>,
     /// From the update to the verdict.
     pub seconds: f64,
     /// What it asked of the API server, where that was counted.

@@ -18,6 +18,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the image's name has an upper-case letter"
     )
     .fails("InvalidImageName")
+    .by_template()
     .naming(&["`app`", "/Agent:v2`"])
     .shows("InvalidImageName"),
     update!(

@@ -18,6 +18,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "a token in the image's name was not replaced"
     )
     .fails("InvalidImageName")
+    .by_template()
     .naming(&["`app`", "/app:#{Build.BuildId}#`"])
     .shows("InvalidImageName"),
     update!(
@@ -26,6 +27,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the image is not on the node and must not be pulled"
     )
     .fails("ImageNeverPulled")
+    .by_template()
     .naming(&["`app`", "/app:good`", "Never"])
     .shows("ErrImageNeverPull"),
     update!(
@@ -66,6 +68,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the image does not have the command"
     )
     .fails("CommandNotRunnable")
+    .by_template()
     .naming(&["`app`", "`/bin/web-server`"])
     .shows("/bin/web-server"),
     update!(
@@ -99,6 +102,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the pod must not run as root and its image does"
     )
     .fails("RunAsNonRootRefused")
+    .by_template()
     .naming(&["`app`", "root"])
     .shows("runAsNonRoot"),
     update!(
@@ -122,6 +126,7 @@ pub(super) const FAILING: &[Scenario] = &[
     .from(yaml!("quota-needs-resources", "v1"))
     .with(&[before_v1(yaml!("quota-needs-resources", "before-v1"))])
     .fails("QuotaNeedsResources")
+    .by_template()
     .naming(&["`memory`", "limits.memory"])
     .shows("must specify limits.memory"),
     update!(
@@ -131,6 +136,7 @@ pub(super) const FAILING: &[Scenario] = &[
     )
     .with(&[before_v1(yaml!("limit-range-violated", "before-v1"))])
     .fails("LimitRangeViolated")
+    .by_template()
     .naming(&["64Mi", "256Mi"])
     .shows("maximum memory usage per Container is 64Mi"),
     update!(
@@ -189,6 +195,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the liveness probe kills the container long before it has started"
     )
     .fails("LivenessKillsStart")
+    .shown_later("the first kill comes after failureThreshold × periodSeconds")
     .naming(&["`app`", "liveness"])
     .shows("failed liveness probe"),
     update!(
@@ -197,6 +204,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the start takes longer than the startup probe allows"
     )
     .fails("StartupProbeExhausted")
+    .shown_later("the first kill comes after failureThreshold × periodSeconds")
     .naming(&["`app`", "startup"])
     .shows("failed startup probe"),
     update!(
@@ -213,6 +221,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the program ends with an error some seconds after it became ready"
     )
     .times_out("CrashAfterReady")
+    .shown_later("the program runs for some seconds before it ends")
     .naming(&["`app`", "exit code 2"])
     .shows("\"exitCode\":2"),
     update!(
@@ -222,6 +231,7 @@ pub(super) const FAILING: &[Scenario] = &[
     )
     .with(&[before_v1(yaml!("exec-format", "before-v1"))])
     .fails("ExecFormatError")
+    .by_template()
     .naming(&["`app`", "exec format error"])
     .shows("exec format error"),
     update!(
@@ -238,6 +248,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the readiness probe names a port that the container does not have"
     )
     .fails("ProbeCannotRun")
+    .by_template()
     .naming(&["`app`", "`web`"])
     .shows("Readiness probe errored"),
     update!(
@@ -246,6 +257,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the path in a volume names a variable that the container does not have"
     )
     .fails("SubPathNotPrepared")
+    .by_template()
     .naming(&["`app`", "TENANT"])
     .shows("CreateContainerConfigError"),
     update!(
@@ -279,6 +291,8 @@ pub(super) const FAILING: &[Scenario] = &[
         "the program writes more into its volume than the volume may hold"
     )
     .fails("EvictedForOwnLimit")
+    .by_template()
+    .shown_later("the kubelet measures volumes every 10 s")
     .naming(&["`cache`", "2Mi"])
     .shows("exceeds the limit"),
     update!(
@@ -312,6 +326,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the init container waits for something that does not come"
     )
     .times_out("InitRunsLong")
+    .shown_later("an init container may run for as long as it needs: told after 15 s")
     .naming(&["`wait-for-database`"])
     .shows("wait-for-database"),
     update!(

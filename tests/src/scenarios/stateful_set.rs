@@ -35,6 +35,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the one pod that v2 is tried on does not have the command"
     )
     .fails("CommandNotRunnable")
+    .by_template()
     .naming(&["`app`", "`/bin/database`"])
     .shows("/bin/database"),
     update!(
@@ -51,6 +52,7 @@ pub(super) const FAILING: &[Scenario] = &[
         "the liveness probe kills the container long before it has started"
     )
     .fails("LivenessKillsStart")
+    .shown_later("the first kill comes after failureThreshold × periodSeconds")
     .naming(&["`app`", "liveness"])
     .shows("failed liveness probe"),
     update!(
@@ -76,6 +78,7 @@ pub(super) const FAILING: &[Scenario] = &[
     )
     .with(&[before_v2(yaml!("db-claim-unbound", "before-v2"))])
     .times_out("ClaimNotProvisioned")
+    .shown_later("the storage controller reports a missing class at its next sync")
     .naming(&["`db-backup`"])
     .shows("\"managed-premium\" not found"),
     update!(
@@ -98,6 +101,7 @@ pub(super) const FAILING: &[Scenario] = &[
     )
     .with(&[before_v1(yaml!("db-limit-range-violated", "before-v1"))])
     .fails("LimitRangeViolated")
+    .by_template()
     .naming(&["64Mi", "256Mi"])
     .shows("maximum memory usage per Container is 64Mi"),
     update!(

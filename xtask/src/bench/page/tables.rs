@@ -3,6 +3,7 @@
 use rollguard_core::verdict::VerdictKind;
 use rollguard_measured::verdicts::{Judgement, Load, Measured, Row};
 
+use super::goals::{Causes, cause};
 use super::measured::{Tool, failing, fails, healing, is_false_alarm, is_false_green, is_right};
 use crate::generate::table;
 
@@ -20,6 +21,7 @@ pub(super) fn verdicts(measured: &Measured) -> String {
             .filter(|it| it.verdict != VerdictKind::Succeeded)
             .collect();
         let seconds: Vec<f64> = alarms.iter().map(|it| it.seconds).collect();
+        let [cause_median, cause_worst] = Causes::of(tool, failing(measured)).cells();
         let early = alarms.iter();
         let early = early.filter(|it| it.verdict == VerdictKind::Failed).count();
         [
@@ -31,6 +33,8 @@ pub(super) fn verdicts(measured: &Measured) -> String {
             format!("{early} of {failures}"),
             tenths(median(&seconds)),
             tenths(seconds.iter().copied().fold(0.0, f64::max)),
+            cause_median,
+            cause_worst,
         ]
     });
     let columns = [
@@ -42,15 +46,18 @@ pub(super) fn verdicts(measured: &Measured) -> String {
         "early",
         "median, s",
         "worst, s",
+        "to cause: median, s",
+        "to cause: worst, s",
     ];
     table(columns, rows)
 }
 
-const COLUMNS: [&str; 7] = [
+const COLUMNS: [&str; 8] = [
     "scenario",
     "kind",
     "cause",
     "verdicts: rollguard, kubectl, kubedog",
+    "rollguard, s to cause",
     "rollguard, s",
     "kubectl, s",
     "kubedog, s",
@@ -64,7 +71,7 @@ pub(super) fn times<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
             .map_or_else(String::new, |it| tenths(it.seconds))
     };
     let line = |row: &Row| {
-        let cause = match &row.expected {
+        let named = match &row.expected {
             Some(code) if row.rollguard.named => format!("`{code}`"),
             Some(code) => format!("`{code}`, not named"),
             None => String::new(),
@@ -73,8 +80,13 @@ pub(super) fn times<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
         [
             row.scenario.clone(),
             row.kind.clone(),
-            cause,
+            named,
             words.join(", "),
+            if fails(row) {
+                cause(row)
+            } else {
+                String::new()
+            },
             cell(Tool::Rollguard, row),
             cell(Tool::Kubectl, row),
             cell(Tool::Kubedog, row),
@@ -86,11 +98,21 @@ pub(super) fn times<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
         format!("**{}**", tenths(median(&seconds)))
     };
     let nothing = String::new;
+    let causes = rows.iter().filter(|row| fails(row));
+    let causes: Vec<f64> = causes
+        .filter_map(|row| row.rollguard.cause_seconds)
+        .collect();
+    let to_cause = if causes.is_empty() {
+        nothing()
+    } else {
+        format!("**{}**", tenths(median(&causes)))
+    };
     let last = [
         "**median**".to_owned(),
         nothing(),
         nothing(),
         nothing(),
+        to_cause,
         middle(Tool::Rollguard),
         middle(Tool::Kubectl),
         middle(Tool::Kubedog),
@@ -102,6 +124,10 @@ pub(super) fn times<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
 pub(super) fn stable(measured: &Measured) -> String {
     let rows = Tool::ALL.map(|tool| {
         let runs = tool.stable(&measured.stable);
+        if runs.is_empty() {
+            // Left out of a part.
+            return [tool.title(), "–", "–", "–", "–"].map(str::to_owned);
+        }
         let seconds: Vec<f64> = runs.iter().map(|it| it.seconds).collect();
         let fastest = seconds.iter().copied().fold(f64::INFINITY, f64::min);
         let [requests, bytes] = medians(runs.iter().filter_map(|it| it.load));
