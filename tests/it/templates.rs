@@ -61,6 +61,7 @@ fn main() -> ExitCode {
             "both checks ask over HTTP and are patient alike, line by line",
             lists,
         ),
+        trial("both checks read logs, or neither does", logs),
         trial(
             "an environment that does not fit a stage's name is refused",
             environment,
@@ -167,9 +168,10 @@ fn parameters() -> Result<()> {
         ("namespace", string(None)),
         ("deploymentName", string(Some(Value::text("")))),
         ("workloads", string(Some(Value::text("")))),
-        ("timeout", string(Some(Value::text("1m")))),
+        ("timeout", string(Some(Value::text("5m")))),
         ("http", string(Some(Value::text("")))),
         ("graces", string(Some(Value::text("")))),
+        ("logs", boolean(true)),
         ("rollback", string(Some(Value::text("manual")))),
         ("approvers", string(Some(Value::text("")))),
         ("notifyUsers", string(Some(Value::text("")))),
@@ -382,6 +384,20 @@ fn lists() -> Result<()> {
             let found = [http?, graces?].map(Option::unwrap_or_default);
             ensure!(found == expected, "`{name}` passes {found:?}");
         }
+    }
+    Ok(())
+}
+
+fn logs() -> Result<()> {
+    for (given, expected) in [(&[("logs", json!(false))][..], "False"), (&[], "True")] {
+        let stage = stage(given)?;
+        for name in ["AksDeploymentHealthCheck", "AksRollbackHealthCheck"] {
+            let found = input(&stage, name, "logs")?;
+            ensure!(found == Some(expected), "`{name}` passes {found:?}");
+        }
+        // It does not wait, so that it reads no log.
+        let found = input(&stage, "Rollback", "logs")?;
+        ensure!(found.is_none(), "`Rollback` passes {found:?}");
     }
     Ok(())
 }

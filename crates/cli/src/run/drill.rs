@@ -27,7 +27,7 @@ pub(crate) use rehearsal::Answer;
 use rehearsal::Rehearsal;
 pub(crate) use screen::Screen;
 
-/// How long a version may take to show itself; also the stage's `timeout`.
+/// How long a version may take to show itself; the drill passes it to the stage.
 const TIMEOUT: &str = "1m";
 
 /// What the user chose.

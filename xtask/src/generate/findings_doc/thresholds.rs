@@ -50,7 +50,7 @@ Some circumstances have thresholds of their own, and a finding that decides noth
 
 ";
 
-const TIMEOUT: &str = "the latest time of a verdict; the stage's default is 1m";
+const TIMEOUT: &str = "the latest time of a verdict";
 const STABLE: &str = "how long a rollout must have been complete, counted from its pods' own Ready times: a process that crashes at its first real request has crashed by then; longer where no pod has yet outlived the time in which its liveness probe would have killed it";
 const BLIND: &str = "how long the API server may be unreachable before the verdict is undetermined: an AKS control plane fails over in a few seconds";
 const REMINDER: &str = "a line is printed after this long without news";
