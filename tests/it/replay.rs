@@ -24,12 +24,13 @@ use rollguard_core::trace::Trace;
 type Question = fn(&Recording, &Trace) -> anyhow::Result<()>;
 
 /// Every question, and how its trials are called.
-const QUESTIONS: [(&str, Question); 8] = [
+const QUESTIONS: [(&str, Question); 9] = [
     ("is judged as its scenario says", outcome::is_as_expected),
     (
         "is printed alike by `rollguard replay`",
         outcome::is_told_by_the_command,
     ),
+    ("names its cause at once", outcome::names_its_cause_early),
     ("keeps its verdict to the end", laws::verdict_is_kept),
     ("turns green by no silence", laws::silence_is_no_success),
     (

@@ -2,7 +2,7 @@
 
 use kube::Client;
 use kube::core::Request;
-use rollguard_core::finding::{Lookup, Promise, SecretWriter, Sibling};
+use rollguard_core::finding::{Lookup, Promise, SecretWriter, Sibling, of_job, of_revision_quota};
 use rollguard_core::observation::Seen;
 use serde_json::Value;
 
@@ -17,6 +17,8 @@ use crate::request::{READ_LIMIT, apps_of, within};
 pub async fn look_up(client: &Client, namespace: &str, lookup: Lookup) -> Option<Seen> {
     let promises = match &lookup {
         Lookup::Secret { name } => writers(client, namespace, name).await?,
+        Lookup::ConfigMap { .. } => jobs(client, namespace).await?,
+        Lookup::RevisionQuota => revision_quotas(client, namespace).await?,
         Lookup::LeavingPods => leaving(client, namespace).await?,
     };
     Some(Seen::LookedUp { lookup, promises })
@@ -41,7 +43,30 @@ async fn writers(client: &Client, namespace: &str, secret: &str) -> Option<Vec<P
             Err(_) => return None,
         }
     }
+    promises.extend(jobs(client, namespace).await?);
     Some(promises)
+}
+
+/// The Jobs that run. They promise little, so that Jobs that may not be read promise nothing.
+async fn jobs(client: &Client, namespace: &str) -> Option<Vec<Promise>> {
+    let path = format!("/apis/batch/v1/namespaces/{namespace}/jobs");
+    match list_once(client, &Request::new(path), "").await {
+        Ok(objects) => Some(objects.iter().filter_map(of_job).collect()),
+        Err(Cause::Answer { code: 403, .. }) => Some(Vec::new()),
+        Err(cause) if cause.is_not_served() => Some(Vec::new()),
+        Err(_) => None,
+    }
+}
+
+async fn revision_quotas(client: &Client, namespace: &str) -> Option<Vec<Promise>> {
+    let path = format!("/api/v1/namespaces/{namespace}/resourcequotas");
+    match list_once(client, &Request::new(path), "").await {
+        Ok(objects) => Some(objects.iter().filter_map(of_revision_quota).collect()),
+        Err(Cause::Answer { code: 403, .. }) => Some(vec![Promise::unread(
+            "the quotas of the namespace".to_owned(),
+        )]),
+        Err(_) => None,
+    }
 }
 
 /// The groups of the API (`k8s.io/apimachinery` `meta/v1`, `APIGroupList`), which everyone who signs in

@@ -18,7 +18,7 @@ pub use code::{Basis, FindingCode, RollbackHelps};
 pub use healing::{Healing, Longest};
 pub use lookup::{Lookup, Promise};
 pub use parse::UnknownCode;
-pub use promise::{SecretWriter, Sibling};
+pub use promise::{SecretWriter, Sibling, of_job, of_revision_quota};
 
 impl RollbackHelps {
     /// Every value.

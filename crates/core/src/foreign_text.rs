@@ -4,6 +4,9 @@
 //! output removes both. Terminal sequences and the agent's commands are the concern of
 //! `crates/agent`, which builds on this.
 
+mod secret_names;
+
+pub(crate) use secret_names::{is_secret_name, may_be_secret_name, secret_words};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Shows that a text was cut.

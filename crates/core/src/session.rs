@@ -18,6 +18,7 @@ use crate::verdict::{Pending, Undetermined, Verdict};
 use crate::workload::{WorkloadKind, WorkloadRef};
 
 mod asked;
+mod damper;
 mod event;
 mod http_requests;
 mod judge;
@@ -200,7 +201,7 @@ impl Session {
             at: now,
             workload: tracked.workload().clone(),
             pending: (*pending).clone(),
-            standstill: tracked.standstill().cloned().map(Box::new),
+            standstill: tracked.standstill(&self.snapshot).map(Box::new),
             others: waiting.len() - 1,
         });
     }

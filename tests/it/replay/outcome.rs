@@ -6,6 +6,7 @@ use rollguard_core::duration::elapsed;
 use rollguard_core::report::Report;
 use rollguard_core::trace::Trace;
 use rollguard_tests::field::{Expected, FieldCase};
+use rollguard_tests::said::has_word;
 use rollguard_tests::scenarios::Scenario;
 use serde::Serialize;
 
@@ -71,6 +72,23 @@ fn is_of_case(case: &FieldCase, outcome: &Outcome) -> Result<()> {
     let of_log = first.is_some_and(|code| code.starts_with("Crash"));
     let named = of_log || !case.has_cause() || case.is_named_in(sentence);
     ensure!(named, "the cause is not named: {sentence}");
+    Ok(())
+}
+
+/// The longest time to cause, unless Kubernetes shows the cause later.
+const EARLY: u64 = 20;
+
+/// A line names the cause long before the verdict, where Kubernetes shows it.
+pub(crate) fn names_its_cause_early(scenario: &Scenario, trace: &Trace) -> Result<()> {
+    let Some(code) = scenario.expect.code() else {
+        return Ok(());
+    };
+    let report = replay(trace, policy(scenario))?;
+    let mut entries = report.timeline.iter();
+    let first = entries.find(|it| has_word(&it.text, code));
+    let first = first.map(|it| elapsed(report.started, it.at).as_secs());
+    let early = first.is_some_and(|it| it <= EARLY || scenario.shown_later.is_some());
+    ensure!(early, "{code} after {first:?} s");
     Ok(())
 }
 

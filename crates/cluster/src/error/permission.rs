@@ -84,6 +84,18 @@ pub const CHECK_RULES: &[Rule] = &[
         verbs: &["list"],
         why: PROMISES,
     },
+    Rule {
+        group: "batch",
+        resources: &["jobs"],
+        verbs: &["list"],
+        why: "to give a missing object more time while a Job runs that may create it",
+    },
+    Rule {
+        group: "",
+        resources: &["resourcequotas"],
+        verbs: &["list"],
+        why: "to name a quota that may refuse a ControllerRevision, which no event reports",
+    },
 ];
 
 /// What a rollback needs besides.

@@ -95,3 +95,70 @@ async fn workloads_with_more_pods_than_they_want_are_about_to_let_some_go() {
     let expected = "perhaps a Deployment of this namespace".to_owned();
     assert_eq!(leaving, Some(vec![expected]));
 }
+
+#[tokio::test]
+async fn jobs_that_run_may_create_a_missing_object_and_unreadable_ones_promise_nothing() {
+    let job = |name: &str, active: i32| json!({"metadata": {"name": name}, "status": {"active": active, "startTime": "2026-11-29T10:00:00Z"}});
+    let items = json!({"items": [job("certs", 1), job("over", 0)]});
+    let certs = || Some(vec!["Job `certs`".to_owned()]);
+    let jobs = "/apis/batch/v1/namespaces/shop/jobs";
+    let rows = [
+        (
+            "one runs",
+            with_groups(&[]).json("GET", jobs, items),
+            certs(),
+        ),
+        (
+            "they may not be read",
+            with_groups(&[]).on("GET", jobs, |_| status(403, "forbidden")),
+            Some(vec![]),
+        ),
+        (
+            "a gateway answers: nothing is known",
+            with_groups(&[]).on("GET", jobs, |_| page(502)),
+            None,
+        ),
+    ];
+    for (says, server, expected) in rows {
+        let map = Lookup::ConfigMap { name: "web".into() };
+        let secret = Lookup::Secret { name: "db".into() };
+        assert_eq!(found(&server, map).await, expected, "ConfigMap: {says}");
+        assert_eq!(found(&server, secret).await, expected, "Secret: {says}");
+    }
+}
+
+#[tokio::test]
+async fn quotas_that_count_controller_revisions_are_found() {
+    let quota = |name: &str, hard: Value| json!({"metadata": {"name": name}, "spec": {"hard": hard}, "status": {"used": {"count/controllerrevisions.apps": "3"}}});
+    let items = json!({"items": [
+        quota("pods", json!({"pods": "5"})),
+        quota("objects", json!({"count/controllerrevisions.apps": "3"})),
+    ]});
+    let quotas = "/api/v1/namespaces/shop/resourcequotas";
+    let full = "quota `objects` allows 3 count/controllerrevisions.apps, 3 are used";
+    let rows = [
+        (
+            "one counts them",
+            Server::new().json("GET", quotas, items),
+            Some(vec![full]),
+        ),
+        (
+            "they may not be read",
+            Server::new().on("GET", quotas, |_| status(403, "forbidden")),
+            Some(vec!["perhaps the quotas of the namespace"]),
+        ),
+        (
+            "a gateway answers: nothing is known",
+            Server::new().on("GET", quotas, |_| page(502)),
+            None,
+        ),
+    ];
+    for (says, server, expected) in rows {
+        let expected = expected.map(|it| it.into_iter().map(str::to_owned).collect());
+        assert_eq!(
+            found(&server, Lookup::RevisionQuota).await,
+            expected,
+            "{says}"
+        );
+    }
+}

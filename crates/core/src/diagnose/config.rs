@@ -4,7 +4,7 @@
 use super::image::{disk_full, node_of};
 use super::promise::{self, may_be_written};
 use super::{Candidate, Case, about, between, has_any, runtime};
-use crate::finding::{EvidenceKind, FindingCode};
+use crate::finding::{EvidenceKind, FindingCode, Lookup};
 use crate::snapshot::{ContainerView, PodView, StartFailureFamily};
 
 /// The code, the sentence and the remedy.
@@ -42,8 +42,8 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         .evidence(EvidenceKind::ContainerStatus, message);
     let unset = unset_variables(message).is_some_and(|names| !may_be_set(container, names));
     let alone = case.policy.patience.template_alone;
-    let (finding, grace) = match secret_of(message).filter(|_| may_be_written(code)) {
-        Some(secret) => promise::of_secret(case, finding, secret),
+    let (finding, grace) = match question(message).filter(|_| may_be_written(code)) {
+        Some(question) => promise::of_object(case, finding, question),
         None if unset => {
             let heals = "only another pod template heals it";
             (finding.heals(heals), Some(alone))
@@ -56,12 +56,11 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     })
 }
 
-/// Returns the Secret that is missing, or that lacks a key.
-fn secret_of(message: &str) -> Option<&str> {
-    let key = missing_key(message).filter(|it| it.kind == "Secret");
-    let object = || missing_object(message).filter(|(kind, _)| *kind == "Secret");
-    key.map(|it| it.object)
-        .or_else(|| object().map(|(_, name)| name))
+/// Returns the question about the object that is missing, or that lacks a key.
+fn question(message: &str) -> Option<Lookup> {
+    let key = missing_key(message).map(|it| (it.kind, it.object));
+    let (kind, name) = key.or_else(|| missing_object(message))?;
+    promise::question(kind, name)
 }
 
 /// Classifies `CreateContainerConfigError`.

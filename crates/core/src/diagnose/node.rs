@@ -24,6 +24,9 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
 /// creates the next one at once, hundreds in a minute.
 const STORM: usize = 20;
 
+/// How the sentence about pods that a node turns away goes on after the node's name.
+const REJECTED: &str = " rejected the pods ";
+
 /// Finds failed pods, and counts all that share a cause: each attempt is a new pod.
 fn ended(case: &Case<'_>) -> Vec<Candidate> {
     let all: Vec<(FindingCode, &PodView<'_>, (String, String))> = case
@@ -54,14 +57,23 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
             .max()
     };
     let count = |code| ends.iter().filter(|(it, ..)| *it == code).count();
-    // A race between kubelet and scheduler is lost once or twice, never that often.
-    let is_storm = |code| code == FindingCode::NodeTurnsPodAway && count(code) >= STORM;
+    // A race between kubelet and scheduler is lost once or twice, never that often; and one node that
+    // is full or shuts down turns away each pod of a large workload once.
+    let desired = usize::try_from(case.workload.counts().desired).unwrap_or_default();
+    let many = STORM.max(desired.saturating_mul(2));
+    let repeats = |code| {
+        matches!(
+            code,
+            FindingCode::NodeTurnsPodAway | FindingCode::EvictedByNode
+        )
+    };
+    let is_storm = |code| repeats(code) && count(code) >= many;
     ends.iter()
         .map(|(code, pod, (what, remedy))| {
             let since = first(*code).unwrap_or(case.now).max(case.started);
             let finding = Finding::new(*code, Subject::new("Pod", pod.name()), since)
                 .attempts(u32::try_from(count(*code)).unwrap_or(u32::MAX))
-                .message(what.clone())
+                .message(counted(what, count(*code)))
                 .remedy(remedy.clone());
             let said = pod.message().unwrap_or_default();
             let said = format!("{}: {said}", pod.reason().unwrap_or("Failed"));
@@ -76,6 +88,14 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
             candidate.unless_stale(before_session(case, *code, newest(*code)))
         })
         .collect()
+}
+
+/// Says how many pods it is, where a sentence begins with a node that rejected them.
+fn counted(what: &str, pods: usize) -> String {
+    match pods {
+        0 | 1 => what.to_owned(),
+        pods => what.replacen(REJECTED, &format!(" rejected {pods} pods "), 1),
+    }
 }
 
 /// Returns whether pods are evicted one after another: one was evicted in this session, and another
@@ -207,7 +227,7 @@ fn turned_away(reason: &str, message: &str, node: &str) -> (FindingCode, String,
     (
         FindingCode::NodeTurnsPodAway,
         format!(
-            "node `{node}` rejected the pods after they were scheduled to it ({reason}): {}",
+            "node `{node}`{REJECTED}after they were scheduled to it ({reason}): {}",
             clipped(message, 200)
         ),
         remedy.to_owned(),

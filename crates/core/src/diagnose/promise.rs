@@ -2,38 +2,45 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::Case;
+use crate::duration::after;
 use crate::finding::{Finding, FindingCode, Lookup};
 use crate::snapshot::ContainerView;
 
-/// Names the objects that may create a missing Secret, and returns the time that they get.
-pub(super) fn of_secret(
+/// Names what may create a missing Secret or ConfigMap, and returns the time that it gets.
+pub(super) fn of_object(
     case: &Case<'_>,
     finding: Finding,
-    name: &str,
+    lookup: Lookup,
 ) -> (Finding, Option<Duration>) {
-    let lookup = Lookup::Secret {
-        name: name.to_owned(),
-    };
-    let promises = case.snapshot.promises(&lookup);
-    let named = promises.iter().find(|it| it.read);
-    let heals = match (named, promises.first()) {
-        (Some(promise), _) => Some(format!("{} names it and may still write it", promise.by)),
-        (None, Some(promise)) => Some(format!(
-            "{} may still write it, but cannot be read",
-            promise.by
-        )),
-        (None, None) => None,
-    };
-    let grace = heals.is_some().then_some(case.policy.patience.promised);
+    let patience = case.policy.patience.promised;
+    let all = case.snapshot.promises(&lookup);
+    let named = || all.iter().find(|it| it.read && it.since.is_none());
+    let unread = || all.iter().find(|it| !it.read);
+    // A Job that has run for longer than that belongs to something else.
+    let recent = |since: Timestamp| after(since, patience) >= case.started;
+    let job = || all.iter().find(|it| it.since.is_some_and(recent));
+    let heals = named()
+        .map(|it| format!("{} names it and may still write it", it.by))
+        .or_else(|| unread().map(|it| format!("{} may still write it, but cannot be read", it.by)))
+        .or_else(|| job().map(|it| format!("{} still runs and may create it", it.by)));
     let finding = finding.lookup(Some(lookup));
-    (
-        match heals {
-            Some(heals) => finding.heals(heals),
-            None => finding,
-        },
-        grace,
-    )
+    match heals {
+        Some(heals) => (finding.heals(heals), Some(patience)),
+        None => (finding, None),
+    }
+}
+
+/// Returns the question about what may create a Secret or a ConfigMap.
+pub(super) fn question(kind: &str, name: &str) -> Option<Lookup> {
+    let name = name.to_owned();
+    match kind {
+        "Secret" => Some(Lookup::Secret { name }),
+        "ConfigMap" => Some(Lookup::ConfigMap { name }),
+        _ => None,
+    }
 }
 
 /// Returns the volume on which a path of a container lies, if something may still write it there:
@@ -58,7 +65,7 @@ pub(super) fn volume_at<'a>(container: &ContainerView<'a>, path: &str) -> Option
     (!fixed).then_some(volume.name.as_str())
 }
 
-/// Returns whether a cause is one of a Secret that may be written late.
+/// Returns whether a cause is one of a Secret or a ConfigMap that may be written late.
 pub(super) const fn may_be_written(code: FindingCode) -> bool {
     matches!(
         code,

@@ -70,9 +70,10 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     // The kubelet tries at growing intervals, and a cause may be fixed since the last try: the
     // newest failure counts, not the time that has passed. The attach-detach controller reports
     // only once that another pod holds a disk.
-    let secret = missing_object(message).filter(|(kind, _)| *kind == "Secret");
-    let (finding, promised) = match secret.filter(|_| code == FindingCode::ConfigObjectMissing) {
-        Some((_, name)) => promise::of_secret(case, finding, name),
+    let object = missing_object(message).filter(|_| code == FindingCode::ConfigObjectMissing);
+    let question = object.and_then(|(kind, name)| promise::question(kind, name));
+    let (finding, promised) = match question {
+        Some(question) => promise::of_object(case, finding, question),
         None => (finding, None),
     };
     let asked = case.policy.asked(code).is_some();

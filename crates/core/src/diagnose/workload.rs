@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Candidate, Case, creation};
-use crate::finding::{EvidenceKind, Finding, FindingCode, RollbackHelps, Subject};
+use crate::finding::{EvidenceKind, Finding, FindingCode, Lookup, RollbackHelps, Subject};
 use crate::observation::ResourceKind;
 use crate::progress;
 use crate::snapshot::{PodView, created, name_of, not_ready_since};
@@ -171,10 +171,17 @@ fn no_revision(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let resource = format!("{}.apps", ResourceKind::ControllerRevision.plural());
+    let lookup = Lookup::RevisionQuota;
+    let quotas = case.snapshot.promises(&lookup);
+    let known = match (quotas.iter().find(|it| it.read), quotas.first()) {
+        (Some(quota), _) => format!("; {}", quota.by),
+        (None, Some(unread)) => format!("; {} cannot be read", unread.by),
+        (None, None) => String::new(),
+    };
     Some(
         Finding::new(FindingCode::ControllerLagging, subject(case), case.started)
             .message(format!(
-                "the {kind} controller has created no ControllerRevision for the new template: the API server refuses it, which no event reports, or the controller is behind"
+                "the {kind} controller has created no ControllerRevision for the new template: the API server refuses it, which no event reports, or the controller is behind{known}"
             ))
             .remedy(format!(
                 "look at `kubectl describe quota` for count/{resource} and at the admission policies that match {resource}; the kube-controller-manager's log has the refusal"
@@ -182,7 +189,8 @@ fn no_revision(case: &Case<'_>) -> Option<Finding> {
             .rollback(
                 RollbackHelps::Yes,
                 "the former revision's ControllerRevision exists, so that none has to be created",
-            ),
+            )
+            .lookup(Some(lookup)),
     )
 }
 

@@ -1,5 +1,6 @@
 //! What is looked up in the cluster only while a cause makes it matter.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A question about the namespace, beyond what is watched.
@@ -11,11 +12,18 @@ pub enum Lookup {
         /// Its name.
         name: String,
     },
+    /// Which Jobs may create this ConfigMap.
+    ConfigMap {
+        /// Its name.
+        name: String,
+    },
+    /// Which quotas limit the number of ControllerRevisions.
+    RevisionQuota,
     /// Which workloads have pods that are about to leave, and free quota.
     LeavingPods,
 }
 
-/// Something in the cluster that may heal a cause.
+/// Something in the cluster that may heal a cause, or explains it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Promise {
@@ -24,4 +32,29 @@ pub struct Promise {
     pub by: String,
     /// Whether it was read. What may not be read may promise as well.
     pub read: bool,
+    /// For a Job: since when it runs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<Timestamp>,
+}
+
+impl Promise {
+    /// By an object that was read.
+    #[must_use]
+    pub const fn read(by: String) -> Self {
+        Self {
+            by,
+            read: true,
+            since: None,
+        }
+    }
+
+    /// By objects that cannot be read.
+    #[must_use]
+    pub const fn unread(by: String) -> Self {
+        Self {
+            by,
+            read: false,
+            since: None,
+        }
+    }
 }

@@ -229,3 +229,60 @@ fn evidence_without_words_is_not_told() {
     report.add_evidence(0, vec![empty]);
     assert_eq!(told(&report), before);
 }
+
+/// A check of v2 whose Secret is missing, when it has taken `seconds`.
+fn waiting_for_a_secret(seconds: u64) -> (Session, Report) {
+    let policy = Policy {
+        timeout: Duration::from_secs(60),
+        ..Policy::default()
+    };
+    let mut session = Session::new([web()], policy, start());
+    let mut observations: Vec<Observation> = vec![
+        seen(0, deployment("web").counts(2, 3, 1, 2)),
+        seen_set(0, replica_set("v1", 1, (2, 2))),
+        seen_set(0, replica_set("v2", 2, (1, 0))),
+    ];
+    let missing = "secret \"db|x\" not found";
+    observations.extend(
+        pod("a")
+            .waiting("CreateContainerConfigError", missing)
+            .seen(4),
+    );
+    observations.extend(listed(4, &["d-1", "rs-v1", "rs-v2", "pod-a"]));
+    observations.push(Session::tick(at(seconds)));
+    let mut verdict = Verdict::Progressing {
+        pending: Pending::NotSeen,
+    };
+    for observation in observations {
+        verdict = session.observe(observation).verdict;
+    }
+    let report = Report::new(&session, &verdict, at(seconds));
+    (session, report)
+}
+
+#[test]
+fn the_json_report_says_of_a_suspect_when_it_was_seen_what_may_heal_it_and_when_it_decides() {
+    let (_, report) = waiting_for_a_secret(60);
+    let json: serde_json::Value = serde_json::from_str(&to_json(&report).unwrap()).unwrap();
+    let suspect = serde_json::json!([{
+        "code": "ConfigObjectMissing",
+        "subject": json["suspects"][0]["subject"],
+        "workload": "deployment/web",
+        "message": "container `app` needs Secret `db|x`, which does not exist",
+        "firstSeen": at(4).to_string(),
+        "heals": "the same pipeline or an operator may still create it",
+        "decidesAt": at(60).to_string(),
+    }]);
+    assert_eq!(json["suspects"], suspect);
+}
+
+#[test]
+fn the_page_says_of_a_suspect_when_it_was_seen_what_may_heal_it_and_when_it_decides() {
+    let (_, report) = waiting_for_a_secret(60);
+    let page = markdown(&report);
+    let rows = "| first seen | cause | what was seen | what may heal it | decides at |\n\
+         | --- | --- | --- | --- | --- |\n\
+         | +4s | ConfigObjectMissing | `` container `app` needs Secret `db¦x`, which does not exist `` \
+         | `the same pipeline or an operator may still create it` | +1m |\n";
+    assert!(page.contains(rows), "{page}");
+}

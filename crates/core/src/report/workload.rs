@@ -103,7 +103,7 @@ impl WorkloadReport {
             revision: rollout.and_then(|it| it.number()),
             pending: verdict.pending().cloned(),
             pending_since: verdict.pending().map(|_| tracked.pending_since()),
-            standstill: tracked.standstill().cloned(),
+            standstill: tracked.standstill(session.snapshot()),
             desired: counts.desired,
             updated: counts.updated,
             ready: counts.ready,

@@ -14,9 +14,9 @@ use crate::duration::{after, elapsed};
 use crate::finding::{Finding, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
-use crate::progress::{self, Pace};
+use crate::progress::{self, Moment, Pace};
 use crate::snapshot::{BACK_OFF_MEMORY, ExcusedNodes, PodView, Rollout};
-use crate::verdict::{Pending, Standstill, Supersession, Undetermined, Verdict};
+use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 
 /// Within this time the controller counts a pod that has become available. (estimated)
 const COUNTED: Duration = Duration::from_secs(10);
@@ -32,8 +32,8 @@ pub struct Judgement {
     pub complete: bool,
     /// Whether a pod is to be asked over HTTP.
     pub asking: bool,
-    /// The step that is waited for, where the rollout is seen and not over.
-    pub standstill: Option<Box<Standstill>>,
+    /// Whether the rollout itself was seen and judged.
+    pub looked: bool,
     /// When the verdict may change if nothing else is seen.
     pub wake_at: Timestamp,
     /// What a success rests on.
@@ -101,12 +101,6 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
     };
     let progress = progress_of(&rollout, view, &window);
     let pending = progress.pending(policy);
-    let standstill = progress::standstill(&progress::Moment {
-        rollout,
-        pending: &pending,
-        started: view.started,
-        now,
-    });
     let asking = !http_requests::wanted(&rollout, policy).is_empty();
     let limits = Limits {
         deadline,
@@ -114,7 +108,8 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         now,
         shut: asking.then(|| shut(view, policy, now)).flatten(),
         pending,
-        standstill,
+        rollout,
+        started: view.started,
     };
     Judgement {
         asking,
@@ -285,7 +280,7 @@ const fn simply(verdict: Verdict) -> Judgement {
         findings: Vec::new(),
         complete: false,
         asking: false,
-        standstill: None,
+        looked: false,
         wake_at: Timestamp::MAX,
         stability: None,
     }
@@ -331,7 +326,8 @@ struct Limits<'a> {
     now: Timestamp,
     shut: Option<Shut>,
     pending: Pending,
-    standstill: Standstill,
+    rollout: Rollout<'a>,
+    started: Timestamp,
 }
 
 /// The way to pods that are to be asked over HTTP is shut.
@@ -367,7 +363,8 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
         now,
         shut,
         pending,
-        standstill,
+        rollout,
+        started,
     } = limits;
     let Diagnosis {
         findings,
@@ -383,7 +380,6 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
             (true, stable, at)
         }
     };
-    let standstill = Some(Box::new(standstill));
     let shut_from = shut
         .as_ref()
         .and_then(|it| it.from.or(complete.then_some(now)));
@@ -406,10 +402,16 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
         Verdict::Undetermined { why: shut.why }
     } else if over {
         let suspects = suspects(&findings);
+        let standstill = progress::standstill(&Moment {
+            rollout,
+            pending: &pending,
+            started,
+            now,
+        });
         Verdict::TimedOut {
             pending,
             suspects,
-            standstill: standstill.clone(),
+            standstill: Some(Box::new(standstill)),
         }
     } else {
         Verdict::Progressing { pending }
@@ -426,7 +428,7 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
         findings,
         complete,
         asking: false,
-        standstill,
+        looked: true,
         wake_at,
         stability,
     }

@@ -22,6 +22,7 @@ mod release;
 mod restored;
 mod stale;
 mod standstill;
+mod storm;
 mod suspects;
 mod unlisted;
 

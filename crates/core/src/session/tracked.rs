@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde::{Deserialize, Serialize};
 
+use super::damper::Damper;
 use super::event::SessionEvent;
 use super::judge::{Judgement, judge};
 use super::release::{Release, same_release};
@@ -17,10 +18,13 @@ use crate::duration::after;
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
-use crate::progress;
+use crate::progress::{self, Moment};
 use crate::snapshot::{ExcusedNodes, Snapshot, same_template};
 use crate::verdict::{Pending, Standstill, Supersession, Undetermined, Verdict};
 use crate::workload::{Workload, WorkloadRef};
+
+/// A cause is told again when it has been seen this many times as often.
+const TENFOLD: u32 = 10;
 
 /// What a session is bound to once it has seen the workload.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,13 +78,15 @@ pub struct TrackedWorkload {
     suspect: Option<Finding>,
     pending_since: Timestamp,
     shown_pending: Option<Pending>,
+    damper: Damper,
     shown_findings: BTreeMap<(FindingCode, Option<String>), Finding>,
     shown_end: bool,
     verdict: Verdict,
     stability: Option<Stability>,
     findings: Vec<Finding>,
     suspects: Suspects,
-    standstill: Option<Box<Standstill>>,
+    /// When the rollout itself was last judged, unless the last look could not.
+    looked_at: Option<Timestamp>,
 }
 
 impl TrackedWorkload {
@@ -100,6 +106,7 @@ impl TrackedWorkload {
             suspect: None,
             pending_since: now,
             shown_pending: None,
+            damper: Damper::new(now),
             shown_findings: BTreeMap::new(),
             shown_end: false,
             verdict: Verdict::Progressing {
@@ -108,7 +115,7 @@ impl TrackedWorkload {
             stability: None,
             findings: Vec::new(),
             suspects: Suspects::default(),
-            standstill: None,
+            looked_at: None,
         }
     }
 
@@ -170,7 +177,7 @@ impl TrackedWorkload {
         }
         self.findings = judgement.findings;
         self.stability = judgement.stability;
-        self.standstill = judgement.standstill;
+        self.looked_at = judgement.looked.then_some(now);
         self.verdict = judgement.verdict;
         if self.verdict.is_terminal() {
             Timestamp::MAX
@@ -363,6 +370,9 @@ impl TrackedWorkload {
         if *pending == Pending::NotSeen || self.shown_pending.as_ref() == Some(pending) {
             return;
         }
+        if !self.damper.lets_through(now) {
+            return;
+        }
         self.shown_pending = Some(pending.clone());
         events.push(SessionEvent::Progress {
             at: now,
@@ -387,10 +397,15 @@ impl TrackedWorkload {
             still
         });
         for finding in findings {
-            let known = self.shown_findings.insert(key(finding), finding.clone());
-            // Something else that may heal it is news; that nothing does any more, the verdict says.
-            let news = |known: &Finding| !finding.heals.is_empty() && known.heals != finding.heals;
-            if known.as_ref().is_none_or(news) {
+            let known = self.shown_findings.get(&key(finding));
+            // Something else that may heal it is news; that nothing does any more, the verdict says. So is
+            // a number that has grown tenfold.
+            let news = |known: &Finding| {
+                let heals = !finding.heals.is_empty() && known.heals != finding.heals;
+                heals || finding.attempts / TENFOLD >= known.attempts.max(1)
+            };
+            if known.is_none_or(news) {
+                self.shown_findings.insert(key(finding), finding.clone());
                 events.push(SessionEvent::Found {
                     at: now,
                     workload: workload.clone(),
@@ -486,11 +501,19 @@ impl TrackedWorkload {
         self.stability.as_ref().filter(|_| green)
     }
 
-    /// The step that is waited for, as the last look showed it; `None` once nothing is.
+    /// The step that is waited for, as the last look showed it; `None` once nothing is. The walk takes a
+    /// quarter of the time of a look, so that it is taken only where it is told.
     #[must_use]
-    pub fn standstill(&self) -> Option<&Standstill> {
-        let waits = self.verdict.pending().is_some();
-        self.standstill.as_deref().filter(|_| waits)
+    pub fn standstill(&self, snapshot: &Snapshot) -> Option<Standstill> {
+        if let Some(known) = self.verdict.standstill() {
+            return Some(known.clone());
+        }
+        Some(progress::standstill(&Moment {
+            rollout: snapshot.rollout(self.workload())?,
+            pending: self.verdict.pending()?,
+            started: self.started,
+            now: self.looked_at?,
+        }))
     }
 
     /// Every finding of the last look.

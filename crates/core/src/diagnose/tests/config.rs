@@ -23,6 +23,7 @@ fn promised(says: &'static str, found: &[(&str, bool)], judged: (u64, Expect)) -
     let promises = found.iter().map(|(by, read)| Promise {
         by: (*by).to_owned(),
         read: *read,
+        since: None,
     });
     let seen = Seen::LookedUp {
         lookup: Lookup::Secret { name: "db".into() },
@@ -30,6 +31,65 @@ fn promised(says: &'static str, found: &[(&str, bool)], judged: (u64, Expect)) -
     };
     row.observations.push(Observation::new(at(1), seen));
     row
+}
+
+/// An object is missing, and a Job runs that began so many seconds before the check.
+fn beside_a_job(
+    says: &'static str,
+    missing: &str,
+    (lookup, began): (Lookup, i64),
+    judged: (u64, Expect),
+) -> Row {
+    let mut row = row(says, &[config(missing)], judged.0, judged.1);
+    let job = Promise {
+        since: Some(at(0) - jiff::SignedDuration::from_secs(began)),
+        ..Promise::read("Job `certs`".to_owned())
+    };
+    let seen = Seen::LookedUp {
+        lookup,
+        promises: vec![job],
+    };
+    row.observations.push(Observation::new(at(1), seen));
+    row
+}
+
+fn jobs() -> Vec<Row> {
+    const SECRET: &str = "secret \"db\" not found";
+    let secret = || Lookup::Secret { name: "db".into() };
+    let map = |name: &str| Lookup::ConfigMap { name: name.into() };
+    vec![
+        beside_a_job(
+            "Secret missing for 8 min, and a Job of the same release runs",
+            SECRET,
+            (secret(), 20),
+            (480, Transient(ConfigObjectMissing)),
+        )
+        .healed_by(500, well(480)),
+        beside_a_job(
+            "Secret missing for 2 min, and a Job runs that began an hour ago",
+            SECRET,
+            (secret(), 3600),
+            (120, Terminal(ConfigObjectMissing)),
+        ),
+        beside_a_job(
+            "ConfigMap missing for 8 min, and a Job of the same release runs",
+            "configmap \"web\" not found",
+            (map("web"), 20),
+            (480, Transient(ConfigObjectMissing)),
+        ),
+        beside_a_job(
+            "ConfigMap lacks a key for 8 min, and a Job of the same release runs",
+            KEY,
+            (map("web"), 20),
+            (480, Transient(ConfigKeyMissing)),
+        ),
+        beside_a_job(
+            "ConfigMap missing for 2 min, and the Job was seen for another one",
+            "configmap \"web\" not found",
+            (map("other"), 20),
+            (120, Terminal(ConfigObjectMissing)),
+        ),
+    ]
 }
 
 /// The kubelet's own trouble first, then the missing key.
@@ -45,7 +105,10 @@ fn key_after_sync(second: u64) -> Row {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    [objects(), containers()].into_iter().flatten().collect()
+    [objects(), jobs(), containers()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn objects() -> Vec<Row> {

@@ -329,6 +329,7 @@ fn siblings(says: &'static str, looks: &[(u64, &[(&str, bool)])], judged: (u64, 
         let promises = found.iter().map(|(by, read)| Promise {
             by: (*by).to_owned(),
             read: *read,
+            since: None,
         });
         let seen = Seen::LookedUp {
             lookup: Lookup::LeavingPods,

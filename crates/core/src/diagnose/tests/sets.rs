@@ -51,6 +51,46 @@ fn without_revision(says: &'static str, seconds: u64, expect: Expect) -> Row {
     }
 }
 
+#[test]
+fn a_revision_that_is_not_created_names_the_quota_that_may_refuse_it() {
+    let full = "quota `objects` allows 12 count/controllerrevisions.apps, 12 are used";
+    let rows: [(&str, Vec<Promise>, &str); 3] = [
+        (
+            "a quota counts them",
+            vec![Promise::read(full.to_owned())],
+            full,
+        ),
+        (
+            "quotas may not be read",
+            vec![Promise::unread("the quotas of the namespace".to_owned())],
+            "; the quotas of the namespace cannot be read",
+        ),
+        (
+            "no quota counts them",
+            Vec::new(),
+            "or the controller is behind",
+        ),
+    ];
+    for (says, promises, expected) in rows {
+        let mut row = without_revision(says, 30, Transient(ControllerLagging));
+        let asked = findings(&row);
+        let lagging = |it: &&Finding| it.code == ControllerLagging;
+        let asked = asked.iter().find(lagging).and_then(|it| it.lookup.clone());
+        assert_eq!(asked, Some(Lookup::RevisionQuota), "{says}");
+        let lookup = Lookup::RevisionQuota;
+        let seen = Seen::LookedUp { lookup, promises };
+        row.observations.push(Observation::new(at(11), seen));
+        let found = findings(&row);
+        let found = found.iter().find(lagging).unwrap();
+        assert!(
+            found.message.ends_with(expected),
+            "{says}: {}",
+            found.message
+        );
+        assert!(found.remedy.contains("kubectl describe quota"), "{says}");
+    }
+}
+
 fn refused(says: &'static str, judged: (u64, Expect)) -> Row {
     let missing = stateful_set().counts(3, 0, 2).existing(2);
     with(

@@ -2,23 +2,10 @@
 //!
 //! It is a second net: what the run knows to be secret is masked wherever it is printed.
 
+use crate::foreign_text::is_secret_name;
+
 /// What stands where a value was.
 const MASK: &str = "***";
-
-/// The names whose values are secrets, wherever they stand in a name.
-const NAMES: [&str; 11] = [
-    "password",
-    "passwd",
-    "pwd",
-    "secret",
-    "token",
-    "apikey",
-    "api_key",
-    "api-key",
-    "accountkey",
-    "sharedaccesskey",
-    "access_key",
-];
 
 /// Returns a text without the password of a URL, and without the values of `password=…` and the like.
 pub(in crate::report) fn without_secrets(text: &str) -> String {
@@ -62,14 +49,12 @@ fn pairs(word: &str) -> String {
             rest.get(at + 1..).unwrap_or_default(),
         );
         let last = name.rsplit([';', '&', '?', ',']).next().unwrap_or_default();
-        let last = last.to_ascii_lowercase();
         let value_of = value.trim_start_matches(['"', '\'']);
         let open = value.len() - value_of.len();
         let end = open + value_of.find(ENDS).unwrap_or(value_of.len());
         out += name;
         out.push('=');
-        let known = NAMES.iter().any(|it| last.contains(it));
-        out += if known && end > open {
+        out += if is_secret_name(last) && end > open {
             MASK
         } else {
             value.get(..end).unwrap_or_default()

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::plain_text;
+use crate::foreign_text::{may_be_secret_name, secret_words};
 
 /// The longest text that is shown of one value, in characters.
 const LONGEST: usize = 80;
@@ -10,28 +11,6 @@ const LONGEST: usize = 80;
 const LEAD: usize = 20;
 /// Stands for what is left out.
 const HIDDEN: &str = "…";
-
-/// Words in the name of a value that is not shown.
-const SECRET_WORDS: [&str; 18] = [
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "key",
-    "cred",
-    "auth",
-    "cert",
-    "private",
-    "signature",
-    "sig=",
-    "salt",
-    "cookie",
-    "dsn",
-    "connectionstring",
-    "connection_string",
-    "bearer",
-    "jwt",
-];
 
 /// How well-known tokens begin.
 const TOKENS: [&str; 9] = [
@@ -44,16 +23,10 @@ const RANDOM: usize = 20;
 /// Options of common programs whose next argument is a password or holds one.
 const SECRET_OPTIONS: [&str; 2] = ["-p", "-u"];
 
-/// Returns whether a value of this name is not shown, whatever it is.
-pub(super) fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('-', "_");
-    SECRET_WORDS.iter().any(|word| name.contains(word))
-}
-
 /// Returns whether a text looks like a secret, or like a text that holds one.
 pub(super) fn is_secret_value(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    let names_one = SECRET_WORDS.iter().any(|word| {
+    let names_one = secret_words().any(|word| {
         let rest = lower.split_once(word).map(|(_, rest)| rest);
         rest.is_some_and(|it| word.ends_with('=') || it.contains(['=', ':', ' ', '\n']))
     });
@@ -95,7 +68,7 @@ pub(super) fn command(list: &Value) -> Option<String> {
             Some((option, value)) if option.starts_with('-') => (option, Some(value)),
             Some(_) | None => (word.as_str(), None),
         };
-        let is_secret = option.starts_with('-') && is_secret_name(option);
+        let is_secret = option.starts_with('-') && may_be_secret_name(option);
         match value {
             Some(value) if is_secret || is_secret_value(value) => {
                 return format!("{option}={HIDDEN}");
@@ -132,7 +105,7 @@ pub(super) fn variable(name: &str, variable: &Value) -> Option<String> {
         );
     }
     let value = variable.get("value").map(plain_text).unwrap_or_default();
-    let is_secret = is_secret_name(name) || is_secret_value(&value);
+    let is_secret = may_be_secret_name(name) || is_secret_value(&value);
     (!is_secret).then(|| {
         if value.is_empty() {
             "\"\"".to_owned()

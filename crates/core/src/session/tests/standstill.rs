@@ -99,7 +99,7 @@ fn told(workload: &WorkloadRef, observations: &[Observation]) -> (String, String
     let (session, verdict, _) = session_of(workload, 60, observations);
     let report = Report::new(&session, &verdict, at(60));
     let tracked = session.workloads().first().unwrap();
-    let Some(it) = tracked.standstill() else {
+    let Some(it) = tracked.standstill(session.snapshot()) else {
         return (report.sentence, String::new());
     };
     let helps = if report.offers_rollback {
@@ -545,7 +545,7 @@ proptest! {
             if *pending == Pending::NotSeen {
                 continue;
             }
-            let it = tracked.standstill();
+            let it = tracked.standstill(session.snapshot());
             prop_assert!(it.is_some(), "{:?}", tracked.verdict());
             let it = it.unwrap();
             prop_assert!(RolloutStep::ALL.contains(&it.step));

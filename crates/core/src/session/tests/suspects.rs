@@ -98,10 +98,7 @@ fn what_may_heal_a_cause_is_looked_up_while_it_lasts_and_told_once_it_is_known()
     }
     assert_eq!(asked, std::slice::from_ref(&wanted), "once");
     let answer = |second, by: &str| {
-        let promise = Promise {
-            by: by.to_owned(),
-            read: true,
-        };
+        let promise = Promise::read(by.to_owned());
         let seen = Seen::LookedUp {
             lookup: wanted.clone(),
             promises: vec![promise],
