@@ -81,16 +81,20 @@ async fn who_may_write_a_secret_is_found_by_discovery() {
 async fn workloads_with_more_pods_than_they_want_are_about_to_let_some_go() {
     let object = |name: &str, wanted: i32, is: i32| json!({"metadata": {"name": name}, "spec": {"replicas": wanted}, "status": {"replicas": is}});
     let deployments = json!({"items": [object("web", 2, 2), object("api", 2, 3)]});
-    let server = Server::new().json("GET", "/deployments", deployments).json(
-        "GET",
-        "/statefulsets",
-        json!({"items": null}),
-    );
+    let agent = json!({"metadata": {"name": "agent", "generation": 2},
+        "spec": {"updateStrategy": {"rollingUpdate": {"maxSurge": 1}}},
+        "status": {"observedGeneration": 2, "desiredNumberScheduled": 2, "updatedNumberScheduled": 1}});
+    let server = Server::new()
+        .json("GET", "/deployments", deployments)
+        .json("GET", "/statefulsets", json!({"items": null}))
+        .json("GET", "/daemonsets", json!({"items": [agent]}));
     let leaving = found(&server, Lookup::LeavingPods).await;
-    assert_eq!(leaving, Some(vec!["Deployment `api`".to_owned()]));
+    let expected = ["Deployment `api`", "DaemonSet `agent`"].map(str::to_owned);
+    assert_eq!(leaving, Some(expected.to_vec()));
     let blind = Server::new()
         .on("GET", "/deployments", |_| status(403, "forbidden"))
-        .on("GET", "/statefulsets", |_| ok(&json!({"items": []})));
+        .on("GET", "/statefulsets", |_| ok(&json!({"items": []})))
+        .on("GET", "/daemonsets", |_| ok(&json!({"items": []})));
     let leaving = found(&blind, Lookup::LeavingPods).await;
     let expected = "perhaps a Deployment of this namespace".to_owned();
     assert_eq!(leaving, Some(vec![expected]));

@@ -370,7 +370,8 @@ impl TrackedWorkload {
         if *pending == Pending::NotSeen || self.shown_pending.as_ref() == Some(pending) {
             return;
         }
-        if !self.damper.lets_through(now) {
+        let complete = matches!(pending, Pending::Stabilising { .. });
+        if !complete && !self.damper.lets_through(now) {
             return;
         }
         self.shown_pending = Some(pending.clone());
@@ -402,7 +403,8 @@ impl TrackedWorkload {
             // a number that has grown tenfold.
             let news = |known: &Finding| {
                 let heals = !finding.heals.is_empty() && known.heals != finding.heals;
-                heals || finding.attempts / TENFOLD >= known.attempts.max(1)
+                let more = finding.attempts / TENFOLD >= known.attempts.max(1);
+                heals || (more && finding.message != known.message)
             };
             if known.is_none_or(news) {
                 self.shown_findings.insert(key(finding), finding.clone());
