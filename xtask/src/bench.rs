@@ -82,7 +82,7 @@ pub(crate) fn fields(measured: Option<&Path>) -> Result<()> {
         return write(FIELD_PAGE, &page);
     }
     let file = root().join("target/bench-field.json");
-    let status = measure(Modules::Cluster, "field", &file)?;
+    let status = measure(Modules::Cluster, "field", None, &file)?;
     let measured: field_rows::Measured = read(&file)?;
     let page = fields::render(&measured, &setting()?);
     println!("\n{page}");
