@@ -20,7 +20,7 @@ use crate::output_form::OutputForm;
 use crate::recorder::Recorder;
 use crate::run::check::check;
 use crate::run::drill::{Answer, DrillInputs, Place, drill};
-use crate::run::rollback::{Asked, Given, How, rollback};
+use crate::run::rollback::{AtTerminal, Consent, How, rollback};
 use crate::run::tools::Tools;
 use crate::run::{replay, task, templates};
 
@@ -215,12 +215,12 @@ impl App<'_> {
         if let Some(namespace) = self.namespace(&connection) {
             inputs.place_in(namespace);
         }
-        let asked = Asked {
-            cancel: self.cancel.clone(),
-        };
         let how = How {
-            dry_run,
-            consent: if confirmed { &Given } else { &asked },
+            consent: match (dry_run, confirmed) {
+                (true, _) => Consent::DryRun,
+                (false, true) => Consent::Given,
+                (false, false) => Consent::AskedOf(&AtTerminal),
+            },
             by: self.by(),
         };
         let mut tools = Tools {

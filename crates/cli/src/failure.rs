@@ -9,6 +9,7 @@ use rollguard_azure::{AzureError, AzureErrorKind};
 use rollguard_cluster::{ClusterError, ClusterErrorKind};
 use rollguard_core::report::document::NotChecked;
 use rollguard_core::report::{Line, failure_lines, hint_line};
+use rollguard_core::rollback::execution::{FailedCall, FailureKind};
 
 /// A command's end without a result.
 #[derive(Clone, Debug)]
@@ -104,19 +105,41 @@ fn chain(error: &dyn Error) -> String {
     parts.join(": ")
 }
 
-impl From<ClusterError> for Failure {
-    fn from(error: ClusterError) -> Self {
-        let outcome = match error.kind() {
-            ClusterErrorKind::BadInput | ClusterErrorKind::NotFound => Outcome::BadInput,
-            ClusterErrorKind::Credentials => Outcome::Credentials,
-            ClusterErrorKind::Unreachable => Outcome::Unreachable,
-            ClusterErrorKind::Forbidden => Outcome::Undetermined,
-            ClusterErrorKind::Conflict | ClusterErrorKind::Other => Outcome::Unexpected,
+/// In the words of the core.
+pub(crate) fn failed_call(error: &ClusterError) -> FailedCall {
+    FailedCall {
+        kind: match error.kind() {
+            ClusterErrorKind::Forbidden => FailureKind::Forbidden,
+            ClusterErrorKind::NotFound => FailureKind::NotFound,
+            ClusterErrorKind::Unreachable => FailureKind::Unreachable,
+            ClusterErrorKind::Credentials => FailureKind::Credentials,
+            ClusterErrorKind::BadInput => FailureKind::BadInput,
+            ClusterErrorKind::Conflict | ClusterErrorKind::Other => FailureKind::Other,
+        },
+        messages: vec![chain(error)],
+        hint: error.hint(),
+    }
+}
+
+impl From<FailedCall> for Failure {
+    fn from(failed: FailedCall) -> Self {
+        let outcome = match failed.kind {
+            FailureKind::BadInput | FailureKind::NotFound => Outcome::BadInput,
+            FailureKind::Credentials => Outcome::Credentials,
+            FailureKind::Unreachable => Outcome::Unreachable,
+            FailureKind::Forbidden => Outcome::Undetermined,
+            FailureKind::Other => Outcome::Unexpected,
         };
         Self {
-            hint: error.hint(),
-            ..Self::new(outcome, chain(&error))
+            hint: failed.hint,
+            ..Self::of(outcome, failed.messages)
         }
+    }
+}
+
+impl From<ClusterError> for Failure {
+    fn from(error: ClusterError) -> Self {
+        failed_call(&error).into()
     }
 }
 

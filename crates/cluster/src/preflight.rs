@@ -9,9 +9,8 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use kube::Client;
 use rollguard_core::duration::Human;
-use rollguard_core::history::History;
 use rollguard_core::rollback::RollbackPlan;
-use rollguard_core::rollback::preflight::{Answers, DryRun, Lookup, questions};
+use rollguard_core::rollback::preflight::{Answers, DryRun, Lookup, Questions};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::Cause;
@@ -34,8 +33,7 @@ const AT_ONCE: usize = 8;
 /// Answers all questions about a plan, several at once.
 ///
 /// Never fails: an answer says so when something cannot be read.
-pub async fn ask(client: &Client, plan: &RollbackPlan, history: &History) -> Answers {
-    let questions = questions(plan, history);
+pub async fn ask(client: &Client, plan: &RollbackPlan, questions: Questions) -> Answers {
     let namespace = plan.workload.namespace.as_str();
     let by = Instant::now() + LIMIT;
     let references = questions.references.into_iter().map(|reference| {

@@ -22,6 +22,7 @@ mod summary;
 mod tests;
 mod text;
 mod text_execution;
+mod text_preparation;
 mod text_rollback;
 mod words;
 mod workload;
@@ -37,6 +38,7 @@ pub use sentence::sentence;
 pub use summary::summary;
 pub use text::{event_lines, finding_lines, report_lines, style_of};
 pub use text_execution::{conclusion_lines, execution_lines, failure_lines, hint_line};
+pub use text_preparation::preparation_lines;
 pub use text_rollback::{dry_run_line, objection_lines, release_lines};
 pub use workload::{HttpReport, WorkloadReport};
 

@@ -12,6 +12,7 @@ mod patch;
 mod patience;
 mod plan;
 pub mod preflight;
+pub mod preparation;
 mod prepared;
 mod read_back;
 mod refusal;
@@ -27,7 +28,7 @@ pub use helps::{Helps, RESTART_ONLY, Templates, helps};
 pub use mark::{LastKnownGoodUpdate, last_known_good_updates};
 pub use outcome::{BatchOutcome, RollbackHealth, WorkloadOutcome};
 pub use patch::TemplateChange;
-pub use patience::{Patience, Pause};
+pub use patience::Pause;
 pub use plan::{Already, ChosenBy, PlanSummary, RollbackDecision, RollbackPlan};
 pub use preflight::{
     PreflightCode, PreflightFinding, Reference, ReferenceKind, SCHEMA_COMPATIBLE_FROM,

@@ -16,7 +16,7 @@ use rollguard::console::Console;
 use rollguard::failure::Failure;
 use rollguard::recorder::Recorder;
 use rollguard::run::check::{Checked, check};
-use rollguard::run::rollback::{Consent, Given, How, RolledBack, rollback};
+use rollguard::run::rollback::{Consent, How, Person, RolledBack, rollback};
 use rollguard::run::task::{Connector, task};
 use rollguard::run::tools::Tools;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
@@ -289,7 +289,7 @@ impl World {
     /// Rolls back as a pipeline would.
     pub(crate) async fn rollback_as(&self, inputs: &RollbackInputs) -> Result<RolledBack, Failure> {
         let (_sender, cancel) = Cancel::by_hand();
-        self.rollback_with(inputs, (&Given, &cancel)).await
+        self.rollback_with(inputs, (Consent::Given, &cancel)).await
     }
 
     /// The same in another run, with a name of its own.
@@ -300,8 +300,7 @@ impl World {
     ) -> Result<RolledBack, Failure> {
         let (_sender, cancel) = Cancel::by_hand();
         let how = How {
-            dry_run: false,
-            consent: &Given,
+            consent: Consent::Given,
             by: run.to_owned(),
         };
         let inputs = back(Some(evidence));
@@ -314,15 +313,14 @@ impl World {
         inputs: &RollbackInputs,
         cancel: &Cancel,
     ) -> Result<RolledBack, Failure> {
-        self.rollback_with(inputs, (&Given, cancel)).await
+        self.rollback_with(inputs, (Consent::Given, cancel)).await
     }
 
     /// Only looks.
     pub(crate) async fn dry_run(&self, inputs: &RollbackInputs) -> Result<RolledBack, Failure> {
         let (_sender, cancel) = Cancel::by_hand();
         let how = How {
-            dry_run: true,
-            consent: &Given,
+            consent: Consent::DryRun,
             by: RUN.to_owned(),
         };
         self.rollback_how(inputs, (&how, &cancel)).await
@@ -343,7 +341,7 @@ impl World {
         };
         let (_sender, cancel) = Cancel::by_hand();
         let inputs = back(Some(evidence));
-        let rollback = self.rollback_with(&inputs, (&asked, &cancel));
+        let rollback = self.rollback_with(&inputs, (Consent::AskedOf(&asked), &cancel));
         let (rolled_back, happened) = tokio::join!(rollback, meanwhile);
         happened?;
         rolled_back.map_err(told)
@@ -352,10 +350,9 @@ impl World {
     async fn rollback_with(
         &self,
         inputs: &RollbackInputs,
-        (consent, cancel): (&(dyn Consent + Sync), &Cancel),
+        (consent, cancel): (Consent<'_>, &Cancel),
     ) -> Result<RolledBack, Failure> {
         let how = How {
-            dry_run: false,
             consent,
             by: RUN.to_owned(),
         };
@@ -401,11 +398,11 @@ struct Asked {
 }
 
 #[async_trait]
-impl Consent for Asked {
-    async fn given(&self, _: &str, _: &mut Console) -> bool {
+impl Person for Asked {
+    async fn answer(&self) -> Option<String> {
         self.asked.notify_one();
         self.answered.notified().await;
-        true
+        Some("yes".to_owned())
     }
 }
 

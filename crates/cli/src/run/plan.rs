@@ -1,46 +1,60 @@
-//! Reads every workload of a batch, decides about it and runs the preflight, without a change.
+//! Reads every workload of a batch and runs the preflight, without a change:
+//! `rollguard_core::rollback::preparation` decides.
 
-use futures::FutureExt;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use futures::{FutureExt, future};
+use kube::Client;
 use rollguard_cluster::history::history;
-use rollguard_cluster::{ClusterError, Connection, preflight};
-use rollguard_core::rollback::preflight::judge;
-use rollguard_core::rollback::{PreparedRollback, PreparedWorkload, Request};
+use rollguard_cluster::{Connection, preflight};
+use rollguard_core::rollback::execution::FailedCall;
+use rollguard_core::rollback::preparation::{ReadAnswer, ReadRequest, Reading};
+use rollguard_core::rollback::{PreparedRollback, Request};
 use rollguard_core::workload::WorkloadRef;
 
-/// How many workloads are read at once.
-const AT_ONCE: usize = 8;
+use crate::failure::failed_call;
 
 /// Prepares the rollback of all workloads.
 pub(super) async fn gather(
     connection: &Connection,
     wanted: Vec<(WorkloadRef, Request)>,
-) -> Result<PreparedRollback, ClusterError> {
-    let each: Vec<_> = wanted
-        .into_iter()
-        .map(|(workload, request)| one(connection, workload, request).boxed())
-        .collect();
-    let each: Vec<PreparedWorkload> = stream::iter(each).buffered(AT_ONCE).try_collect().await?;
-    let mut prepared = PreparedRollback::default();
-    for it in each {
-        prepared.add(it);
+) -> Result<PreparedRollback, FailedCall> {
+    let mut reading = Reading::new(wanted);
+    let mut calls = FuturesUnordered::new();
+    let mut answer = None;
+    loop {
+        let step = reading.step(answer);
+        if let Some(read) = step.read {
+            return read;
+        }
+        let requests = step.requests.into_iter();
+        calls.extend(requests.map(|it| carry(&connection.client, it)));
+        answer = match calls.next().await {
+            Some(answer) => Some(answer),
+            None => future::pending().await,
+        };
     }
-    Ok(prepared)
 }
 
-async fn one(
-    connection: &Connection,
-    workload: WorkloadRef,
-    request: Request,
-) -> Result<PreparedWorkload, ClusterError> {
-    let client = &connection.client;
-    let history = history(client, &workload).await?;
-    let mut prepared = PreparedWorkload::new(&history, &request);
-    if let Some(plan) = prepared.plan_mut() {
-        // Boxed: it would make every future around it large.
-        let answers = Box::pin(preflight::ask(client, plan, &history)).await;
-        let found = judge(plan, &answers);
-        plan.add_findings(found);
+/// Carries one request to the cluster, and brings the answer back.
+pub(super) fn carry(client: &Client, request: ReadRequest) -> BoxFuture<'static, ReadAnswer> {
+    let client = client.clone();
+    match request {
+        ReadRequest::History(workload) => async move {
+            let read = history(&client, &workload).await;
+            ReadAnswer::History {
+                read: read.map(Box::new).map_err(|error| failed_call(&error)),
+                workload,
+            }
+        }
+        .boxed(),
+        ReadRequest::Preflight { plan, questions } => async move {
+            let answers = preflight::ask(&client, &plan, *questions).await;
+            ReadAnswer::Preflight {
+                workload: plan.workload,
+                answers: Box::new(answers),
+            }
+        }
+        .boxed(),
     }
-    Ok(prepared)
 }

@@ -1,41 +1,34 @@
 //! `rollguard rollback`: looks at everything, shows one plan for all, carries it out under
 //! preconditions, and checks again.
 
-use jiff::Timestamp;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
 use rollguard_cluster::Connection;
-use rollguard_core::report::{
-    Line, Report, conclusion_lines, dry_run_line, execution_lines, release_lines,
-};
+use rollguard_core::report::{Line, Report, conclusion_lines};
 use rollguard_core::rollback::execution::{Conclusion, Execution, Seen, Settings};
+use rollguard_core::rollback::preparation::Ended;
 use rollguard_core::rollback::{
-    BatchOutcome, Patience, PreparedRollback, Request, RollbackBatch, RollbackHealth,
-    WorkloadOutcome,
+    BatchOutcome, PreparedRollback, Request, RollbackBatch, RollbackHealth, WorkloadOutcome,
 };
 use rollguard_core::workload::WorkloadRef;
 
-use super::plan::gather;
 use super::tools::Tools;
 use crate::failure::Failure;
 
 mod carry;
 mod consent;
 mod shell;
-mod show;
 mod verify;
 
-pub use consent::{Asked, Consent, Given};
-use consent::{Consented, consented};
+use consent::prepared;
+pub use consent::{AtTerminal, Consent, Person};
 use shell::{Next, Shell};
 use verify::{Restored, Verified, verify};
 
 /// How a rollback is run.
 pub struct How<'a> {
-    /// Whether to only look.
-    pub dry_run: bool,
-    /// Who says yes.
-    pub consent: &'a (dyn Consent + Sync),
+    /// When the plan may be carried out.
+    pub consent: Consent<'a>,
     /// Who rolls back, for what is written into the cluster.
     pub by: String,
 }
@@ -113,39 +106,19 @@ pub async fn rollback(
         inputs,
         how,
     };
-    let shown = prepared(&case, tools).await?;
-    tools.console.lines(&release_lines(&shown.release));
-    if let Some(conclusion) = Conclusion::refused(&shown.release) {
-        return Ok(RolledBack::new(conclusion, shown.release));
-    }
-    if how.dry_run {
-        tools.console.line(&dry_run_line(&shown.release));
-        return Ok(RolledBack::dry_run(shown.release));
-    }
-    match consented(&case, shown, tools).await? {
-        Consented::Go(prepared) => Ok(carried_out(&case, *prepared, tools).await),
-        Consented::Stop(refused) => Ok(*refused),
-    }
-}
-
-/// All that is to be known before anything is changed.
-async fn prepared(case: &Case<'_>, tools: &mut Tools<'_>) -> Result<PreparedRollback, Failure> {
-    let clock = &case.connection.clock;
-    let patience = Patience::new(case.inputs.evidence.as_ref(), clock.now());
-    loop {
-        let wanted = wanted(case, clock.now());
-        let gathered = tools.cancel.unless(gather(case.connection, wanted)).await?;
-        let prepared = gathered.map_err(|error| Failure::from(error).unchanged())?;
-        let Some(pause) = patience.pause(&prepared.release, clock.now()) else {
-            return Ok(prepared);
-        };
-        tools.console.lines(&execution_lines(&pause.event));
-        tools.cancel.unless(clock.sleep_until(pause.until)).await?;
+    let cancelled = |message: &str| Failure::new(Outcome::Cancelled, message).unchanged();
+    match prepared(&case, tools).await {
+        Ended::Confirmed(prepared) => Ok(carried_out(&case, *prepared, tools).await),
+        Ended::DryRun(batch) => Ok(RolledBack::dry_run(batch)),
+        Ended::Refused { conclusion, batch } => Ok(RolledBack::new(conclusion, batch)),
+        Ended::NotConfirmed => Err(cancelled("not confirmed")),
+        Ended::Cancelled => Err(cancelled("cancelled")),
+        Ended::Failed(failure) => Err(Failure::from(failure).unchanged()),
     }
 }
 
 /// What is asked of each workload.
-fn wanted(case: &Case<'_>, now: Timestamp) -> Vec<(WorkloadRef, Request)> {
+fn wanted(case: &Case<'_>) -> Vec<(WorkloadRef, Request)> {
     let inputs = case.inputs;
     let evidence = inputs.evidence.as_ref();
     let request = |workload: &WorkloadRef| Request {
@@ -153,7 +126,6 @@ fn wanted(case: &Case<'_>, now: Timestamp) -> Vec<(WorkloadRef, Request)> {
         approval: evidence.and_then(|it| it.of(workload)).cloned(),
         evidence_at: evidence.map(|it| it.at),
         allowed: inputs.allowed,
-        now,
         run: case.how.by.clone(),
         ..Request::default()
     };

@@ -11,7 +11,7 @@ use rollguard_agent::{AgentEnv, LoggingCommand, Outcome};
 use rollguard_cluster::Connection;
 
 use super::check::check;
-use super::rollback::{Given, How, rollback};
+use super::rollback::{Consent, How, rollback};
 use super::tools::Tools;
 use crate::failure::Failure;
 
@@ -117,8 +117,7 @@ async fn run_rollback(
     tools: &mut Tools<'_>,
 ) -> Result<Outcome, Failure> {
     let how = How {
-        dry_run: false,
-        consent: &Given,
+        consent: Consent::Given,
         by: run_of(env, connection.clock.now()),
     };
     let done = rollback(connection, inputs, &how, tools).await?;

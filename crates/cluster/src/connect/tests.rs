@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use rollguard_network::Network;
+use rollguard_core::rollback::preflight::questions;
 
 use super::*;
 use crate::login::Programs;
@@ -240,14 +241,15 @@ async fn every_write_of_a_rollback_is_sent_as_often_as_we_say_and_no_more() {
     assert_eq!(sent(&server, "PATCH"), 1);
 
     let server = unwell();
-    let answers = crate::preflight::ask(&repeating(&server), &plan, &history).await;
+    let answers =
+        crate::preflight::ask(&repeating(&server), &plan, questions(&plan, &history)).await;
     assert_eq!(sent(&server, "PATCH"), 1, "the dry run");
     assert_eq!(sent(&server, "POST"), 1 + answers.rights.len());
     let jobs = server.requests("GET", "/jobs").len();
     assert_eq!(jobs, 1, "a 404 is no reason to ask again");
 
     let server = unwell().on("GET", "/jobs", |_| status(503, "later"));
-    crate::preflight::ask(&repeating(&server), &plan, &history).await;
+    crate::preflight::ask(&repeating(&server), &plan, questions(&plan, &history)).await;
     let jobs = server.requests("GET", "/jobs").len();
     // Four sends an attempt. The pauses are random: at their longest (2 s between sends, a quarter more
     // between attempts) the fourth attempt begins within 30 s and the fifth does not.

@@ -1,4 +1,5 @@
-use rollguard_core::rollback::preflight::{AccessReview, JobRun, ObjectState};
+use rollguard_core::history::History;
+use rollguard_core::rollback::preflight::{AccessReview, JobRun, ObjectState, questions};
 use rollguard_core::rollback::{Reference, ReferenceKind};
 use rollguard_core::workload::WorkloadKind;
 use serde_json::{Value, json};
@@ -29,8 +30,12 @@ fn plan() -> RollbackPlan {
     plan
 }
 
+async fn asked_about(server: &Server, plan: &RollbackPlan, history: &History) -> Answers {
+    ask(&server.client(), plan, questions(plan, history)).await
+}
+
 async fn asked(server: &Server) -> Answers {
-    ask(&server.client(), &plan(), &history_of(DEPLOYMENT)).await
+    asked_about(server, &plan(), &history_of(DEPLOYMENT)).await
 }
 
 fn metadata(name: &str) -> Value {
@@ -100,7 +105,7 @@ fn looked<'a>(answers: &'a Answers, name: &str) -> &'a Lookup<ObjectState> {
 async fn everything_is_asked_once_and_nothing_is_changed() {
     let server = well();
     let plan = plan();
-    let answers = ask(&server.client(), &plan, &history_of(DEPLOYMENT)).await;
+    let answers = asked_about(&server, &plan, &history_of(DEPLOYMENT)).await;
     assert_eq!(answers.pod, DryRun::Accepted);
     assert_eq!(answers.patch, DryRun::Accepted);
     let written = object(DEPLOYMENT, "v1")["spec"]["template"].clone();
@@ -443,7 +448,7 @@ async fn every_right_is_asked_for_with_its_name() {
         let allowed = attributes["verb"] == "patch" && attributes["name"] == "web";
         ok(&json!({"status": {"allowed": allowed}}))
     });
-    let answers = ask(&server.client(), &plan_of(kind), &history_of(kind)).await;
+    let answers = asked_about(&server, &plan_of(kind), &history_of(kind)).await;
     let told: Vec<_> = rights(&answers)
         .iter()
         .map(|(it, looked)| (it.verb, it.resource, (*looked).clone()))
@@ -545,7 +550,7 @@ async fn a_server_that_has_gone_silent_ends_the_whole_in_45_seconds() {
         .on("POST", "", |_| silence())
         .on("PATCH", "", |_| silence());
     let began = Instant::now();
-    let answers = ask(&server.client(), &plan, &history_of(DEPLOYMENT)).await;
+    let answers = asked_about(&server, &plan, &history_of(DEPLOYMENT)).await;
     assert_eq!(began.elapsed().as_secs(), 45);
     assert_eq!(answers.references.len(), 45);
     let unseen = |it: &Lookup<ObjectState>| matches!(it, Lookup::Unseen(_));

@@ -9,7 +9,7 @@ use rollguard_cluster::{Connection, mark, stuck};
 use rollguard_core::annotation::LastKnownGood;
 use rollguard_core::history::History;
 use rollguard_core::observation::ResourceKind;
-use rollguard_core::rollback::preflight::{DryRun, Lookup};
+use rollguard_core::rollback::preflight::{Answers, DryRun, Lookup, questions};
 use rollguard_core::rollback::{LastKnownGoodUpdate, RollbackPlan, StuckPod};
 use rollguard_core::workload::Images;
 use rollguard_sandbox::{Fault, Requests, Sandbox, Verb};
@@ -20,6 +20,10 @@ use crate::support::{cluster, web};
 
 async fn read(connection: &Connection) -> History {
     history(&connection.client, &web()).await.unwrap()
+}
+
+async fn asked(connection: &Connection, plan: &RollbackPlan, history: &History) -> Answers {
+    ask(&connection.client, plan, questions(plan, history)).await
 }
 
 /// The plan, whose target needs more than it did.
@@ -51,7 +55,7 @@ async fn a_preflight_sees_what_is_there_and_leaves_everything_as_it_is() {
     let (connection, plan) = bad_rollout(&sandbox).await;
     furnish(&sandbox).await;
     let before = read(&connection).await;
-    let answers = ask(&connection.client, &needing(plan), &before).await;
+    let answers = asked(&connection, &needing(plan), &before).await;
     assert_eq!(answers.patch, DryRun::Accepted);
     assert_eq!(answers.pod, DryRun::Accepted);
     assert_eq!(answers.jobs, Lookup::Seen(Vec::new()));
@@ -89,7 +93,7 @@ async fn a_preflight_that_may_look_at_nothing_says_so_and_does_not_fail() {
     let (connection, plan) = bad_rollout(&sandbox).await;
     let before = read(&connection).await;
     sandbox.faults().inject(Requests::all(), Fault::Forbid);
-    let answers = ask(&connection.client, &needing(plan), &before).await;
+    let answers = asked(&connection, &needing(plan), &before).await;
     for (reference, looked) in &answers.references {
         assert!(matches!(looked, Lookup::Unseen(_)), "{reference:?}");
     }

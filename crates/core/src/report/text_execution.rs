@@ -36,13 +36,6 @@ pub fn execution_lines(event: &Event) -> Vec<Line> {
         Event::Failed(failure) => {
             return failure_lines(&failure.messages, failure.hint.as_deref()).collect();
         }
-        Event::LooksHealed { workload, takes } => {
-            let takes = Human(*takes);
-            let text = format!(
-                "{workload} is complete, but not yet for long enough: checking again in {takes}"
-            );
-            Line::plain(text)
-        }
         Event::Ended {
             workload,
             revision,

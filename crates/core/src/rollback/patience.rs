@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::RollbackBatch;
-use super::execution::Event;
 use crate::approval::Approval;
 use crate::duration::{after, elapsed};
+use crate::workload::WorkloadRef;
 
 /// Added to what the check demanded.
 ///
@@ -17,23 +17,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The time by which a workload that looks healed has to be stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub(super) struct Patience {
     limit: Timestamp,
 }
 
 /// A pause before the workloads are looked at again.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {
+    /// The workload that looks healed.
+    pub workload: WorkloadRef,
     /// When to look again.
     pub until: Timestamp,
-    /// What to show meanwhile.
-    pub event: Event,
+    /// How long it still has to stay like that.
+    pub takes: Duration,
 }
 
 impl Patience {
     /// Begins now: lasts at least as long as the check wanted to see the workloads stable.
     #[must_use]
-    pub fn new(evidence: Option<&Approval>, now: Timestamp) -> Self {
+    pub(super) fn new(evidence: Option<&Approval>, now: Timestamp) -> Self {
         let approved = evidence.into_iter().flat_map(|it| &it.workloads);
         let wanted = approved.map(|it| Duration::from_secs(it.standard.stable_for_seconds));
         let longest = wanted.max().unwrap_or_default();
@@ -44,14 +46,12 @@ impl Patience {
 
     /// Returns the pause that a look at all workloads calls for; `None` if there is nothing to wait for.
     #[must_use]
-    pub fn pause(&self, release: &RollbackBatch, now: Timestamp) -> Option<Pause> {
+    pub(super) fn pause(&self, release: &RollbackBatch, now: Timestamp) -> Option<Pause> {
         let (workload, until) = release.heals_by(self.limit)?;
         Some(Pause {
+            workload: workload.clone(),
             until,
-            event: Event::LooksHealed {
-                workload: workload.clone(),
-                takes: elapsed(now, until),
-            },
+            takes: elapsed(now, until),
         })
     }
 }

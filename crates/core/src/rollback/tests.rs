@@ -12,6 +12,7 @@ mod marks;
 mod past;
 mod patch;
 mod preflight;
+mod preparation;
 mod refusals;
 mod stuck_pods;
 mod workload;

@@ -6,7 +6,6 @@ use rollguard_core::report::{LogSource, Proposal, Report, log_sources};
 use rollguard_core::rollback::{Allowed, CheckContext, Request, RollbackBatch};
 use rollguard_core::session::Session;
 
-use crate::failure::Failure;
 use crate::run::plan::gather;
 
 /// What the report of a check is about.
@@ -57,10 +56,9 @@ pub(super) async fn enrich(
             Some(gathered.release)
         }
         // That the history cannot be read is no failure of the check.
-        Err(error) => {
-            let failure = Failure::from(error);
+        Err(failure) => {
             report.rollback = Proposal::Refused {
-                why: failure.messages().join("; "),
+                why: failure.text(),
                 hint: failure.hint,
             };
             None

@@ -5,13 +5,11 @@ use futures::future::BoxFuture;
 use kube::Client;
 use rollguard_cluster::apply::{Applied, apply};
 use rollguard_cluster::history::history;
-use rollguard_cluster::{ClusterError, ClusterErrorKind, mark, stuck};
+use rollguard_cluster::{mark, stuck};
 use rollguard_core::approval::ApprovedRollback;
-use rollguard_core::rollback::execution::{
-    ClusterRequest, DeleteResult, FailedCall, FailureKind, Look, PatchResult, Seen,
-};
+use rollguard_core::rollback::execution::{ClusterRequest, DeleteResult, Look, PatchResult, Seen};
 
-use crate::failure::Failure;
+use crate::failure::failed_call;
 
 /// What becomes of a request.
 pub(super) enum Carried {
@@ -45,7 +43,7 @@ pub(super) fn carry(client: &Client, request: ClusterRequest) -> Carried {
                 }
                 Ok(Applied::AlreadyThere) => PatchResult::AlreadyInPlace,
                 Ok(Applied::Superseded) => PatchResult::Superseded,
-                Err(error) => PatchResult::Failed(failed(error)),
+                Err(error) => PatchResult::Failed(failed_call(&error)),
             };
             Seen::Patched {
                 workload: plan.workload,
@@ -56,7 +54,7 @@ pub(super) fn carry(client: &Client, request: ClusterRequest) -> Carried {
         ClusterRequest::WithdrawMark { workload, bad } => async move {
             let withdrawn = mark::withdraw(&client, &workload, &bad).await;
             Seen::MarkWithdrawn {
-                failure: withdrawn.err().map(failed),
+                failure: withdrawn.err().map(|error| failed_call(&error)),
                 workload,
             }
         }
@@ -67,7 +65,7 @@ pub(super) fn carry(client: &Client, request: ClusterRequest) -> Carried {
         } => async move {
             let look = match history(&client, &workload).await {
                 Ok(history) => Look::of(&history, &target_uid),
-                Err(error) => Look::Failed(failed(error)),
+                Err(error) => Look::Failed(failed_call(&error)),
             };
             Seen::Looked { workload, look }
         }
@@ -76,32 +74,10 @@ pub(super) fn carry(client: &Client, request: ClusterRequest) -> Carried {
             let result = match stuck::delete(&client, &workload.namespace, &pod).await {
                 Ok(true) => DeleteResult::Deleted,
                 Ok(false) => DeleteResult::ChangedMeanwhile,
-                Err(error) => DeleteResult::Failed(failed(error)),
+                Err(error) => DeleteResult::Failed(failed_call(&error)),
             };
             Seen::Deleted { workload, result }
         }
         .boxed(),
     })
-}
-
-fn failed(error: ClusterError) -> FailedCall {
-    let kind = match error.kind() {
-        ClusterErrorKind::Forbidden => FailureKind::Forbidden,
-        ClusterErrorKind::NotFound => FailureKind::NotFound,
-        ClusterErrorKind::Unreachable => FailureKind::Unreachable,
-        ClusterErrorKind::BadInput
-        | ClusterErrorKind::Credentials
-        | ClusterErrorKind::Conflict
-        | ClusterErrorKind::Other => FailureKind::Other,
-    };
-    failed_call(kind, Failure::from(error))
-}
-
-/// In the words of the core.
-pub(super) fn failed_call(kind: FailureKind, failure: Failure) -> FailedCall {
-    FailedCall {
-        kind,
-        messages: failure.messages(),
-        hint: failure.hint,
-    }
 }

@@ -1,98 +1,95 @@
-//! Who says yes; and that what they said yes to still is what would be done.
+//! Carries the requests of a preparation: `rollguard_core::rollback::preparation` decides.
 
 use async_trait::async_trait;
-use rollguard_agent::Outcome;
-use rollguard_core::report::{Line, Style, release_lines};
-use rollguard_core::rollback::PreparedRollback;
-use rollguard_core::rollback::execution::Conclusion;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use rollguard_core::report::preparation_lines;
+use rollguard_core::rollback::preparation::{
+    self, Ended, Observation, Preparation, PreparationRequest, Seen,
+};
 
-use super::{Case, RolledBack, prepared, show};
-use crate::cancel::Cancel;
-use crate::console::Console;
-use crate::failure::Failure;
+use super::{Case, wanted};
 use crate::prompt;
+use crate::run::plan::carry;
 use crate::run::tools::Tools;
 
-/// Who says yes.
+/// Who is asked whether a plan may be carried out.
 #[async_trait]
-pub trait Consent {
-    /// Whether the plan may be carried out.
-    async fn given(&self, question: &str, console: &mut Console) -> bool;
-
-    /// Whether somebody is asked, who takes a while.
-    fn takes_time(&self) -> bool {
-        true
-    }
-}
-
-/// A yes that was given before: `--yes`, or an approval in the pipeline.
-pub struct Given;
-
-#[async_trait]
-impl Consent for Given {
-    async fn given(&self, _: &str, _: &mut Console) -> bool {
-        true
-    }
-
-    fn takes_time(&self) -> bool {
-        false
-    }
+pub trait Person {
+    /// The next line of the person's answer; `None` if there is no more.
+    async fn answer(&self) -> Option<String>;
 }
 
 /// The person at the terminal.
-pub struct Asked {
-    /// When to stop waiting for an answer.
-    pub cancel: Cancel,
-}
+pub struct AtTerminal;
 
 #[async_trait]
-impl Consent for Asked {
-    async fn given(&self, question: &str, console: &mut Console) -> bool {
-        prompt::yes_or_no(question, console, &self.cancel).await
+impl Person for AtTerminal {
+    async fn answer(&self) -> Option<String> {
+        prompt::line().await
     }
 }
 
-/// What came of asking.
-pub(super) enum Consented {
-    /// To be carried out.
-    Go(Box<PreparedRollback>),
-    /// The cluster is not as it was shown any more.
-    Stop(Box<RolledBack>),
+/// When the plan may be carried out.
+#[derive(Clone, Copy)]
+pub enum Consent<'a> {
+    /// Never: it is only shown.
+    DryRun,
+    /// Once this person agrees.
+    AskedOf(&'a (dyn Person + Sync)),
+    /// At once: `--yes`, or an approval in the pipeline.
+    Given,
 }
 
-/// Asks, where something would be changed and nobody has said yes before. After an answer that took a
-/// while everything is looked at again: what is done must be what was shown.
-pub(super) async fn consented(
-    case: &Case<'_>,
-    shown: PreparedRollback,
-    tools: &mut Tools<'_>,
-) -> Result<Consented, Failure> {
+impl Consent<'_> {
+    const fn rule(self) -> preparation::Consent {
+        match self {
+            Self::DryRun => preparation::Consent::DryRun,
+            Self::AskedOf(_) => preparation::Consent::Ask,
+            Self::Given => preparation::Consent::Given,
+        }
+    }
+
+    async fn answer(self) -> Option<String> {
+        match self {
+            Self::AskedOf(person) => person.answer().await,
+            Self::DryRun | Self::Given => None,
+        }
+    }
+}
+
+/// Everything up to the first change.
+pub(super) async fn prepared(case: &Case<'_>, tools: &mut Tools<'_>) -> Ended {
     let consent = case.how.consent;
-    if !shown.changes_something() || !consent.takes_time() {
-        return Ok(Consented::Go(Box::new(shown)));
+    let clock = case.connection.clock;
+    let evidence = case.inputs.evidence.clone();
+    let mut preparation = Preparation::new(wanted(case), evidence, consent.rule(), clock.now());
+    let mut calls: FuturesUnordered<BoxFuture<'_, Seen>> = FuturesUnordered::new();
+    let mut wake_at = clock.now();
+    loop {
+        let seen = tokio::select! {
+            biased;
+            () = tools.cancel.requested() => Seen::StopRequested,
+            Some(seen) = calls.next() => seen,
+            () = clock.sleep_until(wake_at) => Seen::Tick,
+        };
+        let at = clock.now();
+        let step = preparation.observe(Observation { at, seen });
+        let lines = step.events.iter().flat_map(preparation_lines);
+        lines.for_each(|line| tools.console.line(&line));
+        if let Some(ended) = step.ended {
+            return ended;
+        }
+        wake_at = step.wake_at;
+        calls.extend(step.requests.into_iter().map(|request| match request {
+            PreparationRequest::Read(read) => {
+                carry(&case.connection.client, read).map(Seen::Read).boxed()
+            }
+            PreparationRequest::Ask(question) => {
+                tools.console.ask(&question.to_string());
+                consent.answer().map(Seen::Answered).boxed()
+            }
+        }));
     }
-    let question = show::question(&shown.release);
-    let given = consent.given(&question, tools.console);
-    if !tools.cancel.unless(given).await? {
-        return Err(Failure::new(Outcome::Cancelled, "not confirmed").unchanged());
-    }
-    let now = prepared(case, tools).await?;
-    if now.release.is_as(&shown.release) && !now.release.is_refused() {
-        return Ok(Consented::Go(Box::new(now)));
-    }
-    // What another run did meanwhile is shown as well, but for plans that nobody has seen.
-    if now.release.plans.is_empty() || now.release.is_refused() {
-        tools.console.lines(&release_lines(&now.release));
-    }
-    if let Some(conclusion) = Conclusion::refused(&now.release) {
-        let refused = RolledBack::new(conclusion, now.release);
-        return Ok(Consented::Stop(Box::new(refused)));
-    }
-    if now.release.plans.is_empty() {
-        return Ok(Consented::Go(Box::new(now)));
-    }
-    let text = "the plan is no longer the one that was shown; nothing was changed";
-    tools.console.line(&Line::styled(Style::Warn, text));
-    let superseded = RolledBack::new(Conclusion::superseded(text), now.release);
-    Ok(Consented::Stop(Box::new(superseded)))
 }

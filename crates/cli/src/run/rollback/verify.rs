@@ -6,9 +6,9 @@ use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_cluster::Connection;
 use rollguard_core::approval::Approval;
 use rollguard_core::report::{Line, Report};
-use rollguard_core::rollback::execution::{FailureKind, Verification};
+use rollguard_core::rollback::execution::{FailedCall, FailureKind, Verification};
 
-use super::carry::{Verify, failed_call};
+use super::carry::Verify;
 use crate::run::check::{Aside, check_with};
 use crate::run::tools::Tools;
 
@@ -53,7 +53,11 @@ pub(super) async fn verify(
             verification: if failure.outcome == Outcome::Cancelled {
                 Verification::Cancelled
             } else {
-                Verification::Failed(failed_call(FailureKind::Other, failure))
+                Verification::Failed(FailedCall {
+                    kind: FailureKind::Other,
+                    messages: failure.messages(),
+                    hint: failure.hint,
+                })
             },
             report: None,
         },

@@ -184,7 +184,7 @@ impl StuckPodDeletion {
             }
             // Nothing was seen, so that the last look still counts.
             FailureKind::Unreachable => self.told = Some(text),
-            FailureKind::Other => {
+            FailureKind::Credentials | FailureKind::BadInput | FailureKind::Other => {
                 self.held_up = Some(text.clone());
                 self.told = Some(text);
             }

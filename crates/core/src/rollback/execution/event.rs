@@ -9,13 +9,6 @@ use crate::workload::{Revision, WorkloadRef};
 /// Something worth telling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A workload looks healed, but not for long enough.
-    LooksHealed {
-        /// Which.
-        workload: WorkloadRef,
-        /// How long it still has to stay like that.
-        takes: Duration,
-    },
     /// A call failed.
     Failed(FailedCall),
     /// A plan was carried out, or not.

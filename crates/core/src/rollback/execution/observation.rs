@@ -174,7 +174,7 @@ impl FailedCall {
     }
 }
 
-/// The kinds of failures that an execution tells apart.
+/// The kinds of failures that a rollback and its exit code tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FailureKind {
@@ -184,6 +184,10 @@ pub enum FailureKind {
     NotFound,
     /// The API server does not answer.
     Unreachable,
+    /// The API server does not accept the credentials.
+    Credentials,
+    /// The request itself is wrong.
+    BadInput,
     /// Anything else.
     Other,
 }

@@ -2,8 +2,10 @@
 
 use super::words::batch;
 use crate::approval::{Approval, HealthCriteria};
-use crate::report::execution_lines;
-use crate::rollback::{Patience, RollbackBatch};
+use crate::report::preparation_lines;
+use crate::rollback::RollbackBatch;
+use crate::rollback::patience::Patience;
+use crate::rollback::preparation::Event;
 use crate::testing::at;
 use crate::verdict::VerdictKind;
 
@@ -36,7 +38,7 @@ fn what_looks_healed_is_given_as_long_as_the_check_wanted_and_half_a_minute() {
         assert_eq!(found, until.map(at), "{says}");
     }
     let pause = Patience::new(None, at(100)).pause(&heals_at(Some(125)), at(110));
-    let lines = execution_lines(&pause.unwrap().event);
+    let lines = preparation_lines(&Event::LooksHealed(pause.unwrap()));
     assert_eq!(
         lines[0].text(),
         "deployment/a is complete, but not yet for long enough: checking again in 15s"

@@ -1,0 +1,23 @@
+//! The lines of a rollback before its first change.
+
+use super::{Line, Style, dry_run_line, release_lines};
+use crate::duration::Human;
+use crate::rollback::preparation::Event;
+
+/// The lines of an event while it happens.
+#[must_use]
+pub fn preparation_lines(event: &Event) -> Vec<Line> {
+    match event {
+        Event::LooksHealed(pause) => {
+            let workload = &pause.workload;
+            let takes = Human(pause.takes);
+            let text = format!(
+                "{workload} is complete, but not yet for long enough: checking again in {takes}"
+            );
+            vec![Line::plain(text)]
+        }
+        Event::Planned(batch) => release_lines(batch),
+        Event::DryRun(batch) => vec![dry_run_line(batch)],
+        Event::PlanChanged => vec![Line::styled(Style::Warn, Event::PLAN_CHANGED)],
+    }
+}

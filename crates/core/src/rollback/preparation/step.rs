@@ -1,0 +1,145 @@
+//! What goes into a step of a preparation, and what comes out.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::{ReadAnswer, ReadRequest};
+use crate::rollback::execution::{Conclusion, FailedCall};
+use crate::rollback::patience::Pause;
+use crate::rollback::{PreparedRollback, RollbackBatch};
+
+/// When a plan may be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Never: it is only shown.
+    DryRun,
+    /// After a person answered yes.
+    Ask,
+    /// At once: `--yes`, or an approval in the pipeline.
+    Given,
+}
+
+/// One thing observed at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub seen: Seen,
+}
+
+/// What was observed. An answer that was not asked for changes nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// Time has passed.
+    Tick,
+    /// The user or the agent asked to stop.
+    StopRequested,
+    /// The cluster answered a [`PreparationRequest::Read`].
+    Read(ReadAnswer),
+    /// A person answered [`PreparationRequest::Ask`] with a line; `None` if the input has ended.
+    Answered(Option<String>),
+}
+
+/// What a preparation asks its shell to do; each is answered with one observation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PreparationRequest {
+    /// Read from the cluster.
+    Read(ReadRequest),
+    /// Ask the person.
+    Ask(Question),
+}
+
+/// What a person is asked; [`fmt::Display`] words it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Whether to delete stuck pods of workloads that are restored already.
+    DeletePods,
+    /// Whether to roll back so many workloads.
+    RollBack(usize),
+}
+
+impl Question {
+    pub(super) const fn about(batch: &RollbackBatch) -> Self {
+        match batch.plans.len() {
+            0 => Self::DeletePods,
+            plans => Self::RollBack(plans),
+        }
+    }
+
+    /// Reads a line as yes or no; `None` if it is neither.
+    #[must_use]
+    pub fn answer(line: &str) -> Option<bool> {
+        match line.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => Some(true),
+            "n" | "no" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DeletePods => f.write_str("delete the pods that are stuck? (y/n)"),
+            Self::RollBack(1) => f.write_str("roll back? (y/n)"),
+            Self::RollBack(many) => write!(f, "roll back {many} workloads? (y/n)"),
+        }
+    }
+}
+
+/// Something worth telling.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A workload looks healed, but not for long enough.
+    LooksHealed(Pause),
+    /// The plan, or what is in place already.
+    Planned(Box<RollbackBatch>),
+    /// The plan would be carried out, if this were no dry run.
+    DryRun(Box<RollbackBatch>),
+    /// The plan is another than the one that the person agreed to.
+    PlanChanged,
+}
+
+impl Event {
+    /// The sentence of [`Event::PlanChanged`].
+    pub const PLAN_CHANGED: &'static str =
+        "the plan is no longer the one that was shown; nothing was changed";
+}
+
+/// How a preparation ended; nothing was changed until then.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// The plan is to be carried out.
+    Confirmed(Box<PreparedRollback>),
+    /// It was a dry run.
+    DryRun(RollbackBatch),
+    /// The cluster does not allow it, or the plan changed after the person agreed.
+    Refused {
+        /// The end of the rollback.
+        conclusion: Conclusion,
+        /// The objections.
+        batch: RollbackBatch,
+    },
+    /// The person said no, or could not be asked.
+    NotConfirmed,
+    /// The user or the agent asked to stop.
+    Cancelled,
+    /// A workload could not be read; of several, the first that was named.
+    Failed(FailedCall),
+}
+
+/// What one observation led to.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Step {
+    /// What is worth telling.
+    pub events: Vec<Event>,
+    /// What to do now.
+    pub requests: Vec<PreparationRequest>,
+    /// When to hand in the next [`Seen::Tick`] if nothing else is seen before.
+    pub wake_at: Timestamp,
+    /// How it ended, once it has. Requests that are under way then are to be dropped.
+    pub ended: Option<Ended>,
+}
