@@ -1,15 +1,17 @@
 //! Whole sessions.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rollguard_agent::neutralise_line;
-use rollguard_core::observation::Observation;
+use rollguard_core::observation::{EndedRead, FreshRead, Observation, Seen};
 use rollguard_core::policy::Policy;
 use rollguard_core::report::{Report, event_lines, report_lines, summary, to_json};
-use rollguard_core::session::{Session, Step};
+use rollguard_core::session::{Recheck, Session, Step};
 use rollguard_core::trace::{self, Trace};
 use rollguard_core::verdict::Verdict;
+use rollguard_core::workload::WorkloadRef;
 
 use crate::agent::harmless;
 use crate::world::World;
@@ -18,6 +20,8 @@ use crate::world::World;
 const TICKS: usize = 2000;
 /// The most of a trace's observations that are replayed.
 const LIMIT: usize = 400;
+/// More steps than any recheck takes: each workload is read once a second until the blind limit is over.
+const RECHECK_STEPS: usize = 10_000;
 /// Characters of an approver's summary; fewer than the real limit, so that cuts happen.
 const SUMMARY: usize = 400;
 
@@ -68,6 +72,81 @@ fn tracked(mut session: Session, observations: &[Observation]) {
     }
     let (verdict, ended) = decided.unwrap_or_else(|| last_verdict(&mut session, now));
     read_report(&Report::new(&session, &verdict, ended));
+    let reads = reads(&session, observations);
+    let verdict = rechecked(&mut session, (verdict, ended), &reads);
+    read_report(&Report::new(&session, &verdict, ended));
+}
+
+/// Every state of a followed workload that was seen, as a fresh read would find it, and every blindness.
+fn reads(session: &Session, observations: &[Observation]) -> Vec<EndedRead> {
+    let workloads: Vec<WorkloadRef> = session
+        .workloads()
+        .iter()
+        .map(|it| it.workload().clone())
+        .collect();
+    let of_all = |read: &FreshRead| {
+        let workloads = workloads.iter().cloned();
+        let read = read.clone();
+        workloads.map(move |workload| EndedRead {
+            workload,
+            read: read.clone(),
+        })
+    };
+    let mut reads = Vec::new();
+    for observation in observations {
+        match &observation.seen {
+            Seen::Workload { object } => {
+                let workload = object.reference();
+                let object = Box::new(object.clone());
+                let read = FreshRead::Found { object };
+                reads.push(EndedRead { workload, read });
+            }
+            Seen::Blind { why, .. } => reads.extend(of_all(&FreshRead::Blind { why: why.clone() })),
+            Seen::Gone { .. } => reads.extend(of_all(&FreshRead::NotFound)),
+            Seen::Reread(read) => reads.push(read.clone()),
+            Seen::ReplicaSet { .. }
+            | Seen::ControllerRevision { .. }
+            | Seen::Node { .. }
+            | Seen::Answered { .. }
+            | Seen::Pod { .. }
+            | Seen::Event { .. }
+            | Seen::Listed { .. }
+            | Seen::LookedUp { .. }
+            | Seen::Tick => {}
+        }
+    }
+    reads
+}
+
+/// Rechecks a verdict: the answer to each read is the last state of its workload that was seen, then the one
+/// before. Nothing becomes healthy that a session did not call so.
+fn rechecked(session: &mut Session, decided: (Verdict, Timestamp), reads: &[EndedRead]) -> Verdict {
+    let (verdict, mut now) = decided;
+    let mut recheck = Recheck::new(session, verdict.clone(), now);
+    let mut left: Vec<&EndedRead> = reads.iter().collect();
+    let mut wanted = VecDeque::new();
+    let mut ended = None;
+    for _ in 0..RECHECK_STEPS {
+        let step = recheck.step(session, ended.take(), now);
+        if let Some(rechecked) = step.verdict {
+            let green = rechecked == Verdict::Succeeded;
+            assert!(
+                !green || verdict == Verdict::Succeeded,
+                "a recheck turned {verdict:?} green"
+            );
+            return rechecked;
+        }
+        wanted.extend(step.reads);
+        if let Some(workload) = wanted.pop_front() {
+            let place = left.iter().rposition(|it| it.workload == workload);
+            let read = place.map_or(FreshRead::NotFound, |place| left.remove(place).read.clone());
+            ended = Some(EndedRead { workload, read });
+        } else {
+            assert!(step.wake_at > now, "the same step again and again");
+            now = step.wake_at;
+        }
+    }
+    panic!("no end after {RECHECK_STEPS} steps of a recheck");
 }
 
 fn last_verdict(session: &mut Session, mut now: Timestamp) -> (Verdict, Timestamp) {

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rollguard_core::http::HttpCheck;
-use rollguard_core::observation::Observation;
 use rollguard_core::policy::Policy;
 use rollguard_core::report::Report;
-use rollguard_core::session::Session;
+use rollguard_core::session::{self, Session};
 use rollguard_core::trace::Trace;
 use rollguard_tests::scenarios::{Expect, Scenario};
 
@@ -54,17 +53,7 @@ pub(crate) fn text(scenario: &str) -> Result<String> {
 pub(crate) fn replay(trace: &Trace, policy: Policy) -> Result<Report> {
     let first = trace.observations.first().context("the trace is empty")?;
     let mut session = Session::new(trace.header.workloads.clone(), policy, first.at);
-    let mut wake_at = first.at;
-    let mut recorded = trace.observations.iter().peekable();
-    loop {
-        let observation: Observation = recorded
-            .next_if(|next| next.at <= wake_at)
-            .map_or_else(|| Session::tick(wake_at), Clone::clone);
-        let now = observation.at;
-        let step = session.observe(observation);
-        if step.verdict.is_terminal() {
-            return Ok(Report::new(&session, &step.verdict, now));
-        }
-        wake_at = step.wake_at.max(now);
-    }
+    let recorded = trace.observations.iter().cloned();
+    let decided = session::replay(&mut session, recorded, |_| ());
+    Ok(Report::new(&session, &decided.verdict, decided.at))
 }

@@ -9,8 +9,7 @@ use rollguard_cluster::{Clock, Connection};
 use rollguard_core::duration::{after, elapsed};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
 use rollguard_core::report::{Line, Style, event_lines, style_of};
-use rollguard_core::session::{Session, Step, TrackedWorkload};
-use rollguard_core::verdict::Verdict;
+use rollguard_core::session::{Decided, Session, Step, TrackedWorkload};
 
 use crate::run::tools::Tools;
 use crate::status;
@@ -29,13 +28,6 @@ pub(crate) enum Outcome {
     Decided(Decided),
     /// A stop was requested.
     Cancelled,
-}
-
-/// A verdict that a session reached.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Decided {
-    pub(crate) verdict: Verdict,
-    pub(crate) at: Timestamp,
 }
 
 /// Work that goes on beside a session; it yields lines to print.
@@ -173,7 +165,7 @@ async fn said_early(logs: &mut Option<EarlyLogs>) -> Option<Line> {
 }
 
 /// A trace that cannot be written on, because the disk is full, is no reason to leave a rollout alone.
-fn record(observation: &Observation, tools: &mut Tools<'_>) {
+pub(crate) fn record(observation: &Observation, tools: &mut Tools<'_>) {
     if observation.seen == Seen::Tick {
         return;
     }

@@ -12,7 +12,7 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt};
-use rollguard_core::observation::ResourceKind;
+use rollguard_core::observation::{EndedRead, FreshRead, ResourceKind};
 use rollguard_core::workload::{Workload, WorkloadKind, WorkloadRef};
 use serde::de::DeserializeOwned;
 
@@ -36,13 +36,18 @@ pub async fn find(client: &Client, workload: &WorkloadRef) -> Result<Workload> {
     found(client, workload, read).await
 }
 
-/// The same, read once: for a caller that repeats it.
-///
-/// # Errors
-/// As [`find`].
-pub async fn find_once(client: &Client, workload: &WorkloadRef) -> Result<Workload> {
-    let read = read(client, workload).await;
-    found(client, workload, read).await
+/// Reads a workload once, for the recheck of a verdict, which repeats the read itself.
+pub async fn reread(client: &Client, workload: WorkloadRef) -> EndedRead {
+    let read = match read(client, &workload).await {
+        Ok(object) => FreshRead::Found {
+            object: Box::new(object),
+        },
+        Err(cause) if cause.is_missing(&workload.name) => FreshRead::NotFound,
+        Err(cause) => FreshRead::Blind {
+            why: cause.blindness(),
+        },
+    };
+    EndedRead { workload, read }
 }
 
 async fn read(client: &Client, workload: &WorkloadRef) -> std::result::Result<Workload, Cause> {
@@ -310,6 +315,8 @@ fn distance(one: &str, other: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use rollguard_core::observation::Blindness;
+
     use super::*;
     use crate::testing::{Server, bytes, deployment, ok, page, refused, status, web};
 
@@ -356,7 +363,11 @@ mod tests {
         let found = find(&server.client(), &web()).await.unwrap();
         assert_eq!(found.reference(), web());
         let server = Server::new().on("GET", "/deployments/web", |_| page(404));
-        find_once(&server.client(), &web()).await.unwrap_err();
+        let ended = reread(&server.client(), web()).await;
+        let FreshRead::Blind { why } = ended.read else {
+            panic!("{ended:?}");
+        };
+        assert!(matches!(why, Blindness::Disconnected { .. }), "{why:?}");
         assert_eq!(server.log().len(), 1);
     }
 

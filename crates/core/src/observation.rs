@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::{Lookup, Promise};
 use crate::http::HttpAnswer;
-use crate::workload::{Workload, WorkloadKind};
+use crate::workload::{Workload, WorkloadKind, WorkloadRef};
 
 /// Something seen at one time.
 ///
@@ -192,6 +192,9 @@ pub enum Seen {
         /// What may heal the cause; empty where nothing in the cluster does.
         promises: Vec<Promise>,
     },
+    /// The end of a read that the recheck of a verdict asked for. Only the recheck takes it in; a session
+    /// does not.
+    Reread(EndedRead),
     /// A resource cannot be seen, or no longer.
     Blind {
         /// What cannot be seen.
@@ -204,7 +207,7 @@ pub enum Seen {
 }
 
 impl Seen {
-    /// Returns the resource that was seen; `None` for a tick and for what was looked up.
+    /// Returns the resource that was seen; `None` for a tick, a lookup and the read of a recheck.
     #[must_use]
     pub const fn resource(&self) -> Option<ResourceKind> {
         match self {
@@ -218,9 +221,37 @@ impl Seen {
             Self::Gone { resource, .. }
             | Self::Listed { resource, .. }
             | Self::Blind { resource, .. } => Some(*resource),
-            Self::LookedUp { .. } | Self::Tick => None,
+            Self::LookedUp { .. } | Self::Reread(_) | Self::Tick => None,
         }
     }
+}
+
+/// A read of a workload that has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndedRead {
+    /// The workload that was read.
+    pub workload: WorkloadRef,
+    /// The result.
+    pub read: FreshRead,
+}
+
+/// The result of a read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "camelCase")]
+pub enum FreshRead {
+    /// The workload as it is.
+    Found {
+        /// The object.
+        object: Box<Workload>,
+    },
+    /// The workload does not exist any more.
+    NotFound,
+    /// The workload could not be read.
+    Blind {
+        /// Why.
+        why: Blindness,
+    },
 }
 
 /// The outcome of an HTTP request to a pod.

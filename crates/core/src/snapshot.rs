@@ -158,7 +158,7 @@ impl Snapshot {
                 }
                 known.promises = promises;
             }
-            Seen::Tick => {}
+            Seen::Reread(_) | Seen::Tick => {}
         }
         if self.pods.len() < pods {
             self.pod_gone_at = Some(at);

@@ -9,14 +9,14 @@ use rollguard_core::duration::Human;
 use rollguard_core::observation::Observation;
 use rollguard_core::report::{Line, Proposal, Report, Style, report_lines};
 use rollguard_core::rollback::{RollbackBatch, last_known_good_updates};
-use rollguard_core::session::{Session, Target};
+use rollguard_core::session::{Decided, Session, Target};
 use rollguard_core::trace::Header;
 use rollguard_core::verdict::Verdict;
 use rollguard_core::workload::WorkloadRef;
 
 use super::tools::Tools;
 use crate::console::Console;
-use crate::drive::{self, BackgroundLines, Decided, Feed, drive};
+use crate::drive::{self, BackgroundLines, Feed, drive};
 use crate::failure::Failure;
 
 mod enrich;
@@ -152,8 +152,9 @@ where
             return Err(Failure::new(Outcome::Cancelled, message).unchanged());
         };
         let at = decided.at;
-        let rechecking = recheck(connection, session, decided);
-        let verdict = tools.cancel.unless(rechecking).await?;
+        let cancel = tools.cancel;
+        let rechecking = recheck(connection, session, decided, tools);
+        let verdict = cancel.unless(rechecking).await?;
         if verdict.is_terminal() {
             return Ok(Decided { verdict, at });
         }

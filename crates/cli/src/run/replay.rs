@@ -7,7 +7,7 @@ use rollguard_agent::Outcome;
 use rollguard_core::duration::{Human, elapsed};
 use rollguard_core::policy::Policy;
 use rollguard_core::report::{Line, Report, Style, event_lines, report_lines};
-use rollguard_core::session::{Session, Target};
+use rollguard_core::session::{self, Decided, Session, Target};
 use rollguard_core::trace::{Header, Trace};
 
 use crate::console::Console;
@@ -38,32 +38,22 @@ pub fn replay(
     };
     let (begin, end) = (first.at, last.at);
     let mut session = Session::new(targets, policy, begin);
-    let mut wake_at = begin;
-    let mut recorded = trace.observations.into_iter().peekable();
-    loop {
-        // Where the record has nothing to say in time, time passes as it did then.
-        let next = recorded.next_if(|next| next.at <= wake_at);
-        let observation = next.unwrap_or_else(|| Session::tick(wake_at));
-        let now = observation.at;
-        let step = session.observe(observation);
+    let decided = session::replay(&mut session, trace.observations, |step| {
         for event in &step.events {
             console.lines(&event_lines(event, begin, many));
         }
-        if step.verdict.is_terminal() {
-            if now > end {
-                let at = Human(elapsed(begin, end));
-                let text = format!(
-                    "the trace ends at +{at}; after that, the cluster is assumed not to change"
-                );
-                console.line(&Line::styled(Style::Warn, text));
-            }
-            let report = Report::new(&session, &step.verdict, now);
-            console.lines(&report_lines(&report));
-            let outcome = Outcome::of_verdict(&step.verdict).unwrap_or(Outcome::Unexpected);
-            return Ok((outcome, report));
-        }
-        wake_at = step.wake_at.max(now);
+    });
+    let Decided { verdict, at } = decided;
+    if at > end {
+        let ends = Human(elapsed(begin, end));
+        let text =
+            format!("the trace ends at +{ends}; after that, the cluster is assumed not to change");
+        console.line(&Line::styled(Style::Warn, text));
     }
+    let report = Report::new(&session, &verdict, at);
+    console.lines(&report_lines(&report));
+    let outcome = Outcome::of_verdict(&verdict).unwrap_or(Outcome::Unexpected);
+    Ok((outcome, report))
 }
 
 fn targets(header: &Header) -> impl Iterator<Item = Target> {

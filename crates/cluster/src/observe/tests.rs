@@ -94,6 +94,7 @@ fn word(seen: &Seen) -> String {
             Blindness::Unauthorized { message } => format!("unauthorized: {message}"),
             Blindness::Disconnected { message } => format!("disconnected: {message}"),
         },
+        Seen::Reread(read) => format!("reread {}", read.workload),
         Seen::LookedUp { lookup, .. } => format!("looked up {lookup:?}"),
         Seen::Tick => "tick".to_owned(),
     }

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use rollguard_core::http::{DEFAULT_CONTAINER_ANNOTATION, HttpAnswer, HttpCheck};
-use rollguard_core::observation::{Answer, Blindness, Observation, Seen};
+use rollguard_core::observation::{Answer, Blindness, EndedRead, FreshRead, Observation, Seen};
 use rollguard_core::snapshot::REVISION_ANNOTATION;
 use rollguard_core::workload::Workload;
 
@@ -89,14 +89,23 @@ impl Redactor {
                 Answer::Came { answer } => self.answer(*check, answer),
                 Answer::Failed { message } => self.text(message),
             },
-            Seen::Blind { why, .. } => match why {
-                Blindness::Forbidden { message }
-                | Blindness::Unauthorized { message }
-                | Blindness::Disconnected { message } => self.text(message),
+            Seen::Blind { why, .. } => self.blindness(why),
+            Seen::Reread(EndedRead { read, .. }) => match read {
+                FreshRead::Found { object } => self.workload(object),
+                FreshRead::Blind { why } => self.blindness(why),
+                FreshRead::NotFound => {}
             },
             Seen::Gone { .. } | Seen::Listed { .. } | Seen::LookedUp { .. } | Seen::Tick => {}
         }
         observation
+    }
+
+    fn blindness(&mut self, why: &mut Blindness) {
+        match why {
+            Blindness::Forbidden { message }
+            | Blindness::Unauthorized { message }
+            | Blindness::Disconnected { message } => self.text(message),
+        }
     }
 
     fn workload(&mut self, workload: &mut Workload) {

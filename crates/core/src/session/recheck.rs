@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use super::{Session, TrackedWorkload};
 use crate::duration::{after, elapsed};
-use crate::observation::{Blindness, ResourceKind};
+use crate::observation::{Blindness, EndedRead, FreshRead, ResourceKind};
 use crate::verdict::{Undetermined, Verdict};
-use crate::workload::{Workload, WorkloadRef};
+use crate::workload::WorkloadRef;
 
 /// How often a workload is read while its counts still move, and the pause between two reads: an
 /// autoscaler may change them at that very moment.
@@ -22,26 +22,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const FRESH: Duration = Duration::from_secs(1);
 /// How many workloads are read at once.
 const AT_ONCE: usize = 8;
-
-/// The result of one read.
-#[derive(Debug, Clone)]
-pub enum FreshRead {
-    /// The workload as it is.
-    Found(Box<Workload>),
-    /// It does not exist any more.
-    NotFound,
-    /// It could not be read.
-    Blind(Blindness),
-}
-
-/// A read that has ended.
-#[derive(Debug, Clone)]
-pub struct EndedRead {
-    /// The workload that was read.
-    pub workload: WorkloadRef,
-    /// The result.
-    pub read: FreshRead,
-}
 
 /// What one step of a recheck led to.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +60,7 @@ impl Open {
     fn after(&mut self, session: &Session, tracked: &TrackedWorkload, at: ReadAt<'_>) -> Stage {
         let ReadAt { read, now } = at;
         match read {
-            FreshRead::Found(fresh) => {
+            FreshRead::Found { object: fresh } => {
                 self.disconnected_since = None;
                 self.reads_left = self.reads_left.saturating_sub(1);
                 match tracked.confirm(session.snapshot(), fresh, now) {
@@ -94,7 +74,7 @@ impl Open {
             FreshRead::NotFound => Stage::Done(Some(Verdict::Undetermined {
                 why: Undetermined::Deleted,
             })),
-            FreshRead::Blind(why) => {
+            FreshRead::Blind { why } => {
                 // A lost connection may come back, as one of a watch may.
                 let lost = matches!(why, Blindness::Disconnected { .. });
                 let since = *self.disconnected_since.get_or_insert(now);

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::finding::FindingCode;
-use crate::observation::Blindness;
+use crate::observation::{Blindness, EndedRead, FreshRead};
 use crate::testing::{
     DeploymentBuilder, PodBuilder, at, deployment, listed, pod, replica_set, seen, seen_set, start,
     web,
@@ -19,6 +19,7 @@ mod late;
 mod many;
 mod recheck;
 mod release;
+mod replay;
 mod restored;
 mod stale;
 mod standstill;

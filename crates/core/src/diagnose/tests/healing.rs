@@ -64,6 +64,7 @@ fn uid_in(seen: &Seen) -> Option<String> {
         | Seen::Gone { .. }
         | Seen::Listed { .. }
         | Seen::LookedUp { .. }
+        | Seen::Reread(_)
         | Seen::Blind { .. }
         | Seen::Tick => None,
     }

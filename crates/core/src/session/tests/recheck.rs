@@ -7,17 +7,20 @@ use crate::testing::{db, db_pod, listed_for, stateful_set};
 use crate::workload::WorkloadKind;
 
 fn found(workload: DeploymentBuilder) -> FreshRead {
-    FreshRead::Found(Box::new(workload.build()))
+    FreshRead::Found {
+        object: Box::new(workload.build()),
+    }
 }
 
 fn disconnected() -> FreshRead {
-    FreshRead::Blind(Blindness::Disconnected {
+    let why = Blindness::Disconnected {
         message: "connection reset".to_owned(),
-    })
+    };
+    FreshRead::Blind { why }
 }
 
 fn not_allowed() -> FreshRead {
-    FreshRead::Blind(forbidden())
+    FreshRead::Blind { why: forbidden() }
 }
 
 /// What a recheck came to.

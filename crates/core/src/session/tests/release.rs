@@ -288,7 +288,9 @@ fn a_verdict_on_a_revision_that_was_replaced_meanwhile_is_taken_back() {
     let mut recheck = Recheck::new(&session, verdict, at(second));
     let reads = recheck.step(&mut session, None, at(second)).reads;
     assert_eq!(reads, [web()]);
-    let read = FreshRead::Found(Box::new(fresh));
+    let read = FreshRead::Found {
+        object: Box::new(fresh),
+    };
     let ended = EndedRead {
         workload: web(),
         read,
