@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::annotation::{LastKnownGood, ROLLBACK_RECORD, RollbackRecord};
 use crate::observation::{Observation, ResourceKind, Seen};
-use crate::snapshot::{RevisionView, Rollout, Snapshot, images_of, is_active};
+use crate::snapshot::{RevisionView, Rollout, Serving, Snapshot, images_of, is_active};
 use crate::workload::raw::{annotation, fingerprint, plain, text};
 use crate::workload::{Images, Revision, RevisionId, Workload, WorkloadKind, WorkloadRef};
 
@@ -240,6 +240,16 @@ impl History {
         self.entry(self.rollout()?.last_complete()?)
     }
 
+    /// Whether a revision serves, was rolled out to the end before the present one, or served when the
+    /// check began, whose uid is then `served`.
+    #[must_use]
+    pub fn serves(&self, entry: &Entry<'_>, served: Option<&str>) -> bool {
+        let complete = self.last_complete();
+        entry.serving().is_some()
+            || Some(entry.uid()) == served
+            || complete.is_some_and(|it| it.uid() == entry.uid())
+    }
+
     /// The revisions other than the present one, the newest first.
     pub fn former(&self) -> impl Iterator<Item = Entry<'_>> {
         let current = self.current.as_deref();
@@ -386,6 +396,12 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn available(&self) -> u64 {
         self.view.available()
+    }
+
+    /// How it serves ([`RevisionView::serving`]).
+    #[must_use]
+    pub fn serving(&self) -> Option<Serving> {
+        self.view.serving()
     }
 
     /// Its pods, in whatever state ([`RevisionView::pods`]).

@@ -30,7 +30,7 @@ pub use http_answers::Answers;
 pub(crate) use images::{images_of, running};
 pub(crate) use node::not_ready_since;
 pub(crate) use pod::is_ready;
-pub use revision::RevisionView;
+pub use revision::{RevisionView, Serving};
 pub use rollout::Rollout;
 
 pub(crate) use container_status::{BACK_OFF_MEMORY, run_of, status as container_status};

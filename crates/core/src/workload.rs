@@ -8,8 +8,8 @@ mod object;
 pub(crate) mod raw;
 mod revision;
 
-pub(crate) use object::partition;
 pub use object::{Counts, Workload};
+pub(crate) use object::{first_ordinal, first_updated_ordinal, ordinal, partition};
 pub use raw::TEMPLATE_HASH_LABEL;
 pub use revision::{Images, RevisionId, registry_of};
 

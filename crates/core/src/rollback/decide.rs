@@ -208,15 +208,16 @@ fn known_good(history: &History) -> Result<(), Refusal> {
 /// revision that an earlier rollback replaced is not a candidate.
 fn by_evidence<'a>(history: &'a History, request: &Request) -> Option<Choice<'a>> {
     let candidates = || history.former().filter(|it| !history.was_replaced(it));
-    let serves = |entry: &Entry<'_>| {
-        let complete = history.last_complete();
-        entry.available() > 0
-            || Some(entry.uid()) == request.served.as_deref()
-            || complete.is_some_and(|it| it.uid() == entry.uid())
-    };
+    let served = request.served.as_deref();
     // Of two healthy revisions, the one that serves is the later choice of the team.
     let marked = candidates()
-        .filter_map(|entry| Some((serves(&entry), entry.mark()?.verified_at, entry)))
+        .filter_map(|entry| {
+            Some((
+                history.serves(&entry, served),
+                entry.mark()?.verified_at,
+                entry,
+            ))
+        })
         .max_by_key(|(serves, at, _)| (*serves, *at))
         .map(|(_, _, entry)| (entry, ChosenBy::KnownGood));
     let complete = || {
@@ -226,12 +227,12 @@ fn by_evidence<'a>(history: &'a History, request: &Request) -> Option<Choice<'a>
     };
     let serving = || {
         candidates()
-            .filter(|entry| entry.available() > 0)
-            .max_by_key(|entry| (entry.available(), entry.created()))
-            .map(|entry| (entry, ChosenBy::StillServing))
+            .filter_map(|entry| Some((entry.serving()?, entry)))
+            .max_by_key(|(serving, _)| *serving)
+            .map(|(_, entry)| (entry, ChosenBy::StillServing))
     };
     let before = || {
-        let same = |entry: &Entry<'_>| Some(entry.uid()) == request.served.as_deref();
+        let same = |entry: &Entry<'_>| Some(entry.uid()) == served;
         Some((candidates().find(same)?, ChosenBy::ServedBefore))
     };
     marked

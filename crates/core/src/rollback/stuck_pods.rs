@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::{Entry, History};
 use crate::snapshot::{REVISION_LABEL, has_ended, is_ready, owned_by, uid_of};
-use crate::workload::{Workload, partition};
+use crate::workload::{Workload, first_ordinal, first_updated_ordinal, ordinal};
 
 /// What is to be done about a restored StatefulSet now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +95,8 @@ impl RestoredSet {
             current_uid: history.current().map(|it| it.uid().to_owned()),
             observed: history.observed(),
             update_revision: status.and_then(|it| it.update_revision.clone()),
-            start: start(set),
-            first_updated: first_updated(set),
+            start: first_ordinal(set),
+            first_updated: first_updated_ordinal(set),
             pods: members(history),
         })
     }
@@ -186,14 +186,13 @@ fn rolling(history: &History) -> Option<&StatefulSet> {
 
 /// Its pods, the lowest ordinal first.
 fn members(history: &History) -> Vec<MemberPod> {
-    let prefix = format!("{}-", history.workload().name);
+    let set = &history.workload().name;
     let uid = history.uid();
     let mut members: Vec<MemberPod> = history
         .pods()
         .filter(|pod| owned_by(&pod.metadata, uid))
         .filter_map(|pod| {
-            let name = pod.metadata.name.as_deref()?;
-            let ordinal = name.strip_prefix(&prefix)?.parse().ok()?;
+            let ordinal = ordinal(set, pod.metadata.name.as_deref()?)?;
             Some(member(ordinal, pod))
         })
         .collect();
@@ -216,17 +215,4 @@ fn member(ordinal: i32, pod: &Pod) -> MemberPod {
         ended: has_ended(pod),
         deleting: metadata.deletion_timestamp.is_some(),
     }
-}
-
-/// The lowest ordinal (`spec.ordinals.start`).
-fn start(set: &StatefulSet) -> i32 {
-    let spec = set.spec.as_ref();
-    let ordinals = spec.and_then(|it| it.ordinals.as_ref());
-    ordinals.and_then(|it| it.start).unwrap_or_default()
-}
-
-/// The lowest ordinal that gets the newest template (`stateful_set_utils.go`,
-/// `newVersionedStatefulSetPod`).
-fn first_updated(set: &StatefulSet) -> i32 {
-    start(set).saturating_add(partition(set))
 }

@@ -21,6 +21,20 @@ pub(super) enum RevisionObject<'a> {
     ControllerRevision(&'a ControllerRevision),
 }
 
+/// How a revision serves. The greatest of several has the most available pods; among equals it is the
+/// youngest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Serving {
+    available: u64,
+    age: Age,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Age {
+    Created(Option<Timestamp>),
+    Number(Option<Revision>),
+}
+
 /// One revision of a workload.
 #[derive(Debug, Clone, Copy)]
 pub struct RevisionView<'a> {
@@ -140,16 +154,6 @@ impl<'a> RevisionView<'a> {
         pods.filter(move |pod| !by_label || (label.is_some() && revision_label(pod) == label))
     }
 
-    /// How many of its pods are ready. A ReplicaSet counts its own.
-    #[must_use]
-    pub fn ready(&self) -> u64 {
-        let status = match self.object {
-            RevisionObject::ReplicaSet(it) => it.status.as_ref(),
-            RevisionObject::ControllerRevision(_) => return self.ready_pods(),
-        };
-        count(status.and_then(|it| it.ready_replicas))
-    }
-
     /// How many of its pods are available. A StatefulSet and a DaemonSet do not count the pods of one
     /// revision: of those the ready ones are counted.
     #[must_use]
@@ -159,6 +163,19 @@ impl<'a> RevisionView<'a> {
             RevisionObject::ControllerRevision(_) => return self.ready_pods(),
         };
         count(status.and_then(|it| it.available_replicas))
+    }
+
+    /// How it serves; `None` if none of its pods is available. A pod that is ready for a moment between two
+    /// crashes is no reason to call its revision a working one.
+    #[must_use]
+    pub fn serving(&self) -> Option<Serving> {
+        let age = match self.object {
+            // The number of a ReplicaSet rises when it is used again.
+            RevisionObject::ReplicaSet(_) => Age::Created(self.created()),
+            RevisionObject::ControllerRevision(_) => Age::Number(self.number()),
+        };
+        let available = self.available();
+        (available > 0).then_some(Serving { available, age })
     }
 
     fn ready_pods(&self) -> u64 {

@@ -5,10 +5,10 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::revision::{RevisionObject, revision_label};
 use super::{
-    PodView, RevisionView, Snapshot, controller_of, has_ended, is_active, owned_by, revision_of,
-    uid_of,
+    PodView, RevisionView, Snapshot, controller_of, has_ended, is_active, name_of, owned_by,
+    revision_of, uid_of,
 };
-use crate::workload::{Revision, Workload, partition};
+use crate::workload::{Revision, Workload, first_updated_ordinal, ordinal};
 
 /// The older tie between a DaemonSet and its pods, which every version still writes
 /// (`daemon/util/daemonset_util.go`, `IsPodUpdated`).
@@ -287,11 +287,8 @@ impl<'a> Rollout<'a> {
         let Workload::StatefulSet(set) = self.workload else {
             return false;
         };
-        let start = set.spec.as_ref().and_then(|it| it.ordinals.as_ref());
-        let start = start.and_then(|it| it.start).unwrap_or_default();
-        let ordinal = pod.name().rsplit_once('-');
-        let ordinal = ordinal.and_then(|(_, it)| it.parse::<i32>().ok());
-        ordinal.is_some_and(|it| it < start + partition(set))
+        let ordinal = ordinal(name_of(&set.metadata), pod.name());
+        ordinal.is_some_and(|it| it < first_updated_ordinal(set))
     }
 
     /// The pods of the new revision that ended as a whole (phase `Failed` or `Succeeded`), deleted ones included: a
@@ -319,22 +316,16 @@ impl<'a> Rollout<'a> {
     }
 
     /// The former revision that serves: of a StatefulSet the one that it had rolled out to the end
-    /// (`status.currentRevision`), else the one with the most ready pods; among equals the youngest.
+    /// (`status.currentRevision`), else the greatest by [`Serving`](super::Serving).
     #[must_use]
     pub fn serving_before(&self) -> Option<RevisionView<'a>> {
         self.last_complete().or_else(|| {
             // While the new one is refused, every revision is a former one.
             let newest = self.new_uid();
             let former = self.revisions().filter(|it| Some(it.uid()) != newest);
-            // The number of a ReplicaSet rises when it is used again.
-            let age = |it: &RevisionView<'a>| match self.workload {
-                Workload::Deployment(_) => (it.created(), None),
-                Workload::StatefulSet(_) | Workload::DaemonSet(_) => (None, it.number()),
-            };
-            former
-                .map(|it| (it.ready(), it))
-                .filter(|(ready, _)| *ready > 0)
-                .max_by_key(|(ready, it)| (*ready, age(it)))
+            let serving = former.filter_map(|it| Some((it.serving()?, it)));
+            serving
+                .max_by_key(|(serving, _)| *serving)
                 .map(|(_, it)| it)
         })
     }

@@ -246,6 +246,27 @@ pub(crate) fn partition(set: &StatefulSet) -> i32 {
     rolling.and_then(|it| it.partition).unwrap_or_default()
 }
 
+/// Returns the lowest ordinal (`spec.ordinals.start`).
+pub(crate) fn first_ordinal(set: &StatefulSet) -> i32 {
+    let spec = set.spec.as_ref();
+    let ordinals = spec.and_then(|it| it.ordinals.as_ref());
+    ordinals.and_then(|it| it.start).unwrap_or_default()
+}
+
+/// Returns the lowest ordinal that gets the newest template (`stateful_set_utils.go`,
+/// `newVersionedStatefulSetPod`).
+pub(crate) fn first_updated_ordinal(set: &StatefulSet) -> i32 {
+    first_ordinal(set).saturating_add(partition(set))
+}
+
+/// Returns the ordinal of a pod; `None` if the StatefulSet does not name its pods like that
+/// (`stateful_set_utils.go`, `getParentNameAndOrdinal`).
+pub(crate) fn ordinal(set: &str, pod: &str) -> Option<i32> {
+    let (parent, number) = pod.rsplit_once('-')?;
+    let digits = number.bytes().all(|it| it.is_ascii_digit());
+    (parent == set && digits).then_some(number)?.parse().ok()
+}
+
 fn of_deployment(it: &Deployment) -> Counts {
     // The API server defaults `spec.replicas` to 1.
     let desired = it.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
@@ -286,5 +307,29 @@ fn of_daemon_set(it: &DaemonSet) -> Counts {
         updated: status.updated_number_scheduled.unwrap_or_default(),
         ready: status.number_ready,
         available: status.number_available.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ordinal_of_a_pod_is_the_number_after_its_statefulsets_name() {
+        let rows = [
+            ("the first", "db-0", Some(0)),
+            ("two digits", "db-12", Some(12)),
+            ("of another StatefulSet", "db-extra-0", None),
+            ("of another one with a shorter name", "d-0", None),
+            ("no number", "db-a", None),
+            ("nothing after the dash", "db-", None),
+            ("a dash too many", "db--1", None),
+            ("a sign", "db-+1", None),
+            ("no dash", "db0", None),
+            ("too large", "db-99999999999", None),
+        ];
+        for (says, pod, expected) in rows {
+            assert_eq!(ordinal("db", pod), expected, "{says}");
+        }
     }
 }

@@ -99,10 +99,11 @@ fn unchecked(
     if plan.chosen_by != ChosenBy::KnownGood {
         return None;
     }
-    let works = |it: &Entry<'_>| it.available() > 0 || Some(it.uid()) == request.served.as_deref();
-    let other = history
-        .former()
-        .find(|it| it.revision() > to.revision() && works(it) && it.mark().is_none())?;
+    let served = request.served.as_deref();
+    let passed_over = |it: &Entry<'_>| {
+        it.revision() > to.revision() && history.serves(it, served) && it.mark().is_none()
+    };
+    let other = history.former().find(passed_over)?;
     let message = format!(
         "revision {} was serving and is newer than revision {}, but no check found it healthy: it is \
          passed over",

@@ -3,10 +3,12 @@
 
 use serde_json::json;
 
-use super::past::{Past, of, of_web};
+use super::past::{Past, of, of_agent, of_db, of_web};
 use crate::approval::HealthCriteria;
 use crate::rollback::{Request, RollbackDecision, decide};
-use crate::testing::{PodBuilder, at, deployment, pod_of, replica_set_json, web};
+use crate::testing::{
+    PodBuilder, agent_pod, at, daemon_set, deployment, pod_of, replica_set_json, web,
+};
 use crate::workload::Revision;
 
 /// v1 serves with two pods, v2 does not come up.
@@ -837,4 +839,67 @@ fn a_number_that_a_person_named_is_known_again_after_it_rose() {
             .words(&to(1))
             .starts_with("revision 1 does not exist")
     );
+}
+
+/// The revision whose pods a check sees serving when it begins, and the one that a rollback takes
+/// without any other evidence, are the same by one rule.
+#[test]
+fn a_check_and_a_rollback_agree_on_the_revision_that_serves() {
+    let third = |past: Past| past.at_version("v3").had("v3", 3, 0);
+    let not_available = {
+        let mut past = failing();
+        past.revision_object("v1")["status"]["availableReplicas"] = json!(0);
+        past
+    };
+    let used_again = {
+        let mut past = of_agent().at_version("v3");
+        past.revision_objects
+            .push(daemon_set().revision_json("v3", 4));
+        past.revision_object("v1")["revision"] = json!(3);
+        let old = |node, version| agent_pod(node, version).ready(0);
+        past.pod(old("a", "v1")).pod(old("b", "v2"))
+    };
+    let rows = [
+        ("one serves", failing(), Some("rs-v1")),
+        (
+            "two serve, one with more pods",
+            third(of_web().had("v1", 1, 2).had("v2", 2, 1)),
+            Some("rs-v1"),
+        ),
+        (
+            "two serve alike: the younger",
+            third(of_web().had("v1", 1, 1).had("v2", 2, 1)),
+            Some("rs-v2"),
+        ),
+        (
+            "ready, but not yet for `minReadySeconds`",
+            not_available,
+            None,
+        ),
+        (
+            "an older one that was used again has the higher number",
+            used_again,
+            Some("cr-agent-v1"),
+        ),
+        (
+            "of a StatefulSet, the one that was rolled out to the end",
+            of_db(),
+            Some("cr-db-v1"),
+        ),
+        (
+            "none serves",
+            of_web().had("v1", 1, 0).had("v2", 2, 0),
+            None,
+        ),
+    ];
+    for (says, past, expected) in rows {
+        let history = past.history();
+        let seen = history.rollout().and_then(|it| it.serving_before());
+        assert_eq!(seen.map(|it| it.uid()), expected, "{says}: a check");
+        let taken = match past.decide(&any()) {
+            RollbackDecision::Apply(plan) => Some(plan.to.uid),
+            RollbackDecision::Already(_) | RollbackDecision::Refuse(_) => None,
+        };
+        assert_eq!(taken.as_deref(), expected, "{says}: a rollback");
+    }
 }

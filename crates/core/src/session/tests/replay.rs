@@ -25,13 +25,13 @@ fn reread(second: u64, read: FreshRead) -> Observation {
 }
 
 /// Replays the observations as a trace that was written and read again.
-fn replayed(observations: Vec<Observation>) -> (Verdict, u64) {
+fn replayed(observations: &[Observation]) -> (Verdict, u64) {
     let header = Header {
         workloads: vec![web()],
         ..Header::of(&policy(60))
     };
     let mut text = trace::line(&header).unwrap();
-    for observation in &observations {
+    for observation in observations {
         text.push_str(&trace::line(observation).unwrap());
     }
     let trace = Trace::parse(&text).unwrap();
@@ -122,7 +122,7 @@ fn a_replay_comes_to_the_verdict_after_the_recheck() {
         ),
     ];
     for (says, seen, reads, expected) in rows {
-        let (verdict, second) = replayed([seen, reads].concat());
+        let (verdict, second) = replayed(&[seen, reads].concat());
         assert_eq!((verdict.word(), second), expected, "{says}");
     }
 }
