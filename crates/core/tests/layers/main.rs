@@ -1,5 +1,5 @@
-//! The crate's layers: a file imports its own room and lower ones, and no files import each other in
-//! a circle. A room is a module of `lib.rs`; their order is the one that the crate's README shows.
+//! The crate's layers: a file imports its own module and lower ones, and no files import each other
+//! in a circle. The modules are those of `lib.rs`; their order is the one that the crate's README shows.
 
 mod source;
 mod tree;
@@ -9,37 +9,37 @@ use std::path::Path;
 
 use tree::{Tree, circles};
 
-/// Where the order of the rooms stands in the README, top first; rooms of one line are equals.
-const BEGIN: &str = "<!-- rooms, top first -->\n```text\n";
-const END: &str = "```\n<!-- end of rooms -->";
+/// The place of the modules' order in the README, top first; the modules of one line are equals.
+const BEGIN: &str = "<!-- layers, top first -->\n```text\n";
+const END: &str = "```\n<!-- end of layers -->";
 
-/// The rooms by floor, the top first.
-fn floors(readme: &str) -> Vec<Vec<&str>> {
+/// Returns the modules of each layer, the top first.
+fn layers(readme: &str) -> Vec<Vec<&str>> {
     let (_, after) = readme
         .split_once(BEGIN)
-        .expect("the README lists the rooms");
-    let (list, _) = after.split_once(END).expect("the list of rooms ends");
+        .expect("the README lists the layers");
+    let (list, _) = after.split_once(END).expect("the list of layers ends");
     list.lines()
         .map(|line| line.split(',').map(str::trim).collect())
         .collect()
 }
 
-/// What is wrong with the imports between rooms, one line each.
-fn complaints(tree: &Tree, floors: &[Vec<&str>]) -> Vec<String> {
-    let listed: BTreeSet<&str> = floors.iter().flatten().copied().collect();
-    let present = tree.rooms();
+/// What is wrong with the imports between modules, one line each.
+fn complaints(tree: &Tree, layers: &[Vec<&str>]) -> Vec<String> {
+    let listed: BTreeSet<&str> = layers.iter().flatten().copied().collect();
+    let present = tree.top_modules();
     let absent = listed.difference(&present);
     let mut complaints: Vec<String> = absent
-        .map(|room| format!("the README lists `{room}`, which is no room"))
+        .map(|module| format!("the README lists `{module}`, which is no module"))
         .collect();
     let unlisted = present.difference(&listed);
-    complaints.extend(unlisted.map(|room| format!("the README does not list `{room}`")));
+    complaints.extend(unlisted.map(|module| format!("the README does not list `{module}`")));
 
-    let floor = |room: &str| floors.iter().position(|rooms| rooms.contains(&room));
+    let layer_of = |module: &str| layers.iter().position(|layer| layer.contains(&module));
     let mut between_equals = BTreeSet::new();
     for import in tree.imports() {
-        let (from, to) = (import.room(), import.target_room());
-        let (Some(above), Some(below)) = (floor(from), floor(to)) else {
+        let (from, to) = (import.top_module(), import.target_top_module());
+        let (Some(above), Some(below)) = (layer_of(from), layer_of(to)) else {
             continue;
         };
         if below < above {
@@ -51,7 +51,7 @@ fn complaints(tree: &Tree, floors: &[Vec<&str>]) -> Vec<String> {
         }
     }
     for circle in circles(between_equals) {
-        complaints.push(format!("rooms in a circle: {}", circle.join(" -> ")));
+        complaints.push(format!("modules in a circle: {}", circle.join(" -> ")));
     }
     for circle in circles(tree.edges()) {
         complaints.push(format!("files in a circle: {}", circle.join(" -> ")));
@@ -64,7 +64,7 @@ fn imports_go_down_and_never_in_a_circle() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tree = Tree::read(&here.join("src"));
     assert!(tree.imports().count() > 100, "the sources were not found");
-    let complaints = complaints(&tree, &floors(include_str!("../../README.md")));
+    let complaints = complaints(&tree, &layers(include_str!("../../README.md")));
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
 
@@ -83,7 +83,7 @@ fn no_crate_has_files_in_a_circle() {
     }
 }
 
-/// A tree of two floors, `report` above `snapshot` and `verdict`.
+/// A tree of two layers, `report` above `snapshot` and `verdict`.
 fn said(files: &[(&str, &str)]) -> Vec<String> {
     let mut all = vec![
         (
@@ -125,12 +125,12 @@ fn equals_may_import_each_other_in_one_direction_only() {
     let back = ("snapshot.rs", "mod store;\nuse crate::verdict::Verdict;");
     assert_eq!(
         said(&[verdict, back, store]),
-        ["rooms in a circle: snapshot -> verdict -> snapshot"]
+        ["modules in a circle: snapshot -> verdict -> snapshot"]
     );
 }
 
 #[test]
-fn files_of_a_room_do_not_import_each_other_in_a_circle() {
+fn files_of_a_module_do_not_import_each_other_in_a_circle() {
     let parent = ("report.rs", "mod text;\nmod words;\n");
     let text = ("report/text.rs", "use super::words::plain;");
     let words = ("report/words.rs", "use crate::report::text::Text;");
@@ -170,12 +170,12 @@ fn a_reexported_name_belongs_to_the_file_that_defines_it() {
 }
 
 #[test]
-fn a_room_that_the_readme_forgets_is_named() {
+fn a_module_that_the_readme_forgets_is_named() {
     let tree = Tree::of(&[("lib.rs", ""), ("report.rs", ""), ("clock.rs", "")]);
     assert_eq!(
         complaints(&tree, &[vec!["report", "history"]]),
         [
-            "the README lists `history`, which is no room",
+            "the README lists `history`, which is no module",
             "the README does not list `clock`"
         ]
     );
@@ -185,7 +185,7 @@ fn a_room_that_the_readme_forgets_is_named() {
 fn the_readme_lists_equals_in_one_line() {
     let readme = format!("# x\n{BEGIN}report\nsnapshot, verdict\n{END}\n");
     assert_eq!(
-        floors(&readme),
+        layers(&readme),
         [vec!["report"], vec!["snapshot", "verdict"]]
     );
 }

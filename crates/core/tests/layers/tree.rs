@@ -55,7 +55,7 @@ impl Tree {
     }
 
     /// The modules of `lib.rs`.
-    pub(crate) fn rooms(&self) -> BTreeSet<&str> {
+    pub(crate) fn top_modules(&self) -> BTreeSet<&str> {
         let first = self.files.keys().filter_map(|module| module.first());
         first.map(String::as_str).collect()
     }
@@ -132,11 +132,11 @@ impl Tree {
 }
 
 impl<'a> Import<'a> {
-    pub(crate) fn room(&self) -> &'a str {
+    pub(crate) fn top_module(&self) -> &'a str {
         self.from.0.first().map_or("lib", String::as_str)
     }
 
-    pub(crate) fn target_room(&self) -> &'a str {
+    pub(crate) fn target_top_module(&self) -> &'a str {
         self.to.0.first().map_or("lib", String::as_str)
     }
 }
