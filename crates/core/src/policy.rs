@@ -144,7 +144,7 @@ rules! { policy;
     ImagePullFailing => of_time(300, 3), "registries throttle, fail over and recover within minutes";
     RegistryNotTrusted => of_time(120, 2), "a proxy or a registry may just be renewing its certificate";
     ImageWrongPlatform => of_template(25, 2), "the build for another platform may still be on its way to the registry: the second and third pull come 10s and 30s after the first";
-    ImageNeverPulled => of_template(5, 1), "nobody pulls with this policy: seen once more after 5s";
+    ImageNeverPulled => of_template(5, 1), "the kubelet never pulls with this policy: seen once more after 5s";
     ImageSignatureRefused => of_template(25, 2), "the signature may be pushed right after the image: the second and third try come 10s and 30s after the first";
     ImageNotInspected => of_time(60, 1), "the container runtime may fail for some seconds";
     NodeDiskFull => of_time(180, 1), "the kubelet removes unused images within minutes";

@@ -72,7 +72,7 @@ fn words_of_awaited(claim: &str, provisioner: &str) -> (String, String) {
             "PersistentVolumeClaim `{claim}` waits for provisioner `{provisioner}`, which has not created a volume"
         ),
         format!(
-            "look at `kubectl describe pvc {claim}` and at the pods of provisioner `{provisioner}`; if nobody runs it, correct storageClassName (AKS provides managed-csi and azurefile-csi)"
+            "look at `kubectl describe pvc {claim}` and at the pods of provisioner `{provisioner}`; if that provisioner is not running, correct storageClassName (AKS provides managed-csi and azurefile-csi)"
         ),
     )
 }

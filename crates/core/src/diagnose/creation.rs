@@ -337,7 +337,7 @@ fn of_replica_set(case: &Case<'_>) -> Option<Candidate> {
         .remedy(remedy)
         .rollback(
             RollbackHelps::Yes,
-            "the former revision's ReplicaSet exists, so that none has to be created",
+            "the former revision's ReplicaSet already exists",
         )
         .evidence(kind, message);
     // The controller gives up after 15 attempts, about 3 minutes: a state that it left before the

@@ -142,7 +142,7 @@ fn misplaced_mount(container: &ContainerView<'_>, message: &str) -> Option<Refus
         return Some((
             FindingCode::ContainerSpecInvalid,
             format!(
-                "{title}: {volume} cannot be mounted at `{path}`, which lies in a read-only file system"
+                "{title}: {volume} cannot be mounted at `{path}`, which is in a read-only file system"
             ),
             "mount it elsewhere, or create the path in the image or in the volume above it"
                 .to_owned(),

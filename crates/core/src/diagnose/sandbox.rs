@@ -138,7 +138,7 @@ fn classify(
         return (
             FindingCode::SubnetExhausted,
             format!("node{node} has no IP address left for the pods: {}", clipped(core_of(message), 200)),
-            "enlarge the pods' subnet, add a node pool with its own, or move to Azure CNI Overlay; lower maxSurge or replicas meanwhile".to_owned(),
+            "enlarge the pods' subnet, add a node pool with its own, or move to Azure CNI Overlay; until then, lower maxSurge or replicas".to_owned(),
         );
     }
     let spec = pod.object().spec.as_ref();

@@ -1,4 +1,4 @@
-//! Finds pods that no scheduler reports on: nobody serves their `schedulerName`.
+//! Finds pods that no scheduler reports on: none serves their `schedulerName`.
 
 use super::{Candidate, Case};
 use crate::finding::{EvidenceKind, Finding, FindingCode, RollbackHelps, Subject};
@@ -39,7 +39,7 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         created,
     )
     .message(format!(
-        "no scheduler has reported on the pods: nobody seems to serve schedulerName `{scheduler}`"
+        "no scheduler has reported on the pods: none seems to serve schedulerName `{scheduler}`"
     ))
     .remedy(if default {
         "look at the control plane: the kube-scheduler does not schedule"

@@ -188,7 +188,7 @@ fn no_revision(case: &Case<'_>) -> Option<Finding> {
             ))
             .rollback(
                 RollbackHelps::Yes,
-                "the former revision's ControllerRevision exists, so that none has to be created",
+                "the former revision's ControllerRevision already exists",
             )
             .lookup(Some(lookup)),
     )

@@ -27,7 +27,7 @@ macro_rules! finding_codes {
                 match self { $(Self::$name => stringify!($name),)+ }
             }
 
-            /// What the code means, in one sentence.
+            /// Returns what the code means, in one sentence.
             #[must_use]
             pub const fn describe(self) -> &'static str {
                 match self { $(Self::$name => concat!($($doc),+).trim_ascii(),)+ }
@@ -40,13 +40,13 @@ macro_rules! finding_codes {
                 match self { $(Self::$name => $signals,)+ }
             }
 
-            /// What the knowledge of its signals rests on.
+            /// Returns what the knowledge of its signals rests on.
             #[must_use]
             pub const fn basis(self) -> Basis {
                 match self { $(Self::$name => Basis::$basis,)+ }
             }
 
-            /// Whether going back to the former revision helps with this cause.
+            /// Returns whether going back to the former revision helps with this cause.
             #[must_use]
             pub const fn rollback_helps(self) -> RollbackHelps {
                 match self { $(Self::$name => RollbackHelps::$helps,)+ }
@@ -280,7 +280,7 @@ finding_codes! {
     /// An admission webhook does not answer.
     WebhookUnavailable {
         signals: Node = "`failed calling webhook \"…\"` (apiserver `pkg/util/webhook/error.go`) where `QuotaExceeded` is read; or a policy's own `denied the request` that quotes a timeout, a lost connection or an answer of 502 to 504",
-        rollback: No = "no pod can be created meanwhile, including those of the former revision",
+        rollback: No = "until the webhook answers, no pod can be created, including those of the former revision",
     }
     /// The namespace is being deleted.
     NamespaceTerminating {
@@ -310,7 +310,7 @@ finding_codes! {
     /// The ReplicaSet of the new revision cannot be created.
     ReplicaSetNotCreated {
         signals: Sources = "the Deployment's condition `Progressing` or newest event with reason `ReplicaSetCreateError` (`deployment/sync.go`), while there is no new ReplicaSet; a refusal that another code names (a quota, a policy, a webhook) has that code",
-        rollback: Yes = "the former revision's ReplicaSet exists, so none has to be created",
+        rollback: Yes = "the former revision's ReplicaSet already exists",
     }
     /// No node can take the pod.
     Unschedulable {
@@ -347,7 +347,7 @@ finding_codes! {
         signals: Sources = "the pod's condition `PodScheduled` False with reason `SchedulingGated`, and `spec.schedulingGates` (kubernetes `registry/core/pod/strategy.go`)",
         rollback: No = "nothing has failed: another controller holds the pod",
     }
-    /// No scheduler reports on the pod: nobody seems to serve its `schedulerName`.
+    /// No scheduler reports on the pod: none seems to serve its `schedulerName`.
     SchedulerMissing {
         signals: Sources = "a pod without a node, without the condition `PodScheduled` and without any event for 5s, or for 30s if the default scheduler is named (kube-scheduler `eventhandlers.go`, `responsibleForPod`)",
         rollback: Partly = "it helps if `schedulerName` is new; a scheduler that is down places no pod of the former revision either",
@@ -375,12 +375,12 @@ finding_codes! {
     /// Nodes evict the pods because memory or disk is low.
     EvictedByNode {
         signals: Sources = "pod `status.reason` `Evicted`, or the event of this name if the application exited successfully, with any other message, such as `The node was low on resource` (kubelet `eviction/helpers.go`)",
-        rollback: Partly = "it helps if the new revision uses more than the former; a full node stays full",
+        rollback: Partly = "it helps if the new revision uses more than the former revision; a full node stays full",
     }
     /// The kubelet rejects pods that were scheduled to its node.
     NodeTurnsPodAway {
         signals: Sources = "phase Failed with `status.reason` `OutOf…`, `NodeAffinity`, `NodePorts`, `UnexpectedAdmissionError`, `NodeShutdown` and similar reasons (kubelet `lifecycle/predicate.go`, `cm/admission/errors.go`, `nodeshutdown/nodeshutdown_manager.go`)",
-        rollback: Partly = "it helps if the new revision requests more than the former; the node's problem stays",
+        rollback: Partly = "it helps if the new revision requests more than the former revision; the node's problem stays",
     }
     /// The kubelet does not accept what the pod asks for (sysctl, AppArmor profile, operating system).
     NodeForbidsPod {
@@ -521,7 +521,7 @@ impl fmt::Display for FindingCode {
     }
 }
 
-/// What the knowledge of a code's signals rests on.
+/// The source of the knowledge about a code's signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
     /// They were seen as a real node and a real control plane send them.
@@ -532,14 +532,14 @@ pub enum Basis {
     Documentation,
 }
 
-/// Whether a rollback of the workload helps with a cause (rollback facts, section 3.7).
+/// The effect of a rollback of the workload on a cause (rollback facts, section 3.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum RollbackHelps {
     /// The cause came with the new revision.
     Yes,
-    /// It lies outside the workload; the former revision would suffer as well.
+    /// It is outside the workload; the former revision would suffer as well.
     No,
     /// It depends on what changed.
     Partly,

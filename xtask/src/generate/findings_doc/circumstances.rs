@@ -1,4 +1,4 @@
-//! What circumstances change about a cause's time, in a table and in words.
+//! Circumstances that change a cause's time, in a table and in words.
 
 use std::time::Duration;
 
@@ -113,7 +113,7 @@ fn decisive(patience: &Patience) -> Vec<Threshold> {
     others.into_iter().chain(healing).collect()
 }
 
-/// What may still heal a cause, and what is looked up for it.
+/// Returns what may still heal a cause, and what is looked up for it.
 fn healing([promised, replicated, quota_unseen, lookup_again]: [&Duration; 4]) -> [Threshold; 4] {
     [
         of(
@@ -226,7 +226,7 @@ fn told(shown_after: &ShownAfter) -> [Threshold; 9] {
     ]
 }
 
-/// What a snapshot shows beside a cause, and what that changes.
+/// Returns what a snapshot shows beside a cause, and what that changes.
 pub(super) fn moves(policy: &Policy) -> String {
     let patience = &policy.patience;
     let [scale_up, no_scale_up, cordoned, tainted] = [
@@ -264,7 +264,7 @@ Other facts in the cluster change these times, unless `--grace` sets them:
 
 - `ReadinessFailing`: an application that answers 404 is up, but its path does not exist: {not_there}, or three times the probe's own budget if that is longer.
 - `ConfigObjectMissing`, `ConfigKeyMissing`: {promised} if an object of the namespace names the Secret and may still write it (Certificate, ExternalSecret, SealedSecret, SecretProviderClass), or if such objects exist in the API and may not be read.
-- `CommandNotRunnable`, `ExecFormatError`: {promised} if the program lies on a volume that another container may still fill (not a ConfigMap or a Secret).
+- `CommandNotRunnable`, `ExecFormatError`: {promised} if the program is on a volume that another container may still fill (not a ConfigMap or a Secret).
 - `ImageNotFound`: {replicated} if the registry is Azure's, which may copy a tag to other regions after the push has ended.
 - `LivenessKillsStart`, `StartupProbeExhausted`: after the first kill twice as long as two more starts and the kubelet's back-off take, by the probe's own settings; never while an instance runs.
 - `SubPathNotPrepared`: {alone} if a subPathExpr names a variable that only the pod template could set, but does not.

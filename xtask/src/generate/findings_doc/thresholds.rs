@@ -1,4 +1,4 @@
-//! What can be set, what is fixed, and where patience was chosen.
+//! Thresholds that can be set, those that are fixed, and where patience was chosen.
 
 use rollguard_core::finding::FindingCode;
 use rollguard_core::policy::{Policy, Rule};
