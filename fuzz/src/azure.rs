@@ -1,4 +1,4 @@
-//! What Azure hands over.
+//! Texts from Azure.
 
 use rollguard_azure::{Authentication, ClusterAccess, Secret};
 

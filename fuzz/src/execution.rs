@@ -41,7 +41,7 @@ impl Bytes<'_> {
     }
 }
 
-/// What the promises need to know of a workload.
+/// The facts about a workload that the promises need.
 #[derive(Default)]
 struct Known {
     patches: u32,
@@ -175,7 +175,7 @@ impl Run {
                 let seen = answer(&request, bytes);
                 self.observe(seen);
             }
-            // Nobody asked for this: it changes nothing.
+            // No one asked for this: it changes nothing.
             4 => {
                 let wrong = workload(WorkloadKind::StatefulSet, "other");
                 self.observe(Seen::Looked {

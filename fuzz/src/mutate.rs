@@ -33,7 +33,7 @@ fn count(value: &Value, counts: Counts) -> usize {
         }
 }
 
-/// Whether the place was found.
+/// Returns whether the place was found.
 fn visit(value: &mut Value, left: &mut usize, how: &(Counts, u8)) -> bool {
     let (counts, kind) = *how;
     if counts(value) {

@@ -58,7 +58,7 @@ fn every_corpus_has_its_target_and_all_are_small() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
-    /// What a fuzzer does with more skill, on machines that have none: falsified rollouts.
+    /// Falsifies rollouts, as a fuzzer does with more skill, on machines that have none.
     #[test]
     fn any_falsified_rollout_keeps_the_promises(
         rollout in any::<u8>(),

@@ -20,7 +20,7 @@ use recordings::{Recording, recordings};
 use replay::{laws, outcome, upkeep};
 use rollguard_core::trace::Trace;
 
-/// What is asked of a trace.
+/// A question about a trace.
 type Question = fn(&Recording, &Trace) -> anyhow::Result<()>;
 
 /// Every question, and how its trials are called.

@@ -1,4 +1,4 @@
-//! What `--output json` prints keeps the schema that is published, and the schema lets nothing else
+//! The output of `--output json` keeps the published schema, and the schema lets nothing else
 //! through.
 #![expect(
     clippy::unwrap_used,

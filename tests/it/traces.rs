@@ -28,7 +28,7 @@ pub(crate) fn policy(scenario: &Scenario) -> Policy {
     }
 }
 
-/// What the pods were asked over HTTP.
+/// Returns what the pods were asked over HTTP.
 fn checks(scenario: &Scenario) -> Vec<HttpCheck> {
     let pairs = scenario.flags.chunks_exact(2);
     let asked = pairs.filter(|pair| pair[0] == "--http");

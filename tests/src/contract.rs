@@ -1,4 +1,4 @@
-//! What every Kubernetes API server says to the same requests: the cases of `tests/contract.yaml`,
+//! Answers of every Kubernetes API server to the same requests: the cases of `tests/contract.yaml`,
 //! run against whatever a client reaches. The embedded cluster and the real one must agree.
 
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ pub fn cases() -> Result<Vec<Case>> {
     serde_yaml::from_str(include_str!("../contract.yaml")).context("failed to read the contract")
 }
 
-/// Runs one case in a namespace that nobody else uses.
+/// Runs one case in a namespace that no one else uses.
 ///
 /// # Errors
 /// With the first answer that is not as the case says.

@@ -43,7 +43,7 @@ impl Counting {
         self.front.kubeconfig()
     }
 
-    /// What was asked so far.
+    /// Returns what was asked so far.
     #[must_use]
     pub fn load(&self) -> Load {
         Load {

@@ -152,7 +152,7 @@ impl FakeAzure {
         self.base_url().replace("127.0.0.1", PROXIED_HOST)
     }
 
-    /// What `SYSTEM_OIDCREQUESTURI` holds.
+    /// Returns what `SYSTEM_OIDCREQUESTURI` holds.
     #[must_use]
     pub fn oidc_request_uri(&self) -> String {
         format!("{}{}", self.base_url(), oidc::PATH)
@@ -170,7 +170,7 @@ impl FakeAzure {
         self.server.ca_file()
     }
 
-    /// What the agent would set for a task that uses the service connection, and the certificate.
+    /// Returns what the agent would set for a task that uses the service connection, and the certificate.
     #[must_use]
     pub fn agent_env(&self, scheme: Scheme) -> BTreeMap<String, String> {
         let id = SERVICE_CONNECTION_ID;

@@ -31,7 +31,7 @@ pub enum Moment {
     PodDeletion,
 }
 
-/// What goes wrong.
+/// The fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing, but all are held until so many have come here: a race with no winner before it.
@@ -46,7 +46,7 @@ pub enum Fault {
     Hushed,
 }
 
-/// What goes wrong, when, and for which workload or pod.
+/// The fault, its time, and its workload or pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trap {
     /// When.
@@ -112,7 +112,7 @@ impl Faulty {
         self.gate.sprung.notified().await;
     }
 
-    /// What was asked so far that changes something, dry runs and reviews aside, in order.
+    /// Returns what was asked so far that changes something, dry runs and reviews aside, in order.
     #[must_use]
     pub fn writes(&self) -> Vec<Asked> {
         let writes = self.gate.writes.lock();
@@ -228,7 +228,7 @@ fn is_dry(asked: &Asked) -> bool {
     query.contains("dryRun")
 }
 
-/// Whether it changes a Deployment, StatefulSet or DaemonSet itself.
+/// Returns whether it changes a Deployment, StatefulSet or DaemonSet itself.
 fn is_patch(asked: &Asked) -> bool {
     let kinds = ["deployments", "statefulsets", "daemonsets"];
     let mut parts = asked.parts.uri.path().rsplit('/');

@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// What a client gets.
+/// The answer to a client.
 pub type Answer = Response<UnsyncBoxBody<Bytes, kube::Error>>;
 
 /// A request on its way to the API server.
@@ -41,7 +41,7 @@ pub struct Asked {
 #[derive(Clone)]
 pub struct Onward(Client);
 
-/// What is done with each request: handed on, answered, counted, held.
+/// Handles each request: hands it on, answers, counts or holds it.
 pub trait Gate: Send + Sync + 'static {
     /// Answers a request, mostly by [`Onward::hand`].
     fn pass<'a>(&'a self, asked: Asked, onward: &'a Onward) -> BoxFuture<'a, Answer>;

@@ -1,6 +1,6 @@
 //! Updates that fail, and updates that look as if they failed and then heal, of all three kinds.
 //!
-//! Each row is applied to a healthy v1 (or, where it says so, a broken one). The YAML lies in
+//! Each row is applied to a healthy v1 (or, where it says so, a broken one). The YAML is in
 //! `tests/scenarios/<name>/`; the workload has its kind's name ([`Kind::name`]), its container is
 //! `app`, its pods carry the labels `app: <the workload's name>` and `version: v1` or `v2`. A
 //! [`Play`] carries a row out on a cluster.
@@ -54,7 +54,7 @@ pub use play::Play;
 /// The name of every scenario's Deployment.
 pub const DEPLOYMENT: &str = Kind::Deployment.name();
 
-/// What is updated.
+/// The updated object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Two pods that serve pages, unless a row says otherwise.
@@ -100,7 +100,7 @@ impl Kind {
 /// One update and what is true about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
-    /// What is updated.
+    /// The updated object.
     pub kind: Kind,
     /// The name of its folder below `tests/scenarios`.
     pub name: &'static str,
@@ -120,7 +120,7 @@ pub struct Scenario {
     pub expect: Expect,
     /// What the sentence names besides the code: container, image, key, limit.
     pub names: &'static [&'static str],
-    /// A text that the cluster itself shows meanwhile, in a condition, a container status or an
+    /// A text that the cluster itself shows in between, in a condition, a container status or an
     /// event: proof that the scenario is what it says. Empty when the cluster shows nothing.
     pub sign: &'static str,
     /// Whether the pod template alone decides that the update fails: no time heals it.

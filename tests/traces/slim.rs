@@ -142,7 +142,7 @@ fn without_places(text: &str) -> String {
     kept
 }
 
-/// Whether a kind has to stand in a trace.
+/// Returns whether a kind has to stand in a trace.
 fn is_set(kind: &Value) -> bool {
     kind == "StatefulSet" || kind == "DaemonSet"
 }
@@ -164,7 +164,7 @@ fn former_pods(lines: &[Value]) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whether a line is a normal event about a pod of v1, or one that every pod of this node has.
+/// Returns whether a line is a normal event about a pod of v1, or one that every pod of this node has.
 fn is_small_talk(line: &Value, former: &BTreeSet<String>) -> bool {
     let event = &line["seen"]["object"];
     let about = event["involvedObject"]["uid"].as_str().unwrap_or_default();

@@ -155,7 +155,7 @@ fn executed(told: &str) -> Option<u64> {
     line.trim().parse().ok()
 }
 
-/// What of libFuzzer's output a person needs: the panic, and where the input was written.
+/// Returns what of libFuzzer's output a person needs: the panic, and where the input was written.
 fn complaint(told: &str) -> String {
     let lines: Vec<&str> = told.lines().collect();
     let begin = lines

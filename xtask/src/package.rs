@@ -24,7 +24,7 @@ pub(crate) fn run(overlay: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the binary is built for.
+/// The target of the binary.
 struct Target {
     /// Rust's name for it.
     triple: String,

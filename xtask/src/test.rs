@@ -19,7 +19,7 @@ use tally::Tally;
 /// Begins a line that names what was not run or checked; a rung's summary repeats it.
 pub(crate) const LEFT_OUT: &str = "left out: ";
 
-/// What became of one rung.
+/// The result of one rung.
 struct Outcome {
     name: &'static str,
     tally: Tally,

@@ -44,7 +44,7 @@ fn paths(markdown: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether a path that `document` names exists: from the root, or as the end of a path. A README
+/// Returns whether a path that `document` names exists: from the root, or as the end of a path. A README
 /// below the root means files beside or below itself.
 fn exists(path: &str, document: &str, all: &[String]) -> bool {
     let path = path.trim_end_matches('/');

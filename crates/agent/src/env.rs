@@ -1,4 +1,4 @@
-//! What the agent hands to a task: environment variables.
+//! The environment variables that the agent hands to a task.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

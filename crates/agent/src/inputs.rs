@@ -28,7 +28,7 @@ pub use spec::{
     WORKLOADS,
 };
 
-/// What to do.
+/// The command, with its inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandName {
     /// Follow a rollout to a verdict.

@@ -83,7 +83,7 @@ impl OutputVariable {
         }
     }
 
-    /// What it holds.
+    /// Returns what it holds.
     #[must_use]
     pub const fn description(self) -> &'static str {
         match self {
@@ -145,7 +145,7 @@ impl OutputVariable {
     }
 }
 
-/// What a task that failed was about.
+/// The subject of a task that failed.
 #[derive(Debug, Clone, Copy)]
 pub struct FailedTask<'a> {
     /// The command, if the input names one.

@@ -87,7 +87,7 @@ pub enum Outcome {
     Succeeded,
     /// The rollback is done, or was done before.
     RolledBack,
-    /// A defect in rollguard, or something nobody thought of.
+    /// A defect in rollguard, or something no one thought of.
     Unexpected,
     /// An argument or input is missing or wrong.
     BadInput,
@@ -109,7 +109,7 @@ pub enum Outcome {
     RollbackFailed,
     /// It is done, and what it restored is not healthy.
     RolledBackUnhealthy,
-    /// It is done, and nobody could see what became of it.
+    /// It is done, and no one could see what became of it.
     RolledBackNotVerified,
     /// It is done for some of the workloads only, or pods of the bad revision hold one up.
     PartlyRolledBack,
@@ -159,7 +159,7 @@ impl Outcome {
         }
         match conclusion.outcome {
             BatchOutcome::RolledBack | BatchOutcome::AlreadyRolledBack => match conclusion.health {
-                // Nobody asked for a check.
+                // No one asked for a check.
                 None | Some(RollbackHealth::Healthy) => Self::RolledBack,
                 Some(RollbackHealth::Unhealthy) => Self::RolledBackUnhealthy,
                 Some(RollbackHealth::Undetermined | RollbackHealth::NotRolledBack) => {
@@ -244,7 +244,7 @@ impl Outcome {
         }
     }
 
-    /// What it means and what to do, for the documentation.
+    /// Returns what it means and what to do, for the documentation.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -298,7 +298,7 @@ impl Outcome {
         }
     }
 
-    /// What the task reports to the agent. Anything but success is `Failed`: a cancellation is
+    /// Returns what the task reports to the agent. Anything but success is `Failed`: a cancellation is
     /// known to the agent itself, and its own result then stands.
     #[must_use]
     pub const fn task_result(self) -> TaskResult {

@@ -28,7 +28,7 @@ pub enum ServiceConnection {
     },
 }
 
-/// What service connections have in common.
+/// The fields that all service connections have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionDetails {
     /// The connection's id, a GUID in lower case.
@@ -66,7 +66,7 @@ impl ServiceConnection {
         }
     }
 
-    /// Who signs in, and where.
+    /// Returns who signs in, and where.
     #[must_use]
     pub const fn details(&self) -> &ConnectionDetails {
         match self {
@@ -75,7 +75,7 @@ impl ServiceConnection {
         }
     }
 
-    /// What must never be shown.
+    /// Returns what must never be shown.
     #[must_use]
     pub const fn secret(&self) -> &Secret {
         match self {
@@ -134,7 +134,7 @@ pub enum ServiceConnectionError {
 }
 
 impl ServiceConnectionError {
-    /// What the user can do.
+    /// Returns what the user can do.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

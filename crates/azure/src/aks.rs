@@ -82,7 +82,7 @@ impl<T: BearerTokens> Arm<'_, T> {
         let client = Client::builder(Arc::new(OneToken::new(token)))
             .endpoint(self.endpoint)
             .transport(TransportOptions::new(Arc::new(bridge)))
-            // The old azure_core's sleep can lose its wake-up and hang for good; the new one
+            // The old azure_core's sleep can lose its wake-up and hang forever; the new one
             // retries below.
             .retry(RetryOptions::none())
             .build();

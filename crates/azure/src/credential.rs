@@ -79,7 +79,7 @@ impl CredentialFactory {
         })
     }
 
-    /// What `error`, of a credential made here, means.
+    /// Returns what `error`, of a credential made here, means.
     pub(crate) fn explain(&self, error: &azure_core::Error) -> AzureError {
         explain(self.task(error), error)
     }

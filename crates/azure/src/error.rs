@@ -22,7 +22,7 @@ pub struct AzureError {
     request_id: Option<String>,
 }
 
-/// What was being done.
+/// The operation that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Task {
     /// Inputs and certificates are read; nothing was sent.
@@ -206,7 +206,7 @@ impl AzureError {
         self
     }
 
-    /// What was being done.
+    /// The operation that failed.
     #[must_use]
     pub fn task(&self) -> &Task {
         &self.task
@@ -224,7 +224,7 @@ impl AzureError {
         self.request_id.as_deref()
     }
 
-    /// What the user can do, where there is something to do.
+    /// Returns what the user can do, where there is something to do.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         hint::hint(&self.task, &self.kind)

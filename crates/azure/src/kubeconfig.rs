@@ -1,4 +1,4 @@
-//! What a kubeconfig of AKS says about signing in to the cluster.
+//! The sign-in that a kubeconfig of AKS asks for.
 
 use serde_yaml::{Mapping, Value};
 

@@ -29,5 +29,5 @@ pub use session::Azure;
 pub use token::{BearerTokens, TokenSource};
 pub use transport::Transport;
 
-/// What a fallible call of this crate returns.
+/// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, AzureError>;

@@ -1,4 +1,4 @@
-//! Who signs in.
+//! The identity that signs in.
 
 use rollguard_agent::{Secret, ServiceConnection};
 

@@ -1,4 +1,4 @@
-//! What the service principal needs in Azure Resource Manager.
+//! The permissions that the service principal needs in Azure Resource Manager.
 
 /// The permission that the call needs.
 pub(crate) const LIST_CREDENTIALS_ACTION: &str =

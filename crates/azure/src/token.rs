@@ -24,7 +24,7 @@ const RENEWAL_LIMIT: Duration = Duration::from_secs(5);
 /// After a failed renewal the still-good token is handed out this long without a further attempt.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 
-/// Who hands out bearer tokens.
+/// A source of bearer tokens.
 #[async_trait::async_trait]
 pub trait BearerTokens: Send + Sync {
     /// A token that is good now. Pass the one that the server refused with 401, if any: it is not

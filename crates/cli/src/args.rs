@@ -182,7 +182,7 @@ fn input_arg(spec: &InputSpec) -> Arg {
     }
 }
 
-/// What was said for a command's inputs. A file's content takes the place of its name.
+/// Returns what was said for a command's inputs. A file's content takes the place of its name.
 pub(crate) fn raw_inputs(
     name: CommandName,
     matches: &ArgMatches,

@@ -34,7 +34,7 @@ impl Cancel {
         (sender, Self(receiver))
     }
 
-    /// Whether stopping was asked for.
+    /// Returns whether stopping was asked for.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
@@ -48,7 +48,7 @@ impl Cancel {
         }
     }
 
-    /// The result of some work that changes nothing, unless stopping is asked for meanwhile.
+    /// Returns the result of some work that changes nothing, unless a stop is requested before it ends.
     ///
     /// # Errors
     /// When stopping was asked for, before or during the work.

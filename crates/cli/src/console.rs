@@ -152,7 +152,7 @@ impl Console {
 }
 
 impl Drop for Console {
-    /// What is shown below everything is nothing to leave behind.
+    /// Removes what is shown below everything else: it is nothing to leave behind.
     fn drop(&mut self) {
         self.status(&[]);
     }

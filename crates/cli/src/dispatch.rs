@@ -76,7 +76,7 @@ fn usage(error: &clap::Error, arguments: &[OsString], environment: &Environment)
     Outcome::BadInput
 }
 
-/// What clap says, without its own words before it.
+/// Returns what clap says, without its own words before it.
 fn wrong_usage(text: &str) -> Failure {
     let mut paragraphs = text.split("\n\n").map(str::trim);
     let message = paragraphs.next().unwrap_or_default();

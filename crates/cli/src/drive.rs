@@ -51,7 +51,7 @@ pub(crate) struct Feed<'a, S> {
     clock: Clock,
 }
 
-/// What a session hears.
+/// One input of a session's loop.
 enum Heard {
     Seen(Observation),
     /// To be printed, and of no weight for the verdict.
@@ -74,7 +74,7 @@ where
         }
     }
 
-    /// With something else to do meanwhile.
+    /// Adds work that goes on beside the session.
     pub(crate) fn with_background(self, background: BackgroundLines<'a>) -> Self {
         Self { background, ..self }
     }
@@ -85,7 +85,7 @@ where
         Self { early_logs, ..self }
     }
 
-    /// What is heard next, at `until` at the latest.
+    /// Returns what is heard next, at `until` at the latest.
     async fn next(&mut self, session: &Session, until: Timestamp) -> Heard {
         tokio::select! {
             biased;
@@ -204,7 +204,7 @@ fn row(tracked: &TrackedWorkload, elapsed: Duration) -> status::Row {
     }
 }
 
-/// The stream of observations never ends by itself; if it does, we are blind for good.
+/// The stream of observations never ends by itself; if it does, nothing is seen any more.
 fn watch_ended(session: &Session, now: Timestamp) -> Observation {
     let kind = session.workloads().first().map(|it| it.workload().kind);
     let why = Blindness::Disconnected {

@@ -136,7 +136,7 @@ impl Environment {
         }
     }
 
-    /// Whether the terminal understands more than text.
+    /// Returns whether the terminal understands more than text.
     fn is_capable(&self) -> bool {
         self.get("TERM").is_none_or(|term| term != "dumb")
     }

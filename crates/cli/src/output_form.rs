@@ -9,7 +9,7 @@ use rollguard_core::report::{Report, to_json};
 use crate::console::Console;
 use crate::failure::Failure;
 
-/// What `--output` chooses.
+/// The form that `--output` chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum OutputForm {
     /// Lines for people, on stdout.
@@ -49,7 +49,7 @@ impl OutputForm {
         }
     }
 
-    /// Whether stdout is for a program, so that lines for people go to stderr.
+    /// Returns whether stdout is for a program, so that lines for people go to stderr.
     pub(crate) const fn is_for_programs(self) -> bool {
         match self {
             Self::Human => false,

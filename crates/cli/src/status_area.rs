@@ -16,7 +16,7 @@ pub struct Size {
 }
 
 impl Default for Size {
-    /// What a terminal that does not tell its size most likely has.
+    /// Returns what a terminal that does not tell its size most likely has.
     fn default() -> Self {
         Self {
             columns: 80,
@@ -89,7 +89,7 @@ impl StatusArea {
     }
 
     /// From behind the last row to the beginning of the first. A terminal that was made narrower
-    /// meanwhile may have wrapped rows; a row that then stays is better than erasing what was printed.
+    /// in between may have wrapped rows; a row that then stays is better than erasing what was printed.
     fn to_first_row(&self) -> String {
         match self.drawn.len() {
             0 | 1 => "\r".to_owned(),
@@ -98,7 +98,7 @@ impl StatusArea {
     }
 }
 
-/// What does not fit on the screen could not be drawn over.
+/// Cuts what does not fit on the screen: it could not be drawn over.
 fn shortened(lines: &[Line], rows: usize) -> Vec<Line> {
     if lines.len() <= rows {
         return lines.to_vec();

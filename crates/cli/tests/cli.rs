@@ -29,7 +29,7 @@ fn run(home: &Path, args: &[&str], variables: &[(&str, &str)]) -> Ran {
     }
 }
 
-/// A kubeconfig with one context, `here`, whose server answers nobody.
+/// A kubeconfig with one context, `here`, whose server never answers.
 const NOBODY: &str = "
 apiVersion: v1
 kind: Config

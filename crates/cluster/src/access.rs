@@ -107,7 +107,7 @@ where
     within(READ_LIMIT, api.get(name)).await
 }
 
-/// What a selector found.
+/// The workloads that a selector found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selected {
     /// The workloads, by kind and name.

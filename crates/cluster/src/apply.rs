@@ -28,14 +28,14 @@ const SENDS: u32 = 3;
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// What came of a plan.
+/// The result of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     /// The target's template is in place.
     Done,
     /// The target's template had been put in place by another run.
     AlreadyThere,
-    /// Another rollout began meanwhile; it was left alone.
+    /// Another rollout began in the meantime; it was left alone.
     Superseded,
 }
 
@@ -86,7 +86,7 @@ pub async fn apply(client: &Client, plan: &RollbackPlan) -> Result<Applied> {
     }
 }
 
-/// What was sent so far.
+/// The requests that were sent so far.
 #[derive(Debug, Default)]
 struct Sends {
     sent: u32,

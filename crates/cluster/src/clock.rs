@@ -26,7 +26,7 @@ impl Clock {
         }
     }
 
-    /// What it shows.
+    /// Returns what it shows.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         after(self.origin, self.started.elapsed())

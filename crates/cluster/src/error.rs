@@ -1,4 +1,4 @@
-//! What can go wrong with a cluster, sorted by what the user can do about it.
+//! Errors of a cluster, sorted by what the user can do about them.
 
 mod cause;
 mod permission;
@@ -9,7 +9,7 @@ pub(crate) use cause::{Silence, TokenFailure};
 pub(crate) use permission::Permission;
 pub use permission::{CHECK_RULES, CLUSTER_RULES, ROLLBACK_RULES, Rule};
 
-/// What kind of failure it is; the command line maps each to an exit code.
+/// The kind of a failure; the command line maps each to an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClusterErrorKind {
     /// The user's input does not fit: kubeconfig, context, proxy.
@@ -78,19 +78,19 @@ impl ClusterError {
         }
     }
 
-    /// What kind of failure it is.
+    /// Returns what kind of failure it is.
     #[must_use]
     pub const fn kind(&self) -> ClusterErrorKind {
         self.kind
     }
 
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         self.hint.clone()
     }
 
-    /// What the API server or the network said.
+    /// Returns what the API server or the network said.
     #[must_use]
     pub const fn cause(&self) -> Option<&Cause> {
         self.cause.as_ref()

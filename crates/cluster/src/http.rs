@@ -112,21 +112,21 @@ async fn read(response: Response<Body>, until: Instant) -> Result<Bytes, Cause> 
     Ok(read.freeze())
 }
 
-/// Whether an answer came through the API server. It puts this header on every answer, on those of
-/// pods too (apiserver `endpoints/filters/audit_init.go`); a gateway's own page does not have it.
+/// Returns whether an answer came through the API server. It puts this header on every answer, on those
+/// of pods too (apiserver `endpoints/filters/audit_init.go`); a gateway's own page does not have it.
 fn passed_api_server(headers: &HeaderMap) -> bool {
     headers.contains_key("audit-id")
 }
 
-/// Whether something between here and the API server answers so: without a route, or without the API
-/// server behind it. Where a gateway drops the header above, such an answer of a pod looks the same;
+/// Returns whether something between here and the API server answers so: without a route, or without the
+/// API server behind it. Where a gateway drops the header above, such an answer of a pod looks the same;
 /// then the pod was not seen.
 fn may_be_of_gateway(status: StatusCode) -> bool {
     matches!(status.as_u16(), 404 | 502..=504)
 }
 
-/// What the API server itself says; `None` for an answer that came from the pod, even if that looks
-/// much like it.
+/// Returns what the API server itself says; `None` for an answer that came from the pod, even if that
+/// looks much like it.
 fn of_api_server(code: StatusCode, body: &[u8], pod: &Pod) -> Option<Result<Answer, Blindness>> {
     if code.is_success() {
         return None;
@@ -186,12 +186,12 @@ const TUNNEL: [&str; 10] = [
     "dial unix ",
 ];
 
-/// Whether the API server's way to the nodes is cut, which is no word about the pod.
+/// Returns whether the API server's way to the nodes is cut, which is no word about the pod.
 fn of_tunnel(why: &str, pod: &Pod) -> bool {
     TUNNEL.iter().any(|it| why.contains(it)) || is_elsewhere(why, pod)
 }
 
-/// Whether a connection failed to something that is not the pod: Go's `dial tcp ADDRESS: …`.
+/// Returns whether a connection failed to something that is not the pod: Go's `dial tcp ADDRESS: …`.
 fn is_elsewhere(why: &str, pod: &Pod) -> bool {
     let Some((_, dialled)) = why.split_once("dial tcp") else {
         return false;

@@ -41,5 +41,5 @@ pub use login::{BearerTokens, BoxError, Login, Programs};
 pub use lookup::look_up;
 pub use observe::{Watch, observe};
 
-/// What a fallible call of this crate returns.
+/// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, ClusterError>;

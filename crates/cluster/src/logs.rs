@@ -19,7 +19,7 @@ const BYTES: i64 = 64 * 1024;
 /// How long all of them may take: they are read at once.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What could be read of a container's logs.
+/// The part of a container's logs that could be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Logs {
     /// The last lines of the former instance first, since that is the one that failed, then those

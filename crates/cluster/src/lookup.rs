@@ -12,7 +12,7 @@ use crate::request::{READ_LIMIT, apps_of, within};
 
 /// Answers a lookup; `None` if the cluster gave no usable answer, so that the last one stays.
 ///
-/// A custom resource that may not be read counts as a promise: nobody knows what its objects say. One
+/// A custom resource that may not be read counts as a promise: no one knows what its objects say. One
 /// that the API does not have promises nothing.
 pub async fn look_up(client: &Client, namespace: &str, lookup: Lookup) -> Option<Seen> {
     let promises = match &lookup {

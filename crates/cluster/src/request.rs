@@ -63,7 +63,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Whether the API server says that there is no such object; a gateway's 404 is no such word.
+    /// Returns whether the API server says that there is no such object; a gateway's 404 is no such word.
     pub(crate) fn is_not_found(&self) -> bool {
         self.cause.is_not_found()
     }
@@ -122,7 +122,7 @@ fn own_status(code: StatusCode, body: &[u8]) -> Option<Status> {
     parsed.filter(|status| status.code == code.as_u16())
 }
 
-/// What an error answer says; a proxy's page has no `Status` in it.
+/// Returns what an error answer says; a proxy's page has no `Status` in it.
 pub(crate) fn status_of(code: StatusCode, body: &[u8]) -> Status {
     own_status(code, body).unwrap_or_else(|| {
         let reason = code.canonical_reason().unwrap_or("unknown status");

@@ -160,7 +160,7 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
-    /// What was asked of a route, in order.
+    /// Returns what was asked of a route, in order.
     pub(crate) fn requests(&self, method: &str, path: &str) -> Vec<Asked> {
         let log = self.log.lock().unwrap();
         let fits = |asked: &&Asked| asked.method == method && asked.path.ends_with(path);

@@ -1,9 +1,9 @@
-//! What rollguard writes into the cluster to know it again: that a revision was found healthy, and
+//! The annotations that rollguard writes to recognise later that a revision was found healthy, and
 //! that a workload was rolled back.
 //!
-//! The first lies on the revision object itself, and names it: a Deployment's controller copies the
+//! The first is on the revision object itself, and names it: a Deployment's controller copies the
 //! Deployment's annotations to its ReplicaSet, and `kubectl rollout undo` copies them back, so that
-//! a text alone could end up on a revision that nobody ever checked.
+//! a text alone could end up on a revision that no one ever checked.
 
 use std::collections::BTreeSet;
 

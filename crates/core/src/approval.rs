@@ -74,7 +74,7 @@ pub struct ApprovedRollback {
     pub images: Images,
 }
 
-/// What a check wants to see before it calls a rollout healthy: less than that is no healing.
+/// The conditions of a check for calling a rollout healthy: less than that is no healing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "schema",

@@ -88,7 +88,7 @@ struct Candidate {
     finding: Finding,
     /// The grace that replaces that of the rule.
     grace: Option<Duration>,
-    /// Whether this rollout may still remove the cause: the finding is not terminal meanwhile.
+    /// Whether this rollout may still remove the cause: until then the finding is not terminal.
     blocked: bool,
     /// Whether ready pods do not contradict it: pods that were ready before failed in the same way.
     despite_ready: bool,
@@ -191,7 +191,7 @@ fn before_session(case: &Case<'_>, code: FindingCode, last: Option<Timestamp>) -
     Stale::Until(after(case.started, grace.saturating_mul(2)))
 }
 
-/// Whether all signs of a cause are older than the session.
+/// Tells signs of a cause that are older than the session from newer ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stale {
     /// One sign is newer than the start of the session.

@@ -45,7 +45,7 @@ impl RollbackHelps {
     }
 }
 
-/// Whether a finding heals by itself.
+/// The prognosis of a finding: may it heal by itself?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -58,7 +58,7 @@ pub enum Prognosis {
     Informational,
 }
 
-/// What a finding is about.
+/// The subject of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -123,14 +123,14 @@ pub enum EvidenceKind {
 }
 
 impl EvidenceKind {
-    /// Whether it is lines that a container wrote.
+    /// Returns whether it is lines that a container wrote.
     #[must_use]
     pub const fn is_log(self) -> bool {
         matches!(self, Self::PreviousLog | Self::CurrentLog)
     }
 }
 
-/// What shows a finding, quoted verbatim (and therefore hostile until neutralised).
+/// The evidence of a finding, quoted verbatim (and therefore hostile until neutralised).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evidence {

@@ -144,13 +144,13 @@ impl History {
         annotation(&self.object, name)
     }
 
-    /// Whether it is a paused Deployment.
+    /// Returns whether it is a paused Deployment.
     #[must_use]
     pub fn paused(&self) -> bool {
         self.typed().is_some_and(Workload::is_paused)
     }
 
-    /// Whether the workload is being deleted.
+    /// Returns whether the workload is being deleted.
     #[must_use]
     pub fn deleting(&self) -> bool {
         let metadata = self.typed().map(Workload::metadata);
@@ -164,7 +164,7 @@ impl History {
         u64::try_from(desired).unwrap_or_default()
     }
 
-    /// Whether its controller has read the newest spec.
+    /// Returns whether its controller has read the newest spec.
     #[must_use]
     pub fn observed(&self) -> bool {
         self.typed().is_some_and(Workload::is_observed)
@@ -200,9 +200,9 @@ impl History {
         self.with_uid(self.current.as_deref()?)
     }
 
-    /// What names the revision of the present template, whether or not its object exists.
+    /// Returns what names the revision of the present template, whether or not its object exists.
     ///
-    /// The API server may refuse the object for good: a quota on ReplicaSets, an admission policy. It
+    /// The API server may refuse the object permanently: a quota on ReplicaSets, an admission policy. It
     /// gets the number that the controller would give it, and no name.
     #[must_use]
     pub fn present(&self) -> RevisionId {
@@ -216,8 +216,8 @@ impl History {
         )
     }
 
-    /// Whether the present template is the one that this uid or fingerprint names. A fingerprint names
-    /// it as well once its object exists.
+    /// Returns whether the present template is the one that this uid or fingerprint names. A fingerprint
+    /// names it as well once its object exists.
     #[must_use]
     pub fn is_present(&self, uid: &str) -> bool {
         let typed = || self.typed().and_then(Workload::template_fingerprint);
@@ -240,8 +240,8 @@ impl History {
         self.entry(self.rollout()?.last_complete()?)
     }
 
-    /// Whether a revision serves, was rolled out to the end before the present one, or served when the
-    /// check began, whose uid is then `served`.
+    /// Returns whether a revision serves, was rolled out to the end before the present one, or served
+    /// when the check began, whose uid is then `served`.
     #[must_use]
     pub fn serves(&self, entry: &Entry<'_>, served: Option<&str>) -> bool {
         let complete = self.last_complete();
@@ -256,14 +256,14 @@ impl History {
         self.entries().filter(move |it| current != Some(it.uid()))
     }
 
-    /// What an earlier rollback wrote, whether or not it still holds.
+    /// Returns what an earlier rollback wrote, whether or not it still holds.
     #[must_use]
     pub fn rollback_record(&self) -> Option<RollbackRecord> {
         RollbackRecord::parse(self.annotation(ROLLBACK_RECORD)?)
     }
 
-    /// What an earlier rollback wrote, if what it restored is still in place and nothing was deployed
-    /// between: the annotation outlives later deployments, and a later number tells of one.
+    /// Returns what an earlier rollback wrote, if what it restored is still in place and nothing was
+    /// deployed between: the annotation outlives later deployments, and a later number tells of one.
     #[must_use]
     pub fn restored(&self) -> Option<RollbackRecord> {
         let restored = self.rollback_record()?;
@@ -274,7 +274,7 @@ impl History {
         (current == restored.uid && !between).then_some(restored)
     }
 
-    /// Whether the last rollback left a revision behind that was neither deployed again nor found
+    /// Returns whether the last rollback left a revision behind that was neither deployed again nor found
     /// healthy since.
     #[must_use]
     pub fn was_replaced(&self, entry: &Entry<'_>) -> bool {
@@ -366,7 +366,7 @@ impl<'a> Entry<'a> {
         self.view.name()
     }
 
-    /// What names it for good.
+    /// Returns its permanent identity.
     #[must_use]
     pub fn id(&self) -> RevisionId {
         RevisionId {

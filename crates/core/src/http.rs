@@ -80,7 +80,7 @@ impl PartialEq for Pattern {
 
 impl Eq for Pattern {}
 
-/// What a pod answered.
+/// The answer of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpAnswer {
@@ -130,7 +130,7 @@ impl HttpCheck {
         &self.expect
     }
 
-    /// Whether an answer is a healthy pod's.
+    /// Checks whether an answer is a healthy pod's.
     ///
     /// # Errors
     /// What is wrong with it, to be read after the name of the pod: `answered 503, 200 to 399

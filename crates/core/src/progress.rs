@@ -18,7 +18,7 @@ mod stateful_set;
 pub use pace::{Pace, min_ready_in_all};
 pub use standstill::{Moment, awaited_ends, standstill};
 
-/// Whether every pod is of the newest template and available, and none other is left.
+/// Checks whether every pod is of the newest template and available, and none other is left.
 ///
 /// # Errors
 /// The first question to which the answer is no.

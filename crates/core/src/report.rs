@@ -139,7 +139,7 @@ impl Report {
         }
     }
 
-    /// What became of the rollback after which this was a check, the worst of all workloads.
+    /// Returns what became of the rollback after which this was a check, the worst of all workloads.
     #[must_use]
     pub fn rollback_health(&self) -> Option<RollbackHealth> {
         self.after_rollback.iter().map(|it| it.health).max()
@@ -192,7 +192,7 @@ impl Report {
     }
 }
 
-/// What could not be seen, liveness probes that a success did not wait for included.
+/// Returns what could not be seen, liveness probes that a success did not wait for included.
 fn blind_spots(session: &Session) -> Vec<String> {
     let resources = session.blind_spots().map(|(_, why)| why);
     let healthy = session.workloads().iter();

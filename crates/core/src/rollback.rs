@@ -1,4 +1,4 @@
-//! What to restore, decided by evidence and never by revision arithmetic; effects are plans first.
+//! Decides by evidence what to restore, never by revision arithmetic; effects are plans first.
 
 mod batch;
 mod changes;

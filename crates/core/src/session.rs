@@ -47,7 +47,7 @@ pub use suspect::Suspect;
 pub use target::{Target, View};
 pub use tracked::{Followed, TrackedWorkload};
 
-/// What one observation led to.
+/// The result of one observation.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct Step {
@@ -174,7 +174,7 @@ impl Session {
         }
     }
 
-    /// A word after a while without news, so that nobody takes silence for a hang.
+    /// A word after a while without news, so that no one takes silence for a hang.
     fn remind(&mut self, now: Timestamp, events: &mut Vec<SessionEvent>) {
         if !events.is_empty() {
             self.last_shown = now;
@@ -224,7 +224,7 @@ impl Session {
         self.sent_requests.due(wanted, now, &self.policy)
     }
 
-    /// What must be looked up to know what may still heal a cause.
+    /// Returns what must be looked up to know what may still heal a cause.
     fn wanted_lookups(&self) -> BTreeSet<Lookup> {
         let open = self.workloads.iter();
         let open = open.filter(|tracked| !tracked.verdict().is_terminal());
@@ -264,7 +264,7 @@ impl Session {
         verdict
     }
 
-    /// What is known.
+    /// Returns what is known.
     #[must_use]
     pub const fn snapshot(&self) -> &Snapshot {
         &self.snapshot

@@ -253,13 +253,13 @@ impl Snapshot {
             .map(|workload| Rollout::of(self, workload))
     }
 
-    /// Whether a workload was seen and is gone now.
+    /// Returns whether a workload was seen and is gone now.
     #[must_use]
     pub fn is_deleted(&self, reference: &WorkloadRef) -> bool {
         self.had.contains(reference) && !self.workloads.contains_key(reference)
     }
 
-    /// Whether every one of some resources has been listed once, or cannot be.
+    /// Returns whether every one of some resources has been listed once, or cannot be.
     #[must_use]
     pub fn synced(&self, needed: &[ResourceKind]) -> bool {
         needed
@@ -273,8 +273,8 @@ impl Snapshot {
         self.blind.get(&resource)
     }
 
-    /// Whether the connection to objects is lost. Events only explain, and what keeps pods from being
-    /// asked hides no object.
+    /// Returns whether the connection to objects is lost. Events only explain, and what keeps pods from
+    /// being asked hides no object.
     #[must_use]
     pub fn is_out_of_sight(&self) -> bool {
         self.blind.iter().any(|(resource, (_, why))| {
@@ -302,7 +302,7 @@ impl Snapshot {
         pods.any(|(_, pod)| pod.metadata.deletion_timestamp.is_some())
     }
 
-    /// What may heal a cause, by the newest answer to a lookup.
+    /// Returns what may heal a cause, by the newest answer to a lookup.
     #[must_use]
     pub fn promises(&self, lookup: &Lookup) -> &[Promise] {
         let known = self.looked_up.get(lookup);
@@ -331,7 +331,7 @@ impl Snapshot {
         self.pods.get(uid)
     }
 
-    /// What a pod answered to one of the session's HTTP checks.
+    /// Returns what a pod answered to one of the session's HTTP checks.
     #[must_use]
     pub fn answers(&self, pod: &str, check: usize) -> Option<&Answers> {
         self.answers.get(&(pod.to_owned(), check))
@@ -343,7 +343,7 @@ impl Snapshot {
     }
 }
 
-/// Whether a pod still counts for its ReplicaSet (`FilterActivePods`, `controller_utils.go`).
+/// Returns whether a pod still counts for its ReplicaSet (`FilterActivePods`, `controller_utils.go`).
 pub(crate) fn is_active(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_none() && !has_ended(pod)
 }

@@ -233,7 +233,7 @@ impl fmt::Display for Undetermined {
     }
 }
 
-/// What took the place of the rollout that was followed. Never a failure of the newer one, and
+/// The replacement of the rollout that was followed. Never a failure of the newer one, and
 /// never a reason to roll back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -294,7 +294,7 @@ impl fmt::Display for Supersession {
     }
 }
 
-/// What is known of a rollout.
+/// The verdict on a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "verdict",

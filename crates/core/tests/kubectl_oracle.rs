@@ -8,7 +8,7 @@
 mod kubectl {
     use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 
-    /// What kubectl says of a rollout, less its words.
+    /// The answer of kubectl about a rollout, without its words.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) enum Answer {
         Done,

@@ -22,7 +22,7 @@ impl Clock {
         }
     }
 
-    /// What the clock shows now.
+    /// Returns what the clock shows now.
     pub(crate) fn now(&self) -> Timestamp {
         later(self.origin, self.started.elapsed())
     }

@@ -423,7 +423,7 @@ impl Cluster {
         }
     }
 
-    /// What the controllers of a real cluster put into every namespace.
+    /// Creates what the controllers of a real cluster put into every namespace.
     fn prepare_namespace(&mut self, namespace: &str) {
         let account = json!({"metadata": {"name": "default"}});
         // Cannot fail: the namespace is new and empty.

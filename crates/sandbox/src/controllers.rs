@@ -45,7 +45,7 @@ enum Work {
 /// The work for an object of a kind.
 type Kind = fn(Key) -> Work;
 
-/// What to sync now, and what later.
+/// The objects to sync now, and those to sync later.
 #[derive(Debug, Default)]
 struct WorkQueue {
     /// Changes up to here are queued or done.

@@ -58,7 +58,7 @@ fn default(object: &mut Value, field: &str, value: Value) {
     }
 }
 
-/// What is given as text is kept as data, and wins over it (kubernetes
+/// Keeps as data what is given as text, which wins over it (kubernetes
 /// `pkg/apis/core/v1/conversion.go`, `Convert_v1_Secret_To_core_Secret`).
 fn secret(object: &mut Value) {
     default(object, "type", json!("Opaque"));

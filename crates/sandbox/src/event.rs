@@ -70,7 +70,7 @@ impl NewEvent {
     }
 }
 
-/// What is known about earlier events.
+/// The earlier events, for their aggregation.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     buckets: BTreeMap<(Source, String), Bucket>,

@@ -63,7 +63,7 @@ impl Requests {
     }
 }
 
-/// What goes wrong with a request.
+/// The fault of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
     /// It is answered with a failure and not carried out.
@@ -156,7 +156,7 @@ impl FaultTable {
         Some(rule.fault.clone())
     }
 
-    /// Whether a request would be refused for lack of permission.
+    /// Returns whether a request would be refused for lack of permission.
     pub(crate) fn forbids(&self, call: &Call) -> bool {
         self.rules.iter().any(|rule| {
             rule.fault == Fault::Forbid && rule.left != Some(0) && rule.requests.matches(call)

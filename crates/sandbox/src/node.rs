@@ -38,7 +38,7 @@ pub(crate) fn new(name: &str, now: Timestamp) -> Value {
     })
 }
 
-/// What a node's Ready condition says.
+/// The Ready condition of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NodeState {
     Ready,
@@ -78,7 +78,7 @@ pub(crate) fn readiness(node: &Value) -> &str {
         .map_or("Unknown", |it| text(it, "/status"))
 }
 
-/// Whether a kubelet runs what is bound to the node.
+/// Returns whether a kubelet runs what is bound to the node.
 pub(crate) fn is_alive(store: &Store, node: &str) -> bool {
     // Pods on a node that was never registered play on: recordings name nodes of their own.
     store
@@ -86,7 +86,7 @@ pub(crate) fn is_alive(store: &Store, node: &str) -> bool {
         .is_none_or(|node| readiness(node) == "True")
 }
 
-/// Whether a pod may come to a node, as the DaemonSet controller asks.
+/// The fit of a pod on a node, as the DaemonSet controller asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fit {
     pub(crate) selected: bool,

@@ -171,7 +171,7 @@ impl Resource {
         )
     }
 
-    /// Whether the status is a subresource, so that a write to the object leaves it alone.
+    /// Returns whether the status is a subresource, so that a write to the object leaves it alone.
     pub(crate) fn has_status(self) -> bool {
         matches!(
             self,

@@ -65,7 +65,7 @@ impl std::fmt::Debug for SandboxBuilder {
 }
 
 impl SandboxBuilder {
-    /// What the cluster's clock shows at first. Default the Unix epoch.
+    /// Sets what the cluster's clock shows at first; by default the Unix epoch.
     #[must_use]
     pub fn origin(mut self, origin: Timestamp) -> Self {
         self.origin = origin;
@@ -163,7 +163,7 @@ impl Sandbox {
         kube::Client::new(Api(Arc::clone(&self.shared)), "default")
     }
 
-    /// What the cluster's clock shows.
+    /// Returns what the cluster's clock shows.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared.with(|cluster| cluster.now())

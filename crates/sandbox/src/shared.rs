@@ -8,7 +8,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::cluster::Cluster;
 
-/// What the service, the watches, the controllers and the handles share.
+/// The state that the service, the watches, the controllers and the handles share.
 pub(crate) struct Shared {
     cluster: Mutex<Cluster>,
     changes: broadcast::Sender<()>,
@@ -31,7 +31,7 @@ impl Shared {
     /// Changes the cluster and notifies the listeners.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Cluster) -> T) -> T {
         let result = self.with(change);
-        // Fails only when nobody listens.
+        // Fails only when no one listens.
         let _ = self.changes.send(());
         result
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::resource::Resource;
 
-/// What the API server answers instead of an object: a `Status` of kind `Failure`.
+/// An answer instead of an object: a `Status` of kind `Failure`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiFailure {
     code: u16,

@@ -142,7 +142,7 @@ impl Store {
 
     /// Makes every resourceVersion before the newest too old to list or watch from.
     pub(crate) fn compact(&mut self) {
-        // A write that nobody sees, so that a client that is up to date is too old as well.
+        // A write that no one sees, so that a client that is up to date is too old as well.
         self.revision += 1;
         self.compacted = self.revision;
     }

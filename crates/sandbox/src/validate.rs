@@ -17,7 +17,7 @@ use crate::object::{items, name, texts};
 use crate::resource::Resource;
 use crate::status::{ApiFailure, Invalid};
 
-/// Whether an object can be read as what it says it is.
+/// Checks whether an object can be read as what it says it is.
 pub(crate) fn decodes(resource: Resource, object: &Value) -> Result<(), ApiFailure> {
     match resource {
         Resource::Namespaces => check::<Namespace>(resource, object),
@@ -52,7 +52,7 @@ fn check<T: DeserializeOwned>(resource: Resource, object: &Value) -> Result<(), 
     })
 }
 
-/// Whether an object may be created, or take the place of an older one.
+/// Checks whether an object may be created, or take the place of an older one.
 pub(crate) fn validate(
     resource: Resource,
     object: &Value,
@@ -115,8 +115,8 @@ fn workload(object: &Value, old: Option<&Value>) -> Result<(), Invalid> {
     )
 }
 
-/// What a StatefulSet's update may change (kubernetes `pkg/apis/apps/validation/validation.go`,
-/// `ValidateStatefulSetUpdate`).
+/// Checks that a StatefulSet's update changes only what it may (kubernetes
+/// `pkg/apis/apps/validation/validation.go`, `ValidateStatefulSetUpdate`).
 fn stateful_set(object: &Value, old: Option<&Value>) -> Result<(), Invalid> {
     const MUTABLE: [&str; 7] = [
         "replicas",

@@ -78,7 +78,7 @@ struct Watch {
     over: bool,
 }
 
-/// Whether a watch may send.
+/// The state of a watch: may it send?
 enum WatchState {
     Open,
     Stalled,

@@ -1,4 +1,4 @@
-//! What can be wrong with a template or with the parameters given to it.
+//! Errors in a template or in the parameters given to it.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ pub enum TemplateError {
 }
 
 impl TemplateError {
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {

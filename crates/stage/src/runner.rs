@@ -18,8 +18,8 @@ pub trait StepRunner: Send {
     /// Hears of an event; the order is that of the run.
     fn event(&mut self, event: &StageEvent);
 
-    /// Whether the run was canceled from outside. Asked before each job, so that a person can cancel
-    /// between two of them.
+    /// Returns whether the run was canceled from outside. Asked before each job, so that a person can
+    /// cancel between two of them.
     fn canceled(&self) -> bool {
         false
     }

@@ -47,7 +47,7 @@ struct Walk<'a> {
     canceled: bool,
 }
 
-/// What a condition says about a job or step.
+/// The result of a condition of a job or step.
 enum Decision {
     Run,
     Skip(SkipReason),

@@ -1,4 +1,4 @@
-//! What stands between us and Azure, and what the step before Entra refuses.
+//! Proxies and gateways between us and Azure, and refusals of the step before Entra.
 
 use anyhow::ensure;
 use libtest_mimic::Trial;

@@ -1,4 +1,4 @@
-//! What every row needs.
+//! Setup that every row needs.
 
 use std::error::Error as StdError;
 use std::future::Future;

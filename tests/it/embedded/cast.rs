@@ -1,5 +1,5 @@
-//! Who plays what: pods of v2 as they were recorded, pods of v1 healthy; and refusals by admission
-//! plug-ins that the embedded cluster does not have.
+//! The pods of the cluster: those of v2 as they were recorded, those of v1 healthy; and refusals by
+//! admission plug-ins that the embedded cluster does not have.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use rollguard_tests::scenarios::Scenario;
 
 use crate::traces::policy;
 
-/// Whether a pod has the label of a version.
+/// Returns whether a pod has the label of a version.
 pub(crate) fn is_version(pod: &Pod, version: &str) -> bool {
     let labels = pod.metadata.labels.as_ref();
     labels.and_then(|it| it.get("version")).map(String::as_str) == Some(version)

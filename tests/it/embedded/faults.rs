@@ -1,4 +1,4 @@
-//! What a network and an API server can do to a check, and what a check must not make of it.
+//! Faults of the network and the API server during a check, and the verdicts that must not follow.
 
 use std::time::Duration;
 
@@ -153,7 +153,7 @@ fn last_looks() -> impl Iterator<Item = Trial> {
     })
 }
 
-/// What could be restored is not known then: its history cannot be read either.
+/// The target is not known then: the history cannot be read either.
 fn stands(checked: &Checked, code: &str) -> Result<()> {
     let report = &checked.report;
     ensure!(checked.outcome == Outcome::Failed, "{report:#?}");
@@ -358,7 +358,7 @@ async fn dropped_then_failed() -> Result<()> {
     )
 }
 
-/// What a watch goes on from is no longer known.
+/// The `resourceVersion` from which a watch continues is no longer known.
 async fn expire(faults: Faults) {
     faults.compact_history();
     faults.drop_watches(&Requests::all());
@@ -419,7 +419,7 @@ async fn forbidden_midway() -> Result<()> {
     undetermined(&check_during(crashes(), forbid).await?)
 }
 
-/// Nobody reaches the API server for some time.
+/// No one reaches the API server for some time.
 async fn away(faults: &Faults, seconds: u64) {
     faults.inject(Requests::all(), Fault::Disconnect);
     faults.drop_watches(&Requests::all());

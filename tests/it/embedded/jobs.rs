@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::world::{World, web};
 use crate::trial;
 
-/// What nobody may read anywhere: v1 and v2 have it in their environment.
+/// What no one may read anywhere: v1 and v2 have it in their environment.
 const SECRET: &str = "hunter2-of-the-database";
 
 pub(crate) fn trials() -> Vec<Trial> {

@@ -1,4 +1,4 @@
-//! What can come between a decision and its patch, and between a patch and its answer.
+//! Races between a decision and its patch, and between a patch and its answer.
 
 use std::time::Duration;
 

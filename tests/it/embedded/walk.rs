@@ -218,7 +218,7 @@ fn workload(scenario: &Scenario) -> WorkloadRef {
     }
 }
 
-/// Whether v1 is there and healthy.
+/// Checks whether v1 is there and healthy.
 async fn is_healthy(world: &World, scenario: &Scenario) -> Result<()> {
     let inputs = CheckInputs::of(workload(scenario), V1_TIMEOUT, V1_STABLE_FOR);
     let checked = world.check_as(&inputs).await.map_err(told)?;
@@ -227,7 +227,7 @@ async fn is_healthy(world: &World, scenario: &Scenario) -> Result<()> {
     has(world, scenario, "v1").await
 }
 
-/// Whether the workload has the template of a version.
+/// Checks whether the workload has the template of a version.
 async fn has(world: &World, scenario: &Scenario, version: &str) -> Result<()> {
     let name = scenario.kind.name();
     let workload = objects(&world.client(), "apps", &format!("{:?}", scenario.kind))
@@ -243,7 +243,7 @@ fn objects(client: &Client, group: &str, kind: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), NAMESPACE, &resource)
 }
 
-/// Whether an admission plug-in refuses v2 that only a real cluster has.
+/// Returns whether an admission plug-in refuses v2 that only a real cluster has.
 fn is_played(scenario: &Scenario) -> bool {
     let played = |yaml: &str| PLAYED.iter().any(|it| yaml.contains(it));
     let extras = scenario.extras.iter().any(|extra| match extra.what {
@@ -288,7 +288,7 @@ async fn perform(client: &Client, scenario: &Scenario, what: What) -> Result<()>
     Ok(())
 }
 
-/// What is done after v2 was applied, at its time.
+/// Carries out what follows once v2 is applied, at its time.
 fn later(world: &World, scenario: &'static Scenario) {
     for extra in scenario.extras {
         if let When::AfterV2(delay) = extra.when {

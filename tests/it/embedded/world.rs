@@ -40,9 +40,9 @@ pub(crate) const NAMESPACE: &str = "shop";
 const HEALTHY_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long such a version must stay so.
 const HEALTHY_FOR: Duration = Duration::from_secs(3);
-/// Who rolls back.
+/// The tool that rolls back.
 const RUN: &str = "the test";
-/// How long a rollout must stay complete when nobody says otherwise.
+/// How long a rollout must stay complete when no one says otherwise.
 const STABLE_FOR: Duration = Duration::from_secs(10);
 
 /// An embedded cluster with one namespace, and a connection to it.
@@ -233,7 +233,7 @@ impl World {
         self.has(version).await
     }
 
-    /// Whether the Deployment has the template of a version.
+    /// Checks whether the Deployment has the template of a version.
     pub(crate) async fn has(&self, version: &str) -> Result<()> {
         let deployments: Api<Deployment> = Api::namespaced(self.client(), NAMESPACE);
         let deployment = deployments.get(DEPLOYMENT).await?;

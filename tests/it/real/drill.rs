@@ -186,7 +186,7 @@ fn namespace(ran: &Ran) -> Result<String> {
     Ok(name.to_owned())
 }
 
-/// Whether the namespace is there and not about to go.
+/// Returns whether the namespace is there and not about to go.
 async fn stays(client: &Client, namespace: &str) -> Result<bool> {
     let api: Api<Namespace> = Api::all(client.clone());
     let found = api.get_opt(namespace).await?;

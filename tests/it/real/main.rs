@@ -42,7 +42,7 @@ const BENCH: &str = "ROLLGUARD_BENCH";
 /// Names the file that takes what was measured.
 const BENCH_FILE: &str = "ROLLGUARD_BENCH_FILE";
 
-/// What every trial uses: the cluster, once it is there, and the runtime that its client lives on.
+/// The resources of every trial: the cluster, once it is there, and the runtime of its client.
 struct Stage {
     cluster: OnceLock<Arc<RealCluster>>,
     runtime: Handle,
@@ -129,12 +129,12 @@ fn written(measured: &impl serde::Serialize) -> Result<()> {
     env::var_os(BENCH_FILE).map_or(Ok(()), |file| bench::write(measured, Path::new(&file)))
 }
 
-/// Whether kubectl follows the updates as well, and nothing else is tried.
+/// Returns whether kubectl follows the updates as well, and nothing else is tried.
 fn compares() -> bool {
     env::var_os(BENCH).is_some_and(|value| value == "1")
 }
 
-/// Whether kubectl rolls back as well, and nothing else is tried.
+/// Returns whether kubectl rolls back as well, and nothing else is tried.
 fn compares_rollbacks() -> bool {
     env::var_os(BENCH).is_some_and(|value| value == "rollback")
 }

@@ -109,7 +109,7 @@ impl Peer {
         }
     }
 
-    /// What it says, in rollguard's words.
+    /// Returns what it says, in rollguard's words.
     fn verdict(self, succeeded: bool, told: &str) -> VerdictKind {
         let timed_out = match self {
             Self::Kubectl => told.contains("timed out waiting"),

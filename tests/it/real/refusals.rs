@@ -1,4 +1,4 @@
-//! What a user meets who asks for something that cannot be: one clear line, the right exit code,
+//! Requests that cannot be fulfilled: one clear line, the right exit code,
 //! and never a rollback.
 
 use std::sync::Arc;
@@ -142,7 +142,7 @@ pub(crate) async fn are_told(stage: Arc<Stage>) -> Result<()> {
     .await
 }
 
-/// Who may look but not change gets no further than the preflight.
+/// An identity that may look but not change gets no further than the preflight.
 pub(crate) async fn a_rollback_without_the_right_changes_nothing(stage: Arc<Stage>) -> Result<()> {
     let cluster = stage.cluster()?;
     let scenario = all()

@@ -1,6 +1,6 @@
 //! Rollbacks on the real cluster: a table of cases, each with the state that it must end in.
 //!
-//! A case tells a story up to a bad update, then what is asked for and what goes wrong meanwhile. In
+//! A case tells a story up to a bad update, then what is asked for and what goes wrong in between. In
 //! a test the real binary is asked; in a comparison `kubectl rollout undo` is asked the same of the
 //! same story in a second namespace, and both are written down.
 

@@ -134,7 +134,7 @@ async fn version(api: &Api<Deployment>) -> Result<String> {
     labels.get("version").cloned().context("no label `version`")
 }
 
-/// What `kubectl rollout history` shows.
+/// Returns what `kubectl rollout history` shows.
 async fn causes(client: &Client, namespace: &str) -> Result<String> {
     let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
     let sets = sets.list(&ListParams::default()).await?.items.into_iter();

@@ -189,7 +189,7 @@ impl Walk<'_> {
                 ran.all()
             );
         }
-        // What has gone again by now was told meanwhile.
+        // What has gone again by now was told in between.
         let sign = self.scenario.sign;
         let shown = dump(self.client, self.namespace).await.contains(sign);
         ensure!(shown || ran.stdout.contains(sign), "`{sign}` was not seen");

@@ -1,4 +1,4 @@
-//! What holds for every trace, whatever it is about.
+//! Laws of every trace, whatever it is about.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub(crate) fn verdict_is_kept(recording: &Recording, trace: &Trace) -> Result<()
 
 /// Whatever was seen of an update that fails: if nothing more is seen, it does not succeed.
 pub(crate) fn silence_is_no_success(recording: &Recording, trace: &Trace) -> Result<()> {
-    // Its pods are ready for a while, and the rollout is complete then: nobody could tell.
+    // Its pods are ready for a while, and the rollout is complete then: no one could tell.
     let serves_a_while = recording.name() == "crash-after-ready";
     let heals = heals(recording);
     let mut session = begin(trace, recording.policy());
@@ -80,7 +80,7 @@ pub(crate) fn repetition_is_no_news(recording: &Recording, trace: &Trace) -> Res
     Ok(())
 }
 
-/// What a trace does not give away is nothing that a judgement needs.
+/// A trace hides nothing that a judgement needs.
 pub(crate) fn secrecy_is_no_news(recording: &Recording, trace: &Trace) -> Result<()> {
     let mut redactor = Redactor::new(trace.header.http.clone());
     let observations = trace.observations.iter();
@@ -98,7 +98,7 @@ pub(crate) fn secrecy_is_no_news(recording: &Recording, trace: &Trace) -> Result
     Ok(())
 }
 
-/// What is seen of several objects at one instant may be seen in any order.
+/// Objects that are seen at one instant may be seen in any order.
 pub(crate) fn order_is_no_news(recording: &Recording, trace: &Trace) -> Result<()> {
     let groups = at_one_instant(trace);
     ensure!(
@@ -252,7 +252,7 @@ fn relisted(trace: &Trace) -> Trace {
     }
 }
 
-/// What exists, by resource and uid; only resources that were listed.
+/// The existing objects, by resource and uid; only resources that were listed.
 #[derive(Default)]
 struct Known(
     BTreeMap<ResourceKind, BTreeMap<String, Seen>>,

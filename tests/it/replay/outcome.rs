@@ -1,4 +1,4 @@
-//! What a trace comes to.
+//! The outcome of a trace.
 
 use anyhow::{Result, anyhow, ensure};
 use rollguard::console::Console;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::recordings::Recording;
 use crate::traces::{folder, replay};
 
-/// What is kept of a report: all that would be a change for the user.
+/// The part of a report in which a change would be one for the user.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outcome {

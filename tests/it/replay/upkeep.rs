@@ -1,4 +1,4 @@
-//! What a trace may hold.
+//! The limits of a trace's content.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::traces::{folder, text};
 
 /// The largest trace that is kept.
 const LIMIT: usize = 256 * 1024;
-/// Folders of a machine that nobody else has.
+/// Folders of a machine that no one else has.
 const PRIVATE_PATHS: [&str; 4] = ["/home/", "/root/", "/tmp/", "/var/lib/"];
 
-/// What holds for all traces.
+/// A law of all traces.
 type Rule = fn() -> Result<()>;
 
 /// One trial per rule.
@@ -72,7 +72,7 @@ fn no_trace_names_a_place() -> Result<()> {
     Ok(())
 }
 
-/// What looks like an IPv4 address.
+/// Returns what looks like an IPv4 address.
 fn addresses(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_digit() && c != '.')
         .map(|word| word.trim_matches('.'))

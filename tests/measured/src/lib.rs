@@ -1,5 +1,5 @@
-//! What the comparisons with other tools measure. The trials on the real cluster write it as JSON,
-//! and `cargo xtask bench-verdict`, `bench-rollback` and `bench-field` make pages of it.
+//! The measurements of the comparisons with other tools. The trials on the real cluster write them as
+//! JSON, and `cargo xtask bench-verdict`, `bench-rollback` and `bench-field` make pages of it.
 
 pub mod fields;
 pub mod rollbacks;

@@ -1,4 +1,4 @@
-//! What a rollback leaves behind, by kubectl and by rollguard.
+//! The state that a rollback leaves behind, by kubectl and by rollguard.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ pub struct Row {
     pub rollguard: Side,
 }
 
-/// What a tool made of a case, run by run.
+/// The results of a tool for a case, run by run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Side {
     /// The first one and those after it.

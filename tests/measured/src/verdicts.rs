@@ -21,7 +21,7 @@ pub struct Measured {
 pub struct Row {
     /// The scenario's name.
     pub scenario: String,
-    /// What is updated.
+    /// The updated object.
     pub kind: String,
     /// The verdict that is right.
     pub right: VerdictKind,
@@ -43,7 +43,7 @@ pub struct Row {
     pub kubedog: Option<Judgement>,
 }
 
-/// What a tool made of an update.
+/// The result of a tool for an update.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Judgement {
     /// In rollguard's words.
@@ -59,7 +59,7 @@ pub struct Judgement {
     pub load: Option<Load>,
 }
 
-/// What a client asked of the API server.
+/// The requests of a client to the API server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
     /// HTTP requests, each watch being one.
@@ -68,7 +68,7 @@ pub struct Load {
     pub bytes: u64,
 }
 
-/// What it takes to call a rollout good that has long been stable, one judgement for each run.
+/// The cost of calling a rollout good that has long been stable, one judgement for each run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Stable {
     /// By rollguard.

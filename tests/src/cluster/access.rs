@@ -1,4 +1,4 @@
-//! Who may log in, and the kubeconfigs that do.
+//! The users that may log in, and their kubeconfigs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

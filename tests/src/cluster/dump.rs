@@ -1,4 +1,4 @@
-//! What a namespace looked like when a test failed in it.
+//! The state of a namespace in which a test failed.
 
 use std::fmt::Write as _;
 

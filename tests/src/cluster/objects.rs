@@ -58,7 +58,7 @@ pub async fn apply(client: &Client, namespace: &str, yaml: &str) -> Result<()> {
 
 /// A workload whose rollout can be waited for.
 pub trait Rollout: Resource<DynamicType = (), Scope = NamespaceResourceScope> {
-    /// Whether it is complete by `kubectl rollout status`' questions (its `rollout_status.go`).
+    /// Returns whether it is complete by `kubectl rollout status`' questions (its `rollout_status.go`).
     fn is_complete(&self) -> bool;
 }
 

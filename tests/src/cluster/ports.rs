@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 10_000;
 
-/// Hands out ports that nobody listens on, each once.
+/// Hands out ports that no one listens on, each once.
 #[derive(Debug)]
 pub(super) struct Ports {
     next: AtomicU16,

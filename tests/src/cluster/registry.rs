@@ -11,11 +11,11 @@ use super::binaries::installed;
 use super::image::{Blob, Image};
 use super::run::Run;
 
-/// Who may pull.
+/// The clients that may pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     Anyone,
-    /// Nobody in this cluster has the password, so every pull is refused with 401.
+    /// No one in this cluster has the password, so every pull is refused with 401.
     WithPassword,
 }
 

@@ -118,7 +118,7 @@ fn cache_folder() -> Result<PathBuf> {
     Ok(cache.join("rollguard/cluster"))
 }
 
-/// What the programs depend on: versions, checksums, own sources, and this file with its flags.
+/// Returns what the programs depend on: versions, checksums, own sources, and this file with its flags.
 fn sources(module: &Module) -> Vec<PathBuf> {
     let folder = root().join("tests/cluster").join(module.folder);
     let mut sources: Vec<PathBuf> = ["go.mod", "go.sum", "main.go"]

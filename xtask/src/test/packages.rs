@@ -1,4 +1,4 @@
-//! What the tests need from the package registries of Debian and Node.js.
+//! Packages that the tests need from the registries of Debian and Node.js.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) const CLUSTER: &[Package] = &[
     ("runc", &["/usr/sbin/runc", "/usr/bin/runc"]),
 ];
 
-/// Installs the packages that are missing; asks nobody when there are none.
+/// Installs the packages that are missing; asks for nothing when there are none.
 ///
 /// # Errors
 /// When some are missing and the user is not root, or apt-get fails.

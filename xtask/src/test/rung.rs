@@ -27,7 +27,7 @@ pub(super) struct Rung {
     inspect: fn() -> Result<Option<String>>,
 }
 
-/// What a rung came to.
+/// The result of a rung.
 #[derive(Default)]
 pub(super) struct Ran {
     pub(super) tally: Tally,

@@ -33,7 +33,7 @@ pub(super) fn follow(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// What is wrong with the kept snapshots, after all tests ran.
+/// Returns what is wrong with the kept snapshots, after all tests ran.
 ///
 /// # Errors
 /// When a folder cannot be read.
@@ -58,7 +58,7 @@ fn judge(folder: &Path, asked_for: &str) -> Result<Option<String>> {
     Ok((!complaints.is_empty()).then(|| complaints.join("; ")))
 }
 
-/// What insta writes beside a snapshot that no longer fits.
+/// Returns what insta writes beside a snapshot that no longer fits.
 fn is_pending(path: &Path) -> bool {
     path.to_string_lossy().ends_with(".snap.new")
 }

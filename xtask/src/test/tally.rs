@@ -38,7 +38,7 @@ impl Tally {
         }
     }
 
-    /// Whether any test ran at all.
+    /// Returns whether any test ran at all.
     pub(crate) fn ran(self) -> bool {
         self.passed + self.failed > 0
     }

@@ -22,11 +22,11 @@ pub struct Attachment {
     pub kind: String,
     /// Its name among those of its kind.
     pub name: String,
-    /// Where it lies.
+    /// Its path.
     pub path: String,
 }
 
-/// What the lines of a task said so far.
+/// Collects what the lines of a task have said so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskOutput {
     /// The variables it set that later jobs can read.

@@ -25,7 +25,7 @@ impl ParsedCommand {
             .map(String::as_str)
     }
 
-    /// Whether a property says yes, as .NET's `Boolean.TryParse` reads it.
+    /// Returns whether a property says yes, as .NET's `Boolean.TryParse` reads it.
     #[must_use]
     pub fn flag(&self, name: &str) -> bool {
         self.property(name)

@@ -1,4 +1,4 @@
-//! What is wrong with the inputs; everything at once.
+//! Errors in the inputs, all of them at once.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rollguard_core::http::HttpCheckError;
 use rollguard_core::verdict::VerdictKind;
 use rollguard_core::workload::WorkloadError;
 
-/// What is wrong with one input, and what to write instead.
+/// An error in one input, and what to write instead.
 #[derive(Debug, thiserror::Error)]
 pub enum InputProblem {
     /// It must be given.
@@ -190,7 +190,7 @@ pub struct InputError {
 }
 
 impl InputError {
-    /// What the user can do, where the message does not say it already.
+    /// Returns what the user can do, where the message does not say it already.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match &self.problem {
@@ -234,7 +234,7 @@ impl InputError {
     }
 }
 
-/// What to do about evidence that is none.
+/// Returns what to do about evidence that is none.
 fn of_evidence(error: &ApprovalError) -> &'static str {
     match error {
         ApprovalError::NothingProposed {
@@ -263,7 +263,7 @@ impl InputErrors {
         &self.0
     }
 
-    /// What the user can do, where the message does not say it already.
+    /// Returns what the user can do, where the message does not say it already.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hints: Vec<String> = self.0.iter().filter_map(InputError::hint).collect();

@@ -2,7 +2,7 @@
 
 use super::CommandName;
 
-/// On the command line the evidence lies in a file.
+/// On the command line the evidence is in a file.
 const EVIDENCE_FILE: &str = "A file with the evidence of the check, or with its JSON report";
 
 /// What the evidence is for on the command line.
@@ -35,7 +35,7 @@ pub struct InputSpec {
 }
 
 impl InputSpec {
-    /// What it is for on the command line, where it is written otherwise than in a pipeline.
+    /// Returns what it is for on the command line, where it is written otherwise than in a pipeline.
     #[must_use]
     pub fn cli_help(&self) -> String {
         if let CliForm::Switch { help, .. } = self.cli {
@@ -62,7 +62,7 @@ impl InputSpec {
         }
     }
 
-    /// What holds on the command line when it is not given.
+    /// Returns what holds on the command line when it is not given.
     #[must_use]
     pub fn cli_default(&self) -> Option<&'static str> {
         match self.cli {
@@ -162,7 +162,7 @@ pub enum InputKind {
 }
 
 impl InputKind {
-    /// Whether it takes several values: one in a line, or a flag that may be repeated.
+    /// Returns whether it takes several values: one in a line, or a flag that may be repeated.
     #[must_use]
     pub const fn is_list(self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! What was said, before anything is understood.
+//! The inputs as text, before any is parsed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use super::form::{CliForm, InputSpec};
 use super::spec::INPUTS;
 use crate::env::AgentEnv;
 
-/// Who said it; errors name an input as this person wrote it.
+/// The source of the inputs; errors name an input as it is written there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// The inputs of a task in a pipeline.
@@ -88,19 +88,19 @@ impl RawInputs {
         }
     }
 
-    /// Who gave them.
+    /// Returns who gave them.
     #[must_use]
     pub const fn source(&self) -> Source {
         self.source
     }
 
-    /// Whether an input was given, at least once, without anything in it.
+    /// Returns whether an input was given, at least once, without anything in it.
     #[must_use]
     pub fn is_blank(&self, spec: &InputSpec) -> bool {
         self.blank.contains(spec.name)
     }
 
-    /// What was given for an input.
+    /// Returns what was given for an input.
     #[must_use]
     pub fn get(&self, spec: &InputSpec) -> Option<&str> {
         self.values.get(spec.name).map(String::as_str)

@@ -27,7 +27,7 @@ pub(super) struct Reader<'a> {
     errors: Vec<InputError>,
 }
 
-/// What a command is about; a part that is wrong is `None`.
+/// The subject of a command; a part that is wrong is `None`.
 struct About {
     namespace: Option<String>,
     workloads: Option<Vec<WorkloadRef>>,
@@ -307,7 +307,7 @@ impl<'a> Reader<'a> {
         self.raw.get(spec).is_none() && !self.raw.is_blank(spec)
     }
 
-    /// What is right of a list; everything that is wrong in it is kept.
+    /// Returns what is right of a list; everything that is wrong in it is kept.
     fn each<T>(
         &mut self,
         spec: &InputSpec,

@@ -9,7 +9,7 @@ use tokio::time::{advance, sleep};
 use super::*;
 use crate::error::{AzureErrorKind, Task};
 
-/// What the stand-in for Entra does next.
+/// The next action of the stand-in for Entra.
 #[derive(Clone, Copy)]
 enum Entra {
     Issues { lifetime: Duration },

@@ -9,7 +9,7 @@ use rollguard_core::finding::Lookup;
 use rollguard_core::observation::Seen;
 use rollguard_core::session::Session;
 
-/// What is looked up and not answered yet. A session asks for a few at most, and for each again only
+/// Lookups that are not answered yet. A session asks for a few at most, and for each again only
 /// after its answer.
 pub(super) struct Lookups {
     client: Client,

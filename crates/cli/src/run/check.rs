@@ -32,7 +32,7 @@ use resolve_targets::{ResolvedTargets, resolve_targets};
 /// How many workloads are named in one line at most.
 const NAMED: usize = 5;
 
-/// What a check found.
+/// The result of a check.
 pub struct Checked {
     /// How it ended.
     pub outcome: Outcome,
@@ -44,7 +44,7 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// What an approval would refer to; none where nothing can be rolled back.
+    /// Returns what an approval would refer to; none where nothing can be rolled back.
     #[must_use]
     pub const fn approval(&self) -> Option<&Approval> {
         match &self.report.rollback {
@@ -54,11 +54,11 @@ impl Checked {
     }
 }
 
-/// What belongs to a check besides its inputs.
+/// The context of a check besides its inputs.
 pub(crate) struct Aside<'a> {
     /// Who checks, for what is written into the cluster.
     pub(crate) run: &'a str,
-    /// What is done meanwhile.
+    /// The work that goes on beside it.
     pub(crate) background: BackgroundLines<'a>,
 }
 
@@ -77,7 +77,7 @@ pub async fn check(
     check_with(connection, inputs, Aside { run, background }, tools).await
 }
 
-/// The same, with something else to do meanwhile.
+/// The same, with other work beside it.
 pub(crate) async fn check_with(
     connection: &Connection,
     inputs: &CheckInputs,

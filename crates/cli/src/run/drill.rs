@@ -30,7 +30,7 @@ pub(crate) use screen::Screen;
 /// How long a version may take to show itself; the drill passes it to the stage.
 const TIMEOUT: &str = "1m";
 
-/// What the user chose.
+/// The user's choices.
 pub(crate) struct DrillInputs {
     pub(crate) place: Place,
     pub(crate) answer: Answer,
@@ -149,7 +149,7 @@ fn summary(console: &mut Console, report: &StageReport, took: Duration) {
     }
 }
 
-/// Whether the rehearsal went as a rehearsal should, in one sentence.
+/// Returns whether the rehearsal went as a rehearsal should, in one sentence.
 fn judged(report: &StageReport, console: &mut Console) -> Outcome {
     let output = |job: &str, name: &str| {
         report

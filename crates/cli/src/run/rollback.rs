@@ -117,7 +117,7 @@ pub async fn rollback(
     }
 }
 
-/// What is asked of each workload.
+/// Returns what is asked of each workload.
 fn wanted(case: &Case<'_>) -> Vec<(WorkloadRef, Request)> {
     let inputs = case.inputs;
     let evidence = inputs.evidence.as_ref();

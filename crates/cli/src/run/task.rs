@@ -18,7 +18,7 @@ use crate::failure::Failure;
 mod files;
 mod outputs;
 
-/// Who opens the way to the cluster that the inputs name.
+/// Connects to the cluster that the inputs name.
 #[async_trait]
 pub trait Connector: Sync {
     /// Signs in and connects.
@@ -85,7 +85,7 @@ async fn run(
     }
 }
 
-/// Who does it, in what is written into the cluster.
+/// Returns who does it, in what is written into the cluster.
 fn run_of(env: &AgentEnv, now: Timestamp) -> String {
     let named = Run::from_env(env).map(|run| run.to_string());
     // One that is not named is never taken for another.

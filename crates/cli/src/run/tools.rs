@@ -1,10 +1,10 @@
-//! What every command works with besides the cluster.
+//! The tools of every command besides the cluster.
 
 use crate::cancel::Cancel;
 use crate::console::Console;
 use crate::recorder::Recorder;
 
-/// What a command works with besides the cluster.
+/// The tools of a command besides the cluster.
 pub struct Tools<'a> {
     /// Where it tells.
     pub console: &'a mut Console,

@@ -46,7 +46,7 @@ impl Scene {
         self.console.line(&Line::styled(Style::Bad, text));
     }
 
-    /// What is on the screen, without the empty rows at its end.
+    /// Returns what is on the screen, without the empty rows at its end.
     fn screen(&self) -> Vec<String> {
         screen(&self.human.text())
     }

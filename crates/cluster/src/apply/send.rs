@@ -40,7 +40,7 @@ pub(crate) async fn send(
 ///
 /// The API server's `test` compares strings as they are written, not as they read
 /// (evanphx/json-patch, `lazyNode.equal`), against an object that Go wrote: an unescaped `&` in a
-/// container's command made the precondition fail for good (seen on 1.35.4).
+/// container's command made the precondition fail every time (seen on 1.35.4).
 fn as_go_writes(json: &[u8]) -> Vec<u8> {
     let mut text = String::from_utf8_lossy(json).into_owned();
     // Outside of strings JSON has none of these characters.

@@ -52,7 +52,7 @@ fn a_workload_without_annotations_gets_the_map_first() {
     );
 }
 
-/// What is in the cluster.
+/// The state of the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum There {
     /// The template of a version; what another run wrote, if anybody did.
@@ -134,7 +134,7 @@ async fn a_template_with_an_ampersand_is_written_as_go_writes_it() {
     );
 }
 
-/// What a failed `test` operation looks like (apiserver `endpoints/handlers/patch.go`).
+/// Returns what a failed `test` operation looks like (apiserver `endpoints/handlers/patch.go`).
 fn test_failed() -> Answer {
     let words = "the server rejected our request due to an error in our request";
     status(422, words)
@@ -401,8 +401,8 @@ async fn a_patch_that_takes_effect_late_is_waited_for() {
     assert_eq!((applied, patches(&server)), (Applied::Done, 1));
 }
 
-/// What our patch becomes when a webhook adds to every template, before and after the controller has
-/// seen it.
+/// Returns what our patch becomes when a webhook adds to every template, before and after the controller
+/// has seen it.
 fn ours_with_an_addition(observed: i64) -> Value {
     let mut object = shown(There::Ours);
     object["spec"]["template"]["metadata"]["annotations"] = json!({"added": "by a webhook"});

@@ -114,7 +114,7 @@ async fn failures_are_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_port_is_unreachable_with_the_servers_address() {
-    // Bound and closed again: nobody listens there.
+    // Bound and closed again: no one listens there.
     let port = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()

@@ -1,4 +1,4 @@
-//! What was said: by the API server, by the network, or by who hands out tokens.
+//! The cause of an error: an answer of the API server, the network, or the source of tokens.
 
 use std::error::Error;
 use std::time::Duration;
@@ -80,26 +80,27 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Whether the API server itself says that an object does not exist. The code alone does not: a
-    /// gateway without a route answers 404, and so does an API server that does not serve the resource.
+    /// Returns whether the API server itself says that an object does not exist. The code alone does
+    /// not: a gateway without a route answers 404, and so does an API server that does not serve the
+    /// resource.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Answer { code: 404, own: Some(own), .. }
             if own.reason == "NotFound" && !own.about.is_empty())
     }
 
-    /// Whether the API server itself says that this object does not exist.
+    /// Returns whether the API server itself says that this object does not exist.
     pub(crate) fn is_missing(&self, name: &str) -> bool {
         let about = |own: &OwnStatus| own.about == name;
         self.is_not_found() && matches!(self, Self::Answer { own: Some(own), .. } if about(own))
     }
 
-    /// Whether nothing is served at the path. The API server says that in plain text, as a gateway does,
-    /// so only a question whose answer decides nothing may rely on it.
+    /// Returns whether nothing is served at the path. The API server says that in plain text, as a
+    /// gateway does, so only a question whose answer decides nothing may rely on it.
     pub(crate) const fn is_not_served(&self) -> bool {
         matches!(self, Self::Answer { code: 404, .. })
     }
 
-    /// Whether the same read may succeed a moment later.
+    /// Returns whether the same read may succeed a moment later.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Answer { code, .. } => match *code {
@@ -261,7 +262,7 @@ impl From<kube::core::Status> for Cause {
 }
 
 impl Cause {
-    /// What a layer of the client says: ours, kube's own authentication, or the network.
+    /// Returns what a layer of the client says: ours, kube's own authentication, or the network.
     fn of_service(source: BoxError) -> Self {
         match source.downcast::<TokenFailure>() {
             Ok(failure) => Self::Token(failure.0),

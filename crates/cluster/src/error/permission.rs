@@ -168,7 +168,7 @@ pub(crate) struct Permission<'a> {
 const CONTROLLER_REVISIONS: &str = "controllerrevisions.apps";
 
 impl Permission<'_> {
-    /// What a check of workloads of one kind needs, or of all kinds.
+    /// Returns what a check of workloads of one kind needs, or of all kinds.
     pub(crate) const fn to_look(namespace: &str, kind: Option<WorkloadKind>) -> Permission<'_> {
         let resources = match kind {
             Some(WorkloadKind::Deployment) => {
@@ -263,7 +263,7 @@ impl fmt::Display for Permission<'_> {
 mod tests {
     use super::*;
 
-    /// Whether the rules give a verb on a resource as a hint writes it: `plural.group`.
+    /// Returns whether the rules give a verb on a resource as a hint writes it: `plural.group`.
     fn is_given(verb: &str, resource: &str) -> bool {
         let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
         let mut rules = CHECK_RULES.iter().chain(ROLLBACK_RULES);

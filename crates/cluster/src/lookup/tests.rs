@@ -1,4 +1,4 @@
-//! What a lookup makes of the API server's answers.
+//! A lookup and the API server's answers.
 
 use serde_json::json;
 

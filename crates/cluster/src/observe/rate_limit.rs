@@ -85,7 +85,7 @@ impl Kind {
     }
 }
 
-/// What was sent for one resource, and how it went.
+/// The requests for one resource, and their results.
 #[derive(Debug, Default)]
 struct Rate {
     /// When the newest request was sent.

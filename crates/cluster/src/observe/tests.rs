@@ -100,7 +100,7 @@ fn word(seen: &Seen) -> String {
     }
 }
 
-/// What is seen of a resource until nothing more comes for a time.
+/// Returns what is seen of a resource until nothing more comes for a time.
 async fn seen_within(server: &Server, resource: ResourceKind, time: Duration) -> Vec<String> {
     let mut stream = observe(&server.client(), &watch(), clock());
     let mut words = Vec::new();
@@ -446,7 +446,7 @@ fn watch_of(workloads: &[Value]) -> Watch {
     Watch::new(&found).unwrap()
 }
 
-/// What is seen of each resource within three seconds, in its order.
+/// Returns what is seen of each resource within three seconds, in its order.
 async fn all_seen(server: &Server, watch: &Watch) -> Vec<(ResourceKind, String)> {
     let stream = observe(&server.client(), watch, clock());
     let end = tokio::time::sleep(Duration::from_secs(3));

@@ -18,7 +18,7 @@ use crate::error::{Cause, ClusterError, ClusterErrorKind};
 /// `MaxGeneratedNameLength`).
 const GENERATED_BASE: usize = 58;
 
-/// What to watch: workloads of one namespace.
+/// The workloads of one namespace to watch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Watch {
     namespace: String,
@@ -80,7 +80,7 @@ impl Watch {
         self.subjects.iter().filter(needs)
     }
 
-    /// Whether an event may be about any of the workloads. Events have no labels and no owner, so
+    /// Returns whether an event may be about any of the workloads. Events have no labels and no owner, so
     /// they are picked by kind and name.
     pub(super) fn concerns(&self, event: &Event) -> bool {
         let about = &event.involved_object;
@@ -150,7 +150,7 @@ impl Labels {
         }
     }
 
-    /// Whether any of the workloads' selectors matches.
+    /// Returns whether any of the workloads' selectors matches.
     pub(super) fn fit(&self, labels: &BTreeMap<String, String>) -> bool {
         self.0.iter().any(|selector| selector.matches(labels))
     }

@@ -78,7 +78,7 @@ async fn get(
     serde_json::from_slice(&body).map_err(|_| super::malformed(reference.kind.as_str()).into())
 }
 
-/// What is read of an object.
+/// The part of an object that is read.
 #[derive(Deserialize)]
 struct Object {
     metadata: Metadata,

@@ -1,5 +1,5 @@
-//! What a trace does not give away: values of environment variables, arguments, headers, hosts and
-//! queries of probes, options of volumes, annotations, addresses, the last words of containers, and
+//! Removes what a trace must not give away: values of environment variables, arguments, headers, hosts
+//! and queries of probes, options of volumes, annotations, addresses, the last words of containers, and
 //! bodies of answers that no judgement needs.
 
 use std::collections::{BTreeMap, HashMap};
@@ -281,7 +281,7 @@ impl Redactor {
         }
     }
 
-    /// What it asks for stays, who it asks and with what words does not.
+    /// Keeps the path that is asked for, and removes host and headers.
     fn get(&mut self, get: &mut HTTPGetAction) {
         let headers = get.http_headers.iter_mut().flatten();
         self.values(headers.map(|header| &mut header.value));

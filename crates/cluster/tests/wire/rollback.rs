@@ -78,7 +78,7 @@ async fn a_rollback_restores_the_template_and_says_who_did_it() {
     assert_eq!(sent(&sandbox), 2);
 }
 
-/// What `kubectl rollout history` shows, the lowest revision first.
+/// Returns what `kubectl rollout history` shows, the lowest revision first.
 async fn causes(sandbox: &Sandbox) -> Vec<(u64, String)> {
     let sets: Api<ReplicaSet> = Api::namespaced(sandbox.client(), "shop");
     let sets = sets.list(&ListParams::default()).await.unwrap();
@@ -92,7 +92,7 @@ async fn causes(sandbox: &Sandbox) -> Vec<(u64, String)> {
     rows
 }
 
-/// What a pipeline that writes change causes does.
+/// Writes a change cause, as some pipelines do.
 async fn because(sandbox: &Sandbox, cause: &str) {
     let patch = json!({"metadata": {"annotations": {CHANGE_CAUSE: cause}}});
     let params = PatchParams::default();

@@ -125,7 +125,7 @@ pub(crate) async fn follow_all(connection: &Connection, workloads: Vec<WorkloadR
     }
 }
 
-/// What is observed of one resource; `during` runs beside.
+/// Returns what is observed of one resource; `during` runs beside.
 pub(crate) async fn seen(
     connection: &Connection,
     resource: ResourceKind,

@@ -109,7 +109,7 @@ async fn events_that_cannot_be_read_for_ever_leave_the_rest_in_sight() {
     assert_eq!(follow(&connection).await, Verdict::Succeeded);
 }
 
-/// What a watch may be refused with for as long as a gateway or an API server pleases.
+/// Returns what a watch may be refused with for as long as a gateway or an API server pleases.
 fn refusals() -> [Fault; 4] {
     let refusal = |code, reason| Fault::Answer(ApiFailure::new(code, reason, "no watches here"));
     [

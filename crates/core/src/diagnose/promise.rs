@@ -43,10 +43,10 @@ pub(super) fn question(kind: &str, name: &str) -> Option<Lookup> {
     }
 }
 
-/// Returns the volume on which a path of a container lies, if something may still write it there:
+/// Returns the volume that holds a path of a container, if something may still write it there:
 /// another container, an init container, a driver, or an administrator.
 ///
-/// What a ConfigMap or a Secret brings has its mode from the template, so that time does not make it
+/// A file of a ConfigMap or a Secret has its mode from the template, so that time does not make it
 /// executable.
 pub(super) fn volume_at<'a>(container: &ContainerView<'a>, path: &str) -> Option<&'a str> {
     let mounts = container.spec.volume_mounts.iter().flatten();

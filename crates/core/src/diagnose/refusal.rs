@@ -164,7 +164,7 @@ pub(super) fn never_fits(message: &str, pods: i32) -> Option<NeverFits> {
 /// The most pods that are summed up: more need no proof that they are many.
 const MOST_PODS: u32 = 10_000;
 
-/// What a quota can never give.
+/// A request that a quota can never satisfy.
 pub(super) struct NeverFits {
     /// The name of the resource in the quota.
     pub(super) resource: String,

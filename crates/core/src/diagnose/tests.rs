@@ -35,7 +35,7 @@ mod start;
 mod volume;
 mod workload;
 
-/// What a row expects of a code at a time.
+/// The expectation of a row about a code at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expect {
     /// The code is found and does not heal.

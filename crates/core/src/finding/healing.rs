@@ -1,4 +1,4 @@
-//! What may heal a cause, and the longest that this is known to have taken.
+//! Events that may heal a cause, and the longest that each is known to have taken.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ use Longest::{Excluded, NotSeen, Undecided};
 macro_rules! healing {
     ($($($name:ident)|+ => $longest:expr, $by:literal, $source:literal;)+) => {
         impl FindingCode {
-            /// What may heal it.
+            /// Returns what may heal it.
             #[must_use]
             pub const fn healing(self) -> Healing {
                 match self { $($(Self::$name)|+ => Healing {

@@ -1,4 +1,4 @@
-//! What is looked up in the cluster only while a cause makes it matter.
+//! Lookups in the cluster that are made only while a cause makes them matter.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

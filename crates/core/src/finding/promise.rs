@@ -15,7 +15,7 @@ pub struct SecretWriter {
     kind: &'static str,
     /// Where an object names its Secrets; `*` stands for every item of a list.
     names: &'static [&'static str],
-    /// Whether the Secret bears the object's own name where the object names none.
+    /// Whether the Secret has the object's own name where the object names none.
     own_name: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What `--output json` prints, one of two documents: the [`Report`] of a check, or [`NotChecked`]
+//! The documents of `--output json`: the [`Report`] of a check, or [`NotChecked`]
 //! where there was none.
 //!
 //! A document always agrees with the exit code. Only a check that came to a verdict has the key
@@ -49,7 +49,7 @@ pub struct NotChecked {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Ending {
-    /// A defect in rollguard, or something nobody thought of: exit code 1.
+    /// A defect in rollguard, or something no one thought of: exit code 1.
     Unexpected,
     /// An argument or input is missing or wrong: exit code 2.
     BadInput,

@@ -1,7 +1,7 @@
 //! A line of output as data: texts with a meaning, no terminal codes. The console decides about
 //! colour, and neutralises every text, because any of them may be foreign.
 
-/// What a text means to the reader.
+/// The meaning of a text to the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Style {
     /// Nothing special.

@@ -1,4 +1,4 @@
-//! Whose log lines a report should show, and which of them.
+//! Chooses the containers whose log lines a report shows, and the lines.
 
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
 
@@ -84,7 +84,7 @@ pub fn early_line(finding: &Finding, logs: &[Evidence]) -> Option<Line> {
     Some(Line::plain("  ").then(Style::Plain, text))
 }
 
-/// Whether a container has ever run, as far as can be seen.
+/// Returns whether a container has ever run, as far as can be seen.
 fn may_have_written(session: &Session, source: &LogSource) -> bool {
     let pods = session.workloads().iter().filter_map(|tracked| {
         let rollout = session.snapshot().rollout(tracked.workload())?;

@@ -161,7 +161,7 @@ fn finding_markdown(finding: &Finding) -> String {
     out.join("\n")
 }
 
-/// What became of a rollback.
+/// Returns what became of a rollback.
 fn after(it: &AfterRollback) -> Vec<String> {
     let images = it.other_images.iter().map(|image| other_image(it, image));
     let images = images.map(|text| format!("- **warning:** {}", code(&text)));

@@ -1,4 +1,4 @@
-//! What a report proposes: a rollback, or why there is none.
+//! The proposal of a report: a rollback, or why there is none.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,7 @@ pub(super) fn takes_back_only_a_restart(report: &Report, batch: &RollbackBatch) 
     !plans.is_empty() && same && !may_help
 }
 
-/// What is proposed after a check.
+/// The proposal after a check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
@@ -123,7 +123,7 @@ impl Proposed {
 }
 
 impl Proposal {
-    /// What a check proposes; workloads whose verdict offers no rollback are left alone.
+    /// Returns what a check proposes; workloads whose verdict offers no rollback are left alone.
     #[must_use]
     pub fn after_check(report: &Report, session: &Session, batch: &RollbackBatch) -> Self {
         let left_alone = session.workloads().iter();
@@ -195,8 +195,8 @@ impl Proposal {
         }
     }
 
-    /// Whether a rollback can help with the first of these findings, the most telling one; `None` where
-    /// there is nothing to offer.
+    /// Returns whether a rollback can help with the first of these findings, the most telling one;
+    /// `None` where there is nothing to offer.
     #[must_use]
     pub fn helps(&self, findings: &[Finding]) -> Option<RollbackHelps> {
         match self {

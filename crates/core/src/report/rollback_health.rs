@@ -1,4 +1,4 @@
-//! What became of a rollback: an outcome of its own beside the verdict.
+//! The health after a rollback: an outcome of its own beside the verdict.
 
 use std::collections::BTreeSet;
 

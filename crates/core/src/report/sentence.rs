@@ -34,8 +34,8 @@ pub fn sentence(workload: &WorkloadRef, verdict: &Verdict) -> String {
     }
 }
 
-/// What the stability of healthy workloads covers, as the end of a sentence: ` for 10s (no restart, no
-/// failed probe)`.
+/// Returns what the stability of healthy workloads covers, as the end of a sentence: ` for 10s (no
+/// restart, no failed probe)`.
 ///
 /// Of several, the shortest; nothing is said of what was not seen of all of them.
 pub(super) fn covered(workloads: &[TrackedWorkload]) -> String {

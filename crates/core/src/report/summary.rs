@@ -1,4 +1,4 @@
-//! What the approver reads, in plain text: seven answers, none of which pushes another out.
+//! The approver's text: seven answers, none of which pushes another out.
 
 use super::words::{ago, deletes, other_image, time};
 use super::{NOT_RESTORED, Proposal, Proposed, Report, WorkloadReport, words};
@@ -29,9 +29,9 @@ struct Answer {
     rank: usize,
 }
 
-/// What the approver reads, in plain text and in the order of the questions: what is broken, since
-/// when, why (cause, log lines), what would be restored, what not, what else changed, and whether a
-/// rollback can help with this cause at all. At most `limit` bytes, for a variable of a pipeline is
+/// Returns what the approver reads, in plain text and in the order of the questions: what is broken,
+/// since when, why (cause, log lines), what would be restored, what not, what else changed, and whether
+/// a rollback can help with this cause at all. At most `limit` bytes, for a variable of a pipeline is
 /// bounded in bytes. What does not fit is cut within its answer and shown by `…`: log lines first.
 #[must_use]
 pub fn summary(report: &Report, limit: usize) -> String {
@@ -226,8 +226,8 @@ fn restored(report: &Report) -> Vec<String> {
     lines
 }
 
-/// What changes for the pods, and which of them are deleted. It comes after all revisions, so that no
-/// workload's changes push out another's revision.
+/// Returns what changes for the pods, and which of them are deleted. It comes after all revisions, so
+/// that no workload's changes push out another's revision.
 fn changed(workloads: &[Proposed]) -> Vec<String> {
     let whose = |it: &Proposed| match workloads {
         [_] => String::new(),
@@ -254,7 +254,7 @@ fn not_restored(report: &Report) -> Vec<String> {
     }
 }
 
-/// What else is not as it was: what weighs more first.
+/// Returns what else is not as it was: what weighs more first.
 fn else_changed(report: &Report) -> Vec<String> {
     let (workloads, left_alone) = match &report.rollback {
         Proposal::None | Proposal::Refused { .. } => return Vec::new(),

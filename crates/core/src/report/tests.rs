@@ -1,4 +1,4 @@
-//! What people read of a verdict, in every form.
+//! A verdict as people read it, in every form.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ fn text_of(report: &Report) -> String {
     lines.join("\n")
 }
 
-/// What people read, in every form.
+/// Returns what people read, in every form.
 fn told(report: &Report) -> String {
     format!(
         "{}\n=== Markdown ===\n{}\n=== summary ===\n{}",

@@ -112,7 +112,7 @@ pub fn conclusion_lines(conclusion: &Conclusion, release: &RollbackBatch) -> Vec
 }
 
 impl Report {
-    /// What the check tells the rollback before it.
+    /// Returns what the check tells the rollback before it.
     #[must_use]
     pub fn verification(&self) -> Verification {
         Verification::Judged {

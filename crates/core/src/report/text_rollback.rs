@@ -24,7 +24,8 @@ pub fn release_lines(release: &RollbackBatch) -> Vec<Line> {
     lines
 }
 
-/// What speaks against it, each with what to do, and what follows from it; nothing where it may be done.
+/// Returns what speaks against it, each with what to do, and what follows from it; nothing where it may
+/// be done.
 #[must_use]
 pub fn objection_lines(release: &RollbackBatch) -> Vec<Line> {
     let mut lines = Vec::new();
@@ -119,7 +120,7 @@ fn lines_of_plan(plan: &RollbackPlan) -> Vec<Line> {
     lines
 }
 
-/// What speaks against a rollback, or must be known.
+/// Returns what speaks against a rollback, or must be known.
 fn preflight_lines(finding: &PreflightFinding) -> Vec<Line> {
     let style = style_of_weight(finding.weight);
     let title = format!("  {}: ", finding.weight.as_str());
@@ -137,7 +138,7 @@ fn not_restored() -> Line {
     Line::styled(Style::Dim, format!("  not restored: {NOT_RESTORED}"))
 }
 
-/// What a check proposes.
+/// Returns what a check proposes.
 pub(super) fn proposal_lines(proposal: &Proposal, now: Timestamp) -> Vec<Line> {
     match proposal {
         Proposal::None => Vec::new(),
@@ -188,7 +189,7 @@ fn proposed(it: &Proposed, now: Timestamp, many: bool) -> Vec<Line> {
     lines
 }
 
-/// What became of a rollback.
+/// Returns what became of a rollback.
 pub(super) fn after_lines(after: &[AfterRollback]) -> Vec<Line> {
     let of_one = |it: &AfterRollback| {
         let text = format!("  rollback of {}", words::after(it));

@@ -39,7 +39,7 @@ pub(super) fn evidence(by: ChosenBy, good_at: Option<String>) -> String {
     }
 }
 
-/// What becomes of pods that nobody replaces.
+/// Returns what becomes of pods that no one replaces.
 pub(super) fn deletes(pods: &[String]) -> Option<String> {
     (!pods.is_empty()).then(|| {
         format!(

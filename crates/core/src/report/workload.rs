@@ -56,7 +56,7 @@ pub struct WorkloadReport {
     pub followed: Vec<Followed>,
 }
 
-/// What pods answered to one HTTP check.
+/// The answers of pods to one HTTP check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -260,7 +260,7 @@ fn plain_sentence(session: &Session, verdict: &Verdict) -> String {
     }
 }
 
-/// What a success must say besides.
+/// Returns what a success must say besides.
 fn note(tracked: &TrackedWorkload) -> Option<&Finding> {
     tracked.findings().iter().find(|it| {
         matches!(

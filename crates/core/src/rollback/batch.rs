@@ -29,7 +29,7 @@ impl Objection {
         }
     }
 
-    /// What the user can do.
+    /// Returns what the user can do.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
@@ -39,7 +39,7 @@ impl Objection {
     }
 }
 
-/// What is to be done about all of them.
+/// The plan for all of them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RollbackBatch {
@@ -69,13 +69,13 @@ impl RollbackBatch {
         }
     }
 
-    /// Whether anything speaks against it.
+    /// Returns whether anything speaks against it.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         !self.objections.is_empty()
     }
 
-    /// Whether the same is to be done as was shown before: a person takes a while to decide.
+    /// Returns whether the same is to be done as was shown before: a person takes a while to decide.
     #[must_use]
     pub fn is_as(&self, shown: &Self) -> bool {
         let revisions = |it: &Self| -> Vec<_> {
@@ -88,13 +88,13 @@ impl RollbackBatch {
         revisions(self) == revisions(shown) && same_already
     }
 
-    /// Whether every objection says that a newer rollout is in place.
+    /// Returns whether every objection says that a newer rollout is in place.
     #[must_use]
     pub fn is_superseded(&self) -> bool {
         self.all(&[Refusal::Superseded, Refusal::Done])
     }
 
-    /// Whether every objection says that the rollout has healed.
+    /// Returns whether every objection says that the rollout has healed.
     #[must_use]
     pub fn has_healed(&self) -> bool {
         self.all(&[Refusal::Healed])
@@ -123,8 +123,8 @@ impl RollbackBatch {
         self.is_refused() && self.plans.is_empty() && self.objections.iter().all(is)
     }
 
-    /// What looks healed and would count as such at a time that can be waited for, if it stays so: of
-    /// several the last.
+    /// Returns what looks healed and would count as such at a time that can be waited for, if it stays
+    /// so: of several the last.
     #[must_use]
     pub fn heals_by(&self, limit: Timestamp) -> Option<(&WorkloadRef, Timestamp)> {
         let soon = self.plans.iter().filter_map(|plan| {

@@ -38,7 +38,7 @@ pub use step::Step;
 /// the next run goes on.
 const MOST_TIMEOUTS: u32 = 4;
 
-/// What the user asked for.
+/// The user's request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
@@ -317,7 +317,7 @@ impl Execution {
         }
     }
 
-    /// What the check is bound to: the workloads whose target is in place.
+    /// Returns what the check is bound to: the workloads whose target is in place.
     fn restored(&self) -> Vec<ApprovedRollback> {
         let is_restored = |it: &&ApprovedRollback| {
             let mut workloads = self.workloads.iter();

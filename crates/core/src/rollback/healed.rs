@@ -1,4 +1,4 @@
-//! Whether a workload is well, as far as one look tells: by the very rules of a check.
+//! Judges from a single look whether a workload is healthy, by the rules of a check.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::snapshot::{BACK_OFF_MEMORY, has_ended};
 use crate::verdict::{Pending, Verdict};
 use crate::workload::Workload;
 
-/// The one look comes to no end by itself, and nobody listens to it.
+/// A single look has no end of its own, and its events are not shown.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl History {
-    /// Whether every pod is of the newest template and available, by the counts, and the controller
-    /// has said so. Of a DaemonSet, but for the nodes that nobody waits for.
+    /// Returns whether every pod is of the newest template and available, by the counts, and the
+    /// controller has said so. Of a DaemonSet, but for the nodes that no one waits for.
     #[must_use]
     pub fn complete(&self) -> bool {
         let Some(rollout) = self.rollout() else {
@@ -91,8 +91,8 @@ impl History {
     }
 }
 
-/// Whether a Deployment's controller has written down that it is done. The other kinds have no such
-/// condition, nor has a Deployment without a progress deadline.
+/// Returns whether a Deployment's controller has written down that it is done. The other kinds have no
+/// such condition, nor has a Deployment without a progress deadline.
 fn is_said_complete(workload: &Workload) -> bool {
     let Workload::Deployment(it) = workload else {
         return true;

@@ -17,7 +17,7 @@ use crate::workload::registry_of;
 pub const RESTART_ONLY: &str =
     "the former revision's template is the same but for a restart annotation";
 
-/// Whether a rollback helps, and why.
+/// The effect of a rollback, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Helps {
     /// Whether it helps.
@@ -113,7 +113,7 @@ impl Field {
     }
 }
 
-/// What of a template a finding names.
+/// The part of a template that a finding names.
 enum Named {
     /// Nothing: the cause is outside the template, or is gone with the new pods.
     Outside,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::{Finding, Prognosis};
 use crate::verdict::{Supersession, Verdict};
 
-/// What became of one workload.
+/// The outcome of one workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum WorkloadOutcome {
@@ -24,7 +24,7 @@ pub enum WorkloadOutcome {
 }
 
 impl WorkloadOutcome {
-    /// Whether the target is in place now.
+    /// Returns whether the target is in place now.
     #[must_use]
     pub const fn is_restored(self) -> bool {
         match self {
@@ -160,8 +160,8 @@ impl RollbackHealth {
         }
     }
 
-    /// What a verdict over what was restored means. That the time ran out shows by itself only that
-    /// nothing was verified: a suspect has to say that pods do badly.
+    /// Returns what a verdict over what was restored means. That the time ran out shows by itself only
+    /// that nothing was verified: a suspect has to say that pods do badly.
     #[must_use]
     pub fn of(verdict: &Verdict) -> Self {
         let does_badly = |it: &Finding| it.prognosis == Prognosis::Transient;

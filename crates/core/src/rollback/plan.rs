@@ -214,7 +214,7 @@ pub struct PlanSummary<'a> {
     run: &'a str,
 }
 
-/// What to do about a workload.
+/// The decision about a workload.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RollbackDecision {
     /// Apply this plan, unless one of its findings is a refusal.

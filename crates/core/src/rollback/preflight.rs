@@ -27,7 +27,7 @@ const JOBS: usize = 3;
 /// The most changes of a template that are named.
 const CHANGES: usize = 3;
 
-/// What a preflight asks the cluster.
+/// The questions of a preflight to the cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Questions {
     /// The objects to look up.

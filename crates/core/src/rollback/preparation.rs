@@ -2,7 +2,7 @@
 //! show, requests to carry, the next wake-up and the end come out.
 //!
 //! Reads every workload, waits for one that looks healed to prove it, shows the plan, asks a person if
-//! nobody has agreed yet, and then reads everything again: the person took a while, and only the plan
+//! no one has agreed yet, and then reads everything again: the person took a while, and only the plan
 //! that was shown may be carried out.
 
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ enum Phase {
     Ended(Box<Ended>),
 }
 
-/// What is known about a batch before its first change, and who agreed to it.
+/// A batch before its first change: what is known, and whether a person agreed.
 #[derive(Debug, Clone)]
 pub struct Preparation {
     wanted: Vec<(WorkloadRef, Request)>,

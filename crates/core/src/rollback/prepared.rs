@@ -34,7 +34,7 @@ impl PreparedRollback {
         self.release.add(&it.workload, it.decision);
     }
 
-    /// Whether carrying it out would change anything that a person has to agree to.
+    /// Returns whether carrying it out would change anything that a person has to agree to.
     #[must_use]
     pub const fn changes_something(&self) -> bool {
         !self.release.plans.is_empty() || self.deletes_pods
@@ -86,7 +86,7 @@ impl PreparedWorkload {
     }
 }
 
-/// What the check after a rollback is bound to, where the target was in place before: the bad
+/// Returns what the check after a rollback is bound to, where the target was in place before: the bad
 /// revision is the one that the earlier rollback wrote down. Where nothing is written, or that
 /// revision is gone, there is none to await the end of.
 fn in_place(history: &History, already: &Already) -> ApprovedRollback {

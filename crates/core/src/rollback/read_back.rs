@@ -5,7 +5,7 @@ use crate::annotation::ROLLBACK_RECORD;
 use crate::history::History;
 use crate::workload::raw::plain;
 
-/// What a read-back after an unknown or refused patch shows.
+/// The result of a read-back after an unknown or refused patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadBack {
     /// The target's template is in place.

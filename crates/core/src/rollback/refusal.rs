@@ -89,7 +89,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What the user can do.
+    /// Returns what the user can do.
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {

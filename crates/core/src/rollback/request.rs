@@ -1,4 +1,4 @@
-//! What was asked for: by a person, or by a check that proposes a rollback.
+//! Requests for a rollback: of a person, or of a check that proposes one.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,7 @@ use crate::approval::{ApprovedRollback, HealthCriteria};
 use crate::session::{Session, TrackedWorkload};
 use crate::workload::{Revision, WorkloadRef};
 
-/// What a person allowed although it is refused otherwise.
+/// Permissions of a person for what is refused otherwise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Allowed {
     /// To change what Argo CD, Flux, Helm or another controller owns.
@@ -17,7 +17,7 @@ pub struct Allowed {
     pub on_delete: bool,
 }
 
-/// What the user asked for.
+/// The user's request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
     /// A revision named by a person.
@@ -55,7 +55,7 @@ pub struct CheckContext<'a> {
 }
 
 impl Request {
-    /// What a check asks for: the rollback of each workload whose verdict offers one.
+    /// Returns what a check asks for: the rollback of each workload whose verdict offers one.
     #[must_use]
     pub fn after_check(session: &Session, context: CheckContext<'_>) -> Vec<(WorkloadRef, Self)> {
         let offered = session.workloads().iter();

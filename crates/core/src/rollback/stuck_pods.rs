@@ -13,7 +13,7 @@ use crate::history::{Entry, History};
 use crate::snapshot::{REVISION_LABEL, has_ended, is_ready, owned_by, uid_of};
 use crate::workload::{Workload, first_ordinal, first_updated_ordinal, ordinal};
 
-/// What is to be done about a restored StatefulSet now.
+/// The next action on a restored StatefulSet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StuckPodStep {
     /// Nothing is stuck.
@@ -34,7 +34,7 @@ pub struct StuckPod {
     pub name: String,
     /// Its uid.
     pub uid: String,
-    /// As it was seen: a pod that has become ready meanwhile is another matter.
+    /// As it was seen: a pod that has become ready since must not be deleted.
     pub resource_version: String,
 }
 
@@ -136,13 +136,13 @@ impl RestoredSet {
         self.stuck().map(|it| it.pod.name.clone()).collect()
     }
 
-    /// Whether the controller rolls out the restored template.
+    /// Returns whether the controller rolls out the restored template.
     #[must_use]
     pub fn has_taken_in_target(&self) -> bool {
         self.observed && self.update_revision.as_ref() == Some(&self.target)
     }
 
-    /// Pods of another revision that are not ready and that nobody replaces.
+    /// Pods of another revision that are not ready and that no one replaces.
     fn stuck(&self) -> impl Iterator<Item = &MemberPod> {
         let stuck =
             |it: &&MemberPod| self.is_to_be_replaced(it) && !it.ready && !it.ended && !it.deleting;
@@ -160,12 +160,12 @@ pub fn stuck_pod_step(history: &History, target: &Entry<'_>) -> StuckPodStep {
     RestoredSet::of(history, target).map_or(StuckPodStep::Free, |it| it.step())
 }
 
-/// Whether a pod may have to be deleted after a rollback.
+/// Returns whether a pod may have to be deleted after a rollback.
 pub(super) fn may_be_needed(history: &History) -> bool {
     rolling(history).is_some()
 }
 
-/// Whether a pod would have to be deleted if the workload were rolled back now.
+/// Returns whether a pod would have to be deleted if the workload were rolled back now.
 pub(super) fn is_stuck(history: &History, target: &Entry<'_>) -> bool {
     !stuck_now(history, target).is_empty()
 }

@@ -1,4 +1,4 @@
-//! What a session has asked for outside the watches, and when each is due again.
+//! Requests of a session outside the watches, and when each is due again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl Last {
     }
 }
 
-/// What was asked for, by its key, and when it was asked or answered last.
+/// The requests, by key, and when each was asked or answered last.
 #[derive(Debug, Clone)]
 pub(super) struct Asked<K>(BTreeMap<K, Last>);
 
@@ -44,7 +44,7 @@ impl<K> Default for Asked<K> {
 }
 
 impl<K: Ord + Clone> Asked<K> {
-    /// Whether this was asked for and is still wanted.
+    /// Returns whether this was asked for and is still wanted.
     pub(super) fn contains(&self, key: &K) -> bool {
         self.0.contains_key(key)
     }

@@ -1,4 +1,4 @@
-//! What a session tells while it goes on.
+//! Events of a session.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

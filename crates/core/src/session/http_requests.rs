@@ -18,7 +18,7 @@ pub struct HttpRequest {
     pub check: usize,
 }
 
-/// What was asked, and what of it was answered.
+/// The requests that were sent, and those that were answered.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SentRequests(Asked<(String, usize)>);
 
@@ -80,7 +80,7 @@ fn key(request: &HttpRequest) -> (String, usize) {
     (request.uid.clone(), request.check)
 }
 
-/// What is still to be asked of a rollout's ready pods.
+/// Returns what is still to be asked of a rollout's ready pods.
 pub(super) fn wanted(rollout: &Rollout<'_>, policy: &Policy) -> Vec<HttpRequest> {
     if policy.http.is_empty() {
         return Vec::new();
@@ -99,13 +99,13 @@ pub(super) fn wanted(rollout: &Rollout<'_>, policy: &Policy) -> Vec<HttpRequest>
         .collect()
 }
 
-/// Whether a pod has answered anything since it became ready.
+/// Returns whether a pod has answered anything since it became ready.
 pub(super) fn heard(pod: &PodView<'_>, check: usize) -> bool {
     let answers = pod.snapshot().answers(pod.uid(), check);
     answers.is_some_and(|answers| answers.ready_since() == pod.ready_since())
 }
 
-/// Whether a pod answered as expected since it became ready.
+/// Returns whether a pod answered as expected since it became ready.
 pub(super) fn passed(pod: &PodView<'_>, check: usize, policy: &Policy) -> bool {
     let expected = policy.http.get(check);
     let answers = pod.snapshot().answers(pod.uid(), check);

@@ -203,7 +203,7 @@ fn not_restored(rollout: &Rollout<'_>, view: &View<'_>, late: bool) -> Option<Ve
     }
 }
 
-/// Whether the run that checks has rolled it back before, and that still is in place.
+/// Returns whether the run that checks has rolled it back before, and that still is in place.
 fn rolled_back(rollout: &Rollout<'_>, view: &View<'_>) -> Option<Verdict> {
     let run = view.target.run.as_deref()?;
     // Who names what was restored means just that.
@@ -263,7 +263,7 @@ fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> P
 }
 
 /// After a rollback no pod of the bad revision may be left, whatever the counts say; but for those on
-/// nodes that nobody waits for.
+/// nodes that no one waits for.
 fn left_over(rollout: &Rollout<'_>, excused: &ExcusedNodes<'_>) -> Option<Pending> {
     let old = rollout.old_pods();
     let old = old
@@ -337,7 +337,8 @@ struct Shut {
     from: Option<Timestamp>,
 }
 
-/// What keeps pods from being asked. A connection that is lost while nobody is to be asked is no loss.
+/// Returns what keeps pods from being asked. A connection that is lost while no pod is to be asked does
+/// not matter.
 fn shut(view: &View<'_>, policy: &Policy, now: Timestamp) -> Option<Shut> {
     let resource = ResourceKind::PodProxy;
     let (since, why) = view.snapshot.blindness(resource)?;
@@ -434,8 +435,9 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
     }
 }
 
-/// What may be why the time ran out. What decides nothing is named only where nothing else is: an init
-/// container that is still running explains the wait, and beside an image that is missing it does not.
+/// Returns what may be why the time ran out. A finding that decides nothing is named only where nothing
+/// else is: an init container that is still running explains the wait, and beside an image that is
+/// missing it does not.
 fn suspects(findings: &[Finding]) -> Vec<Finding> {
     let (noted, suspected): (Vec<_>, Vec<_>) = findings
         .iter()
@@ -451,7 +453,7 @@ fn suspects(findings: &[Finding]) -> Vec<Finding> {
 /// How well the cluster can be seen.
 enum Sight {
     Clear,
-    /// A resource is out of sight for now; nothing is decided meanwhile.
+    /// A resource is out of sight for now; until it is back, nothing is decided.
     Dim {
         until: Timestamp,
         why: Undetermined,

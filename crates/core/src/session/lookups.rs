@@ -1,4 +1,4 @@
-//! What is to be looked up in the cluster, and when.
+//! The lookups that a session needs, and when.
 
 use std::collections::BTreeSet;
 

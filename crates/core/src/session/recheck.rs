@@ -23,7 +23,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How many workloads are read at once.
 const AT_ONCE: usize = 8;
 
-/// What one step of a recheck led to.
+/// The result of one step of a recheck.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct RecheckStep {
@@ -149,7 +149,7 @@ impl Recheck {
         }
     }
 
-    /// What a read makes of the verdict of its workload.
+    /// Applies a read to the verdict of its workload.
     fn take(&mut self, session: &Session, ended: &EndedRead, now: Timestamp) {
         let tracked = session.workloads().iter();
         let tracked = tracked.filter(|it| *it.workload() == ended.workload);
@@ -188,8 +188,8 @@ impl Recheck {
     }
 }
 
-/// Whether the verdict over all workloads rests on this workload's own. What could not be seen needs no
-/// second read.
+/// Returns whether the verdict over all workloads rests on this workload's own. What could not be seen
+/// needs no second read.
 fn rests_on(all: &Verdict, own: &Verdict) -> bool {
     match own {
         Verdict::Progressing { .. } | Verdict::Undetermined { .. } => false,
@@ -200,8 +200,8 @@ fn rests_on(all: &Verdict, own: &Verdict) -> bool {
     }
 }
 
-/// What a read that was not possible makes of a verdict; `None` where the verdict stands: what was seen
-/// to fail needs no second read as long as it exists.
+/// Returns what a read that was not possible makes of a verdict; `None` where the verdict stands: what
+/// was seen to fail needs no second read as long as it exists.
 fn unread(tracked: &TrackedWorkload, why: &Blindness, since: Timestamp) -> Option<Verdict> {
     match tracked.verdict() {
         Verdict::Failed { .. } => None,

@@ -1,4 +1,4 @@
-//! Whether a changed pod template still belongs to the release that is followed.
+//! Judges whether a changed pod template still belongs to the release that is followed.
 //!
 //! Automations change templates on their own: Reloader adds a variable when a ConfigMap changes,
 //! `kubectl rollout restart` and injectors write an annotation. That starts a new revision of the same
@@ -15,7 +15,7 @@ use crate::workload::Workload;
 
 type Named = BTreeMap<String, String>;
 
-/// What tells a release from another one.
+/// The identity of a release.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Release {
     /// The pod template.
@@ -124,8 +124,8 @@ fn take_variables(container: &mut Container) -> Named {
         .collect()
 }
 
-/// Whether Reloader wrote a variable: `STAKATER_<name of the object>_<its kind>`, with a checksum of its
-/// content (its strategy `env-vars`; with `annotations` it writes
+/// Returns whether Reloader wrote a variable: `STAKATER_<name of the object>_<its kind>`, with a
+/// checksum of its content (its strategy `env-vars`; with `annotations` it writes
 /// `reloader.stakater.com/last-reloaded-from`).
 fn is_reloaders(variable: &EnvVar) -> bool {
     let kinds = ["_CONFIGMAP", "_SECRET", "_SECRETPROVIDERCLASS"];

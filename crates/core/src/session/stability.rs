@@ -32,14 +32,14 @@ pub(super) struct Stable {
     pub(super) covers: Stability,
 }
 
-/// What was seen of a rollout that counts as stable.
+/// The signs that a rollout counts as stable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stability {
     /// For how long it has been stable.
     pub lasted: Duration,
-    /// Whether its pods were seen, so that none has restarted meanwhile.
+    /// Whether its pods were seen, so that none has restarted in that time.
     pub pods_seen: bool,
-    /// Whether it has probes of which none was heard to fail meanwhile.
+    /// Whether it has probes of which none was heard to fail in that time.
     pub probes_passed: bool,
     /// The liveness probes that may still kill for the first time, because that is not awaited.
     pub unproven: Vec<UnprovenProbe>,
@@ -133,7 +133,7 @@ fn probes_of(ready: &[(PodView<'_>, Timestamp)], policy: &Policy) -> Vec<Unprove
     probes.into_values().collect()
 }
 
-/// Whether a ready pod has probes, and no event says that one has failed since it is ready.
+/// Returns whether a ready pod has probes, and no event says that one has failed since it is ready.
 fn probes_passed(pod: &PodView<'_>) -> bool {
     let probed = pod.containers().any(|it| {
         let spec = it.spec;

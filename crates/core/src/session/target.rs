@@ -1,4 +1,4 @@
-//! What a session follows, and what a judgement of it looks at.
+//! The target of a session, and the view that is judged.
 
 use jiff::Timestamp;
 
@@ -31,7 +31,7 @@ impl From<WorkloadRef> for Target {
     }
 }
 
-/// What a judgement looks at.
+/// The view that is judged.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     /// All that is known.

@@ -541,7 +541,7 @@ fn a_rollout_that_is_long_stable_passes_at_once() {
     assert_eq!(verdicts.last(), Some(&"succeeded"));
 }
 
-/// What holds instead of the verdict after a fresh look.
+/// Returns what holds instead of the verdict after a fresh look.
 fn confirmed(session: &Session, fresh: &Workload) -> Result<(), String> {
     let confirmed = session.workloads()[0].confirm(session.snapshot(), fresh, at(61));
     confirmed.map_err(|instead| match instead {

@@ -26,7 +26,7 @@ use crate::workload::{Workload, WorkloadRef};
 /// A cause is told again when it has been seen this many times as often.
 const TENFOLD: u32 = 10;
 
-/// What a session is bound to once it has seen the workload.
+/// The objects that a session is bound to once it has seen the workload.
 #[derive(Debug, Clone, PartialEq)]
 struct Bound {
     uid: String,
@@ -218,7 +218,7 @@ impl TrackedWorkload {
         }
     }
 
-    /// Whether the workload is still the one that this session began with.
+    /// Returns whether the workload is still the one that this session began with.
     fn lost_subject(&mut self, snapshot: &Snapshot, now: Timestamp) -> Option<Verdict> {
         if snapshot.is_deleted(self.workload()) {
             let why = Undetermined::Deleted;
@@ -286,7 +286,8 @@ impl TrackedWorkload {
         };
     }
 
-    /// What holds while the watch still shows a template that a fresh read has shown to be replaced.
+    /// Returns what holds while the watch still shows a template that a fresh read has shown to be
+    /// replaced.
     fn lags(&mut self, snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Option<Verdict> {
         let outdated = self.outdated.as_ref()?;
         let template = snapshot.workload(self.workload())?.template()?;
@@ -315,7 +316,7 @@ impl TrackedWorkload {
         }
     }
 
-    /// What must be seen to judge it.
+    /// Returns what must be seen to judge it.
     fn needed(&self) -> &'static [ResourceKind] {
         ResourceKind::needed_for(self.target.workload.kind)
     }
@@ -417,7 +418,7 @@ impl TrackedWorkload {
         }
     }
 
-    /// Whether its verdict still holds for the workload as it was read just now: a watch may be
+    /// Checks whether its verdict still holds for the workload as it was read just now: a watch may be
     /// seconds behind, and what is seconds old may be false.
     ///
     /// # Errors
@@ -478,7 +479,7 @@ impl TrackedWorkload {
         &self.followed
     }
 
-    /// What is followed.
+    /// Returns what is followed.
     #[must_use]
     pub const fn workload(&self) -> &WorkloadRef {
         &self.target.workload
@@ -496,7 +497,7 @@ impl TrackedWorkload {
         self.pending_since
     }
 
-    /// What its success rests on, where that is its verdict.
+    /// Returns what its success rests on, where that is its verdict.
     #[must_use]
     pub fn stability(&self) -> Option<&Stability> {
         let green = self.verdict == Verdict::Succeeded;
@@ -536,7 +537,7 @@ impl TrackedWorkload {
         self.judged.as_deref()
     }
 
-    /// Whether its counts are complete: what is bad about it then does not show in them.
+    /// Returns whether its counts are complete: what is bad about it then does not show in them.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.complete_since.is_some()
@@ -555,7 +556,8 @@ impl TrackedWorkload {
     }
 }
 
-/// Whether a verdict rests on a look at the causes: without one, that none was found says nothing.
+/// Returns whether a verdict rests on a look at the causes: without one, that none was found says
+/// nothing.
 const fn was_diagnosed(verdict: &Verdict) -> bool {
     !matches!(
         verdict,
@@ -567,8 +569,8 @@ const fn was_diagnosed(verdict: &Verdict) -> bool {
     )
 }
 
-/// Whether what was healthy may still be called so. An autoscaler adds pods, a node goes and its pod
-/// moves: that alone takes no success back, a cause that may be one of failure does.
+/// Returns whether what was healthy may still be called so. An autoscaler adds pods, a node goes and its
+/// pod moves: that alone takes no success back, a cause that may be one of failure does.
 fn stays_green(judgement: &Judgement, policy: &Policy) -> bool {
     let suspected = |it: &Finding| is_suspect(it, policy);
     match judgement.verdict {
@@ -580,7 +582,7 @@ fn stays_green(judgement: &Judgement, policy: &Policy) -> bool {
     }
 }
 
-/// Whether a finding may be the cause of a failure.
+/// Returns whether a finding may be the cause of a failure.
 fn is_suspect(finding: &Finding, policy: &Policy) -> bool {
     finding.prognosis == Prognosis::Transient && policy.decides(finding.code)
 }

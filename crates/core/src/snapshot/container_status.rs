@@ -1,4 +1,4 @@
-//! What a pod's status says of its containers.
+//! Container statuses of a pod.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What keeps pods from being deleted, and volumes from being created.
+//! Obstacles to the deletion of pods and the creation of volumes.
 
 use k8s_openapi::api::core::v1::Event;
 

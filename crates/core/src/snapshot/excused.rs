@@ -22,7 +22,7 @@ pub struct ExcusedNodes<'a> {
 }
 
 impl<'a> Rollout<'a> {
-    /// Whether the template's nodeSelector takes a node: labels change, and the counts with them.
+    /// Returns whether the template's nodeSelector takes a node: labels change, and the counts with them.
     fn selects(&self, node: &Node) -> bool {
         let spec = self.workload().template().and_then(|it| it.spec.as_ref());
         let wanted = spec.and_then(|it| it.node_selector.as_ref());
@@ -52,7 +52,7 @@ impl<'a> Rollout<'a> {
                 .filter(|pod| node_of(pod) == Some(name))
                 .collect();
             let new: Vec<&&Pod> = on_it.iter().filter(|pod| self.is_new(pod)).collect();
-            // One that was evicted from it meanwhile counts as well.
+            // One that was evicted from it in the meantime counts as well.
             let ended = ended.iter().map(PodView::object);
             let ended = ended.filter(|pod| node_of(pod) == Some(name));
             let fell_under_it = new

@@ -61,7 +61,7 @@ impl Answers {
         self.times
     }
 
-    /// Whether any of its answers, since it was made, shows that the way to it is open.
+    /// Returns whether any of its answers, since it was made, shows that the way to it is open.
     #[must_use]
     pub const fn reached(&self) -> bool {
         self.reached

@@ -86,7 +86,7 @@ impl<'a> PodView<'a> {
         ready.last_transition_time.as_ref().map(|time| time.0)
     }
 
-    /// Whether it has been Ready before and is not now. The kubelet sets `Ready=False` with its
+    /// Returns whether it has been Ready before and is not now. The kubelet sets `Ready=False` with its
     /// first status, so a later transition tells of a time between.
     #[must_use]
     pub fn was_ready(&self) -> bool {
@@ -171,7 +171,7 @@ impl<'a> PodView<'a> {
             .chain(of_sets)
     }
 
-    /// Whether a pod of the workload with this name is there to stay.
+    /// Returns whether a pod of the workload with this name is there to stay.
     #[must_use]
     pub fn stays(&self, name: &str) -> bool {
         let mut all = self.siblings();
@@ -239,7 +239,7 @@ impl<'a> ContainerView<'a> {
         &self.spec.name
     }
 
-    /// Whether it is an init container that keeps running beside the others
+    /// Returns whether it is an init container that keeps running beside the others
     /// (`IsRestartableInitContainer`, kubernetes `pkg/api/v1/pod/util.go`).
     #[must_use]
     pub fn sidecar(&self) -> bool {

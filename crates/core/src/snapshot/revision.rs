@@ -113,8 +113,8 @@ impl<'a> RevisionView<'a> {
         annotations.get(name).map(String::as_str)
     }
 
-    /// Whether it holds this template, as far as the fields go that this build knows. `None` where it
-    /// holds none, as a ControllerRevision in a recording.
+    /// Returns whether it holds this template, as far as the fields go that this build knows. `None`
+    /// where it holds none, as a ControllerRevision in a recording.
     pub(crate) fn holds(&self, template: &PodTemplateSpec) -> Option<bool> {
         match self.object {
             RevisionObject::ReplicaSet(it) => {

@@ -231,7 +231,7 @@ impl<'a> Rollout<'a> {
         owners.flat_map(|owner| snapshot.pods.of(owner))
     }
 
-    /// Whether a pod is of the newest template.
+    /// Returns whether a pod is of the newest template.
     pub(super) fn is_new(&self, pod: &Pod) -> bool {
         let label = |key: &str| pod.metadata.labels.as_ref()?.get(key).map(String::as_str);
         match self.workload {
@@ -281,7 +281,7 @@ impl<'a> Rollout<'a> {
             .collect()
     }
 
-    /// Whether a StatefulSet's `partition` keeps this pod at a former revision.
+    /// Returns whether a StatefulSet's `partition` keeps this pod at a former revision.
     #[must_use]
     pub fn keeps(&self, pod: &PodView<'_>) -> bool {
         let Workload::StatefulSet(set) = self.workload else {

@@ -17,13 +17,13 @@ impl<'a> PodView<'a> {
             .unwrap_or(DEFAULT_SCHEDULER)
     }
 
-    /// Whether it has a node: its kubelet reports containers only then.
+    /// Returns whether it has a node: its kubelet reports containers only then.
     #[must_use]
     pub fn has_node(&self) -> bool {
         self.node().is_some() || self.containers().any(|it| it.status.is_some())
     }
 
-    /// Whether one of its containers has run.
+    /// Returns whether one of its containers has run.
     #[must_use]
     pub fn is_started(&self) -> bool {
         self.containers().any(|container| {
@@ -33,7 +33,7 @@ impl<'a> PodView<'a> {
         })
     }
 
-    /// Whether all of its containers have ended; true as well of a pod that never got a node.
+    /// Returns whether all of its containers have ended; true as well of a pod that never got a node.
     #[must_use]
     pub fn containers_ended(&self) -> bool {
         let ended = |container: ContainerView<'_>| {
@@ -43,7 +43,8 @@ impl<'a> PodView<'a> {
         self.node().is_none() || super::has_ended(self.pod) || self.containers().all(ended)
     }
 
-    /// Whether its node has begun to pull or to create a container, which comes after the sandbox.
+    /// Returns whether its node has begun to pull or to create a container, which comes after the
+    /// sandbox.
     #[must_use]
     pub fn has_pulled(&self) -> bool {
         let begun = [
@@ -66,7 +67,7 @@ impl<'a> PodView<'a> {
     /// The container whose postStart hook is running, and since when its process runs.
     ///
     /// The kubelet runs the hook before it reports the container, and before it starts the next one
-    /// (`kuberuntime_container.go`, `startContainer`): only the event `Started` shows it meanwhile.
+    /// (`kuberuntime_container.go`, `startContainer`): until then only the event `Started` shows it.
     #[must_use]
     pub fn running_hook(&self) -> Option<(ContainerView<'a>, Timestamp)> {
         self.containers().find_map(|container| {

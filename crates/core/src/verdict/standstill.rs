@@ -79,7 +79,7 @@ impl RolloutStep {
     }
 }
 
-/// What kind of program or person takes a step.
+/// The kind of program or person that takes a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

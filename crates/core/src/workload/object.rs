@@ -205,7 +205,7 @@ impl Workload {
         }
     }
 
-    /// Whether it is a paused Deployment.
+    /// Returns whether it is a paused Deployment.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         matches!(self, Self::Deployment(it) if it.spec.as_ref().and_then(|spec| spec.paused) == Some(true))

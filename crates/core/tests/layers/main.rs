@@ -24,7 +24,7 @@ fn layers(readme: &str) -> Vec<Vec<&str>> {
         .collect()
 }
 
-/// What is wrong with the imports between modules, one line each.
+/// Returns what is wrong with the imports between modules, one line each.
 fn complaints(tree: &Tree, layers: &[Vec<&str>]) -> Vec<String> {
     let listed: BTreeSet<&str> = layers.iter().flatten().copied().collect();
     let present = tree.top_modules();

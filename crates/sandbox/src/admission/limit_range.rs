@@ -39,7 +39,7 @@ fn fill(container: &mut Value, limit: &Value) {
     }
 }
 
-/// Whether every container keeps within the range; else why not, in the plug-in's words.
+/// Checks whether every container keeps within the range; else why not, in the plug-in's words.
 pub(super) fn check(range: &Value, pod: &Value) -> Result<(), String> {
     let mut broken = Vec::new();
     for limit in container_limits(range) {

@@ -12,7 +12,7 @@ use crate::store::Store;
 
 type Amounts = BTreeMap<String, Quantity>;
 
-/// Whether a new pod fits into every quota of its namespace; else why not, in the plug-in's words.
+/// Checks whether a new pod fits into every quota of its namespace; else why not, in the plug-in's words.
 pub(super) fn check(store: &Store, pod: &Value) -> Result<(), String> {
     let namespace = text(pod, "/metadata/namespace");
     for (_, quota) in store.list(Resource::Quotas, Some(namespace)) {
@@ -65,7 +65,7 @@ fn hard(quota: &Value) -> Amounts {
         .collect()
 }
 
-/// Whether the sandbox knows how pods use a resource.
+/// Returns whether the sandbox knows how pods use a resource.
 fn counts(resource: &str) -> bool {
     matches!(resource, "pods" | "count/pods") || compute(resource).is_some()
 }
@@ -81,7 +81,7 @@ fn compute(resource: &str) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// What the quota counts and containers do not state: `limits.cpu for: a,b`.
+/// Returns what the quota counts and containers do not state: `limits.cpu for: a,b`.
 fn unstated(hard: &Amounts, pod: &Value) -> Vec<String> {
     let lacking = |which: &str, resource: &str| -> Vec<&str> {
         items(pod, "/spec/containers")

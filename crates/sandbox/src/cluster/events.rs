@@ -137,7 +137,7 @@ impl Cluster {
     }
 
     fn put_event(&mut self, about: &Key, event: Value) {
-        // Fails only when the namespace is gone, and then nobody can read it.
+        // Fails only when the namespace is gone, and then no one can read it.
         let _ = self.create(Resource::Events, &about.namespace, event);
     }
 }

@@ -71,14 +71,14 @@ impl Write<'_> {
     }
 }
 
-/// Whether two entries are of one writer, on the same way.
+/// Returns whether two entries are of one writer, on the same way.
 fn is_same(one: &Value, other: &Value) -> bool {
     ["manager", "operation", "subresource"]
         .iter()
         .all(|field| one.get(field) == other.get(field))
 }
 
-/// Whether anything is in `new` that is not so in `old`. A list is one value here.
+/// Returns whether anything is in `new` that is not so in `old`. A list is one value here.
 fn says_more(old: &Value, new: &Value) -> bool {
     match (old.as_object(), new.as_object()) {
         (Some(old), Some(new)) => new

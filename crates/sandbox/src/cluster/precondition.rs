@@ -1,4 +1,4 @@
-//! What must hold of an object for a write to it.
+//! Preconditions of a write to an object.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::object::{text, uid};
 use crate::status::ApiFailure;
 use crate::store::Key;
 
-/// What must hold of an object for it to be deleted.
+/// Preconditions of a deletion.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Preconditions {
@@ -14,7 +14,7 @@ pub(crate) struct Preconditions {
     pub(crate) resource_version: Option<String>,
 }
 
-/// Whether a write is about the object that is there, where it says which one that is.
+/// Checks whether a write is about the object that is there, where it says which one that is.
 pub(super) fn check_identity(key: &Key, old: &Value, object: &Value) -> Result<(), ApiFailure> {
     let stated = text(object, "/metadata/resourceVersion");
     if !stated.is_empty() && stated != text(old, "/metadata/resourceVersion") {
@@ -40,7 +40,7 @@ pub(super) fn check_identity(key: &Key, old: &Value, object: &Value) -> Result<(
     Ok(())
 }
 
-/// Whether a deletion may take place.
+/// Checks whether a deletion may take place.
 pub(super) fn check_preconditions(
     key: &Key,
     object: &Value,

@@ -46,7 +46,7 @@ pub(super) fn count_generation(resource: Resource, new: &mut Value, old: &Value,
     }
 }
 
-/// Nobody but the server may write the count of a DaemonSet's templates (kubernetes
+/// No one but the server may write the count of a DaemonSet's templates (kubernetes
 /// `pkg/registry/apps/daemonset/strategy.go`, `PrepareForUpdate`).
 fn count_template_generation(new: &mut Value, old: &Value) {
     let before: i64 = old["metadata"]["annotations"][TEMPLATE_GENERATION]

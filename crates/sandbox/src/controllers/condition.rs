@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::object::{items, text};
 
-/// What a condition says.
+/// The content of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Condition {
     pub(super) kind: &'static str,

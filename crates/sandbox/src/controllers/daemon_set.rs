@@ -227,7 +227,7 @@ impl Step<'_> {
         }
     }
 
-    /// Whether there was anything to do.
+    /// Returns whether there was anything to do.
     fn carry_out(&mut self, delete: &[Key], create: &[String]) -> Result<bool, ApiFailure> {
         for pod in delete {
             if self.cluster.delete(pod, &Deletion::default()).is_ok() {

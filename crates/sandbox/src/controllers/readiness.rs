@@ -44,7 +44,7 @@ pub(super) fn next_available<'a>(
         .min()
 }
 
-/// Whether a pod ran to its end.
+/// Returns whether a pod ran to its end.
 pub(super) fn has_ended(pod: &Value) -> bool {
     matches!(text(pod, "/status/phase"), "Failed" | "Succeeded")
 }

@@ -125,7 +125,7 @@ fn rank(pod: &Value) -> impl Ord + use<> {
     )
 }
 
-/// What a ReplicaSet's status counts.
+/// The counts of a ReplicaSet's status.
 struct Counts {
     current: usize,
     labeled: usize,

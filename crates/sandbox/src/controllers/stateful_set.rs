@@ -126,7 +126,7 @@ struct Step<'a> {
     now: Timestamp,
 }
 
-/// Whether a step may go on to the next pod.
+/// The decision whether a step may go on to the next pod.
 #[derive(PartialEq, Eq)]
 enum Flow {
     GoOn,

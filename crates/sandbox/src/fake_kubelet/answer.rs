@@ -1,4 +1,4 @@
-//! What a pod answers over HTTP, through the API server's proxy.
+//! Answers of a pod over HTTP, through the API server's proxy.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub struct Answer {
     pub(crate) delay: Duration,
 }
 
-/// What comes back.
+/// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
     Http {

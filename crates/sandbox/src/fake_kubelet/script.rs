@@ -23,7 +23,7 @@ pub(crate) struct Step {
     pub(crate) action: Action,
 }
 
-/// What happens to the pod in a step.
+/// The event of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Action {
     /// The pod's status is replaced; the pod is bound to a node if it was not.
@@ -53,7 +53,7 @@ pub struct LogLines<'a> {
 
 type Write = dyn Fn(&Pod, Timestamp) -> Vec<Step> + Send + Sync;
 
-/// What the fake kubelet reports of a pod: its statuses, events and logs, in timed steps.
+/// The script of a pod: the statuses, events and logs that the fake kubelet reports, in timed steps.
 ///
 /// Built-in scripts are named after what goes wrong; [`Script::from_trace`] replays a recording.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use crate::resource::Resource;
 use crate::status::ApiFailure;
 use crate::store::Key;
 
-/// What a request does, as RBAC rules name it.
+/// The verb of a request, as RBAC rules name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
     /// Reads one object.
@@ -52,7 +52,7 @@ pub struct Request {
     pub path: String,
 }
 
-/// What a request's path names.
+/// The subject of a request's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Path {
     /// `/version`
@@ -209,7 +209,7 @@ fn tail(path: &str, place: &Place<'_>) -> String {
     after.map_or_else(String::new, |(_, tail)| tail.to_owned())
 }
 
-/// What the segments of a path say.
+/// The segments of a path.
 struct Place<'a> {
     path: Path,
     namespace: Option<&'a str>,

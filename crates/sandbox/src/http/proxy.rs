@@ -8,7 +8,7 @@ use crate::resource::Resource;
 use crate::status::ApiFailure;
 use crate::store::Key;
 
-/// What came of asking a pod.
+/// The result of a request to a pod.
 pub(super) enum Asked {
     Answered {
         answer: Answer,

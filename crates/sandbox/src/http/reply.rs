@@ -10,7 +10,7 @@ use crate::status::ApiFailure;
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
 
-/// What is answered, before it is bytes.
+/// An answer, before it is bytes.
 pub(crate) struct Reply {
     pub(crate) code: u16,
     pub(crate) content: Content,

@@ -13,7 +13,7 @@ use crate::resource::Resource;
 use crate::status::{ApiFailure, Invalid};
 use crate::store::Key;
 
-/// Who writes, and how: `fieldManager` of the query, else the first word of the `User-Agent`
+/// Returns who writes, and how: `fieldManager` of the query, else the first word of the `User-Agent`
 /// (k8s.io/apiserver `pkg/endpoints/handlers/create.go`, `managerOrUserAgent`).
 fn writer(call: &Call, head: &Parts) -> Writer {
     let agent = head.headers.get(header::USER_AGENT);

@@ -1,4 +1,4 @@
-//! What every Kubernetes API server does with single requests.
+//! Single requests, as every Kubernetes API server answers them.
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};

@@ -72,7 +72,7 @@ async fn a_permission_that_is_taken_away_shows_in_reviews_and_answers() {
     assert!(may(&shop, &attributes).await);
 }
 
-/// What an access review says.
+/// Returns what an access review says.
 async fn may(shop: &Shop, attributes: &serde_json::Value) -> bool {
     let reviews: Api<SelfSubjectAccessReview> = Api::all(shop.client.clone());
     let review = typed(json!({"spec": {"resourceAttributes": attributes}}));

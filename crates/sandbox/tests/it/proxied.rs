@@ -1,4 +1,4 @@
-//! What pods answer through the API server's proxy.
+//! Answers of pods through the API server's proxy.
 
 use std::time::Duration;
 

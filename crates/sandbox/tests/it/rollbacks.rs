@@ -1,4 +1,4 @@
-//! What a rollback meets: templates that are put back, and what else it looks at.
+//! Requests of a rollback: templates that are put back, and the objects that it looks at.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};

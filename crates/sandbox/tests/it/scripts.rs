@@ -1,4 +1,4 @@
-//! What the fake kubelet shows.
+//! Scripts of the fake kubelet.
 
 use std::time::Duration;
 

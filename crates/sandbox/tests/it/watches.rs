@@ -21,7 +21,7 @@ async fn create(maps: &Api<ConfigMap>, name: &str) -> String {
     created.metadata.resource_version.unwrap()
 }
 
-/// What a watch says until it ends, as words.
+/// Returns what a watch says until it ends, as words.
 async fn heard(maps: &Api<ConfigMap>, params: &WatchParams, from: &str) -> Vec<String> {
     let stream = maps.watch(params, from).await.unwrap();
     let events: Vec<_> = stream.try_collect().await.unwrap();

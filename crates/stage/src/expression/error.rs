@@ -1,4 +1,4 @@
-//! What can be wrong with an expression.
+//! Errors in an expression.
 
 /// An expression that cannot be read or evaluated. Columns count characters from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

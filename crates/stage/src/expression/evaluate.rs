@@ -6,7 +6,7 @@ use super::functions;
 use super::parser::{Node, NodeKind};
 use super::value::Value;
 
-/// What an expression can ask about the run it is evaluated in.
+/// The run in which an expression is evaluated.
 pub(crate) trait Context {
     /// The named value, such as `parameters` or `dependencies`.
     fn named(&self, name: &str) -> Value;

@@ -1,4 +1,4 @@
-//! What each function does with its evaluated arguments.
+//! The functions, applied to their evaluated arguments.
 
 use std::cmp::Ordering;
 
@@ -185,7 +185,7 @@ fn fill(format: &str, arguments: &[String]) -> Result<String, ExpressionError> {
     Ok(filled)
 }
 
-/// Whether `list` holds `name`, ignoring case.
+/// Returns whether `list` holds `name`, ignoring case.
 pub(crate) fn holds(list: &[String], name: &str) -> bool {
     list.iter().any(|item| same(item, name))
 }

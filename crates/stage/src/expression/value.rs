@@ -24,7 +24,7 @@ pub enum Value {
     Object(Vec<(String, Value)>),
 }
 
-/// Whether two names or texts are the same to Azure Pipelines (ordinal, ignoring case).
+/// Returns whether two names or texts are the same to Azure Pipelines (ordinal, ignoring case).
 pub(crate) fn same(left: &str, right: &str) -> bool {
     left.chars()
         .flat_map(char::to_uppercase)

@@ -1,4 +1,4 @@
-//! What `ManualValidation` takes: the inputs of the task that Azure DevOps runs itself, and which no
+//! The inputs of `ManualValidation`, the task that Azure DevOps runs itself, and which no
 //! task.json of ours describes.
 
 use std::time::Duration;
@@ -22,7 +22,7 @@ const INPUTS: [(&str, Takes); 5] = [
     ("onTimeout", Takes::OneOf(&["reject", "resume"])),
 ];
 
-/// What an input takes.
+/// The type of an input.
 #[derive(Clone, Copy)]
 enum Takes {
     Text,
@@ -31,7 +31,7 @@ enum Takes {
 }
 
 impl Takes {
-    /// Whether it takes `value`; a variable is only known in a run.
+    /// Returns whether it takes `value`; a variable is only known in a run.
     fn fits(self, value: &str) -> bool {
         let variable = value.starts_with("$(") && value.ends_with(')');
         let one_of = |words: &[&str]| words.iter().any(|word| same(word, value));
@@ -61,7 +61,7 @@ pub(super) fn inputs(step: &TaskStep, path: &str, problems: &mut Problems<'_>) {
     let Some(("ManualValidation", _)) = step.task.split_once('@') else {
         return;
     };
-    // Required, though it may be empty: to notify nobody must be stated.
+    // Required, though it may be empty: to notify no one must be stated.
     if !step
         .inputs
         .iter()

@@ -48,7 +48,7 @@ enum Directive<'a> {
     Insert,
 }
 
-/// Whether an `elseif` or `else` may follow, and whether it still can be taken.
+/// The state of an `if` chain: may an `elseif` or `else` follow, and can it still be taken?
 #[derive(Clone, Copy)]
 enum Chain {
     None,

@@ -1,4 +1,4 @@
-//! What the conditions of jobs and steps can see.
+//! The context of the conditions of jobs and steps.
 
 use rollguard_agent::TaskResult;
 
@@ -10,7 +10,7 @@ use crate::model::{Job, Stage, VariableValue};
 use crate::report::JobReport;
 use crate::template::ancestors;
 
-/// What the condition and the runtime variables of a job can see.
+/// The context of the condition and the runtime variables of a job.
 pub(super) struct JobContext<'a> {
     /// The jobs it depends on, directly or through others.
     before: Vec<&'a JobReport>,
@@ -100,7 +100,7 @@ impl Context for JobContext<'_> {
     }
 }
 
-/// What the condition of a step can see.
+/// The context of the condition of a step.
 pub(super) struct StepContext<'a> {
     variables: &'a Variables,
     /// The result of the job so far.

@@ -78,7 +78,7 @@ fn waiting(checked: &Checked) -> Result<RollbackInputs> {
     })
 }
 
-/// Whether `web` and `api` have these versions.
+/// Checks whether `web` and `api` have these versions.
 async fn have(world: &World, versions: [&str; 2]) -> Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(world.client(), NAMESPACE);
     for (name, version) in ["web", "api"].into_iter().zip(versions) {

@@ -1,4 +1,4 @@
-//! What speaks against a rollback before anything is changed.
+//! Refusals of a rollback before anything is changed.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a case asks for, carried out by a tool, run by run.
+//! The runs of a case, carried out by a tool.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use super::left::Left;
 use super::scene::Scene;
 use super::tool::{Asks, Told, Tool};
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Done {
     /// One, or two that ran at once.
@@ -20,7 +20,7 @@ pub(crate) struct Done {
     pub(crate) left: Left,
 }
 
-/// What a whole case came to.
+/// The result of a whole case.
 pub(crate) struct Acted {
     pub(crate) namespace: String,
     pub(crate) before: Left,

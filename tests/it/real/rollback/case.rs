@@ -63,7 +63,7 @@ pub(crate) enum Step {
     UndoneByHand,
 }
 
-/// Who asks.
+/// The person or program that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Who {
     Admin,
@@ -71,7 +71,7 @@ pub(crate) enum Who {
     Looker,
 }
 
-/// What goes wrong at the first run.
+/// The fault of the first run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Trouble {
     None,
@@ -102,7 +102,7 @@ pub(crate) struct Run {
     pub(crate) ready: Option<usize>,
 }
 
-/// What else must hold once all is over.
+/// Another condition that must hold at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Also {
     /// The pods that were ready before the rollback and run the restored version are the same ones.

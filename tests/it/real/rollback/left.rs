@@ -1,4 +1,4 @@
-//! What a rollback leaves behind, as the cluster shows it.
+//! The state that a rollback leaves behind, as the cluster shows it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

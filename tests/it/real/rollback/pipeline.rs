@@ -17,7 +17,7 @@ use crate::stage::with_ca;
 /// The most that the output variable `evidence` may hold.
 const EVIDENCE_LIMIT: usize = 8 * 1024;
 
-/// What the check job tells.
+/// The output of the check job.
 #[derive(Debug)]
 pub(crate) struct Handed {
     /// The evidence as a file, as the Rollback job gets it.

@@ -1,4 +1,4 @@
-//! What both tools made of a case, for `cargo xtask bench-rollback`.
+//! The results of both tools for a case, for `cargo xtask bench-rollback`.
 
 use std::fmt::Write as _;
 

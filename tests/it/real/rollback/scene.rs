@@ -141,7 +141,7 @@ impl Scene {
         Ok(file)
     }
 
-    /// Who may not mark gets the verdict all the same.
+    /// An identity that may not mark gets the verdict all the same.
     async fn is_good(&self, kubeconfig: &Path) -> Result<()> {
         let mut args = vec!["check", "-n", &self.namespace];
         args.extend(self.case.workloads());
@@ -213,7 +213,7 @@ impl Scene {
     }
 }
 
-/// What carries the revisions of a kind, and where the template is in it.
+/// Returns what carries the revisions of a kind, and where the template is in it.
 fn revision_resource(kind: Kind) -> (ApiResource, &'static str) {
     let (resource, template) = match kind {
         Kind::Deployment => ("ReplicaSet", "/spec/template"),
@@ -223,7 +223,7 @@ fn revision_resource(kind: Kind) -> (ApiResource, &'static str) {
     (ApiResource::from_gvk(&kind), template)
 }
 
-/// Whether a container of it waits for anything but its start, or has ended.
+/// Returns whether a container of it waits for anything but its start, or has ended.
 fn cannot_run(pod: &Pod) -> bool {
     let containers = pod
         .status

@@ -20,7 +20,7 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(200);
 /// The same for `kubectl rollout undo`, which waits for nothing but that answer.
 const UNDO_LIMIT: Duration = Duration::from_secs(30);
 
-/// Who rolls back.
+/// The tool that rolls back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tool {
     /// `kubectl rollout undo`, then `kubectl rollout status`.
@@ -29,7 +29,7 @@ pub(crate) enum Tool {
     Rollguard,
 }
 
-/// What a tool is asked.
+/// The request to a tool.
 #[derive(Clone, Copy)]
 pub(crate) struct Asks<'a> {
     pub(crate) scene: &'a Scene,

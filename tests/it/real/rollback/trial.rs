@@ -70,7 +70,7 @@ async fn beside(stage: &Stage, case: &'static Case) -> Result<Option<Acted>> {
     Ok(acted)
 }
 
-/// The story, the check where one hands over, what happens meanwhile, and the runs.
+/// The story, the check where one hands over, what happens in between, and the runs.
 async fn tell(scene: &Scene, tool: Tool) -> Result<Acted> {
     let case = scene.case;
     scene.play(case.story).await?;
@@ -121,7 +121,7 @@ fn pods_stayed(before: &Left, left: &Left) -> Result<()> {
     Ok(())
 }
 
-/// What a rollback writes beside the template.
+/// Returns what a rollback writes beside the template.
 async fn annotated(scene: &Scene, left: &Left) -> Result<()> {
     let target = scene.revision(left.version()).await?;
     let causes = target.metadata.annotations.as_ref();

@@ -1,4 +1,4 @@
-//! What the rows of `rollguard_measured` come to.
+//! The results of the rows of `rollguard_measured`.
 
 use anyhow::{Result, ensure};
 use rollguard_core::verdict::VerdictKind;
@@ -23,7 +23,7 @@ impl Tool {
         }
     }
 
-    /// What it made of an update, if it followed it.
+    /// Returns what it made of an update, if it followed it.
     pub(super) const fn of(self, row: &Row) -> Option<&Judgement> {
         match self {
             Self::Rollguard => Some(&row.rollguard),

@@ -120,7 +120,7 @@ pub(super) fn times<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
     table(COLUMNS, rows.iter().map(|row| line(row)).chain([last]))
 }
 
-/// What a stable rollout takes.
+/// Returns what a stable rollout takes.
 pub(super) fn stable(measured: &Measured) -> String {
     let rows = Tool::ALL.map(|tool| {
         let runs = tool.stable(&measured.stable);
@@ -143,7 +143,7 @@ pub(super) fn stable(measured: &Measured) -> String {
     table(columns, rows)
 }
 
-/// What each tool asked of the API server.
+/// Returns what each tool asked of the API server.
 pub(super) fn loads(measured: &Measured) -> String {
     let of = |tool: Tool, rows: &mut dyn Iterator<Item = &Row>| {
         let loads: Vec<Load> = rows.filter_map(|row| tool.of(row)?.load).collect();

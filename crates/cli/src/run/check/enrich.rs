@@ -8,7 +8,7 @@ use rollguard_core::session::Session;
 
 use crate::run::plan::gather;
 
-/// What the report of a check is about.
+/// The subject of a check's report.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub(super) session: &'a Session,

@@ -91,7 +91,7 @@ impl DrillEnvironment {
             images,
             sandbox,
         };
-        // Seen to its end: a namespace that is half made would have nobody to remove it.
+        // Seen to its end: a namespace that is half made would be left behind.
         environment.make_namespace().await?;
         Ok(environment)
     }

@@ -1,4 +1,4 @@
-//! What a drill deploys: a Deployment of two pods, once with an image that exists, once without.
+//! The manifests of a drill: a Deployment of two pods, once with an image that exists, once without.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::json;
@@ -36,7 +36,7 @@ pub(super) fn deployment(version: &str, image: &str) -> Result<Deployment, serde
 pub(super) struct Images {
     /// One that exists.
     pub(super) good: String,
-    /// One that nobody pushed.
+    /// An image that was never pushed.
     pub(super) bad: String,
 }
 
@@ -60,7 +60,7 @@ impl Images {
     }
 }
 
-/// The same image with a tag that nobody pushes.
+/// The same image with a tag that is never pushed.
 fn missing(image: &str) -> String {
     let slash = image.rfind('/').map_or(0, |at| at + 1);
     let (path, name) = image.split_at(slash);

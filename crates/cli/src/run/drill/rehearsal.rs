@@ -18,12 +18,12 @@ use crate::recorder::Recorder;
 use crate::run::task::task;
 use crate::run::tools::Tools;
 
-/// The service connection of the drill; nobody signs in with it.
+/// The service connection of the drill; no one signs in with it.
 pub(super) const CONNECTION: &str = "00000000-0000-0000-0000-00000000d111";
 /// The subscription of the drill.
 pub(super) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Who decides about the rollback.
+/// The decision about the rollback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// The person at the terminal.
@@ -71,7 +71,7 @@ impl<'a> Rehearsal<'a> {
             .await
     }
 
-    /// What went wrong with the rehearsal itself, if anything.
+    /// Returns what went wrong with the rehearsal itself, if anything.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         self.failure.take().map_or(Ok(()), Err)
     }

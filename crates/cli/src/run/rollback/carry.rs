@@ -11,7 +11,7 @@ use rollguard_core::rollback::execution::{ClusterRequest, DeleteResult, Look, Pa
 
 use crate::failure::failed_call;
 
-/// What becomes of a request.
+/// A request on its way.
 pub(super) enum Carried {
     /// A call to the API server is under way.
     Call(BoxFuture<'static, Seen>),

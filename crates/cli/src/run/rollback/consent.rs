@@ -14,7 +14,7 @@ use crate::prompt;
 use crate::run::plan::carry;
 use crate::run::tools::Tools;
 
-/// Who is asked whether a plan may be carried out.
+/// The person who is asked whether a plan may be carried out.
 #[async_trait]
 pub trait Person {
     /// The next line of the person's answer; `None` if there is no more.

@@ -23,7 +23,7 @@ pub(super) struct Shell {
     lines: VecDeque<Line>,
 }
 
-/// What a step leaves to do.
+/// The next action of the shell.
 pub(super) enum Next {
     /// Wait for the next observation.
     Wait,

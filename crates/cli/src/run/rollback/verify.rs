@@ -20,11 +20,11 @@ pub(super) struct Verified {
     pub(super) report: Option<Report>,
 }
 
-/// What the check is about.
+/// The subject of the check.
 pub(super) struct Restored<'a> {
     /// The inputs of the rollback.
     pub(super) inputs: &'a RollbackInputs,
-    /// Who rolls back.
+    /// The tool that rolls back.
     pub(super) by: &'a str,
     /// What the execution asked for.
     pub(super) verify: Verify,

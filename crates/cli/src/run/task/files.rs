@@ -1,4 +1,4 @@
-//! What stays with the run: its page, and an attachment for programs.
+//! The files that stay with the run: its page, and an attachment for programs.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ use crate::run::tools::Tools;
 /// The type of the attachment.
 const KIND: &str = "rollguard.evidence";
 
-/// What is kept.
+/// The files to keep.
 struct Kept {
     /// Of the workload, or how many there are.
     name: String,
@@ -129,8 +129,8 @@ fn check_document(report: &Report, release: Option<&RollbackBatch>) -> serde_jso
     Ok(document)
 }
 
-/// What became of each workload, what speaks against it, and the plans; and the report of the check
-/// after it, if there was one.
+/// Returns what became of each workload, what speaks against it, and the plans; and the report of the
+/// check after it, if there was one.
 fn rollback_document(done: &RolledBack) -> serde_json::Result<Value> {
     let ended = done.ended.iter();
     let ended = ended.map(|(workload, ended)| json!({ "workload": workload, "ended": ended }));

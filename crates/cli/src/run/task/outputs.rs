@@ -1,4 +1,4 @@
-//! What later jobs read, and what stands on the run's page as an error.
+//! The output variables that later jobs read, and the errors on the run's page.
 
 use rollguard_agent::inputs::{COMMAND, CommandName, EVIDENCE, RawInputs};
 use rollguard_agent::outputs::{EvidenceAltered, FailedTask, OutputVariable, of_failure};
@@ -17,7 +17,7 @@ use crate::run::tools::Tools;
 /// 4000 and have words of their own.
 const SUMMARY_LIMIT: usize = 1800;
 
-/// What a check found.
+/// The result of a check.
 pub(super) fn of_check(checked: &Checked, tools: &mut Tools<'_>) -> Result<(), Failure> {
     let report = &checked.report;
     let evidence = checked.approval().map(evidence).transpose()?;

@@ -1,4 +1,4 @@
-//! What stays in a trace, and what does not.
+//! The parts that stay in a trace, and those that do not.
 
 use serde_json::{Value, json};
 

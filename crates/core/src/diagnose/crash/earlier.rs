@@ -1,4 +1,4 @@
-//! Whether terminations from before the session still tell how the container is now.
+//! Judges whether terminations from before the session still describe the container.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ const OWN_VOLUME: &str = "kube-api-access-";
 
 /// Returns whether a series of terminations that began before the session goes on: the kubelet backs
 /// off after the last one, the next start is still to come, and nothing that the pod reads can have
-/// been mended meanwhile.
+/// been repaired since.
 ///
-/// A check may be run again because the cause was mended. A changed template makes new pods, a running
+/// A check may be run again because the cause was repaired. A changed template makes new pods, a running
 /// instance may be the one that works, and a ConfigMap or Secret may have changed unseen, so that all of
 /// these need one more crash. A container that was ready may wait for a dependency.
 pub(super) fn goes_on(
@@ -35,7 +35,7 @@ pub(super) fn goes_on(
     backs_off && recent && !container.pod.was_ready() && !spec.is_none_or(reads_configuration)
 }
 
-/// Whether a pod reads a ConfigMap or a Secret, whose content may change.
+/// Returns whether a pod reads a ConfigMap or a Secret, whose content may change.
 fn reads_configuration(spec: &PodSpec) -> bool {
     let init = spec.init_containers.iter().flatten();
     let mut containers = spec.containers.iter().chain(init);

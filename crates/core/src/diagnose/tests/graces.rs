@@ -1,4 +1,4 @@
-//! What the user said of a cause's time stands above circumstances and rules.
+//! The user's grace for a cause overrides circumstances and rules.
 
 use super::*;
 

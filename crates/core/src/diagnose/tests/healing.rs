@@ -22,7 +22,7 @@ fn heals_at(row: &Row, code: FindingCode) -> Option<u64> {
     (decides > 0).then_some(decides * 4 / 5)
 }
 
-/// Whether the row's Deployment has the template that heals in [`story`].
+/// Returns whether the row's Deployment has the template that heals in [`story`].
 fn has_usual_template(row: &Row) -> bool {
     let usual = deployment("web").build();
     let is_other = |seen: &Seen| matches!(seen, Seen::Workload { object } if object.template() != usual.template());

@@ -1,4 +1,4 @@
-//! What pods answer to the check `/healthz`.
+//! Answers of pods to the check `/healthz`.
 
 use std::time::Duration;
 

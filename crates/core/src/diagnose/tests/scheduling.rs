@@ -35,7 +35,7 @@ pub(super) fn rows() -> Vec<Row> {
     [room(), nodes(), claims(), others(), volumes(), pinned()].concat()
 }
 
-/// What the scheduler says of a pod with claim `data`.
+/// Returns what the scheduler says of a pod with claim `data`.
 fn excluded(why: &str) -> PodBuilder {
     let message = format!("0/2 nodes are available: {why}. preemption: no.");
     with_claim(unschedulable(&message))

@@ -1,4 +1,4 @@
-//! What only StatefulSets and DaemonSets meet.
+//! Causes that only StatefulSets and DaemonSets have.
 
 use super::*;
 use crate::testing::{

@@ -6,7 +6,7 @@ pub(super) fn rows() -> Vec<Row> {
     [objects(), disks(), stores()].concat()
 }
 
-/// The kubelet went on to the image: what failed before has been mended.
+/// The kubelet went on to the image: what failed before has been repaired.
 fn mounted(pod: PodBuilder, second: u64) -> Vec<Observation> {
     pod.later_event(second, "Pulling", "Pulling image")
         .seen(second)

@@ -1,4 +1,4 @@
-//! What the workload itself says.
+//! Causes that the workload itself shows.
 
 use super::*;
 

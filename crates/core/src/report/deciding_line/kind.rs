@@ -2,7 +2,7 @@
 
 use super::record::{Level, Record};
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// It says that something is wrong.
@@ -174,7 +174,7 @@ fn is_farewell(lower: &str, error: Option<Strength>) -> bool {
     begins || of_npm || CONTAINS.iter().any(|it| lower.contains(it))
 }
 
-/// Whether a line names the cause of those before it.
+/// Returns whether a line names the cause of those before it.
 fn is_root(text: &str) -> bool {
     text.starts_with("Caused by:") || text.starts_with("---> ")
 }
@@ -227,7 +227,7 @@ fn harmless(lower: &str) -> String {
         .fold(lower.to_owned(), |text, it| text.replace(it, ""))
 }
 
-/// Whether a language or a program always writes its errors so.
+/// Returns whether a language or a program always writes its errors so.
 fn is_formed(text: &str, lower: &str) -> bool {
     const FORMS: &[&str] = &[
         "panic:",
@@ -258,7 +258,7 @@ fn is_formed(text: &str, lower: &str) -> bool {
     thrown || ruby || FORMS.iter().any(|it| lower.contains(it))
 }
 
-/// Whether a text has words of an error.
+/// Returns whether a text has words of an error.
 fn words(lower: &str) -> bool {
     const WORDS: &[&str] = &[
         "error",
@@ -331,7 +331,7 @@ fn words(lower: &str) -> bool {
     WORDS.iter().any(|it| lower.contains(it))
 }
 
-/// Whether an error only says that there is one.
+/// Returns whether an error only says that there is one.
 fn is_vague(lower: &str) -> bool {
     const VAGUE: &[&str] = &[
         "application run failed",

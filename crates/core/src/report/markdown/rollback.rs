@@ -9,7 +9,7 @@ use super::{NOT_RESTORED, Proposed, code, proposed};
 use crate::rollback::{BatchOutcome, RollbackBatch, RollbackPlan, Weight, WorkloadOutcome};
 use crate::workload::{Revision, WorkloadRef};
 
-/// What a rollback came to.
+/// The result of a rollback.
 #[derive(Debug, Clone, Copy)]
 pub struct RollbackPage<'a> {
     /// What was decided about each workload.
@@ -119,7 +119,7 @@ fn outcome(page: &RollbackPage<'_>, workload: &WorkloadRef) -> &'static str {
     }
 }
 
-/// Who restored what is already in place. Not in the table: what is foreign could leave its cell.
+/// Returns who restored what is already in place. Not in the table: what is foreign could leave its cell.
 fn restored_by(release: &RollbackBatch) -> impl Iterator<Item = String> {
     release.already.iter().filter_map(|it| {
         let run = code(it.run.as_ref()?);
@@ -127,7 +127,7 @@ fn restored_by(release: &RollbackBatch) -> impl Iterator<Item = String> {
     })
 }
 
-/// What speaks against it with what to do, else what went wrong.
+/// Returns what speaks against it with what to do, else what went wrong.
 fn why(page: &RollbackPage<'_>) -> Vec<String> {
     if !page.release.is_refused() {
         let errors = page.errors.iter();

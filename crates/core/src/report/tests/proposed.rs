@@ -1,4 +1,4 @@
-//! What is proposed after a failed check, and how the approver reads it.
+//! The proposal after a failed check, and how the approver reads it.
 
 use serde_json::{Value, json};
 

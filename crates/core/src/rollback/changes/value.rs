@@ -40,7 +40,7 @@ pub(super) fn is_secret_value(text: &str) -> bool {
         || text.split(|c: char| !is_of_key(c)).any(is_random)
 }
 
-/// Whether a URL in it has a user and a password.
+/// Returns whether a URL in it has a user and a password.
 fn holds_credentials(text: &str) -> bool {
     text.split("://").skip(1).any(|rest| {
         let authority = rest.split(['/', '?', ' ']).next();

@@ -80,7 +80,7 @@ impl StuckPodDeletion {
         self.state == State::Done
     }
 
-    /// Whether a stuck pod could not be deleted.
+    /// Returns whether a stuck pod could not be deleted.
     pub(super) const fn is_undeletable(&self) -> bool {
         self.undeletable
     }

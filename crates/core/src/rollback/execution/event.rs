@@ -1,4 +1,4 @@
-//! What an execution tells while it goes on.
+//! Events of an execution.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What an execution observes: results of its own requests, time, and the wish to stop.
+//! Observations of an execution: results of its own requests, time, and a requested stop.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct Observation {
     pub seen: Seen,
 }
 
-/// What was observed. A result that was not asked for changes nothing.
+/// The content of an observation. A result that was not asked for changes nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
@@ -64,7 +64,7 @@ pub enum Seen {
     },
 }
 
-/// What came of a patch, once the workload was read back where the response left it open.
+/// The result of a patch, once the workload was read back where the response left it open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PatchResult {
@@ -78,7 +78,7 @@ pub enum PatchResult {
     Failed(FailedCall),
 }
 
-/// What a look at a restored workload showed.
+/// The result of a look at a restored workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Look {
@@ -100,7 +100,7 @@ impl Look {
     }
 }
 
-/// What came of a deletion.
+/// The result of a deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DeleteResult {
@@ -132,7 +132,7 @@ pub enum Verification {
 }
 
 impl Verification {
-    /// Whether the check found a failure.
+    /// Returns whether the check found a failure.
     pub(super) fn has_failed(&self) -> bool {
         match self {
             Self::Judged { verdict, .. } => *verdict == VerdictKind::Failed,
@@ -140,7 +140,7 @@ impl Verification {
         }
     }
 
-    /// Whether a stuck pod may be why the workload is not healthy.
+    /// Returns whether a stuck pod may be why the workload is not healthy.
     ///
     /// A workload that fails by itself does not recover once its pods are deleted.
     pub(super) fn leaves_open(&self) -> bool {

@@ -17,7 +17,7 @@ pub const FORMAT: u32 = 1;
 pub struct Start {
     /// [`FORMAT`] of the writer.
     pub rollguard_execution: u32,
-    /// What the user asked for.
+    /// The user's request.
     pub settings: Settings,
     /// What was to be carried out.
     pub prepared: PreparedRollback,

@@ -1,4 +1,4 @@
-//! What an execution asks its shell to do.
+//! Requests of an execution to its shell.
 
 use std::time::Duration;
 

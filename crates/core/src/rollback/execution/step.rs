@@ -1,10 +1,10 @@
-//! What a step of an execution leads to.
+//! The result of a step of an execution.
 
 use jiff::Timestamp;
 
 use super::{ClusterRequest, Conclusion, Event};
 
-/// What one observation led to.
+/// The result of one observation.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct Step {

@@ -122,7 +122,7 @@ impl PreflightCode {
         Self::NotLooked,
     ];
 
-    /// What was found, in one line.
+    /// Returns what was found, in one line.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -179,7 +179,7 @@ impl PreflightCode {
         }
     }
 
-    /// What to do about it: the hint of every such finding, unless one knows better, and the
+    /// Returns what to do about it: the hint of every such finding, unless one knows better, and the
     /// documentation.
     #[must_use]
     pub const fn remedy(self) -> &'static str {
@@ -251,7 +251,7 @@ impl fmt::Display for PreflightCode {
     }
 }
 
-/// What a preflight found.
+/// A finding of a preflight.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "schema",

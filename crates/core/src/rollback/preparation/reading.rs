@@ -9,7 +9,7 @@ use crate::workload::WorkloadRef;
 /// How many workloads are read at once.
 const AT_ONCE: usize = 8;
 
-/// What to read from the cluster; each is answered with one [`ReadAnswer`].
+/// A read from the cluster; each is answered with one [`ReadAnswer`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReadRequest {
     /// A workload with its revisions and pods.
@@ -23,7 +23,7 @@ pub enum ReadRequest {
     },
 }
 
-/// What was read.
+/// The answer to a [`ReadRequest`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReadAnswer {
     /// A workload with its revisions and pods.
@@ -59,7 +59,7 @@ struct Slot {
     stage: Stage,
 }
 
-/// What one answer led to.
+/// The result of one answer.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct ReadingStep {

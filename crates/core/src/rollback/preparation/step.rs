@@ -1,4 +1,4 @@
-//! What goes into a step of a preparation, and what comes out.
+//! The input and the result of a step of a preparation.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub struct Observation {
     pub seen: Seen,
 }
 
-/// What was observed. An answer that was not asked for changes nothing.
+/// The content of an observation. An answer that was not asked for changes nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
     /// Time has passed.
@@ -42,7 +42,7 @@ pub enum Seen {
     Answered(Option<String>),
 }
 
-/// What a preparation asks its shell to do; each is answered with one observation.
+/// A request to the shell; each is answered with one observation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PreparationRequest {
     /// Read from the cluster.
@@ -51,7 +51,7 @@ pub enum PreparationRequest {
     Ask(Question),
 }
 
-/// What a person is asked; [`fmt::Display`] words it.
+/// The question to a person; [`fmt::Display`] words it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
     /// Whether to delete stuck pods of workloads that are restored already.
@@ -130,7 +130,7 @@ pub enum Ended {
     Failed(FailedCall),
 }
 
-/// What one observation led to.
+/// The result of one observation.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct Step {

@@ -1,4 +1,4 @@
-//! What travels from the check to the rollback.
+//! The approval that travels from the check to the rollback.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Whether a rollback helps, by the finding and by what the rollback would change.
+//! The effect of a rollback, by the finding and by what the rollback would change.
 #![expect(clippy::too_many_lines, reason = "a table of named rows")]
 
 use serde_json::{Value, json};

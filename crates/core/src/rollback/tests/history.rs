@@ -1,4 +1,4 @@
-//! What a history tells of objects in which typed structs and raw JSON differ.
+//! Histories of objects in which typed structs and raw JSON differ.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What holds of every rollback, whatever the past was.
+//! Laws of every rollback, whatever the past was.
 
 use proptest::prelude::*;
 

@@ -59,7 +59,7 @@ impl Past {
         self
     }
 
-    /// What is in place now.
+    /// Sets the version that is in place.
     pub(super) fn at_version(mut self, version: &str) -> Self {
         self.object["spec"]["template"] = template(version);
         self

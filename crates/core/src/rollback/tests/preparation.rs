@@ -66,7 +66,7 @@ fn failure(message: &str) -> FailedCall {
     }
 }
 
-/// What the cluster and the person do.
+/// The cluster and the person of a row.
 struct Scene {
     /// What each look finds; the last one is found again and again.
     pasts: Vec<Past>,

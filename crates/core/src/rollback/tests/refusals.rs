@@ -87,7 +87,7 @@ fn newer() -> Past {
         .had("v3", 3, 0)
 }
 
-/// What the check of the failing `v2` hands over.
+/// Returns what the check of the failing `v2` hands over.
 fn approved() -> Request {
     Request {
         approval: Some(failing().plan().approval()),
@@ -290,7 +290,7 @@ fn every_refusal_has_a_row() {
     assert_eq!(walked, ALL.into());
 }
 
-/// What the API server refuses of the new revision is no reason to refuse the former one.
+/// A refusal of the new revision by the API server is no reason to refuse the former one.
 #[test]
 fn no_state_of_the_new_revision_object_refuses_every_way_back() {
     let unobserved = |past: Past| past.with("/metadata/generation", json!(9));

@@ -1,4 +1,4 @@
-//! What speaks against a rollback, read from the workload's own objects: a hit and a near miss each.
+//! Preflight findings from the workload's own objects: a hit and a near miss each.
 #![expect(clippy::too_many_lines, reason = "tables of named rows")]
 
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What comes late: a ready pod at the deadline, a revision, an answer, a clock.
+//! Late arrivals: a ready pod at the deadline, a revision, an answer, a clock.
 
 use super::*;
 use crate::http::{HttpAnswer, HttpCheck};

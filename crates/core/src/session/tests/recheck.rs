@@ -23,7 +23,7 @@ fn not_allowed() -> FreshRead {
     FreshRead::Blind { why: forbidden() }
 }
 
-/// What a recheck came to.
+/// The result of a recheck.
 #[derive(Debug, PartialEq)]
 struct Came {
     verdict: &'static str,

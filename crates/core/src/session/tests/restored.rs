@@ -67,7 +67,7 @@ fn ended(target: Target, observations: Vec<Observation>) -> (Verdict, Report) {
     let mut session = Session::new([target], policy, at(0));
     let mut step = None;
     for observation in observations {
-        // The session wakes up meanwhile.
+        // The session wakes up in between.
         while let Some(before) = step.take_if(|it: &mut Step| it.wake_at < observation.at) {
             step = Some(session.observe(Session::tick(before.wake_at)));
         }

@@ -1,4 +1,4 @@
-//! Signs from before the session: the cause may have been mended since.
+//! Signs from before the session: the cause may have been repaired since.
 
 use super::*;
 use crate::snapshot::event_time;

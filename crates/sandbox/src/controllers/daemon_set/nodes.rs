@@ -94,7 +94,7 @@ impl Nodes {
         self.nodes.iter()
     }
 
-    /// Pods for nodes that do not exist and that nobody has bound: only this controller can
+    /// Pods for nodes that do not exist and that no one has bound: only this controller can
     /// delete them.
     pub(super) fn lost(&self) -> impl Iterator<Item = &Daemon> {
         self.lost
@@ -124,7 +124,7 @@ fn target(pod: &Value) -> &str {
     )
 }
 
-/// What every daemon pod tolerates (`AddOrUpdateDaemonPodTolerations`). A lost node's `NoSchedule`
+/// Adds what every daemon pod tolerates (`AddOrUpdateDaemonPodTolerations`). A lost node's `NoSchedule`
 /// taint is not among it: the set does not count that node any more, unless its template
 /// tolerates everything.
 pub(super) fn tolerate(spec: &mut Value) {

@@ -9,7 +9,7 @@ use crate::controllers::readiness::{is_available, ready_since};
 use crate::object::text;
 use crate::store::Key;
 
-/// What the update does next.
+/// The next step of the update.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) delete: Vec<Key>,
@@ -17,7 +17,7 @@ pub(super) struct Plan {
     pub(super) create: Vec<String>,
 }
 
-/// Whether `maxSurge` is more than nothing.
+/// Returns whether `maxSurge` is more than nothing.
 pub(super) fn surges(set: &Value) -> bool {
     text(set, "/spec/updateStrategy/type") == "RollingUpdate" && scaled(set, "maxSurge", 100) > 0
 }

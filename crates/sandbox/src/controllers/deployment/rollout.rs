@@ -98,7 +98,7 @@ impl Rollout {
         self.bounds().1.min(self.desired())
     }
 
-    /// Whether `replicas` changed since it was written on the ReplicaSets (`isScalingEvent`).
+    /// Returns whether `replicas` changed since it was written on the ReplicaSets (`isScalingEvent`).
     pub(super) fn is_scaled(&self) -> bool {
         self.sets
             .iter()

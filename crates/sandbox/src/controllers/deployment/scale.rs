@@ -114,7 +114,7 @@ pub(super) fn to_size(cluster: &mut Cluster, key: &Key) -> Option<()> {
     Some(())
 }
 
-/// Whether the new ReplicaSet alone is the whole Deployment, and available (`IsSaturated`).
+/// Returns whether the new ReplicaSet alone is the whole Deployment, and available (`IsSaturated`).
 fn is_saturated(rollout: &Rollout) -> bool {
     let desired = rollout.desired();
     rollout.new_set().is_some_and(|new| {

@@ -63,7 +63,7 @@ pub(super) fn mark_paused(cluster: &mut Cluster, rollout: &Rollout) {
     set_condition(cluster, &rollout.key, &marked);
 }
 
-/// Whether every replica is of the new revision and available (`DeploymentComplete`).
+/// Returns whether every replica is of the new revision and available (`DeploymentComplete`).
 pub(super) fn is_complete(rollout: &Rollout, object: &Value) -> bool {
     let desired = rollout.desired();
     ["updatedReplicas", "replicas", "availableReplicas"]
@@ -159,7 +159,7 @@ fn update_progress(rollout: &Rollout, status: &Value, conditions: &mut Vec<Value
     }
 }
 
-/// Whether the counts came nearer to completion since the last status (`DeploymentProgressing`).
+/// Returns whether the counts came nearer to completion since the last status (`DeploymentProgressing`).
 fn has_moved(object: &Value, status: &Value) -> bool {
     let before = |field: &str| int(&object["status"], &format!("/{field}"));
     let after = |field: &str| int(status, &format!("/{field}"));

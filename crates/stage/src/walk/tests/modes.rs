@@ -1,4 +1,4 @@
-//! The modes of the shipped stage: a person decides, the check decides, nobody does.
+//! The modes of the shipped stage: a person decides, the check decides, no one does.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What is seen before anything is touched: obstacles that refuse, and what is only pointed out.
+//! Findings before anything is touched: obstacles that refuse, and warnings.
 
 use super::super::case::Also::{Annotated, PodsStayed, Replicas};
 use super::super::case::Step::{

@@ -1,4 +1,4 @@
-//! What holds of every execution, however its calls, the controllers, newer deployments and its own
+//! Laws of every execution, however its calls, the controllers, newer deployments and its own
 //! end interleave.
 
 use std::collections::BTreeMap;
@@ -21,10 +21,10 @@ const MOST: usize = 600;
 /// From this turn on a check times out.
 const LATE: usize = 200;
 
-/// What happens next, one byte a turn; nothing out of the ordinary at its end.
+/// The events to come, one byte a turn; nothing out of the ordinary at its end.
 struct Schedule {
     bytes: std::vec::IntoIter<u8>,
-    /// Whether somebody deploys meanwhile.
+    /// Whether someone deploys in between.
     deploys: bool,
     wait: bool,
 }
@@ -39,7 +39,7 @@ impl Schedule {
     }
 }
 
-/// What a run has shown of a workload, for the laws.
+/// A workload as a run has shown it, for the laws.
 #[derive(Default)]
 struct Known {
     patches: u32,
@@ -91,7 +91,7 @@ impl<'a> Run<'a> {
         self.under_way.extend(requests);
     }
 
-    /// What an observation tells the execution.
+    /// Hands an observation to the execution.
     fn note(&mut self, seen: &Seen) {
         match seen {
             Seen::Patched {

@@ -18,11 +18,11 @@ use crate::verdict::VerdictKind;
 use crate::workload::raw::plain;
 use crate::workload::{WorkloadKind, WorkloadRef};
 
-/// What becomes of a call.
+/// The fate of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Answered,
-    /// It takes effect, and nobody hears of it.
+    /// It takes effect, and the answer is lost.
     AnswerLost,
     /// It never arrives.
     Lost,
@@ -148,13 +148,13 @@ impl ModelWorkload {
         }
     }
 
-    /// Whether the controller rolls out the present template.
+    /// Returns whether the controller rolls out the present template.
     pub(super) fn has_taken_in(&self, version: &str) -> bool {
         self.version() == version
             && self.object["status"]["observedGeneration"] == self.object["metadata"]["generation"]
     }
 
-    /// Whether it is whole: of the present template, and all pods ready.
+    /// Returns whether it is whole: of the present template, and all pods ready.
     fn is_complete(&self) -> bool {
         let version = self.version();
         let of_it = |it: &ModelPod| it.version == version && is_good(&it.version);
@@ -358,7 +358,7 @@ impl ModelCluster {
         }
     }
 
-    /// Whether the check that was asked for would succeed; `false` for any other request.
+    /// Returns whether the check that was asked for would succeed; `false` for any other request.
     pub(super) fn is_complete(&self, request: &ClusterRequest) -> bool {
         let ClusterRequest::Verify { restored, .. } = request else {
             return false;
