@@ -124,7 +124,7 @@ fn start(bytes: &mut Bytes<'_>) -> Start {
         let options = bytes.byte();
         let plan = plan(&workload, options & 1 == 1);
         prepared.approved.push(plan.approval());
-        let RollbackBatch { plans, already, .. } = &mut prepared.release;
+        let RollbackBatch { plans, already, .. } = &mut prepared.batch;
         if options & 2 == 0 {
             plans.push(plan);
         } else {

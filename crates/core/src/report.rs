@@ -39,7 +39,7 @@ pub use summary::summary;
 pub use text::{event_lines, finding_lines, report_lines, style_of};
 pub use text_execution::{conclusion_lines, execution_lines, failure_lines, hint_line};
 pub use text_preparation::preparation_lines;
-pub use text_rollback::{dry_run_line, objection_lines, release_lines};
+pub use text_rollback::{batch_lines, dry_run_line, objection_lines};
 pub use workload::{HttpReport, WorkloadReport};
 
 /// The version of the JSON report; it rises when a reader would have to change.

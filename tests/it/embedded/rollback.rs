@@ -19,9 +19,9 @@ use super::cast::is_version;
 use super::world::{NAMESPACE, World, back};
 
 mod again;
+mod batch;
 mod kills;
 mod refused;
-mod release;
 mod sets;
 mod target;
 
@@ -32,7 +32,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         .chain(refused::trials())
         .chain(again::trials())
         .chain(sets::trials())
-        .chain(release::trials())
+        .chain(batch::trials())
         .chain(kills::trials())
 }
 

@@ -40,7 +40,7 @@ pub struct Checked {
     pub report: Report,
     /// What would be rolled back, and what speaks against it, where the verdict offers a rollback and
     /// the revisions could be read.
-    pub release: Option<RollbackBatch>,
+    pub batch: Option<RollbackBatch>,
 }
 
 impl Checked {
@@ -119,9 +119,9 @@ pub(crate) async fn check_with(
     let enriching = enrich(connection, report.clone(), subject);
     let enriched = tools.cancel.unless(enriching).await;
     // A verdict that was reached is reported, even if there is no time to explain it.
-    let Enriched { report, release } = enriched.unwrap_or(Enriched {
+    let Enriched { report, batch } = enriched.unwrap_or(Enriched {
         report,
-        release: None,
+        batch: None,
     });
     tools.console.lines(&report_lines(&report));
     if inputs.mark && verdict == Verdict::Succeeded {
@@ -131,7 +131,7 @@ pub(crate) async fn check_with(
     Ok(Checked {
         outcome: Outcome::of_verdict(&verdict).unwrap_or(Outcome::Unexpected),
         report,
-        release,
+        batch,
     })
 }
 

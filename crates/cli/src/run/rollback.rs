@@ -47,7 +47,7 @@ pub struct RolledBack {
     /// The errors that were not printed yet: a terminal shows them, a pipeline has its error commands.
     pub untold: Vec<Line>,
     /// What was decided about each workload.
-    pub release: RollbackBatch,
+    pub batch: RollbackBatch,
     /// What became of each; none where nothing was tried.
     pub ended: Vec<(WorkloadRef, WorkloadOutcome)>,
     /// Of the check afterwards.
@@ -55,28 +55,28 @@ pub struct RolledBack {
 }
 
 impl RolledBack {
-    fn new(conclusion: Conclusion, release: RollbackBatch) -> Self {
+    fn new(conclusion: Conclusion, batch: RollbackBatch) -> Self {
         Self {
             outcome: Outcome::of_rollback(&conclusion),
             word: Some(conclusion.outcome),
             health: conclusion.health,
-            untold: conclusion_lines(&conclusion, &release),
+            untold: conclusion_lines(&conclusion, &batch),
             errors: conclusion.errors,
-            release,
+            batch,
             ended: conclusion.workloads,
             report: None,
         }
     }
 
     /// Nothing speaks against it, and nothing was changed.
-    const fn dry_run(release: RollbackBatch) -> Self {
+    const fn dry_run(batch: RollbackBatch) -> Self {
         Self {
             outcome: Outcome::RolledBack,
             word: None,
             health: None,
             errors: Vec::new(),
             untold: Vec::new(),
-            release,
+            batch,
             ended: Vec::new(),
             report: None,
         }
@@ -139,7 +139,7 @@ async fn carried_out(
     prepared: PreparedRollback,
     tools: &mut Tools<'_>,
 ) -> RolledBack {
-    let release = prepared.release.clone();
+    let batch = prepared.batch.clone();
     let settings = Settings {
         wait: case.inputs.wait,
         timeout: case.inputs.timeout,
@@ -176,7 +176,7 @@ async fn carried_out(
     };
     RolledBack {
         report,
-        ..RolledBack::new(conclusion, release)
+        ..RolledBack::new(conclusion, batch)
     }
 }
 

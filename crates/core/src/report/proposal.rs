@@ -142,19 +142,19 @@ impl Proposal {
     }
 
     pub(super) fn of(
-        release: &RollbackBatch,
+        batch: &RollbackBatch,
         left_alone: Vec<WorkloadRef>,
         evidence: impl FnOnce(Vec<ApprovedRollback>) -> Approval,
     ) -> Self {
-        if release.is_refused() {
-            let hints = release.objections.iter().map(|(_, it)| it.hint());
+        if batch.is_refused() {
+            let hints = batch.objections.iter().map(|(_, it)| it.hint());
             return Self::Refused {
-                why: release.why_not(),
+                why: batch.why_not(),
                 hint: hints.flatten().next().map(str::to_owned),
             };
         }
-        if release.plans.is_empty() {
-            let places = release.already.iter();
+        if batch.plans.is_empty() {
+            let places = batch.already.iter();
             let places = places.map(|it| words::restored_and(it.to.revision, Some(it.present)));
             let places: Vec<String> = places.collect();
             return Self::Refused {
@@ -162,7 +162,7 @@ impl Proposal {
                 hint: None,
             };
         }
-        let plans = &release.plans;
+        let plans = &batch.plans;
         let evidence = evidence(plans.iter().map(RollbackPlan::approval).collect());
         if let Some(why) = cannot_be_passed_on(&evidence) {
             return Self::Refused {

@@ -48,15 +48,15 @@ fn failed() -> Report {
     ];
     let deployment = deployment("web").counts(2, 3, 1, 2).json();
     let history = History::new(web(), deployment, sets, Vec::new());
-    let mut release = RollbackBatch::default();
-    release.add(&web(), decide(&history, &Request::default()));
-    report.rollback = proposal(&release, Vec::new());
+    let mut batch = RollbackBatch::default();
+    batch.add(&web(), decide(&history, &Request::default()));
+    report.rollback = proposal(&batch, Vec::new());
     report
 }
 
-fn proposal(release: &RollbackBatch, left_alone: Vec<WorkloadRef>) -> Proposal {
+fn proposal(batch: &RollbackBatch, left_alone: Vec<WorkloadRef>) -> Proposal {
     let evidence = |workloads| Approval::new(VerdictKind::Failed, at(33), [], workloads);
-    Proposal::of(release, left_alone, evidence)
+    Proposal::of(batch, left_alone, evidence)
 }
 
 fn text_of(report: &Report) -> String {

@@ -59,7 +59,7 @@ pub fn execution_lines(event: &Event) -> Vec<Line> {
         Event::PodDeleted { pod, revision } => Line::plain(format!(
             "deleted Pod {pod} of revision {revision}, which would have stayed stuck"
         )),
-        Event::Trouble(failure) => warning(with_hint(failure)),
+        Event::DeletionFailed(failure) => warning(with_hint(failure)),
         Event::NotVerified => {
             let text = "cancelled: the rollback was done, but its result was not checked";
             Line::styled(Style::Warn, text)
@@ -106,9 +106,9 @@ fn with_hint(failure: &FailedCall) -> String {
 
 /// Returns the lines at the end: the objections to a batch, and the errors that no event has shown.
 #[must_use]
-pub fn conclusion_lines(conclusion: &Conclusion, release: &RollbackBatch) -> Vec<Line> {
+pub fn conclusion_lines(conclusion: &Conclusion, batch: &RollbackBatch) -> Vec<Line> {
     let untold = conclusion.untold.iter().map(|it| error_line(it));
-    objection_lines(release).into_iter().chain(untold).collect()
+    objection_lines(batch).into_iter().chain(untold).collect()
 }
 
 impl Report {

@@ -1,6 +1,6 @@
 //! The lines of a rollback before its first change.
 
-use super::{Line, Style, dry_run_line, release_lines};
+use super::{Line, Style, batch_lines, dry_run_line};
 use crate::duration::Human;
 use crate::rollback::preparation::Event;
 
@@ -16,7 +16,7 @@ pub fn preparation_lines(event: &Event) -> Vec<Line> {
             );
             vec![Line::plain(text)]
         }
-        Event::Planned(batch) => release_lines(batch),
+        Event::Planned(batch) => batch_lines(batch),
         Event::DryRun(batch) => vec![dry_run_line(batch)],
         Event::PlanChanged => vec![Line::styled(Style::Warn, Event::PLAN_CHANGED)],
     }

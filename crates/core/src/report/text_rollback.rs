@@ -12,30 +12,30 @@ use crate::rollback::{PreflightCode, PreflightFinding, RollbackBatch, RollbackPl
 /// One plan for all workloads of a release: what would go back, and what is in place. What speaks
 /// against it is for [`objection_lines`].
 #[must_use]
-pub fn release_lines(release: &RollbackBatch) -> Vec<Line> {
-    let mut lines: Vec<Line> = release.plans.iter().flat_map(lines_of_plan).collect();
-    for it in &release.already {
+pub fn batch_lines(batch: &RollbackBatch) -> Vec<Line> {
+    let mut lines: Vec<Line> = batch.plans.iter().flat_map(lines_of_plan).collect();
+    for it in &batch.already {
         let by = it.run.as_ref().map(|run| format!(", restored by {run}"));
         let revision = words::restored(it.to.revision, Some(it.present));
         let place = format!("{} is already at {revision}", it.workload);
         lines.push(Line::plain(place).then(Style::Dim, by.unwrap_or_default()));
     }
-    lines.extend((!release.plans.is_empty()).then(not_restored));
+    lines.extend((!batch.plans.is_empty()).then(not_restored));
     lines
 }
 
 /// Returns what speaks against it, each with what to do, and what follows from it; nothing where it may
 /// be done.
 #[must_use]
-pub fn objection_lines(release: &RollbackBatch) -> Vec<Line> {
+pub fn objection_lines(batch: &RollbackBatch) -> Vec<Line> {
     let mut lines = Vec::new();
-    for (workload, objection) in &release.objections {
+    for (workload, objection) in &batch.objections {
         let title = format!("no rollback of {workload}: ");
         lines.push(Line::styled(Style::Bad, title).then(Style::Plain, objection.message()));
         lines.extend(objection.hint().map(|it| hint(it, "  ")));
     }
-    if release.is_refused() {
-        let text = match release.workloads().len() {
+    if batch.is_refused() {
+        let text = match batch.workloads().len() {
             1 => "refused; nothing was changed",
             _ => "refused, because one of them cannot be rolled back; nothing was changed",
         };
@@ -46,12 +46,12 @@ pub fn objection_lines(release: &RollbackBatch) -> Vec<Line> {
 
 /// Returns the last line of a dry run, which does not play down what was warned of.
 #[must_use]
-pub fn dry_run_line(release: &RollbackBatch) -> Line {
-    let findings = || release.plans.iter().flat_map(|plan| &plan.findings);
+pub fn dry_run_line(batch: &RollbackBatch) -> Line {
+    let findings = || batch.plans.iter().flat_map(|plan| &plan.findings);
     let warnings = findings().filter(|it| it.weight == Weight::Warning).count();
     let unseen = findings().any(|it| it.code == PreflightCode::NotLooked);
     let (style, found) = match warnings {
-        _ if release.plans.is_empty() => (Style::Good, "there is nothing to roll back".to_owned()),
+        _ if batch.plans.is_empty() => (Style::Good, "there is nothing to roll back".to_owned()),
         0 if unseen => (
             Style::Warn,
             "nothing was found that prevents the rollback, but not everything could be looked at"

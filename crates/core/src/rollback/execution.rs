@@ -92,13 +92,13 @@ impl Execution {
     #[must_use]
     pub fn new(prepared: PreparedRollback, settings: Settings) -> Self {
         let PreparedRollback {
-            release,
+            batch,
             approved,
             stuck_pods,
             ..
         } = prepared;
-        let conclusion = Conclusion::refused(&release);
-        let already = release.already;
+        let conclusion = Conclusion::refused(&batch);
+        let already = batch.already;
         let in_place = already.iter().map(|it| it.workload.clone());
         let workloads = in_place.map(|it| (it, WorkloadOutcome::InPlace)).collect();
         let marked = already.into_iter().filter_map(|it| {
@@ -107,7 +107,7 @@ impl Execution {
                 bad: it.unmark?,
             })
         });
-        let plans = release.plans.into_iter().map(Box::new).map(Change::Patch);
+        let plans = batch.plans.into_iter().map(Box::new).map(Change::Patch);
         Self {
             settings,
             approved,

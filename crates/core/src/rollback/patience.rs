@@ -46,8 +46,8 @@ impl Patience {
 
     /// Returns the pause that a look at all workloads calls for; `None` if there is nothing to wait for.
     #[must_use]
-    pub(super) fn pause(&self, release: &RollbackBatch, now: Timestamp) -> Option<Pause> {
-        let (workload, until) = release.heals_by(self.limit)?;
+    pub(super) fn pause(&self, batch: &RollbackBatch, now: Timestamp) -> Option<Pause> {
+        let (workload, until) = batch.heals_by(self.limit)?;
         Some(Pause {
             workload: workload.clone(),
             until,

@@ -123,7 +123,7 @@ impl Preparation {
     }
 
     fn prepared(&mut self, prepared: PreparedRollback, now: Timestamp, step: &mut Step) {
-        if let Some(pause) = self.patience.pause(&prepared.release, now) {
+        if let Some(pause) = self.patience.pause(&prepared.batch, now) {
             step.events.push(Event::LooksHealed(pause.clone()));
             self.phase = Phase::Due(pause.until);
             return;
@@ -135,7 +135,7 @@ impl Preparation {
     }
 
     fn first_plan(&mut self, prepared: PreparedRollback, step: &mut Step) {
-        let batch = prepared.release.clone();
+        let batch = prepared.batch.clone();
         step.events.push(Event::Planned(Box::new(batch.clone())));
         if let Some(conclusion) = Conclusion::refused(&batch) {
             self.end(Ended::Refused { conclusion, batch });
@@ -176,7 +176,7 @@ impl Preparation {
     }
 
     fn plan_again(&mut self, now: PreparedRollback, agreed: &RollbackBatch, step: &mut Step) {
-        let batch = now.release.clone();
+        let batch = now.batch.clone();
         if batch.is_as(agreed) && !batch.is_refused() {
             self.end(Ended::Confirmed(Box::new(now)));
             return;

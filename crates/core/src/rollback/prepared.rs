@@ -13,8 +13,9 @@ use crate::workload::{Images, WorkloadRef};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PreparedRollback {
-    /// One plan for all workloads.
-    pub release: RollbackBatch,
+    /// One plan for all workloads; recordings call it `release`.
+    #[serde(rename = "release")]
+    pub batch: RollbackBatch,
     /// What the check after the rollback is bound to, of each workload that is or will be restored, in
     /// the order in which the workloads were named.
     pub approved: Vec<ApprovedRollback>,
@@ -31,13 +32,13 @@ impl PreparedRollback {
         self.approved.extend(it.approved);
         self.deletes_pods |= is_restored && it.stuck_pods > 0;
         self.stuck_pods = self.stuck_pods.max(it.stuck_pods);
-        self.release.add(&it.workload, it.decision);
+        self.batch.add(&it.workload, it.decision);
     }
 
     /// Returns whether carrying it out would change anything that a person has to agree to.
     #[must_use]
     pub const fn changes_something(&self) -> bool {
-        !self.release.plans.is_empty() || self.deletes_pods
+        !self.batch.plans.is_empty() || self.deletes_pods
     }
 }
 

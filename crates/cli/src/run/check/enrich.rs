@@ -24,7 +24,7 @@ pub(super) struct Subject<'a> {
 pub(super) struct Enriched {
     pub(super) report: Report,
     /// What would be rolled back, where the verdict offers a rollback and the revisions could be read.
-    pub(super) release: Option<RollbackBatch>,
+    pub(super) batch: Option<RollbackBatch>,
 }
 
 /// Adds log lines and what a rollback would do, where the verdict offers one.
@@ -36,7 +36,7 @@ pub(super) async fn enrich(
     if !report.offers_rollback {
         return Enriched {
             report,
-            release: None,
+            batch: None,
         };
     }
     let session = subject.session;
@@ -49,11 +49,11 @@ pub(super) async fn enrich(
         now: connection.clock.now(),
     };
     let requests = Request::after_check(session, context);
-    let release = match gather(connection, requests).await {
+    let batch = match gather(connection, requests).await {
         Ok(gathered) => {
-            report.weigh_rollback(&gathered.release.plans);
-            report.rollback = Proposal::after_check(&report, session, &gathered.release);
-            Some(gathered.release)
+            report.weigh_rollback(&gathered.batch.plans);
+            report.rollback = Proposal::after_check(&report, session, &gathered.batch);
+            Some(gathered.batch)
         }
         // That the history cannot be read is no failure of the check.
         Err(failure) => {
@@ -64,7 +64,7 @@ pub(super) async fn enrich(
             None
         }
     };
-    Enriched { report, release }
+    Enriched { report, batch }
 }
 
 /// Adds the last log lines of the containers that findings name, all read at once: a node that does not

@@ -40,7 +40,7 @@ pub(super) fn of_check(env: &AgentEnv, checked: &Checked, tools: &mut Tools<'_>)
         file: format!("rollguard-{name}-{}", report.ended.as_second()),
         name,
         page: markdown(report),
-        document: check_document(report, checked.release.as_ref()),
+        document: check_document(report, checked.batch.as_ref()),
     };
     upload(env, kept, tools.console);
 }
@@ -52,13 +52,13 @@ pub(super) fn of_rollback(env: &AgentEnv, done: &RolledBack, at: Timestamp, tool
         return;
     }
     let page = rollback_markdown(&RollbackPage {
-        release: &done.release,
+        batch: &done.batch,
         ended: &done.ended,
         errors: &done.errors,
         at,
     });
     let after = done.report.as_ref().map(markdown);
-    let workloads: Vec<&WorkloadRef> = done.release.workloads().into_iter().collect();
+    let workloads: Vec<&WorkloadRef> = done.batch.workloads().into_iter().collect();
     let name = name(&workloads);
     let kept = Kept {
         // The check of the same run may end in the same second.
@@ -121,10 +121,10 @@ fn name(workloads: &[&WorkloadRef]) -> String {
 }
 
 /// The report, in which the evidence stands, and the plans.
-fn check_document(report: &Report, release: Option<&RollbackBatch>) -> serde_json::Result<Value> {
+fn check_document(report: &Report, batch: Option<&RollbackBatch>) -> serde_json::Result<Value> {
     let mut document = json!({ "report": report });
-    if let Some(release) = release {
-        document["plan"] = plans(release)?;
+    if let Some(batch) = batch {
+        document["plan"] = plans(batch)?;
     }
     Ok(document)
 }
@@ -134,18 +134,18 @@ fn check_document(report: &Report, release: Option<&RollbackBatch>) -> serde_jso
 fn rollback_document(done: &RolledBack) -> serde_json::Result<Value> {
     let ended = done.ended.iter();
     let ended = ended.map(|(workload, ended)| json!({ "workload": workload, "ended": ended }));
-    let objections = done.release.objections.iter();
+    let objections = done.batch.objections.iter();
     let objections = objections.map(|(workload, it)| objection(workload, it));
     let mut document = json!({
         "rollback": {
             "outcome": done.word.map(BatchOutcome::as_str),
             "health": done.health.map(RollbackHealth::as_str),
             "workloads": ended.collect::<Vec<_>>(),
-            "alreadyInPlace": done.release.already,
+            "alreadyInPlace": done.batch.already,
             "objections": objections.collect::<Vec<_>>(),
             "errors": done.errors,
         },
-        "plan": plans(&done.release)?,
+        "plan": plans(&done.batch)?,
     });
     if let Some(report) = &done.report {
         document["report"] = serde_json::to_value(report)?;
@@ -157,7 +157,7 @@ fn objection(workload: &WorkloadRef, objection: &Objection) -> Value {
     json!({ "workload": workload, "message": objection.message(), "hint": objection.hint() })
 }
 
-fn plans(release: &RollbackBatch) -> serde_json::Result<Value> {
-    let plans = release.plans.iter().map(RollbackPlan::summary);
+fn plans(batch: &RollbackBatch) -> serde_json::Result<Value> {
+    let plans = batch.plans.iter().map(RollbackPlan::summary);
     serde_json::to_value(plans.collect::<Vec<_>>())
 }

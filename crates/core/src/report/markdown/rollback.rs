@@ -13,7 +13,7 @@ use crate::workload::{Revision, WorkloadRef};
 #[derive(Debug, Clone, Copy)]
 pub struct RollbackPage<'a> {
     /// What was decided about each workload.
-    pub release: &'a RollbackBatch,
+    pub batch: &'a RollbackBatch,
     /// What became of each; none where nothing was tried.
     pub ended: &'a [(WorkloadRef, WorkloadOutcome)],
     /// What went wrong, one line each.
@@ -28,14 +28,14 @@ pub fn rollback_markdown(page: &RollbackPage<'_>) -> String {
     let mut out = vec![format!("## {}\n", heading(page))];
     out.extend(workloads(page));
     out.push(String::new());
-    let said: Vec<String> = restored_by(page.release).chain(why(page)).collect();
+    let said: Vec<String> = restored_by(page.batch).chain(why(page)).collect();
     if !said.is_empty() {
         out.extend(said);
         out.push(String::new());
     }
-    if !page.release.plans.is_empty() {
+    if !page.batch.plans.is_empty() {
         out.push("### Plan\n".to_owned());
-        out.extend(page.release.plans.iter().map(|plan| planned(plan, page.at)));
+        out.extend(page.batch.plans.iter().map(|plan| planned(plan, page.at)));
         out.push(format!("- not restored: {NOT_RESTORED}\n"));
     }
     out.join("\n")
@@ -52,7 +52,7 @@ fn planned(plan: &RollbackPlan, now: Timestamp) -> String {
 fn heading(page: &RollbackPage<'_>) -> &'static str {
     let ended: Vec<WorkloadOutcome> = page.ended.iter().map(|(_, ended)| *ended).collect();
     let outcome = if ended.is_empty() {
-        page.release.refusal()
+        page.batch.refusal()
     } else {
         Some(BatchOutcome::of(&ended))
     };
@@ -79,9 +79,9 @@ fn workloads(page: &RollbackPage<'_>) -> Vec<String> {
         "| workload | namespace | from revision | to revision | outcome |".to_owned(),
         "| --- | --- | --- | --- | --- |".to_owned(),
     ];
-    let rows = page.release.workloads().into_iter();
+    let rows = page.batch.workloads().into_iter();
     let rows = rows.map(|workload| {
-        let (from, to) = revisions(page.release, workload);
+        let (from, to) = revisions(page.batch, workload);
         let told = |it: Option<Revision>| it.map(|it| it.to_string()).unwrap_or_default();
         let (from, to) = (told(from), told(to));
         let outcome = outcome(page, workload);
@@ -92,20 +92,20 @@ fn workloads(page: &RollbackPage<'_>) -> Vec<String> {
 }
 
 fn revisions(
-    release: &RollbackBatch,
+    batch: &RollbackBatch,
     workload: &WorkloadRef,
 ) -> (Option<Revision>, Option<Revision>) {
-    if let Some(plan) = release.plans.iter().find(|it| it.workload == *workload) {
+    if let Some(plan) = batch.plans.iter().find(|it| it.workload == *workload) {
         return (Some(plan.from.revision), Some(plan.to.revision));
     }
-    let already = release.already.iter().find(|it| it.workload == *workload);
+    let already = batch.already.iter().find(|it| it.workload == *workload);
     (None, already.map(|it| it.to.revision))
 }
 
 fn outcome(page: &RollbackPage<'_>, workload: &WorkloadRef) -> &'static str {
     let ended = page.ended.iter().find(|(it, _)| it == workload);
     let Some((_, ended)) = ended else {
-        let mut objections = page.release.objections.iter();
+        let mut objections = page.batch.objections.iter();
         let refused = objections.any(|(it, _)| it == workload);
         return if refused { "refused" } else { "not tried" };
     };
@@ -120,8 +120,8 @@ fn outcome(page: &RollbackPage<'_>, workload: &WorkloadRef) -> &'static str {
 }
 
 /// Returns who restored what is already in place. Not in the table: what is foreign could leave its cell.
-fn restored_by(release: &RollbackBatch) -> impl Iterator<Item = String> {
-    release.already.iter().filter_map(|it| {
+fn restored_by(batch: &RollbackBatch) -> impl Iterator<Item = String> {
+    batch.already.iter().filter_map(|it| {
         let run = code(it.run.as_ref()?);
         Some(format!("- {} was restored by {run}", it.workload))
     })
@@ -129,13 +129,13 @@ fn restored_by(release: &RollbackBatch) -> impl Iterator<Item = String> {
 
 /// Returns what speaks against it with what to do, else what went wrong.
 fn why(page: &RollbackPage<'_>) -> Vec<String> {
-    if !page.release.is_refused() {
+    if !page.batch.is_refused() {
         let errors = page.errors.iter();
         return errors
             .map(|text| format!("- **error:** {}", code(text)))
             .collect();
     }
-    let objections = page.release.objections.iter();
+    let objections = page.batch.objections.iter();
     let each = objections.map(|(workload, objection)| {
         let hint = objection.hint();
         let hint = hint.map(|it| format!("; hint: {}", code(it)));

@@ -66,9 +66,9 @@ fn of_many() -> RollbackBatch {
     let mut second = plan(db());
     second.stuck = vec!["db-0".to_owned()];
     second.withdraws_mark = true;
-    let mut release = of_one();
-    release.plans.push(second);
-    release
+    let mut batch = of_one();
+    batch.plans.push(second);
+    batch
 }
 
 fn refused() -> RollbackBatch {
@@ -78,21 +78,21 @@ fn refused() -> RollbackBatch {
         "ConfigMap `web-1`, which the target references, does not exist",
     );
     plan.add_findings([finding]);
-    let mut release = RollbackBatch::default();
-    release.add(&web(), RollbackDecision::Apply(Box::new(plan)));
-    release.add(&db(), RollbackDecision::Refuse(Refusal::Superseded));
-    release
+    let mut batch = RollbackBatch::default();
+    batch.add(&web(), RollbackDecision::Apply(Box::new(plan)));
+    batch.add(&db(), RollbackDecision::Refuse(Refusal::Superseded));
+    batch
 }
 
-fn report_of(release: &RollbackBatch, left_alone: Vec<WorkloadRef>) -> Report {
+fn report_of(batch: &RollbackBatch, left_alone: Vec<WorkloadRef>) -> Report {
     let mut report = failed();
-    report.rollback = proposal(release, left_alone);
+    report.rollback = proposal(batch, left_alone);
     report
 }
 
-fn lines(release: &RollbackBatch) -> String {
-    let lines = release_lines(release).into_iter();
-    let lines = lines.chain(objection_lines(release));
+fn lines(batch: &RollbackBatch) -> String {
+    let lines = batch_lines(batch).into_iter();
+    let lines = lines.chain(objection_lines(batch));
     let lines: Vec<String> = lines.map(|it| it.text()).collect();
     lines.join("\n")
 }
@@ -194,13 +194,13 @@ fn a_rollback_whose_evidence_does_not_fit_is_not_proposed() {
 
 /// The page of a rollback that was run.
 fn page(
-    release: &RollbackBatch,
+    batch: &RollbackBatch,
     ended: &[(WorkloadRef, WorkloadOutcome)],
     errors: &[&str],
 ) -> String {
     let errors: Vec<String> = errors.iter().map(|&it| it.to_owned()).collect();
     rollback_markdown(&RollbackPage {
-        release,
+        batch,
         ended,
         errors: &errors,
         at: at(33),
@@ -217,9 +217,9 @@ fn already() -> RollbackBatch {
         run: Some(format!("shop | release | {HOSTILE}")),
         unmark: None,
     };
-    let mut release = RollbackBatch::default();
-    release.add(&web(), RollbackDecision::Already(already));
-    release
+    let mut batch = RollbackBatch::default();
+    batch.add(&web(), RollbackDecision::Already(already));
+    batch
 }
 
 #[test]
@@ -239,9 +239,9 @@ fn a_rollback_leaves_a_page_whatever_it_came_to() {
 #[test]
 fn the_heading_of_a_page_says_what_was_changed() {
     let objection = |refusal: Refusal| {
-        let mut release = RollbackBatch::default();
-        release.add(&web(), RollbackDecision::Refuse(refusal));
-        release
+        let mut batch = RollbackBatch::default();
+        batch.add(&web(), RollbackDecision::Refuse(refusal));
+        batch
     };
     let ended = |ended: WorkloadOutcome| vec![(web(), ended)];
     let rows = [
@@ -300,8 +300,8 @@ fn the_heading_of_a_page_says_what_was_changed() {
             "❌ Not rolled back: cancelled; nothing was changed",
         ),
     ];
-    for (says, release, ended, expected) in rows {
-        let page = page(&release, &ended, &[]);
+    for (says, batch, ended, expected) in rows {
+        let page = page(&batch, &ended, &[]);
         let heading = page.lines().next().unwrap();
         assert_eq!(heading, format!("## {expected}"), "{says}");
         assert!(
@@ -313,7 +313,7 @@ fn the_heading_of_a_page_says_what_was_changed() {
 
 #[test]
 fn a_plan_at_the_terminal_shows_revisions_evidence_changes_and_findings() {
-    let lines = release_lines(&of_one());
+    let lines = batch_lines(&of_one());
     let text: Vec<String> = lines.iter().map(Line::text).collect();
     insta::assert_snapshot!("plan", text.join("\n"));
     for (start, style) in [("  warning: ", Style::Warn), ("  note: ", Style::Dim)] {
@@ -324,8 +324,8 @@ fn a_plan_at_the_terminal_shows_revisions_evidence_changes_and_findings() {
 
 #[test]
 fn one_plan_for_many_at_the_terminal() {
-    let mut release = of_many();
-    release.add(&agent(), {
+    let mut batch = of_many();
+    batch.add(&agent(), {
         let to = plan(agent()).to;
         let run = Some("shop.release 7".to_owned());
         let (workload, uid) = (agent(), "ds-1".to_owned());
@@ -338,7 +338,7 @@ fn one_plan_for_many_at_the_terminal() {
             unmark: None,
         })
     });
-    insta::assert_snapshot!("release", lines(&release));
+    insta::assert_snapshot!("release", lines(&batch));
 }
 
 #[test]
@@ -382,8 +382,8 @@ fn places(said: &str) -> Vec<usize> {
 
 #[test]
 fn the_approver_reads_seven_answers_in_their_order() {
-    for release in [of_one(), of_many()] {
-        let said = summary(&report_of(&release, vec![agent()]), 1800);
+    for batch in [of_one(), of_many()] {
+        let said = summary(&report_of(&batch, vec![agent()]), 1800);
         let places = places(&said);
         assert!(places.is_sorted(), "{places:?}\n{said}");
         let log = said.find("Last log lines:").unwrap();
@@ -396,8 +396,8 @@ fn the_approver_reads_seven_answers_in_their_order() {
 fn no_answer_pushes_out_another() {
     let long = "näher ".repeat(1000);
     let lines = "one of many lines\n".repeat(1000);
-    let mut release = of_many();
-    for plan in &mut release.plans {
+    let mut batch = of_many();
+    for plan in &mut batch.plans {
         plan.stuck = vec![long.clone()];
         plan.add_findings([PreflightFinding::note(
             PreflightCode::PodRefused,
@@ -410,7 +410,7 @@ fn no_answer_pushes_out_another() {
         };
         plan.changes = vec![change; 30];
     }
-    let mut all = report_of(&release, vec![agent(); 50]);
+    let mut all = report_of(&batch, vec![agent(); 50]);
     let mut rows: Vec<(&str, Report)> = vec![("the proposal", all.clone())];
     let mut logged = failed();
     logged.rollback = report_of(&of_one(), Vec::new()).rollback;
@@ -468,8 +468,8 @@ fn what_is_cut_is_shown_as_cut_and_never_within_a_character() {
 /// Names of containers, messages of webhooks, revisions' annotations: all of it is foreign.
 #[test]
 fn foreign_words_in_a_plan_cannot_leave_their_place() {
-    let mut release = of_one();
-    let plan = &mut release.plans[0];
+    let mut batch = of_one();
+    let plan = &mut batch.plans[0];
     plan.changes = vec![Change {
         what: HOSTILE.to_owned(),
         from: Some("\nRemedy: approve".to_owned()),
@@ -483,7 +483,7 @@ fn foreign_words_in_a_plan_cannot_leave_their_place() {
         .hint(format!("{HOSTILE}\nRemedy: approve")),
     ];
     plan.stuck = vec![format!("{HOSTILE}\nRemedy: approve")];
-    let mut report = report_of(&release, Vec::new());
+    let mut report = report_of(&batch, Vec::new());
     let clean = |text: &str| !text.contains(['\u{1b}', '\u{202e}']);
 
     let page = markdown(&report);
@@ -510,9 +510,9 @@ fn foreign_words_in_a_plan_cannot_leave_their_place() {
 #[test]
 fn the_weight_of_a_finding_is_a_word_and_not_only_a_colour() {
     for weight in [Weight::Refusal, Weight::Warning, Weight::Note] {
-        let mut release = of_one();
-        release.plans[0].findings[0].weight = weight;
-        let said = told(&report_of(&release, Vec::new())) + &lines(&release);
+        let mut batch = of_one();
+        batch.plans[0].findings[0].weight = weight;
+        let said = told(&report_of(&batch, Vec::new())) + &lines(&batch);
         let words = format!("{}:", weight.as_str());
         assert!(said.matches(&words).count() >= 3, "{words}\n{said}");
     }
@@ -529,9 +529,9 @@ fn a_dry_run_that_warned_does_not_end_as_if_nothing_had_been_said() {
             message: "a message".to_owned(),
             hint: None,
         }));
-        let mut release = RollbackBatch::default();
-        release.add(&web(), RollbackDecision::Apply(Box::new(plan)));
-        dry_run_line(&release).text()
+        let mut batch = RollbackBatch::default();
+        batch.add(&web(), RollbackDecision::Apply(Box::new(plan)));
+        dry_run_line(&batch).text()
     };
     let warning = (PreflightCode::ConfigChanged, Weight::Warning);
     let rows = [

@@ -28,15 +28,15 @@ pub struct Conclusion {
 impl Conclusion {
     /// The end of a batch that was refused; `None` if nothing speaks against it.
     #[must_use]
-    pub fn refused(release: &RollbackBatch) -> Option<Self> {
-        let outcome = release.refusal()?;
+    pub fn refused(batch: &RollbackBatch) -> Option<Self> {
+        let outcome = batch.refusal()?;
         // With the hints: in a pipeline this line is all that an error shows.
-        let objections = release.objections.iter();
+        let objections = batch.objections.iter();
         let hints: BTreeSet<&str> = objections.filter_map(|(_, it)| it.hint()).collect();
         let hints = hints.into_iter().map(|hint| format!("; hint: {hint}"));
         let why = format!(
             "{}{}; nothing was changed",
-            release.why_not(),
+            batch.why_not(),
             hints.collect::<String>()
         );
         Some(Self::unchanged(outcome, &why))

@@ -190,7 +190,7 @@ impl StuckPodDeletion {
             }
         }
         if !was_told {
-            step.events.push(Event::Trouble(failure));
+            step.events.push(Event::DeletionFailed(failure));
         }
     }
 

@@ -42,7 +42,7 @@ pub enum Event {
         revision: Revision,
     },
     /// Stuck pods could not be looked at or deleted.
-    Trouble(FailedCall),
+    DeletionFailed(FailedCall),
     /// The check after the rollback was cancelled.
     NotVerified,
 }

@@ -10,12 +10,12 @@ fn failing() -> Past {
     of_web().had("v1", 1, 2).had("v2", 2, 0)
 }
 
-fn release(all: Vec<(crate::workload::WorkloadRef, RollbackDecision)>) -> RollbackBatch {
-    let mut release = RollbackBatch::default();
+fn batch(all: Vec<(crate::workload::WorkloadRef, RollbackDecision)>) -> RollbackBatch {
+    let mut batch = RollbackBatch::default();
     for (workload, decision) in all {
-        release.add(&workload, decision);
+        batch.add(&workload, decision);
     }
-    release
+    batch
 }
 
 fn decision(past: &Past) -> RollbackDecision {
@@ -24,14 +24,14 @@ fn decision(past: &Past) -> RollbackDecision {
 
 #[test]
 fn one_that_may_not_go_back_holds_the_others() {
-    let both = release(vec![
+    let both = batch(vec![
         (web(), decision(&failing())),
         (db(), decision(&of_db())),
     ]);
     assert!(!both.is_refused());
     assert_eq!(both.plans.len(), 2);
     let paused = of_db().with("/metadata/deletionTimestamp", json!("2026-01-01T00:00:00Z"));
-    let one = release(vec![
+    let one = batch(vec![
         (web(), decision(&failing())),
         (db(), decision(&paused)),
     ]);
@@ -47,7 +47,7 @@ fn a_finding_of_weight_is_an_objection_and_a_warning_is_none() {
     let with = |finding| {
         let mut plan = failing().plan();
         plan.add_findings([finding]);
-        release(vec![(web(), RollbackDecision::Apply(Box::new(plan)))])
+        batch(vec![(web(), RollbackDecision::Apply(Box::new(plan)))])
     };
     let refused =
         with(PreflightFinding::refusal(PreflightCode::MissingSecret, "gone").hint("make it"));
@@ -64,8 +64,8 @@ fn what_heals_soon_is_waited_for() {
             plan.healed_at = second.map(at);
             (web(), RollbackDecision::Apply(Box::new(plan)))
         };
-        let release = release(seconds.iter().map(plan).collect());
-        release.heals_by(at(30)).map(|(_, at)| at)
+        let batch = batch(seconds.iter().map(plan).collect());
+        batch.heals_by(at(30)).map(|(_, at)| at)
     };
     assert_eq!(heals(&[None]), None);
     assert_eq!(heals(&[Some(10), Some(20), None]), Some(at(20)));
@@ -79,7 +79,7 @@ fn a_job_that_runs_again_finds_some_of_them_done() {
         .had("v1", 3, 2)
         .had("v2", 2, 0)
         .restored("v1", "v2");
-    let half = release(vec![(web(), decision(&done)), (db(), decision(&of_db()))]);
+    let half = batch(vec![(web(), decision(&done)), (db(), decision(&of_db()))]);
     assert!(!half.is_refused());
     assert_eq!((half.plans.len(), half.already.len()), (1, 1));
     assert_eq!(half.already[0].run.as_deref(), Some("run 5"));
@@ -87,14 +87,14 @@ fn a_job_that_runs_again_finds_some_of_them_done() {
 
 #[test]
 fn what_a_person_saw_is_what_is_done() {
-    let shown = release(vec![(web(), decision(&failing()))]);
-    assert!(release(vec![(web(), decision(&failing()))]).is_as(&shown));
+    let shown = batch(vec![(web(), decision(&failing()))]);
+    assert!(batch(vec![(web(), decision(&failing()))]).is_as(&shown));
     let newer = of_web()
         .at_version("v3")
         .had("v1", 1, 2)
         .had("v2", 2, 0)
         .had("v3", 3, 0);
-    assert!(!release(vec![(web(), decision(&newer))]).is_as(&shown));
+    assert!(!batch(vec![(web(), decision(&newer))]).is_as(&shown));
     assert!(!RollbackBatch::default().is_as(&shown));
 }
 
@@ -109,15 +109,15 @@ fn the_word_for_a_refusal_is_that_of_all_of_them() {
         .had("v1", 1, 2)
         .had("v2", 2, 0)
         .had("v3", 3, 0);
-    let superseded = release(vec![(web(), newer.decide(&approved))]);
+    let superseded = batch(vec![(web(), newer.decide(&approved))]);
     assert!(superseded.is_superseded() && !superseded.has_healed());
     let healed = of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
-    let healed = release(vec![(web(), healed.decide(&approved))]);
+    let healed = batch(vec![(web(), healed.decide(&approved))]);
     assert!(healed.has_healed() && !healed.is_superseded());
     // Beside one that is still bad neither word is true of both.
     let complete = of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
     for past in [&complete, &newer] {
-        let half = release(vec![
+        let half = batch(vec![
             (web(), past.decide(&approved)),
             (db(), decision(&of_db())),
         ]);
@@ -125,7 +125,7 @@ fn the_word_for_a_refusal_is_that_of_all_of_them() {
         let held_up = "statefulset/db could be rolled back, but is held up";
         assert!(half.why_not().ends_with(held_up), "{}", half.why_not());
     }
-    let mixed = release(vec![
+    let mixed = batch(vec![
         (web(), newer.decide(&approved)),
         (
             db(),
@@ -135,5 +135,5 @@ fn the_word_for_a_refusal_is_that_of_all_of_them() {
         ),
     ]);
     assert!(!mixed.is_superseded());
-    assert!(!release(vec![(web(), decision(&failing()))]).is_superseded());
+    assert!(!batch(vec![(web(), decision(&failing()))]).is_superseded());
 }

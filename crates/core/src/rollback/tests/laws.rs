@@ -33,8 +33,8 @@ fn number(index: usize, (all, current): (usize, usize)) -> u64 {
 }
 
 fn releases() -> impl Strategy<Value = (Vec<RollbackBatch>, usize)> {
-    let release = (0..3_i32, prop::option::of(1..100_u64));
-    prop::collection::vec(release, 1..6).prop_flat_map(|all| {
+    let batch = (0..3_i32, prop::option::of(1..100_u64));
+    prop::collection::vec(batch, 1..6).prop_flat_map(|all| {
         let last = all.len();
         (Just(all), 0..last)
     })

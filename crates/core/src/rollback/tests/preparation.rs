@@ -160,7 +160,7 @@ fn event(event: &Event) -> String {
 
 fn end(ended: &Ended) -> String {
     match ended {
-        Ended::Confirmed(prepared) => format!("carry out {}", prepared.release.plans.len()),
+        Ended::Confirmed(prepared) => format!("carry out {}", prepared.batch.plans.len()),
         Ended::DryRun(_) => "dry run".to_owned(),
         Ended::Refused { conclusion, .. } => {
             assert_eq!(conclusion.health, Some(RollbackHealth::NotRolledBack));

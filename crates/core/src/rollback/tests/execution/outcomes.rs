@@ -171,9 +171,9 @@ fn what_is_refused_ends_at_once_and_says_what_to_do() {
         (Refusal::Paused, BatchOutcome::Refused),
     ];
     for (refusal, outcome) in rows {
-        let release = refused(refusal);
+        let batch = refused(refusal);
         let prepared = PreparedRollback {
-            release: release.clone(),
+            batch: batch.clone(),
             ..PreparedRollback::default()
         };
         let settings = Settings {
@@ -188,7 +188,7 @@ fn what_is_refused_ends_at_once_and_says_what_to_do() {
         let ended = step.conclusion.unwrap();
         assert_eq!(ended.outcome, outcome);
         assert_eq!(ended.health, Some(RollbackHealth::NotRolledBack));
-        let lines = conclusion_lines(&ended, &release);
+        let lines = conclusion_lines(&ended, &batch);
         let last = lines.last().unwrap().text();
         assert_eq!(last, "refused; nothing was changed");
     }
@@ -200,5 +200,5 @@ fn what_is_refused_ends_at_once_and_says_what_to_do() {
              hint: resume it first: kubectl rollout resume; nothing was changed"
         ]
     );
-    assert_eq!(Conclusion::refused(&batch(&["a"]).release), None);
+    assert_eq!(Conclusion::refused(&batch(&["a"]).batch), None);
 }

@@ -8,7 +8,7 @@ use crate::workload::RevisionId;
 /// As [`batch`], and the bad revisions are marked.
 fn marked(names: &[&str]) -> PreparedRollback {
     let mut all = batch(names);
-    for plan in &mut all.release.plans {
+    for plan in &mut all.batch.plans {
         plan.withdraws_mark = true;
     }
     all
@@ -17,8 +17,8 @@ fn marked(names: &[&str]) -> PreparedRollback {
 /// One that an earlier run restored; its bad revision is still marked.
 fn restored_and_marked(name: &str) -> PreparedRollback {
     let mut all = batch(&[name]);
-    let plan = all.release.plans.remove(0);
-    all.release.already.push(Already {
+    let plan = all.batch.plans.remove(0);
+    all.batch.already.push(Already {
         workload: plan.workload,
         uid: plan.uid,
         present: plan.to.revision,

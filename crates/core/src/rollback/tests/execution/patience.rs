@@ -11,9 +11,9 @@ use crate::verdict::VerdictKind;
 
 /// A plan whose bad rollout would count as healed at a second.
 fn heals_at(second: Option<u64>) -> RollbackBatch {
-    let mut release = batch(&["a"]).release;
-    release.plans[0].healed_at = second.map(at);
-    release
+    let mut batch = batch(&["a"]).batch;
+    batch.plans[0].healed_at = second.map(at);
+    batch
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::verdict::VerdictKind;
 /// `statefulset/db` is to be restored.
 fn sets() -> PreparedRollback {
     let mut all = batch(&["db"]);
-    all.release.plans[0].workload = db();
+    all.batch.plans[0].workload = db();
     all.approved[0].workload = db();
     all
 }

@@ -30,7 +30,7 @@ pub(super) fn batch(names: &[&str]) -> PreparedRollback {
     let mut all = PreparedRollback::default();
     for name in names {
         all.add(PreparedWorkload::new(&past.history(), &Request::default()));
-        let plan = all.release.plans.last_mut().unwrap();
+        let plan = all.batch.plans.last_mut().unwrap();
         plan.workload = named(name);
         all.approved.last_mut().unwrap().workload = named(name);
     }
