@@ -5,55 +5,45 @@
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
+const { expectCompletion } = require('./completion.js');
+const { giveUp } = require('./give-up.js');
+const { executable, verified, whyNotStarted } = require('./program.js');
 
-function candidates() {
-  const name = process.platform === 'win32' ? 'rollguard.exe' : 'rollguard';
-  const archs = [process.arch];
-  if (process.platform === 'win32' && process.arch === 'arm64') archs.push('x64'); // runs emulated
-  return archs.map((arch) => path.join(__dirname, 'bin', `${process.platform}-${arch}`, name));
-}
-
-function isExecutable(file) {
-  try { fs.accessSync(file, fs.constants.X_OK); return true; } catch { return false; }
-}
-
-// An extension's package does not keep the executable bit. Where it cannot be set, the task's folder being
-// read-only or another user's, a private copy runs instead.
-function executable(file) {
-  if (isExecutable(file)) return file;
-  try { fs.chmodSync(file, 0o755); } catch { /* the copy is the answer */ }
-  if (isExecutable(file)) return file;
-  const parent = process.env.AGENT_TEMPDIRECTORY || require('node:os').tmpdir();
-  const copy = path.join(fs.mkdtempSync(path.join(parent, 'rollguard-')), path.basename(file));
-  fs.copyFileSync(file, copy);
-  fs.chmodSync(copy, 0o700);
-  return copy;
-}
-
-function fail(message) {
-  const data = message.replace(/%/g, '%AZP25').replace(/\r/g, '%0D').replace(/\n/g, '%0A');
-  console.log(`##vso[task.logissue type=error]${data}`);
-  console.log(`##vso[task.complete result=Failed]${data}`);
-  process.exitCode = 1;
+// For this run alone. Only this user may look into it; it is removed at the end.
+function privateFolder() {
+  const parent = process.env.AGENT_TEMPDIRECTORY || os.tmpdir();
+  let folder;
+  try { folder = fs.mkdtempSync(path.join(parent, 'rollguard-')); } catch (error) {
+    throw new Error(`no folder can be created in ${parent} (${error.message}): check AGENT_TEMPDIRECTORY`);
+  }
+  process.on('exit', () => {
+    // Windows may hold on to a program that has just ended; the agent empties its temporary folder.
+    try { fs.rmSync(folder, { recursive: true, force: true }); } catch { /* as said */ }
+  });
+  return folder;
 }
 
 function main() {
-  const file = candidates().find((candidate) => fs.existsSync(candidate));
-  if (!file) {
-    return fail(`failed to start rollguard: it is not built for ${process.platform}-${process.arch}`);
-  }
-  const child = spawn(executable(file), ['task'], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const program = verified();
+  const folder = privateFolder();
+  const file = executable(program, folder);
+  const completion = expectCompletion(folder);
+  const child = spawn(file, ['task'], {
+    env: { ...process.env, ...completion.variables },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   // The agent signals this process only. Without handlers it would end and leave the child alone; on
   // Windows the console has told the child already, and kill would not let it finish.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK']) {
     process.on(signal, () => { if (process.platform !== 'win32') child.kill(signal); });
   }
-  child.on('error', (error) => fail(`failed to start rollguard: ${error.message}`));
+  child.on('error', (error) => { if (child.pid === undefined) giveUp(whyNotStarted(file, error)); });
   child.on('exit', (code, signal) => {
-    if (code === null) fail(`rollguard was ended by ${signal}`);
-    else process.exitCode = code;
+    if (completion.isReported(code)) process.exitCode = code;
+    else giveUp(completion.whyNotReported(code, signal), code);
   });
 }
 
-try { main(); } catch (error) { fail(`failed to start rollguard: ${error.message}`); }
+try { main(); } catch (error) { giveUp(`failed to start rollguard: ${error.message}`); }

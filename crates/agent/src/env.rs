@@ -57,6 +57,9 @@ variables! {
         "the agent was told not to verify certificates; done, with a warning";
     TEMP_DIRECTORY = "AGENT_TEMPDIRECTORY",
         "where the summary is written; cleaned by the agent after the job";
+    COMPLETION_FILE = "ROLLGUARD_COMPLETION_FILE",
+        "where the task says to its entry point that it ran to its end";
+    COMPLETION_TOKEN = "ROLLGUARD_COMPLETION_TOKEN", "how the entry point recognises it";
 }
 
 /// The id under which every task gets the connection to Azure DevOps itself.

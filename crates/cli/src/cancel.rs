@@ -87,7 +87,16 @@ async fn first_signal() {
     }
 }
 
-#[cfg(not(unix))]
+/// The agent sends Ctrl-C and, 7.5 s later, Ctrl-Break.
+#[cfg(windows)]
 async fn first_signal() {
-    drop(tokio::signal::ctrl_c().await);
+    use tokio::signal::windows::{ctrl_break, ctrl_close};
+    let (Ok(mut interrupt), Ok(mut close)) = (ctrl_break(), ctrl_close()) else {
+        return drop(tokio::signal::ctrl_c().await);
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt.recv() => {}
+        _ = close.recv() => {}
+    }
 }

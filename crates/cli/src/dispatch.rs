@@ -12,6 +12,7 @@ use rollguard_cluster::{Connection, Login, connect};
 
 use crate::args;
 use crate::cancel::Cancel;
+use crate::completion::Completion;
 use crate::connect::ThroughAzure;
 use crate::console::Console;
 use crate::environment::Environment;
@@ -89,6 +90,7 @@ fn wrong_usage(text: &str) -> Failure {
 }
 
 async fn run_task(environment: &Environment) -> Outcome {
+    quieten_panics();
     let env = AgentEnv::from_pairs(environment.pairs());
     let mut console = Environment::agent_console();
     let cancel = Cancel::on_signals();
@@ -101,7 +103,20 @@ async fn run_task(environment: &Environment) -> Outcome {
         now: environment.now(),
         network: environment.network(),
     };
-    task::task(&env, &connector, &mut tools).await
+    let outcome = task::task(&env, &connector, &mut tools).await;
+    // If this fails, the entry point takes the end for an abnormal one, and fails the task.
+    let _ = Completion::expected(&env).map(|it| it.report(outcome.exit_code()));
+    outcome
+}
+
+/// A library's message may quote a secret or a logging command, and the agent reads stderr too: only
+/// the place is shown. The entry point says the rest.
+#[expect(clippy::print_stderr, reason = "the console belongs to what panicked")]
+fn quieten_panics() {
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => eprintln!("error: internal error at {place}"),
+        None => eprintln!("error: internal error"),
+    }));
 }
 
 struct App<'a> {

@@ -5,6 +5,7 @@
 
 mod args;
 pub mod cancel;
+mod completion;
 mod connect;
 pub mod console;
 mod dispatch;
