@@ -11,6 +11,9 @@ const test = require('node:test');
 
 const PLATFORM = `${process.platform}-${process.arch}`;
 
+// Runs the shim and the stand-ins; node24.test.js names another one.
+const NODE = process.env.ROLLGUARD_SHIM_NODE || process.execPath;
+
 const SHIM = ['index.js', 'completion.js', 'give-up.js', 'program.js'];
 
 // Ends a stand-in as the binary ends: the last thing it does is to say that it is done.
@@ -34,7 +37,7 @@ function unpack(t, { script, content, mode = 0o755, platform = PLATFORM } = {}) 
   fs.mkdirSync(temp);
   for (const name of SHIM) fs.copyFileSync(path.join(__dirname, '..', name), path.join(task, name));
   const unpacked = { task, temp, binary: path.join(bin, 'rollguard'), list: path.join(task, 'bin', 'SHA256SUMS') };
-  const whole = content ?? `#!${process.execPath}\n${DONE}\n${script}\n`;
+  const whole = content ?? `#!${NODE}\n${DONE}\n${script}\n`;
   fs.writeFileSync(unpacked.binary, whole);
   fs.chmodSync(unpacked.binary, mode);
   fs.writeFileSync(unpacked.list, `${sha256(whole)}  ${platform}/rollguard\n`);
@@ -50,7 +53,7 @@ function start(t, { task, temp }, { env = {}, preload } = {}) {
     args.push('--require', file);
   }
   args.push(path.join(task, 'index.js'));
-  const child = spawn(process.execPath, args, {
+  const child = spawn(NODE, args, {
     env: { PATH: process.env.PATH, AGENT_TEMPDIRECTORY: temp, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -378,6 +381,13 @@ test('no path becomes a command, a macro or a part of a script', async (t) => {
   assert.equal(code, 1);
   assert.equal(stdout.match(/##vso\[task\.complete/g).length, 1);
   assert.match(stdout, /\/100%AZP25\(x\)'id'%0A\*\*vso\[task\.complete/);
+});
+
+test('the shim runs under the version that is meant', async (t) => {
+  const { stdout } = await run(t, unpack(t, { script: 'console.log(process.execPath, process.version); done(0)' }));
+  const [program, version] = stdout.trim().split(' ');
+  assert.equal(program, fs.realpathSync(NODE));
+  if (process.env.ROLLGUARD_SHIM_NODE) assert.match(version, /^v24\./);
 });
 
 test('the shim stays thin and needs no package', () => {

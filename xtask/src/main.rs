@@ -1,7 +1,6 @@
 //! `cargo xtask`: generates, packages, and sets up and runs every test.
 #![expect(
     clippy::print_stdout,
-    clippy::print_stderr,
     reason = "a developer's tool talks to a terminal"
 )]
 
@@ -62,7 +61,12 @@ fn cli() -> Command {
         .subcommand(
             Command::new("package")
                 .about(
-                    "Builds the binary, stages it into task/bin and packs the extension with tfx",
+                    "Builds the binaries, packs the extension with tfx and runs what was packed",
+                )
+                .arg(
+                    Arg::new("platform")
+                        .num_args(0..)
+                        .help("Only these platforms, such as linux-x64 [default: all that can be built here]"),
                 )
                 .arg(
                     Arg::new("overlay")
@@ -117,9 +121,13 @@ fn main() -> Result<()> {
                 .unwrap_or(fuzz::DEFAULT_SECONDS),
         ),
         Some(("generate", m)) => generate::run(m.get_flag("check")),
-        Some(("package", m)) => {
-            package::run(m.get_one::<String>("overlay").map_or("dev", String::as_str))
-        }
+        Some(("package", m)) => package::run(
+            m.get_one::<String>("overlay").map_or("dev", String::as_str),
+            &m.get_many("platform")
+                .unwrap_or_default()
+                .cloned()
+                .collect::<Vec<String>>(),
+        ),
         Some(("test", m)) => test::run(
             &m.get_many("filter")
                 .unwrap_or_default()

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 pub(crate) use cluster_binaries::Modules;
-pub(crate) use packages::{Package, install};
+pub(crate) use packages::{Package, install, is_root};
 pub(crate) use rung::real_with as real_cluster;
 use rung::{RUNGS, Ran, Rung};
 use tally::Tally;

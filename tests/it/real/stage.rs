@@ -187,11 +187,20 @@ impl Agent {
             .issue_token(ADMIN_TOKEN)
             .start()?;
         let task = tempfile::tempdir()?;
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../task/index.js");
-        std::fs::copy(source, task.path().join("index.js"))?;
-        let bin = task.path().join("bin/linux-x64");
-        std::fs::create_dir_all(&bin)?;
-        std::fs::copy(binary()?, bin.join("rollguard"))?;
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../task");
+        for name in ["index.js", "completion.js", "give-up.js", "program.js"] {
+            std::fs::copy(source.join(name), task.path().join(name))?;
+        }
+        let bin = task.path().join("bin");
+        std::fs::create_dir_all(bin.join("linux-x64"))?;
+        std::fs::copy(binary()?, bin.join("linux-x64/rollguard"))?;
+        // As `cargo xtask package` writes it.
+        let hash = ring::digest::digest(&ring::digest::SHA256, &std::fs::read(binary()?)?);
+        let hash: String = hash.as_ref().iter().map(|it| format!("{it:02x}")).collect();
+        std::fs::write(
+            bin.join("SHA256SUMS"),
+            format!("{hash}  linux-x64/rollguard\n"),
+        )?;
         let (home, temp) = (tempfile::tempdir()?, tempfile::tempdir()?);
         Ok(Self {
             azure,

@@ -40,10 +40,13 @@ pub(super) fn packed(overlay: &str, id: &str) -> Result<()> {
         .collect();
     let expected = [
         "task/bin/linux-x64/rollguard",
+        "task/completion.js",
         "task/extension-icon.png",
+        "task/give-up.js",
         "task/icon.png",
         "task/index.js",
         "task/overview.md",
+        "task/program.js",
         "task/task.json",
     ];
     ensure!(of_task == expected, "{of_task:?}");

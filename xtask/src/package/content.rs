@@ -6,23 +6,31 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use zip::ZipArchive;
 
+use super::builds::file_name;
+use super::sums::LIST;
+
 /// The Marketplace publishes more, but galleries of Azure DevOps Server refuse more than this by
 /// default.
 const LARGEST: u64 = 19 * 1024 * 1024;
+
+/// The task's own files.
+const TASK: &[&str] = &[
+    "task/task.json",
+    "task/index.js",
+    "task/completion.js",
+    "task/give-up.js",
+    "task/program.js",
+    "task/icon.png",
+];
 
 /// A part of the package with its size in bytes.
 type Entry = (String, u64);
 
 /// Checks that a package holds what a task needs and nothing it should not; returns what to tell.
-pub(super) fn check(vsix: &Path, platform: &str) -> Result<Vec<String>> {
+pub(super) fn check(vsix: &Path, platforms: &[String]) -> Result<Vec<String>> {
     let size = vsix.metadata()?.len();
     let entries = entries(vsix).with_context(|| format!("failed to read {}", vsix.display()))?;
-    let binary = if platform.starts_with("win32") {
-        "rollguard.exe"
-    } else {
-        "rollguard"
-    };
-    judge(&entries, &format!("task/bin/{platform}/{binary}"))?;
+    judge(&entries, &in_bin(platforms))?;
     ensure!(
         size <= LARGEST,
         "the package has {size} bytes, more than {LARGEST}"
@@ -47,25 +55,26 @@ fn entries(vsix: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-fn judge(entries: &[Entry], binary: &str) -> Result<()> {
-    let needed = [
-        "task/task.json",
-        "task/index.js",
-        "task/icon.png",
-        "extension.vsixmanifest",
-        binary,
-    ];
-    for name in needed {
+/// The list and the binaries of these platforms.
+fn in_bin(platforms: &[String]) -> Vec<String> {
+    let binaries = platforms
+        .iter()
+        .map(|platform| format!("task/bin/{platform}/{}", file_name(platform)));
+    binaries.chain([format!("task/bin/{LIST}")]).collect()
+}
+
+fn judge(entries: &[Entry], bin: &[String]) -> Result<()> {
+    let needed = TASK.iter().copied().chain(["extension.vsixmanifest"]);
+    for name in needed.chain(bin.iter().map(String::as_str)) {
         let found = entries
             .iter()
             .any(|(entry, size)| entry == name && *size > 0);
         ensure!(found, "the package has no {name}");
     }
     let allowed = |name: &str| {
-        ["task/task.json", "task/index.js", "task/icon.png"].contains(&name)
-            || name == "task/overview.md"
-            || name == "task/extension-icon.png"
-            || name.starts_with("task/bin/")
+        TASK.contains(&name)
+            || ["task/overview.md", "task/extension-icon.png"].contains(&name)
+            || bin.iter().any(|it| it == name)
     };
     let stray = entries
         .iter()
@@ -94,20 +103,19 @@ mod tests {
 
     const BINARY: &str = "task/bin/linux-x64/rollguard";
 
+    fn bin() -> Vec<String> {
+        in_bin(&["linux-x64".to_owned()])
+    }
+
     fn whole() -> Vec<Entry> {
-        let names = [
-            "task/task.json",
-            "task/index.js",
-            "task/icon.png",
-            "extension.vsixmanifest",
-            BINARY,
-        ];
-        names.map(|name| (name.to_owned(), 1)).to_vec()
+        let names = TASK.iter().map(|name| (*name).to_owned());
+        let names = names.chain(["extension.vsixmanifest".to_owned()]);
+        names.chain(bin()).map(|name| (name, 1)).collect()
     }
 
     #[test]
     fn a_whole_package_is_accepted() {
-        assert!(judge(&whole(), BINARY).is_ok());
+        assert!(judge(&whole(), &bin()).is_ok());
     }
 
     #[test]
@@ -127,11 +135,11 @@ mod tests {
         }
         writer.finish().unwrap();
 
-        let lines = check(&vsix, "linux-x64").unwrap();
-        assert_eq!(lines.len(), 2);
-        assert!(lines[0].ends_with("x.vsix: 2.50 MB"), "{lines:?}");
+        let lines = check(&vsix, &["linux-x64".to_owned()]).unwrap();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].ends_with("x.vsix: 4.50 MB"), "{lines:?}");
         assert_eq!(lines[1], "  task/bin/linux-x64/rollguard: 0.50 MB unpacked");
-        assert!(check(&vsix, "linux-arm64").is_err());
+        assert!(check(&vsix, &["linux-arm64".to_owned()]).is_err());
     }
 
     #[test]
@@ -139,7 +147,7 @@ mod tests {
         for index in 0..whole().len() {
             let mut lacking = whole();
             let (name, _) = lacking.remove(index);
-            let error = judge(&lacking, BINARY).unwrap_err();
+            let error = judge(&lacking, &bin()).unwrap_err();
             assert_eq!(error.to_string(), format!("the package has no {name}"));
         }
     }
@@ -149,17 +157,16 @@ mod tests {
         let mut empty = whole();
         empty.retain(|(name, _)| name != BINARY);
         empty.push((BINARY.to_owned(), 0));
-        assert!(judge(&empty, BINARY).is_err());
+        assert!(judge(&empty, &bin()).is_err());
     }
 
     #[test]
-    fn tests_are_not_shipped() {
-        let mut stray = whole();
-        stray.push(("task/test/shim.test.js".to_owned(), 1));
-        let error = judge(&stray, BINARY).unwrap_err();
-        assert!(
-            error.to_string().contains("task/test/shim.test.js"),
-            "{error}"
-        );
+    fn tests_and_binaries_that_are_not_listed_are_not_shipped() {
+        for name in ["task/test/shim.test.js", "task/bin/linux-arm64/rollguard"] {
+            let mut stray = whole();
+            stray.push((name.to_owned(), 1));
+            let error = judge(&stray, &bin()).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
     }
 }

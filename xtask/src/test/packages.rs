@@ -48,7 +48,11 @@ pub(crate) fn install(packages: &[Package]) -> Result<()> {
     apt_get(&arguments)
 }
 
-fn is_root() -> Result<bool> {
+/// Whether this process may install packages and change the root.
+///
+/// # Errors
+/// When `id` does not run.
+pub(crate) fn is_root() -> Result<bool> {
     let id = Command::new("id")
         .arg("-u")
         .output()
