@@ -20,6 +20,7 @@ use crate::Result;
 use crate::error::{Cause, ClusterError, ClusterErrorKind, Permission};
 use crate::patience::patiently;
 use crate::request::{PAGE, READ_LIMIT, within};
+use crate::typed::Typed;
 
 /// How many other names a hint lists at most.
 const NAMES: u32 = 20;
@@ -103,8 +104,9 @@ where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     K: Clone + DeserializeOwned + Debug,
 {
-    let api: Api<K> = Api::namespaced(client.clone(), namespace);
-    within(READ_LIMIT, api.get(name)).await
+    let api: Api<Typed<K>> = Api::namespaced(client.clone(), namespace);
+    let found = within(READ_LIMIT, api.get(name)).await;
+    found.map(|Typed(object)| object)
 }
 
 /// The workloads that a selector found.
@@ -181,12 +183,12 @@ where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     K: Clone + DeserializeOwned + Debug,
 {
-    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    let api: Api<Typed<K>> = Api::namespaced(client.clone(), namespace);
     let mut params = ListParams::default().labels(selector).limit(PAGE);
     let mut all = Vec::new();
     loop {
         let page = patiently(|| within(READ_LIMIT, api.list(&params))).await?;
-        all.extend(page.items);
+        all.extend(page.items.into_iter().map(|Typed(object)| object));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(next) => params.continue_token = Some(next),
             None => return Ok(all),
@@ -233,7 +235,7 @@ async fn nothing(
 /// The error for a namespace that does not exist. Whatever else cannot be seen (a namespace may not
 /// be readable) changes nothing about the answer, only how much it says.
 async fn no_namespace(client: &Client, namespace: &str, what: &str) -> Option<ClusterError> {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let namespaces: Api<Typed<Namespace>> = Api::all(client.clone());
     let answer = within(READ_LIMIT, namespaces.get(namespace)).await;
     answer
         .is_err_and(|cause| cause.is_missing(namespace))

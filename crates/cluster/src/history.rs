@@ -1,6 +1,6 @@
 //! The revisions of a workload as raw JSON, so that no field is lost on the way.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Client;
 use kube::api::GetParams;
@@ -8,6 +8,7 @@ use kube::core::{Request, Selector};
 use rollguard_core::history::History;
 use rollguard_core::observation::ResourceKind;
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::Result;
@@ -45,7 +46,7 @@ pub async fn history(client: &Client, workload: &WorkloadRef) -> Result<History>
     // Where nodes may not be listed none is excused, as in a check.
     let nodes = Request::new("/api/v1/nodes");
     let nodes = list(client, &nodes, "").await.unwrap_or_default();
-    let nodes = nodes.into_iter().map(serde_json::from_value);
+    let nodes = nodes.iter().map(Node::deserialize);
     Ok(history.with_nodes(nodes.filter_map(std::result::Result::ok).collect()))
 }
 
@@ -102,7 +103,7 @@ async fn pods_of(
         }
         found => found?,
     };
-    let pods = found.into_iter().map(serde_json::from_value);
+    let pods = found.iter().map(Pod::deserialize);
     pods.collect::<std::result::Result<_, _>>()
         .map_err(|source| Cause::Malformed(source.to_string()))
 }

@@ -30,6 +30,7 @@ mod request;
 pub mod stuck;
 #[cfg(test)]
 mod testing;
+mod typed;
 
 pub use clock::Clock;
 pub use connect::{Connection, connect};

@@ -12,6 +12,7 @@ use rollguard_core::observation::{Blindness, ResourceKind, Seen};
 use serde::de::DeserializeOwned;
 
 use super::backoff::{Backoff, Recovery};
+use crate::typed::Typed;
 
 /// How long one more page of a list may take, its body included.
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
@@ -25,7 +26,7 @@ pub(super) type Wrap<K> = Box<dyn Fn(Box<K>) -> Seen + Send + Sync>;
 
 /// The objects that a [`ResourceWatch`] reports.
 pub(super) struct Target<K> {
-    pub(super) api: Api<K>,
+    pub(super) api: Api<Typed<K>>,
     pub(super) config: Config,
     pub(super) resource: ResourceKind,
     pub(super) keep: Keep<K>,
@@ -35,7 +36,7 @@ pub(super) struct Target<K> {
 /// The state of one resource's watch.
 pub(super) struct ResourceWatch<K> {
     target: Target<K>,
-    watcher: BoxStream<'static, watcher::Result<watcher::Event<K>>>,
+    watcher: BoxStream<'static, watcher::Result<watcher::Event<Typed<K>>>>,
     /// The objects of a list under way. They are reported as a whole, so that half a list never counts
     /// as a view of the resource.
     listing: Option<Vec<K>>,
@@ -89,7 +90,7 @@ where
     }
 
     /// Returns the watcher's next event. A list must end in time; a watch may be quiet.
-    async fn poll(&mut self) -> Result<watcher::Event<K>, Recovery> {
+    async fn poll(&mut self) -> Result<watcher::Event<Typed<K>>, Recovery> {
         let next = self.watcher.next();
         let event = if self.listing.is_some() {
             tokio::time::timeout(PAGE_LIMIT, next)
@@ -106,10 +107,10 @@ where
         }
     }
 
-    fn take(&mut self, event: watcher::Event<K>) {
+    fn take(&mut self, event: watcher::Event<Typed<K>>) {
         match event {
             watcher::Event::Init => self.listing = Some(Vec::new()),
-            watcher::Event::InitApply(object) => {
+            watcher::Event::InitApply(Typed(object)) => {
                 if let Some(listing) = &mut self.listing
                     && (self.target.keep)(&object)
                 {
@@ -117,7 +118,7 @@ where
                 }
             }
             watcher::Event::InitDone => self.listed(),
-            watcher::Event::Apply(object) => {
+            watcher::Event::Apply(Typed(object)) => {
                 self.backoff.watched();
                 if (self.target.keep)(&object) {
                     self.known.extend(object.uid());
@@ -128,7 +129,7 @@ where
                     self.forget(&object);
                 }
             }
-            watcher::Event::Delete(object) => {
+            watcher::Event::Delete(Typed(object)) => {
                 self.backoff.watched();
                 self.forget(&object);
             }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize as _;
 
 use super::{
     REVISION_LABEL, Snapshot, created, is_active, is_ready, name_of, revision_of, same_template,
@@ -123,7 +124,7 @@ impl<'a> RevisionView<'a> {
             }
             RevisionObject::ControllerRevision(it) => {
                 let held = it.data.as_ref()?.0.pointer("/spec/template")?;
-                let held = serde_json::from_value::<PodTemplateSpec>(held.clone());
+                let held = PodTemplateSpec::deserialize(held);
                 Some(held.is_ok_and(|held| same_template(&held, template)))
             }
         }

@@ -28,10 +28,10 @@ impl<'de> Deserialize<'de> for Workload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         let kind = value.get("kind").and_then(Value::as_str);
-        match kind.map(str::to_owned).as_deref() {
-            None | Some("Deployment") => serde_json::from_value(value).map(Self::Deployment),
-            Some("StatefulSet") => serde_json::from_value(value).map(Self::StatefulSet),
-            Some("DaemonSet") => serde_json::from_value(value).map(Self::DaemonSet),
+        match kind {
+            None | Some("Deployment") => Box::deserialize(&value).map(Self::Deployment),
+            Some("StatefulSet") => Box::deserialize(&value).map(Self::StatefulSet),
+            Some("DaemonSet") => Box::deserialize(&value).map(Self::DaemonSet),
             Some(other) => return Err(D::Error::custom(format!("`{other}` is no workload"))),
         }
         .map_err(D::Error::custom)
