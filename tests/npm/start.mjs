@@ -3,7 +3,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
-import { tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const [task, runs = '15'] = process.argv.slice(2);
@@ -68,32 +68,42 @@ const row = (name, times) => {
   console.log(`${name}: fastest ${all[0]} ms, median ${all[Math.floor(all.length / 2)]} ms, slowest ${all.at(-1)} ms`);
 };
 
+const openssl = (...arguments_) => execFileSync('openssl', arguments_, { cwd: scratch, stdio: ['ignore', 'ignore', 'pipe'] });
+const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+const server = createServer();
+
 try {
-  const key = join(scratch, 'key.pem');
-  const certificate = join(scratch, 'certificate.pem');
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
-    '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate], { stdio: 'ignore' });
-  const server = createServer({ key: readFileSync(key), cert: readFileSync(certificate) });
+  openssl('req', '-x509', ...KEY, '-days', '2', '-subj', '/CN=CA', '-keyout', 'ca.key', '-out', 'ca.pem');
+  openssl('req', ...KEY, '-subj', '/CN=localhost', '-keyout', 'key.pem', '-out', 'request.pem');
+  writeFileSync(join(scratch, 'extensions'), 'subjectAltName=DNS:localhost\n');
+  openssl('x509', '-req', '-in', 'request.pem', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2',
+    '-extfile', 'extensions', '-out', 'certificate.pem');
+  server.setSecureContext({ key: readFileSync(join(scratch, 'key.pem')), cert: readFileSync(join(scratch, 'certificate.pem')) });
+  const certificate = join(scratch, 'ca.pem');
   await new Promise((resolve) => { server.listen(0, 'localhost', resolve); });
   const env = environment(server.address().port, certificate);
-  const other = join(scratch, 'beside.cjs');
-  writeFileSync(other, beside);
+  const rival = join(scratch, 'beside.cjs');
+  writeFileSync(rival, beside);
+  const [busy] = loadavg();
   const ours = [];
   const theirs = [];
   // Taken in turns, so that a busy moment hits both.
   for (let run = 0; run < Number(runs); run += 1) {
     ours.push(await first(server, join(task, 'index.js'), env));
-    theirs.push(await first(server, other, env));
+    theirs.push(await first(server, rival, env));
   }
-  server.close();
-  server.closeAllConnections();
   row('rollguard', ours);
   row('a task that loads azure-pipelines-task-lib', theirs);
   // The fastest, because the others may have waited for something else on the machine.
-  if (sorted(ours)[0] > 100) throw new Error('the first request takes more than 100 ms');
+  const [fastest, other] = [sorted(ours)[0], sorted(theirs)[0]];
+  if (fastest > other) throw new Error(`the first request takes ${fastest} ms, that of the other task ${other} ms`);
+  if (fastest > 100 && busy > cpus().length) console.log('left out: the limit of 100 ms: the machine is busy with something else');
+  else if (fastest > 100) throw new Error(`the first request takes ${fastest} ms, more than 100 ms`);
 } catch (error) {
   console.error(`failed to measure the start: ${error.message}`);
   process.exitCode = 1;
 } finally {
+  server.close();
+  server.closeAllConnections();
   rmSync(scratch, { recursive: true, force: true });
 }

@@ -69,6 +69,12 @@ fn cli() -> Command {
                         .help("Only these platforms, such as linux-x64 [default: all that can be built here]"),
                 )
                 .arg(
+                    Arg::new("quick")
+                        .long("quick")
+                        .action(ArgAction::SetTrue)
+                        .help("Optimizes linux-x64 only: for a package that is tested and not shipped"),
+                )
+                .arg(
                     Arg::new("overlay")
                         .long("overlay")
                         .default_value("dev")
@@ -127,6 +133,7 @@ fn main() -> Result<()> {
                 .unwrap_or_default()
                 .cloned()
                 .collect::<Vec<String>>(),
+            m.get_flag("quick"),
         ),
         Some(("test", m)) => test::run(
             &m.get_many("filter")

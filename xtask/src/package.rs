@@ -17,11 +17,13 @@ use crate::generate::{self, VERSION, root};
 /// Packs the extension with the overlay `xtask/manifests/<overlay>.json` into `dist/`, with binaries
 /// for these platforms; for all that can be built here if none is named. Binaries of other platforms
 /// that are staged already are packed too: macOS has to build its own.
-pub(crate) fn run(overlay: &str, platforms: &[String]) -> Result<()> {
+///
+/// `quick` spends less time on all but linux-x64: for a package that is tested and not shipped.
+pub(crate) fn run(overlay: &str, platforms: &[String], quick: bool) -> Result<()> {
     generate::run(true)?;
     let bin = root().join("task/bin");
     for build in builds::chosen(platforms)? {
-        let binary = build.run()?;
+        let binary = build.run(quick)?;
         let staged = builds::staged(&bin, build.platform);
         fs::create_dir_all(staged.parent().context("a binary has a folder")?)?;
         fs::copy(&binary, &staged)

@@ -100,21 +100,27 @@ pub(super) fn is_known(platform: &str) -> bool {
 }
 
 impl Build {
-    /// Installs what is missing and builds the release binary.
-    pub(super) fn run(&self) -> Result<PathBuf> {
+    /// Installs what is missing and builds the binary.
+    pub(super) fn run(&self, quick: bool) -> Result<PathBuf> {
+        // The one that most agents run is always built as it is shipped.
+        let profile = if quick && self.platform != "linux-x64" {
+            "quick"
+        } else {
+            "release"
+        };
         install(self.packages)?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command
             .current_dir(root())
-            .args(["build", "--release", "--locked", "--package", "rollguard"])
-            .args(["--target", self.triple])
+            .args(["build", "--locked", "--package", "rollguard"])
+            .args(["--profile", profile, "--target", self.triple])
             .envs(self.environment.iter().copied());
         super::run_to_end(&mut command)
             .with_context(|| format!("failed to build for {}", self.platform))?;
         Ok(target_folder()
             .join(self.triple)
-            .join("release")
+            .join(profile)
             .join(file_name(self.platform)))
     }
 }

@@ -19,6 +19,9 @@ const FAILED: i32 = 10;
 const BAD_INPUT: i32 = 2;
 
 const TOOLS: &[Package] = &[("unzip", &["/usr/bin/unzip"])];
+/// The oldest Debian that its archive still offers: glibc 2.31.
+const OLD_DEBIAN: &str = "bullseye";
+const DEBOOTSTRAP: Package = ("debootstrap", &["/usr/sbin/debootstrap"]);
 const QEMU: Package = ("qemu-user-static", &["/usr/bin/qemu-aarch64-static"]);
 const WINE: Package = ("wine64", &["/usr/lib/wine/wine64"]);
 
@@ -49,12 +52,14 @@ pub(super) fn run(vsix: &Path, platforms: &[String]) -> Result<()> {
     let task = unpacked.join("task");
     let places: Vec<Place> = platforms
         .iter()
-        .filter_map(|platform| place(platform, &task.join("bin"), &folder))
+        .flat_map(|platform| places(platform, &task.join("bin"), &folder))
         .collect();
     let mut trials: Vec<(String, Result<()>)> = Vec::new();
     for node in nodes() {
         let name = format!("the task runs under {}", node.display());
         trials.push((name, started_by_shim(&node, &task)));
+        let name = format!("the first request leaves in time under {}", node.display());
+        trials.push((name, starts_in_time(&node, &task)));
     }
     let running: Vec<_> = places
         .into_iter()
@@ -115,46 +120,91 @@ fn scratch() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// `None` for a platform that is nowhere to be run on Debian.
-fn place(platform: &str, bin: &Path, folder: &Path) -> Option<Place> {
+/// None for a platform that is nowhere to be run on Debian.
+fn places(platform: &str, bin: &Path, folder: &Path) -> Vec<Place> {
     let binary = staged(bin, platform);
     let trace = folder.join(TRACE);
     match platform {
-        "linux-x64" => Some(Place {
-            name: "linux-x64 in a root without any other file",
-            runner: empty_root(&binary, folder),
-            trace: Path::new("/").join(TRACE),
-            may_be_left_out: !cfg!(all(target_os = "linux", target_arch = "x86_64")),
-        }),
-        "linux-arm64" => Some(Place {
+        "linux-x64" => vec![
+            Place {
+                name: "linux-x64 in a root without any other file",
+                runner: in_root(&binary, folder, folder.join("empty")),
+                trace: Path::new("/").join(TRACE),
+                may_be_left_out: !cfg!(all(target_os = "linux", target_arch = "x86_64")),
+            },
+            Place {
+                name: "linux-x64 in Debian 11",
+                runner: old_debian().and_then(|debian| in_root(&binary, folder, debian)),
+                trace: Path::new("/").join(TRACE),
+                may_be_left_out: true,
+            },
+        ],
+        "linux-arm64" => vec![Place {
             name: "linux-arm64 under qemu",
             runner: emulated(&binary, QEMU, &[]),
             trace,
             may_be_left_out: true,
-        }),
-        "win32-x64" => Some(Place {
+        }],
+        "win32-x64" => vec![Place {
             name: "win32-x64 under wine",
             runner: under_wine(&binary, folder),
             trace,
             may_be_left_out: true,
-        }),
-        _ => None,
+        }],
+        _ => Vec::new(),
     }
 }
 
-/// Where no C library, no certificate store and no other file is.
-fn empty_root(binary: &Path, folder: &Path) -> Result<Runner> {
+/// Puts the binary and the trace into a root, and runs it there.
+fn in_root(binary: &Path, folder: &Path, new_root: PathBuf) -> Result<Runner> {
     ensure!(is_root()?, "only root may change the root");
-    let empty = folder.join("empty");
-    fs::create_dir(&empty)?;
-    fs::copy(binary, empty.join("rollguard"))?;
-    fs::copy(folder.join(TRACE), empty.join(TRACE))?;
-    executable(&empty.join("rollguard"))?;
+    fs::create_dir_all(&new_root)?;
+    fs::copy(binary, new_root.join("rollguard"))?;
+    fs::copy(folder.join(TRACE), new_root.join(TRACE))?;
+    executable(&new_root.join("rollguard"))?;
     Ok(Box::new(move || {
         let mut command = Command::new("chroot");
-        command.arg(&empty).arg("/rollguard").env_clear();
+        command.arg(&new_root).arg("/rollguard").env_clear();
         command
     }))
+}
+
+/// Installs it once, from the archive that apt uses; a folder that was left half done begins again.
+fn old_debian() -> Result<PathBuf> {
+    ensure!(is_root()?, "only root may install a Debian");
+    let folder = root().join("target").join(OLD_DEBIAN);
+    let done = folder.join("installed-by-rollguard");
+    if done.is_file() {
+        return Ok(folder);
+    }
+    install(&[DEBOOTSTRAP])?;
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let archives = Command::new("apt-get")
+        .args([
+            "indextargets",
+            "--format",
+            "$(REPO_URI)",
+            "Created-By: Packages",
+        ])
+        .output()?;
+    let archives = String::from_utf8(archives.stdout)?;
+    let archive = archives
+        .lines()
+        .find(|line| line.trim_end_matches('/').ends_with("/debian"));
+    let installed = Command::new("debootstrap")
+        .args(["--variant=minbase", OLD_DEBIAN])
+        .arg(&folder)
+        .args(archive)
+        .stdout(Stdio::null())
+        .status()?;
+    ensure!(
+        installed.success(),
+        "debootstrap of {OLD_DEBIAN} failed: {installed}"
+    );
+    fs::write(done, "")?;
+    Ok(folder)
 }
 
 fn emulated(
@@ -177,6 +227,11 @@ fn emulated(
 
 /// The first start of Wine fills its folder; what it says then is not the binary's.
 fn under_wine(binary: &Path, folder: &Path) -> Result<Runner> {
+    let beside = binary.with_file_name("bcryptprimitives.dll");
+    let source = root().join("xtask/src/package/bcryptprimitives.c");
+    let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
+    compiler.arg("-shared").arg("-o").arg(beside).arg(source);
+    super::run_to_end(compiler.arg("-ladvapi32"))?;
     let variables = [
         ("WINEPREFIX", folder.join("wine")),
         ("WINEDEBUG", "-all".into()),
@@ -263,4 +318,11 @@ fn started_by_shim(node: &Path, task: &Path) -> Result<()> {
         BAD_INPUT,
         "##vso[task.complete result=Failed]bad input",
     )
+}
+
+/// Beside a task that loads azure-pipelines-task-lib; what it measures is printed.
+fn starts_in_time(node: &Path, task: &Path) -> Result<()> {
+    let script = root().join("tests/npm/start.mjs");
+    let mut command = Command::new(node);
+    super::run_to_end(command.arg(script).arg(task))
 }
