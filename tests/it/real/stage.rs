@@ -196,7 +196,10 @@ impl Agent {
         std::fs::copy(binary()?, bin.join("linux-x64/rollguard"))?;
         // As `cargo xtask package` writes it.
         let hash = ring::digest::digest(&ring::digest::SHA256, &std::fs::read(binary()?)?);
-        let hash: String = hash.as_ref().iter().map(|it| format!("{it:02x}")).collect();
+        let hash = hash.as_ref().iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
         std::fs::write(
             bin.join("SHA256SUMS"),
             format!("{hash}  linux-x64/rollguard\n"),
