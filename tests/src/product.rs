@@ -166,11 +166,16 @@ impl Running {
 }
 
 fn read(ended: Result<std::io::Result<(Output, Vec<Said>)>, JoinError>) -> Result<Ran> {
-    let (output, said) = ended??;
-    Ok(Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        said,
-    })
+    Ok(Ran::from(ended??))
+}
+
+impl From<(Output, Vec<Said>)> for Ran {
+    fn from((output, said): (Output, Vec<Said>)) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            said,
+        }
+    }
 }

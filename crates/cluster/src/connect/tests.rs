@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
-use rollguard_network::Network;
 use rollguard_core::rollback::preflight::questions;
+use rollguard_network::Network;
 
 use super::*;
 use crate::login::Programs;

@@ -1,6 +1,5 @@
 //! Follows a tool's output line by line, with the time of each line.
 
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -9,6 +8,7 @@ use rollguard_core::verdict::VerdictKind;
 use rollguard_measured::fields::Status;
 use rollguard_tests::field::FieldCase;
 use rollguard_tests::product::Ran;
+use rollguard_tests::said::{first, listen};
 use tokio::task::spawn_blocking;
 
 /// A check that ended.
@@ -23,35 +23,16 @@ pub(crate) struct Followed {
 /// Runs a tool to its end, without a terminal.
 pub(crate) fn follow(mut command: Command, case: &FieldCase) -> Result<Followed> {
     let started = Instant::now();
-    let mut child = command
+    let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .context("failed to start a tool")?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let stdout = stdout.context("no output")?;
-    let data = std::thread::spawn(move || {
-        let mut text = String::new();
-        let _ = BufReader::new(stdout).read_to_string(&mut text);
-        text
-    });
-    let (mut told, mut cause_after) = (String::new(), None);
-    for line in BufReader::new(stderr.context("no output")?).lines() {
-        let line = line.context("failed to read a line")?;
-        if case.has_cause() && cause_after.is_none() && case.is_named_in(&line) {
-            cause_after = Some(started.elapsed().as_secs_f64());
-        }
-        told.push_str(&line);
-        told.push('\n');
-    }
-    let status = child.wait().context("failed to wait for a tool")?;
+    let ran = Ran::from(listen(child, started)?);
     let seconds = started.elapsed().as_secs_f64();
-    let ran = Ran {
-        code: status.code().unwrap_or(-1),
-        stdout: data.join().unwrap_or_default(),
-        stderr: told,
-    };
+    let named = first(&ran.said, |line| case.has_cause() && case.is_named_in(line));
+    let cause_after = named.map(|it| it.as_secs_f64());
     Ok(Followed {
         ran,
         seconds,
