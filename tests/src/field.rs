@@ -108,7 +108,7 @@ impl FieldCase {
         Some(own.replace("$NS", namespace))
     }
 
-    /// Whether a text names the cause, however it is quoted.
+    /// Returns whether a text names the cause, however it is quoted.
     #[must_use]
     pub fn is_named_in(&self, text: &str) -> bool {
         let bare = |it: &str| it.replace(['`', '?'], "");
@@ -116,7 +116,7 @@ impl FieldCase {
         self.cause.split('|').any(|it| text.contains(&bare(it)))
     }
 
-    /// Whether there is a cause to name.
+    /// Returns whether there is a cause to name.
     #[must_use]
     pub const fn has_cause(&self) -> bool {
         !self.cause.is_empty()

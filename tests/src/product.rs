@@ -44,7 +44,7 @@ impl Ran {
 /// Names another binary than the one beside this test program, such as a release build.
 const BINARY: &str = "ROLLGUARD_BINARY";
 
-/// Whether `ROLLGUARD_BINARY` names one: a comparison does, with a release build.
+/// Returns whether `ROLLGUARD_BINARY` names one: a comparison does, with a release build.
 #[must_use]
 pub fn is_other_binary() -> bool {
     std::env::var_os(BINARY).is_some()

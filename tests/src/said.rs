@@ -1,4 +1,4 @@
-//! What a program says, line by line, and when it says it.
+//! The lines that a program writes, and their times.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Output};

@@ -261,7 +261,7 @@ impl Scenario {
         Self { expect, ..self }
     }
 
-    /// Whose pod template alone decides that it fails.
+    /// Marks a scenario whose pod template alone decides that it fails.
     const fn by_template(self) -> Self {
         Self {
             template_decides: true,
@@ -269,7 +269,7 @@ impl Scenario {
         }
     }
 
-    /// Whose cause Kubernetes shows later, for this reason.
+    /// Marks a scenario whose cause Kubernetes shows later, for this reason.
     const fn shown_later(self, why: &'static str) -> Self {
         Self {
             shown_later: Some(why),

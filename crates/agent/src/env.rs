@@ -156,7 +156,7 @@ impl AgentEnv {
     }
 }
 
-/// Whether the agent put a secret into this variable: the job's token, a secret variable, a secure file's
+/// Returns whether the agent put a secret into this variable: the job's token, a secret variable, a secure file's
 /// ticket, or the credentials of a service connection (azure-pipelines-agent, `Handler.cs`, `AddEndpointsToEnvironment`,
 /// `AddSecureFilesToEnvironment`, `AddVariablesToEnvironment`). A program that a job starts needs none of them.
 #[must_use]

@@ -79,7 +79,7 @@ where
         Self { background, ..self }
     }
 
-    /// Reads the logs of containers that fail meanwhile, if `logs` may be read.
+    /// Reads the logs of containers that fail while the check goes on, if `logs` may be read.
     pub(crate) fn with_early_logs(self, logs: bool, connection: &Connection) -> Self {
         let early_logs = logs.then(|| EarlyLogs::new(connection.client.clone()));
         Self { early_logs, ..self }

@@ -124,7 +124,7 @@ impl Environment {
         })
     }
 
-    /// What a kubeconfig's credential plugins get.
+    /// Returns the surroundings of a kubeconfig's credential plugins.
     pub(crate) fn programs(&self) -> Programs {
         let names = self.variables.iter().map(|(name, _)| name);
         Programs {

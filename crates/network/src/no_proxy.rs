@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// What is reached directly.
+/// The hosts that are reached directly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NoProxy(Vec<Entry>);
 
@@ -32,7 +32,7 @@ impl NoProxy {
         Self(entries.filter_map(|it| entry(&it)).collect())
     }
 
-    /// Whether `host`, in lower case and without brackets, is reached directly. Loopback always is.
+    /// Returns whether `host`, in lower case and without brackets, is reached directly. Loopback always is.
     pub(crate) fn contains(&self, host: &str, port: u16) -> bool {
         let ip: Option<IpAddr> = host.parse().ok();
         if host == "localhost" || ip.is_some_and(|ip| ip.is_loopback()) {
@@ -104,7 +104,7 @@ fn unbracketed(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// What a row says, the list, host and port, and whether it is reached directly.
+    /// A sentence, the list, host and port, and whether it is reached directly.
     type Row = (&'static str, &'static str, &'static str, u16, bool);
 
     const ROWS: &[Row] = &[

@@ -9,7 +9,7 @@ use regex_lite::{Regex, RegexBuilder};
 
 use crate::no_proxy::NoProxy;
 
-/// What the agent and the environment say, as they say it.
+/// The settings of the agent and the environment, as they are written.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ProxySettings {
     /// `AGENT_PROXYURL`.

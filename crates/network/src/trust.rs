@@ -1,6 +1,6 @@
-//! Whose certificates are trusted.
+//! The certificates that are trusted.
 
-/// Whose certificates are trusted besides the platform's, and what is shown to a server that asks.
+/// Certificates that are trusted besides the platform's, and the one that is shown to a server that asks.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Trust {
     /// Certificate authorities, PEM: `AGENT_CAINFO`, `NODE_EXTRA_CA_CERTS`.

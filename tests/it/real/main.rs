@@ -139,7 +139,7 @@ fn compares_rollbacks() -> bool {
     env::var_os(BENCH).is_some_and(|value| value == "rollback")
 }
 
-/// Whether kubectl follows the cases from the field as well, and nothing else is tried.
+/// Returns whether kubectl follows the cases from the field as well, and nothing else is tried.
 fn compares_fields() -> bool {
     env::var_os(BENCH).is_some_and(|value| value == "field")
 }

@@ -57,7 +57,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// Whether it said that the rollout is complete.
+    /// Returns whether it said that the rollout is complete.
     #[must_use]
     pub fn succeeded(&self) -> bool {
         self.verdict == VerdictKind::Succeeded

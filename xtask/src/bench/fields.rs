@@ -50,7 +50,7 @@ fn head(measured: &Measured, setting: &Setting) -> String {
     )
 }
 
-/// Whether the verdict is of the right class, and the cause is in the first sentence.
+/// Returns whether the verdict is of the right class, and the cause is in the first sentence.
 fn is_right(row: &Row) -> bool {
     row.right && row.named != Some(false)
 }

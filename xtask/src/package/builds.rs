@@ -92,7 +92,7 @@ pub(super) fn file_name(platform: &str) -> &'static str {
     }
 }
 
-/// Whether the extension may hold a binary for it.
+/// Returns whether the extension may hold a binary for it.
 pub(super) fn is_known(platform: &str) -> bool {
     let here = BUILDS.iter().map(|build| build.platform);
     here.chain(ELSEWHERE.iter().map(|(platform, _)| *platform))
@@ -163,7 +163,7 @@ pub(super) fn platform_of(program: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// Whether a program for Linux needs nothing from the machine: it names no interpreter.
+/// Returns whether a program for Linux needs nothing from the machine: it names no interpreter.
 pub(super) fn is_static(program: &[u8]) -> bool {
     const INTERPRETER: &[u8] = &[3, 0, 0, 0];
     let field = |at: usize, size: usize| {

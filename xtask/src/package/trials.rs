@@ -259,7 +259,7 @@ fn executable(_: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the binary does there: its version, a replay, and the whole stage on the embedded cluster.
+/// The work of the binary there: its version, a replay, and the whole stage on the embedded cluster.
 fn ran(runner: &Runner, trace: &Path) -> Vec<(String, Result<()>)> {
     let trace = trace.to_string_lossy();
     let rows: [(&str, Vec<&str>, i32, &str); 3] = [

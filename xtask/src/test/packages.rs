@@ -48,7 +48,7 @@ pub(crate) fn install(packages: &[Package]) -> Result<()> {
     apt_get(&arguments)
 }
 
-/// Whether this process may install packages and change the root.
+/// Returns whether this process may install packages and change the root.
 ///
 /// # Errors
 /// When `id` does not run.

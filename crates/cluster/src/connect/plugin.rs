@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout};
 use super::token::printable;
 use crate::login::{BearerTokens, BoxError, Programs};
 
-/// The longest that a plugin may take when nobody answers its questions.
+/// The longest that a plugin may take when no one answers its questions.
 const RUN_LIMIT: Duration = Duration::from_secs(60);
 /// A token is renewed when it has less than this left.
 const RENEW_BEFORE: Duration = Duration::from_secs(60);
@@ -31,7 +31,7 @@ const SHORTEST_SECRET: usize = 4;
 /// Stands where a secret was; the agent's masker writes the same.
 const MASK: &str = "***";
 
-/// What a plugin returned.
+/// A credential that a plugin returned.
 pub(super) enum Credential {
     Token(Token),
     /// A client certificate and its key, as PEM.

@@ -72,7 +72,7 @@ pub fn early_logs(session: &Session) -> Vec<EarlyLog> {
         .collect()
 }
 
-/// What a log says about a finding while the check goes on: the cause in the application's own words.
+/// The cause in the application's own words, from a log, while the check goes on.
 #[must_use]
 pub fn early_line(finding: &Finding, logs: &[Evidence]) -> Option<Line> {
     let line = quoted(finding.code, logs)?;
