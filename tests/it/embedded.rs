@@ -6,15 +6,15 @@
 mod traces;
 
 mod embedded {
-    pub(crate) mod cast;
     pub(crate) mod faults;
     pub(crate) mod jobs;
     pub(crate) mod many;
     pub(crate) mod races;
+    pub(crate) mod recorded_pods;
     pub(crate) mod rollback;
     pub(crate) mod standstill;
+    pub(crate) mod test_cluster;
     pub(crate) mod walk;
-    pub(crate) mod world;
 }
 
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use rollguard_core::report::Proposal;
 use rollguard_sandbox::{Answer as PodAnswer, ApiFailure, Fault, Faults, Requests, Script, Verb};
 use tokio::time::sleep;
 
-use super::world::{World, check_of, told, workload};
+use super::test_cluster::{World, check_of, told, workload};
 use crate::trial;
 
 /// The timeout of every check.

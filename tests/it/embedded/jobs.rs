@@ -12,7 +12,7 @@ use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::world::{World, web};
+use super::test_cluster::{World, web};
 use crate::trial;
 
 /// What no one may read anywhere: v1 and v2 have it in their environment.
@@ -69,7 +69,7 @@ impl Agent {
             ),
             ("azureResourceGroup", "group"),
             ("aksCluster", "cluster"),
-            ("namespace", super::world::NAMESPACE),
+            ("namespace", super::test_cluster::NAMESPACE),
             ("timeout", "2m"),
             ("stableFor", "3s"),
             ("graces", "CrashAtStart=30s"),
@@ -133,7 +133,7 @@ const WEB: (&str, &str) = ("workloads", "deployment/web");
 /// v1 is checked and v2 fails; what the check said.
 async fn found_bad(agent: &Agent) -> Result<(World, TaskOutput)> {
     let crashes = Script::crash_at_start(&["no database"], 1);
-    let cast = World::blank()?.play(|pod| super::cast::is_version(pod, "v2"), crashes);
+    let cast = World::blank()?.play(|pod| super::recorded_pods::is_version(pod, "v2"), crashes);
     let world = World::new(cast).await?;
     deploy(&world, "v1").await?;
     let (good, outcome) = agent.runs(&world, &[CHECK, WEB]).await?;
@@ -326,7 +326,7 @@ async fn not_begun() -> Result<()> {
 async fn too_many() -> Result<()> {
     let agent = Agent::new()?;
     let cast = World::blank()?.play(
-        |pod| super::cast::is_version(pod, "v2"),
+        |pod| super::recorded_pods::is_version(pod, "v2"),
         Script::invalid_image_name(),
     );
     let world = World::new(cast).await?;

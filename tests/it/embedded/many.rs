@@ -13,7 +13,7 @@ use rollguard_core::workload::WorkloadRef;
 use rollguard_sandbox::{Fault, Requests, Script, Verb};
 use tokio::time::{Instant, sleep};
 
-use super::world::{World, check_of, told, web, workload};
+use super::test_cluster::{World, check_of, told, web, workload};
 use crate::trial;
 
 const TIMEOUT: Duration = Duration::from_secs(120);

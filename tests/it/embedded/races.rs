@@ -9,7 +9,7 @@ use rollguard_core::approval::Approval;
 use rollguard_core::rollback::BatchOutcome;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 
-use super::world::{World, told};
+use super::test_cluster::{World, told};
 use crate::trial;
 
 /// How often the patch is sent at most.

@@ -15,8 +15,8 @@ use rollguard_sandbox::Script;
 use rollguard_tests::scenarios::DEPLOYMENT;
 use serde_json::Value;
 
-use super::cast::is_version;
-use super::world::{NAMESPACE, World, back};
+use super::recorded_pods::is_version;
+use super::test_cluster::{NAMESPACE, World, back};
 
 mod again;
 mod batch;

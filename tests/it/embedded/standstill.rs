@@ -12,7 +12,7 @@ use rollguard_sandbox::Script;
 use serde_json::{Value, json};
 
 use super::rollback::change;
-use super::world::{World, back, told};
+use super::test_cluster::{World, back, told};
 use crate::trial;
 
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -21,8 +21,8 @@ use rollguard_tests::scenarios::{self, Expect, Kind, Scenario, What, When};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::cast::{cast, is_version, recorded_image, recorded_refusal};
-use super::world::{NAMESPACE, World, apply, told};
+use super::recorded_pods::{cast, is_version, recorded_image, recorded_refusal};
+use super::test_cluster::{NAMESPACE, World, apply, told};
 use crate::traces::{self, policy, replay};
 use crate::trial;
 

@@ -6,14 +6,14 @@
 
 mod act;
 mod case;
+mod case_namespace;
 mod cases;
 mod left;
 mod pipeline;
-mod release;
 mod row;
-mod scene;
 mod tool;
 mod trial;
+mod workload_version;
 
 pub(crate) use case::Case;
 pub(crate) use row::lines;

@@ -19,8 +19,8 @@ use rollguard_core::rollback::RollbackHealth;
 use rollguard_sandbox::{Answer, Script, Verb};
 use serde_json::json;
 
-use super::super::cast::is_version;
-use super::super::world::{NAMESPACE, World, back, told, workload};
+use super::super::recorded_pods::is_version;
+use super::super::test_cluster::{NAMESPACE, World, back, told, workload};
 use super::{change, done, plain, says, where_only_v1_is_good};
 use crate::trial;
 

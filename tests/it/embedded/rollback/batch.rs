@@ -15,7 +15,7 @@ use rollguard_core::workload::WorkloadRef;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use serde_json::json;
 
-use super::super::world::{NAMESPACE, World, back, check_of, told, web, workload};
+use super::super::test_cluster::{NAMESPACE, World, back, check_of, told, web, workload};
 use super::{change, done, not_done, says};
 use crate::trial;
 

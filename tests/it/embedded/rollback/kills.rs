@@ -13,7 +13,7 @@ use rollguard_agent::inputs::RollbackInputs;
 use rollguard_core::rollback::BatchOutcome::{AlreadyRolledBack, RolledBack as Done};
 use tokio::time::sleep;
 
-use super::super::world::{World, told};
+use super::super::test_cluster::{World, told};
 use super::sets;
 use super::target::{to, two_good};
 use super::{done, marked, plain, where_only_v1_is_good};

@@ -14,7 +14,7 @@ use rollguard_sandbox::Script;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::super::world::{NAMESPACE, World, back, told, workload};
+use super::super::test_cluster::{NAMESPACE, World, back, told, workload};
 use super::{change, done, not_done, plain, says, where_only_v1_is_good};
 use crate::trial;
 

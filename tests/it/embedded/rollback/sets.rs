@@ -15,8 +15,8 @@ use rollguard_core::workload::{WorkloadKind, WorkloadRef};
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use tokio::time::sleep;
 
-use super::super::cast::is_version;
-use super::super::world::{NAMESPACE, World, check_of, told};
+use super::super::recorded_pods::is_version;
+use super::super::test_cluster::{NAMESPACE, World, check_of, told};
 use super::{done, not_done, says};
 use crate::trial;
 

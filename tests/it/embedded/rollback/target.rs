@@ -11,8 +11,8 @@ use rollguard_core::rollback::BatchOutcome::{AlreadyRolledBack, Refused, RolledB
 use rollguard_core::workload::Revision;
 use rollguard_sandbox::{Script, Verb};
 
-use super::super::cast::is_version;
-use super::super::world::{World, told, workload};
+use super::super::recorded_pods::is_version;
+use super::super::test_cluster::{World, told, workload};
 use super::{annotation, causes, done, marked, not_done, plain, says, where_only_v1_is_good};
 use crate::trial;
 

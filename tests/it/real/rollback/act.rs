@@ -8,8 +8,8 @@ use rollguard_tests::front::Asked;
 use tempfile::NamedTempFile;
 
 use super::case::{Run, Trouble, Who};
+use super::case_namespace::Scene;
 use super::left::Left;
-use super::scene::Scene;
 use super::tool::{Asks, Told, Tool};
 
 /// The result of a run.
@@ -120,7 +120,7 @@ pub(crate) fn expect(run: &Run, before: &Left, done: &Done) -> Result<(), String
     if let Some(part) = run.tells.iter().find(|part| !all.contains(**part)) {
         return Err(format!("`{part}` is not told\n{all}"));
     }
-    if all.contains(super::release::SECRET) {
+    if all.contains(super::workload_version::SECRET) {
         return Err(format!("a secret value is shown\n{all}"));
     }
     let left = &done.left;

@@ -3,7 +3,7 @@
 use rollguard_tests::faulty::{Fault, Moment, Trap};
 use rollguard_tests::scenarios::Kind;
 
-use super::release::Release;
+use super::workload_version::Release;
 
 /// One case: a story, what is asked for, and how it must end.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,7 @@ mod target;
 
 use super::case::Case;
 use super::case::Step::{self, Deploy, Fails, IsGood, Settles};
-use super::release::{bad, good};
+use super::workload_version::{bad, good};
 
 /// All families, in the order of the page.
 pub(super) const FAMILIES: &[&[Case]] = &[

@@ -11,7 +11,7 @@ use rollguard_tests::product::{Ran, Rollguard, Running};
 use tokio::time::sleep;
 
 use super::case::Run;
-use super::scene::Scene;
+use super::case_namespace::Scene;
 
 /// How long `kubectl rollout status` may wait. What heals does so in half of it.
 const STATUS_LIMIT: &str = "--timeout=20s";

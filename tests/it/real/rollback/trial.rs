@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::act::{Acted, act, expect};
 use super::case::{Also, Case};
-use super::release::SECRET;
+use super::case_namespace::Scene;
 use super::row::row;
-use super::scene::Scene;
 use super::tool::Tool;
+use super::workload_version::SECRET;
 use super::{left::Left, pipeline};
 use crate::{Stage, compares_rollbacks};
 

@@ -5,7 +5,7 @@ use super::super::case::Step::{
     Deploy, Fails, IsGood, Objects, RevisionDeleted, Serves, Settles, UndoneByHand,
 };
 use super::super::case::{Case, already, back_to, refused, web};
-use super::super::release::{bad, good};
+use super::super::workload_version::{bad, good};
 use super::{GOOD_THEN_BAD, RECREATE};
 
 pub(super) const CASES: &[Case] = &[

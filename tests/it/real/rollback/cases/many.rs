@@ -5,7 +5,7 @@ use rollguard_tests::faulty::{Fault, Moment, Trap};
 use super::super::case::Also::{Beside, PodsStayed};
 use super::super::case::Step::{self, Deploy, Fails, IsGood, Objects, Settles};
 use super::super::case::{Case, Trouble, already, back_to, refused, web};
-use super::super::release::{bad, good};
+use super::super::workload_version::{bad, good};
 
 const BOTH: &[Step] = &[
     Deploy(good("v1")),

@@ -5,7 +5,7 @@ use rollguard_tests::scenarios::Kind;
 use super::super::case::Also::{Annotated, DeletedOneByOne, Marked, PodsStayed};
 use super::super::case::Step::{AllFail, Deleted, Deploy, Fails, IsGood, Objects, Settles, Shows};
 use super::super::case::{Case, already, back_to, case, refused};
-use super::super::release::{Runs, bad, good, runs};
+use super::super::workload_version::{Runs, bad, good, runs};
 use super::GOOD_THEN_BAD;
 
 const fn db(name: &'static str, says: &'static str) -> Case {

@@ -3,7 +3,7 @@
 use super::super::case::Also::{Annotated, Marked, PodsStayed};
 use super::super::case::Step::{Deploy, Fails, IsGood, IsGoodForALooker, RevisionChanged, Settles};
 use super::super::case::{Case, already, back_to, refused, web};
-use super::super::release::{bad, good};
+use super::super::workload_version::{bad, good};
 use super::RECREATE;
 
 pub(super) const CASES: &[Case] = &[

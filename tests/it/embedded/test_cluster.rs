@@ -30,7 +30,7 @@ use rollguard_tests::scenarios::DEPLOYMENT;
 use serde::Deserialize as _;
 use tokio::sync::Notify;
 
-use super::cast::is_version;
+use super::recorded_pods::is_version;
 
 /// When every embedded cluster begins.
 const ORIGIN: &str = "2026-01-01T00:00:00Z";
