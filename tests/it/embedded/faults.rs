@@ -12,7 +12,7 @@ use rollguard_core::report::Proposal;
 use rollguard_sandbox::{Answer as PodAnswer, ApiFailure, Fault, Faults, Requests, Script, Verb};
 use tokio::time::sleep;
 
-use super::test_cluster::{World, check_of, told, workload};
+use super::test_cluster::{TestCluster, as_error, check_of, workload};
 use crate::trial;
 
 /// The timeout of every check.
@@ -165,42 +165,42 @@ fn stands(checked: &Checked, code: &str) -> Result<()> {
 }
 
 async fn last_look(script: Script, fault: Fault) -> Result<Checked> {
-    let world = World::where_v2(script).await?;
-    world.deploy("v2").await?;
+    let cluster = TestCluster::where_v2(script).await?;
+    cluster.deploy("v2").await?;
     let trouble = async {
         // The check has found the Deployment by then.
         sleep(Duration::from_millis(500)).await;
         let gets = Requests::all().verb(Verb::Get).resource("deployments");
-        world.faults().inject(gets, fault);
+        cluster.faults().inject(gets, fault);
     };
-    let (checked, ()) = tokio::join!(world.check(TIMEOUT), trouble);
-    checked.map_err(told)
+    let (checked, ()) = tokio::join!(cluster.check(TIMEOUT), trouble);
+    checked.map_err(as_error)
 }
 
 /// Its watch says nothing any more.
 async fn deleted_at_the_end() -> Result<()> {
-    let world = World::where_v2(crashes()).await?;
-    world.deploy("v2").await?;
+    let cluster = TestCluster::where_v2(crashes()).await?;
+    cluster.deploy("v2").await?;
     let gone = async {
         sleep(TROUBLE).await;
         let deployments = Requests::all().resource("deployments");
-        world.faults().stall_watches(deployments);
-        world.delete().await
+        cluster.faults().stall_watches(deployments);
+        cluster.delete().await
     };
-    let (checked, gone) = tokio::join!(world.check(TIMEOUT), gone);
+    let (checked, gone) = tokio::join!(cluster.check(TIMEOUT), gone);
     gone?;
-    undetermined(&checked.map_err(told)?)
+    undetermined(&checked.map_err(as_error)?)
 }
 
 async fn may_not_ask() -> Result<()> {
-    let world = World::where_v2(Script::healthy()).await?;
-    world.deploy("v2").await?;
-    world.faults().forbid(Verb::Get, "pods/proxy");
+    let cluster = TestCluster::where_v2(Script::healthy()).await?;
+    cluster.deploy("v2").await?;
+    cluster.faults().forbid(Verb::Get, "pods/proxy");
     let inputs = CheckInputs {
         http: vec![HttpCheck::parse("/healthz")?],
         ..check_of(workload(), TIMEOUT, STABLE_FOR)
     };
-    let checked = world.check_as(&inputs).await.map_err(told)?;
+    let checked = cluster.check_as(&inputs).await.map_err(as_error)?;
     undetermined(&checked)?;
     let sentence = &checked.report.sentence;
     ensure!(sentence.contains("pods/proxy"), "{sentence}");
@@ -209,9 +209,9 @@ async fn may_not_ask() -> Result<()> {
 
 /// A check of v2 over HTTP, while something in between answers to everything for so many seconds.
 async fn behind_gateway(script: Script, (code, seconds): (u16, u64)) -> Result<Checked> {
-    let world = World::where_v2(script).await?;
-    world.deploy("v2").await?;
-    let faults = world.faults();
+    let cluster = TestCluster::where_v2(script).await?;
+    cluster.deploy("v2").await?;
+    let faults = cluster.faults();
     let trouble = async {
         sleep(TROUBLE).await;
         faults.inject(Requests::all(), Fault::Page(code));
@@ -223,8 +223,8 @@ async fn behind_gateway(script: Script, (code, seconds): (u16, u64)) -> Result<C
         http: vec![HttpCheck::parse("/healthz")?],
         ..check_of(workload(), TIMEOUT, STABLE_FOR)
     };
-    let (checked, ()) = tokio::join!(world.check_as(&inputs), trouble);
-    checked.map_err(told)
+    let (checked, ()) = tokio::join!(cluster.check_as(&inputs), trouble);
+    checked.map_err(as_error)
 }
 
 fn answers(status: u16) -> Script {
@@ -250,14 +250,14 @@ async fn wrong_answers() -> Result<()> {
 }
 
 async fn gateway_without_a_route() -> Result<()> {
-    let world = World::where_v2(Script::healthy()).await?;
+    let cluster = TestCluster::where_v2(Script::healthy()).await?;
     let gets = || Requests::all().verb(Verb::Get).resource("deployments");
-    world.faults().inject(gets(), Fault::Page(404));
-    let Err(failure) = world.check(TIMEOUT).await else {
+    cluster.faults().inject(gets(), Fault::Page(404));
+    let Err(failure) = cluster.check(TIMEOUT).await else {
         bail!("checked without a route");
     };
     ensure!(failure.outcome == Outcome::Unreachable, "{failure:?}");
-    world.faults().clear();
+    cluster.faults().clear();
     undetermined(&last_look(Script::healthy(), Fault::Page(404)).await?)?;
     stands(
         &last_look(crashes(), Fault::Page(404)).await?,
@@ -274,10 +274,10 @@ async fn first_reads_fail() -> Result<()> {
         Fault::Answer(ApiFailure::internal("etcdserver: leader changed")),
     ];
     for fault in faults {
-        let world = World::where_v2(Script::healthy()).await?;
-        world.deploy("v2").await?;
-        world.faults().inject_next(2, Requests::all(), fault);
-        healed(&world.check(TIMEOUT).await.map_err(told)?)?;
+        let cluster = TestCluster::where_v2(Script::healthy()).await?;
+        cluster.deploy("v2").await?;
+        cluster.faults().inject_next(2, Requests::all(), fault);
+        healed(&cluster.check(TIMEOUT).await.map_err(as_error)?)?;
     }
     Ok(())
 }
@@ -287,15 +287,15 @@ async fn check_during<F>(script: Script, trouble: impl FnOnce(Faults) -> F) -> R
 where
     F: Future<Output = ()>,
 {
-    let world = World::where_v2(script).await?;
-    world.deploy("v2").await?;
-    let faults = world.faults();
+    let cluster = TestCluster::where_v2(script).await?;
+    cluster.deploy("v2").await?;
+    let faults = cluster.faults();
     let trouble = async {
         sleep(TROUBLE).await;
         trouble(faults).await;
     };
-    let (checked, ()) = tokio::join!(world.check(TIMEOUT), trouble);
-    checked.map_err(told)
+    let (checked, ()) = tokio::join!(cluster.check(TIMEOUT), trouble);
+    checked.map_err(as_error)
 }
 
 fn healed(checked: &Checked) -> Result<()> {
@@ -383,11 +383,11 @@ async fn stalled_then_failed() -> Result<()> {
 }
 
 async fn without_events(script: Script) -> Result<Checked> {
-    let world = World::where_v2(script).await?;
-    world.faults().forbid(Verb::List, "events");
-    world.faults().forbid(Verb::Watch, "events");
-    world.deploy("v2").await?;
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let cluster = TestCluster::where_v2(script).await?;
+    cluster.faults().forbid(Verb::List, "events");
+    cluster.faults().forbid(Verb::Watch, "events");
+    cluster.deploy("v2").await?;
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
     let blind = checked.report.blind_spots.iter();
     ensure!(
         blind.clone().any(|it| it.contains("events")),
@@ -451,28 +451,28 @@ async fn failing_and_back() -> Result<()> {
 }
 
 async fn superseded() -> Result<()> {
-    let world = World::where_v2(crashes()).await?;
-    world.deploy("v2").await?;
+    let cluster = TestCluster::where_v2(crashes()).await?;
+    cluster.deploy("v2").await?;
     let newer = async {
         sleep(TROUBLE).await;
-        world.deploy("v3").await
+        cluster.deploy("v3").await
     };
-    let (checked, newer) = tokio::join!(world.check(TIMEOUT), newer);
+    let (checked, newer) = tokio::join!(cluster.check(TIMEOUT), newer);
     newer?;
-    replaced(&checked.map_err(told)?)?;
-    world.has("v3").await
+    replaced(&checked.map_err(as_error)?)?;
+    cluster.has("v3").await
 }
 
 async fn deleted() -> Result<()> {
-    let world = World::where_v2(crashes()).await?;
-    world.deploy("v2").await?;
+    let cluster = TestCluster::where_v2(crashes()).await?;
+    cluster.deploy("v2").await?;
     let gone = async {
         sleep(TROUBLE).await;
-        world.delete().await
+        cluster.delete().await
     };
-    let (checked, gone) = tokio::join!(world.check(TIMEOUT), gone);
+    let (checked, gone) = tokio::join!(cluster.check(TIMEOUT), gone);
     gone?;
-    undetermined(&checked.map_err(told)?)
+    undetermined(&checked.map_err(as_error)?)
 }
 
 async fn expired_credentials() -> Result<()> {
@@ -486,14 +486,14 @@ async fn expired_credentials() -> Result<()> {
 
 /// Watches go dead while all is well, and then somebody deploys something bad.
 async fn stale_green() -> Result<()> {
-    let world = World::where_v2(Script::healthy()).await?;
-    world.deploy("v2").await?;
+    let cluster = TestCluster::where_v2(Script::healthy()).await?;
+    cluster.deploy("v2").await?;
     let newer = async {
         sleep(TROUBLE).await;
-        world.faults().stall_watches(Requests::all());
-        world.deploy("v3").await
+        cluster.faults().stall_watches(Requests::all());
+        cluster.deploy("v3").await
     };
-    let (checked, newer) = tokio::join!(world.check(TIMEOUT), newer);
+    let (checked, newer) = tokio::join!(cluster.check(TIMEOUT), newer);
     newer?;
-    replaced(&checked.map_err(told)?)
+    replaced(&checked.map_err(as_error)?)
 }

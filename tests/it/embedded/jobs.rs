@@ -12,7 +12,7 @@ use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::test_cluster::{World, web};
+use super::test_cluster::{TestCluster, web};
 use crate::trial;
 
 /// What no one may read anywhere: v1 and v2 have it in their environment.
@@ -59,7 +59,11 @@ impl Agent {
     }
 
     /// Runs the task; what it said to the agent, and its outcome.
-    async fn runs(&self, world: &World, inputs: &[(&str, &str)]) -> Result<(TaskOutput, Outcome)> {
+    async fn runs(
+        &self,
+        cluster: &TestCluster,
+        inputs: &[(&str, &str)],
+    ) -> Result<(TaskOutput, Outcome)> {
         let folder = self.folder.path().to_string_lossy().into_owned();
         let fixed = [
             ("azureServiceConnection", "c"),
@@ -87,10 +91,10 @@ impl Agent {
         variables.insert("BUILD_BUILDNUMBER".to_owned(), "20261121.3".to_owned());
         variables.insert("AGENT_TEMPDIRECTORY".to_owned(), folder);
         let env = AgentEnv::from_pairs(variables);
-        let connector = world.connection();
-        let before = world.said().len();
-        let outcome = world.task(&env, &connector).await;
-        let said = world.said().split_off(before);
+        let connector = cluster.connection();
+        let before = cluster.said().len();
+        let outcome = cluster.task(&env, &connector).await;
+        let said = cluster.said().split_off(before);
         ensure!(!said.contains(SECRET), "{said}");
         let mut output = TaskOutput::default();
         for line in said.lines() {
@@ -118,12 +122,12 @@ fn variable<'a>(output: &'a TaskOutput, name: &str) -> Result<&'a str> {
         .with_context(|| format!("no {name}: {output:#?}"))
 }
 
-async fn deploy(world: &World, version: &str) -> Result<()> {
+async fn deploy(cluster: &TestCluster, version: &str) -> Result<()> {
     let env = format!(
         "image: registry.test/app:{version}\n          env: [{{ name: PASSWORD, value: {SECRET}-{version} }}]"
     );
     let image = format!("image: registry.test/app:{version}");
-    world.apply(&web(version).replace(&image, &env)).await
+    cluster.apply(&web(version).replace(&image, &env)).await
 }
 
 const CHECK: (&str, &str) = ("command", "check");
@@ -131,25 +135,26 @@ const ROLLBACK: (&str, &str) = ("command", "rollback");
 const WEB: (&str, &str) = ("workloads", "deployment/web");
 
 /// v1 is checked and v2 fails; what the check said.
-async fn found_bad(agent: &Agent) -> Result<(World, TaskOutput)> {
+async fn found_bad(agent: &Agent) -> Result<(TestCluster, TaskOutput)> {
     let crashes = Script::crash_at_start(&["no database"], 1);
-    let cast = World::blank()?.play(|pod| super::recorded_pods::is_version(pod, "v2"), crashes);
-    let world = World::new(cast).await?;
-    deploy(&world, "v1").await?;
-    let (good, outcome) = agent.runs(&world, &[CHECK, WEB]).await?;
+    let builder =
+        TestCluster::blank()?.play(|pod| super::recorded_pods::is_version(pod, "v2"), crashes);
+    let cluster = TestCluster::new(builder).await?;
+    deploy(&cluster, "v1").await?;
+    let (good, outcome) = agent.runs(&cluster, &[CHECK, WEB]).await?;
     ensure!(outcome == Outcome::Succeeded, "{good:#?}");
     ensure!(variable(&good, "rollbackTo")?.is_empty(), "{good:#?}");
     ensure!(variable(&good, "rollbackHelps")?.is_empty(), "{good:#?}");
     ensure!(!good.variables.contains_key("evidence"), "{good:#?}");
-    deploy(&world, "v2").await?;
-    let (bad, outcome) = agent.runs(&world, &[CHECK, WEB]).await?;
+    deploy(&cluster, "v2").await?;
+    let (bad, outcome) = agent.runs(&cluster, &[CHECK, WEB]).await?;
     ensure!(outcome == Outcome::Failed, "{bad:#?}");
-    Ok((world, bad))
+    Ok((cluster, bad))
 }
 
 async fn the_stage() -> Result<()> {
     let agent = Agent::new()?;
-    let (world, bad) = found_bad(&agent).await?;
+    let (cluster, bad) = found_bad(&agent).await?;
     ensure!(variable(&bad, "verdict")? == "failed", "{bad:#?}");
     ensure!(variable(&bad, "rollbackTo")? == "1", "{bad:#?}");
     ensure!(variable(&bad, "rollbackHelps")? == "yes", "{bad:#?}");
@@ -164,16 +169,18 @@ async fn the_stage() -> Result<()> {
     );
 
     let approved = [ROLLBACK, ("evidence", evidence), ("wait", "False")];
-    let (back, outcome) = agent.runs(&world, &approved).await?;
+    let (back, outcome) = agent.runs(&cluster, &approved).await?;
     ensure!(outcome == Outcome::RolledBack, "{back:#?}");
     ensure!(
         variable(&back, "rollbackOutcome")? == "rolledBack",
         "{back:#?}"
     );
     ensure!(variable(&back, "rollbackHealth")?.is_empty(), "{back:#?}");
-    world.has("v1").await?;
+    cluster.has("v1").await?;
 
-    let (after, outcome) = agent.runs(&world, &[CHECK, ("evidence", evidence)]).await?;
+    let (after, outcome) = agent
+        .runs(&cluster, &[CHECK, ("evidence", evidence)])
+        .await?;
     ensure!(outcome == Outcome::Succeeded, "{after:#?}");
     ensure!(
         variable(&after, "rollbackHealth")? == "healthy",
@@ -184,8 +191,8 @@ async fn the_stage() -> Result<()> {
 
 async fn one_job() -> Result<()> {
     let agent = Agent::new()?;
-    let (world, _) = found_bad(&agent).await?;
-    let (back, outcome) = agent.runs(&world, &[ROLLBACK, WEB]).await?;
+    let (cluster, _) = found_bad(&agent).await?;
+    let (back, outcome) = agent.runs(&cluster, &[ROLLBACK, WEB]).await?;
     ensure!(outcome == Outcome::RolledBack, "{back:#?}");
     ensure!(
         variable(&back, "rollbackOutcome")? == "rolledBack",
@@ -198,17 +205,17 @@ async fn one_job() -> Result<()> {
         kept["report"]["afterRollback"][0]["health"] == "healthy",
         "{kept:#}"
     );
-    world.has("v1").await
+    cluster.has("v1").await
 }
 
 async fn refused() -> Result<()> {
     let agent = Agent::new()?;
-    let (world, bad) = found_bad(&agent).await?;
+    let (cluster, bad) = found_bad(&agent).await?;
     let evidence = variable(&bad, "evidence")?;
-    deploy(&world, "v3").await?;
-    let before = world.said().len();
+    deploy(&cluster, "v3").await?;
+    let before = cluster.said().len();
     let (left, outcome) = agent
-        .runs(&world, &[ROLLBACK, ("evidence", evidence)])
+        .runs(&cluster, &[ROLLBACK, ("evidence", evidence)])
         .await?;
     ensure!(outcome == Outcome::Refused, "{left:#?}");
     ensure!(
@@ -223,23 +230,23 @@ async fn refused() -> Result<()> {
     let once = "a newer rollout began after the check; it is left alone; hint: check the newer rollout \
                 first; nothing was changed";
     ensure!(told.contains(once), "{told}");
-    let said = world.said().split_off(before);
+    let said = cluster.said().split_off(before);
     ensure!(said.matches("a newer rollout began").count() == 1, "{said}");
     ensure!(
         said.matches("check the newer rollout first").count() == 1,
         "{said}"
     );
-    world.has("v3").await
+    cluster.has("v3").await
 }
 
 /// The page that a job of the stage leaves, which does not wait; with the attachment's rollback.
 async fn page(
     agent: &Agent,
-    world: &World,
+    cluster: &TestCluster,
     (evidence, outcome): (&str, &str),
 ) -> Result<(String, Value)> {
     let inputs = [ROLLBACK, ("evidence", evidence), ("wait", "false")];
-    let (output, _) = agent.runs(world, &inputs).await?;
+    let (output, _) = agent.runs(cluster, &inputs).await?;
     let told = variable(&output, "rollbackOutcome")?;
     ensure!(told == outcome, "{output:#?}");
     let kept = Agent::attachment(&output)?;
@@ -259,42 +266,42 @@ async fn page(
 
 async fn leaves_a_page() -> Result<()> {
     let agent = Agent::new()?;
-    let (world, bad) = found_bad(&agent).await?;
+    let (cluster, bad) = found_bad(&agent).await?;
     let evidence = variable(&bad, "evidence")?;
 
     let paused = |it: bool| json!({ "spec": { "paused": it } });
-    super::rollback::change(&world, paused(true)).await?;
-    let (text, kept) = page(&agent, &world, (evidence, "refused")).await?;
+    super::rollback::change(&cluster, paused(true)).await?;
+    let (text, kept) = page(&agent, &cluster, (evidence, "refused")).await?;
     ensure!(
         text.starts_with("## ❌ Rollback refused; nothing was changed"),
         "{text}"
     );
     ensure!(text.contains("resume it first"), "{text}");
     ensure!(kept["rollback"]["health"] == "notRolledBack", "{kept:#}");
-    super::rollback::change(&world, paused(false)).await?;
+    super::rollback::change(&cluster, paused(false)).await?;
 
     let patch = Requests::all().verb(Verb::Patch).resource("deployments");
     let failure = Fault::Answer(ApiFailure::internal("etcdserver: no leader"));
-    world.faults().inject(patch.dry_run(false), failure);
-    let (text, kept) = page(&agent, &world, (evidence, "failed")).await?;
+    cluster.faults().inject(patch.dry_run(false), failure);
+    let (text, kept) = page(&agent, &cluster, (evidence, "failed")).await?;
     ensure!(text.starts_with("## ❌ The rollback failed"), "{text}");
     ensure!(
         kept["rollback"]["workloads"][0]["ended"] == "failed",
         "{kept:#}"
     );
     ensure!(kept["rollback"]["health"] == "undetermined", "{kept:#}");
-    world.faults().clear();
+    cluster.faults().clear();
 
-    let (text, kept) = page(&agent, &world, (evidence, "rolledBack")).await?;
+    let (text, kept) = page(&agent, &cluster, (evidence, "rolledBack")).await?;
     ensure!(text.starts_with("## ↩️ Rolled back"), "{text}");
     ensure!(kept["plan"][0]["to"]["revision"] == 1, "{kept:#}");
     // The job that checks again says how it is.
     ensure!(kept["rollback"]["health"].is_null(), "{kept:#}");
-    let (text, _) = page(&agent, &world, (evidence, "alreadyRolledBack")).await?;
+    let (text, _) = page(&agent, &cluster, (evidence, "alreadyRolledBack")).await?;
     ensure!(text.contains("already in place"), "{text}");
 
-    deploy(&world, "v3").await?;
-    let (text, kept) = page(&agent, &world, (evidence, "superseded")).await?;
+    deploy(&cluster, "v3").await?;
+    let (text, kept) = page(&agent, &cluster, (evidence, "superseded")).await?;
     ensure!(
         text.starts_with("## ⏭️ Not rolled back: a newer rollout began"),
         "{text}"
@@ -305,10 +312,10 @@ async fn leaves_a_page() -> Result<()> {
 
 async fn not_begun() -> Result<()> {
     let agent = Agent::new()?;
-    let (world, _) = found_bad(&agent).await?;
-    world.faults().forbid(Verb::List, "replicasets");
+    let (cluster, _) = found_bad(&agent).await?;
+    cluster.faults().forbid(Verb::List, "replicasets");
     let inputs = [ROLLBACK, WEB, ("wait", "false")];
-    let (failed, outcome) = agent.runs(&world, &inputs).await?;
+    let (failed, outcome) = agent.runs(&cluster, &inputs).await?;
     ensure!(outcome != Outcome::RolledBack, "{failed:#?}");
     ensure!(
         variable(&failed, "rollbackOutcome")? == "failed",
@@ -319,17 +326,17 @@ async fn not_begun() -> Result<()> {
     ensure!(health == "undetermined", "{failed:#?}");
     let told = format!("{:?}", failed.issues);
     ensure!(told.contains("nothing was changed"), "{told}");
-    world.has("v2").await
+    cluster.has("v2").await
 }
 
 /// So many that their names alone fill the variable.
 async fn too_many() -> Result<()> {
     let agent = Agent::new()?;
-    let cast = World::blank()?.play(
+    let builder = TestCluster::blank()?.play(
         |pod| super::recorded_pods::is_version(pod, "v2"),
         Script::invalid_image_name(),
     );
-    let world = World::new(cast).await?;
+    let cluster = TestCluster::new(builder).await?;
     let names: Vec<String> = (0..40)
         .map(|it| format!("a-workload-with-a-long-name-{it}"))
         .collect();
@@ -338,15 +345,15 @@ async fn too_many() -> Result<()> {
     let inputs = [CHECK, ("workloads", listed.as_str())];
     for version in ["v1", "v2"] {
         for name in &names {
-            world.apply(&web(version).replace("web", name)).await?;
+            cluster.apply(&web(version).replace("web", name)).await?;
         }
         tokio::time::sleep(std::time::Duration::from_secs(10)).await;
         if version == "v1" {
-            let (good, outcome) = agent.runs(&world, &inputs).await?;
+            let (good, outcome) = agent.runs(&cluster, &inputs).await?;
             ensure!(outcome == Outcome::Succeeded, "{good:#?}");
         }
     }
-    let (bad, outcome) = agent.runs(&world, &inputs).await?;
+    let (bad, outcome) = agent.runs(&cluster, &inputs).await?;
     ensure!(outcome == Outcome::Failed, "{bad:#?}");
     ensure!(variable(&bad, "rollbackTo")?.is_empty(), "{bad:#?}");
     ensure!(variable(&bad, "rollbackHelps")?.is_empty(), "{bad:#?}");

@@ -13,7 +13,7 @@ use rollguard_core::workload::WorkloadRef;
 use rollguard_sandbox::{Fault, Requests, Script, Verb};
 use tokio::time::{Instant, sleep};
 
-use super::test_cluster::{World, check_of, told, web, workload};
+use super::test_cluster::{TestCluster, as_error, check_of, web, workload};
 use crate::trial;
 
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -55,14 +55,14 @@ fn api() -> WorkloadRef {
 }
 
 /// `web` and `api`, both healthy in v1; pods of v2 crash.
-async fn two() -> Result<World> {
-    let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
-    deploy_api(&world, "v1").await?;
-    Ok(world)
+async fn two() -> Result<TestCluster> {
+    let cluster = TestCluster::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
+    deploy_api(&cluster, "v1").await?;
+    Ok(cluster)
 }
 
-async fn deploy_api(world: &World, version: &str) -> Result<()> {
-    world.apply(&web(version).replace("web", "api")).await
+async fn deploy_api(cluster: &TestCluster, version: &str) -> Result<()> {
+    cluster.apply(&web(version).replace("web", "api")).await
 }
 
 fn both() -> CheckInputs {
@@ -72,19 +72,19 @@ fn both() -> CheckInputs {
     }
 }
 
-async fn check(world: &World) -> Result<Checked> {
-    world.check_as(&both()).await.map_err(told)
+async fn check(cluster: &TestCluster) -> Result<Checked> {
+    cluster.check_as(&both()).await.map_err(as_error)
 }
 
 async fn passes_at_once() -> Result<()> {
-    let world = World::where_v2(Script::healthy()).await?;
+    let cluster = TestCluster::where_v2(Script::healthy()).await?;
     sleep(Duration::from_secs(600)).await;
-    let before = world.reads().len();
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let before = cluster.reads().len();
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
     let report = checked.report;
     ensure!(checked.outcome == Outcome::Succeeded, "{report:#?}");
     ensure!(report.ended == report.started, "{report:#?}");
-    let reads = world.reads().split_off(before);
+    let reads = cluster.reads().split_off(before);
     let watches = |path: &&String| path.contains("watch=true");
     let others: Vec<&String> = reads.iter().filter(|path| !watches(path)).collect();
     // The Deployment itself, and a list of each of four resources.
@@ -93,8 +93,8 @@ async fn passes_at_once() -> Result<()> {
 }
 
 async fn all_healthy() -> Result<()> {
-    let world = two().await?;
-    let checked = check(&world).await?;
+    let cluster = two().await?;
+    let checked = check(&cluster).await?;
     let sentence = &checked.report.sentence;
     ensure!(checked.outcome == Outcome::Succeeded, "{sentence}");
     ensure!(checked.report.workloads.len() == 2, "{sentence}");
@@ -103,14 +103,14 @@ async fn all_healthy() -> Result<()> {
 }
 
 async fn some_kind_is_forbidden() -> Result<()> {
-    let world = World::where_v2(Script::healthy()).await?;
-    world.faults().forbid(Verb::List, "statefulsets");
+    let cluster = TestCluster::where_v2(Script::healthy()).await?;
+    cluster.faults().forbid(Verb::List, "statefulsets");
     let inputs = CheckInputs {
         workloads: Vec::new(),
         selector: Some("app=web".to_owned()),
         ..check_of(workload(), TIMEOUT, STABLE_FOR)
     };
-    let checked = world.check_as(&inputs).await.map_err(told)?;
+    let checked = cluster.check_as(&inputs).await.map_err(as_error)?;
     let sentence = &checked.report.sentence;
     ensure!(checked.outcome == Outcome::Undetermined, "{sentence}");
     ensure!(
@@ -122,10 +122,10 @@ async fn some_kind_is_forbidden() -> Result<()> {
 }
 
 async fn one_fails() -> Result<()> {
-    let world = two().await?;
-    check(&world).await?;
-    deploy_api(&world, "v2").await?;
-    let checked = check(&world).await?;
+    let cluster = two().await?;
+    check(&cluster).await?;
+    deploy_api(&cluster, "v2").await?;
+    let checked = check(&cluster).await?;
     let report = &checked.report;
     ensure!(checked.outcome == Outcome::Failed, "{report:#?}");
     let Proposal::Apply {
@@ -149,8 +149,8 @@ async fn one_fails() -> Result<()> {
 }
 
 async fn one_is_missing() -> Result<()> {
-    let world = World::where_v2(Script::healthy()).await?;
-    let Err(failure) = world.check_as(&both()).await else {
+    let cluster = TestCluster::where_v2(Script::healthy()).await?;
+    let Err(failure) = cluster.check_as(&both()).await else {
         anyhow::bail!("it was found");
     };
     ensure!(failure.outcome == Outcome::BadInput, "{failure:?}");
@@ -160,13 +160,13 @@ async fn one_is_missing() -> Result<()> {
 }
 
 /// `count` workloads with pods of v2, each with a container of its own name.
-async fn several(world: &World, count: usize) -> Result<CheckInputs> {
+async fn several(cluster: &TestCluster, count: usize) -> Result<CheckInputs> {
     for n in 0..count {
         let yaml = web("v2")
             .replace("name: web", &format!("name: w{n}"))
             .replace("app: web", &format!("app: w{n}"))
             .replace("- name: app", &format!("- name: c{n}"));
-        world.apply(&yaml).await?;
+        cluster.apply(&yaml).await?;
     }
     let workloads = (0..count).map(|n| WorkloadRef {
         name: format!("w{n}"),
@@ -179,9 +179,9 @@ async fn several(world: &World, count: usize) -> Result<CheckInputs> {
 }
 
 async fn forty_fail() -> Result<()> {
-    let world = World::where_v2(Script::invalid_image_name()).await?;
-    let inputs = several(&world, 40).await?;
-    let checked = world.check_as(&inputs).await.map_err(told)?;
+    let cluster = TestCluster::where_v2(Script::invalid_image_name()).await?;
+    let inputs = several(&cluster, 40).await?;
+    let checked = cluster.check_as(&inputs).await.map_err(as_error)?;
     let report = &checked.report;
     ensure!(checked.outcome == Outcome::Failed, "{}", report.sentence);
     let said = summary(report, 1800);
@@ -194,12 +194,12 @@ async fn forty_fail() -> Result<()> {
 }
 
 async fn logs_that_hang() -> Result<()> {
-    let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
-    let inputs = several(&world, 5).await?;
+    let cluster = TestCluster::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
+    let inputs = several(&cluster, 5).await?;
     let logs = Requests::all().resource("pods/log");
-    world.faults().inject(logs, Fault::NeverAnswer);
+    cluster.faults().inject(logs, Fault::NeverAnswer);
     let begun = Instant::now();
-    let checked = world.check_as(&inputs).await.map_err(told)?;
+    let checked = cluster.check_as(&inputs).await.map_err(as_error)?;
     let report = &checked.report;
     ensure!(checked.outcome == Outcome::Failed, "{}", report.sentence);
     let verdict = elapsed(report.started, report.ended);
@@ -211,11 +211,14 @@ async fn logs_that_hang() -> Result<()> {
 }
 
 async fn logs_of_nothing() -> Result<()> {
-    let world = World::where_v2(Script::image_not_found()).await?;
-    world.deploy("v2").await?;
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let cluster = TestCluster::where_v2(Script::image_not_found()).await?;
+    cluster.deploy("v2").await?;
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
     ensure!(checked.outcome == Outcome::Failed, "{:?}", checked.report);
-    let logs = world.reads().into_iter().filter(|it| it.contains("/log?"));
+    let logs = cluster
+        .reads()
+        .into_iter()
+        .filter(|it| it.contains("/log?"));
     let logs: Vec<String> = logs.collect();
     ensure!(logs.is_empty(), "{logs:?}");
     Ok(())

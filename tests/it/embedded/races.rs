@@ -9,7 +9,7 @@ use rollguard_core::approval::Approval;
 use rollguard_core::rollback::BatchOutcome;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 
-use super::test_cluster::{World, told};
+use super::test_cluster::{TestCluster, as_error};
 use crate::trial;
 
 /// How often the patch is sent at most.
@@ -61,15 +61,15 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// v2 was found bad; what the check hands over.
-async fn found_bad() -> Result<(World, Approval)> {
-    let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
-    world.deploy("v2").await?;
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
+async fn found_bad() -> Result<(TestCluster, Approval)> {
+    let cluster = TestCluster::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
+    cluster.deploy("v2").await?;
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
     let approval = checked
         .approval()
         .cloned()
         .context(checked.report.sentence)?;
-    Ok((world, approval))
+    Ok((cluster, approval))
 }
 
 /// The patch itself, and not its dry run.
@@ -80,23 +80,23 @@ fn patch() -> Requests {
 
 /// A rollback that fails, with the Deployment as it was; it can be run again.
 async fn fails_and_can_be_repeated(fault: Fault) -> Result<()> {
-    let (world, approval) = found_bad().await?;
-    let before = world.patches();
-    world.faults().inject(patch(), fault);
-    let failed = world.rollback(Some(&approval)).await.map_err(told)?;
+    let (cluster, approval) = found_bad().await?;
+    let before = cluster.patches();
+    cluster.faults().inject(patch(), fault);
+    let failed = cluster.rollback(Some(&approval)).await.map_err(as_error)?;
     ensure!(failed.outcome == Outcome::RollbackFailed, "{failed:?}");
     ensure!(failed.word == Some(BatchOutcome::Failed), "{failed:?}");
     ensure!(!failed.errors.is_empty(), "{failed:?}");
     ensure!(
-        world.patches() <= before + SENDS,
+        cluster.patches() <= before + SENDS,
         "{} patches",
-        world.patches()
+        cluster.patches()
     );
-    world.has("v2").await?;
-    world.faults().clear();
-    let again = world.rollback(Some(&approval)).await.map_err(told)?;
+    cluster.has("v2").await?;
+    cluster.faults().clear();
+    let again = cluster.rollback(Some(&approval)).await.map_err(as_error)?;
     ensure!(again.word == Some(BatchOutcome::RolledBack), "{again:?}");
-    world.is_healthy("v1").await
+    cluster.is_healthy("v1").await
 }
 
 async fn throttled() -> Result<()> {
@@ -119,99 +119,103 @@ async fn trouble_once() -> Result<()> {
         Fault::NeverAnswer,
     ];
     for fault in faults {
-        let (world, approval) = found_bad().await?;
-        let before = world.generation().await?;
-        world.faults().inject_next(1, patch(), fault.clone());
-        let done = world.rollback(Some(&approval)).await.map_err(told)?;
+        let (cluster, approval) = found_bad().await?;
+        let before = cluster.generation().await?;
+        cluster.faults().inject_next(1, patch(), fault.clone());
+        let done = cluster.rollback(Some(&approval)).await.map_err(as_error)?;
         ensure!(
             done.word == Some(BatchOutcome::RolledBack),
             "{fault:?}: {done:?}"
         );
-        let changes = world.generation().await? - before;
+        let changes = cluster.generation().await? - before;
         ensure!(changes == 1, "{fault:?}: {changes} changes");
-        world.is_healthy("v1").await?;
+        cluster.is_healthy("v1").await?;
     }
     Ok(())
 }
 
 async fn forbidden() -> Result<()> {
-    let (world, approval) = found_bad().await?;
-    let before = world.patches();
-    world.faults().forbid(Verb::Patch, "deployments");
-    let refused = world.rollback(Some(&approval)).await.map_err(told)?;
+    let (cluster, approval) = found_bad().await?;
+    let before = cluster.patches();
+    cluster.faults().forbid(Verb::Patch, "deployments");
+    let refused = cluster.rollback(Some(&approval)).await.map_err(as_error)?;
     ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
     ensure!(refused.word == Some(BatchOutcome::Refused), "{refused:?}");
-    let said = world.said();
+    let said = cluster.said();
     ensure!(said.contains("may not patch deployments"), "{said}");
-    ensure!(world.patches() == before, "a patch was sent");
-    world.has("v2").await
+    ensure!(cluster.patches() == before, "a patch was sent");
+    cluster.has("v2").await
 }
 
 async fn answer_lost() -> Result<()> {
-    let (world, approval) = found_bad().await?;
-    let before = world.patches();
-    world.faults().inject_next(1, patch(), Fault::LoseAnswer);
-    let done = world.rollback(Some(&approval)).await.map_err(told)?;
+    let (cluster, approval) = found_bad().await?;
+    let before = cluster.patches();
+    cluster.faults().inject_next(1, patch(), Fault::LoseAnswer);
+    let done = cluster.rollback(Some(&approval)).await.map_err(as_error)?;
     ensure!(done.word == Some(BatchOutcome::RolledBack), "{done:?}");
-    ensure!(world.patches() == before + 1, "{} patches", world.patches());
     ensure!(
-        world.said().contains("deployment/web: rolled back"),
-        "{}",
-        world.said()
+        cluster.patches() == before + 1,
+        "{} patches",
+        cluster.patches()
     );
-    world.is_healthy("v1").await
+    ensure!(
+        cluster.said().contains("deployment/web: rolled back"),
+        "{}",
+        cluster.said()
+    );
+    cluster.is_healthy("v1").await
 }
 
 async fn newer_is_left_alone() -> Result<()> {
-    let (world, approval) = found_bad().await?;
-    world.deploy("v3").await?;
-    let before = world.patches();
-    let refused = world.rollback(Some(&approval)).await.map_err(told)?;
+    let (cluster, approval) = found_bad().await?;
+    cluster.deploy("v3").await?;
+    let before = cluster.patches();
+    let refused = cluster.rollback(Some(&approval)).await.map_err(as_error)?;
     ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
     ensure!(
         refused.word == Some(BatchOutcome::Superseded),
         "{refused:?}"
     );
-    ensure!(world.patches() == before, "a patch was sent");
-    world.has("v3").await
+    ensure!(cluster.patches() == before, "a patch was sent");
+    cluster.has("v3").await
 }
 
 /// The newer rollout begins after the decision, while the patch is on its way.
 async fn newer_in_between() -> Result<()> {
-    let (world, approval) = found_bad().await?;
-    let newer = world.deploy("v3");
-    let refused = world.rollback_after(&approval, newer).await?;
+    let (cluster, approval) = found_bad().await?;
+    let newer = cluster.deploy("v3");
+    let refused = cluster.rollback_after(&approval, newer).await?;
     ensure!(refused.outcome == Outcome::Refused, "{refused:?}");
     ensure!(
         refused.word == Some(BatchOutcome::Superseded),
         "{refused:?}"
     );
-    world.has("v3").await
+    cluster.has("v3").await
 }
 
 async fn run_again() -> Result<()> {
-    let (world, approval) = found_bad().await?;
-    let first = world.rollback(Some(&approval)).await.map_err(told)?;
+    let (cluster, approval) = found_bad().await?;
+    let first = cluster.rollback(Some(&approval)).await.map_err(as_error)?;
     ensure!(first.word == Some(BatchOutcome::RolledBack), "{first:?}");
-    let before = world.patches();
-    let second = world.rollback(Some(&approval)).await.map_err(told)?;
+    let before = cluster.patches();
+    let second = cluster.rollback(Some(&approval)).await.map_err(as_error)?;
     ensure!(second.outcome == Outcome::RolledBack, "{second:?}");
     ensure!(
         second.word == Some(BatchOutcome::AlreadyRolledBack),
         "{second:?}"
     );
-    ensure!(world.patches() == before, "a patch was sent");
-    world.is_healthy("v1").await
+    ensure!(cluster.patches() == before, "a patch was sent");
+    cluster.is_healthy("v1").await
 }
 
 async fn two_at_once() -> Result<()> {
-    let (world, approval) = found_bad().await?;
-    let before = world.generation().await?;
+    let (cluster, approval) = found_bad().await?;
+    let before = cluster.generation().await?;
     let (one, other) = tokio::join!(
-        world.rollback_by("one run", &approval),
-        world.rollback_by("another run", &approval)
+        cluster.rollback_by("one run", &approval),
+        cluster.rollback_by("another run", &approval)
     );
-    let ended = [one.map_err(told)?, other.map_err(told)?];
+    let ended = [one.map_err(as_error)?, other.map_err(as_error)?];
     let did_it = ended
         .iter()
         .filter(|it| it.word == Some(BatchOutcome::RolledBack));
@@ -221,7 +225,7 @@ async fn two_at_once() -> Result<()> {
             || it.word == Some(BatchOutcome::Superseded)
     });
     ensure!(had_not_to.count() == 1, "{ended:?}");
-    let changes = world.generation().await? - before;
+    let changes = cluster.generation().await? - before;
     ensure!(changes == 1, "{changes} changes");
-    world.is_healthy("v1").await
+    cluster.is_healthy("v1").await
 }

@@ -19,8 +19,8 @@ pub(crate) fn is_version(pod: &Pod, version: &str) -> bool {
     labels.and_then(|it| it.get("version")).map(String::as_str) == Some(version)
 }
 
-/// The n-th pod of v2 plays the n-th recorded one; any further pod plays the last.
-pub(crate) fn cast(
+/// Lets the n-th pod of v2 play the n-th recorded one; any further pod plays the last.
+pub(crate) fn play_recorded_pods(
     mut builder: SandboxBuilder,
     (scenario, trace): (&Scenario, &str),
 ) -> Result<SandboxBuilder> {

@@ -16,7 +16,7 @@ use rollguard_tests::scenarios::DEPLOYMENT;
 use serde_json::Value;
 
 use super::recorded_pods::is_version;
-use super::test_cluster::{NAMESPACE, World, back};
+use super::test_cluster::{NAMESPACE, TestCluster, rollback_inputs};
 
 mod again;
 mod batch;
@@ -37,28 +37,28 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
 }
 
 /// Where v1 is healthy and marked, and every later version crashes.
-async fn where_only_v1_is_good() -> Result<World> {
+async fn where_only_v1_is_good() -> Result<TestCluster> {
     let crashes = || Script::crash_at_start(&["no database"], 1);
-    let cast = World::blank()?
+    let builder = TestCluster::blank()?
         .play(|pod| is_version(pod, "v2"), crashes())
         .play(|pod| is_version(pod, "v3"), crashes());
-    let world = World::new(cast).await?;
-    world.deploy("v1").await?;
-    world.is_healthy("v1").await?;
-    Ok(world)
+    let cluster = TestCluster::new(builder).await?;
+    cluster.deploy("v1").await?;
+    cluster.is_healthy("v1").await?;
+    Ok(cluster)
 }
 
 /// Of the one Deployment, without evidence, and checked again.
 fn plain() -> RollbackInputs {
     RollbackInputs {
         wait: true,
-        ..back(None)
+        ..rollback_inputs(None)
     }
 }
 
 /// Back and healthy.
-fn done(done: &RolledBack, expected: BatchOutcome, world: &World) -> Result<()> {
-    let said = world.said();
+fn done(done: &RolledBack, expected: BatchOutcome, cluster: &TestCluster) -> Result<()> {
+    let said = cluster.said();
     ensure!(done.word == Some(expected), "{done:#?}{said}");
     ensure!(done.outcome == Outcome::RolledBack, "{done:#?}{said}");
     let health = Some(RollbackHealth::Healthy);
@@ -80,15 +80,15 @@ fn not_done(done: &RolledBack, expected: BatchOutcome, why: &str) -> Result<()> 
     Ok(())
 }
 
-fn says(world: &World, part: &str) -> Result<()> {
-    let said = world.said();
+fn says(cluster: &TestCluster, part: &str) -> Result<()> {
+    let said = cluster.said();
     ensure!(said.contains(part), "`{part}` is not in:\n{said}");
     Ok(())
 }
 
 /// Changes something of the Deployment besides its version.
-pub(crate) async fn change(world: &World, patch: Value) -> Result<()> {
-    let deployments: Api<Deployment> = Api::namespaced(world.client(), NAMESPACE);
+pub(crate) async fn change(cluster: &TestCluster, patch: Value) -> Result<()> {
+    let deployments: Api<Deployment> = Api::namespaced(cluster.client(), NAMESPACE);
     let patch = Patch::Merge(patch);
     deployments
         .patch(DEPLOYMENT, &PatchParams::default(), &patch)
@@ -97,24 +97,24 @@ pub(crate) async fn change(world: &World, patch: Value) -> Result<()> {
 }
 
 /// An annotation of the Deployment.
-async fn annotation(world: &World, name: &str) -> Result<Option<String>> {
-    let deployments: Api<Deployment> = Api::namespaced(world.client(), NAMESPACE);
+async fn annotation(cluster: &TestCluster, name: &str) -> Result<Option<String>> {
+    let deployments: Api<Deployment> = Api::namespaced(cluster.client(), NAMESPACE);
     let deployment = deployments.get(DEPLOYMENT).await?;
     let annotations = deployment.metadata.annotations.unwrap_or_default();
     Ok(annotations.get(name).cloned())
 }
 
 /// The change causes of all ReplicaSets.
-async fn causes(world: &World) -> Result<Vec<String>> {
-    let sets: Api<ReplicaSet> = Api::namespaced(world.client(), NAMESPACE);
+async fn causes(cluster: &TestCluster) -> Result<Vec<String>> {
+    let sets: Api<ReplicaSet> = Api::namespaced(cluster.client(), NAMESPACE);
     let sets = sets.list(&ListParams::default()).await?.items.into_iter();
     let causes = sets.filter_map(|it| it.metadata.annotations?.remove(CHANGE_CAUSE));
     Ok(causes.collect())
 }
 
 /// The versions whose ReplicaSet has a mark of its own.
-async fn marked(world: &World) -> Result<Vec<String>> {
-    let sets: Api<ReplicaSet> = Api::namespaced(world.client(), NAMESPACE);
+async fn marked(cluster: &TestCluster) -> Result<Vec<String>> {
+    let sets: Api<ReplicaSet> = Api::namespaced(cluster.client(), NAMESPACE);
     let mut marked = Vec::new();
     for set in sets.list(&ListParams::default()).await?.items {
         let uid = set.metadata.uid.context("no uid")?;

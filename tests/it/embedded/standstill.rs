@@ -12,7 +12,7 @@ use rollguard_sandbox::Script;
 use serde_json::{Value, json};
 
 use super::rollback::change;
-use super::test_cluster::{World, back, told};
+use super::test_cluster::{TestCluster, as_error, rollback_inputs};
 use crate::trial;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -36,16 +36,16 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Where v1 is healthy, and then the spec is changed outside of its template.
-async fn with(script: Script, spec: Value) -> Result<World> {
-    let world = World::where_v2(script).await?;
-    change(&world, json!({ "spec": spec })).await?;
-    Ok(world)
+async fn with(script: Script, spec: Value) -> Result<TestCluster> {
+    let cluster = TestCluster::where_v2(script).await?;
+    change(&cluster, json!({ "spec": spec })).await?;
+    Ok(cluster)
 }
 
 async fn waits_for_min_ready_seconds() -> Result<()> {
-    let world = with(Script::healthy(), json!({"minReadySeconds": 120})).await?;
-    world.deploy("v2").await?;
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let cluster = with(Script::healthy(), json!({"minReadySeconds": 120})).await?;
+    cluster.deploy("v2").await?;
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
     let report = checked.report;
     ensure!(checked.outcome == Outcome::TimedOut, "{}", report.sentence);
     ensure!(
@@ -61,7 +61,7 @@ async fn waits_for_min_ready_seconds() -> Result<()> {
     let step = waits.map(|it| it.step);
     ensure!(step == Some(RolloutStep::PodAvailable), "{waits:#?}");
     // It is said long before the time is over.
-    let said = world.said();
+    let said = cluster.said();
     let told = said.find("TimeoutTooShort");
     let waiting = said.find("still waiting");
     ensure!(told.is_some() && told < waiting, "{said}");
@@ -69,18 +69,18 @@ async fn waits_for_min_ready_seconds() -> Result<()> {
 }
 
 async fn short_min_ready_seconds() -> Result<()> {
-    let world = with(Script::healthy(), json!({"minReadySeconds": 10})).await?;
-    world.deploy("v2").await?;
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let cluster = with(Script::healthy(), json!({"minReadySeconds": 10})).await?;
+    cluster.deploy("v2").await?;
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
     ensure!(
         checked.outcome == Outcome::Succeeded,
         "{}",
         checked.report.sentence
     );
     ensure!(
-        !world.said().contains("TimeoutTooShort"),
+        !cluster.said().contains("TimeoutTooShort"),
         "{}",
-        world.said()
+        cluster.said()
     );
     Ok(())
 }
@@ -94,17 +94,17 @@ fn patient() -> RollbackInputs {
     RollbackInputs {
         wait: true,
         timeout: TIMEOUT,
-        ..back(None)
+        ..rollback_inputs(None)
     }
 }
 
 async fn restored_pods_are_awaited() -> Result<()> {
-    let world = with(Script::crash_at_start(&["no database"], 1), anew()).await?;
-    world.deploy("v2").await?;
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
-    ensure!(checked.outcome == Outcome::Failed, "{}", world.said());
-    let done = world.rollback_as(&patient()).await.map_err(told)?;
-    let said = world.said();
+    let cluster = with(Script::crash_at_start(&["no database"], 1), anew()).await?;
+    cluster.deploy("v2").await?;
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
+    ensure!(checked.outcome == Outcome::Failed, "{}", cluster.said());
+    let done = cluster.rollback_as(&patient()).await.map_err(as_error)?;
+    let said = cluster.said();
     ensure!(
         done.word == Some(BatchOutcome::RolledBack),
         "{done:#?}{said}"
@@ -116,5 +116,5 @@ async fn restored_pods_are_awaited() -> Result<()> {
         after.is_some_and(|it| !it.contains("TimeoutTooShort")),
         "{said}"
     );
-    world.has("v1").await
+    cluster.has("v1").await
 }

@@ -1,4 +1,4 @@
-//! A scenario's namespace on the embedded cluster, and the product at work in it.
+//! An embedded cluster with one namespace, on which a test runs checks and rollbacks.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -46,23 +46,23 @@ const RUN: &str = "the test";
 const STABLE_FOR: Duration = Duration::from_secs(10);
 
 /// An embedded cluster with one namespace, and a connection to it.
-pub(crate) struct World {
+pub(crate) struct TestCluster {
     sandbox: Sandbox,
     connection: Connection,
-    said: Said,
+    said: Output,
 }
 
 /// All lines for people, of all commands.
 #[derive(Clone, Default)]
-struct Said(Arc<Mutex<Vec<u8>>>);
+struct Output(Arc<Mutex<Vec<u8>>>);
 
-impl Said {
+impl Output {
     fn console(&self) -> Console {
         Console::new(Box::new(self.clone()), Box::new(std::io::sink()))
     }
 }
 
-impl Write for Said {
+impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         said.extend_from_slice(bytes);
@@ -87,7 +87,7 @@ pub(crate) fn check_of(
     }
 }
 
-impl World {
+impl TestCluster {
     /// To be given scripts for the pods.
     pub(crate) fn blank() -> Result<SandboxBuilder> {
         let builder = Sandbox::builder().origin(ORIGIN.parse()?);
@@ -95,23 +95,23 @@ impl World {
     }
 
     /// With pods that play scripts.
-    pub(crate) async fn new(cast: SandboxBuilder) -> Result<Self> {
-        let sandbox = cast.build();
+    pub(crate) async fn new(builder: SandboxBuilder) -> Result<Self> {
+        let sandbox = builder.build();
         let login = Login::Client(sandbox.client());
         let connection = connect(&login, sandbox.now()).await?;
         Ok(Self {
             sandbox,
             connection,
-            said: Said::default(),
+            said: Output::default(),
         })
     }
 
     /// Where pods of v2 play a script, and v1 is deployed and healthy.
     pub(crate) async fn where_v2(script: Script) -> Result<Self> {
-        let world = Self::new(Self::blank()?.play(|pod| is_version(pod, "v2"), script)).await?;
-        world.deploy("v1").await?;
-        world.is_healthy("v1").await?;
-        Ok(world)
+        let cluster = Self::new(Self::blank()?.play(|pod| is_version(pod, "v2"), script)).await?;
+        cluster.deploy("v1").await?;
+        cluster.is_healthy("v1").await?;
+        Ok(cluster)
     }
 
     /// The handle with which things are broken.
@@ -227,7 +227,7 @@ impl World {
     /// The check of a version that should be healthy.
     pub(crate) async fn is_healthy(&self, version: &str) -> Result<()> {
         let inputs = CheckInputs::of(workload(), HEALTHY_TIMEOUT, HEALTHY_FOR);
-        let checked = self.check_as(&inputs).await.map_err(told)?;
+        let checked = self.check_as(&inputs).await.map_err(as_error)?;
         let sentence = checked.report.sentence;
         ensure!(checked.outcome == Outcome::Succeeded, "{sentence}");
         self.has(version).await
@@ -283,7 +283,7 @@ impl World {
         &self,
         evidence: Option<&Approval>,
     ) -> Result<RolledBack, Failure> {
-        self.rollback_as(&back(evidence)).await
+        self.rollback_as(&rollback_inputs(evidence)).await
     }
 
     /// Rolls back as a pipeline would.
@@ -303,7 +303,7 @@ impl World {
             consent: Consent::Given,
             by: run.to_owned(),
         };
-        let inputs = back(Some(evidence));
+        let inputs = rollback_inputs(Some(evidence));
         self.rollback_how(&inputs, (&how, &cancel)).await
     }
 
@@ -340,11 +340,11 @@ impl World {
             happened
         };
         let (_sender, cancel) = Cancel::by_hand();
-        let inputs = back(Some(evidence));
+        let inputs = rollback_inputs(Some(evidence));
         let rollback = self.rollback_with(&inputs, (Consent::AskedOf(&asked), &cancel));
         let (rolled_back, happened) = tokio::join!(rollback, meanwhile);
         happened?;
-        rolled_back.map_err(told)
+        rolled_back.map_err(as_error)
     }
 
     async fn rollback_with(
@@ -377,7 +377,7 @@ impl World {
 }
 
 /// The inputs of a rollback by an approval, or of the one Deployment; it does not wait.
-pub(crate) fn back(evidence: Option<&Approval>) -> RollbackInputs {
+pub(crate) fn rollback_inputs(evidence: Option<&Approval>) -> RollbackInputs {
     let approved = evidence.iter().flat_map(|it| &it.workloads);
     let mut workloads: Vec<WorkloadRef> = approved.map(|it| it.workload.clone()).collect();
     if workloads.is_empty() {
@@ -419,7 +419,7 @@ pub(crate) fn workload() -> WorkloadRef {
     clippy::needless_pass_by_value,
     reason = "`map_err` passes it by value"
 )]
-pub(crate) fn told(failure: Failure) -> anyhow::Error {
+pub(crate) fn as_error(failure: Failure) -> anyhow::Error {
     anyhow!("{:?}: {}", failure.outcome, failure.messages().join("; "))
 }
 

@@ -21,8 +21,8 @@ use rollguard_tests::scenarios::{self, Expect, Kind, Scenario, What, When};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::recorded_pods::{cast, is_version, recorded_image, recorded_refusal};
-use super::test_cluster::{NAMESPACE, World, apply, told};
+use super::recorded_pods::{is_version, play_recorded_pods, recorded_image, recorded_refusal};
+use super::test_cluster::{NAMESPACE, TestCluster, apply, as_error};
 use crate::traces::{self, policy, replay};
 use crate::trial;
 
@@ -122,7 +122,7 @@ async fn runs_alike() -> Result<()> {
 }
 
 async fn happens(scenario: &'static Scenario) -> Result<()> {
-    let (world, checked) = up_to_verdict(scenario).await?;
+    let (cluster, checked) = up_to_verdict(scenario).await?;
     is_as_on_the_real_cluster(scenario, &checked.report)?;
     match scenario.expect {
         Expect::Fails { code } | Expect::TimesOut { code } => {
@@ -131,16 +131,16 @@ async fn happens(scenario: &'static Scenario) -> Result<()> {
             let approved = checked.approval().is_some();
             ensure!(approved == known, "{:?}", checked.report.rollback);
             if known {
-                goes_back(&world, scenario, &checked).await?;
+                goes_back(&cluster, scenario, &checked).await?;
             }
             Ok(())
         }
         Expect::Heals => {
             let sentence = &checked.report.sentence;
             ensure!(checked.outcome == Outcome::Succeeded, "{sentence}");
-            has(&world, scenario, "v2").await
+            has(&cluster, scenario, "v2").await
         }
-        Expect::IsSuperseded => has(&world, scenario, "v3").await,
+        Expect::IsSuperseded => has(&cluster, scenario, "v3").await,
     }
 }
 
@@ -171,39 +171,39 @@ fn tolerance(scenario: &Scenario) -> Duration {
 }
 
 /// Sets the scene and checks v2.
-async fn up_to_verdict(scenario: &'static Scenario) -> Result<(World, Checked)> {
+async fn up_to_verdict(scenario: &'static Scenario) -> Result<(TestCluster, Checked)> {
     let trace = traces::text(scenario.name)?;
-    let mut blank = World::blank()?;
+    let mut blank = TestCluster::blank()?;
     if scenario.v2.contains(TWO_NODES) && scenario.kind == Kind::DaemonSet {
         blank = blank.node("first-node").node("second-node");
     }
-    let world = World::new(cast(blank, (scenario, &trace))?).await?;
-    extras(&world, scenario, When::BeforeV1).await?;
-    world.apply(scenario.v1).await?;
+    let cluster = TestCluster::new(play_recorded_pods(blank, (scenario, &trace))?).await?;
+    extras(&cluster, scenario, When::BeforeV1).await?;
+    cluster.apply(scenario.v1).await?;
     if scenario.v1_is_healthy {
-        is_healthy(&world, scenario).await.context("v1")?;
+        is_healthy(&cluster, scenario).await.context("v1")?;
     } else {
         sleep(V1_SETTLES).await;
     }
-    extras(&world, scenario, When::BeforeV2).await?;
+    extras(&cluster, scenario, When::BeforeV2).await?;
     if is_played(scenario) {
         let refusal = recorded_refusal(&trace)?;
-        world
+        cluster
             .faults()
             .refuse_pods(|pod| is_version(pod, "v2"), refusal);
     }
-    world
+    cluster
         .apply(&with_recorded_image(scenario.v2, &trace)?)
         .await?;
-    later(&world, scenario);
+    later(&cluster, scenario);
     sleep(STARTS_IN).await;
     let policy = policy(scenario);
     let inputs = CheckInputs {
         http: policy.http,
         ..CheckInputs::of(workload(scenario), policy.timeout, STABLE_FOR)
     };
-    let checked = world.check_as(&inputs).await.map_err(told)?;
-    Ok((world, checked))
+    let checked = cluster.check_as(&inputs).await.map_err(as_error)?;
+    Ok((cluster, checked))
 }
 
 fn workload(scenario: &Scenario) -> WorkloadRef {
@@ -219,18 +219,18 @@ fn workload(scenario: &Scenario) -> WorkloadRef {
 }
 
 /// Checks whether v1 is there and healthy.
-async fn is_healthy(world: &World, scenario: &Scenario) -> Result<()> {
+async fn is_healthy(cluster: &TestCluster, scenario: &Scenario) -> Result<()> {
     let inputs = CheckInputs::of(workload(scenario), V1_TIMEOUT, V1_STABLE_FOR);
-    let checked = world.check_as(&inputs).await.map_err(told)?;
+    let checked = cluster.check_as(&inputs).await.map_err(as_error)?;
     let sentence = checked.report.sentence;
     ensure!(checked.outcome == Outcome::Succeeded, "{sentence}");
-    has(world, scenario, "v1").await
+    has(cluster, scenario, "v1").await
 }
 
 /// Checks whether the workload has the template of a version.
-async fn has(world: &World, scenario: &Scenario, version: &str) -> Result<()> {
+async fn has(cluster: &TestCluster, scenario: &Scenario, version: &str) -> Result<()> {
     let name = scenario.kind.name();
-    let workload = objects(&world.client(), "apps", &format!("{:?}", scenario.kind))
+    let workload = objects(&cluster.client(), "apps", &format!("{:?}", scenario.kind))
         .get(name)
         .await?;
     let found = &workload.data["spec"]["template"]["metadata"]["labels"]["version"];
@@ -257,9 +257,9 @@ fn is_played(scenario: &Scenario) -> bool {
     extras || played(scenario.v2)
 }
 
-async fn extras(world: &World, scenario: &Scenario, when: When) -> Result<()> {
+async fn extras(cluster: &TestCluster, scenario: &Scenario, when: When) -> Result<()> {
     for extra in scenario.extras.iter().filter(|extra| extra.when == when) {
-        perform(&world.client(), scenario, extra.what).await?;
+        perform(&cluster.client(), scenario, extra.what).await?;
     }
     Ok(())
 }
@@ -289,10 +289,10 @@ async fn perform(client: &Client, scenario: &Scenario, what: What) -> Result<()>
 }
 
 /// Carries out what follows once v2 is applied, at its time.
-fn later(world: &World, scenario: &'static Scenario) {
+fn later(cluster: &TestCluster, scenario: &'static Scenario) {
     for extra in scenario.extras {
         if let When::AfterV2(delay) = extra.when {
-            let client = world.client();
+            let client = cluster.client();
             tokio::spawn(async move {
                 sleep(delay).await;
                 // A failure shows: the scenario does not heal.
@@ -334,7 +334,7 @@ fn is_found_bad(checked: &Checked, code: &str) -> Result<()> {
 
 /// Back to v1, healthy; and a second rollback, which knows of the first only what stands in the
 /// cluster, finds it done.
-async fn goes_back(world: &World, scenario: &Scenario, checked: &Checked) -> Result<()> {
+async fn goes_back(cluster: &TestCluster, scenario: &Scenario, checked: &Checked) -> Result<()> {
     let policy = policy(scenario);
     let plain = RollbackInputs {
         http: policy.http,
@@ -349,8 +349,8 @@ async fn goes_back(world: &World, scenario: &Scenario, checked: &Checked) -> Res
         (approved, BatchOutcome::RolledBack),
         (plain, BatchOutcome::AlreadyRolledBack),
     ] {
-        let done = world.rollback_as(&inputs).await.map_err(told)?;
-        let said = world.said();
+        let done = cluster.rollback_as(&inputs).await.map_err(as_error)?;
+        let said = cluster.said();
         ensure!(done.word == Some(word), "{done:#?}{said}");
         let healthy = done.health == Some(RollbackHealth::Healthy);
         let expected = !STILL_BROKEN.contains(&scenario.name);
@@ -361,7 +361,7 @@ async fn goes_back(world: &World, scenario: &Scenario, checked: &Checked) -> Res
             Outcome::RolledBackUnhealthy
         };
         ensure!(done.outcome == outcome, "{done:#?}{said}");
-        has(world, scenario, "v1").await?;
+        has(cluster, scenario, "v1").await?;
     }
     Ok(())
 }

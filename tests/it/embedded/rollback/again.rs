@@ -20,7 +20,7 @@ use rollguard_sandbox::{Answer, Script, Verb};
 use serde_json::json;
 
 use super::super::recorded_pods::is_version;
-use super::super::test_cluster::{NAMESPACE, World, back, told, workload};
+use super::super::test_cluster::{NAMESPACE, TestCluster, as_error, rollback_inputs, workload};
 use super::{change, done, plain, says, where_only_v1_is_good};
 use crate::trial;
 
@@ -65,90 +65,90 @@ pub(super) fn trials() -> Vec<Trial> {
 
 /// v1 is found healthy, and from the update to v2 on its pods crash as those of v2 do: the Deployment
 /// replaces all of its pods at once.
-async fn where_v1_has_turned_bad() -> Result<World> {
+async fn where_v1_has_turned_bad() -> Result<TestCluster> {
     let bad = Arc::new(AtomicBool::new(false));
     let is_bad = Arc::clone(&bad);
     let crashes = Script::crash_at_start(&["no database"], 1);
-    let cast = World::blank()?.play(
+    let builder = TestCluster::blank()?.play(
         move |pod| is_version(pod, "v2") || is_bad.load(Ordering::Relaxed),
         crashes,
     );
-    let world = World::new(cast).await?;
-    all_at_once(&world).await?;
+    let cluster = TestCluster::new(builder).await?;
+    all_at_once(&cluster).await?;
     bad.store(true, Ordering::Relaxed);
-    world.deploy("v2").await?;
-    world.check(TIMEOUT).await.map_err(told)?;
-    Ok(world)
+    cluster.deploy("v2").await?;
+    cluster.check(TIMEOUT).await.map_err(as_error)?;
+    Ok(cluster)
 }
 
 /// v1 is healthy, of a Deployment that replaces all of its pods at once.
-async fn all_at_once(world: &World) -> Result<()> {
-    world.deploy("v1").await?;
+async fn all_at_once(cluster: &TestCluster) -> Result<()> {
+    cluster.deploy("v1").await?;
     let recreate = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
-    change(world, recreate).await?;
-    world.is_healthy("v1").await
+    change(cluster, recreate).await?;
+    cluster.is_healthy("v1").await
 }
 
 async fn unhealthy() -> Result<()> {
-    let world = where_v1_has_turned_bad().await?;
-    let back = world.rollback_as(&plain()).await.map_err(told)?;
+    let cluster = where_v1_has_turned_bad().await?;
+    let back = cluster.rollback_as(&plain()).await.map_err(as_error)?;
     ensure!(back.outcome == Outcome::RolledBackUnhealthy, "{back:#?}");
     ensure!(back.word == Some(BatchOutcome::RolledBack), "{back:#?}");
     ensure!(back.health == Some(RollbackHealth::Unhealthy), "{back:#?}");
     ensure!(!back.errors.is_empty(), "{back:#?}");
-    world.has("v1").await
+    cluster.has("v1").await
 }
 
 async fn answers_wrongly() -> Result<()> {
     let bad = Arc::new(AtomicBool::new(false));
     let is_bad = Arc::clone(&bad);
     let answers = |status| Script::healthy().answering("/healthz", Answer::new(status, "hm"));
-    let cast = World::blank()?
+    let builder = TestCluster::blank()?
         .play(
             |pod| is_version(pod, "v2"),
             Script::crash_at_start(&["no database"], 1),
         )
         .play(move |_| is_bad.load(Ordering::Relaxed), answers(500))
         .play(|_| true, answers(200));
-    let world = World::new(cast).await?;
-    all_at_once(&world).await?;
+    let cluster = TestCluster::new(builder).await?;
+    all_at_once(&cluster).await?;
     bad.store(true, Ordering::Relaxed);
-    world.deploy("v2").await?;
-    world.check(TIMEOUT).await.map_err(told)?;
+    cluster.deploy("v2").await?;
+    cluster.check(TIMEOUT).await.map_err(as_error)?;
     let inputs = RollbackInputs {
         http: vec![HttpCheck::parse("/healthz")?],
         ..plain()
     };
-    let back = world.rollback_as(&inputs).await.map_err(told)?;
+    let back = cluster.rollback_as(&inputs).await.map_err(as_error)?;
     ensure!(back.outcome == Outcome::RolledBackUnhealthy, "{back:#?}");
-    says(&world, "/healthz")?;
-    world.has("v1").await
+    says(&cluster, "/healthz")?;
+    cluster.has("v1").await
 }
 
 async fn another_image() -> Result<()> {
     for other in [false, true] {
-        let world = where_only_v1_is_good().await?;
+        let cluster = where_only_v1_is_good().await?;
         if other {
-            pushed_anew(&world).await?;
+            pushed_anew(&cluster).await?;
         }
-        world.deploy("v2").await?;
-        world.check(TIMEOUT).await.map_err(told)?;
-        let back = world.rollback_as(&plain()).await.map_err(told)?;
-        done(&back, BatchOutcome::RolledBack, &world)?;
+        cluster.deploy("v2").await?;
+        cluster.check(TIMEOUT).await.map_err(as_error)?;
+        let back = cluster.rollback_as(&plain()).await.map_err(as_error)?;
+        done(&back, BatchOutcome::RolledBack, &cluster)?;
         let report = back.report.context("no report")?;
         let found = report.after_rollback.iter().flat_map(|it| &it.other_images);
-        let told = world
+        let told = cluster
             .said()
             .contains("as it did when revision 1 was known to be good");
-        ensure!(found.count() == usize::from(other), "{}", world.said());
-        ensure!(told == other, "{}", world.said());
+        ensure!(found.count() == usize::from(other), "{}", cluster.said());
+        ensure!(told == other, "{}", cluster.said());
     }
     Ok(())
 }
 
 /// The image of v1 is not what it was when v1 was marked.
-async fn pushed_anew(world: &World) -> Result<()> {
-    let sets: Api<ReplicaSet> = Api::namespaced(world.client(), NAMESPACE);
+async fn pushed_anew(cluster: &TestCluster) -> Result<()> {
+    let sets: Api<ReplicaSet> = Api::namespaced(cluster.client(), NAMESPACE);
     for mut set in sets.list(&ListParams::default()).await? {
         let annotations = set.metadata.annotations.get_or_insert_default();
         for (name, text) in annotations {
@@ -163,104 +163,104 @@ async fn pushed_anew(world: &World) -> Result<()> {
 }
 
 async fn not_seen() -> Result<()> {
-    let world = where_only_v1_is_good().await?;
-    world.deploy("v2").await?;
-    world.check(TIMEOUT).await.map_err(told)?;
-    world.faults().forbid(Verb::List, "deployments");
-    world.faults().forbid(Verb::Watch, "deployments");
-    let back = world.rollback_as(&plain()).await.map_err(told)?;
+    let cluster = where_only_v1_is_good().await?;
+    cluster.deploy("v2").await?;
+    cluster.check(TIMEOUT).await.map_err(as_error)?;
+    cluster.faults().forbid(Verb::List, "deployments");
+    cluster.faults().forbid(Verb::Watch, "deployments");
+    let back = cluster.rollback_as(&plain()).await.map_err(as_error)?;
     ensure!(back.outcome == Outcome::RolledBackNotVerified, "{back:#?}");
     ensure!(back.word == Some(BatchOutcome::RolledBack), "{back:#?}");
     ensure!(
         back.health == Some(RollbackHealth::Undetermined),
         "{back:#?}"
     );
-    world.has("v1").await
+    cluster.has("v1").await
 }
 
 async fn cancelled() -> Result<()> {
-    let world = where_only_v1_is_good().await?;
-    all_at_once(&world).await?;
-    world.deploy("v2").await?;
-    world.check(TIMEOUT).await.map_err(told)?;
+    let cluster = where_only_v1_is_good().await?;
+    all_at_once(&cluster).await?;
+    cluster.deploy("v2").await?;
+    cluster.check(TIMEOUT).await.map_err(as_error)?;
     let (sender, cancel) = Cancel::by_hand();
     let inputs = plain();
     let stop = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         sender.send(true)
     };
-    let (back, told_to_stop) = tokio::join!(world.rollback_unless(&inputs, &cancel), stop);
+    let (back, told_to_stop) = tokio::join!(cluster.rollback_unless(&inputs, &cancel), stop);
     told_to_stop?;
-    let back = back.map_err(told)?;
+    let back = back.map_err(as_error)?;
     ensure!(back.outcome == Outcome::Cancelled, "{back:#?}");
     ensure!(back.word == Some(BatchOutcome::RolledBack), "{back:#?}");
     says(
-        &world,
+        &cluster,
         "the rollback was done, but its result was not checked",
     )?;
-    world.has("v1").await?;
-    let again = world.rollback_as(&inputs).await.map_err(told)?;
-    done(&again, BatchOutcome::AlreadyRolledBack, &world)
+    cluster.has("v1").await?;
+    let again = cluster.rollback_as(&inputs).await.map_err(as_error)?;
+    done(&again, BatchOutcome::AlreadyRolledBack, &cluster)
 }
 
 /// The three jobs of the stage.
 async fn evidence_of_the_stage() -> Result<()> {
-    let world = where_only_v1_is_good().await?;
-    world.deploy("v2").await?;
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
-    let evidence = checked.approval().cloned().context(world.said())?;
-    let back = world.rollback(Some(&evidence)).await.map_err(told)?;
+    let cluster = where_only_v1_is_good().await?;
+    cluster.deploy("v2").await?;
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
+    let evidence = checked.approval().cloned().context(cluster.said())?;
+    let back = cluster.rollback(Some(&evidence)).await.map_err(as_error)?;
     ensure!(back.outcome == Outcome::RolledBack, "{back:#?}");
     ensure!(back.health.is_none(), "{back:#?}");
     let inputs = CheckInputs {
         evidence: Some(evidence.clone()),
         ..CheckInputs::of(workload(), TIMEOUT, Duration::from_secs(3))
     };
-    let after = world.check_as(&inputs).await.map_err(told)?;
-    ensure!(after.outcome == Outcome::Succeeded, "{}", world.said());
+    let after = cluster.check_as(&inputs).await.map_err(as_error)?;
+    ensure!(after.outcome == Outcome::Succeeded, "{}", cluster.said());
     let health = after.report.rollback_health();
     ensure!(health == Some(RollbackHealth::Healthy), "{health:?}");
     // The first job again, by the same run: what it finds healthy is not what it was to check.
-    let again = world.check_by_the_run(TIMEOUT).await.map_err(told)?;
-    ensure!(again.outcome == Outcome::Superseded, "{}", world.said());
-    says(&world, "this run has rolled it back")?;
-    let before = world.patches();
-    let back = world.rollback(Some(&evidence)).await.map_err(told)?;
+    let again = cluster.check_by_the_run(TIMEOUT).await.map_err(as_error)?;
+    ensure!(again.outcome == Outcome::Superseded, "{}", cluster.said());
+    says(&cluster, "this run has rolled it back")?;
+    let before = cluster.patches();
+    let back = cluster.rollback(Some(&evidence)).await.map_err(as_error)?;
     let expected = Some(BatchOutcome::AlreadyRolledBack);
     ensure!(back.word == expected, "{back:#?}");
-    ensure!(world.patches() == before, "a patch was sent");
-    world.has("v1").await
+    ensure!(cluster.patches() == before, "a patch was sent");
+    cluster.has("v1").await
 }
 
 async fn not_rolled_back() -> Result<()> {
-    let world = where_only_v1_is_good().await?;
-    world.deploy("v2").await?;
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
+    let cluster = where_only_v1_is_good().await?;
+    cluster.deploy("v2").await?;
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
     let inputs = CheckInputs {
         evidence: checked.approval().cloned(),
         ..CheckInputs::of(workload(), TIMEOUT, Duration::from_secs(3))
     };
-    let after = world.check_as(&inputs).await.map_err(told)?;
-    ensure!(after.outcome == Outcome::Superseded, "{}", world.said());
+    let after = cluster.check_as(&inputs).await.map_err(as_error)?;
+    ensure!(after.outcome == Outcome::Superseded, "{}", cluster.said());
     let health = after.report.rollback_health();
     ensure!(health == Some(RollbackHealth::NotRolledBack), "{health:?}");
-    world.has("v2").await
+    cluster.has("v2").await
 }
 
 async fn another_run() -> Result<()> {
-    let world = where_only_v1_is_good().await?;
-    world.deploy("v2").await?;
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
-    let evidence = checked.approval().cloned().context(world.said())?;
-    let before = world.patches();
-    let inputs = back(Some(&evidence));
+    let cluster = where_only_v1_is_good().await?;
+    cluster.deploy("v2").await?;
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
+    let evidence = checked.approval().cloned().context(cluster.said())?;
+    let before = cluster.patches();
+    let inputs = rollback_inputs(Some(&evidence));
     let other = async {
-        world.rollback_as(&inputs).await.map_err(told)?;
+        cluster.rollback_as(&inputs).await.map_err(as_error)?;
         Ok(())
     };
-    let found = world.rollback_after(&evidence, other).await?;
+    let found = cluster.rollback_after(&evidence, other).await?;
     let expected = Some(BatchOutcome::AlreadyRolledBack);
     ensure!(found.word == expected, "{found:#?}");
-    ensure!(world.patches() == before + 1, "it was done twice");
-    world.has("v1").await
+    ensure!(cluster.patches() == before + 1, "it was done twice");
+    cluster.has("v1").await
 }

@@ -15,7 +15,9 @@ use rollguard_core::workload::WorkloadRef;
 use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use serde_json::json;
 
-use super::super::test_cluster::{NAMESPACE, World, back, check_of, told, web, workload};
+use super::super::test_cluster::{
+    NAMESPACE, TestCluster, as_error, check_of, rollback_inputs, web, workload,
+};
 use super::{change, done, not_done, says};
 use crate::trial;
 
@@ -45,9 +47,9 @@ fn api() -> WorkloadRef {
     }
 }
 
-async fn deploy(world: &World, version: &str) -> Result<()> {
-    world.deploy(version).await?;
-    world.apply(&web(version).replace("web", "api")).await
+async fn deploy(cluster: &TestCluster, version: &str) -> Result<()> {
+    cluster.deploy(version).await?;
+    cluster.apply(&web(version).replace("web", "api")).await
 }
 
 fn check() -> CheckInputs {
@@ -58,29 +60,29 @@ fn check() -> CheckInputs {
 }
 
 /// Both were healthy in v1 and fail in v2, by what shows at the first look.
-async fn both_bad() -> Result<(World, Checked)> {
-    let world = World::where_v2(Script::invalid_image_name()).await?;
-    deploy(&world, "v1").await?;
-    let good = world.check_as(&check()).await.map_err(told)?;
-    ensure!(good.outcome == Outcome::Succeeded, "{}", world.said());
-    deploy(&world, "v2").await?;
+async fn both_bad() -> Result<(TestCluster, Checked)> {
+    let cluster = TestCluster::where_v2(Script::invalid_image_name()).await?;
+    deploy(&cluster, "v1").await?;
+    let good = cluster.check_as(&check()).await.map_err(as_error)?;
+    ensure!(good.outcome == Outcome::Succeeded, "{}", cluster.said());
+    deploy(&cluster, "v2").await?;
     tokio::time::sleep(Duration::from_secs(30)).await;
-    let bad = world.check_as(&check()).await.map_err(told)?;
-    ensure!(bad.outcome == Outcome::Failed, "{}", world.said());
-    Ok((world, bad))
+    let bad = cluster.check_as(&check()).await.map_err(as_error)?;
+    ensure!(bad.outcome == Outcome::Failed, "{}", cluster.said());
+    Ok((cluster, bad))
 }
 
 fn waiting(checked: &Checked) -> Result<RollbackInputs> {
     let evidence = checked.approval().context("no evidence")?;
     Ok(RollbackInputs {
         wait: true,
-        ..back(Some(evidence))
+        ..rollback_inputs(Some(evidence))
     })
 }
 
 /// Checks whether `web` and `api` have these versions.
-async fn have(world: &World, versions: [&str; 2]) -> Result<()> {
-    let deployments: Api<Deployment> = Api::namespaced(world.client(), NAMESPACE);
+async fn have(cluster: &TestCluster, versions: [&str; 2]) -> Result<()> {
+    let deployments: Api<Deployment> = Api::namespaced(cluster.client(), NAMESPACE);
     for (name, version) in ["web", "api"].into_iter().zip(versions) {
         let spec = deployments.get(name).await?.spec.context("no spec")?;
         let labels = spec.template.metadata.and_then(|it| it.labels);
@@ -91,28 +93,34 @@ async fn have(world: &World, versions: [&str; 2]) -> Result<()> {
 }
 
 async fn both_go_back() -> Result<()> {
-    let (world, bad) = both_bad().await?;
+    let (cluster, bad) = both_bad().await?;
     let targets = bad.report.rollback.targets();
     ensure!(targets == "deployment/web 1, deployment/api 1", "{targets}");
-    let before = world.patches();
-    let back = world.rollback_as(&waiting(&bad)?).await.map_err(told)?;
-    done(&back, BatchOutcome::RolledBack, &world)?;
-    ensure!(world.patches() == before + 2, "{}", world.said());
-    have(&world, ["v1", "v1"]).await
+    let before = cluster.patches();
+    let back = cluster
+        .rollback_as(&waiting(&bad)?)
+        .await
+        .map_err(as_error)?;
+    done(&back, BatchOutcome::RolledBack, &cluster)?;
+    ensure!(cluster.patches() == before + 2, "{}", cluster.said());
+    have(&cluster, ["v1", "v1"]).await
 }
 
 async fn one_refused() -> Result<()> {
-    let (world, bad) = both_bad().await?;
-    change(&world, json!({"spec": {"paused": true}})).await?;
-    let before = world.patches();
-    let refused = world.rollback_as(&waiting(&bad)?).await.map_err(told)?;
+    let (cluster, bad) = both_bad().await?;
+    change(&cluster, json!({"spec": {"paused": true}})).await?;
+    let before = cluster.patches();
+    let refused = cluster
+        .rollback_as(&waiting(&bad)?)
+        .await
+        .map_err(as_error)?;
     not_done(
         &refused,
         BatchOutcome::Refused,
         "deployment/web: the Deployment is paused",
     )?;
-    ensure!(world.patches() == before, "a patch was sent");
-    have(&world, ["v2", "v2"]).await
+    ensure!(cluster.patches() == before, "a patch was sent");
+    have(&cluster, ["v2", "v2"]).await
 }
 
 /// The patch of `web` and not its dry run.
@@ -122,45 +130,51 @@ fn patch_of_web() -> Requests {
 }
 
 async fn one_fails() -> Result<()> {
-    let (world, bad) = both_bad().await?;
+    let (cluster, bad) = both_bad().await?;
     let failure = Fault::Answer(ApiFailure::internal("etcdserver: no leader"));
-    world.faults().inject(patch_of_web(), failure);
-    let part = world.rollback_as(&waiting(&bad)?).await.map_err(told)?;
+    cluster.faults().inject(patch_of_web(), failure);
+    let part = cluster
+        .rollback_as(&waiting(&bad)?)
+        .await
+        .map_err(as_error)?;
     let expected = Some(BatchOutcome::PartlyRolledBack);
     ensure!(part.word == expected, "{part:#?}");
     ensure!(part.outcome == Outcome::PartlyRolledBack, "{part:#?}");
     // The worst of both.
     let health = Some(RollbackHealth::NotRolledBack);
-    ensure!(part.health == health, "{part:#?}{}", world.said());
+    ensure!(part.health == health, "{part:#?}{}", cluster.said());
     let told = part.errors.join("; ");
     ensure!(told.contains("no leader"), "{told}");
-    says(&world, "deployment/web: not rolled back")?;
-    says(&world, "deployment/api: rolled back")?;
-    have(&world, ["v2", "v1"]).await
+    says(&cluster, "deployment/web: not rolled back")?;
+    says(&cluster, "deployment/api: rolled back")?;
+    have(&cluster, ["v2", "v1"]).await
 }
 
 async fn one_superseded() -> Result<()> {
-    let (world, bad) = both_bad().await?;
-    world.deploy("v3").await?;
-    let left = world.rollback_as(&waiting(&bad)?).await.map_err(told)?;
+    let (cluster, bad) = both_bad().await?;
+    cluster.deploy("v3").await?;
+    let left = cluster
+        .rollback_as(&waiting(&bad)?)
+        .await
+        .map_err(as_error)?;
     not_done(
         &left,
         BatchOutcome::Refused,
         "deployment/api could be rolled back, but is held up",
     )?;
-    have(&world, ["v3", "v2"]).await
+    have(&cluster, ["v3", "v2"]).await
 }
 
 async fn the_rest() -> Result<()> {
-    let (world, bad) = both_bad().await?;
-    world.faults().inject(patch_of_web(), Fault::Disconnect);
+    let (cluster, bad) = both_bad().await?;
+    cluster.faults().inject(patch_of_web(), Fault::Disconnect);
     let inputs = waiting(&bad)?;
-    world.rollback_as(&inputs).await.map_err(told)?;
-    have(&world, ["v2", "v1"]).await?;
-    world.faults().clear();
-    let before = world.patches();
-    let rest = world.rollback_as(&inputs).await.map_err(told)?;
-    done(&rest, BatchOutcome::RolledBack, &world)?;
-    ensure!(world.patches() == before + 1, "{}", world.said());
-    have(&world, ["v1", "v1"]).await
+    cluster.rollback_as(&inputs).await.map_err(as_error)?;
+    have(&cluster, ["v2", "v1"]).await?;
+    cluster.faults().clear();
+    let before = cluster.patches();
+    let rest = cluster.rollback_as(&inputs).await.map_err(as_error)?;
+    done(&rest, BatchOutcome::RolledBack, &cluster)?;
+    ensure!(cluster.patches() == before + 1, "{}", cluster.said());
+    have(&cluster, ["v1", "v1"]).await
 }

@@ -13,7 +13,7 @@ use rollguard_agent::inputs::RollbackInputs;
 use rollguard_core::rollback::BatchOutcome::{AlreadyRolledBack, RolledBack as Done};
 use tokio::time::sleep;
 
-use super::super::test_cluster::{World, told};
+use super::super::test_cluster::{TestCluster, as_error};
 use super::sets;
 use super::target::{to, two_good};
 use super::{done, marked, plain, where_only_v1_is_good};
@@ -42,30 +42,30 @@ pub(super) fn trials() -> Vec<Trial> {
 
 /// Runs it until so many requests have been made; `None` where it was killed by that.
 async fn killed_after(
-    world: &World,
+    cluster: &TestCluster,
     inputs: &RollbackInputs,
     requests: usize,
 ) -> Result<Option<RolledBack>> {
-    let last = world.requests() + requests;
-    let mut run = pin!(world.rollback_as(inputs));
+    let last = cluster.requests() + requests;
+    let mut run = pin!(cluster.rollback_as(inputs));
     let ended = poll_fn(|context| match run.as_mut().poll(context) {
         Poll::Ready(ended) => Poll::Ready(Some(ended)),
-        Poll::Pending if world.requests() >= last => Poll::Ready(None),
+        Poll::Pending if cluster.requests() >= last => Poll::Ready(None),
         Poll::Pending => Poll::Pending,
     });
-    ended.await.transpose().map_err(told)
+    ended.await.transpose().map_err(as_error)
 }
 
 async fn from_marked() -> Result<()> {
     for requests in 1..MOST {
-        let world = two_good().await?;
+        let cluster = two_good().await?;
         let inputs = to(1);
-        let whole = killed_after(&world, &inputs, requests).await?;
+        let whole = killed_after(&cluster, &inputs, requests).await?;
         sleep(Duration::from_secs(1)).await;
-        let again = world.rollback_as(&inputs).await.map_err(told)?;
+        let again = cluster.rollback_as(&inputs).await.map_err(as_error)?;
         ensure!(again.outcome == Outcome::RolledBack, "{again:#?}");
-        world.has("v1").await?;
-        let left = marked(&world).await?;
+        cluster.has("v1").await?;
+        let left = marked(&cluster).await?;
         ensure!(
             left == ["v1"],
             "killed after {requests}: {left:?} are marked"
@@ -80,18 +80,18 @@ async fn from_marked() -> Result<()> {
 
 async fn deployment() -> Result<()> {
     for requests in 1..MOST {
-        let world = where_only_v1_is_good().await?;
-        world.deploy("v2").await?;
-        world.check(TIMEOUT).await.map_err(told)?;
-        let before = world.generation().await?;
-        let whole = killed_after(&world, &plain(), requests).await?;
+        let cluster = where_only_v1_is_good().await?;
+        cluster.deploy("v2").await?;
+        cluster.check(TIMEOUT).await.map_err(as_error)?;
+        let before = cluster.generation().await?;
+        let whole = killed_after(&cluster, &plain(), requests).await?;
         sleep(Duration::from_secs(1)).await;
-        let again = world.rollback_as(&plain()).await.map_err(told)?;
-        let was_done = world.said().contains("already");
+        let again = cluster.rollback_as(&plain()).await.map_err(as_error)?;
+        let was_done = cluster.said().contains("already");
         let expected = if was_done { AlreadyRolledBack } else { Done };
-        done(&again, expected, &world)?;
-        world.has("v1").await?;
-        let changes = world.generation().await? - before;
+        done(&again, expected, &cluster)?;
+        cluster.has("v1").await?;
+        let changes = cluster.generation().await? - before;
         ensure!(changes == 1, "killed after {requests}: {changes} changes");
         if whole.is_some() {
             ensure!(requests > 10, "it was killed {requests} times only");
@@ -103,18 +103,21 @@ async fn deployment() -> Result<()> {
 
 async fn stateful_set() -> Result<()> {
     for requests in 1..MOST {
-        let world = sets::stuck(2).await?;
-        let whole = killed_after(&world, &sets::plain(), requests).await?;
+        let cluster = sets::stuck(2).await?;
+        let whole = killed_after(&cluster, &sets::plain(), requests).await?;
         sleep(Duration::from_secs(1)).await;
-        let again = world.rollback_as(&sets::plain()).await.map_err(told)?;
-        let was_done = world.said().contains("already");
+        let again = cluster
+            .rollback_as(&sets::plain())
+            .await
+            .map_err(as_error)?;
+        let was_done = cluster.said().contains("already");
         let expected = if was_done { AlreadyRolledBack } else { Done };
-        done(&again, expected, &world)?;
-        sets::has(&world, "v1").await?;
+        done(&again, expected, &cluster)?;
+        sets::has(&cluster, "v1").await?;
         ensure!(
-            world.deleted_pods() == 1,
+            cluster.deleted_pods() == 1,
             "killed after {requests}: {} pods deleted",
-            world.deleted_pods()
+            cluster.deleted_pods()
         );
         if whole.is_some() {
             ensure!(requests > 10, "it was killed {requests} times only");

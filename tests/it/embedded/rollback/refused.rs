@@ -14,7 +14,7 @@ use rollguard_sandbox::Script;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::super::test_cluster::{NAMESPACE, World, back, told, workload};
+use super::super::test_cluster::{NAMESPACE, TestCluster, as_error, rollback_inputs, workload};
 use super::{change, done, not_done, plain, says, where_only_v1_is_good};
 use crate::trial;
 
@@ -56,40 +56,40 @@ pub(super) fn trials() -> Vec<Trial> {
     ]
 }
 
-async fn bad() -> Result<World> {
-    let world = where_only_v1_is_good().await?;
-    world.deploy("v2").await?;
-    world.check(TIMEOUT).await.map_err(told)?;
-    Ok(world)
+async fn bad() -> Result<TestCluster> {
+    let cluster = where_only_v1_is_good().await?;
+    cluster.deploy("v2").await?;
+    cluster.check(TIMEOUT).await.map_err(as_error)?;
+    Ok(cluster)
 }
 
 /// Refused as it is, with nothing changed.
-async fn refuses(world: &World, why: &str) -> Result<()> {
-    let (before, said) = (world.patches(), world.said().len());
-    let refused = world.rollback_as(&plain()).await.map_err(told)?;
+async fn refuses(cluster: &TestCluster, why: &str) -> Result<()> {
+    let (before, said) = (cluster.patches(), cluster.said().len());
+    let refused = cluster.rollback_as(&plain()).await.map_err(as_error)?;
     not_done(&refused, Refused, why)?;
-    let said = world.said().split_off(said);
+    let said = cluster.said().split_off(said);
     ensure!(said.matches("no rollback of").count() == 1, "{said}");
     ensure!(said.matches("hint: ").count() == 1, "{said}");
     ensure!(said.trim_end().ends_with("nothing was changed"), "{said}");
-    ensure!(world.patches() == before, "a patch was sent");
-    world.has("v2").await
+    ensure!(cluster.patches() == before, "a patch was sent");
+    cluster.has("v2").await
 }
 
-async fn goes(world: &World, inputs: &RollbackInputs) -> Result<()> {
-    let went = world.rollback_as(inputs).await.map_err(told)?;
-    done(&went, RolledBack, world)?;
-    world.has("v1").await
+async fn goes(cluster: &TestCluster, inputs: &RollbackInputs) -> Result<()> {
+    let went = cluster.rollback_as(inputs).await.map_err(as_error)?;
+    done(&went, RolledBack, cluster)?;
+    cluster.has("v1").await
 }
 
 async fn owned_by_helm() -> Result<()> {
-    let world = bad().await?;
+    let cluster = bad().await?;
     let owner = json!({"metadata": {
         "labels": {"app.kubernetes.io/managed-by": "Helm"},
         "annotations": {"meta.helm.sh/release-name": "shop"},
     }});
-    change(&world, owner).await?;
-    refuses(&world, "Helm").await?;
+    change(&cluster, owner).await?;
+    refuses(&cluster, "Helm").await?;
     let insisting = RollbackInputs {
         allowed: Allowed {
             force_owner: true,
@@ -97,26 +97,26 @@ async fn owned_by_helm() -> Result<()> {
         },
         ..plain()
     };
-    goes(&world, &insisting).await
+    goes(&cluster, &insisting).await
 }
 
 async fn paused() -> Result<()> {
-    let world = bad().await?;
-    change(&world, json!({"spec": {"paused": true}})).await?;
-    refuses(&world, "paused").await?;
-    change(&world, json!({"spec": {"paused": false}})).await?;
-    goes(&world, &plain()).await
+    let cluster = bad().await?;
+    change(&cluster, json!({"spec": {"paused": true}})).await?;
+    refuses(&cluster, "paused").await?;
+    change(&cluster, json!({"spec": {"paused": false}})).await?;
+    goes(&cluster, &plain()).await
 }
 
 async fn missing_config_map() -> Result<()> {
-    let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
+    let cluster = TestCluster::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
     let settings = "
 apiVersion: v1
 kind: ConfigMap
 metadata: { name: settings }
 data: { level: info }
 ";
-    world.apply(settings).await?;
+    cluster.apply(settings).await?;
     let env_from = json!([{"configMapRef": {"name": "settings"}}]);
     let with = |env_from: &serde_json::Value, version: &str| {
         json!({"spec": {"template": {
@@ -125,40 +125,40 @@ data: { level: info }
                 "envFrom": env_from}]},
         }}})
     };
-    change(&world, with(&env_from, "v1")).await?;
-    world.is_healthy("v1").await?;
-    change(&world, with(&json!([]), "v2")).await?;
-    world.check(TIMEOUT).await.map_err(told)?;
-    let maps: Api<ConfigMap> = Api::namespaced(world.client(), NAMESPACE);
+    change(&cluster, with(&env_from, "v1")).await?;
+    cluster.is_healthy("v1").await?;
+    change(&cluster, with(&json!([]), "v2")).await?;
+    cluster.check(TIMEOUT).await.map_err(as_error)?;
+    let maps: Api<ConfigMap> = Api::namespaced(cluster.client(), NAMESPACE);
     maps.delete("settings", &DeleteParams::default()).await?;
-    refuses(&world, "ConfigMap `settings`").await?;
-    world.apply(settings).await?;
-    goes(&world, &plain()).await
+    refuses(&cluster, "ConfigMap `settings`").await?;
+    cluster.apply(settings).await?;
+    goes(&cluster, &plain()).await
 }
 
 async fn quota() -> Result<()> {
-    let world = bad().await?;
+    let cluster = bad().await?;
     // Of the two replicas both of v1 and one of v2 are there.
-    has_room_for(3, &world).await?;
-    goes(&world, &plain()).await?;
-    says(&world, "exceeded quota")
+    has_room_for(3, &cluster).await?;
+    goes(&cluster, &plain()).await?;
+    says(&cluster, "exceeded quota")
 }
 
 async fn small_quota() -> Result<()> {
-    let world = where_only_v1_is_good().await?;
+    let cluster = where_only_v1_is_good().await?;
     // Where all of the target's pods are still there, none of them has to fit.
     let at_once = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
-    change(&world, at_once).await?;
-    world.deploy("v2").await?;
-    world.check(TIMEOUT).await.map_err(told)?;
-    has_room_for(0, &world).await?;
-    refuses(&world, "can never fit into the quota (pods)").await?;
-    says(&world, "hint: raise the quota")?;
-    has_room_for(3, &world).await?;
-    goes(&world, &plain()).await
+    change(&cluster, at_once).await?;
+    cluster.deploy("v2").await?;
+    cluster.check(TIMEOUT).await.map_err(as_error)?;
+    has_room_for(0, &cluster).await?;
+    refuses(&cluster, "can never fit into the quota (pods)").await?;
+    says(&cluster, "hint: raise the quota")?;
+    has_room_for(3, &cluster).await?;
+    goes(&cluster, &plain()).await
 }
 
-async fn has_room_for(pods: u8, world: &World) -> Result<()> {
+async fn has_room_for(pods: u8, cluster: &TestCluster) -> Result<()> {
     let quota = format!(
         "
 apiVersion: v1
@@ -167,80 +167,80 @@ metadata: {{ name: pods }}
 spec: {{ hard: {{ pods: '{pods}' }} }}
 "
     );
-    world.apply(&quota).await?;
+    cluster.apply(&quota).await?;
     sleep(Duration::from_secs(5)).await;
     Ok(())
 }
 
 /// Seen too early, and then healthy after all.
 async fn healed() -> Result<()> {
-    let world = World::where_v2(Script::slow_start(Duration::from_secs(35))).await?;
-    world.deploy("v2").await?;
+    let cluster = TestCluster::where_v2(Script::slow_start(Duration::from_secs(35))).await?;
+    cluster.deploy("v2").await?;
     let early = CheckInputs::of(workload(), Duration::from_secs(10), Duration::from_secs(3));
-    let checked = world.check_as(&early).await.map_err(told)?;
-    let evidence = checked.approval().cloned().context(world.said())?;
+    let checked = cluster.check_as(&early).await.map_err(as_error)?;
+    let evidence = checked.approval().cloned().context(cluster.said())?;
     sleep(Duration::from_secs(120)).await;
-    let left = world.rollback(Some(&evidence)).await.map_err(told)?;
+    let left = cluster.rollback(Some(&evidence)).await.map_err(as_error)?;
     not_done(&left, Healed, "has become healthy")?;
-    world.has("v2").await
+    cluster.has("v2").await
 }
 
 /// Seen too early, and just up when somebody approves: given the time to prove it, and no more.
 async fn healing() -> Result<()> {
-    let world = World::where_v2(Script::slow_start(Duration::from_secs(35))).await?;
-    world.deploy("v2").await?;
+    let cluster = TestCluster::where_v2(Script::slow_start(Duration::from_secs(35))).await?;
+    cluster.deploy("v2").await?;
     let early = CheckInputs::of(workload(), Duration::from_secs(10), Duration::from_secs(3));
-    let checked = world.check_as(&early).await.map_err(told)?;
-    let evidence = checked.approval().cloned().context(world.said())?;
-    while world.updated_and_available().await? < 2 {
+    let checked = cluster.check_as(&early).await.map_err(as_error)?;
+    let evidence = checked.approval().cloned().context(cluster.said())?;
+    while cluster.updated_and_available().await? < 2 {
         sleep(Duration::from_secs(1)).await;
     }
-    let left = world.rollback(Some(&evidence)).await.map_err(told)?;
+    let left = cluster.rollback(Some(&evidence)).await.map_err(as_error)?;
     says(
-        &world,
+        &cluster,
         "is complete, but not yet for long enough: checking again in",
     )?;
     not_done(&left, Healed, "has become healthy")?;
-    world.has("v2").await
+    cluster.has("v2").await
 }
 
 async fn superseded() -> Result<()> {
-    let world = bad().await?;
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
-    let evidence = checked.approval().cloned().context(world.said())?;
-    world.deploy("v3").await?;
-    let before = world.patches();
+    let cluster = bad().await?;
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
+    let evidence = checked.approval().cloned().context(cluster.said())?;
+    cluster.deploy("v3").await?;
+    let before = cluster.patches();
     let inputs = RollbackInputs {
         wait: true,
-        ..back(Some(&evidence))
+        ..rollback_inputs(Some(&evidence))
     };
-    let left = world.rollback_as(&inputs).await.map_err(told)?;
+    let left = cluster.rollback_as(&inputs).await.map_err(as_error)?;
     not_done(&left, Superseded, "a newer rollout began")?;
-    ensure!(world.patches() == before, "a patch was sent");
-    world.has("v3").await
+    ensure!(cluster.patches() == before, "a patch was sent");
+    cluster.has("v3").await
 }
 
 async fn unreadable() -> Result<()> {
-    let world = bad().await?;
-    world
+    let cluster = bad().await?;
+    cluster
         .faults()
         .forbid(rollguard_sandbox::Verb::List, "replicasets");
-    let Err(failure) = world.rollback_as(&plain()).await else {
-        anyhow::bail!("{}", world.said());
+    let Err(failure) = cluster.rollback_as(&plain()).await else {
+        anyhow::bail!("{}", cluster.said());
     };
     let text = failure.messages().join("; ");
     ensure!(text.ends_with("nothing was changed"), "{text}");
-    world.has("v2").await
+    cluster.has("v2").await
 }
 
 async fn no_history() -> Result<()> {
-    let world = World::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
-    change(&world, json!({"spec": {"revisionHistoryLimit": 0}})).await?;
-    world.deploy("v4").await?;
-    world.is_healthy("v4").await?;
+    let cluster = TestCluster::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
+    change(&cluster, json!({"spec": {"revisionHistoryLimit": 0}})).await?;
+    cluster.deploy("v4").await?;
+    cluster.is_healthy("v4").await?;
     sleep(Duration::from_secs(5)).await;
     let expected: BatchOutcome = Refused;
-    let refused = world.rollback_as(&plain()).await.map_err(told)?;
+    let refused = cluster.rollback_as(&plain()).await.map_err(as_error)?;
     not_done(&refused, expected, "revisions: ")?;
-    world.has("v4").await
+    cluster.has("v4").await
 }

@@ -16,7 +16,7 @@ use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 use tokio::time::sleep;
 
 use super::super::recorded_pods::is_version;
-use super::super::test_cluster::{NAMESPACE, World, check_of, told};
+use super::super::test_cluster::{NAMESPACE, TestCluster, as_error, check_of};
 use super::{done, not_done, says};
 use crate::trial;
 
@@ -115,22 +115,22 @@ pub(super) fn plain() -> RollbackInputs {
 }
 
 /// v1 was healthy, and v2 does not come up.
-pub(super) async fn stuck(replicas: i32) -> Result<World> {
+pub(super) async fn stuck(replicas: i32) -> Result<TestCluster> {
     let crashes = Script::crash_at_start(&["no disk"], 1);
-    let cast = World::blank()?.play(|pod| is_version(pod, "v2"), crashes);
-    let world = World::new(cast).await?;
-    world.apply(&yaml("v1", replicas)).await?;
+    let builder = TestCluster::blank()?.play(|pod| is_version(pod, "v2"), crashes);
+    let cluster = TestCluster::new(builder).await?;
+    cluster.apply(&yaml("v1", replicas)).await?;
     let check = check_of(db(), TIMEOUT, STABLE_FOR);
-    let good = world.check_as(&check).await.map_err(told)?;
-    ensure!(good.outcome == Outcome::Succeeded, "{}", world.said());
-    world.apply(&yaml("v2", replicas)).await?;
-    let bad = world.check_as(&check).await.map_err(told)?;
-    ensure!(bad.outcome == Outcome::Failed, "{}", world.said());
-    Ok(world)
+    let good = cluster.check_as(&check).await.map_err(as_error)?;
+    ensure!(good.outcome == Outcome::Succeeded, "{}", cluster.said());
+    cluster.apply(&yaml("v2", replicas)).await?;
+    let bad = cluster.check_as(&check).await.map_err(as_error)?;
+    ensure!(bad.outcome == Outcome::Failed, "{}", cluster.said());
+    Ok(cluster)
 }
 
-pub(super) async fn has(world: &World, version: &str) -> Result<()> {
-    let sets: Api<StatefulSet> = Api::namespaced(world.client(), NAMESPACE);
+pub(super) async fn has(cluster: &TestCluster, version: &str) -> Result<()> {
+    let sets: Api<StatefulSet> = Api::namespaced(cluster.client(), NAMESPACE);
     let set = sets.get("db").await?;
     let template = set.spec.context("no spec")?.template;
     let labels = template.metadata.and_then(|it| it.labels);
@@ -140,21 +140,21 @@ pub(super) async fn has(world: &World, version: &str) -> Result<()> {
 }
 
 async fn comes_back(replicas: i32, wait: bool) -> Result<()> {
-    let world = stuck(replicas).await?;
+    let cluster = stuck(replicas).await?;
     let inputs = RollbackInputs { wait, ..plain() };
-    let back = world.rollback_as(&inputs).await.map_err(told)?;
-    ensure!(back.outcome == Outcome::RolledBack, "{}", world.said());
+    let back = cluster.rollback_as(&inputs).await.map_err(as_error)?;
+    ensure!(back.outcome == Outcome::RolledBack, "{}", cluster.said());
     ensure!(
-        world.deleted_pods() == 1,
+        cluster.deleted_pods() == 1,
         "{} pods deleted: {}",
-        world.deleted_pods(),
-        world.said()
+        cluster.deleted_pods(),
+        cluster.said()
     );
-    says(&world, &format!("deleted Pod db-{}", replicas - 1))?;
-    has(&world, "v1").await?;
-    let again = world.rollback_as(&plain()).await.map_err(told)?;
-    done(&again, BatchOutcome::AlreadyRolledBack, &world)?;
-    ensure!(world.deleted_pods() == 1, "{}", world.said());
+    says(&cluster, &format!("deleted Pod db-{}", replicas - 1))?;
+    has(&cluster, "v1").await?;
+    let again = cluster.rollback_as(&plain()).await.map_err(as_error)?;
+    done(&again, BatchOutcome::AlreadyRolledBack, &cluster)?;
+    ensure!(cluster.deleted_pods() == 1, "{}", cluster.said());
     Ok(())
 }
 
@@ -170,16 +170,16 @@ fn short(wait: bool, timeout: Duration) -> RollbackInputs {
 }
 
 /// v1 was healthy and starts slowly; of v2, which had come up, these pods are not ready any more.
-async fn broken_later(unready: &[u32]) -> Result<World> {
-    let cast = World::blank()?.play(|pod| is_version(pod, "v1"), Script::slow_start(SLOW));
-    let world = World::new(cast).await?;
-    world.apply(&yaml("v1", 3)).await?;
+async fn broken_later(unready: &[u32]) -> Result<TestCluster> {
+    let builder = TestCluster::blank()?.play(|pod| is_version(pod, "v1"), Script::slow_start(SLOW));
+    let cluster = TestCluster::new(builder).await?;
+    cluster.apply(&yaml("v1", 3)).await?;
     let check = check_of(db(), 5 * SHORT, STABLE_FOR);
-    let good = world.check_as(&check).await.map_err(told)?;
-    ensure!(good.outcome == Outcome::Succeeded, "{}", world.said());
-    world.apply(&yaml("v2", 3)).await?;
+    let good = cluster.check_as(&check).await.map_err(as_error)?;
+    ensure!(good.outcome == Outcome::Succeeded, "{}", cluster.said());
+    cluster.apply(&yaml("v2", 3)).await?;
     sleep(SHORT).await;
-    let pods: Api<Pod> = Api::namespaced(world.client(), NAMESPACE);
+    let pods: Api<Pod> = Api::namespaced(cluster.client(), NAMESPACE);
     for ordinal in unready {
         let mut pod = pods.get(&format!("db-{ordinal}")).await?;
         ensure!(is_version(&pod, "v2"), "db-{ordinal} is not of v2");
@@ -193,95 +193,95 @@ async fn broken_later(unready: &[u32]) -> Result<World> {
         pods.replace_status(&name, &PostParams::default(), &pod)
             .await?;
     }
-    Ok(world)
+    Ok(cluster)
 }
 
 async fn one_by_one(wait: bool) -> Result<()> {
-    let world = broken_later(&[0, 1, 2]).await?;
-    let back = world.rollback_as(&short(wait, SHORT)).await;
-    let back = back.map_err(told)?;
-    ensure!(back.outcome == Outcome::RolledBack, "{}", world.said());
+    let cluster = broken_later(&[0, 1, 2]).await?;
+    let back = cluster.rollback_as(&short(wait, SHORT)).await;
+    let back = back.map_err(as_error)?;
+    ensure!(back.outcome == Outcome::RolledBack, "{}", cluster.said());
     ensure!(back.errors.is_empty(), "{back:#?}");
-    ensure!(world.deleted_pods() == 3, "{}", world.said());
+    ensure!(cluster.deleted_pods() == 3, "{}", cluster.said());
     if wait {
-        says(&world, "one after the other: the check may take 3m")?;
+        says(&cluster, "one after the other: the check may take 3m")?;
     }
-    has(&world, "v1").await
+    has(&cluster, "v1").await
 }
 
 async fn goes_on() -> Result<()> {
-    let world = broken_later(&[0, 1]).await?;
+    let cluster = broken_later(&[0, 1]).await?;
     // Too short for one pod.
-    let back = world.rollback_as(&short(false, SLOW / 2)).await;
-    let back = back.map_err(told)?;
-    let said = world.said();
+    let back = cluster.rollback_as(&short(false, SLOW / 2)).await;
+    let back = back.map_err(as_error)?;
+    let said = cluster.said();
     ensure!(back.outcome == Outcome::PartlyRolledBack, "{said}");
     let part = Some(BatchOutcome::PartlyRolledBack);
     ensure!(back.word == part, "{back:#?}");
     let why = "Pod db-1 of revision 2 is stuck; run the rollback again";
-    says(&world, why)?;
+    says(&cluster, why)?;
     ensure!(back.errors.join("; ").contains(why), "{back:#?}");
-    ensure!(world.deleted_pods() == 1, "{said}");
-    let again = world.rollback_as(&short(false, SHORT)).await;
-    let again = again.map_err(told)?;
-    ensure!(again.outcome == Outcome::RolledBack, "{}", world.said());
+    ensure!(cluster.deleted_pods() == 1, "{said}");
+    let again = cluster.rollback_as(&short(false, SHORT)).await;
+    let again = again.map_err(as_error)?;
+    ensure!(again.outcome == Outcome::RolledBack, "{}", cluster.said());
     let before = Some(BatchOutcome::AlreadyRolledBack);
     ensure!(again.word == before, "{again:#?}");
     ensure!(again.errors.is_empty(), "{again:#?}");
-    ensure!(world.deleted_pods() == 2, "{}", world.said());
+    ensure!(cluster.deleted_pods() == 2, "{}", cluster.said());
     Ok(())
 }
 
 async fn runs_out() -> Result<()> {
-    let world = broken_later(&[0, 1]).await?;
-    let back = world.rollback_as(&short(true, SLOW / 2)).await;
-    let back = back.map_err(told)?;
+    let cluster = broken_later(&[0, 1]).await?;
+    let back = cluster.rollback_as(&short(true, SLOW / 2)).await;
+    let back = back.map_err(as_error)?;
     ensure!(back.outcome == Outcome::PartlyRolledBack, "{back:#?}");
     let part = Some(BatchOutcome::PartlyRolledBack);
     ensure!(back.word == part, "{back:#?}");
     let why = "Pod db-1 of revision 2 is stuck; run the rollback again";
-    says(&world, why)?;
+    says(&cluster, why)?;
     ensure!(back.errors.join("; ").contains(why), "{back:#?}");
     Ok(())
 }
 
 /// The others are ready, and the controller replaces them by itself.
 async fn takes_its_time() -> Result<()> {
-    let world = broken_later(&[2]).await?;
-    let back = world.rollback_as(&short(false, SLOW / 2)).await;
-    let back = back.map_err(told)?;
-    ensure!(back.outcome == Outcome::RolledBack, "{}", world.said());
+    let cluster = broken_later(&[2]).await?;
+    let back = cluster.rollback_as(&short(false, SLOW / 2)).await;
+    let back = back.map_err(as_error)?;
+    ensure!(back.outcome == Outcome::RolledBack, "{}", cluster.said());
     ensure!(back.errors.is_empty(), "{back:#?}");
-    ensure!(world.deleted_pods() == 1, "{}", world.said());
+    ensure!(cluster.deleted_pods() == 1, "{}", cluster.said());
     Ok(())
 }
 
 /// A webhook, say, refuses every deletion.
 async fn deletions_fail(wait: bool) -> Result<()> {
-    let world = stuck(2).await?;
+    let cluster = stuck(2).await?;
     let deletions = Requests::all()
         .verb(Verb::Delete)
         .resource("pods")
         .dry_run(false);
     let refused = ApiFailure::forbidden("admission webhook \"guard\" denied the request: no");
-    world.faults().inject(deletions, Fault::Answer(refused));
+    cluster.faults().inject(deletions, Fault::Answer(refused));
     let inputs = RollbackInputs { wait, ..plain() };
-    let back = world.rollback_as(&inputs).await.map_err(told)?;
+    let back = cluster.rollback_as(&inputs).await.map_err(as_error)?;
     ensure!(back.outcome == Outcome::PartlyRolledBack, "{back:#?}");
     let part = Some(BatchOutcome::PartlyRolledBack);
     ensure!(back.word == part, "{back:#?}");
-    says(&world, "admission webhook")?;
-    has(&world, "v1").await
+    says(&cluster, "admission webhook")?;
+    has(&cluster, "v1").await
 }
 
 /// The connection breaks for some seconds before the first read, and once more after the patch.
 async fn reads_fail(wait: bool) -> Result<()> {
-    let world = stuck(2).await?;
-    let faults = world.faults();
+    let cluster = stuck(2).await?;
+    let faults = cluster.faults();
     faults.inject_next(3, Requests::all(), Fault::Disconnect);
-    let patches = world.patches();
+    let patches = cluster.patches();
     let trouble = async {
-        while world.patches() == patches {
+        while cluster.patches() == patches {
             sleep(Duration::from_millis(1)).await;
         }
         faults.inject(Requests::all(), Fault::Disconnect);
@@ -290,17 +290,17 @@ async fn reads_fail(wait: bool) -> Result<()> {
         faults.clear();
     };
     let inputs = RollbackInputs { wait, ..plain() };
-    let (back, ()) = tokio::join!(world.rollback_as(&inputs), trouble);
-    let back = back.map_err(told)?;
-    ensure!(back.outcome == Outcome::RolledBack, "{}", world.said());
-    ensure!(world.deleted_pods() >= 1, "{}", world.said());
-    has(&world, "v1").await
+    let (back, ()) = tokio::join!(cluster.rollback_as(&inputs), trouble);
+    let back = back.map_err(as_error)?;
+    ensure!(back.outcome == Outcome::RolledBack, "{}", cluster.said());
+    ensure!(cluster.deleted_pods() >= 1, "{}", cluster.said());
+    has(&cluster, "v1").await
 }
 
 async fn may_not_delete() -> Result<()> {
-    let world = stuck(2).await?;
-    world.faults().forbid(Verb::Delete, "pods");
-    let refused = world.rollback_as(&plain()).await.map_err(told)?;
+    let cluster = stuck(2).await?;
+    cluster.faults().forbid(Verb::Delete, "pods");
+    let refused = cluster.rollback_as(&plain()).await.map_err(as_error)?;
     not_done(&refused, BatchOutcome::Refused, "may not delete pods")?;
-    has(&world, "v2").await
+    has(&cluster, "v2").await
 }

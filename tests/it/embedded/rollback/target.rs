@@ -12,7 +12,7 @@ use rollguard_core::workload::Revision;
 use rollguard_sandbox::{Script, Verb};
 
 use super::super::recorded_pods::is_version;
-use super::super::test_cluster::{World, told, workload};
+use super::super::test_cluster::{TestCluster, as_error, workload};
 use super::{annotation, causes, done, marked, not_done, plain, says, where_only_v1_is_good};
 use crate::trial;
 
@@ -42,88 +42,101 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 async fn good_bad_bad() -> Result<()> {
-    let world = where_only_v1_is_good().await?;
-    ensure!(marked(&world).await? == ["v1"], "{}", world.said());
+    let cluster = where_only_v1_is_good().await?;
+    ensure!(marked(&cluster).await? == ["v1"], "{}", cluster.said());
     says(
-        &world,
+        &cluster,
         "marked revision 1 of deployment/web as last known good",
     )?;
     for version in ["v2", "v3"] {
-        world.deploy(version).await?;
-        let checked = world.check(TIMEOUT).await.map_err(told)?;
-        ensure!(checked.outcome == Outcome::Failed, "{}", world.said());
+        cluster.deploy(version).await?;
+        let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
+        ensure!(checked.outcome == Outcome::Failed, "{}", cluster.said());
     }
-    ensure!(marked(&world).await? == ["v1"], "{}", world.said());
-    let before = world.generation().await?;
-    let first = world.rollback_as(&plain()).await.map_err(told)?;
-    done(&first, RolledBack, &world)?;
-    says(&world, "a check found it healthy")?;
-    world.has("v1").await?;
-    ensure!(world.generation().await? == before + 1, "{}", world.said());
-    let cause = annotation(&world, CHANGE_CAUSE).await?;
+    ensure!(marked(&cluster).await? == ["v1"], "{}", cluster.said());
+    let before = cluster.generation().await?;
+    let first = cluster.rollback_as(&plain()).await.map_err(as_error)?;
+    done(&first, RolledBack, &cluster)?;
+    says(&cluster, "a check found it healthy")?;
+    cluster.has("v1").await?;
+    ensure!(
+        cluster.generation().await? == before + 1,
+        "{}",
+        cluster.said()
+    );
+    let cause = annotation(&cluster, CHANGE_CAUSE).await?;
     ensure!(cause.is_none(), "later revisions inherit {cause:?}");
-    let causes = causes(&world).await?;
+    let causes = causes(&cluster).await?;
     let wanted = "rollguard: rolled back to revision 1 by the test (as revision 4)";
     ensure!(causes == [wanted], "{causes:?}");
     ensure!(
-        annotation(&world, ROLLBACK_RECORD).await?.is_some(),
+        annotation(&cluster, ROLLBACK_RECORD).await?.is_some(),
         "no trace"
     );
     for _ in 0..3 {
-        let again = world.rollback_as(&plain()).await.map_err(told)?;
-        done(&again, AlreadyRolledBack, &world)?;
-        world.has("v1").await?;
+        let again = cluster.rollback_as(&plain()).await.map_err(as_error)?;
+        done(&again, AlreadyRolledBack, &cluster)?;
+        cluster.has("v1").await?;
     }
-    ensure!(world.generation().await? == before + 1, "{}", world.said());
+    ensure!(
+        cluster.generation().await? == before + 1,
+        "{}",
+        cluster.said()
+    );
     Ok(())
 }
 
 async fn without_marks() -> Result<()> {
     let crashes = Script::crash_at_start(&["no database"], 1);
-    let world = World::new(World::blank()?.play(|pod| is_version(pod, "v2"), crashes)).await?;
-    world.faults().forbid(Verb::Patch, "replicasets");
-    world.deploy("v1").await?;
-    world.is_healthy("v1").await?;
-    says(&world, "note: not marked as last known good")?;
-    ensure!(marked(&world).await?.is_empty(), "{}", world.said());
-    world.deploy("v2").await?;
-    let checked = world.check(TIMEOUT).await.map_err(told)?;
-    ensure!(checked.outcome == Outcome::Failed, "{}", world.said());
-    let back = world.rollback_as(&plain()).await.map_err(told)?;
-    done(&back, RolledBack, &world)?;
-    says(&world, "its pods are still serving")?;
-    world.has("v1").await
+    let cluster =
+        TestCluster::new(TestCluster::blank()?.play(|pod| is_version(pod, "v2"), crashes)).await?;
+    cluster.faults().forbid(Verb::Patch, "replicasets");
+    cluster.deploy("v1").await?;
+    cluster.is_healthy("v1").await?;
+    says(&cluster, "note: not marked as last known good")?;
+    ensure!(marked(&cluster).await?.is_empty(), "{}", cluster.said());
+    cluster.deploy("v2").await?;
+    let checked = cluster.check(TIMEOUT).await.map_err(as_error)?;
+    ensure!(checked.outcome == Outcome::Failed, "{}", cluster.said());
+    let back = cluster.rollback_as(&plain()).await.map_err(as_error)?;
+    done(&back, RolledBack, &cluster)?;
+    says(&cluster, "its pods are still serving")?;
+    cluster.has("v1").await
 }
 
 async fn unmarked() -> Result<()> {
-    let world = World::new(World::blank()?).await?;
-    world.deploy("v1").await?;
+    let cluster = TestCluster::new(TestCluster::blank()?).await?;
+    cluster.deploy("v1").await?;
     let inputs = CheckInputs {
         mark: false,
         ..CheckInputs::of(workload(), TIMEOUT, Duration::from_secs(3))
     };
-    let before = world.writes();
-    let checked = world.check_as(&inputs).await.map_err(told)?;
-    ensure!(checked.outcome == Outcome::Succeeded, "{}", world.said());
-    ensure!(world.writes() == before, "something was written");
-    ensure!(marked(&world).await?.is_empty(), "{}", world.said());
+    let before = cluster.writes();
+    let checked = cluster.check_as(&inputs).await.map_err(as_error)?;
+    ensure!(checked.outcome == Outcome::Succeeded, "{}", cluster.said());
+    ensure!(cluster.writes() == before, "something was written");
+    ensure!(marked(&cluster).await?.is_empty(), "{}", cluster.said());
     let inputs = CheckInputs {
         mark: true,
         ..inputs
     };
-    world.check_as(&inputs).await.map_err(told)?;
-    ensure!(world.writes() == before + 1, "more than the mark");
-    ensure!(marked(&world).await? == ["v1"], "{}", world.said());
+    cluster.check_as(&inputs).await.map_err(as_error)?;
+    ensure!(cluster.writes() == before + 1, "more than the mark");
+    ensure!(marked(&cluster).await? == ["v1"], "{}", cluster.said());
     Ok(())
 }
 
 /// v1 and v2 are healthy, and both are marked.
-pub(super) async fn two_good() -> Result<World> {
-    let world = World::where_v2(Script::healthy()).await?;
-    world.deploy("v2").await?;
-    world.is_healthy("v2").await?;
-    ensure!(marked(&world).await? == ["v1", "v2"], "{}", world.said());
-    Ok(world)
+pub(super) async fn two_good() -> Result<TestCluster> {
+    let cluster = TestCluster::where_v2(Script::healthy()).await?;
+    cluster.deploy("v2").await?;
+    cluster.is_healthy("v2").await?;
+    ensure!(
+        marked(&cluster).await? == ["v1", "v2"],
+        "{}",
+        cluster.said()
+    );
+    Ok(cluster)
 }
 
 pub(super) fn to(revision: u64) -> RollbackInputs {
@@ -134,31 +147,31 @@ pub(super) fn to(revision: u64) -> RollbackInputs {
 }
 
 async fn known_good_stays() -> Result<()> {
-    let world = two_good().await?;
-    let refused = world.rollback_as(&plain()).await.map_err(told)?;
+    let cluster = two_good().await?;
+    let refused = cluster.rollback_as(&plain()).await.map_err(as_error)?;
     not_done(&refused, Refused, "was found healthy by a check")?;
-    world.has("v2").await
+    cluster.has("v2").await
 }
 
 async fn loses_its_mark() -> Result<()> {
-    let world = two_good().await?;
-    let undone = world.rollback_as(&to(1)).await.map_err(told)?;
-    done(&undone, RolledBack, &world)?;
-    ensure!(marked(&world).await? == ["v1"], "{}", world.said());
-    world.has("v1").await
+    let cluster = two_good().await?;
+    let undone = cluster.rollback_as(&to(1)).await.map_err(as_error)?;
+    done(&undone, RolledBack, &cluster)?;
+    ensure!(marked(&cluster).await? == ["v1"], "{}", cluster.said());
+    cluster.has("v1").await
 }
 
 async fn dry_run() -> Result<()> {
-    let world = where_only_v1_is_good().await?;
-    world.deploy("v2").await?;
-    world.check(TIMEOUT).await.map_err(told)?;
-    let before = world.patches();
-    let looked = world.dry_run(&plain()).await.map_err(told)?;
+    let cluster = where_only_v1_is_good().await?;
+    cluster.deploy("v2").await?;
+    cluster.check(TIMEOUT).await.map_err(as_error)?;
+    let before = cluster.patches();
+    let looked = cluster.dry_run(&plain()).await.map_err(as_error)?;
     ensure!(looked.outcome == Outcome::RolledBack, "{looked:#?}");
     ensure!(looked.word.is_none(), "{looked:#?}");
-    says(&world, "nothing was changed")?;
-    let unknown = world.dry_run(&to(7)).await.map_err(told)?;
+    says(&cluster, "nothing was changed")?;
+    let unknown = cluster.dry_run(&to(7)).await.map_err(as_error)?;
     not_done(&unknown, Refused, "revision 7 does not exist")?;
-    ensure!(world.patches() == before, "a patch was sent");
-    world.has("v2").await
+    ensure!(cluster.patches() == before, "a patch was sent");
+    cluster.has("v2").await
 }

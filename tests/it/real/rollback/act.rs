@@ -7,8 +7,8 @@ use rollguard_tests::faulty::{Fault, Faulty, Moment, Trap};
 use rollguard_tests::front::Asked;
 use tempfile::NamedTempFile;
 
-use super::case::{Run, Trouble, Who};
-use super::case_namespace::Scene;
+use super::case::{Interference, Run, Who};
+use super::case_namespace::CaseNamespace;
 use super::left::Left;
 use super::tool::{Asks, Told, Tool};
 
@@ -29,43 +29,47 @@ pub(crate) struct Acted {
     pub(crate) writes: Vec<Asked>,
 }
 
-/// Carries out all runs of the scene's case.
-pub(crate) async fn act(scene: &Scene, tool: Tool, evidence: Option<&Path>) -> Result<Acted> {
-    let before = scene.left().await?;
+/// Carries out all runs of the case.
+pub(crate) async fn act(
+    namespace: &CaseNamespace,
+    tool: Tool,
+    evidence: Option<&Path>,
+) -> Result<Acted> {
+    let before = namespace.left().await?;
     let (mut done, mut writes) = (Vec::new(), Vec::new());
-    let mut trouble = scene.case.trouble;
-    for run in scene.case.runs {
-        let way = Way::to(scene, trouble).await?;
+    let mut interference = namespace.case.interference;
+    for run in namespace.case.runs {
+        let way = Way::to(namespace, interference).await?;
         let asks = Asks {
-            scene,
+            namespace,
             run,
             kubeconfig: &way.kubeconfig,
             evidence,
-            killed_by: way.killer(trouble),
+            killed_by: way.killer(interference),
         };
-        done.push(one_run(tool, asks, trouble).await?);
+        done.push(one_run(tool, asks, interference).await?);
         writes.extend(way.faulty.iter().flat_map(Faulty::writes));
-        trouble = Trouble::None;
+        interference = Interference::None;
     }
     Ok(Acted {
-        namespace: scene.namespace.clone(),
+        namespace: namespace.name.clone(),
         before,
         done,
         writes,
     })
 }
 
-async fn one_run(tool: Tool, asks: Asks<'_>, trouble: Trouble) -> Result<Done> {
-    let told = match trouble {
-        Trouble::Two => {
+async fn one_run(tool: Tool, asks: Asks<'_>, interference: Interference) -> Result<Done> {
+    let told = match interference {
+        Interference::TwoRuns => {
             let (one, other) = tokio::try_join!(tool.roll_back(asks), tool.roll_back(asks))?;
             vec![one, other]
         }
-        Trouble::None | Trouble::Fault(_) | Trouble::Killed(_) => {
+        Interference::None | Interference::ApiFault(_) | Interference::Killed(_) => {
             vec![tool.roll_back(asks).await?]
         }
     };
-    let left = asks.scene.left().await?;
+    let left = asks.namespace.left().await?;
     Ok(Done { told, left })
 }
 
@@ -77,21 +81,21 @@ struct Way {
 }
 
 impl Way {
-    async fn to(scene: &Scene, trouble: Trouble) -> Result<Self> {
-        if scene.case.who == Who::Looker {
-            let looker = scene.looker().await?;
+    async fn to(namespace: &CaseNamespace, interference: Interference) -> Result<Self> {
+        if namespace.case.who == Who::Looker {
+            let looker = namespace.looker().await?;
             return Ok(Self {
                 kubeconfig: looker.path().to_owned(),
                 faulty: None,
                 _looker: Some(looker),
             });
         }
-        let trap = match trouble {
-            Trouble::None => None,
-            Trouble::Fault(trap) | Trouble::Killed(trap) => Some(trap),
-            Trouble::Two => Some(Trap::once(Moment::Patch, Fault::Meeting(2))),
+        let trap = match interference {
+            Interference::None => None,
+            Interference::ApiFault(trap) | Interference::Killed(trap) => Some(trap),
+            Interference::TwoRuns => Some(Trap::once(Moment::Patch, Fault::Meeting(2))),
         };
-        let faulty = Faulty::start(scene.client.clone(), trap).await?;
+        let faulty = Faulty::start(namespace.client.clone(), trap).await?;
         Ok(Self {
             kubeconfig: faulty.kubeconfig().to_owned(),
             faulty: Some(faulty),
@@ -99,8 +103,8 @@ impl Way {
         })
     }
 
-    fn killer(&self, trouble: Trouble) -> Option<&Faulty> {
-        let kills = matches!(trouble, Trouble::Killed(_));
+    fn killer(&self, interference: Interference) -> Option<&Faulty> {
+        let kills = matches!(interference, Interference::Killed(_));
         self.faulty.as_ref().filter(|_| kills)
     }
 }

@@ -1,9 +1,9 @@
-//! The words of a case.
+//! The description of a case: its story, its runs and the end that it must come to.
 
 use rollguard_tests::faulty::{Fault, Moment, Trap};
 use rollguard_tests::scenarios::Kind;
 
-use super::workload_version::Release;
+use super::workload_version::WorkloadVersion;
 
 /// One case: a story, what is asked for, and how it must end.
 #[derive(Debug, Clone, Copy)]
@@ -23,8 +23,8 @@ pub(crate) struct Case {
     /// What is rolled back besides the kind's own workload, such as `deployment/api`.
     pub(crate) besides: &'static [&'static str],
     pub(crate) who: Who,
-    pub(crate) trouble: Trouble,
-    /// One after the other; what is in trouble is the first.
+    pub(crate) interference: Interference,
+    /// One after the other; only the first one is interfered with.
     pub(crate) runs: &'static [Run],
     /// What else must hold at the end.
     pub(crate) also: &'static [Also],
@@ -34,7 +34,7 @@ pub(crate) struct Case {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
     /// The workload is applied.
-    Deploy(Release),
+    Deploy(WorkloadVersion),
     /// The rollout is complete.
     Settles,
     /// `rollguard check` calls it good, and marks it.
@@ -71,16 +71,16 @@ pub(crate) enum Who {
     Looker,
 }
 
-/// The fault of the first run.
+/// The fault or the second run that the first run meets.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Trouble {
+pub(crate) enum Interference {
     None,
     /// The API server, as the client sees it.
-    Fault(Trap),
+    ApiFault(Trap),
     /// The program is killed (SIGKILL) once this has happened.
     Killed(Trap),
     /// Two are run at once, and meet at the patch.
-    Two,
+    TwoRuns,
 }
 
 /// One run and what it comes to.
@@ -201,7 +201,7 @@ pub(crate) const fn case(kind: Kind, name: &'static str, says: &'static str) -> 
         meanwhile: &[],
         besides: &[],
         who: Who::Admin,
-        trouble: Trouble::None,
+        interference: Interference::None,
         runs: &[],
         also: &[],
     }
@@ -239,20 +239,27 @@ impl Case {
 
     /// At the first patch.
     pub(crate) const fn once(self, fault: Fault) -> Self {
-        self.trouble(Trouble::Fault(Trap::once(Moment::Patch, fault)))
+        self.interference(Interference::ApiFault(Trap::once(Moment::Patch, fault)))
     }
 
     /// At every patch of the first run.
     pub(crate) const fn always(self, fault: Fault) -> Self {
-        self.trouble(Trouble::Fault(Trap::always(Moment::Patch, fault, "")))
+        self.interference(Interference::ApiFault(Trap::always(
+            Moment::Patch,
+            fault,
+            "",
+        )))
     }
 
     pub(crate) const fn killed(self, moment: Moment, fault: Fault) -> Self {
-        self.trouble(Trouble::Killed(Trap::once(moment, fault)))
+        self.interference(Interference::Killed(Trap::once(moment, fault)))
     }
 
-    pub(crate) const fn trouble(self, trouble: Trouble) -> Self {
-        Self { trouble, ..self }
+    pub(crate) const fn interference(self, interference: Interference) -> Self {
+        Self {
+            interference,
+            ..self
+        }
     }
 
     pub(crate) const fn ends(self, runs: &'static [Run]) -> Self {

@@ -1,4 +1,4 @@
-//! A case's story, carried out in a namespace.
+//! The namespace of a case: carries the story out in it and reads what it holds.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,21 +36,21 @@ const CHECK: [&str; 6] = [
     "CrashAtStart=30s",
 ];
 
-/// Where a case takes place.
-pub(crate) struct Scene {
+/// The namespace of a case on the real cluster.
+pub(crate) struct CaseNamespace {
     pub(crate) cluster: Arc<RealCluster>,
     pub(crate) client: Client,
-    pub(crate) namespace: String,
+    pub(crate) name: String,
     pub(crate) case: &'static Case,
 }
 
-impl Scene {
+impl CaseNamespace {
     /// Carries steps out, one after the other.
-    pub(crate) async fn play(&self, steps: &[Step]) -> Result<()> {
+    pub(crate) async fn carry_out(&self, steps: &[Step]) -> Result<()> {
         for step in steps {
-            let played = timeout(LIMIT, self.perform(step)).await;
-            let played = played.unwrap_or_else(|_| Err(anyhow::anyhow!("not in {LIMIT:?}")));
-            played.with_context(|| format!("failed to carry out {step:?}"))?;
+            let done = timeout(LIMIT, self.perform(step)).await;
+            let done = done.unwrap_or_else(|_| Err(anyhow::anyhow!("not in {LIMIT:?}")));
+            done.with_context(|| format!("failed to carry out {step:?}"))?;
         }
         Ok(())
     }
@@ -58,7 +58,7 @@ impl Scene {
     async fn perform(&self, step: &Step) -> Result<()> {
         let kind = self.case.kind;
         match *step {
-            Step::Deploy(release) => self.apply(&release.manifest(kind)?).await,
+            Step::Deploy(version) => self.apply(&version.manifest(kind)?).await,
             Step::Settles => self.settles().await,
             Step::IsGood => self.is_good(self.cluster.kubeconfig_path()).await,
             Step::IsGoodForALooker => self.is_good(self.looker().await?.path()).await,
@@ -83,11 +83,11 @@ impl Scene {
                 self.delete(&resource, &name).await
             }
             Step::Shows(text) => {
-                self.until(async || Ok(dump(&self.client, &self.namespace).await.contains(text)))
+                self.until(async || Ok(dump(&self.client, &self.name).await.contains(text)))
                     .await
             }
             Step::UndoneByHand => {
-                let args = ["rollout", "undo", kind.workload(), "-n", &self.namespace];
+                let args = ["rollout", "undo", kind.workload(), "-n", &self.name];
                 let ran = kubectl(&self.cluster, self.cluster.kubeconfig_path(), &args)?;
                 let ran = ran.ended().await?;
                 ensure!(ran.code == 0, "not undone: {}", ran.all());
@@ -104,14 +104,14 @@ impl Scene {
     /// A workload of the case, given as a user writes it.
     pub(crate) async fn left_of(&self, workload: &str) -> Result<Left> {
         let (_, name) = workload.split_once('/').context("no name")?;
-        Left::of(&self.client, &self.namespace, (self.case.kind, name)).await
+        Left::of(&self.client, &self.name, (self.case.kind, name)).await
     }
 
     /// The ReplicaSet or ControllerRevision that carries the revision of a version.
     pub(crate) async fn revision_object(&self, version: &str) -> Result<(ApiResource, String)> {
         let (resource, template) = revision_resource(self.case.kind);
         let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+            Api::namespaced_with(self.client.clone(), &self.name, &resource);
         let pointer = format!("{template}/metadata/labels/version");
         let all = api.list(&ListParams::default()).await?;
         let own = all.items.into_iter().find(|it| {
@@ -129,7 +129,7 @@ impl Scene {
     pub(crate) async fn revision(&self, version: &str) -> Result<DynamicObject> {
         let (resource, name) = self.revision_object(version).await?;
         let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+            Api::namespaced_with(self.client.clone(), &self.name, &resource);
         api.get(&name).await.context("failed to look at a revision")
     }
 
@@ -143,7 +143,7 @@ impl Scene {
 
     /// An identity that may not mark gets the verdict all the same.
     async fn is_good(&self, kubeconfig: &Path) -> Result<()> {
-        let mut args = vec!["check", "-n", &self.namespace];
+        let mut args = vec!["check", "-n", &self.name];
         args.extend(self.case.workloads());
         args.extend(CHECK);
         let ran = Rollguard::new(kubeconfig)?.run(&args).await?;
@@ -152,7 +152,7 @@ impl Scene {
     }
 
     async fn settles(&self) -> Result<()> {
-        let (client, namespace) = (&self.client, self.namespace.as_str());
+        let (client, namespace) = (&self.client, self.name.as_str());
         for workload in self.case.workloads() {
             let (_, name) = workload.split_once('/').context("no name")?;
             match self.case.kind {
@@ -171,7 +171,7 @@ impl Scene {
     }
 
     async fn pods(&self, version: &str) -> Result<Vec<Pod>> {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.name);
         let of_version = ListParams::default().labels(&format!("version={version}"));
         Ok(api.list(&of_version).await?.items)
     }
@@ -185,7 +185,7 @@ impl Scene {
 
     async fn patch(&self, resource: &ApiResource, name: &str, patch: &str) -> Result<()> {
         let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), &self.namespace, resource);
+            Api::namespaced_with(self.client.clone(), &self.name, resource);
         let patch: Value = serde_yaml::from_str(patch)?;
         api.patch(name, &PatchParams::default(), &Patch::Merge(patch))
             .await?;
@@ -194,7 +194,7 @@ impl Scene {
 
     async fn delete(&self, resource: &ApiResource, name: &str) -> Result<()> {
         let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), &self.namespace, resource);
+            Api::namespaced_with(self.client.clone(), &self.name, resource);
         api.delete(name, &DeleteParams::default()).await?;
         Ok(())
     }
@@ -208,8 +208,8 @@ impl Scene {
     }
 
     async fn apply(&self, yaml: &str) -> Result<()> {
-        let yaml = yaml.replace("${NAMESPACE}", &self.namespace);
-        apply(&self.client, &self.namespace, &yaml).await
+        let yaml = yaml.replace("${NAMESPACE}", &self.name);
+        apply(&self.client, &self.name, &yaml).await
     }
 }
 

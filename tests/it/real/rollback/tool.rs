@@ -11,7 +11,7 @@ use rollguard_tests::product::{Ran, Rollguard, Running};
 use tokio::time::sleep;
 
 use super::case::Run;
-use super::case_namespace::Scene;
+use super::case_namespace::CaseNamespace;
 
 /// How long `kubectl rollout status` may wait. What heals does so in half of it.
 const STATUS_LIMIT: &str = "--timeout=20s";
@@ -32,7 +32,7 @@ pub(crate) enum Tool {
 /// The request to a tool.
 #[derive(Clone, Copy)]
 pub(crate) struct Asks<'a> {
-    pub(crate) scene: &'a Scene,
+    pub(crate) namespace: &'a CaseNamespace,
     pub(crate) run: &'a Run,
     pub(crate) kubeconfig: &'a Path,
     /// The check's approval.
@@ -84,18 +84,20 @@ impl Tool {
 }
 
 async fn undo(asks: Asks<'_>) -> Result<Told> {
-    let Scene {
-        cluster, namespace, ..
-    } = asks.scene;
+    let CaseNamespace {
+        cluster,
+        name: namespace,
+        ..
+    } = asks.namespace;
     let revision = asks.run.to_revision.map(|it| format!("--to-revision={it}"));
     let mut args = vec!["rollout", "undo", "-n", namespace];
-    args.extend(asks.scene.case.workloads());
+    args.extend(asks.namespace.case.workloads());
     args.extend(revision.as_deref());
     let undo = kubectl(cluster, asks.kubeconfig, &args)?;
     let undo = asks.see_to_its_end(undo, UNDO_LIMIT).await?;
     let mut told = vec![("undo", undo)];
     if told.iter().all(|(_, ran)| ran.code == 0) {
-        for workload in asks.scene.case.workloads() {
+        for workload in asks.namespace.case.workloads() {
             let args = ["rollout", "status", "-n", namespace, STATUS_LIMIT, workload];
             let status = kubectl(cluster, asks.kubeconfig, &args)?;
             told.push(("status", asks.see_to_its_end(status, COMMAND_LIMIT).await?));
@@ -105,7 +107,7 @@ async fn undo(asks: Asks<'_>) -> Result<Told> {
 }
 
 fn rollback_args<'a>(asks: &Asks<'a>) -> Vec<&'a str> {
-    let mut args = vec!["rollback", "-n", &asks.scene.namespace, "--yes"];
+    let mut args = vec!["rollback", "-n", &asks.namespace.name, "--yes"];
     args.extend(["--timeout", "120s", "--stable-for", "1s"]);
     args.extend(asks.run.flags);
     if let Some(revision) = asks.run.to_revision {
@@ -113,7 +115,7 @@ fn rollback_args<'a>(asks: &Asks<'a>) -> Vec<&'a str> {
     }
     match asks.evidence.and_then(Path::to_str) {
         Some(evidence) => args.extend(["--evidence", evidence]),
-        None => args.extend(asks.scene.case.workloads()),
+        None => args.extend(asks.namespace.case.workloads()),
     }
     args
 }

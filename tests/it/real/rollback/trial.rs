@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::act::{Acted, act, expect};
 use super::case::{Also, Case};
-use super::case_namespace::Scene;
+use super::case_namespace::CaseNamespace;
 use super::row::row;
 use super::tool::Tool;
 use super::workload_version::SECRET;
@@ -25,21 +25,21 @@ const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 pub(crate) async fn ends(stage: Arc<Stage>, case: &'static Case) -> Result<()> {
     let kubectl = beside(&stage, case).await?;
     let cluster = stage.cluster()?;
-    with_namespace(cluster, case.name, async |client, namespace| {
-        let scene = Scene {
+    with_namespace(cluster, case.name, async |client, name| {
+        let namespace = CaseNamespace {
             cluster: Arc::clone(cluster),
             client,
-            namespace,
+            name,
             case,
         };
-        let acted = tell(&scene, Tool::Rollguard).await?;
+        let acted = tell(&namespace, Tool::Rollguard).await?;
         stage.keep_rollback(row(case, kubectl.as_ref(), &acted));
         for (number, (run, done)) in case.runs.iter().zip(&acted.done).enumerate() {
             expect(run, &acted.before, done)
                 .map_err(|wrong| anyhow!("run {}: {wrong}", number + 1))?;
         }
         for also in case.also {
-            holds(*also, &scene, &acted)
+            holds(*also, &namespace, &acted)
                 .await
                 .with_context(|| format!("{also:?} does not hold"))?;
         }
@@ -56,14 +56,14 @@ async fn beside(stage: &Stage, case: &'static Case) -> Result<Option<Acted>> {
     let cluster = stage.cluster()?;
     let mut acted = None;
     let name = format!("{}-k", case.name);
-    with_namespace(cluster, &name, async |client, namespace| {
-        let scene = Scene {
+    with_namespace(cluster, &name, async |client, name| {
+        let namespace = CaseNamespace {
             cluster: Arc::clone(cluster),
             client,
-            namespace,
+            name,
             case,
         };
-        acted = Some(tell(&scene, Tool::Kubectl).await?);
+        acted = Some(tell(&namespace, Tool::Kubectl).await?);
         Ok(())
     })
     .await?;
@@ -71,12 +71,12 @@ async fn beside(stage: &Stage, case: &'static Case) -> Result<Option<Acted>> {
 }
 
 /// The story, the check where one hands over, what happens in between, and the runs.
-async fn tell(scene: &Scene, tool: Tool) -> Result<Acted> {
-    let case = scene.case;
-    scene.play(case.story).await?;
+async fn tell(namespace: &CaseNamespace, tool: Tool) -> Result<Acted> {
+    let case = namespace.case;
+    namespace.carry_out(case.story).await?;
     let handed = if case.approved && tool == Tool::Rollguard {
         let workloads = case.workloads();
-        let handed = pipeline::check(&scene.cluster, &scene.namespace, &workloads).await?;
+        let handed = pipeline::check(&namespace.cluster, &namespace.name, &workloads).await?;
         let text = std::fs::read_to_string(handed.evidence.path())?;
         ensure!(!text.contains(SECRET), "a secret value in {text}");
         ensure!(
@@ -88,23 +88,28 @@ async fn tell(scene: &Scene, tool: Tool) -> Result<Acted> {
     } else {
         None
     };
-    scene.play(case.meanwhile).await?;
-    act(scene, tool, handed.as_ref().map(|it| it.evidence.path())).await
+    namespace.carry_out(case.meanwhile).await?;
+    act(
+        namespace,
+        tool,
+        handed.as_ref().map(|it| it.evidence.path()),
+    )
+    .await
 }
 
-async fn holds(also: Also, scene: &Scene, acted: &Acted) -> Result<()> {
-    let left = scene.left().await?;
+async fn holds(also: Also, namespace: &CaseNamespace, acted: &Acted) -> Result<()> {
+    let left = namespace.left().await?;
     match also {
         Also::PodsStayed => pods_stayed(&acted.before, &left),
-        Also::Annotated => annotated(scene, &left).await,
-        Also::Marked => marked(&scene.revision(left.version()).await?),
+        Also::Annotated => annotated(namespace, &left).await,
+        Also::Marked => marked(&namespace.revision(left.version()).await?),
         Also::DeletedOneByOne => deleted_one_by_one(acted),
         Also::Replicas(wanted) => {
             ensure!(left.spec["replicas"] == wanted, "{}", left.spec["replicas"]);
             Ok(())
         }
         Also::Beside(workload, version) => {
-            let left = scene.left_of(workload).await?;
+            let left = namespace.left_of(workload).await?;
             ensure!(left.version() == version, "{}", left.says());
             Ok(())
         }
@@ -122,8 +127,8 @@ fn pods_stayed(before: &Left, left: &Left) -> Result<()> {
 }
 
 /// Returns what a rollback writes beside the template.
-async fn annotated(scene: &Scene, left: &Left) -> Result<()> {
-    let target = scene.revision(left.version()).await?;
+async fn annotated(namespace: &CaseNamespace, left: &Left) -> Result<()> {
+    let target = namespace.revision(left.version()).await?;
     let causes = target.metadata.annotations.as_ref();
     let cause = causes.and_then(|it| it.get(CHANGE_CAUSE));
     let cause = cause.context("no cause")?;

@@ -4,12 +4,12 @@ use anyhow::{Context, Result};
 use rollguard_tests::scenarios::Kind;
 use serde_json::{Value, json};
 
-/// What begins every value that must not be shown.
+/// The beginning of every value that must not be shown.
 pub(crate) const SECRET: &str = "never-show-this";
 
 /// A version of a workload.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Release {
+pub(crate) struct WorkloadVersion {
     /// The label `version` of its pods.
     pub(crate) version: &'static str,
     /// The name of the workload; its kind's name where it is empty.
@@ -22,7 +22,7 @@ pub(crate) struct Release {
     pub(crate) inside: &'static [&'static str],
 }
 
-/// How a release runs.
+/// How a version runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runs {
     /// It is ready after a second, and stays so.
@@ -35,19 +35,19 @@ pub(crate) enum Runs {
     NotFirst,
 }
 
-/// A release that runs well.
-pub(crate) const fn good(version: &'static str) -> Release {
+/// A version that runs well.
+pub(crate) const fn good(version: &'static str) -> WorkloadVersion {
     runs(version, Runs::Well)
 }
 
-/// A release whose pods never start.
-pub(crate) const fn bad(version: &'static str) -> Release {
+/// A version whose pods never start.
+pub(crate) const fn bad(version: &'static str) -> WorkloadVersion {
     runs(version, Runs::Never)
 }
 
-/// A release that runs so.
-pub(crate) const fn runs(version: &'static str, runs: Runs) -> Release {
-    Release {
+/// A version that runs in this way.
+pub(crate) const fn runs(version: &'static str, runs: Runs) -> WorkloadVersion {
+    WorkloadVersion {
         version,
         name: "",
         runs,
@@ -56,7 +56,7 @@ pub(crate) const fn runs(version: &'static str, runs: Runs) -> Release {
     }
 }
 
-impl Release {
+impl WorkloadVersion {
     /// Of another workload of the same kind.
     pub(crate) const fn of(self, name: &'static str) -> Self {
         Self { name, ..self }

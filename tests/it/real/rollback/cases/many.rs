@@ -4,7 +4,7 @@ use rollguard_tests::faulty::{Fault, Moment, Trap};
 
 use super::super::case::Also::{Beside, PodsStayed};
 use super::super::case::Step::{self, Deploy, Fails, IsGood, Objects, Settles};
-use super::super::case::{Case, Trouble, already, back_to, refused, web};
+use super::super::case::{Case, Interference, already, back_to, refused, web};
 use super::super::workload_version::{bad, good};
 
 const BOTH: &[Step] = &[
@@ -64,7 +64,7 @@ pub(super) const CASES: &[Case] = &[
     )
     .story(BOTH)
     .besides(&[API])
-    .trouble(Trouble::Fault(Trap::always(
+    .interference(Interference::ApiFault(Trap::always(
         Moment::Patch,
         Fault::Refused(500),
         "/api",

@@ -5,7 +5,7 @@ use rollguard_tests::faulty::Moment::{LookAfterPatch, Patch, PodDeletion};
 use rollguard_tests::scenarios::Kind;
 
 use super::super::case::Also::{Annotated, PodsStayed};
-use super::super::case::{Case, Run, Trouble, already, back_to, case, web};
+use super::super::case::{Case, Interference, Run, already, back_to, case, web};
 use super::GOOD_THEN_BAD;
 
 /// A run that is killed (SIGKILL) before it changes anything.
@@ -67,13 +67,13 @@ pub(super) const CASES: &[Case] = &[
     .also(&[PodsStayed]),
     web("two-at-once", "two are run at once")
         .story(GOOD_THEN_BAD)
-        .trouble(Trouble::Two)
+        .interference(Interference::TwoRuns)
         .ends(&[back_to("v1").tells(&["already rolled back"]), already("v1")])
         .also(&[PodsStayed, Annotated]),
     web("two-approved-at-once", "two approved ones are run at once")
         .story(GOOD_THEN_BAD)
         .approved_after(&[])
-        .trouble(Trouble::Two)
+        .interference(Interference::TwoRuns)
         .ends(&[back_to("v1").tells(&["already rolled back"])])
         .also(&[PodsStayed, Annotated]),
 ];
