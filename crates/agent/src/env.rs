@@ -34,7 +34,7 @@ variables! {
     ENDPOINT_DATA = "ENDPOINT_DATA_<ID>_<KEY>",
         "cloud and default subscription of the service connection";
     OIDC_REQUEST_URI = "SYSTEM_OIDCREQUESTURI",
-        "where the job gets its OIDC token (workload identity federation)";
+        "the address from which the job gets its OIDC token (workload identity federation)";
     COLLECTION_URI = "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
         "link to the run; OIDC address where `SYSTEM_OIDCREQUESTURI` is absent";
     PROJECT = "SYSTEM_TEAMPROJECT", "link to the run";
@@ -49,17 +49,17 @@ variables! {
     PROXY_URL = "AGENT_PROXYURL", "the agent's proxy; without it `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` count";
     PROXY_USERNAME = "AGENT_PROXYUSERNAME", "signs in at the agent's proxy";
     PROXY_PASSWORD = "SECRET_AGENT_PROXYPASSWORD", "signs in at the agent's proxy";
-    PROXY_BYPASS = "AGENT_PROXYBYPASSLIST", "what is reached past the agent's proxy";
+    PROXY_BYPASS = "AGENT_PROXYBYPASSLIST", "addresses that are reached without the agent's proxy";
     CA_INFO = "AGENT_CAINFO", "certificate authorities that the agent trusts; also `NODE_EXTRA_CA_CERTS`";
     CLIENT_CERTIFICATE = "AGENT_CLIENTCERT", "the agent's client certificate";
     CLIENT_KEY = "AGENT_CLIENTCERTKEY", "its key";
     SKIP_VERIFICATION = "AGENT_SKIPCERTVALIDATION",
-        "the agent was told not to verify certificates; done, with a warning";
+        "turns off the verification of all certificates but the API server's, with a warning";
     TEMP_DIRECTORY = "AGENT_TEMPDIRECTORY",
         "where the summary is written; cleaned by the agent after the job";
     COMPLETION_FILE = "ROLLGUARD_COMPLETION_FILE",
-        "where the task says to its entry point that it ran to its end";
-    COMPLETION_TOKEN = "ROLLGUARD_COMPLETION_TOKEN", "how the entry point recognises it";
+        "the file by which the program tells the task's entry point that it ran to its end";
+    COMPLETION_TOKEN = "ROLLGUARD_COMPLETION_TOKEN", "the token by which the entry point recognises that file";
 }
 
 /// The id under which every task gets the connection to Azure DevOps itself.

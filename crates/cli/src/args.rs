@@ -80,7 +80,12 @@ pub(crate) fn command() -> Command {
                 .subcommand(
                     Command::new("export")
                         .about("Writes the templates to a folder")
-                        .arg(Arg::new("folder").value_name("FOLDER").required(true)),
+                        .arg(
+                            Arg::new("folder")
+                                .value_name("FOLDER")
+                                .required(true)
+                                .help("The folder to write to; it is created if necessary"),
+                        ),
                 ),
         )
         .subcommand(
@@ -135,7 +140,7 @@ fn cluster_args() -> [Arg; 3] {
         Arg::new("kubeconfig")
             .long("kubeconfig")
             .value_name("FILE")
-            .help("The kubeconfig [default: as kubectl]"),
+            .help("The kubeconfig [default: as for kubectl]"),
         flag(
             "allow-insecure-server",
             "Send credentials even where others can read them: over http, or with \

@@ -104,8 +104,8 @@ pub const WORKLOADS: InputSpec = InputSpec {
     cli: CliForm::Positional { value: "WORKLOAD" },
     label: "Workloads",
     help: "The workloads, written as in kubectl, one per line: `deployment/web`, \
-           `statefulset/db`, `daemonset/agent`. May be empty with the evidence of a check or, in \
-           a check, with a selector. With evidence, only workloads that it names are allowed.",
+           `statefulset/db`, `daemonset/agent`. May be left empty if evidence or, in a \
+           check, a selector is given. With evidence, only workloads that it names are allowed.",
     kind: InputKind::Workloads,
     default: None,
     // A selector or the evidence may stand for it.
@@ -224,7 +224,7 @@ pub const REVISION: InputSpec = InputSpec {
     },
     label: "Revision",
     help: "The revision to check, a number from `kubectl rollout history`; for one workload \
-           only. If empty: the newest revision when the check begins.",
+           only. If empty: the revision that is the newest when the check begins.",
     kind: InputKind::Revision,
     default: None,
     required: false,
@@ -244,7 +244,7 @@ pub const TO_REVISION: InputSpec = InputSpec {
     label: "To revision",
     help: "The revision to restore, a number from `kubectl rollout history`; for one workload \
            only. If empty: the revision in the evidence, else one that a check found healthy (a \
-           serving one first, then the newest), else the one whose pods still serve.",
+           serving one first, then the newest), else the one that still serves.",
     kind: InputKind::Revision,
     default: None,
     required: false,
@@ -264,8 +264,8 @@ pub const EVIDENCE: InputSpec = InputSpec {
     label: "Evidence of the check",
     help: "The output variable `evidence` of the check, or its whole report as JSON. A rollback \
            undoes exactly the rollouts that were found bad; if a newer one has begun in the \
-           meantime, nothing is changed. A check with evidence is the check after that rollback: \
-           it waits for the restored revision.",
+           meantime, nothing is changed. A check with evidence is the one after that rollback: it \
+           waits for the restored revision.",
     kind: InputKind::Evidence,
     default: None,
     required: false,
@@ -285,7 +285,7 @@ pub const MARK: InputSpec = InputSpec {
     label: "Mark as good",
     help: "Marks the revision in the cluster as good if the check succeeds (annotation \
            `rollguard.dev/last-known-good-<uid>`), so that a later rollback can find its target. \
-           Without permission to do so, the verdict stands.",
+           If it may not do so, the verdict stays the same.",
     kind: InputKind::Boolean,
     default: Some("true"),
     required: false,
@@ -303,8 +303,8 @@ pub const LOGS: InputSpec = InputSpec {
         help: "Do not read the logs of containers that fail",
     },
     label: "Read logs",
-    help: "Reads the last log lines of containers that fail: the line that says why is in the \
-           sentence of the cause, the others are in the report. Logs are written by the \
+    help: "Reads the last log lines of containers that fail. The line that says why is quoted in \
+           the sentence of the cause; the others are in the report. Logs are written by the \
            application and may hold secrets; a report shows them to everyone who may see the run. \
            Secrets of the run are masked. If false, no log is read.",
     kind: InputKind::Boolean,
@@ -325,8 +325,8 @@ pub const FORCE_OWNER: InputSpec = InputSpec {
                and may revert",
     },
     label: "Force owner",
-    help: "Rolls back even a workload that Argo CD, Flux, Helm or another controller manages. It \
-           may revert the rollback; prefer to roll back there.",
+    help: "Rolls back even a workload that Argo CD, Flux, Helm or another controller manages. The \
+           controller may revert this rollback, so use its own rollback if you can.",
     kind: InputKind::Boolean,
     default: Some("false"),
     required: false,
