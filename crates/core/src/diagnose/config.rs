@@ -113,7 +113,8 @@ fn as_root(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
 fn missing(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
     let title = container.title();
     if let Some(MissingKey { key, kind, object }) = missing_key(message) {
-        let what = format!("{title} needs key `{key}` of {kind} `{object}`, which lacks it");
+        let what =
+            format!("{title} needs key `{key}` of {kind} `{object}`, which does not have that key");
         let remedy =
             format!("add key `{key}` to {kind} `{object}`, or mark the reference optional: true");
         return Some((FindingCode::ConfigKeyMissing, what, remedy));

@@ -221,7 +221,7 @@ fn crashed(
     let (title, times, exit) = (container.title(), times(container.ends()), exit_of(end));
     if ended_after_ready(container) {
         let what = format!("{title} exited after it was ready, {times} with {exit}");
-        let remedy = "read the last log lines: it fails at run time and not at start (a request, a timer, a lost connection); compare with the former revision";
+        let remedy = "read the last log lines: it fails while it runs, not when it starts (a request, a timer, a lost connection); compare with the former revision";
         return (FindingCode::CrashAfterReady, what, remedy.to_owned());
     }
     let never = if container.init || container.pod.was_ready() {
@@ -318,7 +318,7 @@ fn not_on_volume(
         command_of(container, message)
     );
     let remedy = format!(
-        "look at the container that should write it to volume `{volume}`; if it is an init container, this one starts only once it is done"
+        "look at the container that should write it to volume `{volume}`; if that is an init container, this container starts only once it is done"
     );
     (FindingCode::CommandNotRunnable, what, remedy)
 }

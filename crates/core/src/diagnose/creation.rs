@@ -230,10 +230,12 @@ fn too_many(case: &Case<'_>, message: &str, found: (&str, &NeverFits)) -> (Strin
     let pods = case.workload.counts().desired;
     let all = match pods {
         1 => "the pod needs".to_owned(),
-        pods => format!("all {pods} pods need"),
+        pods => format!("all {pods} pods together need"),
     };
     (
-        format!("{what}; it never will: {all} {resource} {needed}, and the quota allows {limit}"),
+        format!(
+            "{what}; waiting does not help: {all} {resource}={needed}, and the quota allows {limit}"
+        ),
         format!(
             "raise quota `{quota}` to at least {resource}={needed}, lower the pods' requests, or run fewer replicas"
         ),

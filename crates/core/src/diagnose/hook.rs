@@ -30,7 +30,7 @@ fn running(case: &Case<'_>, pod: &PodView<'_>) -> Option<Finding> {
                 container.title(),
                 super::start::hook_words(&container)
             ))
-            .remedy("look at what the hook waits for: the kubelet reports the container, and starts those listed after it, only once the hook has ended")
+            .remedy("find out what the hook waits for: the kubelet reports the container as running, and starts the containers after it, only once the hook has ended")
             .evidence(EvidenceKind::Event, "Started, and neither an end nor a failure of the hook since"),
     )
 }

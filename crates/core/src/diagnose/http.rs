@@ -7,13 +7,13 @@ use crate::http::HttpCheck;
 use crate::observation::Answer;
 use crate::snapshot::{Answers, PodView};
 
-const REMEDY: &str = "request the same path of the pod (`kubectl port-forward`), and let the readiness probe request the same as the check";
+const REMEDY: &str = "request the same path from the pod (`kubectl port-forward`), and let the readiness probe make the same request as the check";
 
 /// The check comes from the control plane, the readiness probe from the pod's own node.
-const WAY: &str = "; the check goes through the API server: make sure that the pod listens on that port of its own address, that no NetworkPolicy blocks the control plane and, on AKS, that the konnectivity-agent pods in kube-system are healthy";
+const WAY: &str = "; the check goes through the API server: make sure that the pod listens on that port at its pod IP (not only on localhost), that no NetworkPolicy blocks the control plane and, on AKS, that the konnectivity-agent pods in kube-system are healthy";
 
 /// Without any answer, the way to the pod may be closed rather than the pod unhealthy.
-const SILENCE: &str = "; no pod of this rollout has ever answered, not even with a refused connection: that alone is never a failure, because a NetworkPolicy that blocks the control plane everywhere looks the same";
+const SILENCE: &str = "; no pod of this rollout has ever answered, not even by refusing a connection: a NetworkPolicy that blocks the control plane everywhere looks the same, so this alone never fails the check";
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let rule = case.policy.rule(FindingCode::HttpCheckFailing);

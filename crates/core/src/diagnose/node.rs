@@ -218,10 +218,10 @@ fn turned_away(reason: &str, message: &str, node: &str) -> (FindingCode, String,
         }
         "NodeShutdown" => "wait for the node to come back, or drain it",
         "NodePorts" => {
-            "the old pods hold the host port: set maxSurge 0 and maxUnavailable 1, so that one ends before the next begins, or drop hostPort"
+            "the old pods use the host port: set maxSurge 0 and maxUnavailable 1, so that an old pod ends before a new one starts, or remove hostPort"
         }
         _ => {
-            "set maxSurge 0 and maxUnavailable 1, so that an old pod frees its resources first; remove spec.nodeName, with which no scheduler looks for room; compare the node's allocatable resources with what runs on it (`kubectl describe node`): pods that no scheduler placed (static pods, spec.nodeName) use resources too"
+            "set maxSurge 0 and maxUnavailable 1, so that an old pod frees its resources first; remove spec.nodeName, because it bypasses the scheduler; compare the node's allocatable resources with all pods on it (`kubectl describe node`), including those that no scheduler placed (static pods, spec.nodeName)"
         }
     };
     (
@@ -284,7 +284,7 @@ fn eviction(message: &str, node: &str) -> (FindingCode, String, String) {
         FindingCode::EvictedByNode,
         format!("node `{node}` was low on {resource} and evicted the pods"),
         format!(
-            "set the pods' requests to what they use, so that the scheduler reserves it, or give the node more {resource}"
+            "set the pods' requests to what they really use, so that the scheduler reserves it, or use nodes with more {resource}"
         ),
     )
 }
@@ -317,13 +317,13 @@ fn disruption_words(target: &PodCondition, node: &str) -> (FindingCode, String, 
         "DeletionByTaintManager" => "its node was tainted",
         "EvictionByEvictionAPI" => "it was evicted, as when a node is drained",
         "DeletionByPodGC" => "its node is gone",
-        "TerminationByKubelet" => "its node shut down or needed room",
+        "TerminationByKubelet" => "its node shut down or ran low on resources",
         _ => "something else removed it",
     };
     (
         FindingCode::PodDisrupted,
-        format!("a pod on node `{node}` is removed, but not by this rollout: {who} ({reason})"),
-        "wait: its replacement counts; a PodDisruptionBudget keeps enough of them during node upgrades"
+        format!("a pod on node `{node}` is being removed, but not by this rollout: {who} ({reason})"),
+        "wait for its replacement; a PodDisruptionBudget keeps enough pods available during node upgrades"
             .to_owned(),
     )
 }
@@ -349,7 +349,7 @@ fn node_lost(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
         let said = event.message.as_deref().unwrap_or_default();
         Finding::new(FindingCode::NodeNotReady, subject, since.min(case.now))
             .message(format!("node `{node}` no longer reports, so the pods on it count as not ready"))
-            .remedy(format!("look at `kubectl describe node {node}`; the pods move after 5 minutes unless their tolerations say otherwise, those of a DaemonSet wait for the node"))
+            .remedy(format!("look at `kubectl describe node {node}`; its pods are replaced on other nodes after 5 minutes unless their tolerations say otherwise; pods of a DaemonSet wait for the node"))
             .evidence(EvidenceKind::Event, said)
             .into()
     })
@@ -374,9 +374,9 @@ fn not_ending(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let late = Human(elapsed(ends, case.now));
     let (why, remedy) = if finalizers.is_empty() {
         (
-            format!("node `{node}` has not reported its end"),
+            format!("node `{node}` has not confirmed that the pod has ended"),
             format!(
-                "look at node `{node}`: a lost node or a hanging unmount keeps it; `kubectl delete pod {} --force` only if the node is certainly off",
+                "look at node `{node}`: the node may be lost, or an unmount may hang; use `kubectl delete pod {} --force` only if the node is certainly off",
                 pod.name()
             ),
         )

@@ -35,7 +35,7 @@ pub(super) fn classify(message: &str) -> Meaning {
                     what(message),
                     clipped(rule_of(message), 300)
                 ),
-                "the message names the reason: change that, or the pod template".to_owned(),
+                "remove the reason that the message names, or change the pod template".to_owned(),
             )
         })
 }
@@ -133,9 +133,9 @@ fn of_quota(message: &str) -> Option<Meaning> {
     let quota = between(message, "status unknown for quota: ", ",")?;
     Some((
         FindingCode::QuotaStatusUnknown,
-        format!("quota `{quota}` is new and has no usage yet, so it refuses {what}"),
+        format!("quota `{quota}` does not know its usage yet, so it refuses {what}"),
         format!(
-            "wait a moment; if it stays so, look at `kubectl describe quota {quota}` and at the controller manager"
+            "wait a moment; if that does not help, look at `kubectl describe quota {quota}` and at the kube-controller-manager"
         ),
     ))
 }
@@ -283,7 +283,7 @@ fn of_policy(message: &str) -> Option<Meaning> {
                 "pod security level `{level}` refuses {what}: {}",
                 clipped(broken, 400)
             ),
-            "set the securityContext fields that the message names; if the namespace's label pod-security.kubernetes.io/enforce is newer than the former revision, it applies to a rollback as well"
+            "set the securityContext fields that the message names; if the namespace's label pod-security.kubernetes.io/enforce was set after the former revision was deployed, it applies to a rollback as well"
                 .to_owned(),
         ));
     }
@@ -469,7 +469,7 @@ fn above_default_limit(fields: &str) -> Option<Meaning> {
     Some((
         FindingCode::LimitRangeViolated,
         format!(
-            "the pods request {resource} {request}, above their {resource} limit {limit}: the default of a LimitRange, because the pod template sets no {resource} limit"
+            "the pods request {resource} {request}, above their {resource} limit {limit}, which is a LimitRange's default because the pod template sets no {resource} limit"
         ),
         format!(
             "set limits.{resource} in the pod template to at least {request}, or raise the default of the namespace's LimitRange (`kubectl describe limitrange`)"

@@ -215,7 +215,7 @@ pub(super) fn too_long(container: &ContainerView<'_>, message: &str) -> Option<R
                 "{}: its arguments and environment variables are too long for the kernel (argument list too long)",
                 container.title()
             ),
-            "one may have 128 KiB and all together about 2 MiB: mount large ConfigMaps as files instead of env, and set enableServiceLinks: false in a namespace with many Services".to_owned(),
+            "a single one may have 128 KiB, all of them together about 2 MiB: mount large ConfigMaps as files instead of env, and set enableServiceLinks: false in a namespace with many Services".to_owned(),
         )
     })
 }

@@ -355,9 +355,7 @@ fn of_volumes(
     if reasons.any(Reason::NoVolume) {
         return Some((
             FindingCode::ClaimNotBound,
-            format!(
-                "no PersistentVolume is there for PersistentVolumeClaim {claims} to bind to: {text}"
-            ),
+            format!("no available PersistentVolume fits PersistentVolumeClaim {claims}: {text}"),
             format!(
                 "create a PersistentVolume that fits {claims} (storage class, size, access mode, node), or use a StorageClass that provisions volumes (`kubectl get storageclass`)"
             ),
@@ -378,8 +376,8 @@ fn of_volumes(
     }
     let (what, remedy) = if reasons.any(Reason::VolumeLimit) && !reasons.any(Reason::VolumePlace) {
         (
-            "every node has as many disks attached as it takes",
-            "add nodes, or use a VM size that takes more disks; pods that end free their disk slots",
+            "no node can attach another disk",
+            "add nodes, or use a VM size that allows more disks; a pod that ends frees its disk slots",
         )
     } else if reasons.any(Reason::VolumePlace) {
         (
@@ -472,7 +470,7 @@ fn asked_for(pod: &PodView<'_>) -> String {
 
 fn remedy(reasons: &Reasons<'_>) -> &'static str {
     if reasons.any(Reason::Cordoned) {
-        "nodes are cordoned or not ready, as during an upgrade: wait for it, or look at `kubectl get nodes` and `kubectl uncordon` them"
+        "nodes are cordoned or not ready, as during an upgrade: wait for the upgrade to end, or find them with `kubectl get nodes` and uncordon them (`kubectl uncordon`)"
     } else if reasons.any(Reason::PodAffinity) {
         "if anti-affinity allows one pod per node, a surge pod finds no node: set maxSurge 0 and maxUnavailable 1, or use preferredDuringScheduling"
     } else if reasons.any(Reason::Ports) {
@@ -482,7 +480,7 @@ fn remedy(reasons: &Reasons<'_>) -> &'static str {
     } else if reasons.any(Reason::NoTopologyLabel) {
         "some nodes lack the label that topologyKey names: label them, correct topologyKey, or set whenUnsatisfiable: ScheduleAnyway"
     } else if reasons.lacks_device() {
-        "no node has the device free that the pods request (a GPU, for example): add a node pool with it and its device plugin, or remove the request"
+        "no node has a free device of the kind that the pods request (such as a GPU): add a node pool with such devices and their device plugin, or remove the request"
     } else if reasons.text.contains("Too many pods") {
         "the nodes accept no more pods: add nodes, or a node pool with a larger --max-pods"
     } else if reasons.any(Reason::Insufficient) {

@@ -64,7 +64,7 @@ fn hook(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
         words_of(spec)
     ))
     .remedy(
-        "run the hook's command in the image by hand; it starts together with the container's own process, so it must wait for whatever it needs from it",
+        "run the hook's command in the image by hand; the hook starts together with the container's main process, so it must wait for what it needs from that process",
     );
     let message = container
         .start_failure(StartFailureFamily::PostStartHook)

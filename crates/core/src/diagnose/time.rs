@@ -33,7 +33,7 @@ fn min_ready(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(FindingCode::TimeoutTooShort, subject, case.started)
             .message(format!(
-                "minReadySeconds lets a pod count as available only {min_ready} after it is ready{of}: the rollout takes {needs} at least, longer than the timeout of {timeout}"
+                "minReadySeconds makes a ready pod available only after {min_ready}{of}: the rollout takes at least {needs}, longer than the timeout of {timeout}"
             ))
             .remedy(format!(
                 "set a timeout of more than {needs}, or lower minReadySeconds"
@@ -62,12 +62,12 @@ fn grace(case: &Case<'_>) -> Option<Finding> {
             case.started,
         )
         .message(format!(
-            "pod `{}` is being deleted and may run until the end of its grace period of {}, at {ends}; the next pod is created only then, and the timeout of {timeout} ends before",
+            "pod `{}` is being deleted, and its grace period of {} ends at {ends}, after the timeout of {timeout}; the next pod is created only once this one has ended",
             pod.name(),
             Human(std::time::Duration::from_secs(grace)),
         ))
         .remedy(format!(
-            "wait, or set a timeout of more than {needs}; an application that ends on SIGTERM, or a shorter terminationGracePeriodSeconds, makes the next rollout faster"
+            "wait, or set a timeout of more than {needs}; let the application end on SIGTERM, or shorten terminationGracePeriodSeconds, so that the next rollout is faster"
         )),
     )
 }

@@ -167,7 +167,9 @@ impl Proposal {
         if let Some(why) = cannot_be_passed_on(&evidence) {
             return Self::Refused {
                 why,
-                hint: Some("roll back by name instead".to_owned()),
+                hint: Some(
+                    "name the workloads to roll back instead of passing the evidence".to_owned(),
+                ),
             };
         }
         Self::Apply {

@@ -187,11 +187,11 @@ fn standstill_lines(it: &Standstill, now: Timestamp) -> Vec<Line> {
     let waited = Human(elapsed(it.since, now));
     let (step, object, owner) = (it.step.words(), &it.object, &it.owner);
     let what =
-        format!("    waits for step \"{step}\" of {object}, for {waited}; {owner} takes it: ");
+        format!("    has waited {waited} for step \"{step}\" of {object}, which {owner} takes: ");
     let what = Line::styled(Style::Dim, what).then(Style::Plain, it.message.clone());
     let heard = it.heard.as_ref().map(|heard| {
         let text: Vec<&str> = heard.text.split_whitespace().collect();
-        Line::styled(Style::Dim, "    last heard: ").then(Style::Plain, text.join(" "))
+        Line::styled(Style::Dim, "    last report: ").then(Style::Plain, text.join(" "))
     });
     std::iter::once(what).chain(heard).collect()
 }

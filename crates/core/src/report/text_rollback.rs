@@ -54,7 +54,7 @@ pub fn dry_run_line(batch: &RollbackBatch) -> Line {
         _ if batch.plans.is_empty() => (Style::Good, "there is nothing to roll back".to_owned()),
         0 if unseen => (
             Style::Warn,
-            "nothing was found that prevents the rollback, but not everything could be looked at"
+            "nothing was found that prevents the rollback, but not everything could be checked"
                 .to_owned(),
         ),
         0 => (Style::Good, "nothing prevents the rollback".to_owned()),

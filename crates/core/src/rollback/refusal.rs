@@ -72,7 +72,7 @@ pub enum Refusal {
     Healed,
     /// The rollout that was found bad has become complete since, and more than that had to be shown.
     #[error(
-        "the rollout has become complete since the check, but its HTTP checks have not run since"
+        "the rollout has become complete since the check, but its HTTP checks have not been repeated"
     )]
     Unproven,
     /// This run has rolled back before.
@@ -94,7 +94,7 @@ impl Refusal {
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::OneRevision { .. } => {
-                "deploy a corrected version instead; revisionHistoryLimit says how many are kept"
+                "deploy a corrected version instead; revisionHistoryLimit sets how many revisions are kept"
             }
             Self::NoCandidate { .. } | Self::Restored { .. } | Self::KnownGood { .. } => {
                 "name the revision to restore: --to-revision N, or input toRevision"
@@ -106,10 +106,10 @@ impl Refusal {
             }
             Self::Superseded => "check the newer rollout first",
             Self::Unproven => {
-                "check it again: the new check judges its present state, and offers a rollback if necessary"
+                "check the rollout again: the new check judges its present state, and offers a rollback if necessary"
             }
             Self::Done => {
-                "to undo that one, pass the evidence of its check, or name the revision to restore: \
+                "to undo that revision, pass the evidence of its check, or name the revision to restore: \
                  --to-revision N, or input toRevision"
             }
             Self::Paused => "resume it first: kubectl rollout resume",

@@ -89,7 +89,9 @@ fn sick_registry(message: &str, image: &str) -> Option<Refusal> {
     let registry = registry_of(image);
     let (what, remedy) = if has_any(message, THROTTLED) {
         (
-            format!("cannot be pulled: `{registry}` throttles (429 Too Many Requests)"),
+            format!(
+                "cannot be pulled: `{registry}` limits the rate of requests (429 Too Many Requests)"
+            ),
             "wait; mirror the image in your own registry (`az acr import`), or raise the registry's \
              tier",
         )
@@ -197,8 +199,8 @@ fn unfit(message: &str, image: &str) -> Option<Refusal> {
     let mut remedy =
         format!("push `{image}` or correct the tag; check that the build's push step ran");
     if is_replicated(image) {
-        remedy += "; a geo-replicated registry may need minutes until every region has a new tag: \
-                   deploy by digest; if it has a single region, `--grace ImageNotFound=25s` decides \
+        remedy += "; in a geo-replicated registry a new tag may take minutes to reach every region: \
+                   deploy by digest; for a registry with a single region, `--grace ImageNotFound=25s` decides \
                    earlier";
     }
     Some(Refusal {

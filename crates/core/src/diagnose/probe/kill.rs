@@ -183,7 +183,7 @@ fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> C
         ends_after_ready(container, count).min(count)
     };
     let what = format!(
-        "{} had been ready, and its {} probe has killed it {} since{}",
+        "{} was ready before, but its {} probe has killed it {} since{}",
         container.title(),
         kills.kind,
         times(count),
@@ -191,7 +191,7 @@ fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> C
     );
     let remedy = if startup {
         let sum = arithmetic(case, container, kills);
-        format!("it has started before, so check what it is waiting for now; {sum}")
+        format!("it has started before, so find out what it is waiting for now; {sum}")
     } else {
         AGAIN.to_owned()
     };
@@ -208,7 +208,7 @@ fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> C
     }
 }
 
-const AGAIN: &str = "read the last log lines: it hangs, or answers its livenessProbe too late under load; let the probe test only what a restart can fix, not its dependencies, and raise timeoutSeconds or failureThreshold if load makes it slow; compare with the \
+const AGAIN: &str = "read the last log lines: it may hang, or answer its livenessProbe too late under load; let the probe test only what a restart can fix, not its dependencies, and raise timeoutSeconds or failureThreshold if load makes it slow; compare with the \
                      former revision";
 
 fn told(finding: Finding, container: &ContainerView<'_>, kills: &Kills<'_>) -> Finding {
@@ -245,7 +245,7 @@ fn arithmetic(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>)
     let failures = needed.as_secs().div_ceil(PERIOD);
     let covered = Human(Duration::from_secs(failures.saturating_mul(PERIOD)));
     let sum = format!(
-        "failureThreshold × periodSeconds ≥ the longest start, for example {failures} × {PERIOD}s = {covered}"
+        "failureThreshold × periodSeconds longer than the longest start, for example {failures} × {PERIOD}s = {covered}"
     );
     let known = former.map_or_else(String::new, |it| {
         format!(
@@ -256,11 +256,11 @@ fn arithmetic(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>)
     let allowed = Human(kills.allowed());
     if kills.kind == "startup" {
         format!(
-            "the startupProbe allows {allowed}: if the application needs longer, set {sum}{known}; otherwise fix the start"
+            "the startupProbe allows {allowed}: if the application needs longer to start, make {sum}{known}; otherwise fix the start"
         )
     } else {
         format!(
-            "killed after {allowed}: if the application needs longer to start, add a startupProbe with {sum}{known}; otherwise correct the livenessProbe"
+            "if the application needs longer than {allowed} to start, add a startupProbe and make its {sum}{known}; otherwise correct the livenessProbe"
         )
     }
 }

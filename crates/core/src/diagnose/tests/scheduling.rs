@@ -150,8 +150,8 @@ fn pinned() -> Vec<Row> {
 #[test]
 fn each_cause_names_what_it_is_about() {
     let rows = [
-        ("the claim", excluded("2 node(s) didn't find available persistent volumes to bind"), "no PersistentVolume is there for PersistentVolumeClaim `data`"),
-        ("the disks", excluded("2 node(s) exceed max volume count"), "as many disks attached as it takes"),
+        ("the claim", excluded("2 node(s) didn't find available persistent volumes to bind"), "no available PersistentVolume fits PersistentVolumeClaim `data`"),
+        ("the disks", excluded("2 node(s) exceed max volume count"), "no node can attach another disk"),
         ("the place", excluded("2 node(s) didn't match PersistentVolume's node affinity"), "no node can reach the pods' volumes"),
         (
             "the label",

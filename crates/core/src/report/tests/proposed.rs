@@ -187,7 +187,9 @@ fn a_rollback_whose_evidence_does_not_fit_is_not_proposed() {
             why: "the evidence about 60 workloads is longer than the 8192 bytes that an output \
                   variable can hold"
                 .to_owned(),
-            hint: Some("roll back by name instead".to_owned()),
+            hint: Some(
+                "name the workloads to roll back instead of passing the evidence".to_owned()
+            ),
         }
     );
 }
@@ -542,7 +544,7 @@ fn a_dry_run_that_warned_does_not_end_as_if_nothing_had_been_said() {
         ),
         (
             with(&[(PreflightCode::NotLooked, Weight::Note)]),
-            "nothing was found that prevents the rollback, but not everything could be looked at",
+            "nothing was found that prevents the rollback, but not everything could be checked",
         ),
         (
             with(&[warning]),

@@ -305,8 +305,7 @@ fn a_mark_that_a_killed_run_left_on_the_bad_revision_is_taken_away_by_the_next()
 fn healed_is_no_less_than_what_the_check_wanted() {
     let healed = "the rollout has become healthy since the check; there is nothing to undo";
     let goes = "2 → 1, named in the check's evidence";
-    let unproven =
-        "the rollout has become complete since the check, but its HTTP checks have not run since";
+    let unproven = "the rollout has become complete since the check, but its HTTP checks have not been repeated";
     let both = of_web().complete().had("v1", 1, 0).had("v2", 2, 2);
     let pods = |pod: PodBuilder| both.clone().pod(pod).pod(pod_of("b", "v2").ready(100));
     let up = || pods(pod_of("a", "v2").ready(100));
