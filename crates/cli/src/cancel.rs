@@ -1,4 +1,5 @@
-//! The wish to stop: the agent sends SIGINT and, 7.5 s later, SIGTERM; a person presses Ctrl-C.
+//! The wish to stop: the agent sends SIGINT and, 7.5 s later, SIGTERM; a person presses Ctrl-C or
+//! closes the terminal (SIGHUP).
 
 use rollguard_agent::Outcome;
 use tokio::sync::watch;
@@ -78,12 +79,17 @@ fn end_now() {
 #[cfg(unix)]
 async fn first_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => drop(tokio::signal::ctrl_c().await),
+    let (terminate, hangup) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    );
+    let (Ok(mut terminate), Ok(mut hangup)) = (terminate, hangup) else {
+        return drop(tokio::signal::ctrl_c().await);
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
     }
 }
 

@@ -1,7 +1,6 @@
 //! From the command line to a command and back to an outcome.
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
@@ -11,6 +10,7 @@ use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Connection, Login, connect};
 
 use crate::args;
+use crate::bounded;
 use crate::cancel::Cancel;
 use crate::completion::Completion;
 use crate::connect::ThroughAzure;
@@ -313,13 +313,15 @@ impl App<'_> {
     }
 }
 
-/// The content of a file, or of stdin for `-`.
+/// More than the output variable `evidence` ever holds.
+const LONGEST_EVIDENCE: u64 = 1 << 20;
+
+/// Reads a file, or stdin for `-`.
 #[expect(clippy::disallowed_methods, reason = "`-` means stdin")]
 fn read_file(path: &str) -> Result<String, Failure> {
-    let mut text = String::new();
     let read = match path {
-        "-" => std::io::stdin().read_to_string(&mut text).map(|_| text),
-        path => std::fs::read_to_string(path),
+        "-" => bounded::read(std::io::stdin(), LONGEST_EVIDENCE),
+        path => bounded::read_file(Path::new(path), LONGEST_EVIDENCE),
     };
     read.map_err(|error| {
         Failure::new(

@@ -4,6 +4,7 @@
 //! binary.
 
 mod args;
+mod bounded;
 pub mod cancel;
 mod completion;
 mod connect;

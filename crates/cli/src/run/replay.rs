@@ -10,8 +10,12 @@ use rollguard_core::report::{Line, Report, Style, event_lines, report_lines};
 use rollguard_core::session::{self, Decided, Session, Target};
 use rollguard_core::trace::{Header, Trace};
 
+use crate::bounded;
 use crate::console::Console;
 use crate::failure::Failure;
+
+/// A session of an hour over 300 Deployments records less than a quarter of it.
+const LONGEST_TRACE: u64 = 256 << 20;
 
 /// Replays a trace up to its verdict; ticks that a live session would have had are put in between.
 /// The timeout is the recorded session's, unless another is given.
@@ -72,6 +76,7 @@ fn read(path: &Path) -> Result<Trace, Failure> {
             format!("failed to read `{}`: {why}", path.display()),
         )
     };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let text =
+        bounded::read_file(path, LONGEST_TRACE).map_err(|error| unreadable(error.to_string()))?;
     Trace::parse(&text).map_err(|error| unreadable(format!("{:#}", anyhow::Error::from(error))))
 }
