@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodCondition;
 
+use super::scheduling::makes_room;
 use super::{Candidate, Case, before_session, between, clipped};
 use crate::duration::{Human, after, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
@@ -20,9 +21,14 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     found
 }
 
-/// How many pods a node turns away before the time that has passed does not matter: a controller
-/// creates the next one at once, hundreds in a minute.
+/// How many pods a node turns away before it is no race that is lost once or twice: a controller creates
+/// the next one at once, hundreds in a minute.
 const STORM: usize = 20;
+/// How long a storm must last where a scheduler places the pods: it goes by what the kubelet reports of
+/// its node every 10 s (`nodeStatusUpdateFrequency`), so that it may send pods to a full node until then.
+const STORM_LASTS: Duration = Duration::from_secs(25);
+/// A pod that no kubelet has taken counts as one that is not turned away once it is this old.
+const STANDS: Duration = Duration::from_secs(5);
 
 /// How the sentence about pods that a node turns away goes on after the node's name.
 const REJECTED: &str = " rejected the pods ";
@@ -61,13 +67,27 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
     // is full or shuts down turns away each pod of a large workload once.
     let desired = usize::try_from(case.workload.counts().desired).unwrap_or_default();
     let many = STORM.max(desired.saturating_mul(2));
-    let repeats = |code| {
-        matches!(
-            code,
-            FindingCode::NodeTurnsPodAway | FindingCode::EvictedByNode
-        )
+    // Pods that ended before the session are of another time.
+    let seen = |pod: &PodView<'_>| {
+        let at = evicted_at(pod).max(pod.created());
+        at.is_some_and(|at| at.as_second() >= case.started.as_second())
     };
-    let is_storm = |code| repeats(code) && count(code) >= many;
+    let is_storm = |code| {
+        let repeated = ends
+            .iter()
+            .filter(|(it, pod, _)| *it == code && seen(pod) && repeats(pod));
+        is_of_node(code) && repeated.count() >= many
+    };
+    let storms: Vec<FindingCode> = [FindingCode::NodeTurnsPodAway, FindingCode::EvictedByNode]
+        .into_iter()
+        .filter(|code| is_storm(*code))
+        .collect();
+    let is_storm = |code| storms.contains(&code);
+    let storm_lasts = if names_node(case) {
+        Duration::ZERO
+    } else {
+        STORM_LASTS
+    };
     ends.iter()
         .map(|(code, pod, (what, remedy))| {
             let since = first(*code).unwrap_or(case.now).max(case.started);
@@ -79,15 +99,50 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
             let said = format!("{}: {said}", pod.reason().unwrap_or("Failed"));
             let candidate = Candidate {
                 finding: finding.evidence(EvidenceKind::ContainerStatus, said),
-                grace: is_storm(*code).then_some(Duration::ZERO),
-                // If a later pod stays ready, the cause is gone.
+                grace: is_storm(*code).then_some(storm_lasts),
+                // If a later pod stays ready, the cause is gone; if one is not turned away, it may be.
                 blocked: !lasts(*code)
-                    && successors(case, pod).any(|it| it.ready_since().is_some()),
+                    && successors(case, pod).any(|it| {
+                        it.ready_since().is_some() || (is_of_node(*code) && stands(case, it))
+                    })
+                    || (*code == FindingCode::NodeTurnsPodAway && makes_room(case)),
                 despite_ready: lasts(*code) || is_storm(*code),
             };
             candidate.unless_stale(before_session(case, *code, newest(*code)))
         })
         .collect()
+}
+
+/// Returns whether the cause is the state of a node, which another node or another time does not share.
+const fn is_of_node(code: FindingCode) -> bool {
+    matches!(
+        code,
+        FindingCode::NodeTurnsPodAway | FindingCode::EvictedByNode
+    )
+}
+
+/// Returns whether a kubelet says of so many pods in a row that its node is full. A device plugin that is
+/// about to register, labels that are about to come and a node that shuts down turn away as many pods, and
+/// heal.
+fn repeats(pod: &PodView<'_>) -> bool {
+    pod.reason().is_none_or(|reason| {
+        reason.starts_with("OutOf") || matches!(reason, "NodePorts" | "Evicted")
+    })
+}
+
+/// Returns whether the pod template names its node, so that no scheduler looks for room.
+fn names_node(case: &Case<'_>) -> bool {
+    let template = case.workload.template();
+    let spec = template.and_then(|it| it.spec.as_ref());
+    spec.is_some_and(|it| it.node_name.is_some())
+}
+
+/// Returns whether a pod was not turned away: a kubelet has taken it, or it has waited for longer than
+/// that takes.
+fn stands(case: &Case<'_>, pod: &PodView<'_>) -> bool {
+    let taken = pod.containers().any(|it| it.status.is_some());
+    let waits = |created| after(created, STANDS) <= case.now;
+    taken || pod.created().is_some_and(waits)
 }
 
 /// Says how many pods it is, where a sentence begins with a node that rejected them.

@@ -111,7 +111,7 @@ fn unschedulable(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -
 
 /// Returns whether an old pod is about to terminate and to free its resources; a stuck one frees
 /// none.
-fn makes_room(case: &Case<'_>) -> bool {
+pub(super) fn makes_room(case: &Case<'_>) -> bool {
     case.rollout.terminating_pods().iter().any(|pod| {
         let ends = pod.object().metadata.deletion_timestamp.as_ref();
         ends.is_some_and(|ends| case.now < after(ends.0, case.policy.patience.ending))

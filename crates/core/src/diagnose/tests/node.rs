@@ -28,11 +28,16 @@ fn storm(count: u32) -> Vec<PodBuilder> {
 }
 
 #[test]
-fn a_storm_of_pods_decides_at_once_and_a_lost_race_does_not() {
-    for (count, expected) in [(20, Prognosis::Terminal), (3, Prognosis::Transient)] {
-        let found = findings(&row("", &storm(count), 5, Absent(Paused)));
+fn a_storm_of_pods_decides_in_seconds_and_a_lost_race_does_not() {
+    let rows = [
+        (20, 25, Prognosis::Terminal),
+        (20, 24, Prognosis::Transient),
+        (3, 25, Prognosis::Transient),
+    ];
+    for (count, second, expected) in rows {
+        let found = findings(&row("", &storm(count), second, Absent(Paused)));
         let found = found.iter().find(|it| it.code == NodeTurnsPodAway).unwrap();
-        assert_eq!(found.prognosis, expected, "{count}");
+        assert_eq!(found.prognosis, expected, "{count} after {second} s");
         assert!(found.remedy.contains("maxSurge 0"), "{}", found.remedy);
     }
 }

@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::testing::pod_of;
+use crate::verdict::VerdictKind;
 
 /// How many pods fail each second.
 const EACH_SECOND: u64 = 5;
@@ -74,12 +76,137 @@ fn a_storm_decides_in_seconds() {
         code,
     } in CAUSES
     {
-        let (_, verdict, second) = session(300, &storm(6, reason, message));
-        let Verdict::Failed { causes } = &verdict else {
-            panic!("{reason}: {verdict:?}");
+        let plain = storm(26, reason, message);
+        let rows = [
+            ("a scheduler places the pods", plain.clone(), 25),
+            ("the template names their node", named_node(plain), 5),
+        ];
+        for (says, observations, at_most) in rows {
+            let (_, verdict, second) = session(300, &observations);
+            let Verdict::Failed { causes } = &verdict else {
+                panic!("{reason}: {says}: {verdict:?}");
+            };
+            assert_eq!(causes[0].code, code, "{reason}: {says}");
+            assert!(second <= at_most, "{reason}: {says}: after {second} s");
+        }
+    }
+}
+
+/// The pod that comes after a storm, on another node, and the rollout that it completes at a second.
+fn healed(ends: u64, second: u64) -> Vec<Observation> {
+    let next = |it: PodBuilder| it.with("/metadata/creationTimestamp", json!(at(ends)));
+    let mut all = next(pod("a").running(ends, 0)).seen(ends);
+    all.extend(next(pod("a").ready(second)).seen(second));
+    all.push(seen(second, complete()));
+    all
+}
+
+#[test]
+fn pods_that_are_turned_away_for_a_moment_do_not_fail_the_next_one_that_starts() {
+    let restarts = Cause {
+        reason: "UnexpectedAdmissionError",
+        message: "Allocate failed due to no healthy devices present",
+        code: FindingCode::NodeTurnsPodAway,
+    };
+    for Cause {
+        reason, message, ..
+    } in CAUSES.iter().chain([&restarts])
+    {
+        // A kubelet tells of its node every 10 s: until then the scheduler sends it pods.
+        for (says, seconds) in [("a lost race", 1), ("a storm", 10)] {
+            let mut all = storm(seconds, reason, message);
+            all.extend(healed(seconds, 150));
+            let (_, verdict, _) = session(300, &all);
+            assert_eq!(verdict, Verdict::Succeeded, "{reason}: {says}");
+        }
+    }
+}
+
+#[test]
+fn a_storm_is_over_once_the_next_pod_waits_for_a_node() {
+    for Cause {
+        reason, message, ..
+    } in CAUSES
+    {
+        let mut all = storm(10, reason, message);
+        let next =
+            pod("a").unschedulable("0/1 nodes are available: 1 node(s) had untolerated taint(s).");
+        all.extend(
+            next.with("/metadata/creationTimestamp", json!(at(10)))
+                .seen(10),
+        );
+        all.extend(healed(100, 130));
+        let (_, verdict, _) = session(300, &all);
+        assert_eq!(verdict, Verdict::Succeeded, "{reason}");
+    }
+}
+
+#[test]
+fn pods_that_ended_before_the_session_are_no_storm() {
+    for Cause {
+        reason, message, ..
+    } in CAUSES
+    {
+        let mut all = first_look(rolling(), &[]);
+        let failed = |count: u64| pod(&format!("p{count}")).failed(reason, message);
+        for count in 0..25 {
+            let week_ago = json!("1969-12-25T00:00:00Z");
+            all.extend(
+                failed(count)
+                    .with("/metadata/creationTimestamp", week_ago)
+                    .seen(0),
+            );
+        }
+        all.extend(
+            failed(25)
+                .with("/metadata/creationTimestamp", json!(at(1)))
+                .seen(1),
+        );
+        all.extend(healed(2, 40));
+        let (_, verdict, _) = session(300, &all);
+        assert_eq!(verdict, Verdict::Succeeded, "{reason}");
+    }
+}
+
+/// The same, with `spec.nodeName` in the pod templates.
+fn named_node(mut all: Vec<Observation>) -> Vec<Observation> {
+    for observation in &mut all {
+        let template = if let Seen::Workload {
+            object: Workload::Deployment(it),
+        } = &mut observation.seen
+        {
+            it.spec.as_mut().map(|it| &mut it.template)
+        } else if let Seen::ReplicaSet { object } = &mut observation.seen {
+            let spec = object.spec.as_mut();
+            spec.and_then(|it| it.template.as_mut())
+        } else {
+            None
         };
-        assert_eq!(causes[0].code, code, "{reason}");
-        assert!(second <= 5, "{reason}: after {second} s");
+        if let Some(spec) = template.and_then(|it| it.spec.as_mut()) {
+            spec.node_name = Some("node-1".into());
+        }
+    }
+    all
+}
+
+/// With `maxSurge: 0` the controller creates the new pod while the old one still holds its resources; no
+/// scheduler holds back a pod whose template names its node.
+#[test]
+fn a_storm_on_a_named_node_waits_for_the_old_pod_to_end() {
+    for (says, grace, expected) in [
+        ("it ends", Some(30), VerdictKind::Succeeded),
+        ("there is none", None, VerdictKind::Failed),
+    ] {
+        let mut all = storm(20, "OutOfcpu", "no room");
+        if let Some(grace) = grace {
+            let old = pod_of("old", "v1").ready(0);
+            let old = old.with("/metadata/deletionTimestamp", json!(at(grace)));
+            let listed = first_look(rolling(), &[]).len();
+            all.splice(listed..listed, old.seen(0));
+        }
+        all.extend(healed(20, 40));
+        let (_, verdict, _) = session(300, &named_node(all));
+        assert_eq!(verdict.kind(), expected, "{says}: {verdict:?}");
     }
 }
 
@@ -139,7 +266,7 @@ fn a_storm_of_rejected_pods_is_told_with_their_number() {
     assert!(
         causes[0]
             .message
-            .contains("rejected 20 pods after they were scheduled"),
+            .contains("rejected 30 pods after they were scheduled"),
         "{}",
         causes[0].message
     );
