@@ -11,6 +11,10 @@ use crate::snapshot::ContainerView;
 /// Below this limit runc itself does not fit into the container's memory (moby/moby#41167).
 const LEAST_MEMORY: &str = "6Mi";
 
+/// From this limit on, the runtime's process has room enough: what kills it is the node's own want of
+/// memory, which the kernel counts for the container as well (`oom_kill` in `memory.events`).
+const AMPLE_MEMORY: &str = "64Mi";
+
 /// The code, the sentence and the remedy.
 type Refused = (FindingCode, String, String);
 
@@ -62,18 +66,19 @@ fn too_little_memory(container: &ContainerView<'_>, message: &str) -> Option<Ref
         "container init exited",
         "procready",
     ];
-    let limit = tiny_limit(container.spec);
-    if !has_any(message, KILLED) && (limit.is_none() || !has_any(message, BROKEN)) {
-        return None;
-    }
-    let known = limit.or_else(|| memory_limit(container.spec));
-    let said = known.map_or_else(String::new, |it| format!(" {it}"));
-    Some(needs_memory(&container.title(), &said, known))
+    let killed = has_any(message, KILLED).then(|| limit_below(container.spec, AMPLE_MEMORY));
+    let broken = has_any(message, BROKEN).then(|| tiny_limit(container.spec));
+    let limit = killed.flatten().or_else(|| broken.flatten())?;
+    Some(needs_memory(
+        &container.title(),
+        &format!(" {limit}"),
+        limit,
+    ))
 }
 
 /// Describes a memory limit that is too low to start in, of a container or a pod.
-fn needs_memory(title: &str, said: &str, limit: Option<&str>) -> Refused {
-    let unit = limit.filter(|it| it.ends_with('m'));
+fn needs_memory(title: &str, said: &str, limit: &str) -> Refused {
+    let unit = limit.ends_with('m').then_some(limit);
     let unit = unit.map(|it| {
         format!(
             "; `{it}` means thousandths of a byte: `{}Mi` was probably meant",
@@ -103,7 +108,7 @@ pub(super) fn tiny_pod(containers: &[Container], message: &str) -> Option<Refuse
     ];
     let limits: Option<Vec<&str>> = containers.iter().map(tiny_limit).collect();
     let limits = limits.filter(|it| !it.is_empty() && has_any(message, BROKEN))?;
-    let first = limits.first().copied();
+    let first = *limits.first()?;
     let names: Vec<String> = containers
         .iter()
         .map(|it| format!("container `{}`", it.name))
@@ -118,8 +123,12 @@ fn memory_limit(container: &Container) -> Option<&str> {
 }
 
 fn tiny_limit(container: &Container) -> Option<&str> {
+    limit_below(container, LEAST_MEMORY)
+}
+
+fn limit_below<'a>(container: &'a Container, bound: &str) -> Option<&'a str> {
     let limit = memory_limit(container)?;
-    (Quantity::parse(limit)? < Quantity::parse(LEAST_MEMORY)?).then_some(limit)
+    (Quantity::parse(limit)? < Quantity::parse(bound)?).then_some(limit)
 }
 
 /// Finds a directory that is mounted onto a file, or the reverse (runc, `error mounting … to rootfs

@@ -54,6 +54,19 @@ pub(super) fn rows() -> Vec<Row> {
             Terminal(ContainerSpecInvalid),
         ),
         row(
+            "a limit that is a little above what the runtime uses",
+            &[started(OOM, "12Mi")],
+            30,
+            Terminal(ContainerSpecInvalid),
+        ),
+        row(
+            "the runtime's own process is killed within an ample limit: the node has no memory",
+            &[started(OOM, "512Mi")],
+            30,
+            Transient(ContainerNotCreated),
+        )
+        .healed_by(60, pod("a").ready(50).seen(60)),
+        row(
             "a memory limit of 128m, which is less than a byte",
             &[started(
                 "failed to write 1: write memory.max: device or resource busy",
