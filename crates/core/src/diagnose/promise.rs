@@ -5,9 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Case;
-use crate::duration::after;
+use crate::duration::{after, elapsed};
 use crate::finding::{Finding, FindingCode, Lookup};
 use crate::snapshot::ContainerView;
+
+/// Within this time the kubelet tries again: it synchronises a pod every 10 s to 15 s, and mounts at
+/// growing intervals.
+const RETRIED: Duration = Duration::from_secs(30);
 
 /// Names what may create a missing Secret or ConfigMap, and returns the time that it gets.
 pub(super) fn of_object(
@@ -26,10 +30,21 @@ pub(super) fn of_object(
         .map(|it| format!("{} names it and may still write it", it.by))
         .or_else(|| unread().map(|it| format!("{} may still write it, but cannot be read", it.by)))
         .or_else(|| job().map(|it| format!("{} still runs and may create it", it.by)));
+    // What a Job has just created is found with the kubelet's next try.
+    let over = !all.iter().any(|it| it.read);
+    let promised_at = case.snapshot.promised_at(&lookup).filter(|_| over);
+    let retried = promised_at.and_then(|at| {
+        let until = after(
+            at,
+            case.policy.patience.lookup_again.saturating_add(RETRIED),
+        );
+        let rule = case.policy.rule(finding.code)?.grace;
+        Some(elapsed(finding.since, until).max(rule))
+    });
     let finding = finding.lookup(Some(lookup));
     match heals {
         Some(heals) => (finding.heals(heals), Some(patience)),
-        None => (finding, None),
+        None => (finding, retried.map(|it| it.min(patience))),
     }
 }
 

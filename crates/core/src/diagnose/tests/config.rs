@@ -53,6 +53,23 @@ fn beside_a_job(
     row
 }
 
+/// A Secret is missing, and a Job that may create it was last seen to run at 126 s.
+fn after_a_job(says: &'static str, judged: (u64, Expect)) -> Row {
+    let lookup = Lookup::Secret { name: "db".into() };
+    let missing = "secret \"db\" not found";
+    let mut row = beside_a_job(says, missing, (lookup.clone(), 20), judged);
+    let job = Promise {
+        since: Some(at(0)),
+        ..Promise::read("Job `certs`".to_owned())
+    };
+    for (second, promises) in [(126, vec![job]), (131, Vec::new())] {
+        let lookup = lookup.clone();
+        let seen = Seen::LookedUp { lookup, promises };
+        row.observations.push(Observation::new(at(second), seen));
+    }
+    row
+}
+
 fn jobs() -> Vec<Row> {
     const SECRET: &str = "secret \"db\" not found";
     let secret = || Lookup::Secret { name: "db".into() };
@@ -65,6 +82,15 @@ fn jobs() -> Vec<Row> {
             (480, Transient(ConfigObjectMissing)),
         )
         .healed_by(500, well(480)),
+        after_a_job(
+            "the Job that may have created the Secret has just ended: the kubelet tries again",
+            (145, Transient(ConfigObjectMissing)),
+        )
+        .healed_by(150, well(148)),
+        after_a_job(
+            "the Job ended without the Secret, and the kubelet has tried since",
+            (165, Terminal(ConfigObjectMissing)),
+        ),
         beside_a_job(
             "Secret missing for 2 min, and a Job runs that began an hour ago",
             SECRET,
