@@ -457,6 +457,16 @@ impl TrackedWorkload {
             Verdict::TimedOut { .. } if complete.is_ok() => {
                 Err(lags("the rollout is complete".to_owned()))
             }
+            // It was judged by counts that were not complete, and by pods of that time.
+            Verdict::Failed { .. }
+                if complete.is_ok()
+                    && fresh.counts().desired > 0
+                    && snapshot
+                        .workload(self.workload())
+                        .is_some_and(|it| progress::complete(it, &excused).is_err()) =>
+            {
+                Err(lags("the rollout is complete".to_owned()))
+            }
             Verdict::TimedOut { .. }
             | Verdict::Progressing { .. }
             | Verdict::Failed { .. }

@@ -191,6 +191,44 @@ fn a_failure_stands_unless_it_is_about_another_rollout() {
 }
 
 #[test]
+fn a_failure_of_pods_does_not_stand_beside_a_rollout_that_has_completed() {
+    let complete = || found(complete());
+    let rows = [
+        (
+            "it stays complete: the watch of the pods lags",
+            rolling(),
+            vec![complete()],
+            came("undetermined", 10, 9),
+        ),
+        (
+            "it is complete for a moment, between two crashes",
+            rolling(),
+            vec![complete(), complete(), found(rolling())],
+            came("failed", 3, 2),
+        ),
+        (
+            "its counts were complete as well when it failed",
+            deployment("web").counts(1, 1, 1, 1),
+            vec![complete()],
+            came("failed", 1, 0),
+        ),
+        (
+            "it is scaled to zero: nothing runs any more",
+            rolling(),
+            vec![found(deployment("web").counts(0, 0, 0, 0))],
+            came("failed", 1, 0),
+        ),
+    ];
+    for (says, failing, reads, expected) in rows {
+        let invalid = pod("a").waiting("InvalidImageName", "");
+        let (mut session, verdict, second) = session(60, &first_look(failing, &[invalid]));
+        assert_eq!(verdict.word(), "failed", "{says}");
+        let came = rechecked(&mut session, verdict, second, reads);
+        assert_eq!(came, expected, "{says}");
+    }
+}
+
+#[test]
 fn a_rollout_that_timed_out_must_not_have_completed() {
     let rows = [
         (
