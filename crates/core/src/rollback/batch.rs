@@ -81,11 +81,21 @@ impl RollbackBatch {
         let revisions = |it: &Self| -> Vec<_> {
             let plans = it.plans.iter();
             plans
-                .map(|plan| (plan.uid.clone(), plan.from.uid.clone(), plan.to.uid.clone()))
+                .map(|plan| (plan.uid.clone(), plan.from.clone(), plan.to.uid.clone()))
                 .collect()
         };
         let same_already = self.already.len() == shown.already.len();
         revisions(self) == revisions(shown) && same_already
+    }
+
+    /// Returns whether a rollout that was shown as incomplete has completed since.
+    #[must_use]
+    pub fn has_completed_since(&self, shown: &Self) -> bool {
+        let incomplete = |plan: &RollbackPlan| {
+            let same = |it: &&RollbackPlan| it.workload == plan.workload;
+            shown.plans.iter().find(same).is_some_and(|it| !it.complete)
+        };
+        self.plans.iter().any(|it| it.complete && incomplete(it))
     }
 
     /// Returns whether every objection says that a newer rollout is in place.

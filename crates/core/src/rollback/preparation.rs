@@ -177,7 +177,10 @@ impl Preparation {
 
     fn plan_again(&mut self, now: PreparedRollback, agreed: &RollbackBatch, step: &mut Step) {
         let batch = now.batch.clone();
-        if batch.is_as(agreed) && !batch.is_refused() {
+        // Evidence of a failure has its own rule for what healed since; without any, the person went by
+        // the rollout as it was then.
+        let healed = self.evidence.is_none() && batch.has_completed_since(agreed);
+        if batch.is_as(agreed) && !batch.is_refused() && !healed {
             self.end(Ended::Confirmed(Box::new(now)));
             return;
         }

@@ -98,14 +98,13 @@ pub enum Event {
     Planned(Box<RollbackBatch>),
     /// The plan would be carried out, if this were no dry run.
     DryRun(Box<RollbackBatch>),
-    /// The plan is another than the one that the person agreed to.
+    /// The plan is another than the one that the person agreed to, or the rollout has completed since.
     PlanChanged,
 }
 
 impl Event {
     /// The sentence of [`Event::PlanChanged`].
-    pub const PLAN_CHANGED: &'static str =
-        "the plan is no longer the one that was shown; nothing was changed";
+    pub const PLAN_CHANGED: &'static str = "the plan, or the rollout that it takes back, is no longer as it was shown; nothing was changed";
 }
 
 /// How a preparation ended; nothing was changed until then.

@@ -27,6 +27,16 @@ fn newer() -> Past {
     failing().at_version("v3").had("v3", 3, 0)
 }
 
+/// Someone went back to `v1`, and deployed `v2` again.
+fn again() -> Past {
+    of_web().had("v1", 3, 2).had("v2", 4, 0)
+}
+
+/// A check found `v1` healthy.
+fn known(past: Past) -> Past {
+    past.marked("v1", 1)
+}
+
 fn healed() -> Past {
     of_web().complete().had("v1", 1, 0).had("v2", 2, 2)
 }
@@ -223,6 +233,30 @@ fn a_plan_is_carried_out_only_as_it_was_shown() {
             Scene {
                 approved: false,
                 ..scene(vec![failing(), newer()], vec!["y"])
+            },
+            &["read", "say that the plan changed", "superseded"],
+        ),
+        (
+            "without an approval, the rollout healed while the person thought",
+            Scene {
+                approved: false,
+                ..scene(vec![known(failing()), known(healed())], vec!["y"])
+            },
+            &["read", "say that the plan changed", "superseded"],
+        ),
+        (
+            "without an approval, it was complete all the time: the person knows why",
+            Scene {
+                approved: false,
+                ..scene(vec![known(healed())], vec!["y"])
+            },
+            &["read", "carry out 1"],
+        ),
+        (
+            "without an approval, the same template was deployed again while the person thought",
+            Scene {
+                approved: false,
+                ..scene(vec![failing(), again()], vec!["y"])
             },
             &["read", "say that the plan changed", "superseded"],
         ),
