@@ -11,6 +11,7 @@ use super::{Candidate, Case, before_session, between, clipped};
 use crate::duration::{Human, after, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{BACK_OFF_MEMORY, PodView, event_start, event_time};
+use crate::workload::WorkloadKind;
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let mut found = ended(case);
@@ -100,17 +101,34 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
             let candidate = Candidate {
                 finding: finding.evidence(EvidenceKind::ContainerStatus, said),
                 grace: is_storm(*code).then_some(storm_lasts),
-                // If a later pod stays ready, the cause is gone; if one is not turned away, it may be.
-                blocked: !lasts(*code)
-                    && successors(case, pod).any(|it| {
-                        it.ready_since().is_some() || (is_of_node(*code) && stands(case, it))
-                    })
-                    || (*code == FindingCode::NodeTurnsPodAway && makes_room(case)),
+                blocked: !lasts(*code) && may_be_over(case, pod, *code),
                 despite_ready: lasts(*code) || is_storm(*code),
             };
             candidate.unless_stale(before_session(case, *code, newest(*code)))
         })
         .collect()
+}
+
+/// Returns whether the cause of a failed pod may be gone: if a later pod stays ready, it is; if one is not
+/// turned away, it may be; and an old pod that ends makes room.
+fn may_be_over(case: &Case<'_>, ended: &PodView<'_>, code: FindingCode) -> bool {
+    let ready = |it: &PodView<'_>| it.ready_since().is_some();
+    successors(case, ended).any(|it| ready(it) || (is_of_node(code) && stands(case, it)))
+        || (code == FindingCode::NodeTurnsPodAway && makes_room(case))
+        || (code == FindingCode::NodeForbidsPod && others_accept(case, ended))
+}
+
+/// Returns whether other nodes accept the pods that this one forbids, so that the next may be placed
+/// there. A DaemonSet needs every node.
+fn others_accept(case: &Case<'_>, forbidden: &PodView<'_>) -> bool {
+    let needs_all = case.workload.kind() == WorkloadKind::DaemonSet;
+    let other = |it: &PodView<'_>| it.node().is_some() && it.node() != forbidden.node();
+    !needs_all && case.pods.iter().any(|it| other(it) && is_taken(it))
+}
+
+/// Returns whether a kubelet has taken a pod: only then are its containers reported.
+fn is_taken(pod: &PodView<'_>) -> bool {
+    pod.containers().any(|it| it.status.is_some())
 }
 
 /// Returns whether the cause is the state of a node, which another node or another time does not share.
@@ -140,9 +158,8 @@ fn names_node(case: &Case<'_>) -> bool {
 /// Returns whether a pod was not turned away: a kubelet has taken it, or it has waited for longer than
 /// that takes.
 fn stands(case: &Case<'_>, pod: &PodView<'_>) -> bool {
-    let taken = pod.containers().any(|it| it.status.is_some());
     let waits = |created| after(created, STANDS) <= case.now;
-    taken || pod.created().is_some_and(waits)
+    is_taken(pod) || pod.created().is_some_and(waits)
 }
 
 /// Says how many pods it is, where a sentence begins with a node that rejected them.

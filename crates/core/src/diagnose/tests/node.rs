@@ -189,6 +189,7 @@ fn rejections() -> Vec<Row> {
             "forbidden sysctl: \"kernel.msgmax\" not allowlisted",
         )
     };
+    let before = at(0) - jiff::SignedDuration::from_secs(60);
     let full = |name| {
         pod(name).failed(
             "OutOfcpu",
@@ -217,6 +218,33 @@ fn rejections() -> Vec<Row> {
             Terminal(NodeForbidsPod),
         )
         .healed_by(30, later("c", 15).seen(30)),
+        row(
+            "one node forbids the sysctl twice, and another node starts a pod with it",
+            &[
+                sysctl("a"),
+                sysctl("b"),
+                pod("c")
+                    .running(0, 0)
+                    .with("/spec/nodeName", json!("node-2"))
+                    .with("/metadata/creationTimestamp", json!(before)),
+            ],
+            1,
+            Transient(NodeForbidsPod),
+        )
+        .healed_by(30, later("d", 15).seen(30)),
+        row(
+            "a pod of before runs on the node that forbids the sysctl now",
+            &[
+                sysctl("a"),
+                sysctl("b"),
+                pod("c")
+                    .running(0, 0)
+                    .with("/spec/nodeName", json!("node-1"))
+                    .with("/metadata/creationTimestamp", json!(before)),
+            ],
+            1,
+            Terminal(NodeForbidsPod),
+        ),
         row(
             "one pod with a sysctl that the kubelet forbids",
             &[sysctl("a")],
