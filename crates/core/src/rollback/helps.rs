@@ -253,7 +253,8 @@ pub fn helps(finding: &Finding, templates: Templates<'_>) -> Helps {
         }
         Named::Template(certain) => certain,
         Named::Only(fields) => {
-            if taken_back(finding, fields, templates).is_none() {
+            let none = taken_back(finding, fields, templates).is_none();
+            if none && !(is_on_volume(finding) && other_container_changes(templates)) {
                 let titles: Vec<_> = fields.iter().map(|it| it.title()).collect();
                 return no(&format!("it leaves {} as it is", titles.join(" and ")));
             }
@@ -274,6 +275,19 @@ pub fn helps(finding: &Finding, templates: Templates<'_>) -> Helps {
         }
         Some(_) | None => known,
     }
+}
+
+/// Returns whether the program that cannot be run is on a volume, so that another container writes it.
+fn is_on_volume(finding: &Finding) -> bool {
+    finding.code == FindingCode::CommandNotRunnable
+        && finding.message.contains("is not on volume `")
+}
+
+/// Returns whether any container has another image or command.
+fn other_container_changes(templates: Templates<'_>) -> bool {
+    let fields = [Field::Image, Field::Command];
+    let changed = |pair: &Pair<'_>| fields.iter().any(|it| pair.differs(*it, it.names().0));
+    pairs(templates).values().any(changed)
 }
 
 fn no(why: &str) -> Helps {

@@ -106,6 +106,24 @@ fn a_rollback_helps_if_it_takes_back_what_the_finding_names() {
             app("env", json!([])),
             yes,
         ),
+        (
+            "a program that another container writes to a volume, and that one's image differs",
+            about(
+                CommandNotRunnable,
+                "container `app`: its command is not on volume `tools`, or cannot be run there",
+            ),
+            with("/spec/containers/1", "image", json!("a.test/proxy:2")),
+            yes,
+        ),
+        (
+            "a program that the image lacks, and another container's image differs",
+            about(
+                CommandNotRunnable,
+                "container `app`: its command cannot be run",
+            ),
+            with("/spec/containers/1", "image", json!("a.test/proxy:2")),
+            no,
+        ),
         ("an image that is missing", of(ImageNotFound), image(), yes),
         (
             "an image that was deleted: the former revision names it, too",
