@@ -309,6 +309,13 @@ impl Snapshot {
         known.map_or(&[], |it| it.promises.as_slice())
     }
 
+    /// Returns whether the newest answer to a lookup says that there is nothing.
+    #[must_use]
+    pub fn found_nothing(&self, lookup: &Lookup) -> bool {
+        let known = self.looked_up.get(lookup);
+        known.is_some_and(|it| it.promises.is_empty())
+    }
+
     /// When a lookup last found something that may heal a cause.
     #[must_use]
     pub fn promised_at(&self, lookup: &Lookup) -> Option<Timestamp> {

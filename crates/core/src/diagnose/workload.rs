@@ -178,6 +178,18 @@ fn no_revision(case: &Case<'_>) -> Option<Finding> {
         (None, Some(unread)) => format!("; {} cannot be read", unread.by),
         (None, None) => String::new(),
     };
+    // A controller that is behind reads a rollback no sooner than the release that it would undo.
+    let (helps, why) = if case.snapshot.found_nothing(&lookup) {
+        (
+            RollbackHelps::No,
+            "no quota counts ControllerRevisions, so the controller seems to be behind, and would not read a rollback either",
+        )
+    } else {
+        (
+            RollbackHelps::Yes,
+            "the former revision's ControllerRevision already exists",
+        )
+    };
     Some(
         Finding::new(FindingCode::ControllerLagging, subject(case), case.started)
             .message(format!(
@@ -186,10 +198,7 @@ fn no_revision(case: &Case<'_>) -> Option<Finding> {
             .remedy(format!(
                 "look at `kubectl describe quota` for count/{resource} and at the admission policies that match {resource}; the kube-controller-manager's log has the refusal"
             ))
-            .rollback(
-                RollbackHelps::Yes,
-                "the former revision's ControllerRevision already exists",
-            )
+            .rollback(helps, why)
             .lookup(Some(lookup)),
     )
 }

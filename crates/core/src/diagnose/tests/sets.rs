@@ -1,6 +1,7 @@
 //! Causes that only StatefulSets and DaemonSets have.
 
 use super::*;
+use crate::finding::RollbackHelps;
 use crate::testing::{
     SetBuilder, agent_pod, daemon_set, db_pod, node, stateful_set, workload_event,
 };
@@ -78,6 +79,11 @@ fn a_revision_that_is_not_created_names_the_quota_that_may_refuse_it() {
         let asked = asked.iter().find(lagging).and_then(|it| it.lookup.clone());
         assert_eq!(asked, Some(Lookup::RevisionQuota), "{says}");
         let lookup = Lookup::RevisionQuota;
+        let helps = if promises.is_empty() {
+            RollbackHelps::No
+        } else {
+            RollbackHelps::Yes
+        };
         let seen = Seen::LookedUp { lookup, promises };
         row.observations.push(Observation::new(at(11), seen));
         let found = findings(&row);
@@ -88,6 +94,7 @@ fn a_revision_that_is_not_created_names_the_quota_that_may_refuse_it() {
             found.message
         );
         assert!(found.remedy.contains("kubectl describe quota"), "{says}");
+        assert_eq!(found.rollback_helps, helps, "{says}");
     }
 }
 
