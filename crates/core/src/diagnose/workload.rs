@@ -181,8 +181,8 @@ fn no_revision(case: &Case<'_>) -> Option<Finding> {
     // A controller that is behind reads a rollback no sooner than the release that it would undo.
     let (helps, why) = if case.snapshot.found_nothing(&lookup) {
         (
-            RollbackHelps::No,
-            "no quota counts ControllerRevisions, so the controller seems to be behind, and would not read a rollback either",
+            RollbackHelps::Partly,
+            "only if an admission policy refuses the ControllerRevision; a controller that is behind would not read a rollback either",
         )
     } else {
         (

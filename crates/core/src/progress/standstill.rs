@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Event;
 
 use super::pace::{Pace, available_at};
 use crate::duration::{Human, elapsed};
-use crate::finding::{Evidence, EvidenceKind, Lookup, RollbackHelps, Subject};
+use crate::finding::{Evidence, EvidenceKind, RollbackHelps, Subject};
 use crate::foreign_text::{clipped, visible};
 use crate::observation::ResourceKind;
 use crate::snapshot::{PodView, Rollout, event_time};
@@ -198,20 +198,8 @@ fn before_the_revision(moment: &Moment<'_>) -> Option<Standstill> {
         until: None,
         message,
         heard,
-        rollback_helps: if is_behind(moment) {
-            RollbackHelps::No
-        } else {
-            RollbackHelps::Partly
-        },
+        rollback_helps: RollbackHelps::Partly,
     })
-}
-
-/// Returns whether the controller of a StatefulSet or DaemonSet seems to be behind: no quota of the
-/// namespace refuses its ControllerRevision.
-fn is_behind(moment: &Moment<'_>) -> bool {
-    let snapshot = moment.rollout.snapshot();
-    revisions(moment) == ResourceKind::ControllerRevision
-        && snapshot.found_nothing(&Lookup::RevisionQuota)
 }
 
 /// Returns what a Deployment's conditions say of a failure.

@@ -80,7 +80,7 @@ fn a_revision_that_is_not_created_names_the_quota_that_may_refuse_it() {
         assert_eq!(asked, Some(Lookup::RevisionQuota), "{says}");
         let lookup = Lookup::RevisionQuota;
         let helps = if promises.is_empty() {
-            RollbackHelps::No
+            RollbackHelps::Partly
         } else {
             RollbackHelps::Yes
         };

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::*;
-use crate::finding::{Lookup, Promise};
 use crate::report::Report;
 use crate::testing::{
     agent, agent_pod, daemon_set, db, db_pod, event_about, listed_for, pod_of, stateful_set,
@@ -73,26 +72,6 @@ fn without_revision() -> Vec<Observation> {
     let first = seen.map(|it| Observation::new(at(0), it)).to_vec();
     let pods = [db_pod(0, "v1").ready(0), db_pod(1, "v1").ready(0)];
     of_set(WorkloadKind::StatefulSet, first, &pods)
-}
-
-#[test]
-fn a_controller_that_is_behind_is_no_reason_to_roll_back() {
-    let full = || Promise::read("quota `objects` allows 12, 12 are used".to_owned());
-    let rows = [
-        ("no quota counts its revisions", Some(vec![]), false),
-        ("a quota counts its revisions", Some(vec![full()]), true),
-        ("the quotas are not known", None, true),
-    ];
-    for (says, promises, offered) in rows {
-        let mut all = without_revision();
-        all.extend(promises.map(|promises| {
-            let lookup = Lookup::RevisionQuota;
-            Observation::new(at(12), Seen::LookedUp { lookup, promises })
-        }));
-        let (_, verdict, _) = session_of(&db(), 60, &all);
-        assert_eq!(verdict.word(), "timedOut", "{says}");
-        assert_eq!(verdict.offers_rollback(), offered, "{says}");
-    }
 }
 
 fn going(pod: PodBuilder, ends: u64) -> PodBuilder {
