@@ -163,7 +163,7 @@ fn in_root(binary: &Path, folder: &Path, new_root: PathBuf) -> Result<Runner> {
     fs::copy(folder.join(TRACE), new_root.join(TRACE))?;
     executable(&new_root.join("rollguard"))?;
     Ok(Box::new(move || {
-        let mut command = Command::new("chroot");
+        let mut command = Command::new("/usr/sbin/chroot");
         command.arg(&new_root).arg("/rollguard").env_clear();
         command
     }))
