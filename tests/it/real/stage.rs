@@ -35,7 +35,7 @@ const RUNS: [(Scheme, &str, &str); 2] = [
     (
         Scheme::WorkloadIdentityFederation,
         "config-key-missing",
-        "lacks it",
+        "does not have that key",
     ),
     (
         Scheme::ServicePrincipal,
