@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use rollguard_agent::env::{CA_INFO, CLIENT_CERTIFICATE, CLIENT_KEY, SKIP_VERIFICATION};
 use rollguard_agent::{Outcome, is_secret_of_the_job};
 use rollguard_cluster::Programs;
 use rollguard_network::{Network, Proxies, ProxySettings, Trust};
@@ -85,43 +86,42 @@ impl Environment {
         let proxies = Proxies::new(&settings)
             .map_err(|error| Failure::new(Outcome::BadInput, error.to_string()))?;
         let mut extra_roots_pem = Vec::new();
-        for variable in ["AGENT_CAINFO", "NODE_EXTRA_CA_CERTS"] {
-            // Files that follow each other need not end with a line break.
-            extra_roots_pem.extend(self.file_of(variable)?.unwrap_or_default());
-            extra_roots_pem.push(b'\n');
+        for variable in [CA_INFO.name, "NODE_EXTRA_CA_CERTS"] {
+            let pem = self.pem_of(variable)?;
+            extra_roots_pem.extend(
+                pem.filter(|it| !it.trim_ascii().is_empty())
+                    .unwrap_or_default(),
+            );
         }
-        let mut identity = self.file_of("AGENT_CLIENTCERT")?;
-        if let Some(identity) = &mut identity {
-            identity.push(b'\n');
-            identity.extend(self.file_of("AGENT_CLIENTCERTKEY")?.unwrap_or_default());
+        let mut client_identity_pem = self.pem_of(CLIENT_CERTIFICATE.name)?;
+        if let Some(identity) = &mut client_identity_pem {
+            identity.extend(self.pem_of(CLIENT_KEY.name)?.unwrap_or_default());
         }
-        let skips = self.text(&["AGENT_SKIPCERTVALIDATION"]);
+        let skips = self.text(&[SKIP_VERIFICATION.name]);
         Ok(Network {
             proxies,
             trust: Trust {
-                extra_roots_pem: if extra_roots_pem.iter().all(u8::is_ascii_whitespace) {
-                    Vec::new()
-                } else {
-                    extra_roots_pem
-                },
-                client_identity_pem: identity,
+                extra_roots_pem,
+                client_identity_pem,
                 skip_verification: skips.is_some_and(|it| it.eq_ignore_ascii_case("true")),
             },
         })
     }
 
-    /// The content of the file that a variable names.
-    fn file_of(&self, variable: &str) -> Result<Option<Vec<u8>>, Failure> {
+    /// The content of the file that a variable names. It ends with a line break, so that another may follow.
+    fn pem_of(&self, variable: &str) -> Result<Option<Vec<u8>>, Failure> {
         let Some(path) = self.get(variable) else {
             return Ok(None);
         };
-        std::fs::read(path).map(Some).map_err(|error| {
+        let mut pem = std::fs::read(path).map_err(|error| {
             let path = path.to_string_lossy();
             Failure::new(
                 Outcome::BadInput,
                 format!("cannot read the file `{path}` that `{variable}` names: {error}"),
             )
-        })
+        })?;
+        pem.push(b'\n');
+        Ok(Some(pem))
     }
 
     /// Returns the surroundings of a kubeconfig's credential plugins.
