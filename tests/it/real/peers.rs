@@ -76,7 +76,7 @@ impl Peer {
         } = update;
         match self {
             Self::Kubectl => {
-                let mut command = Command::new(cluster.kubectl());
+                let mut command = limited(cluster.kubectl(), timeout);
                 command
                     .arg("--kubeconfig")
                     .arg(kubeconfig)
@@ -98,7 +98,7 @@ impl Peer {
                 };
                 let name = kind.name();
                 let input = json!({ kinds: [{ "ResourceName": name, "Namespace": namespace }] });
-                let mut command = Command::new(program);
+                let mut command = limited(&program, timeout);
                 command.arg("--kube-config").arg(kubeconfig).args([
                     "multitrack",
                     "--timeout",
@@ -125,6 +125,13 @@ impl Peer {
             (Self::Kubedog, _) => VerdictKind::Failed,
         }
     }
+}
+
+/// A program that is ended a minute after its own timeout: kubedog 0.13.0 hung once for half an hour.
+fn limited(program: &Path, timeout: u64) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg((timeout + 60).to_string()).arg(program);
+    command
 }
 
 fn run(mut command: Command, input: &str) -> Result<(Output, Vec<Said>)> {
