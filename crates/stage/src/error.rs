@@ -65,6 +65,8 @@ impl TemplateError {
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    /// The template that it stands in, if that is another one than the error's.
+    pub file: Option<String>,
     /// Where it stands in the template, such as `stages[0].jobs[1].condition`.
     pub path: String,
     /// Its line, counted from 1, where it is known.
@@ -75,9 +77,10 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.as_ref().map(|file| format!("`{file}`"));
         let line = self.line.map(|line| format!("line {line}"));
         let path = (!self.path.is_empty()).then(|| self.path.clone());
-        let place: Vec<_> = line.into_iter().chain(path).collect();
+        let place: Vec<_> = file.into_iter().chain(line).chain(path).collect();
         if !place.is_empty() {
             write!(f, "{}: ", place.join(", "))?;
         }
@@ -97,6 +100,8 @@ fn list(problems: &[Problem]) -> String {
 #[derive(Debug)]
 pub(crate) struct Problems<'a> {
     source: &'a str,
+    /// The templates that were included, by path.
+    included: Vec<(&'a str, &'a str)>,
     found: Vec<Problem>,
 }
 
@@ -104,15 +109,30 @@ impl<'a> Problems<'a> {
     pub(crate) fn of(source: &'a str) -> Self {
         Self {
             source,
+            included: Vec::new(),
             found: Vec::new(),
         }
     }
 
-    /// Adds a problem; `quote` is text of the file, which gives the line if it occurs once.
+    /// Looks for lines in this template, too.
+    pub(crate) fn include(&mut self, path: &'a str, text: &'a str) {
+        if self.included.iter().all(|(known, _)| *known != path) {
+            self.included.push((path, text));
+        }
+    }
+
+    /// Adds a problem that was found elsewhere.
+    pub(crate) fn push(&mut self, problem: Problem) {
+        self.found.push(problem);
+    }
+
+    /// Adds a problem; `quote` is text of a file, which gives the line if it occurs once.
     pub(crate) fn add(&mut self, path: &str, quote: &str, what: impl Into<String>) {
+        let (file, line) = self.place(quote).unzip();
         self.found.push(Problem {
+            file: file.flatten().map(str::to_owned),
             path: path.to_owned(),
-            line: self.line(quote),
+            line,
             what: what.into(),
         });
     }
@@ -121,19 +141,20 @@ impl<'a> Problems<'a> {
         self.found
     }
 
-    fn line(&self, quote: &str) -> Option<usize> {
+    /// The file, if it is an included one, and the line.
+    fn place(&self, quote: &str) -> Option<(Option<&'a str>, usize)> {
         let quote = quote
             .lines()
             .next()
             .map(str::trim)
             .filter(|quote| !quote.is_empty())?;
-        let mut lines = self
-            .source
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| line.contains(quote));
-        match (lines.next(), lines.next()) {
-            (Some((at, _)), None) => Some(at + 1),
+        let included = self.included.iter();
+        let mut places = std::iter::once((None, self.source))
+            .chain(included.map(|(path, text)| (Some(*path), *text)))
+            .flat_map(|(path, text)| text.lines().enumerate().map(move |line| (path, line)))
+            .filter(|(_, (_, line))| line.contains(quote));
+        match (places.next(), places.next()) {
+            (Some((path, (at, _))), None) => Some((path, at + 1)),
             _ => None,
         }
     }

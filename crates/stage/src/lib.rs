@@ -1,7 +1,7 @@
 //! Reads stage templates of Azure Pipelines and walks their jobs without Azure DevOps.
 //!
 //! [`Template::parse`] reads the YAML, [`Template::expand`] fills in the parameters, [`run_stage`]
-//! walks the jobs by `dependsOn` and `condition` and hands each task to a [`StepRunner`]. Everything
+//! walks the jobs by `dependsOn` and `condition` ([`run_pipeline`] the stages, too) and hands each task to a [`StepRunner`]. Everything
 //! but the runner is pure. What this crate does not know is an error that says where and what.
 
 mod error;
@@ -19,6 +19,6 @@ pub use model::{Job, Pool, Stage, TaskStep, Variable, VariableValue};
 pub use report::{JobReport, JobResult, SkipReason, StageReport};
 pub use rollguard_agent::TaskResult;
 pub use runner::{ResolvedTask, StageEvent, StepOutcome, StepRunner};
-pub use shipped::{SHIPPED, STAGE_PATH, shipped};
+pub use shipped::{SHIPPED, STAGE_PATH, shipped, shipped_stage};
 pub use template::{Parameter, ParameterType, Template};
-pub use walk::run_stage;
+pub use walk::{run_pipeline, run_stage};

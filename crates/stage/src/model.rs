@@ -13,6 +13,8 @@ pub struct Stage {
     pub display_name: String,
     /// The stages that must end before; without `dependsOn` the one before in the file.
     pub depends_on: Vec<String>,
+    /// Whether it runs; `succeeded()` where the template gives none.
+    pub condition: Expression,
     /// Variables of all its jobs.
     pub variables: Vec<Variable>,
     /// Its jobs, in the order of the file.
@@ -50,6 +52,9 @@ pub struct Job {
     pub cancel_timeout: Duration,
     /// Whether a failure counts as "succeeded with issues" only.
     pub continue_on_error: bool,
+    /// The environment that it deploys to, if it is a deployment job. Other jobs see its outputs with its
+    /// name in front: `Job.step.variable`.
+    pub environment: Option<String>,
     /// Its steps that are tasks, in the order of the file.
     pub steps: Vec<TaskStep>,
 }
@@ -83,7 +88,7 @@ pub enum VariableValue {
     Runtime(Expression),
 }
 
-/// A step that runs a task.
+/// A step that runs a task; `script` and its like are tasks, too.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskStep {
     /// Its name, without which its outputs cannot be referred to.
@@ -100,4 +105,6 @@ pub struct TaskStep {
     pub timeout: Option<Duration>,
     /// Whether a failure counts as "succeeded with issues" only.
     pub continue_on_error: bool,
+    /// How often it runs again if it fails.
+    pub retries: u32,
 }

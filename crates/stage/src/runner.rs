@@ -88,6 +88,15 @@ pub enum StageEvent {
         /// What a person reads.
         display_name: String,
     },
+    /// A stage does not run.
+    StageSkipped {
+        /// Its name.
+        stage: String,
+        /// What a person reads.
+        display_name: String,
+        /// Why.
+        reason: SkipReason,
+    },
     /// A job starts.
     JobStarted {
         /// Its name.
@@ -119,6 +128,13 @@ pub enum StageEvent {
         display_name: String,
         /// Why.
         reason: SkipReason,
+    },
+    /// A step failed and runs again.
+    StepRetried {
+        /// The job it belongs to.
+        job: String,
+        /// What a person reads.
+        display_name: String,
     },
     /// A step ended.
     StepFinished {

@@ -9,10 +9,51 @@ use crate::expression::{Context, Expression, StatusFunction, Value, same, why_fa
 use crate::model::{Job, Stage, TaskStep, VariableValue};
 use crate::report::{JobReport, SkipReason, StageReport};
 use crate::runner::{ResolvedTask, StageEvent, StepOutcome, StepRunner};
-use context::{JobContext, StepContext};
+use context::{StartContext, StepContext};
 use variables::Variables;
 
-/// Runs a stage to its end. Jobs run one after another, in the order of the file as far as
+/// Runs the stages of a pipeline, as far as `dependsOn` and `condition` let them run. A stage that
+/// `dependsOn` names and that is not among `stages` counts as one that succeeded.
+pub async fn run_pipeline(stages: &[Stage], runner: &mut dyn StepRunner) -> Vec<StageReport> {
+    let mut finished: Vec<StageReport> = Vec::new();
+    loop {
+        let ended = |name: &str| {
+            let known = stages.iter().any(|stage| same(&stage.name, name));
+            !known || finished.iter().any(|report| same(&report.name, name))
+        };
+        let next = stages
+            .iter()
+            .find(|stage| !ended(&stage.name) && stage.depends_on.iter().all(|it| ended(it)));
+        let Some(stage) = next else {
+            return finished;
+        };
+        let canceled = runner.canceled()
+            || finished
+                .iter()
+                .any(|report| report.result == TaskResult::Canceled);
+        let context = StartContext::of_stage(stages, stage, &finished, canceled);
+        let (result, reason) = match decide(&stage.condition, &context) {
+            Decision::Run => {
+                finished.push(run_stage(stage, runner).await);
+                continue;
+            }
+            Decision::Skip(reason) => (TaskResult::Skipped, reason),
+            Decision::Fail(reason) => (TaskResult::Failed, reason),
+        };
+        runner.event(&StageEvent::StageSkipped {
+            stage: stage.name.clone(),
+            display_name: stage.display_name.clone(),
+            reason,
+        });
+        finished.push(StageReport {
+            name: stage.name.clone(),
+            jobs: Vec::new(),
+            result,
+        });
+    }
+}
+
+/// Runs a stage to its end, whatever its condition. Jobs run one after another, in the order of the file as far as
 /// `dependsOn` allows; Azure Pipelines may run independent ones at the same time.
 pub async fn run_stage(stage: &Stage, runner: &mut dyn StepRunner) -> StageReport {
     runner.event(&StageEvent::StageStarted {
@@ -98,7 +139,7 @@ impl<'a> Walk<'a> {
             reason: None,
             outputs: std::collections::BTreeMap::new(),
         };
-        let context = JobContext::new(self.stage, job, &self.finished, self.canceled);
+        let context = StartContext::of_job(self.stage, job, &self.finished, self.canceled);
         match decide(&job.condition, &context) {
             Decision::Run => {}
             Decision::Skip(reason) => {
@@ -158,7 +199,7 @@ impl<'a> Walk<'a> {
 }
 
 /// The variables of a job when it starts: `$[ … ]` is evaluated now, and stays as it came out.
-fn start_variables(job: &Job, context: &JobContext<'_>) -> Variables {
+fn start_variables(job: &Job, context: &StartContext<'_>) -> Variables {
     let mut variables = context.variables().clone();
     for variable in &job.variables {
         if let VariableValue::Text(text) = &variable.value {
@@ -205,12 +246,27 @@ impl JobRun<'_> {
         self.runner
             .event(&StageEvent::StepStarted { job, display_name });
         let task = self.resolve(step);
-        let StepOutcome { result, outputs } = self.runner.run(&task).await;
+        let mut retries = step.retries;
+        let StepOutcome { result, outputs } = loop {
+            let outcome = self.runner.run(&task).await;
+            if outcome.result != TaskResult::Failed || retries == 0 {
+                break outcome;
+            }
+            retries -= 1;
+            self.runner.event(&StageEvent::StepRetried {
+                job: self.job.name.clone(),
+                display_name: step.display_name.clone(),
+            });
+        };
         if let Some(name) = &step.name {
             for (variable, value) in outputs {
                 let variable = format!("{name}.{variable}");
                 self.variables.set(&variable, &value);
-                self.report.outputs.insert(variable, value);
+                let seen_as = match &self.job.environment {
+                    Some(_) => format!("{}.{variable}", self.job.name),
+                    None => variable,
+                };
+                self.report.outputs.insert(seen_as, value);
             }
         }
         self.canceled |= result == TaskResult::Canceled;

@@ -14,8 +14,8 @@ use kube::api::ListParams;
 use kube::{Api, Client};
 use rollguard_agent::command::TaskOutput;
 use rollguard_stage::{
-    ResolvedTask, STAGE_PATH, StageEvent, StageReport, StepOutcome, StepRunner, TaskResult,
-    Template, run_stage, shipped,
+    ResolvedTask, StageEvent, StageReport, StepOutcome, StepRunner, TaskResult, run_stage,
+    shipped_stage,
 };
 use rollguard_tests::cluster::{ADMIN_TOKEN, RealCluster, apply, with_namespace};
 use rollguard_tests::fakes::{
@@ -147,7 +147,7 @@ async fn causes(client: &Client, namespace: &str) -> Result<String> {
 }
 
 async fn walk(agent: &mut Agent, namespace: &str) -> Result<StageReport> {
-    let template = Template::parse(STAGE_PATH, shipped(STAGE_PATH).context("no template")?)?;
+    let template = shipped_stage()?;
     let parameters: BTreeMap<String, Value> = [
         ("environment", "Test"),
         ("azureServiceConnection", SERVICE_CONNECTION_ID),

@@ -8,7 +8,7 @@ use rollguard_agent::Outcome;
 use rollguard_core::duration::{Human, elapsed};
 use rollguard_core::report::{Line, Style};
 use rollguard_core::verdict::VerdictKind;
-use rollguard_stage::{STAGE_PATH, StageReport, TaskResult, Template, run_stage, shipped};
+use rollguard_stage::{STAGE_PATH, StageReport, TaskResult, run_stage, shipped_stage};
 use serde_json::Value;
 
 use crate::cancel::Cancel;
@@ -81,8 +81,7 @@ async fn rehearse(
     heading(console, "deploy v2, whose image does not exist");
     environment.deploy_second().await?;
     heading(console, &format!("run the stage of templates/{STAGE_PATH}"));
-    let template = Template::parse(STAGE_PATH, shipped(STAGE_PATH).unwrap_or_default())
-        .map_err(anyhow::Error::from)?;
+    let template = shipped_stage().map_err(anyhow::Error::from)?;
     let stages = template
         .expand(&parameters(environment))
         .map_err(anyhow::Error::from)?;

@@ -219,7 +219,19 @@ impl References<'_, '_> {
 
     fn missing_step(&self, job: &str, output: &str) -> Option<String> {
         let job = self.stage.job(job)?;
-        let step = output.split_once('.').map(|(step, _)| step);
+        let within = if job.environment.is_some() {
+            let (prefix, rest) = output.split_once('.').unwrap_or_default();
+            if !same(prefix, &job.name) {
+                return Some(format!(
+                    "the outputs of the deployment job `{0}` begin with `{0}.`",
+                    job.name
+                ));
+            }
+            rest
+        } else {
+            output
+        };
+        let step = within.split_once('.').map(|(step, _)| step);
         let exists = job
             .steps
             .iter()

@@ -1,29 +1,32 @@
 //! Template expressions: `${{ … }}` inside texts, and `if`, `elseif`, `else`, `each`, `insert` as keys.
 
 use super::fields::describe;
+use super::include::{self, Place};
 use super::yaml::join;
 use crate::error::Problems;
 use crate::expression::{Context, Expression, ExpressionError, Scope, StatusFunction, Value, same};
 
-/// Expands `node` with the given parameters.
-pub(super) fn expand(
+/// Expands `node` with the given parameters; templates that it refers to are seen from `place`.
+pub(super) fn expand<'b>(
     node: &Value,
-    path: &str,
     parameters: &Value,
-    problems: &mut Problems<'_>,
+    place: &Place<'b>,
+    problems: &mut Problems<'b>,
 ) -> Value {
     Expander {
         parameters,
         loops: Vec::new(),
+        place,
         problems,
     }
-    .value(node, path)
+    .value(node, &place.at)
 }
 
 struct Expander<'a, 'b> {
     parameters: &'a Value,
     /// The variables of the enclosing `each` loops, innermost last.
     loops: Vec<(String, Value)>,
+    place: &'a Place<'b>,
     problems: &'a mut Problems<'b>,
 }
 
@@ -84,6 +87,10 @@ impl Expander<'_, '_> {
             chain = Chain::None;
             match (self.value(item, &path), item) {
                 (Value::Array(inner), Value::Text(_)) => expanded.extend(inner),
+                (Value::Object(entries), _) if refers(&entries) => {
+                    let items = include::items(&entries, &path, self.place, self.problems);
+                    expanded.extend(items);
+                }
                 (value, _) => expanded.push(value),
             }
         }
@@ -275,6 +282,11 @@ impl Expander<'_, '_> {
             })
             .ok()
     }
+}
+
+/// Returns whether a list item stands for the content of another template.
+fn refers(entries: &[(String, Value)]) -> bool {
+    entries.iter().any(|(key, _)| key == "template")
 }
 
 /// A list item that consists of one directive.

@@ -51,6 +51,20 @@ impl<'a> Fields<'a> {
             .map(|(_, value)| value)
     }
 
+    /// The mapping below `key`; reports when it is missing.
+    pub(super) fn below(
+        &self,
+        key: &str,
+        known: &[&str],
+        problems: &mut Problems<'_>,
+    ) -> Option<Self> {
+        let Some(value) = self.get(key) else {
+            problems.add(&self.path, "", format!("`{key}` is missing"));
+            return None;
+        };
+        Self::read(value, &self.path(key), known, problems)
+    }
+
     /// The path of `key`, for messages.
     pub(super) fn path(&self, key: &str) -> String {
         join(&self.path, key)

@@ -1,7 +1,5 @@
 //! The parameters of a template: what it takes, and what it was given.
 
-use std::collections::BTreeMap;
-
 use super::fields::Fields;
 use crate::error::Problems;
 use crate::expression::{Value, same};
@@ -32,6 +30,8 @@ pub enum ParameterType {
     Object,
     /// A list of texts.
     StringList,
+    /// A list of stages, jobs or steps.
+    List,
 }
 
 impl ParameterType {
@@ -42,6 +42,9 @@ impl ParameterType {
             ("boolean", Self::Boolean),
             ("object", Self::Object),
             ("stringList", Self::StringList),
+            ("stageList", Self::List),
+            ("jobList", Self::List),
+            ("stepList", Self::List),
         ]
         .into_iter()
         .find(|(known, _)| same(known, name))
@@ -68,6 +71,9 @@ impl ParameterType {
                 let fits = matches!(value, Value::Array(items) if texts(items));
                 fits.then(|| value.clone()).ok_or("a list of strings")
             }
+            Self::List => matches!(value, Value::Array(_))
+                .then(|| value.clone())
+                .ok_or("a list"),
         }
     }
 }
@@ -138,10 +144,10 @@ fn one(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<Paramete
 /// Checks the given values against what the template takes and fills in the defaults.
 pub(super) fn bind(
     parameters: &[Parameter],
-    given: &BTreeMap<String, serde_json::Value>,
+    given: &[(String, Value)],
     problems: &mut Problems<'_>,
 ) -> Value {
-    for name in given.keys() {
+    for (name, _) in given {
         if !parameters
             .iter()
             .any(|parameter| same(&parameter.name, name))
@@ -153,7 +159,7 @@ pub(super) fn bind(
     for parameter in parameters {
         let given = given.iter().find(|(name, _)| same(name, &parameter.name));
         let value = match (given, &parameter.default) {
-            (Some((_, value)), _) => accept(parameter, &Value::from(value), problems),
+            (Some((_, value)), _) => accept(parameter, value, problems),
             (None, Some(default)) => default.clone(),
             (None, None) => {
                 problems.add(&parameter.name, "", "is missing, and it has no default");

@@ -40,7 +40,15 @@ fn stage(
     before: Option<String>,
     problems: &mut Problems<'_>,
 ) -> Option<Stage> {
-    let known = &["stage", "displayName", "dependsOn", "variables", "jobs"];
+    let known = &[
+        "stage",
+        "displayName",
+        "dependsOn",
+        "condition",
+        "lockBehavior",
+        "variables",
+        "jobs",
+    ];
     let fields = Fields::read(item, path, known, problems)?;
     let name = identifier(&fields, "stage", problems);
     let jobs = fields
@@ -64,6 +72,7 @@ fn stage(
         depends_on: fields
             .names("dependsOn", problems)
             .unwrap_or_else(|| before.into_iter().collect()),
+        condition: condition(&fields, &Scope::job_condition(), problems)?,
         variables,
         jobs,
         name,
@@ -73,6 +82,10 @@ fn stage(
 fn job(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<Job> {
     let known = &[
         "job",
+        "deployment",
+        "environment",
+        "strategy",
+        "container",
         "displayName",
         "dependsOn",
         "condition",
@@ -84,20 +97,26 @@ fn job(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<Job> {
         "steps",
     ];
     let fields = Fields::read(item, path, known, problems)?;
-    let name = identifier(&fields, "job", problems);
+    let key = match fields.get("deployment") {
+        Some(_) => "deployment",
+        None => "job",
+    };
+    let name = identifier(&fields, key, problems);
     if let Some(reserved) = name.as_deref().filter(|name| RESERVED.contains(name)) {
         problems.add(
-            &fields.path("job"),
-            &format!("job: {reserved}"),
+            &fields.path(key),
+            &format!("{key}: {reserved}"),
             "is a reserved word",
         );
     }
-    let steps = fields
-        .list("steps", problems)
-        .iter()
-        .enumerate()
-        .filter_map(|(at, item)| step(item, &format!("{path}.steps[{at}]"), problems))
-        .collect();
+    let environment = (key == "deployment")
+        .then(|| environment(&fields, problems))
+        .flatten();
+    let steps = if key == "deployment" {
+        deployment_steps(&fields, problems)
+    } else {
+        steps(&fields, problems)
+    };
     let name = name?;
     let pool = pool(&fields, problems);
     let timeout = fields.minutes("timeoutInMinutes", problems);
@@ -115,41 +134,96 @@ fn job(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<Job> {
             .or(None)
             .unwrap_or(CANCEL_TIMEOUT),
         continue_on_error: fields.flag("continueOnError", problems),
+        environment,
         steps,
         name,
     })
 }
 
-/// A task step; `checkout: none` is known and does nothing.
-fn step(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<TaskStep> {
-    if item.get("checkout").is_some() {
-        let fields = Fields::read(item, path, &["checkout"], problems)?;
-        let what = fields.text("checkout", problems)?;
-        if !same(&what, "none") {
-            let what =
-                format!("found `{what}`, expected `none`: the local runner checks nothing out");
-            problems.add(&fields.path("checkout"), "checkout:", what);
-        }
-        return None;
+fn steps(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Vec<TaskStep> {
+    let path = fields.path("steps");
+    fields
+        .list("steps", problems)
+        .iter()
+        .enumerate()
+        .filter_map(|(at, item)| step(item, &format!("{path}[{at}]"), problems))
+        .collect()
+}
+
+/// The name of the environment, also if a resource of it is named.
+fn environment(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<String> {
+    if let Some(value @ Value::Object(_)) = fields.get("environment") {
+        let path = fields.path("environment");
+        let known = &["name", "resourceName", "resourceType"];
+        let fields = Fields::read(value, &path, known, problems)?;
+        return fields.required("name", problems);
     }
-    if let (Value::Object(entries), None) = (item, item.get("task")) {
+    fields.required("environment", problems)
+}
+
+/// `strategy.runOnce.deploy.steps`: the other strategies and hooks are not known.
+fn deployment_steps(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Vec<TaskStep> {
+    fields
+        .below("strategy", &["runOnce"], problems)
+        .and_then(|it| it.below("runOnce", &["deploy"], problems))
+        .and_then(|it| it.below("deploy", &["steps"], problems))
+        .map(|it| steps(&it, problems))
+        .unwrap_or_default()
+}
+
+/// Steps that are short for a task, with the task and the input that holds their text
+/// (<https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/steps>).
+const SCRIPTS: [(&str, &str); 4] = [
+    ("script", "CmdLine@2"),
+    ("bash", "Bash@3"),
+    ("pwsh", "PowerShell@2"),
+    ("powershell", "PowerShell@2"),
+];
+
+/// A step; `checkout: none` and `download: none` are known and do nothing.
+fn step(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<TaskStep> {
+    for nothing in ["checkout", "download"] {
+        if item.get(nothing).is_some() {
+            let fields = Fields::read(item, path, &[nothing], problems)?;
+            let what = fields.text(nothing, problems)?;
+            if !same(&what, "none") {
+                let what =
+                    format!("found `{what}`, expected `none`: the local runner has no files");
+                problems.add(&fields.path(nothing), &format!("{nothing}:"), what);
+            }
+            return None;
+        }
+    }
+    let script = SCRIPTS.into_iter().find(|(key, _)| item.get(key).is_some());
+    if let (Value::Object(entries), None, None) = (item, item.get("task"), script) {
         let key = entries.first().map_or("", |(key, _)| key);
-        let what =
-            format!("found the step `{key}`, the local runner knows `task` and `checkout: none`");
+        let what = format!(
+            "found the step `{key}`, the local runner knows `task`, `script`, `bash`, `pwsh`, \
+             `powershell`, `checkout: none` and `download: none`"
+        );
         problems.add(path, &format!("{key}:"), what);
         return None;
     }
+    let kind = script.map_or("task", |(key, _)| key);
     let known = &[
-        "task",
+        kind,
         "name",
         "displayName",
         "condition",
         "timeoutInMinutes",
         "continueOnError",
+        "retryCountOnTaskFailure",
         "inputs",
     ];
     let fields = Fields::read(item, path, known, problems)?;
-    let task = fields.required("task", problems)?;
+    let mut inputs = inputs(&fields, problems);
+    let task = match script {
+        None => fields.required("task", problems)?,
+        Some((key, task)) => {
+            inputs.push(("script".to_owned(), fields.text(key, problems)?));
+            task.to_owned()
+        }
+    };
     let versioned = task
         .split_once('@')
         .is_some_and(|(name, version)| !name.is_empty() && version.parse::<u32>().is_ok());
@@ -165,11 +239,28 @@ fn step(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<TaskSte
         display_name: fields
             .text("displayName", problems)
             .unwrap_or_else(|| task.clone()),
-        inputs: inputs(&fields, problems),
+        inputs,
         condition: condition(&fields, &Scope::step_condition(), problems)?,
         timeout: fields.minutes("timeoutInMinutes", problems).or(None),
         continue_on_error: fields.flag("continueOnError", problems),
+        retries: retries(&fields, problems),
         task,
+    })
+}
+
+/// "The maximum number of retries is 10."
+const MOST_RETRIES: u32 = 10;
+
+fn retries(fields: &Fields<'_>, problems: &mut Problems<'_>) -> u32 {
+    const KEY: &str = "retryCountOnTaskFailure";
+    let Some(text) = fields.text(KEY, problems) else {
+        return 0;
+    };
+    let count = text.parse().ok().filter(|count| *count <= MOST_RETRIES);
+    count.unwrap_or_else(|| {
+        let what = format!("found `{text}`, expected a number from 0 to {MOST_RETRIES}");
+        problems.add(&fields.path(KEY), &format!("{KEY}: {text}"), what);
+        0
     })
 }
 
@@ -214,7 +305,7 @@ fn pool(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Pool {
         None | Some(Value::Null) => Pool::Inherited,
         Some(Value::Text(name)) if same(name, "server") => Pool::Server,
         Some(Value::Text(name)) => Pool::Agents(name.clone()),
-        Some(value) => Fields::read(value, &path, &["name", "vmImage"], problems)
+        Some(value) => Fields::read(value, &path, &["name", "vmImage", "demands"], problems)
             .and_then(|pool| {
                 pool.text("name", problems)
                     .or_else(|| pool.text("vmImage", problems))
@@ -237,6 +328,11 @@ fn variables(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Vec<Variable> 
             .enumerate()
             .filter_map(|(at, item)| {
                 let path = format!("{path}[{at}]");
+                // The values of a group are in Azure DevOps only: its variables do not exist here.
+                if item.get("group").is_some() {
+                    Fields::read(item, &path, &["group"], problems)?.required("group", problems)?;
+                    return None;
+                }
                 let fields = Fields::read(item, &path, &["name", "value"], problems)?;
                 Some((fields.required("name", problems)?, fields.get("value")?))
             })

@@ -262,17 +262,25 @@ fn what_the_runner_does_not_know_is_named_with_its_line() {
             "a misspelled key",
             "stepps: []\nsteps: []",
             format!(
-                "line 22, {at}: found the key `stepps`, expected one of job, displayName, dependsOn, \
+                "line 22, {at}: found the key `stepps`, expected one of job, deployment, environment, strategy, container, displayName, dependsOn, \
                  condition, pool, timeoutInMinutes, cancelTimeoutInMinutes, continueOnError, \
                  variables, steps"
             ),
         ),
         (
-            "a script",
-            "steps:\n  - script: echo",
+            "a step that has files",
+            "steps:\n  - publish: out",
             format!(
-                "line 23, {at}.steps[0]: found the step `script`, the local runner knows `task` and \
-                 `checkout: none`"
+                "line 23, {at}.steps[0]: found the step `publish`, the local runner knows `task`, \
+                 `script`, `bash`, `pwsh`, `powershell`, `checkout: none` and `download: none`"
+            ),
+        ),
+        (
+            "more retries than there are",
+            "steps:\n  - task: T@1\n    retryCountOnTaskFailure: 11",
+            format!(
+                "line 24, {at}.steps[0].retryCountOnTaskFailure: found `11`, expected a number from 0 \
+                 to 10"
             ),
         ),
         (
@@ -287,8 +295,7 @@ fn what_the_runner_does_not_know_is_named_with_its_line() {
             "a checkout",
             "steps:\n  - checkout: self",
             format!(
-                "line 23, {at}.steps[0].checkout: found `self`, expected `none`: the local runner \
-                 checks nothing out"
+                "line 23, {at}.steps[0].checkout: found `self`, expected `none`: the local runner has no files"
             ),
         ),
         (
@@ -498,13 +505,12 @@ fn what_is_no_stage_template_is_refused() {
         (
             "an empty text",
             "",
-            "read template `t.yml`: found nothing, expected a mapping; stages: is missing: only stage templates can be walked",
+            "read template `t.yml`: found nothing, expected a mapping; stages: is missing; a template holds `stages`, `jobs`, `steps` or `extends`",
         ),
         (
-            "a job template",
-            "jobs: []",
-            "read template `t.yml`: line 1: found the key `jobs`, expected one of parameters, \
-             stages; stages: is missing: only stage templates can be walked",
+            "two kinds of content",
+            "jobs: []\nsteps: []",
+            "read template `t.yml`: line 2, steps: found beside `jobs`, expected one of them",
         ),
         (
             "an unknown parameter type",
@@ -527,6 +533,85 @@ fn what_is_no_stage_template_is_refused() {
         let error = Template::parse("t.yml", text).unwrap_err();
         assert_eq!(error.to_string(), *expected, "{name}");
         assert!(error.hint().is_some(), "{name}");
+    }
+}
+
+#[test]
+fn jobs_and_steps_alone_are_expanded_but_not_walked() {
+    let template = Template::parse("t.yml", "jobs: [{ job: A, steps: [] }]").unwrap();
+    let expansion = template.expansion(&BTreeMap::new()).unwrap();
+    let expected: serde_yaml::Value =
+        serde_yaml::from_str("jobs: [{ job: A, steps: [] }]").unwrap();
+    assert_eq!(expansion, expected);
+    let error = template.expand(&BTreeMap::new()).unwrap_err().to_string();
+    assert!(
+        error.contains("found `jobs`: only stages can be walked"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_template_that_cannot_be_included_is_named_with_its_file_and_line() {
+    let steps = "parameters:\n  - name: name\nsteps:\n  - tsk: ${{ parameters.name }}\n";
+    let rows: [(&str, &str, &str); 8] = [
+        (
+            "a file that is not there",
+            "- template: ../steps/none.yml",
+            "line 7, stages[0].jobs[0].steps[0].template: there is no template `steps/none.yml`",
+        ),
+        (
+            "another repository",
+            "- template: a.yml@other",
+            "line 7, stages[0].jobs[0].steps[0].template: is in the repository `other`, which is not \
+             known to the local runner",
+        ),
+        (
+            "a path above the repository",
+            "- template: ../../a.yml",
+            "line 7, stages[0].jobs[0].steps[0].template: `../../a.yml` leaves the repository",
+        ),
+        (
+            "a parameter that is missing",
+            "- template: ../steps/a.yml",
+            "stages[0].jobs[0].steps[0].parameters.name: is missing, and it has no default \
+             (`steps/a.yml`)",
+        ),
+        (
+            "a parameter that it does not take",
+            "- { template: ../steps/a.yml, parameters: { name: T@1, nam: x } }",
+            "stages[0].jobs[0].steps[0].parameters.nam: is not a parameter of this template \
+             (`steps/a.yml`)",
+        ),
+        (
+            "a mistake in the file itself",
+            "- { template: ../steps/a.yml, parameters: { name: T@1 } }",
+            "`steps/a.yml`, line 4, stages[0].jobs[0].steps[0]: found the step `tsk`, the local runner \
+             knows `task`, `script`, `bash`, `pwsh`, `powershell`, `checkout: none` and `download: \
+             none`",
+        ),
+        (
+            "a key beside the reference",
+            "- { template: ../steps/a.yml, name: x, parameters: { name: T@1 } }",
+            "stages[0].jobs[0].steps[0]: found `name` beside `template`",
+        ),
+        (
+            "a file that includes itself",
+            "- template: ../steps/self.yml",
+            "`steps/self.yml`, line 2, stages[0].jobs[0].steps[0]",
+        ),
+    ];
+    for (name, step, expected) in rows {
+        let text = format!(
+            "stages:\n  - stage: S\n    jobs:\n      - job: A\n        pool: x\n        steps:\n          {step}\n"
+        );
+        let template = Template::parse("stages/s.yml", &text).unwrap();
+        let template = template.among([
+            ("steps/a.yml", steps),
+            ("steps/self.yml", "steps:\n  - template: self.yml\n"),
+        ]);
+        let error = template.expand(&BTreeMap::new()).unwrap_err();
+        let found: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+        assert!(found[0].starts_with(expected), "{name}: {found:?}");
     }
 }
 

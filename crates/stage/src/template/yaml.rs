@@ -42,6 +42,28 @@ pub(super) fn read(yaml: &serde_yaml::Value, path: &str, problems: &mut Problems
     }
 }
 
+/// The same the other way round, with the keys in their order.
+pub(super) fn write(value: &Value) -> serde_yaml::Value {
+    match value {
+        Value::Null => serde_yaml::Value::Null,
+        Value::Bool(value) => serde_yaml::Value::Bool(*value),
+        Value::Number(_) | Value::Version(_) => {
+            let json = value.to_json();
+            json.as_i64().map_or_else(
+                || serde_yaml::Value::String(value.to_text().unwrap_or_default().into_owned()),
+                serde_yaml::Value::from,
+            )
+        }
+        Value::Text(text) => serde_yaml::Value::String(text.clone()),
+        Value::Array(items) => serde_yaml::Value::Sequence(items.iter().map(write).collect()),
+        Value::Object(entries) => {
+            let entries = entries.iter();
+            let entries = entries.map(|(key, value)| (key.as_str().into(), write(value)));
+            serde_yaml::Value::Mapping(entries.collect())
+        }
+    }
+}
+
 /// Azure keeps the digits of a number as written; a YAML reader keeps those of whole numbers only.
 fn whole(number: &serde_yaml::Number, path: &str, problems: &mut Problems<'_>) -> Value {
     match number

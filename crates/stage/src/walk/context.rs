@@ -1,4 +1,4 @@
-//! The context of the conditions of jobs and steps.
+//! The context of the conditions of stages, jobs and steps.
 
 use rollguard_agent::TaskResult;
 
@@ -7,43 +7,82 @@ use super::variables::Variables;
 use crate::expression::functions::holds;
 use crate::expression::{Context, ExpressionError, Function, StatusFunction, Value, same};
 use crate::model::{Job, Stage, VariableValue};
-use crate::report::JobReport;
+use crate::report::{JobReport, StageReport};
 use crate::template::ancestors;
 
-/// The context of the condition and the runtime variables of a job.
-pub(super) struct JobContext<'a> {
-    /// The jobs it depends on, directly or through others.
-    before: Vec<&'a JobReport>,
+/// The context of the condition of a stage or job, and of the runtime variables of a job.
+pub(super) struct StartContext<'a> {
+    /// The stages or jobs that it depends on, directly or through others.
+    before: Vec<(&'a str, TaskResult)>,
     dependencies: Value,
     variables: Variables,
     canceled: bool,
 }
 
-impl<'a> JobContext<'a> {
-    pub(super) fn new(
+impl<'a> StartContext<'a> {
+    pub(super) fn of_job(
         stage: &'a Stage,
         job: &'a Job,
         finished: &'a [JobReport],
         canceled: bool,
     ) -> Self {
         let ancestors = ancestors(stage, job);
-        let mut variables = Variables::default();
-        for variable in &stage.variables {
-            if let VariableValue::Text(text) = &variable.value {
-                variables.set(&variable.name, text);
-            }
-        }
         // Outputs are visible from direct dependencies only.
         let direct = finished
             .iter()
             .filter(|report| holds(&job.depends_on, &report.name));
+        let before = finished
+            .iter()
+            .filter(|report| holds(&ancestors, &report.name));
         Self {
-            before: finished
-                .iter()
-                .filter(|report| holds(&ancestors, &report.name))
+            before: before
+                .map(|report| (report.name.as_str(), report.result))
                 .collect(),
-            dependencies: Value::Object(direct.map(dependency).collect()),
-            variables,
+            dependencies: Value::Object(
+                direct
+                    .map(|report| {
+                        let outputs = report.outputs.iter();
+                        dependency(&report.name, report.result, outputs.map(owned))
+                    })
+                    .collect(),
+            ),
+            variables: variables(stage),
+            canceled,
+        }
+    }
+
+    pub(super) fn of_stage(
+        stages: &'a [Stage],
+        stage: &'a Stage,
+        finished: &'a [StageReport],
+        canceled: bool,
+    ) -> Self {
+        let ancestors = stages_before(stages, stage);
+        let direct = finished
+            .iter()
+            .filter(|report| holds(&stage.depends_on, &report.name));
+        let before = finished
+            .iter()
+            .filter(|report| holds(&ancestors, &report.name));
+        Self {
+            before: before
+                .map(|report| (report.name.as_str(), report.result))
+                .collect(),
+            dependencies: Value::Object(
+                direct
+                    .map(|report| {
+                        // `Job.step.variable`
+                        let outputs = report.jobs.iter().flat_map(|job| {
+                            let outputs = job.outputs.iter();
+                            outputs.map(|(name, value)| {
+                                (format!("{}.{name}", job.name), value.clone())
+                            })
+                        });
+                        dependency(&report.name, report.result, outputs)
+                    })
+                    .collect(),
+            ),
+            variables: variables(stage),
             canceled,
         }
     }
@@ -53,20 +92,49 @@ impl<'a> JobContext<'a> {
     }
 }
 
-/// `dependencies.Job`: its result and its outputs.
-fn dependency(report: &JobReport) -> (String, Value) {
-    let outputs = report
-        .outputs
-        .iter()
-        .map(|(name, value)| (name.clone(), Value::text(value)));
-    let entries = vec![
-        ("result".to_owned(), Value::text(report.result.as_str())),
-        ("outputs".to_owned(), Value::Object(outputs.collect())),
-    ];
-    (report.name.clone(), Value::Object(entries))
+/// All stages that `stage` depends on, directly or through others.
+fn stages_before(stages: &[Stage], stage: &Stage) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut open = stage.depends_on.clone();
+    while let Some(name) = open.pop() {
+        let known = stages.iter().find(|stage| same(&stage.name, &name));
+        if let Some(stage) = known.filter(|_| !holds(&found, &name)) {
+            open.extend(stage.depends_on.iter().cloned());
+            found.push(name);
+        }
+    }
+    found
 }
 
-impl Context for JobContext<'_> {
+fn variables(stage: &Stage) -> Variables {
+    let mut variables = Variables::default();
+    for variable in &stage.variables {
+        if let VariableValue::Text(text) = &variable.value {
+            variables.set(&variable.name, text);
+        }
+    }
+    variables
+}
+
+fn owned((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
+}
+
+/// `dependencies.Name`: its result and its outputs.
+fn dependency(
+    name: &str,
+    result: TaskResult,
+    outputs: impl Iterator<Item = (String, String)>,
+) -> (String, Value) {
+    let outputs = outputs.map(|(name, value)| (name, Value::Text(value)));
+    let entries = vec![
+        ("result".to_owned(), Value::text(result.as_str())),
+        ("outputs".to_owned(), Value::Object(outputs.collect())),
+    ];
+    (name.to_owned(), Value::Object(entries))
+}
+
+impl Context for StartContext<'_> {
     fn named(&self, name: &str) -> Value {
         if same(name, "dependencies") {
             self.dependencies.clone()
@@ -75,22 +143,22 @@ impl Context for JobContext<'_> {
         }
     }
 
-    fn status(&self, function: StatusFunction, jobs: &[String]) -> Result<bool, ExpressionError> {
-        if jobs.is_empty() {
-            let results: Vec<_> = self.before.iter().map(|report| report.result).collect();
+    fn status(&self, function: StatusFunction, names: &[String]) -> Result<bool, ExpressionError> {
+        if names.is_empty() {
+            let results: Vec<_> = self.before.iter().map(|(_, result)| *result).collect();
             // Without names, `succeeded()` is also about the run: nothing new starts once it was
             // canceled.
             let stopped = self.canceled && function == StatusFunction::Succeeded;
             return Ok(!stopped && status(function, &results, self.canceled));
         }
         let mut results = Vec::new();
-        for job in jobs {
-            let report = self.before.iter().find(|report| same(&report.name, job));
+        for name in names {
+            let found = self.before.iter().find(|(known, _)| same(known, name));
             let unknown = || ExpressionError::UnknownJob {
                 function: Function::Status(function).name(),
-                job: job.clone(),
+                job: name.clone(),
             };
-            results.push(report.ok_or_else(unknown)?.result);
+            results.push(found.ok_or_else(unknown)?.1);
         }
         let ran = results
             .iter()

@@ -220,7 +220,9 @@ impl StepRunner for Rehearsal<'_> {
             }
             StageEvent::StageStarted { .. }
             | StageEvent::StageFinished { .. }
+            | StageEvent::StageSkipped { .. }
             | StageEvent::StepStarted { .. }
+            | StageEvent::StepRetried { .. }
             | StageEvent::StepSkipped { .. }
             | StageEvent::StepFinished { .. } => {}
         }

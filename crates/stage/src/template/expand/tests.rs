@@ -9,7 +9,9 @@ fn expanded(yaml: &str) -> Result<String, String> {
         "name": "web", "empty": "", "yes": true, "no": false, "number": 3,
         "list": ["a", "b"], "map": {"x": 1, "y": 2}, "stages": [{"n": "s1"}, {"n": "s2"}],
     }));
-    let value = expand(&node, "at", &parameters, &mut problems);
+    let files = std::collections::BTreeMap::new();
+    let place = Place::new("t.yml", &files, "at");
+    let value = expand(&node, &parameters, &place, &mut problems);
     let found = problems.into_found();
     if found.is_empty() {
         return Ok(value.to_json().to_string());

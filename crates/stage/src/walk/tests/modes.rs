@@ -22,12 +22,6 @@ async fn without_a_person_the_check_decides() {
             &[CHECK, ROLLBACK, RECHECK],
         ),
         (
-            "timed out: the same",
-            checked("timedOut"),
-            "rolledBack",
-            &[CHECK, ROLLBACK, RECHECK],
-        ),
-        (
             "a rollback that may help is tried",
             failed().output("rollbackHelps", "perhaps"),
             "rolledBack",
@@ -93,16 +87,92 @@ async fn without_a_person_the_check_decides() {
             &[CHECK],
         ),
     ];
-    let stage = shipped_with(&[("rollback", json!("automatic"))]);
-    assert_eq!(stage.job(APPROVAL), None);
-    for (name, found, outcome, ran) in rows {
+    let automatic = ("rollback", json!("automatic"));
+    for automatic_on in ["failed", "failedOrTimedOut"] {
+        let stage = shipped_with(&[automatic.clone(), ("automaticOn", json!(automatic_on))]);
+        for (name, found, outcome, ran) in &rows {
+            let script = Script::default()
+                .answer(CHECK, found.clone())
+                .answer(ROLLBACK, rolled_back(outcome));
+            let (_, script) = walked(&stage, script).await;
+            assert_eq!(script.jobs(), *ran, "{automatic_on}: {name}");
+        }
+    }
+}
+
+/// A slow start looks like this, too: going back by itself would undo a healthy release.
+#[tokio::test]
+async fn about_a_timeout_a_person_decides_unless_the_parameters_say_otherwise() {
+    let answers = |answer| {
+        Script::default()
+            .answer(CHECK, checked("timedOut"))
+            .answer(APPROVAL, StepOutcome::of(answer))
+            .answer(ROLLBACK, rolled_back("rolledBack"))
+    };
+    let rows: [(&str, &str, TaskResult, &[&str]); 4] = [
+        (
+            "automatic",
+            "failed",
+            Succeeded,
+            &[CHECK, APPROVAL, ROLLBACK, RECHECK],
+        ),
+        ("automatic", "failed", Failed, &[CHECK, APPROVAL]),
+        (
+            "automatic",
+            "failedOrTimedOut",
+            Failed,
+            &[CHECK, ROLLBACK, RECHECK],
+        ),
+        ("manual", "failedOrTimedOut", Failed, &[CHECK, APPROVAL]),
+    ];
+    for (mode, automatic_on, answer, ran) in rows {
+        let stage = shipped_with(&[
+            ("rollback", json!(mode)),
+            ("automaticOn", json!(automatic_on)),
+        ]);
+        let (_, script) = walked(&stage, answers(answer)).await;
+        assert_eq!(script.jobs(), ran, "{mode}, {automatic_on}, {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_rollback_as_a_deployment_job_is_checked_again() {
+    let stage = shipped_with(&[("azureDevOpsEnvironment", json!("shop-prod"))]);
+    let rollback = stage.job(ROLLBACK).unwrap();
+    assert_eq!(rollback.environment.as_deref(), Some("shop-prod"));
+    for (outcome, ran) in [
+        ("rolledBack", &[CHECK, APPROVAL, ROLLBACK, RECHECK][..]),
+        ("refused", &[CHECK, APPROVAL, ROLLBACK]),
+    ] {
         let script = Script::default()
-            .answer(CHECK, found)
+            .answer(CHECK, checked("failed"))
             .answer(ROLLBACK, rolled_back(outcome));
         let (report, script) = walked(&stage, script).await;
-        assert_eq!(script.jobs(), ran, "{name}");
-        assert_eq!(report.jobs.len(), 3, "{name}");
+        assert_eq!(script.jobs(), ran, "{outcome}");
+        let outputs = &report.job(ROLLBACK).unwrap().outputs;
+        assert_eq!(outputs["Rollback.rollback.rollbackOutcome"], outcome);
     }
+}
+
+#[tokio::test]
+async fn a_task_that_fails_runs_again_as_often_as_the_parameters_say() {
+    for (retries, runs) in [(0, 1), (2, 3)] {
+        let stage = shipped_with(&[
+            ("retryCountOnTaskFailure", json!(retries)),
+            ("rollback", json!("never")),
+        ]);
+        let script = Script::default().answer(CHECK, checked("failed"));
+        let (report, script) = walked(&stage, script).await;
+        assert_eq!(script.jobs().len(), runs, "{retries} retries");
+        let retried = script.events.iter();
+        let retried = retried.filter(|event| matches!(event, StageEvent::StepRetried { .. }));
+        assert_eq!(retried.count(), retries, "{retries} retries");
+        assert_eq!(report.result, Failed);
+    }
+    let stage = shipped_with(&[("retryCountOnTaskFailure", json!(2))]);
+    let script = Script::default().answer(CHECK, checked("succeeded"));
+    let (_, script) = walked(&stage, script).await;
+    assert_eq!(script.jobs(), [CHECK], "what succeeds does not run again");
 }
 
 #[tokio::test]
@@ -153,7 +223,8 @@ async fn several_workloads_are_checked_and_the_evidence_says_which_are_rolled_ba
         assert_eq!(found, checked_ones);
         assert_eq!(stage.display_name, format!("Rollout of {shown} in prod"));
         for job in [ROLLBACK, RECHECK] {
-            assert_eq!(script.step(job).inputs.get("workloads"), None, "{job}");
+            let named = script.step(job).inputs.get("workloads");
+            assert!(named.is_none_or(String::is_empty), "{job}: {named:?}");
         }
     }
 }
@@ -179,8 +250,8 @@ async fn silence_is_no_consent_to_a_rollback_that_cannot_help() {
 #[tokio::test]
 async fn the_person_is_asked_as_the_parameters_say() {
     let stage = shipped_with(&[
-        ("approvers", json!("[org]\\oncall, a@b.c")),
-        ("notifyUsers", json!("oncall@b.c")),
+        ("approvers", json!(["[org]\\nightly on-call", "a@b.c"])),
+        ("notifyUsers", json!("oncall@b.c\nb@b.c\n")),
         ("allowApproversToApproveTheirOwnRuns", json!(false)),
         ("approvalTimeout", json!(90)),
         ("onTimeout", json!("resume")),
@@ -189,8 +260,8 @@ async fn the_person_is_asked_as_the_parameters_say() {
     let (_, script) = walked(&stage, script).await;
     let approval = script.step(APPROVAL);
     for (name, value) in [
-        ("approvers", "[org]\\oncall, a@b.c"),
-        ("notifyUsers", "oncall@b.c"),
+        ("approvers", "[org]\\nightly on-call,a@b.c"),
+        ("notifyUsers", "oncall@b.c,b@b.c"),
         ("allowApproversToApproveTheirOwnRuns", "False"),
         ("onTimeout", "resume"),
     ] {
