@@ -72,6 +72,8 @@ pub(crate) fn command() -> Command {
                 )
                 .arg(output()),
         )
+        .subcommand(history())
+        .subcommand(explain())
         .subcommand(
             Command::new("templates")
                 .about("Lists and exports the built-in stage templates")
@@ -92,6 +94,35 @@ pub(crate) fn command() -> Command {
             Command::new("task")
                 .hide(true)
                 .about("The entry of the Azure Pipelines task"),
+        )
+}
+
+fn history() -> Command {
+    Command::new("history")
+        .about("Shows the revisions of a workload, and which are known to be good")
+        .arg(
+            Arg::new("workload")
+                .value_name("WORKLOAD")
+                .required(true)
+                .help("The workload, written as in kubectl: deployment/web"),
+        )
+        .arg(
+            Arg::new("namespace")
+                .long("namespace")
+                .short('n')
+                .value_name("NAMESPACE")
+                .help("The namespace of the workload [default: the context's]"),
+        )
+        .args(cluster_args())
+}
+
+fn explain() -> Command {
+    Command::new("explain")
+        .about("Explains a code of a report: what it means and what to do")
+        .arg(
+            Arg::new("code")
+                .value_name("CODE")
+                .help("The code, such as ImageNotFound; without one, all are listed"),
         )
 }
 

@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use rollguard_agent::inputs::{CommandInputs, CommandName, Inputs};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Connection, Login, connect};
+use rollguard_core::workload::WorkloadName;
 
 use crate::args;
 use crate::bounded;
@@ -23,7 +24,7 @@ use crate::run::check::check;
 use crate::run::drill::{Answer, DrillInputs, Place, drill};
 use crate::run::rollback::{AtTerminal, Consent, How, rollback};
 use crate::run::tools::Tools;
-use crate::run::{replay, task, templates};
+use crate::run::{explain, history, replay, task, templates};
 
 /// Runs the command of the arguments. Every failure is printed and has its outcome.
 pub(crate) async fn dispatch(
@@ -133,6 +134,8 @@ impl App<'_> {
             "rollback" => self.rollback(console).await,
             "drill" => self.drill(console).await,
             "replay" => self.replay(console),
+            "history" => self.history(console).await,
+            "explain" => explain::explain(self.text("code"), console),
             _ => self.templates(console),
         }
     }
@@ -284,6 +287,15 @@ impl App<'_> {
             &self.cancel,
         )
         .await
+    }
+
+    async fn history(&self, console: &mut Console) -> Result<Outcome, Failure> {
+        let name = WorkloadName::parse(self.text("workload").unwrap_or_default())
+            .map_err(|error| Failure::new(Outcome::BadInput, error.to_string()))?;
+        let connection = self.connect().await?;
+        let own = connection.client.default_namespace();
+        let workload = name.in_namespace(self.text("namespace").unwrap_or(own));
+        history::show(&connection, &workload, &self.cancel, console).await
     }
 
     fn replay(&self, console: &mut Console) -> Result<Outcome, Failure> {

@@ -2,6 +2,8 @@
 
 pub mod check;
 pub(crate) mod drill;
+pub mod explain;
+pub(crate) mod history;
 mod plan;
 pub mod replay;
 pub mod rollback;

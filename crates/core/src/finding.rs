@@ -13,12 +13,14 @@ mod healing;
 mod lookup;
 mod parse;
 mod promise;
+mod remedy;
 
 pub use code::{Basis, FindingCode, RollbackHelps};
 pub use healing::{Healing, Longest};
 pub use lookup::{Lookup, Promise};
 pub use parse::UnknownCode;
 pub use promise::{SecretWriter, Sibling, of_job, of_revision_quota};
+pub use remedy::Look;
 
 impl RollbackHelps {
     /// Every value.

@@ -139,12 +139,12 @@ macro_rules! rules {
 rules! { policy;
     // kubelet.go `imageBackOffPeriod`: pulls follow 10 s, 30 s and 70 s after the first.
     ImageNotFound => of_template(25, 2), "a tag that is being pushed may exist at the second or third pull, 10s and 30s after the first; a registry that copies its tags to other regions gets longer";
-    InvalidImageName => of_template(5, 1), "the pod template is wrong and stays so: seen once more after 5s";
+    InvalidImageName => of_template(4, 1), "the pod template is wrong and stays so: seen once more after 4s";
     ImagePullDenied => of_time(600, 2), "a role assignment (AcrPull) takes up to five minutes to become effective";
     ImagePullFailing => of_time(300, 3), "registries throttle, fail over and recover within minutes";
     RegistryNotTrusted => of_time(120, 2), "a proxy or a registry may just be renewing its certificate";
     ImageWrongPlatform => of_template(25, 2), "the build for another platform may still be on its way to the registry: the second and third pull come 10s and 30s after the first";
-    ImageNeverPulled => of_template(5, 1), "the kubelet never pulls with this policy: seen once more after 5s";
+    ImageNeverPulled => of_template(4, 1), "the kubelet never pulls with this policy: seen once more after 4s";
     ImageSignatureRefused => of_template(25, 2), "the signature may be pushed right after the image: the second and third try come 10s and 30s after the first";
     ImageNotInspected => of_time(60, 1), "the container runtime may fail for some seconds";
     NodeDiskFull => of_time(180, 1), "the kubelet removes unused images within minutes";
@@ -162,9 +162,9 @@ rules! { policy;
     OutOfMemory => of_time(10, 3), "one kill may be a peak; three in a row are the limit";
     ConfigObjectMissing => of_template(120, 1), "the same pipeline or an operator may create the object a minute later; if an object in the cluster promises it, it gets longer";
     ConfigKeyMissing => of_template(120, 1), "keys are written like the object itself, by the same pipeline or an operator, a minute later at most; if an object in the cluster promises it, it gets longer";
-    RunAsNonRootRefused => of_template(5, 1), "image and securityContext contradict each other: seen once more after 5s";
+    RunAsNonRootRefused => of_template(4, 1), "image and securityContext contradict each other: seen once more after 4s";
     SubPathNotPrepared => of_template(30, 1), "a file share may not be mounted yet at the first sync, and the next comes 10s to 15s later";
-    ContainerSpecInvalid => of_template(5, 1), "the runtime cannot do what the template asks: seen once more after 5s";
+    ContainerSpecInvalid => of_template(4, 1), "the runtime cannot do what the template asks: seen once more after 4s";
     ContainerNotCreated => of_time(120, 1), "an overloaded runtime (`name is reserved`, `context deadline exceeded`) recovers within two minutes";
     InitRunsLong => never(), "an init container may migrate data for as long as it needs: shown after 15s, never a reason to fail";
     SidecarNotStarted => never(), "its startup probe decides: once that gives up, the cause is StartupProbeExhausted";
@@ -176,19 +176,19 @@ rules! { policy;
     FileShareRefused => of_time(60, 3), "a wrong key or a closed firewall stays so, and one minute is enough for a key that was just rotated";
     // Applies only while nothing in this rollout frees quota, see diagnose/creation.rs.
     QuotaExceeded => of_time(25, 1), "counts only while nothing in the namespace is seen to free quota; once something did, until the controller has tried again";
-    QuotaNeedsResources => of_template(5, 1), "the template lacks what the quota requires: seen once more after 5s";
-    QuotaDoesNotCover => of_template(5, 1), "the template requests what no quota covers: seen once more after 5s";
+    QuotaNeedsResources => of_template(4, 1), "the template lacks what the quota requires: seen once more after 4s";
+    QuotaDoesNotCover => of_template(4, 1), "the template requests what no quota covers: seen once more after 4s";
     QuotaStatusUnknown => of_time(60, 1), "the quota controller writes the usage of a new quota within seconds";
-    LimitRangeViolated => of_template(5, 1), "the template is outside the limits: seen once more after 5s";
+    LimitRangeViolated => of_template(4, 1), "the template is outside the limits: seen once more after 4s";
     ServiceAccountMissing => of_template(25, 1), "the same pipeline may create the ServiceAccount moments later: the controller's retries 10s and 20s after the first find it";
-    SecretNotAllowed => of_template(5, 1), "the template and the list contradict each other: seen once more after 5s";
+    SecretNotAllowed => of_template(4, 1), "the template and the list contradict each other: seen once more after 4s";
     // ReplicaSet back-off 5 ms · 2ⁿ: a cause that ends at t is seen ended by 2 t.
     PriorityClassMissing | RuntimeClassMissing => of_template(20, 1), "the same pipeline may create the class moments later; the controller retries at growing intervals, so 20s tolerate a class that is created within 10s";
     PodSecurityViolated => of_template(25, 1), "the level may be changed in the same release: the controller's retries 10s and 20s after the first find it";
     AdmissionDenied => of_template(25, 1), "an exemption may be made in the same release: the controller's retries 10s and 20s after the first find it";
     WebhookUnavailable => of_time(180, 1), "the webhook's own pods may be rolling out";
     NamespaceTerminating => of_template(5, 1), "a namespace that is being deleted does not come back: seen once more after 5s";
-    InvalidPod => of_template(5, 1), "the pod stays invalid: seen once more after 5s";
+    InvalidPod => of_template(4, 1), "the pod stays invalid: seen once more after 4s";
     ApiOverloaded => of_time(180, 1), "an overloaded control plane recovers within minutes";
     ControllerNotPermitted => of_time(120, 1), "roles take a while to become effective after an upgrade";
     PodCreationRefused => of_time(180, 1), "an unknown cause may pass";
@@ -218,7 +218,7 @@ rules! { policy;
     DeletionRefused => suspect(), "not caused by the pod template, and over as soon as the policy lets the pods go";
     TimeoutTooShort => never(), "nothing fails: the rollout only needs longer than the check may take";
     ReadinessFailing => Rule { grace: policy.readiness_grace, ..of_time(0, 1) }, "a warm-up without a startupProbe is common and looks the same";
-    ProbeCannotRun => of_template(5, 1), "the template names a port or a command that is not there: seen once more after 5s";
+    ProbeCannotRun => of_template(4, 1), "the template names a port or a command that is not there: seen once more after 4s";
     ReadinessGateClosed => of_time(300, 1), "an application gateway takes minutes to add a backend";
     ProbeRedirected => never(), "a redirect counts as success to the kubelet: shown because it may be a login page";
     LivenessKillsAgain => of_time(150, 3), "three kills in this session of a container that was ready are no accident; a lost dependency may be back at the fifth start, 75s after the first by the kubelet's back-off: twice that; if it does not become ready in between, a fourth kill is required";
@@ -351,7 +351,7 @@ mod tests {
         let policy = Policy::default();
         let rows = [
             (FindingCode::ImageNotFound, "terminal after 25s and twice"),
-            (FindingCode::InvalidImageName, "terminal after 5s"),
+            (FindingCode::InvalidImageName, "terminal after 4s"),
             (
                 FindingCode::CommandNotRunnable,
                 "terminal once it has happened twice",

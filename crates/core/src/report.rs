@@ -10,6 +10,8 @@ use crate::verdict::{Pending, Supersession, Undetermined, Verdict, VerdictKind};
 
 mod deciding_line;
 pub mod document;
+mod explanation;
+mod headline;
 mod json;
 mod line;
 mod log_sources;
@@ -22,11 +24,14 @@ mod summary;
 mod tests;
 mod text;
 mod text_execution;
+mod text_history;
 mod text_preparation;
 mod text_rollback;
 mod words;
 mod workload;
 
+pub use explanation::{Explanation, happened, lasted};
+pub use headline::headline;
 pub use json::{parse_approval, to_json, without_markers};
 pub use line::{Line, Span, Style};
 pub use log_sources::{EarlyLog, LogSource, early_line, early_logs, log_sources};
@@ -38,6 +43,7 @@ pub use sentence::sentence;
 pub use summary::summary;
 pub use text::{event_lines, finding_lines, report_lines, style_of};
 pub use text_execution::{conclusion_lines, execution_lines, failure_lines, hint_line};
+pub use text_history::history_lines;
 pub use text_preparation::preparation_lines;
 pub use text_rollback::{batch_lines, dry_run_line, objection_lines};
 pub use workload::{HttpReport, WorkloadReport};
@@ -60,6 +66,9 @@ pub struct Report {
     pub verdict: VerdictKind,
     /// The whole outcome in one sentence.
     pub sentence: String,
+    /// The first lines that a person reads, six at most; written when the report is.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub headline: Vec<String>,
     /// When the check began.
     pub started: Timestamp,
     /// When the verdict was reached.
@@ -109,6 +118,7 @@ impl Report {
             schema_version: SCHEMA_VERSION,
             verdict: verdict.kind(),
             sentence: workload::sentence_of(session, verdict),
+            headline: Vec::new(),
             started: session.started(),
             ended,
             workloads,

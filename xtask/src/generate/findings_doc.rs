@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use rollguard_core::duration::Human;
-use rollguard_core::finding::{Basis, FindingCode, Healing, Longest, RollbackHelps};
+use rollguard_core::finding::{FindingCode, RollbackHelps};
 use rollguard_core::policy::{Policy, Rule};
+use rollguard_core::report::{Explanation, happened, lasted};
 
 use super::{code, table};
 
@@ -37,8 +38,13 @@ pub(super) fn render() -> String {
         .iter()
         .map(|&finding| section(finding, &policy))
         .collect();
+    let contents: Vec<String> = FindingCode::ALL.iter().map(|it| link(*it)).collect();
     [
         HEAD.to_owned(),
+        format!(
+            "**Contents:** [thresholds](#thresholds), [all codes](#all-codes), one section per code: {}.\n\n",
+            contents.join(", ")
+        ),
         thresholds::render(&policy),
         thresholds::patience(&policy),
         "\n## All codes\n\n".to_owned(),
@@ -71,33 +77,34 @@ Only the new revision's pods are judged. The signals of each code were seen on a
 
 ";
 
-/// All about one code.
-fn section(finding: FindingCode, policy: &Policy) -> String {
-    let terminal = policy.rule(finding).map_or_else(
-        || "never; it is shown and decides nothing".to_owned(),
-        |rule| {
-            if rule.only_suspect() {
-                "never; it is a suspect if the timeout passes, and takes no grace".to_owned()
-            } else {
-                format!("after {}, seen {}", lasted(rule), happened(rule))
-            }
-        },
-    );
-    format!(
-        "\n### {finding}\n\n{}\n\n\
-         - **read from:** {}{}.\n\
-         - **terminal:** {terminal}. Why: {}.\n\
-         - **does a rollback help?** {}: {}.\n",
-        finding.describe(),
-        finding.signals(),
-        rests_on(finding.basis()),
-        policy.why(finding),
-        helps(finding.rollback_helps()),
-        finding.rollback_why(),
-    )
+fn link(finding: FindingCode) -> String {
+    let name = finding.as_str();
+    format!("[{name}](#{})", name.to_lowercase())
 }
 
-const ONLY_SUSPECT: &str = "never, only a suspect";
+/// All about one code.
+fn section(finding: FindingCode, policy: &Policy) -> String {
+    let Explanation {
+        terminal,
+        why,
+        rests_on,
+        ..
+    } = Explanation::of(finding, policy);
+    format!(
+        "\n### {finding}\n\n{}\n\n\
+         - **remedy:** {}.\n\
+         - **look:** `{}`\n\
+         - **does a rollback help?** {}: {}.\n\
+         - **terminal:** {terminal}. Why: {why}.\n\
+         - **read from:** {}{rests_on}.\n",
+        finding.describe(),
+        finding.usual_remedy(),
+        finding.look().command(),
+        helps(finding.rollback_helps()),
+        finding.rollback_why(),
+        finding.signals(),
+    )
+}
 
 fn row(finding: FindingCode, rule: Option<Rule>) -> [String; 7] {
     let [lasted, happened, of_template] = rule.map_or_else(
@@ -109,42 +116,10 @@ fn row(finding: FindingCode, rule: Option<Rule>) -> [String; 7] {
         finding.describe().to_owned(),
         lasted,
         happened,
-        healing(finding),
+        Explanation::of(finding, &Policy::default()).healing,
         of_template,
         helps(finding.rollback_helps()).to_owned(),
     ]
-}
-
-/// The longest time after which the cause is known to have healed, and where that was seen.
-fn healing(finding: FindingCode) -> String {
-    let Healing {
-        longest, source, ..
-    } = finding.healing();
-    match longest {
-        Longest::Undecided => String::new(),
-        Longest::Excluded => format!("excluded: {source}"),
-        Longest::NotSeen => format!("no case known: {source}"),
-        Longest::Seen(longest) => format!("{}: {source}", time(longest)),
-        Longest::ThirdStart => format!("the third start: {source}"),
-    }
-}
-
-fn lasted(rule: Rule) -> String {
-    if rule.only_suspect() {
-        ONLY_SUSPECT.to_owned()
-    } else if rule.grace.is_zero() {
-        "any time".to_owned()
-    } else {
-        Human(rule.grace).to_string()
-    }
-}
-
-fn happened(rule: Rule) -> String {
-    match rule.attempts {
-        0 | 1 => "once".to_owned(),
-        2 => "twice".to_owned(),
-        times => format!("{times} times"),
-    }
 }
 
 fn of_template(rule: Rule) -> String {
@@ -154,14 +129,6 @@ fn of_template(rule: Rule) -> String {
         "no"
     }
     .to_owned()
-}
-
-const fn rests_on(basis: Basis) -> &'static str {
-    match basis {
-        Basis::Node => "",
-        Basis::Sources => " (from reading the sources, not yet seen on a real node)",
-        Basis::Documentation => " (from documentation, not yet seen on a real node)",
-    }
 }
 
 const fn helps(helps: RollbackHelps) -> &'static str {
@@ -219,7 +186,10 @@ mod tests {
         let rows = [
             (FindingCode::ImageNotFound, ["25s", "twice", "yes"]),
             (FindingCode::ExecFormatError, ["any time", "twice", "yes"]),
-            (FindingCode::NodeNotUpdated, [ONLY_SUSPECT, "once", "yes"]),
+            (
+                FindingCode::NodeNotUpdated,
+                ["never, only a suspect", "once", "yes"],
+            ),
             (FindingCode::ReadinessFailing, ["5m", "once", "no"]),
             (
                 FindingCode::NothingToVerify,

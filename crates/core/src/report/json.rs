@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Report;
+use super::{Report, headline};
 use crate::approval::{Approval, ApprovalError};
 use crate::verdict::VerdictKind;
 
@@ -11,7 +11,9 @@ use crate::verdict::VerdictKind;
 /// # Errors
 /// When the report cannot be written as JSON.
 pub fn to_json(report: &Report) -> Result<String, serde_json::Error> {
-    Ok(without_markers(&serde_json::to_string_pretty(report)?))
+    let mut report = report.clone();
+    report.headline = headline(&report);
+    Ok(without_markers(&serde_json::to_string_pretty(&report)?))
 }
 
 /// JSON with `#` written as `\u0023`, which every JSON reader turns back: a log parser would take

@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::words::{ago, deletes, other_image};
-use super::{AfterRollback, NOT_RESTORED, Proposal, Proposed, Report, words};
+use super::words::{ago, deletes, other_image, time};
+use super::{
+    AfterRollback, NOT_RESTORED, Proposal, Proposed, Report, WorkloadReport, headline, words,
+};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, Finding, FindingCode};
 use crate::foreign_text::visible;
@@ -13,62 +15,100 @@ use crate::session::followed;
 use crate::verdict::VerdictKind;
 use crate::workload::WorkloadRef;
 
+mod prose;
 mod rollback;
+
+use prose::{cell, prose};
 
 pub use rollback::{RollbackPage, rollback_markdown};
 
-/// The report as Markdown. Foreign text stands in code spans and fences only.
+/// The report as Markdown. Nothing in foreign text is markup.
 #[must_use]
 pub fn markdown(report: &Report) -> String {
+    let first = headline(report);
+    let (sentence, rest) = first
+        .split_first()
+        .map_or(("", &[][..]), |(it, rest)| (it, rest));
     let mut out = vec![format!(
-        "## {}\n\n{}\n",
+        "## {}\n\n**{}**\n",
         heading(report),
-        code(&report.sentence)
+        prose(sentence)
     )];
+    out.extend(rest.iter().map(|line| format!("- {}", prose(line))));
+    out.push(String::new());
     out.extend(report.after_rollback.iter().flat_map(after));
     out.push(workloads(report));
     out.extend(
         report
             .blind_spots
             .iter()
-            .map(|spot| format!("- not seen: {}", code(spot))),
+            .map(|spot| format!("- not seen: {}", prose(spot))),
     );
     out.extend(report.findings.iter().map(finding_markdown));
     out.extend(suspects(report));
     out.extend(proposal(&report.rollback, report.ended));
-    out.push("\n<details><summary>Timeline</summary>\n".to_owned());
-    out.extend(report.timeline.iter().map(|entry| {
-        format!(
-            "- +{} {}",
-            Human(elapsed(report.started, entry.at)),
-            code(&entry.text)
-        )
-    }));
-    out.push("\n</details>\n".to_owned());
+    out.push(timeline(report));
     out.join("\n")
 }
 
-fn workloads(report: &Report) -> String {
-    let took = Human(elapsed(report.started, report.ended));
-    let mut rows = vec![
-        "| workload | namespace | verdict | revision | desired | updated | available | pending | time to verdict |"
-            .to_owned(),
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |".to_owned(),
-    ];
-    rows.extend(report.workloads.iter().map(|it| {
-        let revision = it
-            .revision
-            .map_or_else(|| "unknown".to_owned(), |it| it.to_string());
+fn timeline(report: &Report) -> String {
+    let rows = report.timeline.iter().map(|entry| {
+        let since = Human(elapsed(report.started, entry.at));
+        format!("| +{since} | {} |", cell(&entry.text))
+    });
+    let began = time(report.started);
+    let head = format!(
+        "\n<details><summary>Timeline, from {began}</summary>\n\n| after | what happened |\n| ---: | --- |"
+    );
+    let rows: Vec<String> = rows.collect();
+    format!("{head}\n{}\n\n</details>\n", rows.join("\n"))
+}
+
+/// One column of the workloads' table.
+type Column = (&'static str, fn(&WorkloadReport, &Report) -> String);
+
+const COLUMNS: [Column; 8] = [
+    ("workload", |it, _| it.workload.to_string()),
+    ("namespace", |it, _| it.workload.namespace.clone()),
+    ("verdict", |it, report| match report.workloads.as_slice() {
+        // The heading says it.
+        [_] => String::new(),
+        _ => it.verdict.to_string(),
+    }),
+    ("revision", |it, _| {
+        it.revision
+            .map_or_else(|| "unknown".to_owned(), |it| it.to_string())
+    }),
+    ("desired", |it, _| it.desired.to_string()),
+    ("updated", |it, _| it.updated.to_string()),
+    ("available", |it, _| it.available.to_string()),
+    ("waits for", |it, report| {
         let since = it.pending_since.map(|at| Human(elapsed(at, report.ended)));
-        let pending = match (&it.pending, since) {
-            (Some(pending), Some(since)) => format!("{pending}, for {since}"),
+        match (&it.pending, since) {
+            (Some(pending), Some(since)) => cell(&format!("{pending}, for {since}")),
             _ => String::new(),
-        };
-        format!(
-            "| {} | {} | {} | {revision} | {} | {} | {} | {pending} | {took} |",
-            it.workload, it.workload.namespace, it.verdict, it.desired, it.updated, it.available
-        )
-    }));
+        }
+    }),
+];
+
+/// The table of the workloads, without columns that would be empty.
+fn workloads(report: &Report) -> String {
+    let row = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .filter(|(_, text)| {
+            report
+                .workloads
+                .iter()
+                .any(|it| !text(it, report).is_empty())
+        })
+        .collect();
+    let mut rows = vec![
+        row(columns.iter().map(|(name, _)| (*name).to_owned()).collect()),
+        row(columns.iter().map(|_| "---".to_owned()).collect()),
+    ];
+    let cells = |it| columns.iter().map(|(_, text)| text(it, report)).collect();
+    rows.extend(report.workloads.iter().map(|it| row(cells(it))));
     let http = report.workloads.iter().flat_map(|it| &it.http);
     rows.extend(http.map(|http| format!("\n{}", http.told(&code(&http.check)))));
     rows.extend(report.workloads.iter().flat_map(|it| {
@@ -103,11 +143,6 @@ fn suspects(report: &Report) -> Option<String> {
     Some(format!("\n{head}\n{}\n", rows.join("\n")))
 }
 
-/// Foreign text in a cell of a table.
-fn cell(text: &str) -> String {
-    code(&text.replace('|', "¦").replace('\n', " "))
-}
-
 fn heading(report: &Report) -> &'static str {
     let unverified = report
         .findings
@@ -140,10 +175,16 @@ fn heading(report: &Report) -> &'static str {
 
 fn finding_markdown(finding: &Finding) -> String {
     let helps = finding.rollback_helps.as_str();
+    let whom = match finding.pods {
+        0 | 1 => finding.subject.to_string(),
+        many => format!("{many} pods, one of them {}", finding.subject.name),
+    };
     let mut out = vec![format!(
-        "### {}\n\n{}\n",
+        "### {}\n\n{}\n\n- **seen in:** {}, first at {}",
         finding.code,
-        code(&finding.message)
+        prose(&finding.message),
+        prose(&whom),
+        time(finding.since)
     )];
     let telling = |it: &&Evidence| !it.text.trim().is_empty();
     out.extend(finding.evidence.iter().filter(telling).map(|evidence| {
@@ -153,10 +194,10 @@ fn finding_markdown(finding: &Finding) -> String {
             format!("- {}", code(&evidence.text))
         }
     }));
-    out.push(format!("- **remedy:** {}", code(&finding.remedy)));
+    out.push(format!("- **remedy:** {}", prose(&finding.remedy)));
     out.push(format!(
         "- **does a rollback help?** {helps}: {}\n",
-        code(&finding.rollback_why)
+        prose(&finding.rollback_why)
     ));
     out.join("\n")
 }
@@ -164,7 +205,7 @@ fn finding_markdown(finding: &Finding) -> String {
 /// Returns what became of a rollback.
 fn after(it: &AfterRollback) -> Vec<String> {
     let images = it.other_images.iter().map(|image| other_image(it, image));
-    let images = images.map(|text| format!("- **warning:** {}", code(&text)));
+    let images = images.map(|text| format!("- **warning:** {}", prose(&text)));
     let line = format!("- rollback of {}", words::after(it));
     [line]
         .into_iter()
@@ -177,9 +218,9 @@ fn proposal(proposal: &Proposal, now: Timestamp) -> Vec<String> {
     match proposal {
         Proposal::None => Vec::new(),
         Proposal::Refused { why, hint } => {
-            let hint = hint.as_ref().map(|it| format!(" Hint: {}", code(it)));
+            let hint = hint.as_ref().map(|it| format!(" Hint: {}", prose(it)));
             let hint = hint.unwrap_or_default();
-            vec![format!("**No rollback possible:** {}{hint}", code(why))]
+            vec![format!("**No rollback possible:** {}{hint}", prose(why))]
         }
         Proposal::Apply {
             workloads,
@@ -207,7 +248,7 @@ fn proposed(it: &Proposed, now: Timestamp) -> String {
     )];
     let changes = it.changes.iter();
     out.extend(changes.map(|change| format!("- {}", code(&change.to_string()))));
-    out.extend(deletes(&it.deletes).map(|text| format!("- **warning:** {}", code(&text))));
+    out.extend(deletes(&it.deletes).map(|text| format!("- **warning:** {}", prose(&text))));
     out.extend(it.findings.iter().map(preflight_finding));
     out.push(String::new());
     out.join("\n")
@@ -215,11 +256,11 @@ fn proposed(it: &Proposed, now: Timestamp) -> String {
 
 fn preflight_finding(finding: &PreflightFinding) -> String {
     let hint = finding.hint.as_ref();
-    let hint = hint.map(|it| format!("; hint: {}", code(it)));
+    let hint = hint.map(|it| format!("; hint: {}", prose(it)));
     format!(
         "- **{}:** {}{}",
         finding.weight.as_str(),
-        code(&finding.to_string()),
+        prose(&finding.to_string()),
         hint.unwrap_or_default()
     )
 }

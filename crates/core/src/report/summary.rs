@@ -1,9 +1,11 @@
-//! The approver's text: seven answers, none of which pushes another out.
+//! The approver's text: what decides first, then the answers to seven questions, none of which pushes
+//! another out.
 
+use super::headline::{self, standings};
 use super::words::{ago, deletes, other_image, time};
-use super::{NOT_RESTORED, Proposal, Proposed, Report, WorkloadReport, words};
+use super::{NOT_RESTORED, Proposal, Proposed, Report, words};
 use crate::duration::{Human, elapsed};
-use crate::finding::{Evidence, RollbackHelps};
+use crate::finding::Evidence;
 use crate::foreign_text::{clipped_to_bytes, visible};
 use crate::rollback::Weight;
 use crate::verdict::VerdictKind;
@@ -29,22 +31,25 @@ struct Answer {
     rank: usize,
 }
 
-/// Returns what the approver reads, in plain text and in the order of the questions: what is broken,
-/// since when, why (cause, log lines), what would be restored, what not, what else changed, and whether
-/// a rollback can help with this cause at all. At most `limit` bytes, for a variable of a pipeline is
-/// bounded in bytes. What does not fit is cut within its answer and shown by `…`: log lines first.
+/// Returns what the approver reads, in plain text: first what is broken and why in one sentence, what
+/// users get, whether a rollback can help with this cause at all, and what an approval does; then since
+/// when, the cause (with log lines), what would change, what would not be restored, what else changed, and
+/// the remedy. At most `limit` bytes, for a variable of a pipeline is bounded in bytes. What does not fit is
+/// cut within its answer and shown by `…`: log lines first.
 #[must_use]
 pub fn summary(report: &Report, limit: usize) -> String {
     let answer = |lines, share, rank| Answer { lines, share, rank };
     let answers = [
         answer(broken(report), 20, 3),
-        answer(since(report), 10, 4),
-        answer(cause(report), 12, 5),
-        answer(log(report), 0, 7),
-        answer(restored(report), 20, 1),
-        answer(not_restored(report), 8, 6),
-        answer(else_changed(report), 14, 2),
-        answer(helps(report), 16, 0),
+        answer(helps(report), 12, 0),
+        answer(restored(report), 18, 1),
+        answer(since(report), 8, 5),
+        answer(cause(report), 10, 6),
+        answer(log(report), 0, 9),
+        answer(changed(report), 8, 7),
+        answer(not_restored(report), 6, 8),
+        answer(else_changed(report), 12, 2),
+        answer(remedy(report), 6, 4),
     ];
     fit(&answers, limit)
 }
@@ -101,7 +106,7 @@ fn broken(report: &Report) -> Vec<String> {
             lines.push(format!("Rollback of {}.", words::after(it)));
         }
     }
-    lines.extend(standings(report));
+    lines.extend(standings(report, STANDINGS));
     lines
 }
 
@@ -222,14 +227,17 @@ fn restored(report: &Report) -> Vec<String> {
     };
     let more = workloads.len().saturating_sub(PROPOSED);
     lines.extend((workloads.len() > 1 && more > 0).then(|| format!("- … and {more} more")));
-    lines.extend(changed(workloads));
     lines
 }
 
 /// Returns what changes for the pods, and which of them are deleted. It comes after all revisions, so
 /// that no workload's changes push out another's revision.
-fn changed(workloads: &[Proposed]) -> Vec<String> {
-    let whose = |it: &Proposed| match workloads {
+fn changed(report: &Report) -> Vec<String> {
+    let workloads = match &report.rollback {
+        Proposal::None | Proposal::Refused { .. } => return Vec::new(),
+        Proposal::Apply { workloads, .. } => workloads,
+    };
+    let whose = |it: &Proposed| match workloads.as_slice() {
         [_] => String::new(),
         _ => format!("{}: ", it.workload),
     };
@@ -286,57 +294,13 @@ fn else_changed(report: &Report) -> Vec<String> {
 }
 
 fn helps(report: &Report) -> Vec<String> {
-    let waits = report
-        .workloads
-        .iter()
-        .find_map(|it| it.standstill.as_ref());
-    // The time ran out at a step that a rollback does not take either.
-    let waits_in_vain = waits.filter(|_| report.verdict == VerdictKind::TimedOut);
-    let in_vain = waits_in_vain
-        .filter(|it| !report.offers_rollback && it.rollback_helps == RollbackHelps::No)
-        .map(|it| line(&format!("A rollback does not help: {}.", it.message)));
-    let Some(cause) = report.findings.first() else {
-        return match report.rollback {
-            Proposal::None | Proposal::Refused { .. } => in_vain.into_iter().collect(),
-            Proposal::Apply { .. } => {
-                let why = waits.map_or("no cause was found", |it| it.message.as_str());
-                vec![line(&format!("A rollback may help: {why}."))]
-            }
-        };
-    };
-    // What came back fails as well: whatever helps now is not another rollback.
-    let offers = report.offers_rollback && report.after_rollback.is_empty();
-    let helps = offers.then(|| {
-        let words = cause.rollback_helps.words();
-        line(&format!(
-            "A rollback {words} with this cause: {}.",
-            cause.rollback_why
-        ))
-    });
-    let remedy = line(&format!("Remedy: {}", cause.remedy));
-    helps.into_iter().chain(in_vain).chain([remedy]).collect()
+    let helps = headline::helps(report).into_iter();
+    let lines = helps.chain(headline::in_vain(report));
+    lines.map(|text| line(&text)).collect()
 }
 
-/// How the workloads stood, those first that went wrong; of many, the first few.
-fn standings(report: &Report) -> Vec<String> {
-    let mut workloads: Vec<&WorkloadReport> = report.workloads.iter().collect();
-    workloads.sort_by_key(|it| it.verdict);
-    let took = Human(elapsed(report.started, report.ended));
-    let mut lines: Vec<String> = workloads
-        .iter()
-        .take(STANDINGS)
-        .map(|it| {
-            let verdict = match workloads.as_slice() {
-                [_] => String::new(),
-                _ => format!("{}, ", it.verdict),
-            };
-            format!(
-                "{} in namespace {}: {verdict}{} of {} replicas available; checked for {took}.",
-                it.workload, it.workload.namespace, it.available, it.desired,
-            )
-        })
-        .collect();
-    let more = workloads.len() - lines.len();
-    lines.extend((more > 0).then(|| format!("… and {more} more")));
-    lines
+fn remedy(report: &Report) -> Vec<String> {
+    let remedy = report.findings.first();
+    let remedy = remedy.map(|cause| line(&format!("Remedy: {}", cause.remedy)));
+    remedy.into_iter().collect()
 }

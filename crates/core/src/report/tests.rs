@@ -106,7 +106,11 @@ fn the_json_report_holds_no_command_and_reads_back_the_same() {
     let report = failed();
     let json = to_json(&report).unwrap();
     assert!(!json.contains("##"), "{json}");
-    assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+    let read: Report = serde_json::from_str(&json).unwrap();
+    assert_eq!(read.headline, headline(&report));
+    assert!(read.headline.len() <= 6, "{:?}", read.headline);
+    let headline = read.headline.clone();
+    assert_eq!(read, Report { headline, ..report });
 }
 
 #[test]
@@ -282,7 +286,7 @@ fn the_page_says_of_a_suspect_when_it_was_seen_what_may_heal_it_and_when_it_deci
     let page = markdown(&report);
     let rows = "| first seen | cause | what was seen | what may heal it | decides at |\n\
          | --- | --- | --- | --- | --- |\n\
-         | +4s | ConfigObjectMissing | `` container `app` needs Secret `db¦x`, which does not exist `` \
-         | `the same pipeline or an operator may still create it` | +1m |\n";
+         | +4s | ConfigObjectMissing | container `app` needs Secret `db¦x`, which does not exist | the \
+         same pipeline or an operator may still create it | +1m |\n";
     assert!(page.contains(rows), "{page}");
 }

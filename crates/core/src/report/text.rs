@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::text_rollback::{after_lines, proposal_lines};
-use super::{HttpReport, Line, Report, Style};
+use super::{HttpReport, Line, Report, Style, headline};
 use crate::duration::{Human, elapsed};
 use crate::finding::{Evidence, EvidenceKind, Finding, Prognosis};
 use crate::session::{SessionEvent, followed, waits_for};
@@ -121,6 +121,10 @@ pub fn report_lines(report: &Report) -> Vec<Line> {
         .then(Style::Strong, report.sentence.clone()),
     ];
     lines.extend(after_lines(&report.after_rollback));
+    if report.verdict != VerdictKind::Succeeded {
+        let rest = headline(report).into_iter().skip(1);
+        lines.extend(rest.map(|text| Line::plain(format!("  {text}"))));
+    }
     lines.extend(table(report));
     lines.extend(
         report

@@ -370,10 +370,10 @@ fn rows() -> Vec<Row> {
             60,
         ),
         row(
-            "a malformed name is confirmed after five seconds",
+            "a malformed name is confirmed after four seconds",
             first_look(rolling(), &[pod("a").waiting("InvalidImageName", "")]),
             "failed",
-            5,
+            4,
         ),
         row(
             "the old generation's counts are complete: not a success",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{NOT_RESTORED, Proposed, code, proposed};
+use super::{NOT_RESTORED, Proposed, proposed, prose};
 use crate::rollback::{BatchOutcome, RollbackBatch, RollbackPlan, Weight, WorkloadOutcome};
 use crate::workload::{Revision, WorkloadRef};
 
@@ -22,7 +22,7 @@ pub struct RollbackPage<'a> {
     pub at: Timestamp,
 }
 
-/// The page as Markdown. Foreign text stands in code spans only.
+/// The page as Markdown. Nothing in foreign text is markup.
 #[must_use]
 pub fn rollback_markdown(page: &RollbackPage<'_>) -> String {
     let mut out = vec![format!("## {}\n", heading(page))];
@@ -122,7 +122,7 @@ fn outcome(page: &RollbackPage<'_>, workload: &WorkloadRef) -> &'static str {
 /// Returns who restored what is already in place. Not in the table: what is foreign could leave its cell.
 fn restored_by(batch: &RollbackBatch) -> impl Iterator<Item = String> {
     batch.already.iter().filter_map(|it| {
-        let run = code(it.run.as_ref()?);
+        let run = prose(it.run.as_ref()?);
         Some(format!("- {} was restored by {run}", it.workload))
     })
 }
@@ -132,14 +132,14 @@ fn why(page: &RollbackPage<'_>) -> Vec<String> {
     if !page.batch.is_refused() {
         let errors = page.errors.iter();
         return errors
-            .map(|text| format!("- **error:** {}", code(text)))
+            .map(|text| format!("- **error:** {}", prose(text)))
             .collect();
     }
     let objections = page.batch.objections.iter();
     let each = objections.map(|(workload, objection)| {
         let hint = objection.hint();
-        let hint = hint.map(|it| format!("; hint: {}", code(it)));
-        let message = code(&objection.message());
+        let hint = hint.map(|it| format!("; hint: {}", prose(it)));
+        let message = prose(&objection.message());
         format!("- **{workload}:** {message}{}", hint.unwrap_or_default())
     });
     // Of what is written twice one suffices.

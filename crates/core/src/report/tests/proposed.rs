@@ -362,12 +362,12 @@ fn what_speaks_against_one_is_told_once_and_stops_all() {
 /// The seven answers, by the words that begin them.
 const ANSWERS: [&str; 7] = [
     "Deployment \"web\" fails",
+    "A rollback helps",
+    "Approve to roll back ",
     "Since when, ",
     "Why: ",
-    "Approve to roll back ",
     "Not restored: ",
     "Besides:",
-    "A rollback helps",
 ];
 
 /// Where the answers stand; all of them must.
@@ -389,7 +389,7 @@ fn the_approver_reads_seven_answers_in_their_order() {
         let places = places(&said);
         assert!(places.is_sorted(), "{places:?}\n{said}");
         let log = said.find("Last log lines:").unwrap();
-        assert!(places[2] < log && log < places[3], "{said}");
+        assert!(places[4] < log && log < places[5], "{said}");
     }
 }
 
@@ -494,7 +494,8 @@ fn foreign_words_in_a_plan_cannot_leave_their_place() {
     assert!(!plan.contains("\n```"), "a fence was opened:\n{plan}");
     assert!(!plan.contains("\nRemedy"), "a line was begun:\n{plan}");
     for line in plan.lines().filter(|it| it.contains("panic")) {
-        assert!(line.contains("```` "), "outside its code span: {line}");
+        let escaped = line.contains(r"\#\#vso\[") && !line.contains("##vso");
+        assert!(escaped || line.contains("```` "), "markup: {line}");
     }
 
     let said = summary(&report, 1800);

@@ -106,3 +106,15 @@ fn what_cannot_be_read_as_its_type_is_not_there() {
     let unread = two().with("/spec/replicas", json!("two")).history();
     assert!(unread.typed().is_none() && unread.current().is_none() && !unread.complete());
 }
+
+#[test]
+fn the_history_shows_what_serves_what_is_known_to_be_good_and_the_last_rollback() {
+    let shown = |past: Past| {
+        let lines = crate::report::history_lines(&past.history(), crate::testing::at(3600));
+        let lines: Vec<String> = lines.iter().map(crate::report::Line::text).collect();
+        lines.join("\n")
+    };
+    insta::assert_snapshot!("history_deployment", shown(two().marked("v1", 60)));
+    insta::assert_snapshot!("history_rolled_back", shown(two().restored("v1", "v2")));
+    assert_eq!(shown(of_web()), "deployment/web has no revision");
+}

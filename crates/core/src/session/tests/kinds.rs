@@ -114,7 +114,7 @@ fn cases() -> Vec<Case> {
             pods([&db_pod(0, "v1").ready(0), &image]),
             (
                 "failed",
-                5,
+                4,
                 "StatefulSet \"db\" fails: container `app`: image name `registry.test/app:v2` is malformed (InvalidImageName)",
             ),
         ),
@@ -233,7 +233,7 @@ fn cases() -> Vec<Case> {
             .concat(),
             (
                 "failed",
-                5,
+                4,
                 "DaemonSet \"agent\" fails: container `app`: image name `registry.test/app:v2` is malformed (InvalidImageName)",
             ),
         ),

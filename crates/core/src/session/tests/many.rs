@@ -46,7 +46,7 @@ fn a_success_needs_all_and_a_failure_one() {
         (
             "one fails, and nobody waits for the other",
             look(rolling(), &[invalid], &[]),
-            ("failed", 5),
+            ("failed", 4),
             "1 of 2 workloads fail: Deployment \"web\" fails: container `app`: image name `registry.test/app:v2` is malformed (InvalidImageName)",
         ),
         (
@@ -357,7 +357,7 @@ fn the_way_to_the_pods_counts_only_while_one_is_to_be_asked() {
                 with(asked_look(&[pod("a").ready(1)]), vec![lost(3)]),
                 invalid("a").seen(4),
             ),
-            ("failed", 9),
+            ("failed", 8),
         ),
         (
             "an ask breaks, and the pod is ready again after 35 s",
@@ -375,7 +375,7 @@ fn the_way_to_the_pods_counts_only_while_one_is_to_be_asked() {
                 asked_look(&[pod("a").ready(1), invalid("b")]),
                 (1..=30).map(|it| lost(it * 2)).collect(),
             ),
-            ("failed", 6),
+            ("failed", 5),
         ),
         (
             "the way is forbidden, and another pod shows a cause",
@@ -383,7 +383,7 @@ fn the_way_to_the_pods_counts_only_while_one_is_to_be_asked() {
                 asked_look(&[pod("a").ready(1), invalid("b")]),
                 vec![blind(2, ResourceKind::PodProxy, forbidden())],
             ),
-            ("failed", 6),
+            ("failed", 5),
         ),
         (
             "the way is forbidden, and the rollout is not complete in time",

@@ -99,14 +99,14 @@ fn a_replay_comes_to_the_verdict_after_the_recheck() {
         (
             "a failure stands",
             fails(),
-            vec![reread(5, found(rolling()))],
-            ("failed", 5),
+            vec![reread(4, found(rolling()))],
+            ("failed", 4),
         ),
         (
             "a failure was of a former rollout",
             fails(),
-            vec![reread(5, found(rolling().version("v3")))],
-            ("superseded", 5),
+            vec![reread(4, found(rolling().version("v3")))],
+            ("superseded", 4),
         ),
         (
             "the rollout completed when it timed out",
