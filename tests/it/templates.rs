@@ -138,7 +138,7 @@ fn stage(extra: &[(&str, Json)]) -> Result<Stage> {
         .context("the template holds a stage")
 }
 
-/// What the shipped stage expands to.
+/// The expansion of the shipped stage.
 fn expansion(extra: &[(&str, Json)]) -> Result<Json> {
     let expanded = shipped_stage()?.expansion(&with_required(extra)?)?;
     Ok(serde_json::to_value(expanded)?)
@@ -526,7 +526,7 @@ fn passed_on() -> Result<()> {
     Ok(())
 }
 
-/// What the stage passes on has one default, wherever it is used.
+/// A parameter that the stage passes on has one default, wherever it is used.
 fn same_defaults() -> Result<()> {
     let stage = shipped_stage()?;
     let own = [
@@ -875,7 +875,7 @@ fn language_service() -> Result<()> {
     Ok(())
 }
 
-/// What the language service finds in files of `name` and `text`, by name.
+/// The findings of the language service in files of `name` and `text`, by name.
 pub(crate) fn validate(files: &[Json]) -> Result<BTreeMap<String, Vec<String>>> {
     let request = json!({"task": task()?, "files": files});
     let mut node = Command::new("node")

@@ -1,4 +1,4 @@
-//! What the templates expand to, for a table of parameters: kept in `expansions/`, checked by the language
+//! The expansions of the templates, for a table of parameters: kept in `expansions/`, checked by the language
 //! service, and walked.
 
 use std::collections::BTreeMap;

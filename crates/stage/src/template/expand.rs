@@ -88,13 +88,28 @@ impl Expander<'_, '_> {
             match (self.value(item, &path), item) {
                 (Value::Array(inner), Value::Text(_)) => expanded.extend(inner),
                 (Value::Object(entries), _) if refers(&entries) => {
-                    let items = include::items(&entries, &path, self.place, self.problems);
-                    expanded.extend(items);
+                    expanded.extend(self.included(&entries, &path));
                 }
                 (value, _) => expanded.push(value),
             }
         }
         expanded
+    }
+
+    /// The items of the template that a list item names.
+    fn included(&mut self, entries: &[(String, Value)], path: &str) -> Vec<Value> {
+        let Some(included) = include::find(entries, path, self.place, self.problems) else {
+            return Vec::new();
+        };
+        let (values, place) = (&included.values, &included.place);
+        let filled = expand(&included.body, values, place, self.problems);
+        let kind = filled.kind();
+        if let Value::Array(items) = filled {
+            return items;
+        }
+        let what = format!("`{}` holds {kind}, expected a list", included.file);
+        self.problems.add(&format!("{path}.template"), "", what);
+        Vec::new()
     }
 
     fn list_body(&mut self, body: &Value, binding: Binding, path: &str) -> Vec<Value> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Template, expand, parameter};
+use super::{Template, parameter};
 use crate::error::{Problems, TemplateError};
 use crate::expression::Value;
 
@@ -54,13 +54,25 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The items that take the place of a list item with the key `template`.
-pub(super) fn items<'a>(
+/// A template that takes the place of a list item.
+pub(super) struct Included<'a> {
+    /// What it holds, not yet expanded.
+    pub(super) body: Value,
+    /// Its parameters.
+    pub(super) values: Value,
+    /// Where it stands.
+    pub(super) place: Place<'a>,
+    /// Its path.
+    pub(super) file: &'a str,
+}
+
+/// The template that a list item with the key `template` names.
+pub(super) fn find<'a>(
     item: &[(String, Value)],
     path: &str,
     place: &Place<'a>,
     problems: &mut Problems<'a>,
-) -> Vec<Value> {
+) -> Option<Included<'a>> {
     let get = |key: &str| {
         item.iter()
             .find(|(known, _)| known == key)
@@ -77,20 +89,20 @@ pub(super) fn items<'a>(
     if place.depth == DEEPEST {
         let what = format!("is more than {DEEPEST} templates deep");
         problems.add(&here, &quote, what);
-        return Vec::new();
+        return None;
     }
     let (file, text) = match place.find(&reference) {
         Ok(found) => found,
         Err(what) => {
             problems.add(&here, &quote, what);
-            return Vec::new();
+            return None;
         }
     };
     let template = match Template::parse(file, text) {
         Ok(template) => template,
         Err(TemplateError::Yaml { source, .. }) => {
             problems.add(&here, &quote, format!("`{file}` is no YAML: {source}"));
-            return Vec::new();
+            return None;
         }
         Err(error) => {
             for problem in error.problems() {
@@ -98,7 +110,7 @@ pub(super) fn items<'a>(
                 problem.file = Some(file.to_owned());
                 problems.push(problem);
             }
-            return Vec::new();
+            return None;
         }
     };
     let given = match get("parameters") {
@@ -118,18 +130,15 @@ pub(super) fn items<'a>(
             let path = format!("{path}.parameters.{}", problem.path);
             problems.add(&path, "", format!("{} (`{file}`)", problem.what));
         }
-        return Vec::new();
+        return None;
     }
     problems.include(file, text);
-    let place = place.below(file, path);
-    let filled = expand::expand(&template.body, &values, &place, problems);
-    let kind = filled.kind();
-    if let Value::Array(items) = filled {
-        return items;
-    }
-    let what = format!("`{file}` holds {kind}, expected a list");
-    problems.add(&here, &quote, what);
-    Vec::new()
+    Some(Included {
+        body: template.body,
+        values,
+        place: place.below(file, path),
+        file,
+    })
 }
 
 fn folder(path: &str) -> String {
