@@ -1,19 +1,21 @@
 //! From a login to a client, and to the API server's time.
 
+use std::sync::Arc;
+
 use http::header::DATE;
 use http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use rollguard_network::Trust;
+use rollguard_network::{Network, Trust};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::error::{Cause, ClusterError, ClusterErrorKind};
-use crate::login::Login;
+use crate::login::{BearerTokens, Login};
 use crate::patience::patiently;
 use crate::request::status_of;
 use crate::{Result, request};
@@ -22,11 +24,15 @@ mod bearer;
 mod credentials;
 mod kubeconfig;
 mod limit;
+mod of_connection;
 mod plugin;
 mod proxy;
 mod retry;
+mod service_account;
 mod stack;
 mod token;
+
+pub use kubeconfig::secrets as secrets_of_kubeconfig;
 
 /// A cluster that answered.
 #[derive(Clone)]
@@ -57,43 +63,36 @@ pub async fn connect(login: &Login, local_now: Timestamp) -> Result<Connection> 
     })
 }
 
+/// A login that was read, before anything is sent.
+struct Prepared<'a> {
+    config: Config,
+    /// The cluster's own `proxy-url`.
+    own_proxy: Option<String>,
+    network: &'a Network,
+    tokens: Option<Arc<dyn BearerTokens>>,
+}
+
 /// The client and the server's address.
 async fn client_of(login: &Login, local_now: Timestamp) -> Result<(Client, String)> {
-    let (mut config, own_proxy, network, tokens) = match login {
+    let prepared = match login {
         Login::Client(client) => {
             return Ok((limit::limited(client.clone()), "the API server".to_owned()));
         }
-        Login::Kubeconfig {
-            paths,
-            context,
-            network,
-            programs,
-            allow_insecure_server,
-        } => {
-            let kubeconfig = kubeconfig::read(paths)?;
-            let named = context
-                .clone()
-                .or_else(|| kubeconfig.current_context.clone());
-            let own_proxy = kubeconfig::own_proxy(&kubeconfig, named.as_deref());
-            let mut config = configuration(kubeconfig, context.clone()).await?;
-            if !allow_insecure_server {
-                credentials::refuse_exposed(&config)?;
-            }
-            let tokens = credentials::take(&mut config, named, programs, local_now).await?;
-            (config, own_proxy, network, tokens)
-        }
+        Login::Kubeconfig { .. } => of_files(login, local_now).await?,
         Login::InMemory {
             kubeconfig,
             tokens,
             network,
-        } => {
-            let kubeconfig = kubeconfig::without_programs(kubeconfig::parse(kubeconfig)?);
-            let own_proxy =
-                kubeconfig::own_proxy(&kubeconfig, kubeconfig.current_context.as_deref());
-            let config = configuration(kubeconfig, None).await?;
-            (config, own_proxy, network, tokens.clone())
-        }
+        } => in_memory(kubeconfig, tokens.clone(), network).await?,
+        Login::OfConnection { .. } => of_connection::prepared(login).await?,
+        Login::ServiceAccount { .. } | Login::InCluster { .. } => service_account::prepared(login)?,
     };
+    let Prepared {
+        mut config,
+        own_proxy,
+        network,
+        tokens,
+    } = prepared;
     if let Some(roots_of_cluster) = &mut config.root_cert {
         roots_of_cluster.extend(roots(&network.trust)?);
     }
@@ -110,12 +109,66 @@ async fn client_of(login: &Login, local_now: Timestamp) -> Result<(Client, Strin
     Ok((client, server))
 }
 
+async fn of_files(login: &Login, local_now: Timestamp) -> Result<Prepared<'_>> {
+    let Login::Kubeconfig {
+        paths,
+        context,
+        network,
+        programs,
+        allow_insecure_server,
+    } = login
+    else {
+        return Err(bad_input("read the kubeconfig"));
+    };
+    let kubeconfig = kubeconfig::read(paths)?;
+    let named = context
+        .clone()
+        .or_else(|| kubeconfig.current_context.clone());
+    let own_proxy = kubeconfig::own_proxy(&kubeconfig, named.as_deref());
+    let mut config = configuration(kubeconfig, context.clone()).await?;
+    if !allow_insecure_server {
+        credentials::refuse_exposed(&config)?;
+    }
+    let tokens = credentials::take(&mut config, named, programs, local_now).await?;
+    Ok(Prepared {
+        config,
+        own_proxy,
+        network,
+        tokens,
+    })
+}
+
+async fn in_memory<'a>(
+    kubeconfig: &str,
+    tokens: Option<Arc<dyn BearerTokens>>,
+    network: &'a Network,
+) -> Result<Prepared<'a>> {
+    let kubeconfig = kubeconfig::without_programs(kubeconfig::parse(kubeconfig)?);
+    let own_proxy = kubeconfig::own_proxy(&kubeconfig, kubeconfig.current_context.as_deref());
+    let mut config = configuration(kubeconfig, None).await?;
+    let tokens = match tokens {
+        Some(tokens) => Some(tokens),
+        None => credentials::take_token(&mut config.auth_info)?,
+    };
+    Ok(Prepared {
+        config,
+        own_proxy,
+        network,
+        tokens,
+    })
+}
+
 /// The extra authorities, as DER.
 fn roots(trust: &Trust) -> Result<Vec<Vec<u8>>> {
-    CertificateDer::pem_slice_iter(&trust.extra_roots_pem)
+    of_pem("the extra certificate authorities", &trust.extra_roots_pem)
+}
+
+/// Certificates as DER.
+fn of_pem(what: &str, pem: &[u8]) -> Result<Vec<Vec<u8>>> {
+    CertificateDer::pem_slice_iter(pem)
         .map(|it| it.map(|it| it.to_vec()))
         .collect::<std::result::Result<_, _>>()
-        .map_err(|error| bad_input(format!("read the extra certificate authorities: {error}")))
+        .map_err(|error| bad_input(format!("read {what}: {error}")))
 }
 
 async fn configuration(kubeconfig: Kubeconfig, context: Option<String>) -> Result<Config> {

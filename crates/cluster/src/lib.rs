@@ -33,7 +33,7 @@ mod testing;
 mod typed;
 
 pub use clock::Clock;
-pub use connect::{Connection, connect};
+pub use connect::{Connection, connect, secrets_of_kubeconfig};
 pub use error::{
     CHECK_RULES, CLUSTER_RULES, Cause, ClusterError, ClusterErrorKind, OwnStatus, ROLLBACK_RULES,
     Rule,

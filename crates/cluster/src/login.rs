@@ -55,6 +55,40 @@ pub enum Login {
         /// Proxies and trusted certificates. A cluster's own `proxy-url` comes first.
         network: Network,
     },
+    /// A kubeconfig that a service connection holds. Programs that it names are not run, and files that it
+    /// names are not read.
+    OfConnection {
+        /// The YAML.
+        kubeconfig: String,
+        /// The context; `None` is the kubeconfig's current one.
+        context: Option<String>,
+        /// Whether the server's certificate need not be trusted. The kubeconfig alone cannot say so.
+        accept_untrusted: bool,
+        /// Proxies and trusted certificates. A cluster's own `proxy-url` comes first.
+        network: Network,
+    },
+    /// A service account's token.
+    ServiceAccount {
+        /// The API server's address.
+        server: String,
+        /// The API server's certificate authority, PEM; `None`: the platform's.
+        authority: Option<String>,
+        /// The token.
+        token: String,
+        /// Whether the server's certificate need not be trusted.
+        accept_untrusted: bool,
+        /// Proxies and trusted certificates.
+        network: Network,
+    },
+    /// As the service account of the pod in which this runs.
+    InCluster {
+        /// The API server's address.
+        server: String,
+        /// The folder into which the kubelet writes `token`, `ca.crt` and `namespace`.
+        folder: PathBuf,
+        /// Proxies and trusted certificates.
+        network: Network,
+    },
     /// A client that exists already: the embedded cluster.
     Client(kube::Client),
 }

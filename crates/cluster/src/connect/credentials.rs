@@ -30,10 +30,8 @@ pub(super) async fn take(
     if has_password(user) {
         return Ok(None);
     }
-    if let Some(token) = user.token.take() {
-        let token = printable(token.expose_secret())
-            .map_err(|what| bad_input(format!("use the kubeconfig: its token {what}")))?;
-        return Ok(Some(Arc::new(Fixed(token))));
+    if let Some(token) = take_token(user)? {
+        return Ok(Some(token));
     }
     if let Some(path) = user.token_file.take() {
         let tokens = FromFile::new(path.into())
@@ -66,6 +64,19 @@ pub(super) async fn take(
             None
         }
     })
+}
+
+/// Moves the token that stands in a kubeconfig itself out of it.
+///
+/// # Errors
+/// Bad input for a token that cannot be used.
+pub(super) fn take_token(user: &mut AuthInfo) -> Result<Option<Arc<dyn BearerTokens>>> {
+    let Some(token) = user.token.take() else {
+        return Ok(None);
+    };
+    let token = printable(token.expose_secret())
+        .map_err(|what| bad_input(format!("use the kubeconfig: its token {what}")))?;
+    Ok(Some(Arc::new(Fixed(token))))
 }
 
 /// The ID token of an `auth-provider`; it is not renewed. kubectl knows no other provider either, since 1.26.

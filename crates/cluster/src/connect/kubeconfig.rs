@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use kube::config::{Kubeconfig, KubeconfigError};
+use k8s_openapi::ByteString;
+use kube::config::{AuthInfo, Kubeconfig, KubeconfigError};
+use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use super::bad_input;
 use crate::Result;
@@ -36,6 +39,29 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Kubeconfig> {
 /// Reads one from its text.
 pub(super) fn parse(text: &str) -> Result<Kubeconfig> {
     Kubeconfig::from_yaml(text).map_err(unreadable)
+}
+
+/// Returns what must never be shown of a kubeconfig: tokens, passwords and private keys, these in both
+/// of their forms. Nothing, where the text is no kubeconfig.
+#[must_use]
+pub fn secrets(text: &str) -> Vec<String> {
+    let users = parse(text).map(|it| it.auth_infos).unwrap_or_default();
+    let users = users.into_iter().filter_map(|it| it.auth_info);
+    users.flat_map(secrets_of_user).collect()
+}
+
+fn secrets_of_user(user: AuthInfo) -> impl Iterator<Item = String> {
+    let key = user.client_key_data;
+    let pem = key.as_ref().and_then(|key| {
+        let key = Value::String(key.expose_secret().to_owned());
+        let ByteString(pem) = serde_json::from_value(key).ok()?;
+        String::from_utf8(pem).ok()
+    });
+    [user.token, user.password, key]
+        .into_iter()
+        .flatten()
+        .map(|it| it.expose_secret().to_owned())
+        .chain(pem)
 }
 
 /// Drops what would run a program: the kubeconfig of an Entra cluster names kubelogin.
@@ -153,6 +179,18 @@ users:
         let error = parse("{").unwrap_err();
         assert_eq!(error.kind(), ClusterErrorKind::BadInput);
         assert_eq!(error.to_string(), "read the kubeconfig");
+    }
+
+    #[test]
+    fn the_secrets_of_all_users_are_known() {
+        let text = TWO.replace(
+            "users:",
+            "users:\n- {name: a, user: {token: one, client-certificate-data: cHVibGlj}}\n\
+             - {name: b, user: {username: known, password: two, client-key-data: dGhyZWU=}}",
+        );
+        assert_eq!(secrets(&text), ["one", "two", "dGhyZWU=", "three"]);
+        assert!(secrets("token: [").is_empty());
+        assert!(secrets(TWO).is_empty());
     }
 
     #[test]

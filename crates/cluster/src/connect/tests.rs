@@ -7,6 +7,7 @@ use super::*;
 use crate::login::Programs;
 use crate::testing::{Server, refused, silence, status};
 
+mod logins;
 mod loopback;
 
 fn local() -> Timestamp {

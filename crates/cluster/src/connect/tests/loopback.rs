@@ -9,10 +9,10 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::login::{BearerTokens, BoxError};
 
-type Heads = Arc<Mutex<Vec<String>>>;
+pub(super) type Heads = Arc<Mutex<Vec<String>>>;
 
 /// A server that logs the head of each request and answers by it.
-async fn serve(answer: fn(&str) -> (u16, String)) -> (std::net::SocketAddr, Heads) {
+pub(super) async fn serve(answer: fn(&str) -> (u16, String)) -> (std::net::SocketAddr, Heads) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let heads = Heads::default();
@@ -47,7 +47,7 @@ async fn talk(mut stream: TcpStream, answer: fn(&str) -> (u16, String), log: Hea
     }
 }
 
-const VERSION: &str = r#"{"gitVersion": "v1.35.4"}"#;
+pub(super) const VERSION: &str = r#"{"gitVersion": "v1.35.4"}"#;
 
 fn entra(server: &str, network: Network) -> Login {
     let Login::InMemory { kubeconfig, .. } = in_memory(server) else {
