@@ -3,13 +3,16 @@
 mod azure {
     pub(crate) mod arm;
     pub(crate) mod between;
+    pub(crate) mod certificate;
     pub(crate) mod child;
+    pub(crate) mod credentials;
     pub(crate) mod entra;
     pub(crate) mod happy;
     pub(crate) mod inputs;
     pub(crate) mod secrets;
     pub(crate) mod setup;
     pub(crate) mod tokens;
+    pub(crate) mod whole;
 }
 
 use std::process::ExitCode;
@@ -18,6 +21,9 @@ use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     // Some rows run this very program as their child, with an environment of its own.
+    if azure::whole::is_wanted() {
+        return rollguard::main();
+    }
     if azure::child::is_wanted() {
         return azure::child::main();
     }
@@ -29,7 +35,10 @@ fn main() -> ExitCode {
         azure::between::rows(),
         azure::inputs::rows(),
         azure::secrets::rows(),
+        azure::certificate::rows(),
+        azure::credentials::rows(),
         azure::child::rows(),
+        azure::whole::rows(),
     ];
     libtest_mimic::run(
         &Arguments::from_args(),

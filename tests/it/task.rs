@@ -121,11 +121,8 @@ fn declared_inputs() -> Result<()> {
             "{}: type",
             spec.name
         );
-        let rule = spec
-            .only_for()
-            .map(|command| format!("command = {}", command.as_str()));
         ensure!(
-            input["visibleRule"].as_str() == rule.as_deref(),
+            input["visibleRule"].as_str() == spec.visible_rule().as_deref(),
             "{}: visibleRule",
             spec.name
         );

@@ -58,6 +58,10 @@ fn main() -> ExitCode {
             allowed,
         ),
         trial(
+            "every job signs in with the connection that the stage was given, and with no other",
+            connections,
+        ),
+        trial(
             "the approval has the time it is given, and its job more",
             approval_time,
         ),
@@ -201,10 +205,17 @@ fn parameters() -> Result<()> {
         ("environment", string(None)),
         ("stageName", optional()),
         ("displayName", optional()),
-        ("azureServiceConnection", string(None)),
-        ("aksName", string(None)),
-        ("aksRg", string(None)),
-        ("aksSubscription", string(None)),
+        ("azureServiceConnection", optional()),
+        ("aksName", optional()),
+        ("aksRg", optional()),
+        ("aksSubscription", optional()),
+        ("useClusterAdmin", boolean(false)),
+        ("publicFqdn", boolean(false)),
+        (
+            "connectionType",
+            string(Some(Value::text("azureResourceManager"))),
+        ),
+        ("kubernetesServiceConnection", optional()),
         ("namespace", string(None)),
         ("deploymentName", optional()),
         ("workloads", optional()),
@@ -362,6 +373,55 @@ fn allowed() -> Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+fn connections() -> Result<()> {
+    const AZURE: [&str; 6] = [
+        "azureServiceConnection",
+        "azureSubscriptionId",
+        "azureResourceGroup",
+        "aksCluster",
+        "useClusterAdmin",
+        "publicFqdn",
+    ];
+    const KUBERNETES: &str = "kubernetesServiceConnection";
+    let of_azure = [
+        ("useClusterAdmin", json!(true)),
+        ("publicFqdn", json!(true)),
+    ];
+    let of_kubernetes = [
+        ("connectionType", json!(KUBERNETES)),
+        (KUBERNETES, json!("prod")),
+        ("aksName", json!("")),
+    ];
+    for (given, by_azure) in [(&of_azure[..], true), (&of_kubernetes, false)] {
+        let stage = stage(given)?;
+        for job in stage.jobs.iter().filter(|job| job.pool != Pool::Server) {
+            for name in AZURE {
+                let found = input(&stage, &job.name, name)?;
+                ensure!(
+                    found.is_some() == by_azure,
+                    "`{}`: {name}: {found:?}",
+                    job.name
+                );
+            }
+            let found = input(&stage, &job.name, KUBERNETES)?;
+            ensure!(found.is_some() != by_azure, "`{}`: {found:?}", job.name);
+        }
+        let text = input(&stage, "ManualApprovalOfRollBack", "instructions")?;
+        let cluster = if by_azure {
+            "cluster aks,"
+        } else {
+            "cluster prod,"
+        };
+        ensure!(text.is_some_and(|text| text.contains(cluster)), "{text:?}");
+    }
+    // The task refuses both, because either cluster may be meant.
+    let both = stage(&[(KUBERNETES, json!("prod"))])?;
+    ensure!(input(&both, "Rollback", KUBERNETES)? == Some("prod"));
+    let usual = input(&stage(&[])?, "Rollback", "useClusterAdmin")?.map(str::to_owned);
+    ensure!(usual.as_deref() == Some("False"), "{usual:?}");
     Ok(())
 }
 

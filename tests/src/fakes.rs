@@ -5,18 +5,30 @@
 //! was asked. [`FakeAzure::agent_env`] is what a child process needs to believe in it; a test in
 //! the same process trusts [`FakeAzure::ca_pem`] and takes the addresses from the getters.
 
+mod agent;
 mod answer;
 mod arm;
+mod builder;
+mod certificate;
+mod cluster;
 mod entra;
+mod identity;
+mod kubeconfig;
 mod oidc;
 mod proxy;
 mod server;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+pub use agent::Scheme;
 pub use answer::Answer;
+pub use builder::FakeAzureBuilder;
+pub use kubeconfig::kubelogin_kubeconfig;
 pub use proxy::FakeProxy;
 pub use server::Recorded;
 
@@ -38,6 +50,21 @@ pub const SUBSCRIPTION_ID: &str = "7b795fb9-0000-4000-8000-000000000005";
 pub const RESOURCE_GROUP: &str = "rg-shop";
 /// Name of the fake cluster.
 pub const CLUSTER: &str = "aks-shop";
+/// Client id of the user-assigned managed identity of the fake's machine.
+pub const IDENTITY_CLIENT_ID: &str = "c4b9e7d0-0000-4000-8000-00000000000a";
+/// The header by which the fake's machine recognises its own programs.
+pub const IDENTITY_HEADER: &str = "fake-identity-header";
+/// Certificate and key of the fake service principal.
+pub const CLIENT_CERTIFICATE: &str =
+    include_str!("../../crates/azure/testdata/service-principal.pem");
+/// The token of a service account that the fake API server knows.
+pub const SERVICE_ACCOUNT_TOKEN: &str = "fake.service-account.token";
+/// The token in the fake's admin kubeconfig.
+pub const ADMIN_ACCOUNT_TOKEN: &str = "fake-local-admin-token";
+/// The tokens that a fake `az` has: one for Azure Resource Manager, one for the cluster.
+pub const AZ_ARM_TOKEN: &str = "fake-az-arm-token";
+/// The other one.
+pub const AZ_CLUSTER_TOKEN: &str = "fake-az-cluster-token";
 /// The server application of AKS, for which Entra-enabled clusters want their tokens.
 pub const AKS_SERVER_ID: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
 
@@ -50,71 +77,12 @@ pub enum Service {
     Entra,
     /// Azure Resource Manager, which hands out kubeconfigs.
     Arm,
-    /// An address that none of the three has.
+    /// The machine's own service, which has the tokens of managed identities.
+    Identity,
+    /// The API server of a cluster.
+    Cluster,
+    /// An address that none of these has.
     Unknown,
-}
-
-/// How the service connection signs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// By an OIDC token of the job.
-    WorkloadIdentityFederation,
-    /// By a client secret.
-    ServicePrincipal,
-}
-
-/// The settings of the fake before it starts.
-#[derive(Clone, Debug)]
-pub struct FakeAzureBuilder {
-    kubeconfig: String,
-    cluster_token: Option<String>,
-    token_lifetime: u64,
-    api_versions: Vec<String>,
-}
-
-impl FakeAzureBuilder {
-    /// The kubeconfig of the cluster's user. Default: one that signs in through kubelogin.
-    #[must_use]
-    pub fn kubeconfig(mut self, text: impl Into<String>) -> Self {
-        self.kubeconfig = text.into();
-        self
-    }
-
-    /// The token that Entra issues for the cluster, e.g. a static token that a real
-    /// `kube-apiserver` takes. Default: `cluster-token-1`, `cluster-token-2` and so on.
-    #[must_use]
-    pub fn issue_token(mut self, token: impl Into<String>) -> Self {
-        self.cluster_token = Some(token.into());
-        self
-    }
-
-    /// How long tokens of Entra live, in seconds. Default: an hour, as Entra's do.
-    #[must_use]
-    pub fn token_lifetime(mut self, seconds: u64) -> Self {
-        self.token_lifetime = seconds;
-        self
-    }
-
-    /// The API versions that Azure Resource Manager serves. Default: three of 2025.
-    #[must_use]
-    pub fn api_versions(mut self, versions: &[&str]) -> Self {
-        self.api_versions = versions
-            .iter()
-            .map(|version| (*version).to_owned())
-            .collect();
-        self
-    }
-
-    /// Starts the server on a free port of loopback, in a thread of its own.
-    ///
-    /// # Errors
-    /// When no port or no temporary folder can be had.
-    pub fn start(self) -> anyhow::Result<FakeAzure> {
-        let state = Arc::new(Shared::new(self));
-        let server = server::Server::start(Arc::clone(&state))?;
-        state.lock().base_url.clone_from(&server.base_url);
-        Ok(FakeAzure { state, server })
-    }
 }
 
 /// A name of the fake that only [`FakeProxy`] knows: loopback itself is never reached through a proxy.
@@ -127,19 +95,6 @@ pub struct FakeAzure {
 }
 
 impl FakeAzure {
-    /// A fake with defaults to change.
-    #[must_use]
-    pub fn builder() -> FakeAzureBuilder {
-        FakeAzureBuilder {
-            kubeconfig: kubelogin_kubeconfig("https://127.0.0.1:1"),
-            cluster_token: None,
-            token_lifetime: 3600,
-            api_versions: ["2025-05-01", "2025-09-01", "2025-10-01"]
-                .map(str::to_owned)
-                .to_vec(),
-        }
-    }
-
     /// `https://127.0.0.1:<port>`: sign-in address and Azure Resource Manager address alike.
     #[must_use]
     pub fn base_url(&self) -> &str {
@@ -158,6 +113,28 @@ impl FakeAzure {
         format!("{}{}", self.base_url(), oidc::PATH)
     }
 
+    /// Returns what `IDENTITY_ENDPOINT` holds.
+    #[must_use]
+    pub fn identity_endpoint(&self) -> String {
+        format!("{}{}", self.base_url(), identity::PATH)
+    }
+
+    /// The kubeconfig of the fake's own API server, as AKS gives it for a cluster with Microsoft Entra. For
+    /// [`FakeAzureBuilder::kubeconfig`] the server must run already, so [`FakeAzure::serve_own_cluster`] uses it.
+    #[must_use]
+    pub fn own_kubeconfig(&self) -> String {
+        let text = kubelogin_kubeconfig(self.base_url());
+        let authority = STANDARD.encode(self.ca_pem());
+        let line = format!("    certificate-authority-data: {authority}\n    server: ");
+        text.replace("    server: ", &line)
+    }
+
+    /// Azure Resource Manager hands out the kubeconfig of the fake's own API server.
+    pub fn serve_own_cluster(&self) {
+        let kubeconfig = self.own_kubeconfig();
+        self.state.lock().settings.kubeconfig = kubeconfig;
+    }
+
     /// The certificate authority that vouches for the server, as PEM.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
@@ -170,55 +147,15 @@ impl FakeAzure {
         self.server.ca_file()
     }
 
-    /// Returns what the agent would set for a task that uses the service connection, and the certificate.
-    #[must_use]
-    pub fn agent_env(&self, scheme: Scheme) -> BTreeMap<String, String> {
-        let id = SERVICE_CONNECTION_ID;
-        let mut env = BTreeMap::new();
-        let mut set = |name: String, value: &str| env.insert(name, value.to_owned());
-        let parameter = |key: &str| format!("ENDPOINT_AUTH_PARAMETER_{id}_{key}");
-        let data = |key: &str| format!("ENDPOINT_DATA_{id}_{key}");
-        set(
-            format!("ENDPOINT_URL_{id}"),
-            &format!("{}/", self.base_url()),
-        );
-        set(parameter("TENANTID"), TENANT_ID);
-        set(parameter("SERVICEPRINCIPALID"), CLIENT_ID);
-        set(data("SUBSCRIPTIONID"), SUBSCRIPTION_ID);
-        set(data("SUBSCRIPTIONNAME"), "Shop");
-        set(data("ENVIRONMENT"), "AzureCloud");
-        set(data("SCOPELEVEL"), "Subscription");
-        set(
-            data("ACTIVEDIRECTORYAUTHORITY"),
-            &format!("{}/", self.base_url()),
-        );
-        set(
-            data("ENVIRONMENTAUTHORITYURL"),
-            &format!("{}/", self.base_url()),
-        );
-        let name = match scheme {
-            Scheme::WorkloadIdentityFederation => "WorkloadIdentityFederation",
-            Scheme::ServicePrincipal => {
-                set(parameter("AUTHENTICATIONTYPE"), "spnKey");
-                set(parameter("SERVICEPRINCIPALKEY"), CLIENT_SECRET);
-                "ServicePrincipal"
-            }
-        };
-        set(format!("ENDPOINT_AUTH_SCHEME_{id}"), name);
-        let token = "ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN".to_owned();
-        set(token, SYSTEM_ACCESS_TOKEN);
-        set("SYSTEM_OIDCREQUESTURI".to_owned(), &self.oidc_request_uri());
-        set(
-            "SSL_CERT_FILE".to_owned(),
-            &self.ca_file().to_string_lossy(),
-        );
-        env
-    }
-
     /// All requests so far, in the order of their arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
         self.state.lock().log.clone()
+    }
+
+    /// The requests so far are forgotten.
+    pub fn forget(&self) {
+        self.state.lock().log.clear();
     }
 
     /// The requests to one service.
@@ -257,47 +194,6 @@ impl FakeAzure {
     }
 }
 
-/// A kubeconfig as AKS gives it for a cluster with Microsoft Entra and `format=exec`.
-#[must_use]
-pub fn kubelogin_kubeconfig(server: &str) -> String {
-    format!(
-        r"apiVersion: v1
-kind: Config
-clusters:
-- name: {CLUSTER}
-  cluster:
-    server: {server}
-contexts:
-- name: {CLUSTER}
-  context:
-    cluster: {CLUSTER}
-    user: clusterUser_{RESOURCE_GROUP}_{CLUSTER}
-current-context: {CLUSTER}
-preferences: {{}}
-users:
-- name: clusterUser_{RESOURCE_GROUP}_{CLUSTER}
-  user:
-    exec:
-      apiVersion: client.authentication.k8s.io/v1beta1
-      command: kubelogin
-      args:
-      - get-token
-      - --environment
-      - AzurePublicCloud
-      - --server-id
-      - {AKS_SERVER_ID}
-      - --client-id
-      - 80faf920-1908-4b52-b5ef-a8e7bedfc67a
-      - --tenant-id
-      - {TENANT_ID}
-      - --login
-      - devicecode
-      env: null
-      provideClusterInfo: false
-"
-    )
-}
-
 /// State that the server's thread and the test share.
 struct Shared(Mutex<State>);
 
@@ -309,6 +205,7 @@ struct State {
     always: HashMap<Service, Answer>,
     oidc_tokens: Vec<String>,
     arm_tokens: Vec<String>,
+    cluster_tokens: Vec<String>,
     issued: usize,
 }
 
@@ -321,7 +218,10 @@ impl Shared {
             next: HashMap::new(),
             always: HashMap::new(),
             oidc_tokens: Vec::new(),
-            arm_tokens: Vec::new(),
+            arm_tokens: vec![AZ_ARM_TOKEN.to_owned()],
+            cluster_tokens: [SERVICE_ACCOUNT_TOKEN, ADMIN_ACCOUNT_TOKEN, AZ_CLUSTER_TOKEN]
+                .map(str::to_owned)
+                .to_vec(),
             issued: 0,
         }))
     }
@@ -332,6 +232,30 @@ impl Shared {
 }
 
 impl State {
+    /// A new token for `audience`: Azure Resource Manager or the cluster.
+    fn issue(&mut self, audience: &str) -> Option<String> {
+        let proxied = self.base_url.replace("127.0.0.1", PROXIED_HOST);
+        let of_arm = match &self.settings.audience {
+            Some(own) => audience == own,
+            None => audience == self.base_url || audience == proxied,
+        };
+        if of_arm {
+            self.issued += 1;
+            let token = format!("fake-arm-token-{}", self.issued);
+            self.arm_tokens.push(token.clone());
+            return Some(token);
+        }
+        if audience == AKS_SERVER_ID {
+            self.issued += 1;
+            let numbered = || format!("fake-cluster-token-{}", self.issued);
+            let token = self.settings.cluster_token.clone();
+            let token = token.unwrap_or_else(numbered);
+            self.cluster_tokens.push(token.clone());
+            return Some(token);
+        }
+        None
+    }
+
     /// Logs `request` and finds its answer: a scripted one, else the service's own.
     fn answer(&mut self, request: &Recorded) -> Answer {
         self.log.push(request.clone());
@@ -346,6 +270,8 @@ impl State {
             Service::Oidc => oidc::answer(self, request),
             Service::Entra => entra::answer(self, request),
             Service::Arm => arm::answer(self, request),
+            Service::Identity => identity::answer(self, request),
+            Service::Cluster => cluster::answer(self, request),
             Service::Unknown => Answer::json(404, &serde_json::json!({})),
         }
     }

@@ -27,12 +27,12 @@ macro_rules! variables {
 
 variables! {
     INPUT = "INPUT_<KEY>", "the inputs of the task";
-    ENDPOINT_URL = "ENDPOINT_URL_<ID>", "address of Azure Resource Manager";
+    ENDPOINT_URL = "ENDPOINT_URL_<ID>", "address of Azure Resource Manager, or of a service account's API server";
     ENDPOINT_AUTH_SCHEME = "ENDPOINT_AUTH_SCHEME_<ID>", "how the service connection signs in";
     ENDPOINT_AUTH_PARAMETER = "ENDPOINT_AUTH_PARAMETER_<ID>_<KEY>",
-        "tenant, client id, secret; the job's access token";
+        "tenant, client id, secret or certificate; kubeconfig, or token and certificate of a service account; the job's access token";
     ENDPOINT_DATA = "ENDPOINT_DATA_<ID>_<KEY>",
-        "cloud and default subscription of the service connection";
+        "cloud and default subscription of the service connection, client id of a managed identity, form of a Kubernetes connection";
     OIDC_REQUEST_URI = "SYSTEM_OIDCREQUESTURI",
         "the address from which the job gets its OIDC token (workload identity federation)";
     COLLECTION_URI = "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
@@ -55,6 +55,8 @@ variables! {
     CLIENT_KEY = "AGENT_CLIENTCERTKEY", "its key";
     SKIP_VERIFICATION = "AGENT_SKIPCERTVALIDATION",
         "turns off the verification of all certificates but the API server's, with a warning";
+    IDENTITY_ENDPOINT = "IDENTITY_ENDPOINT", "where managed identities are to be had on hosts such as Azure Container Apps; elsewhere from the Azure Instance Metadata Service";
+    IDENTITY_HEADER = "IDENTITY_HEADER", "proves there that the request comes from this machine";
     TEMP_DIRECTORY = "AGENT_TEMPDIRECTORY",
         "where the summary is written; cleaned by the agent after the job";
     COMPLETION_FILE = "ROLLGUARD_COMPLETION_FILE",

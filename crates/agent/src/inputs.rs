@@ -23,8 +23,9 @@ pub use form::{CliForm, Group, InputKind, InputSpec};
 pub use raw::{RawInputs, Source};
 pub use spec::{
     AKS_CLUSTER, ALLOW_ON_DELETE, ALLOW_SCHEMA_DOWNGRADE, AZURE_RESOURCE_GROUP,
-    AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID, COMMAND, EVIDENCE, FORCE_OWNER, GRACES, HTTP,
-    INPUTS, LOGS, MARK, NAMESPACE, REVISION, SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION, WAIT,
+    AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID, COMMAND, CONNECTION_TYPE, EVIDENCE,
+    FORCE_OWNER, GRACES, HTTP, INPUTS, KUBERNETES_SERVICE_CONNECTION, LOGS, MARK, NAMESPACE,
+    PUBLIC_FQDN, REVISION, SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION, USE_CLUSTER_ADMIN, WAIT,
     WORKLOADS,
 };
 
@@ -57,13 +58,45 @@ impl CommandName {
     }
 }
 
+/// A type of service connection, in the words of `KubernetesManifest@1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionType {
+    /// Through Azure to a cluster of AKS.
+    AzureResourceManager,
+    /// To any cluster, with the connection's own credentials.
+    KubernetesServiceConnection,
+}
+
+impl ConnectionType {
+    /// Every type.
+    pub const ALL: [Self; 2] = [
+        Self::AzureResourceManager,
+        Self::KubernetesServiceConnection,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AzureResourceManager => "azureResourceManager",
+            Self::KubernetesServiceConnection => "kubernetesServiceConnection",
+        }
+    }
+
+    /// Reads the word for it; the case matters.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+}
+
 /// Inputs that make sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inputs {
     /// What to do, with its own inputs.
     pub command: CommandInputs,
-    /// Which cluster; only the task asks for it, the command line has the kubeconfig.
-    pub cluster: Option<AksTarget>,
+    /// Which cluster; `None`: the command line, and the cluster of the kubeconfig.
+    pub cluster: Option<ClusterTarget>,
 }
 
 /// A command with its inputs.
@@ -146,17 +179,33 @@ pub struct RollbackInputs {
     pub wait: bool,
 }
 
+/// A cluster, and the way to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClusterTarget {
+    /// Through Azure.
+    Aks(AksTarget),
+    /// Through a Kubernetes service connection.
+    Kubernetes {
+        /// The id of the service connection.
+        service_connection_id: String,
+    },
+}
+
 /// An AKS cluster, and who may reach it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AksTarget {
-    /// The id of the service connection.
-    pub service_connection_id: String,
+    /// The id of the service connection; `None`: the command line, where a person is signed in to Azure.
+    pub service_connection_id: Option<String>,
     /// The subscription; `None`: the service connection's.
     pub subscription_id: Option<String>,
     /// The resource group.
     pub resource_group: String,
     /// The cluster's name.
     pub cluster: String,
+    /// Whether to sign in with the cluster's local administrator account.
+    pub use_cluster_admin: bool,
+    /// Whether to reach a private cluster by its public FQDN.
+    pub public_fqdn: bool,
 }
 
 impl CheckInputs {
@@ -236,13 +285,11 @@ impl Inputs {
     pub fn parse(raw: &RawInputs) -> Result<Self, InputErrors> {
         let mut reader = reader::Reader::new(raw);
         let name = reader.command();
-        let (cluster, cluster_is_right) = match raw.source() {
-            Source::CommandLine => (None, true),
-            Source::Task => {
-                let cluster = reader.aks_target();
-                let right = cluster.is_some();
-                (cluster, right)
-            }
+        let by_kubeconfig = raw.source() == Source::CommandLine && !reader.names_aks_cluster();
+        let cluster = match raw.source() {
+            Source::Task => reader.cluster_of_task(),
+            Source::CommandLine if by_kubeconfig => None,
+            Source::CommandLine => reader.cluster_of_command_line(),
         };
         let command = match name {
             Some(CommandName::Check) => reader.check().map(CommandInputs::Check),
@@ -250,7 +297,7 @@ impl Inputs {
             None => None,
         };
         let inputs = command
-            .filter(|_| cluster_is_right)
+            .filter(|_| by_kubeconfig || cluster.is_some())
             .map(|command| Self { command, cluster });
         reader.finish(inputs)
     }

@@ -1,19 +1,28 @@
-//! The Azure Resource Manager service connection that the agent hands to the task.
+//! The service connections that the agent hands to the task.
 
 use crate::env::{self, AgentEnv};
+use crate::inputs::AZURE_SERVICE_CONNECTION;
 use crate::secret::Secret;
 
 mod cloud;
+mod error;
+mod kubernetes;
+mod reader;
 
 pub use cloud::Cloud;
+pub use error::{ConnectionProblem, ServiceConnectionError};
+pub use kubernetes::{KubernetesAccess, KubernetesConnection};
+use reader::Reader;
 
-/// How to sign in, and where. It has no `Debug`: it holds secrets.
+/// An Azure Resource Manager connection: how to sign in, and where. It has no `Debug`: it holds secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ServiceConnection {
     /// The run itself is the credential: its OIDC token is exchanged for one of Microsoft Entra.
     WorkloadIdentityFederation {
-        /// Who signs in, and where.
+        /// Where, and for which subscription.
         details: ConnectionDetails,
+        /// The application that signs in.
+        application: Application,
         /// The job's access token, which pays for the OIDC token.
         system_access_token: Secret,
         /// Where OIDC tokens are issued.
@@ -21,10 +30,28 @@ pub enum ServiceConnection {
     },
     /// A service principal with a client secret.
     ServicePrincipalSecret {
-        /// Who signs in, and where.
+        /// Where, and for which subscription.
         details: ConnectionDetails,
+        /// The application that signs in.
+        application: Application,
         /// The secret's value.
         secret: Secret,
+    },
+    /// A service principal with a certificate.
+    ServicePrincipalCertificate {
+        /// Where, and for which subscription.
+        details: ConnectionDetails,
+        /// The application that signs in.
+        application: Application,
+        /// The certificate and its private key, as PEM.
+        certificate: Secret,
+    },
+    /// The managed identity of the machine that the agent runs on.
+    ManagedIdentity {
+        /// Where, and for which subscription.
+        details: ConnectionDetails,
+        /// The client id of a user-assigned identity; `None`: the system-assigned one.
+        client_id: Option<String>,
     },
 }
 
@@ -33,128 +60,65 @@ pub enum ServiceConnection {
 pub struct ConnectionDetails {
     /// The connection's id, a GUID in lower case.
     pub id: String,
-    /// The Microsoft Entra tenant.
-    pub tenant_id: String,
-    /// The service principal's client (application) id.
-    pub client_id: String,
     /// The subscription the connection was made for; none when it was made for a management group.
     pub subscription_id: Option<String>,
     /// Which Azure.
     pub cloud: Cloud,
 }
 
+/// A service principal's application in Microsoft Entra.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// The Microsoft Entra tenant.
+    pub tenant_id: String,
+    /// The client (application) id.
+    pub client_id: String,
+}
+
 impl ServiceConnection {
     /// Reads the connection with this id, which is what the input `azureServiceConnection` holds.
     ///
     /// # Errors
-    /// When the agent did not hand it over, its scheme or cloud is not supported, or a
-    /// field is missing.
+    /// When the agent did not hand it over, its scheme is not supported, or fields are missing or wrong; all
+    /// of them are reported together.
     pub fn from_env(env: &AgentEnv, id: &str) -> Result<Self, ServiceConnectionError> {
-        let reader = Reader { env, id };
-        match reader.scheme()? {
-            Scheme::WorkloadIdentityFederation => Ok(Self::WorkloadIdentityFederation {
-                details: reader.details()?,
-                system_access_token: Secret::new(reader.access_token()?),
-                oidc_request_uri: reader.oidc_request_uri()?,
-            }),
-            Scheme::ServicePrincipalSecret => Ok(Self::ServicePrincipalSecret {
-                details: reader.details()?,
-                secret: Secret::new(
-                    reader.parameter("serviceprincipalkey", "its service principal key")?,
-                ),
-            }),
-        }
+        let mut reader = Reader::new(env, id);
+        let connection = match scheme(&mut reader) {
+            Some(Scheme::WorkloadIdentityFederation) => federated(&mut reader),
+            Some(Scheme::ServicePrincipalSecret) => with_secret(&mut reader),
+            Some(Scheme::ServicePrincipalCertificate) => with_certificate(&mut reader),
+            Some(Scheme::ManagedIdentity) => managed_identity(&mut reader),
+            None => None,
+        };
+        reader.finish(AZURE_SERVICE_CONNECTION.name, connection)
     }
 
-    /// Returns who signs in, and where.
+    /// Returns where to sign in.
     #[must_use]
     pub const fn details(&self) -> &ConnectionDetails {
         match self {
             Self::WorkloadIdentityFederation { details, .. }
-            | Self::ServicePrincipalSecret { details, .. } => details,
+            | Self::ServicePrincipalSecret { details, .. }
+            | Self::ServicePrincipalCertificate { details, .. }
+            | Self::ManagedIdentity { details, .. } => details,
         }
     }
 
-    /// Returns what must never be shown.
+    /// Returns what must never be shown; a managed identity has no such thing.
     #[must_use]
-    pub const fn secret(&self) -> &Secret {
+    pub const fn secret(&self) -> Option<&Secret> {
         match self {
             Self::WorkloadIdentityFederation {
                 system_access_token: secret,
                 ..
             }
-            | Self::ServicePrincipalSecret { secret, .. } => secret,
+            | Self::ServicePrincipalSecret { secret, .. }
+            | Self::ServicePrincipalCertificate {
+                certificate: secret,
+                ..
+            } => Some(secret),
+            Self::ManagedIdentity { .. } => None,
         }
-    }
-}
-
-/// Why a service connection cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ServiceConnectionError {
-    /// The agent did not hand it over.
-    #[error("read service connection `{id}`: the agent did not provide it")]
-    NotHandedOver {
-        /// What the input holds.
-        id: String,
-    },
-    /// It signs in in a way that is not supported.
-    #[error("use service connection `{id}`: it signs in with {scheme}, which is not supported")]
-    UnsupportedScheme {
-        /// The connection's id.
-        id: String,
-        /// How it signs in.
-        scheme: String,
-    },
-    /// It belongs to a cloud that is not supported.
-    #[error("use service connection `{id}`: cloud `{cloud}` is not supported")]
-    UnsupportedCloud {
-        /// The connection's id.
-        id: String,
-        /// The cloud's name.
-        cloud: String,
-    },
-    /// A field is absent.
-    #[error("read service connection `{id}`: {what} is missing")]
-    Missing {
-        /// The connection's id.
-        id: String,
-        /// What is missing.
-        what: &'static str,
-    },
-    /// An address is not one that secrets may be sent to.
-    #[error("use service connection `{id}`: its {what} `{value}` is not an https address")]
-    NotHttps {
-        /// The connection's id.
-        id: String,
-        /// Which address.
-        what: &'static str,
-        /// Its value.
-        value: String,
-    },
-}
-
-impl ServiceConnectionError {
-    /// Returns what the user can do.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::NotHandedOver { .. } => {
-                "write the connection's name literally or as a template parameter: the agent only \
-                 gets connections that are known when the run starts"
-            }
-            Self::UnsupportedScheme { .. } => {
-                "use a service connection with workload identity federation (recommended) or with \
-                 a service principal and secret"
-            }
-            Self::UnsupportedCloud { .. } => {
-                "supported are AzureCloud, AzureUSGovernment and AzureChinaCloud"
-            }
-            Self::Missing { .. } => {
-                "open the service connection in the project settings, verify it and save it again"
-            }
-            Self::NotHttps { .. } => "correct the address in the service connection",
-        };
-        Some(hint.to_owned())
     }
 }
 
@@ -162,100 +126,112 @@ impl ServiceConnectionError {
 enum Scheme {
     WorkloadIdentityFederation,
     ServicePrincipalSecret,
+    ServicePrincipalCertificate,
+    ManagedIdentity,
 }
 
-/// Reads the fields of one connection.
-struct Reader<'a> {
-    env: &'a AgentEnv,
-    id: &'a str,
-}
-
-impl Reader<'_> {
-    /// Schemes are compared without case, and none means a service principal
-    /// (azure-pipelines-tasks-common-packages, `azure-arm-rest/azure-arm-endpoint.ts`).
-    fn scheme(&self) -> Result<Scheme, ServiceConnectionError> {
-        let scheme = self.env.endpoint_scheme(self.id);
-        if scheme.is_none() && self.env.endpoint_url(self.id).is_none() {
-            return Err(ServiceConnectionError::NotHandedOver {
-                id: self.id.to_owned(),
-            });
-        }
-        let scheme = scheme.unwrap_or("ServicePrincipal");
-        match scheme.to_ascii_lowercase().as_str() {
-            "workloadidentityfederation" => Ok(Scheme::WorkloadIdentityFederation),
-            "serviceprincipal" => {
-                match self.env.endpoint_parameter(self.id, "authenticationtype") {
-                    Some(kind) if kind.eq_ignore_ascii_case("spncertificate") => {
-                        Err(self.unsupported("a certificate"))
-                    }
-                    Some(_) | None => Ok(Scheme::ServicePrincipalSecret),
+/// Schemes are compared without case, and none means a service principal
+/// (azure-pipelines-tasks-common-packages, `azure-arm-rest/azure-arm-endpoint.ts`).
+fn scheme(reader: &mut Reader<'_>) -> Option<Scheme> {
+    if !reader.is_handed_over() {
+        return None;
+    }
+    let scheme = reader.scheme().unwrap_or("ServicePrincipal");
+    match scheme.to_ascii_lowercase().as_str() {
+        "workloadidentityfederation" => Some(Scheme::WorkloadIdentityFederation),
+        "serviceprincipal" => {
+            let kind = reader.optional_parameter("authenticationtype");
+            Some(match kind {
+                Some(kind) if kind.eq_ignore_ascii_case("spncertificate") => {
+                    Scheme::ServicePrincipalCertificate
                 }
-            }
-            "managedserviceidentity" => Err(self.unsupported("a managed identity")),
-            "publishprofile" => Err(self.unsupported("a publish profile")),
-            _ => Err(self.unsupported(scheme)),
+                Some(_) | None => Scheme::ServicePrincipalSecret,
+            })
         }
+        "managedserviceidentity" => Some(Scheme::ManagedIdentity),
+        "publishprofile" => reader.unsupported("a publish profile"),
+        _ => reader.unsupported(scheme),
     }
+}
 
-    fn unsupported(&self, scheme: &str) -> ServiceConnectionError {
-        ServiceConnectionError::UnsupportedScheme {
-            id: self.id.to_owned(),
-            scheme: scheme.to_owned(),
-        }
-    }
+fn federated(reader: &mut Reader<'_>) -> Option<ServiceConnection> {
+    let (details, application) = (details(reader), application(reader));
+    let system_access_token = reader.found(reader.env.access_token(), "the job's access token");
+    let oidc_request_uri = oidc_request_uri(reader.env);
+    let oidc_request_uri = reader.found(
+        oidc_request_uri,
+        "`SYSTEM_OIDCREQUESTURI`, where OIDC tokens are issued,",
+    );
+    Some(ServiceConnection::WorkloadIdentityFederation {
+        details: details?,
+        application: application?,
+        system_access_token: Secret::new(system_access_token?),
+        oidc_request_uri: oidc_request_uri?,
+    })
+}
 
-    fn details(&self) -> Result<ConnectionDetails, ServiceConnectionError> {
-        Ok(ConnectionDetails {
-            id: self.id.to_owned(),
-            tenant_id: self.parameter("tenantid", "its tenant id")?.to_owned(),
-            client_id: self
-                .parameter("serviceprincipalid", "its service principal id")?
-                .to_owned(),
-            subscription_id: self
-                .env
-                .endpoint_data(self.id, "subscriptionid")
-                .map(str::to_owned),
-            cloud: Cloud::from_env(self.env, self.id)?,
-        })
-    }
+fn with_secret(reader: &mut Reader<'_>) -> Option<ServiceConnection> {
+    let (details, application) = (details(reader), application(reader));
+    let secret = reader.parameter("serviceprincipalkey", "its service principal key");
+    Some(ServiceConnection::ServicePrincipalSecret {
+        details: details?,
+        application: application?,
+        secret: Secret::new(secret?),
+    })
+}
 
-    fn parameter(&self, key: &str, what: &'static str) -> Result<&str, ServiceConnectionError> {
-        let value = self.env.endpoint_parameter(self.id, key);
-        value.ok_or_else(|| self.missing(what))
-    }
+fn with_certificate(reader: &mut Reader<'_>) -> Option<ServiceConnection> {
+    let (details, application) = (details(reader), application(reader));
+    let certificate = reader.parameter("serviceprincipalcertificate", "its certificate");
+    Some(ServiceConnection::ServicePrincipalCertificate {
+        details: details?,
+        application: application?,
+        certificate: Secret::new(certificate?),
+    })
+}
 
-    fn access_token(&self) -> Result<&str, ServiceConnectionError> {
-        let token = self.env.access_token();
-        token.ok_or_else(|| self.missing("the job's access token"))
-    }
+/// Its tenant is the machine's, whatever the connection says.
+fn managed_identity(reader: &mut Reader<'_>) -> Option<ServiceConnection> {
+    Some(ServiceConnection::ManagedIdentity {
+        details: details(reader)?,
+        client_id: reader.data("msiclientid").map(str::to_owned),
+    })
+}
 
-    /// Older servers do not set the variable; there the address is put together from its parts, as
-    /// the Azure CLI's task does (`TaskApi.createOidcToken`).
-    fn oidc_request_uri(&self) -> Result<String, ServiceConnectionError> {
-        if let Some(uri) = self.env.get(&env::OIDC_REQUEST_URI) {
-            return Ok(uri.to_owned());
-        }
-        self.oidc_request_uri_of_parts()
-            .ok_or_else(|| self.missing("`SYSTEM_OIDCREQUESTURI`, where OIDC tokens are issued,"))
-    }
+fn details(reader: &mut Reader<'_>) -> Option<ConnectionDetails> {
+    let subscription_id = reader.data("subscriptionid").map(str::to_owned);
+    Some(ConnectionDetails {
+        id: reader.id.to_owned(),
+        subscription_id,
+        cloud: Cloud::read(reader)?,
+    })
+}
 
-    fn oidc_request_uri_of_parts(&self) -> Option<String> {
-        let collection = self.env.get(&env::COLLECTION_URI)?.trim_end_matches('/');
-        let project = self.env.get(&env::PROJECT_ID)?;
-        let hub = self.env.get(&env::HOST_TYPE)?;
-        let plan = self.env.get(&env::PLAN_ID)?;
-        let job = self.env.get(&env::JOB_ID)?;
-        Some(format!(
-            "{collection}/{project}/_apis/distributedtask/hubs/{hub}/plans/{plan}/jobs/{job}/oidctoken"
-        ))
-    }
+fn application(reader: &mut Reader<'_>) -> Option<Application> {
+    let tenant_id = reader.parameter("tenantid", "its tenant id");
+    let client_id = reader.parameter("serviceprincipalid", "its service principal id");
+    Some(Application {
+        tenant_id: tenant_id?.to_owned(),
+        client_id: client_id?.to_owned(),
+    })
+}
 
-    fn missing(&self, what: &'static str) -> ServiceConnectionError {
-        ServiceConnectionError::Missing {
-            id: self.id.to_owned(),
-            what,
-        }
-    }
+/// Older servers do not set the variable; there the address is put together from its parts, as
+/// the Azure CLI's task does (`TaskApi.createOidcToken`).
+fn oidc_request_uri(env: &AgentEnv) -> Option<String> {
+    let given = env.get(&env::OIDC_REQUEST_URI).map(str::to_owned);
+    given.or_else(|| oidc_request_uri_of_parts(env))
+}
+
+fn oidc_request_uri_of_parts(env: &AgentEnv) -> Option<String> {
+    let collection = env.get(&env::COLLECTION_URI)?.trim_end_matches('/');
+    let project = env.get(&env::PROJECT_ID)?;
+    let hub = env.get(&env::HOST_TYPE)?;
+    let plan = env.get(&env::PLAN_ID)?;
+    let job = env.get(&env::JOB_ID)?;
+    Some(format!(
+        "{collection}/{project}/_apis/distributedtask/hubs/{hub}/plans/{plan}/jobs/{job}/oidctoken"
+    ))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! AKS in Azure Resource Manager: the one call rollguard makes there.
+//! AKS in Azure Resource Manager: the two calls rollguard makes there.
 //!
 //! Only this file and its bridge know `azure_mgmt_containerservice` and the old `azure_core` below
 //! it.
@@ -15,9 +15,11 @@ use azure_mgmt_containerservice::Client;
 use azure_mgmt_containerservice::models::CredentialResults;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::future::BoxFuture;
 use tokio::time::timeout;
 
 use crate::error::{AzureError, AzureErrorKind, Task, explain, timed_out};
+use crate::permission::Credentials;
 use crate::token::BearerTokens;
 use crate::{ClusterId, Result, Secret};
 use api_version::fallback;
@@ -31,32 +33,30 @@ pub const DEFAULT_API_VERSION: &str = "2025-10-01";
 
 /// How long one call may take, retries and waits included. (value to be measured)
 const CALL_LIMIT: Duration = Duration::from_secs(60);
-/// The item of the answer that holds the user's kubeconfig; the other is `clusterAdmin`.
-const USER_ITEM: &str = "clusterUser";
+/// Which of its names the kubeconfig of a private cluster has as its server.
+const PUBLIC_NAME: &str = "public";
 
 /// Azure Resource Manager for one identity.
 pub(crate) struct Arm<'a, T> {
     pub(crate) endpoint: &'a str,
     pub(crate) pipeline: Pipeline,
     pub(crate) tokens: &'a T,
-    pub(crate) client_id: &'a str,
+    pub(crate) client_id: Option<&'a str>,
+    pub(crate) credentials: Credentials,
+    pub(crate) public_fqdn: bool,
 }
 
 impl<T: BearerTokens> Arm<'_, T> {
-    /// The user kubeconfig of `cluster` as YAML.
+    /// The kubeconfig of `cluster` as YAML.
     ///
     /// A version that is not served is replaced once, a rejected token is renewed once.
-    pub(crate) async fn user_kubeconfig(
-        &self,
-        cluster: &ClusterId,
-        version: &str,
-    ) -> Result<Secret> {
+    pub(crate) async fn kubeconfig(&self, cluster: &ClusterId, version: &str) -> Result<Secret> {
         let mut version = version.to_owned();
         let mut token = self.tokens.token(None).await?;
         let (mut replaced, mut renewed) = (false, false);
         loop {
             let error = match self.call(cluster, &version, &token).await {
-                Ok(answer) => return kubeconfig_in(answer, cluster),
+                Ok(answer) => return kubeconfig_in(answer, cluster, self.credentials),
                 Err(error) => error,
             };
             if let AzureErrorKind::WrongApiVersion { supported, .. } = error.kind()
@@ -86,30 +86,54 @@ impl<T: BearerTokens> Arm<'_, T> {
             // retries below.
             .retry(RetryOptions::none())
             .build();
-        let request = client
-            .managed_clusters_client()
-            .list_cluster_user_credentials(
-                cluster.subscription(),
-                cluster.resource_group(),
-                cluster.name(),
-            )
-            .format("exec");
         let task = || Task::ListCredentials {
             cluster: cluster.clone(),
-            client_id: self.client_id.to_owned(),
+            client_id: self.client_id.map(str::to_owned),
+            credentials: self.credentials,
         };
-        timeout(CALL_LIMIT, request.into_future())
+        timeout(CALL_LIMIT, self.request(&client, cluster))
             .await
             .map_err(|_| timed_out(task(), CALL_LIMIT))?
             .map_err(|error| explain(task(), &error).asked_version(version))
     }
+
+    fn request(
+        &self,
+        client: &Client,
+        cluster: &ClusterId,
+    ) -> BoxFuture<'static, azure_core_legacy::Result<CredentialResults>> {
+        let clusters = client.managed_clusters_client();
+        let subscription = cluster.subscription();
+        let (group, name) = (cluster.resource_group(), cluster.name());
+        match self.credentials {
+            Credentials::User => {
+                let request = clusters.list_cluster_user_credentials(subscription, group, name);
+                let request = request.format("exec");
+                if self.public_fqdn {
+                    request.server_fqdn(PUBLIC_NAME).into_future()
+                } else {
+                    request.into_future()
+                }
+            }
+            Credentials::Admin => {
+                let request = clusters.list_cluster_admin_credentials(subscription, group, name);
+                if self.public_fqdn {
+                    request.server_fqdn(PUBLIC_NAME).into_future()
+                } else {
+                    request.into_future()
+                }
+            }
+        }
+    }
 }
 
-fn kubeconfig_in(answer: CredentialResults, cluster: &ClusterId) -> Result<Secret> {
-    let unusable = |detail: &str| {
-        let kind = AzureErrorKind::Kubeconfig {
-            detail: detail.to_owned(),
-        };
+fn kubeconfig_in(
+    answer: CredentialResults,
+    cluster: &ClusterId,
+    credentials: Credentials,
+) -> Result<Secret> {
+    let unusable = |detail: String| {
+        let kind = AzureErrorKind::Kubeconfig { detail };
         AzureError::new(
             Task::ReadKubeconfig {
                 cluster: cluster.name().to_owned(),
@@ -120,13 +144,16 @@ fn kubeconfig_in(answer: CredentialResults, cluster: &ClusterId) -> Result<Secre
     let value = answer
         .kubeconfigs
         .into_iter()
-        .find(|item| item.name.as_deref() == Some(USER_ITEM))
+        .find(|item| item.name.as_deref() == Some(credentials.item()))
         .and_then(|item| item.value)
-        .ok_or_else(|| unusable("Azure returned no kubeconfig named `clusterUser`"))?;
+        .ok_or_else(|| {
+            let name = credentials.item();
+            unusable(format!("Azure returned no kubeconfig named `{name}`"))
+        })?;
     STANDARD
         .decode(value)
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .map(Secret::new)
-        .ok_or_else(|| unusable("the kubeconfig is not base64 of text"))
+        .ok_or_else(|| unusable("the kubeconfig is not base64 of text".to_owned()))
 }

@@ -5,7 +5,7 @@ use azure_core::http::Url;
 use crate::Result;
 use crate::error::{AzureError, AzureErrorKind, Task};
 
-/// The two addresses of an Azure cloud.
+/// The addresses of an Azure cloud.
 ///
 /// Both come from the service connection (`ENDPOINT_URL_<id>` and its data
 /// `activeDirectoryAuthority`), never from constants: a sovereign cloud then needs no code.
@@ -13,6 +13,7 @@ use crate::error::{AzureError, AzureErrorKind, Task};
 pub struct Cloud {
     authority: String,
     arm: String,
+    audience: String,
 }
 
 impl Cloud {
@@ -22,10 +23,32 @@ impl Cloud {
     /// # Errors
     /// When one is not a plain `https` address: tokens and secrets travel to both.
     pub fn new(authority: &str, arm: &str) -> Result<Self> {
+        let arm = plain_https("Azure Resource Manager address", arm)?;
         Ok(Self {
             authority: plain_https("sign-in address", authority)?,
-            arm: plain_https("Azure Resource Manager address", arm)?,
+            audience: arm.clone(),
+            arm,
         })
+    }
+
+    /// Asks for tokens that are issued for `audience` instead of the address of Azure Resource Manager:
+    /// that of Azure Stack Hub is a name in its tenant.
+    ///
+    /// # Errors
+    /// When it has white space in it: several scopes would be asked for.
+    pub fn with_audience(mut self, audience: &str) -> Result<Self> {
+        if audience.is_empty() || !audience.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(AzureError::new(
+                Task::Prepare,
+                AzureErrorKind::InvalidInput {
+                    what: "audience of Azure Resource Manager",
+                    value: audience.to_owned(),
+                    rule: "an address or an id",
+                },
+            ));
+        }
+        audience.clone_into(&mut self.audience);
+        Ok(self)
     }
 
     /// The sign-in address, without a trailing slash.
@@ -42,7 +65,7 @@ impl Cloud {
 
     /// The OAuth scope of Azure Resource Manager in this cloud.
     pub(crate) fn arm_scope(&self) -> String {
-        format!("{}/.default", self.arm)
+        format!("{}/.default", self.audience)
     }
 }
 
@@ -89,6 +112,30 @@ mod tests {
             cloud.arm_scope(),
             "https://management.usgovcloudapi.net/.default"
         );
+    }
+
+    #[test]
+    fn a_token_is_asked_for_the_audience_to_the_letter() {
+        let cloud = || Cloud::new("https://login.example", "https://management.example").unwrap();
+        // Entra takes the second slash for a part of the audience.
+        let rows = [
+            (
+                "https://management.contoso.com/4de1",
+                "https://management.contoso.com/4de1/.default",
+            ),
+            (
+                "https://management.example/",
+                "https://management.example//.default",
+            ),
+        ];
+        for (audience, scope) in rows {
+            let cloud = cloud().with_audience(audience).unwrap();
+            assert_eq!(cloud.arm_scope(), scope);
+            assert_eq!(cloud.arm(), "https://management.example");
+        }
+        for wrong in ["", "a b", "a\n"] {
+            assert!(cloud().with_audience(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

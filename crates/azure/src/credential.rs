@@ -1,13 +1,17 @@
 //! From a [`Login`] to `azure_identity`'s credentials.
 
+mod certificate;
+mod developer;
 mod oidc;
 
 use std::sync::Arc;
 
 use azure_core::credentials::{Secret as CoreSecret, TokenCredential};
 use azure_identity::{
-    ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
-    ClientSecretCredentialOptions,
+    ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions,
+    ClientSecretCredential, ClientSecretCredentialOptions, DeveloperToolsCredential,
+    DeveloperToolsCredentialOptions, Executor, ManagedIdentityCredential,
+    ManagedIdentityCredentialOptions, UserAssignedId,
 };
 
 use crate::cloud::Cloud;
@@ -15,6 +19,8 @@ use crate::error::{AzureError, AzureErrorKind, Task, explain};
 use crate::login::Login;
 use crate::transport::Transport;
 use crate::{Result, Secret};
+use certificate::CertificateAssertion;
+use developer::DeveloperTools;
 use oidc::{OidcAssertion, OidcStep};
 
 /// Makes credentials, as many as needed: `azure_identity` has no other way to forget a rejected
@@ -23,14 +29,25 @@ pub(crate) struct CredentialFactory {
     login: Login,
     cloud: Cloud,
     transport: Transport,
+    developer_tools: Arc<DeveloperTools>,
 }
+
+type Made = azure_core::Result<Arc<dyn TokenCredential>>;
 
 impl CredentialFactory {
     pub(crate) fn new(login: Login, cloud: Cloud, transport: Transport) -> Self {
+        let withheld = match &login {
+            Login::DeveloperTools { withheld } => withheld.clone(),
+            Login::Pipelines { .. }
+            | Login::ClientSecret { .. }
+            | Login::ClientCertificate { .. }
+            | Login::ManagedIdentity { .. } => Vec::new(),
+        };
         Self {
             login,
             cloud,
             transport,
+            developer_tools: Arc::new(DeveloperTools::new(withheld)),
         }
     }
 
@@ -40,26 +57,31 @@ impl CredentialFactory {
 
     /// A fresh credential with an empty cache.
     pub(crate) fn make(&self) -> Result<Arc<dyn TokenCredential>> {
-        let client_options = self.transport.client_options(self.cloud.authority());
-        let made: azure_core::Result<Arc<dyn TokenCredential>> = match &self.login {
+        self.made()?.map_err(|error| {
+            // azure_identity's texts here name an id at most, never a secret.
+            let detail = error.to_string();
+            AzureError::new(Task::Prepare, AzureErrorKind::Local { detail })
+        })
+    }
+
+    fn made(&self) -> Result<Made> {
+        let authority = self.cloud.authority();
+        Ok(match &self.login {
             Login::Pipelines {
                 tenant_id,
                 client_id,
                 service_connection_id,
                 system_access_token,
                 oidc_request_uri,
-            } => ClientAssertionCredential::new(
-                tenant_id.clone(),
-                client_id.clone(),
-                OidcAssertion::new(
+            } => {
+                let assertion = OidcAssertion::new(
                     oidc_request_uri,
                     service_connection_id,
                     to_core(system_access_token),
-                    self.transport.pipeline(self.cloud.authority()),
-                )?,
-                Some(ClientAssertionCredentialOptions { client_options }),
-            )
-            .map(|credential| credential as Arc<dyn TokenCredential>),
+                    self.transport.pipeline(authority),
+                )?;
+                self.by_assertion(tenant_id, client_id, assertion)
+            }
             Login::ClientSecret {
                 tenant_id,
                 client_id,
@@ -68,27 +90,99 @@ impl CredentialFactory {
                 tenant_id,
                 client_id.clone(),
                 to_core(client_secret),
-                Some(ClientSecretCredentialOptions { client_options }),
+                Some(ClientSecretCredentialOptions {
+                    client_options: self.transport.client_options(authority),
+                }),
             )
             .map(|credential| credential as Arc<dyn TokenCredential>),
-        };
-        made.map_err(|error| {
-            // azure_identity's texts here name an id at most, never a secret.
-            let detail = error.to_string();
-            AzureError::new(Task::Prepare, AzureErrorKind::Local { detail })
+            Login::ClientCertificate {
+                tenant_id,
+                client_id,
+                certificate,
+            } => {
+                let assertion =
+                    CertificateAssertion::new(certificate, authority, tenant_id, client_id)?;
+                self.by_assertion(tenant_id, client_id, assertion)
+            }
+            Login::ManagedIdentity { client_id } => self.of_machine(client_id.as_deref())?,
+            Login::DeveloperTools { .. } => {
+                DeveloperToolsCredential::new(Some(DeveloperToolsCredentialOptions {
+                    executor: Some(Arc::clone(&self.developer_tools) as Arc<dyn Executor>),
+                }))
+                .map(|credential| credential as Arc<dyn TokenCredential>)
+            }
         })
+    }
+
+    fn by_assertion<C: ClientAssertion + 'static>(
+        &self,
+        tenant_id: &str,
+        client_id: &str,
+        assertion: C,
+    ) -> Made {
+        let options = ClientAssertionCredentialOptions {
+            client_options: self.transport.client_options(self.cloud.authority()),
+        };
+        ClientAssertionCredential::new(
+            tenant_id.to_owned(),
+            client_id.to_owned(),
+            assertion,
+            Some(options),
+        )
+        .map(|credential| credential as Arc<dyn TokenCredential>)
+    }
+
+    fn of_machine(&self, client_id: Option<&str>) -> Result<Made> {
+        let client_options = self.transport.metadata_options(self.cloud.authority())?;
+        let user_assigned_id = client_id.map(|id| UserAssignedId::ClientId(id.to_owned()));
+        Ok(
+            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+                user_assigned_id,
+                client_options,
+            }))
+            .map(|credential| credential as Arc<dyn TokenCredential>),
+        )
     }
 
     /// Returns what `error`, of a credential made here, means.
     pub(crate) fn explain(&self, error: &azure_core::Error) -> AzureError {
-        explain(self.task(error), error)
+        let task = self.task(error);
+        if matches!(task, Task::SignInAsDeveloper) {
+            let (detail, is_installed) = self.developer_tools.problem();
+            let kind = AzureErrorKind::NotSignedIn {
+                detail,
+                is_installed,
+            };
+            return AzureError::new(task, kind);
+        }
+        explain(task, error)
     }
 
     /// The task while no answer has arrived.
     pub(crate) fn sign_in(&self) -> Task {
-        Task::SignIn {
-            client_id: self.login.client_id().to_owned(),
-            tenant_id: self.login.tenant_id().to_owned(),
+        match &self.login {
+            Login::Pipelines {
+                client_id,
+                tenant_id,
+                ..
+            }
+            | Login::ClientSecret {
+                client_id,
+                tenant_id,
+                ..
+            }
+            | Login::ClientCertificate {
+                client_id,
+                tenant_id,
+                ..
+            } => Task::SignIn {
+                client_id: client_id.clone(),
+                tenant_id: tenant_id.clone(),
+            },
+            Login::ManagedIdentity { client_id } => Task::SignInAsMachine {
+                client_id: client_id.clone(),
+            },
+            Login::DeveloperTools { .. } => Task::SignInAsDeveloper,
         }
     }
 
@@ -100,7 +194,11 @@ impl CredentialFactory {
             } if OidcStep::is_in(error) => Task::GetOidcToken {
                 service_connection_id: service_connection_id.clone(),
             },
-            Login::Pipelines { .. } | Login::ClientSecret { .. } => self.sign_in(),
+            Login::Pipelines { .. }
+            | Login::ClientSecret { .. }
+            | Login::ClientCertificate { .. }
+            | Login::ManagedIdentity { .. }
+            | Login::DeveloperTools { .. } => self.sign_in(),
         }
     }
 }

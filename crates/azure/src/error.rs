@@ -8,6 +8,7 @@ use std::time::Duration;
 pub(crate) use explain::{explain, timed_out};
 
 use crate::cluster_id::{ClusterId, InvalidClusterId};
+use crate::permission::Credentials;
 
 /// A task that failed, and why.
 ///
@@ -42,17 +43,29 @@ pub enum Task {
         /// Its tenant.
         tenant_id: String,
     },
-    /// The user kubeconfig is fetched from Azure Resource Manager.
+    /// A token is fetched for a managed identity.
+    #[error("sign in with the managed identity{} of this machine", part(" `", client_id.as_deref(), "`"))]
+    SignInAsMachine {
+        /// Client id of a user-assigned identity.
+        client_id: Option<String>,
+    },
+    /// A token is fetched from a program by which a person is signed in.
+    #[error("sign in with the Azure CLI or the Azure Developer CLI")]
+    SignInAsDeveloper,
+    /// The kubeconfig is fetched from Azure Resource Manager.
     #[error(
-        "list the user credentials of AKS cluster `{}` in resource group `{}`",
+        "list the {} credentials of AKS cluster `{}` in resource group `{}`",
+        credentials.word(),
         cluster.name(),
         cluster.resource_group()
     )]
     ListCredentials {
         /// The cluster.
         cluster: ClusterId,
-        /// Client id of the service principal that asked.
-        client_id: String,
+        /// Client id of the identity that asked, where it is known.
+        client_id: Option<String>,
+        /// Those that were asked for.
+        credentials: Credentials,
     },
     /// The kubeconfig is read.
     #[error("read the kubeconfig of AKS cluster `{cluster}`")]
@@ -81,6 +94,30 @@ pub enum AzureErrorKind {
         /// What is amiss.
         detail: String,
     },
+    /// The certificate of a service principal cannot be used; nothing was sent.
+    #[error("the certificate of the service connection cannot be used: {detail}")]
+    UnusableCertificate {
+        /// Why.
+        detail: &'static str,
+        /// The way out.
+        hint: &'static str,
+    },
+    /// No person is signed in.
+    #[error("neither of them has a token ({detail})")]
+    NotSignedIn {
+        /// In the words of the programs.
+        detail: String,
+        /// Whether one of them is there at all.
+        is_installed: bool,
+    },
+    /// The cluster has no local administrator account.
+    #[error(
+        "local accounts are disabled on AKS cluster `{cluster}`, so it has no admin credentials"
+    )]
+    LocalAccountsDisabled {
+        /// The cluster's name.
+        cluster: String,
+    },
     /// Subscription, resource group, cluster or service connection does not exist.
     #[error("{what} was not found")]
     NotFound {
@@ -89,7 +126,7 @@ pub enum AzureErrorKind {
     },
     /// The service principal lacks a role, or the cluster does not exist: Azure does not say which to
     /// an identity without a role.
-    #[error("the service principal is not allowed `{action}` on `{scope}`")]
+    #[error("the identity is not allowed `{action}` on `{scope}`")]
     Forbidden {
         /// The missing permission.
         action: String,

@@ -1,9 +1,9 @@
 //! From a service connection to a kubeconfig in memory.
 //!
 //! [`Login`] says who signs in, [`Cloud`] where, [`Transport`] how bytes travel. [`Azure`] puts
-//! them together: it fetches the user kubeconfig of an AKS cluster ([`ClusterAccess`]) and, where
+//! them together: it fetches the kubeconfig of an AKS cluster ([`ClusterAccess`]) and, where
 //! the cluster uses Microsoft Entra, the bearer tokens for it ([`TokenSource`]). Nothing is written
-//! to disk and no other program is run.
+//! to disk, and no other program is run but those of [`Login::DeveloperTools`].
 
 mod aks;
 mod cloud;
@@ -24,6 +24,7 @@ pub use cluster_id::{ClusterId, InvalidClusterId};
 pub use error::{AzureError, AzureErrorKind, Task};
 pub use kubeconfig::{Authentication, ClusterAccess};
 pub use login::Login;
+pub use permission::Credentials;
 pub use rollguard_agent::Secret;
 pub use session::Azure;
 pub use token::{BearerTokens, TokenSource};

@@ -9,6 +9,7 @@ use crate::cloud::Cloud;
 use crate::credential::CredentialFactory;
 use crate::kubeconfig::ClusterAccess;
 use crate::login::Login;
+use crate::permission::Credentials;
 use crate::token::TokenSource;
 use crate::transport::Transport;
 use crate::{ClusterId, Result};
@@ -20,6 +21,8 @@ pub struct Azure {
     credentials: Arc<CredentialFactory>,
     arm_tokens: TokenSource,
     api_version: String,
+    wanted: Credentials,
+    public_fqdn: bool,
 }
 
 impl Azure {
@@ -42,6 +45,8 @@ impl Azure {
             credentials,
             arm_tokens,
             api_version,
+            wanted: Credentials::default(),
+            public_fqdn: false,
         })
     }
 
@@ -50,12 +55,24 @@ impl Azure {
     /// # Errors
     /// As [`Azure::new`].
     pub fn for_connection(connection: &ServiceConnection, transport: Transport) -> Result<Self> {
-        let cloud = &connection.details().cloud;
-        Self::new(
-            connection.into(),
-            Cloud::new(&cloud.authority, &cloud.arm)?,
-            transport,
-        )
+        let of_connection = &connection.details().cloud;
+        let cloud = Cloud::new(&of_connection.authority, &of_connection.arm)?;
+        let cloud = cloud.with_audience(&of_connection.audience)?;
+        Self::new(connection.into(), cloud, transport)
+    }
+
+    /// Asks for other credentials than those of the cluster's user.
+    #[must_use]
+    pub const fn with_credentials(mut self, wanted: Credentials) -> Self {
+        self.wanted = wanted;
+        self
+    }
+
+    /// Asks for the public name of a private cluster.
+    #[must_use]
+    pub const fn with_public_fqdn(mut self, public_fqdn: bool) -> Self {
+        self.public_fqdn = public_fqdn;
+        self
     }
 
     /// Asks for another version of the `Microsoft.ContainerService` API than
@@ -66,7 +83,7 @@ impl Azure {
         self
     }
 
-    /// The user kubeconfig of `cluster`, in memory, and how its user proves who it is.
+    /// The kubeconfig of `cluster`, in memory, and how its user proves who it is.
     ///
     /// # Errors
     /// When signing in fails, Azure Resource Manager refuses, or the kubeconfig has no user that
@@ -77,8 +94,10 @@ impl Azure {
             pipeline: self.transport.pipeline(self.cloud.authority()),
             tokens: &self.arm_tokens,
             client_id: self.credentials.login().client_id(),
+            credentials: self.wanted,
+            public_fqdn: self.public_fqdn,
         };
-        let kubeconfig = arm.user_kubeconfig(cluster, &self.api_version).await?;
+        let kubeconfig = arm.kubeconfig(cluster, &self.api_version).await?;
         ClusterAccess::read(&kubeconfig, cluster.name())
     }
 

@@ -1,6 +1,7 @@
 //! The transport: one `reqwest` client below every Azure pipeline.
 
 mod judge;
+mod metadata;
 mod wire;
 
 use std::sync::Arc;
@@ -19,19 +20,32 @@ use crate::Result;
 use crate::error::{AzureError, AzureErrorKind, Task};
 use crate::wire_error::{REQUEST_LIMIT, innermost};
 use judge::{Judge, Signature};
+use metadata::MetadataWire;
 use wire::Wire;
 
 /// How long a TCP and TLS handshake may take. (value to be measured behind real proxies)
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long the machine's metadata service may take to be reached: it is on the same host, or nowhere.
+const METADATA_CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// How long one answer of the machine's metadata service may take.
+const METADATA_LIMIT: Duration = Duration::from_secs(6);
 /// Retries after the first attempt: waits of 0.4, 0.8, 1.6 and 3.2 s, or what `Retry-After` says.
 const RETRIES: u32 = 4;
 /// No retry begins later than this after the first attempt.
 const RETRY_WINDOW: CoreDuration = CoreDuration::seconds(30);
 
 /// The one HTTPS client of this crate: rustls with ring, no redirects, time-outs on everything.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Transport {
     client: reqwest::Client,
+    trust: Trust,
+}
+
+/// A client certificate comes with its key.
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport").finish_non_exhaustive()
+    }
 }
 
 impl Transport {
@@ -54,7 +68,10 @@ impl Transport {
         let client = trusting(through(builder, &network.proxies), &network.trust)?
             .build()
             .map_err(|error| not_usable(&innermost(&error)))?;
-        Ok(Self { client })
+        Ok(Self {
+            client,
+            trust: network.trust.clone(),
+        })
     }
 
     /// Options for a credential or pipeline that signs in at `authority`.
@@ -74,6 +91,28 @@ impl Transport {
             cloud: Some(Arc::new(CloudConfiguration::from(cloud))),
             ..ClientOptions::default()
         }
+    }
+
+    /// Options for the credential of a managed identity. The service that has its tokens is on this machine, so no
+    /// proxy leads to it, and it speaks http (<https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>).
+    ///
+    /// # Errors
+    /// As [`Transport::new`].
+    pub(crate) fn metadata_options(&self, authority: &str) -> Result<ClientOptions> {
+        let builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(METADATA_CONNECT_LIMIT)
+            .timeout(METADATA_LIMIT)
+            .referer(false)
+            .no_proxy();
+        let client = trusting(builder, &self.trust)?
+            .build()
+            .map_err(|error| not_usable(&innermost(&error)))?;
+        let wire = MetadataWire::new(Wire::new(client));
+        Ok(ClientOptions {
+            transport: Some(CoreTransport::new(Arc::new(wire))),
+            ..self.client_options(authority)
+        })
     }
 
     /// A pipeline with retries for requests of our own.

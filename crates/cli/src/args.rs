@@ -4,12 +4,19 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
-use rollguard_agent::inputs::{CliForm, CommandName, InputKind, InputSpec, RawInputs};
+use rollguard_agent::inputs::{AKS_CLUSTER, CliForm, CommandName, InputKind, InputSpec, RawInputs};
 
 use crate::output_form::OutputForm;
 
 /// Flags that say yes to something: never the answer to a slip.
-const CONSENTS: &[&str] = &["--force", "--allow", "--no-", "--yes", "--approve"];
+const CONSENTS: &[&str] = &[
+    "--force",
+    "--allow",
+    "--no-",
+    "--yes",
+    "--approve",
+    "--use-cluster-admin",
+];
 
 /// Understands a command line.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
@@ -181,7 +188,22 @@ fn cluster_args() -> [Arg; 3] {
 }
 
 fn with_inputs(name: CommandName, command: Command) -> Command {
-    command.args(InputSpec::on_command_line(name).map(input_arg))
+    command
+        .args(InputSpec::on_command_line(name).map(input_arg))
+        .arg(
+            Arg::new("arm-endpoint")
+                .long("arm-endpoint")
+                .value_name("URL")
+                .requires(AKS_CLUSTER.name)
+                .help(
+                    "With --aks-name: Azure Resource Manager of another cloud, such as \
+                     https://management.usgovcloudapi.net [default: https://management.azure.com]",
+                ),
+        )
+        // Two clusters cannot be meant.
+        .mut_arg(AKS_CLUSTER.name, |arg| {
+            arg.conflicts_with_all(["context", "kubeconfig", "allow-insecure-server"])
+        })
 }
 
 /// The argument of an input; its value is only understood by `Inputs::parse`, which tells all bad

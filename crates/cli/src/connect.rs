@@ -1,24 +1,36 @@
-//! From a service connection to an open cluster: token, kubeconfig in memory, client.
+//! From a service connection, or from a person who is signed in, to an open cluster: token, kubeconfig in
+//! memory, client.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rollguard_agent::inputs::AksTarget;
-use rollguard_agent::{AgentEnv, LoggingCommand, Outcome, ServiceConnection};
+use rollguard_agent::inputs::{AksTarget, ClusterTarget};
+use rollguard_agent::service_connection::{KubernetesAccess, KubernetesConnection};
+use rollguard_agent::{AgentEnv, LoggingCommand, Outcome, Secret, ServiceConnection};
 use rollguard_azure::{
-    Authentication, Azure, AzureError, BearerTokens as _, ClusterId, TokenSource, Transport,
+    Authentication, Azure, AzureError, BearerTokens as _, Cloud, ClusterId, Credentials,
+    Login as AzureLogin, TokenSource, Transport,
 };
-use rollguard_cluster::{BearerTokens, BoxError, Connection, Login as ClusterLogin, connect};
+use rollguard_cluster::{
+    BearerTokens, BoxError, Connection, Login as ClusterLogin, connect, secrets_of_kubeconfig,
+};
 use rollguard_core::report::{Line, Style};
 use rollguard_network::Network;
 
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::run::task::Connector;
 use crate::run::tools::Tools;
 
-/// Through Azure, as the identity of the pipeline.
-pub(crate) struct ThroughAzure {
+/// Where people sign in; their programs know better, and nothing is sent there.
+const AUTHORITY: &str = "https://login.microsoftonline.com";
+/// Azure Resource Manager of the public cloud.
+pub(crate) const ARM: &str = "https://management.azure.com";
+
+/// By a service connection of the pipeline.
+pub(crate) struct ByServiceConnection {
     /// The local time, until the API server tells its own.
     pub(crate) now: Timestamp,
     /// Proxies and trusted certificates; read when it is needed, so that a mistake in them is told as the
@@ -27,28 +39,43 @@ pub(crate) struct ThroughAzure {
 }
 
 #[async_trait]
-impl Connector for ThroughAzure {
+impl Connector for ByServiceConnection {
     async fn connect(
+        &self,
+        env: &AgentEnv,
+        target: &ClusterTarget,
+        tools: &mut Tools<'_>,
+    ) -> Result<Connection, Failure> {
+        let login = match target {
+            ClusterTarget::Aks(target) => self.through_azure(env, target, tools).await?,
+            ClusterTarget::Kubernetes {
+                service_connection_id,
+            } => self.directly(env, service_connection_id, tools)?,
+        };
+        Ok(connect(&login, self.now).await?)
+    }
+}
+
+impl ByServiceConnection {
+    async fn through_azure(
         &self,
         env: &AgentEnv,
         target: &AksTarget,
         tools: &mut Tools<'_>,
-    ) -> Result<Connection, Failure> {
-        let service = ServiceConnection::from_env(env, &target.service_connection_id)?;
-        tools.console.register([service.secret().clone()]);
-        let details = service.details().clone();
-        let subscription = target
-            .subscription_id
-            .clone()
-            .or(details.subscription_id)
-            .ok_or_else(|| {
-                Failure::new(
-                    Outcome::BadInput,
-                    "the service connection names no subscription",
-                )
-                .hint("set input `azureSubscriptionId`")
-            })?;
-        let cluster = ClusterId::new(&subscription, &target.resource_group, &target.cluster)
+    ) -> Result<ClusterLogin, Failure> {
+        let id = target.service_connection_id.as_deref().unwrap_or_default();
+        let service = ServiceConnection::from_env(env, id)?;
+        tools.console.register(service.secret().cloned());
+        let of_connection = service.details().subscription_id.as_deref();
+        let subscription = target.subscription_id.as_deref().or(of_connection);
+        let subscription = subscription.ok_or_else(|| {
+            Failure::new(
+                Outcome::BadInput,
+                "the service connection names no subscription",
+            )
+            .hint("set input `azureSubscriptionId`")
+        })?;
+        let cluster = ClusterId::new(subscription, &target.resource_group, &target.cluster)
             .map_err(AzureError::from)?;
         let network = self.network.clone()?;
         if network.trust.skip_verification {
@@ -57,30 +84,151 @@ impl Connector for ThroughAzure {
                  are not verified, so anyone in between can read the job's credentials",
             ));
         }
-        let transport = Transport::new(&network)?;
-        let azure = Azure::for_connection(&service, transport)?;
-        tools.console.line(&Line::styled(
-            Style::Dim,
-            format!(
-                "signing in to AKS cluster {} in resource group {}",
-                target.cluster, target.resource_group
-            ),
-        ));
-        let access = azure.cluster_access(&cluster).await?;
-        let tokens: Option<Arc<dyn BearerTokens>> = match &access.authentication {
-            Authentication::Embedded => None,
-            Authentication::Entra { server_id } => {
-                Some(Arc::new(Tokens(azure.cluster_tokens(server_id))))
-            }
-        };
-        let kubeconfig = access.kubeconfig.expose().to_owned();
-        let login = ClusterLogin::InMemory {
-            kubeconfig,
-            tokens,
-            network,
-        };
-        Ok(connect(&login, self.now).await?)
+        let azure = Azure::for_connection(&service, Transport::new(&network)?)?;
+        let access = of_aks(azure, target, &cluster, tools.console).await?;
+        tools.console.register(access.secrets());
+        Ok(access.login(network))
     }
+
+    fn directly(
+        &self,
+        env: &AgentEnv,
+        id: &str,
+        tools: &mut Tools<'_>,
+    ) -> Result<ClusterLogin, Failure> {
+        let KubernetesConnection {
+            access,
+            accept_untrusted,
+        } = KubernetesConnection::from_env(env, id)?;
+        let network = self.network.clone()?;
+        if accept_untrusted {
+            tools.console.command(&LoggingCommand::warning(
+                "the service connection accepts untrusted certificates: that of the API server is not \
+                 verified, so anyone in between can read the connection's credentials",
+            ));
+        }
+        Ok(match access {
+            KubernetesAccess::Kubeconfig {
+                kubeconfig,
+                context,
+            } => {
+                let kubeconfig = kubeconfig.expose().to_owned();
+                tools.console.register(secrets_in(&kubeconfig));
+                ClusterLogin::OfConnection {
+                    kubeconfig,
+                    context,
+                    accept_untrusted,
+                    network,
+                }
+            }
+            KubernetesAccess::ServiceAccount {
+                server,
+                authority,
+                token,
+            } => {
+                tools.console.register([token.clone()]);
+                ClusterLogin::ServiceAccount {
+                    server,
+                    authority,
+                    token: token.expose().to_owned(),
+                    accept_untrusted,
+                    network,
+                }
+            }
+        })
+    }
+}
+
+/// A person who is signed in with the Azure CLI or the Azure Developer CLI.
+pub(crate) struct Developer<'a> {
+    /// The address of Azure Resource Manager.
+    pub(crate) arm: &'a str,
+    /// The variables that these programs do not inherit.
+    pub(crate) withheld: Vec<OsString>,
+    /// Proxies and trusted certificates.
+    pub(crate) network: Network,
+}
+
+impl Developer<'_> {
+    pub(crate) async fn login(
+        self,
+        target: &AksTarget,
+        console: &mut Console,
+    ) -> Result<ClusterLogin, Failure> {
+        let subscription = target.subscription_id.as_deref().unwrap_or_default();
+        let cluster = ClusterId::new(subscription, &target.resource_group, &target.cluster)
+            .map_err(AzureError::from)?;
+        let azure = Azure::new(
+            AzureLogin::DeveloperTools {
+                withheld: self.withheld,
+            },
+            Cloud::new(AUTHORITY, self.arm)?,
+            Transport::new(&self.network)?,
+        )?;
+        let access = of_aks(azure, target, &cluster, console).await?;
+        console.hide(access.secrets());
+        Ok(access.login(self.network))
+    }
+}
+
+/// The way into an AKS cluster.
+struct AksAccess {
+    kubeconfig: String,
+    tokens: Option<Arc<dyn BearerTokens>>,
+}
+
+impl AksAccess {
+    fn secrets(&self) -> Vec<Secret> {
+        secrets_in(&self.kubeconfig)
+    }
+
+    fn login(self, network: Network) -> ClusterLogin {
+        ClusterLogin::InMemory {
+            kubeconfig: self.kubeconfig,
+            tokens: self.tokens,
+            network,
+        }
+    }
+}
+
+fn secrets_in(kubeconfig: &str) -> Vec<Secret> {
+    let secrets = secrets_of_kubeconfig(kubeconfig);
+    secrets.into_iter().map(Secret::new).collect()
+}
+
+async fn of_aks(
+    azure: Azure,
+    target: &AksTarget,
+    cluster: &ClusterId,
+    console: &mut Console,
+) -> Result<AksAccess, Failure> {
+    console.line(&Line::styled(
+        Style::Dim,
+        format!(
+            "signing in to AKS cluster {} in resource group {}",
+            target.cluster, target.resource_group
+        ),
+    ));
+    let mut azure = azure.with_public_fqdn(target.public_fqdn);
+    if target.use_cluster_admin {
+        console.line(&Line::styled(
+            Style::Warn,
+            "signing in with the cluster's local administrator account: the identity's own Kubernetes \
+             permissions do not apply, and audit logs do not show who it was",
+        ));
+        azure = azure.with_credentials(Credentials::Admin);
+    }
+    let access = azure.cluster_access(cluster).await?;
+    let tokens: Option<Arc<dyn BearerTokens>> = match &access.authentication {
+        Authentication::Embedded => None,
+        Authentication::Entra { server_id } => {
+            Some(Arc::new(Tokens(azure.cluster_tokens(server_id))))
+        }
+    };
+    Ok(AksAccess {
+        kubeconfig: access.kubeconfig.expose().to_owned(),
+        tokens,
+    })
 }
 
 /// Azure's tokens in the form that the cluster's client asks for.

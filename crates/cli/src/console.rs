@@ -62,6 +62,11 @@ impl Console {
         }
     }
 
+    /// Never prints these values. No agent hears of them: on a terminal that would show them.
+    pub fn hide(&mut self, secrets: impl IntoIterator<Item = Secret>) {
+        self.ink.secrets.extend(secrets);
+    }
+
     /// A text for a file, with the same values hidden.
     #[must_use]
     pub fn masked(&self, text: &str) -> String {
@@ -239,6 +244,15 @@ mod tests {
         let across = Line::plain("#").then(Style::Bad, "#vso[task.complete]");
         assert!(!printed(&across, false).contains("##"));
         assert!(!printed(&across, true).contains("##"));
+    }
+
+    #[test]
+    fn a_hidden_value_is_masked_and_not_handed_to_an_agent() {
+        let sink = Sink::default();
+        let mut console = Console::new(Box::new(sink.clone()), Box::new(Sink::default()));
+        console.hide([Secret::new("hunter2")]);
+        console.line(&Line::plain("log: hunter2"));
+        assert_eq!(sink.text(), "log: ***\n");
     }
 
     #[test]

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
-use rollguard_agent::inputs::{CommandInputs, CommandName, Inputs};
+use rollguard_agent::inputs::{ClusterTarget, CommandInputs, CommandName, Inputs};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Connection, Login, connect};
+use rollguard_core::report::{Line, Style};
 use rollguard_core::workload::WorkloadName;
 
 use crate::args;
 use crate::bounded;
 use crate::cancel::Cancel;
 use crate::completion::Completion;
-use crate::connect::ThroughAzure;
+use crate::connect::{ARM, ByServiceConnection, Developer};
 use crate::console::Console;
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -71,7 +72,7 @@ fn usage(error: &clap::Error, arguments: &[OsString], environment: &Environment)
     }
     let mut console = environment.console(true);
     for line in text.trim_end().lines() {
-        console.line(&rollguard_core::report::Line::plain(line));
+        console.line(&Line::plain(line));
     }
     let form = OutputForm::of_broken_command_line(arguments);
     form.write_failure(&wrong_usage(&text), &mut console);
@@ -100,7 +101,7 @@ async fn run_task(environment: &Environment) -> Outcome {
         recorder: &mut Recorder::off(),
         cancel: &cancel,
     };
-    let connector = ThroughAzure {
+    let connector = ByServiceConnection {
         now: environment.now(),
         network: environment.network(),
     };
@@ -151,9 +152,9 @@ impl App<'_> {
         self.matches.get_one::<String>(name).map(String::as_str)
     }
 
-    fn inputs(&self, name: CommandName) -> Result<CommandInputs, Failure> {
+    fn inputs(&self, name: CommandName) -> Result<Inputs, Failure> {
         let raw = args::raw_inputs(name, self.matches, read_file)?;
-        Ok(Inputs::parse(&raw)?.command)
+        Ok(Inputs::parse(&raw)?)
     }
 
     fn kubeconfig(&self) -> Vec<PathBuf> {
@@ -173,11 +174,43 @@ impl App<'_> {
         })
     }
 
-    async fn connect(&self) -> Result<Connection, Failure> {
-        Ok(self
-            .cancel
-            .unless(connect(&self.login()?, self.environment.now()))
-            .await??)
+    /// As kubectl does, a pod without a kubeconfig signs in with its own service account.
+    fn login_of_pod(&self, console: &mut Console) -> Result<Option<Login>, Failure> {
+        let named = self.text("kubeconfig").or_else(|| self.text("context"));
+        if named.is_some() || self.kubeconfig().iter().any(|path| path.exists()) {
+            return Ok(None);
+        }
+        let login = self.environment.in_cluster()?;
+        if login.is_some() {
+            let line = "no kubeconfig: signing in with the service account of this pod";
+            console.line(&Line::styled(Style::Dim, line));
+        }
+        Ok(login)
+    }
+
+    async fn connect(
+        &self,
+        cluster: Option<&ClusterTarget>,
+        console: &mut Console,
+    ) -> Result<Connection, Failure> {
+        let login = match cluster {
+            Some(ClusterTarget::Aks(target)) => {
+                let developer = Developer {
+                    arm: self.text("arm-endpoint").unwrap_or(ARM),
+                    withheld: self.environment.programs().withheld,
+                    network: self.environment.network()?,
+                };
+                self.cancel
+                    .unless(developer.login(target, console))
+                    .await??
+            }
+            Some(ClusterTarget::Kubernetes { .. }) | None => {
+                let of_pod = self.login_of_pod(console)?;
+                of_pod.map_or_else(|| self.login(), Ok)?
+            }
+        };
+        let connecting = connect(&login, self.environment.now());
+        Ok(self.cancel.unless(connecting).await??)
     }
 
     /// Without `-n` the context's own namespace holds, as with kubectl.
@@ -187,13 +220,14 @@ impl App<'_> {
     }
 
     async fn check(&self, console: &mut Console) -> Result<Outcome, Failure> {
-        let CommandInputs::Check(mut inputs) = self.inputs(CommandName::Check)? else {
+        let Inputs { command, cluster } = self.inputs(CommandName::Check)?;
+        let CommandInputs::Check(mut inputs) = command else {
             return Err(Failure::new(
                 Outcome::Unexpected,
                 "the inputs are not those of a check",
             ));
         };
-        let connection = self.connect().await?;
+        let connection = self.connect(cluster.as_ref(), console).await?;
         if let Some(namespace) = self.namespace(&connection) {
             inputs.place_in(namespace);
         }
@@ -212,7 +246,8 @@ impl App<'_> {
     }
 
     async fn rollback(&self, console: &mut Console) -> Result<Outcome, Failure> {
-        let CommandInputs::Rollback(mut inputs) = self.inputs(CommandName::Rollback)? else {
+        let Inputs { command, cluster } = self.inputs(CommandName::Rollback)?;
+        let CommandInputs::Rollback(mut inputs) = command else {
             return Err(Failure::new(
                 Outcome::Unexpected,
                 "the inputs are not those of a rollback",
@@ -229,7 +264,8 @@ impl App<'_> {
                 "pass --yes to roll back without confirmation, or --dry-run to only show the plan",
             ));
         }
-        let connection = self.connect().await.map_err(Failure::unchanged)?;
+        let connecting = self.connect(cluster.as_ref(), console).await;
+        let connection = connecting.map_err(Failure::unchanged)?;
         if let Some(namespace) = self.namespace(&connection) {
             inputs.place_in(namespace);
         }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use rollguard_agent::env::{CA_INFO, CLIENT_CERTIFICATE, CLIENT_KEY, SKIP_VERIFICATION};
 use rollguard_agent::{Outcome, is_secret_of_the_job};
-use rollguard_cluster::Programs;
+use rollguard_cluster::{Login, Programs};
 use rollguard_network::{Network, Proxies, ProxySettings, Trust};
 use terminal_size::{Height, Width, terminal_size_of};
 
@@ -15,6 +15,9 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::run::drill::Screen;
 use crate::status_area::{Size, SizeOf};
+
+/// The folder into which the kubelet writes a pod's credentials (client-go `rest/config.go`).
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// The process's surroundings.
 pub(crate) struct Environment {
@@ -78,6 +81,19 @@ impl Environment {
         home.map(|home| PathBuf::from(home).join(".kube").join("config"))
             .into_iter()
             .collect()
+    }
+
+    /// The login of the pod in which this runs, as the kubelet sets it up.
+    pub(crate) fn in_cluster(&self) -> Result<Option<Login>, Failure> {
+        let host = self.text(&["KUBERNETES_SERVICE_HOST"]);
+        let Some((host, port)) = host.zip(self.text(&["KUBERNETES_SERVICE_PORT"])) else {
+            return Ok(None);
+        };
+        Ok(Some(Login::InCluster {
+            server: in_cluster_server(&host, &port),
+            folder: PathBuf::from(SERVICE_ACCOUNT),
+            network: self.network()?,
+        }))
     }
 
     /// Proxies and trusted certificates: the agent's settings, else the environment's.
@@ -184,6 +200,15 @@ impl Environment {
     }
 }
 
+/// An IPv6 address stands in brackets.
+fn in_cluster_server(host: &str, port: &str) -> String {
+    if host.contains(':') {
+        format!("https://[{host}]:{port}")
+    } else {
+        format!("https://{host}:{port}")
+    }
+}
+
 /// A terminal that tells none, or nothing sensible, has the usual size.
 fn size(told: Option<(Width, Height)>) -> Size {
     match told {
@@ -192,5 +217,47 @@ fn size(told: Option<(Width, Height)>) -> Size {
             rows: rows.into(),
         },
         Some(_) | None => Size::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Variables, and the API server that they name.
+    type Row<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        let pairs = variables.iter();
+        Environment {
+            variables: pairs.map(|(name, it)| (name.into(), it.into())).collect(),
+            can_ask: false,
+        }
+    }
+
+    #[test]
+    fn a_pod_is_known_by_both_of_its_variables() {
+        let host = ("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+        let port = ("KUBERNETES_SERVICE_PORT", "443");
+        let rows: [Row<'_>; 5] = [
+            (&[host, port], Some("https://10.0.0.1:443")),
+            (
+                &[("KUBERNETES_SERVICE_HOST", "fd00::1"), port],
+                Some("https://[fd00::1]:443"),
+            ),
+            (&[host], None),
+            (&[("KUBERNETES_SERVICE_HOST", ""), port], None),
+            (&[], None),
+        ];
+        for (variables, expected) in rows {
+            let login = environment(variables).in_cluster().unwrap();
+            let server = login.map(|login| {
+                let Login::InCluster { server, .. } = login else {
+                    panic!("another login");
+                };
+                server
+            });
+            assert_eq!(server.as_deref(), expected, "{variables:?}");
+        }
     }
 }

@@ -146,10 +146,12 @@ impl From<ClusterError> for Failure {
 impl From<AzureError> for Failure {
     fn from(error: AzureError) -> Self {
         let outcome = match error.kind() {
-            AzureErrorKind::InvalidInput { .. } | AzureErrorKind::NotFound { .. } => {
-                Outcome::BadInput
-            }
+            AzureErrorKind::InvalidInput { .. }
+            | AzureErrorKind::LocalAccountsDisabled { .. }
+            | AzureErrorKind::NotFound { .. } => Outcome::BadInput,
             AzureErrorKind::Local { .. }
+            | AzureErrorKind::UnusableCertificate { .. }
+            | AzureErrorKind::NotSignedIn { .. }
             | AzureErrorKind::Forbidden { .. }
             | AzureErrorKind::RejectedToken { .. }
             | AzureErrorKind::Auth { .. }

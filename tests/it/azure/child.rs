@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use libtest_mimic::Trial;
@@ -12,8 +13,8 @@ use rollguard_agent::{AgentEnv, ServiceConnection};
 use rollguard_azure::{Authentication, Azure, BearerTokens as _, ClusterId, Transport};
 use rollguard_network::{Network, Proxies, ProxySettings};
 use rollguard_tests::fakes::{
-    CLUSTER, FakeAzure, FakeProxy, PROXIED_HOST, RESOURCE_GROUP, SERVICE_CONNECTION_ID,
-    SUBSCRIPTION_ID, Scheme,
+    AKS_SERVER_ID, Answer, CLUSTER, FakeAzure, FakeProxy, IDENTITY_CLIENT_ID, PROXIED_HOST,
+    RESOURCE_GROUP, SERVICE_CONNECTION_ID, SUBSCRIPTION_ID, Scheme, Service,
 };
 
 use super::setup::row;
@@ -30,6 +31,22 @@ pub(crate) fn rows() -> Vec<Trial> {
         row(
             "a client secret works from the agent's environment alone",
             client_secret,
+        ),
+        row(
+            "a certificate works from the agent's environment alone",
+            certificate,
+        ),
+        row(
+            "a managed identity works from the agent's environment alone, system- or user-assigned",
+            managed_identity,
+        ),
+        row(
+            "a managed identity that the machine does not have is explained",
+            no_such_identity,
+        ),
+        row(
+            "outside Azure a managed identity fails at once, and says where it would work",
+            outside_azure,
         ),
         row(
             "without SSL_CERT_FILE the child does not trust the fake",
@@ -135,6 +152,73 @@ async fn client_secret() -> anyhow::Result<()> {
         home.path(),
         &fake.agent_env(Scheme::ServicePrincipal),
     )?)
+}
+
+async fn certificate() -> anyhow::Result<()> {
+    let (fake, home) = (fake()?, tempfile::tempdir()?);
+    succeeds(&run(
+        home.path(),
+        &fake.agent_env(Scheme::ServicePrincipalCertificate),
+    )?)
+}
+
+async fn managed_identity() -> anyhow::Result<()> {
+    let rows = [
+        (Scheme::SystemAssignedIdentity, None),
+        (Scheme::UserAssignedIdentity, Some(IDENTITY_CLIENT_ID)),
+    ];
+    for (scheme, client_id) in rows {
+        let (fake, home) = (fake()?, tempfile::tempdir()?);
+        succeeds(&run(home.path(), &fake.agent_env(scheme))?)?;
+        let requests = fake.requests_to(Service::Identity);
+        let resources: Vec<_> = requests.iter().map(|it| it.query("resource")).collect();
+        assert_eq!(resources, [Some(fake.base_url()), Some(AKS_SERVER_ID)]);
+        ensure!(requests.iter().all(|it| it.query("client_id") == client_id));
+        ensure!(fake.requests_to(Service::Entra).is_empty());
+    }
+    Ok(())
+}
+
+async fn no_such_identity() -> anyhow::Result<()> {
+    let (fake, home) = (fake()?, tempfile::tempdir()?);
+    let mut env = fake.agent_env(Scheme::UserAssignedIdentity);
+    let other = "c4b9e7d0-0000-4000-8000-0000000000ff";
+    let name = format!("ENDPOINT_DATA_{SERVICE_CONNECTION_ID}_MSICLIENTID");
+    env.insert(name, other.to_owned());
+    let output = run(home.path(), &env)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let says = format!("sign in with the managed identity `{other}` of this machine");
+    ensure!(!output.status.success() && text.contains(&says), "{text}");
+    ensure!(text.contains("Identity not found"), "{text}");
+    assert_eq!(fake.requests_to(Service::Identity).len(), 1, "asked once");
+    Ok(())
+}
+
+async fn outside_azure() -> anyhow::Result<()> {
+    let (fake, home) = (fake()?, tempfile::tempdir()?);
+    // The metadata service of another provider, which does not know the path.
+    fake.answer_always(Service::Identity, Answer::html(503));
+    let elsewhere = fake.agent_env(Scheme::SystemAssignedIdentity);
+    let mut nowhere = elsewhere.clone();
+    let endpoint = "http://127.0.0.1:1/metadata/identity/oauth2/token";
+    nowhere.insert("IDENTITY_ENDPOINT".to_owned(), endpoint.to_owned());
+    let rows = [
+        (
+            elsewhere,
+            "answered 503 with something else instead of JSON",
+        ),
+        (nowhere, "`127.0.0.1:1` cannot be reached"),
+    ];
+    for (env, says) in rows {
+        let before = Instant::now();
+        let output = run(home.path(), &env)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        ensure!(!output.status.success() && text.contains(says), "{text}");
+        // The pauses between four repetitions alone are longer.
+        ensure!(before.elapsed() < Duration::from_secs(6), "{says}");
+    }
+    assert_eq!(fake.requests().len(), 1);
+    Ok(())
 }
 
 async fn untrusted() -> anyhow::Result<()> {

@@ -3,11 +3,14 @@
 use anyhow::ensure;
 use libtest_mimic::Trial;
 use rollguard_tests::fakes::{
-    Answer, CLIENT_SECRET, FakeAzure, SYSTEM_ACCESS_TOKEN, Service, kubelogin_kubeconfig,
+    Answer, CLIENT_CERTIFICATE, CLIENT_SECRET, FakeAzure, SYSTEM_ACCESS_TOKEN, Service,
+    kubelogin_kubeconfig,
 };
 use serde_json::{Value, json};
 
-use super::setup::{all_words, azure, cluster, federated, refused, row, with_secret};
+use super::setup::{
+    all_words, azure, cluster, federated, refused, row, with_certificate, with_secret,
+};
 
 /// What no message may contain: what we send, and what the fake issues.
 const SECRETS: [&str; 5] = [
@@ -62,15 +65,22 @@ async fn spoken(service: Service) -> anyhow::Result<()> {
         fake.answer_always(service, answer.clone());
         let logins = match service {
             Service::Oidc => vec![federated(&fake)],
-            Service::Entra | Service::Arm | Service::Unknown => {
-                vec![federated(&fake), with_secret(CLIENT_SECRET)]
-            }
+            Service::Entra
+            | Service::Arm
+            | Service::Identity
+            | Service::Cluster
+            | Service::Unknown => vec![
+                federated(&fake),
+                with_secret(CLIENT_SECRET),
+                with_certificate(CLIENT_CERTIFICATE),
+            ],
         };
         for login in logins {
             let result = azure(&fake, login)?.cluster_access(&cluster()?).await;
             // Entra takes any JSON object for a token; then ARM refuses, which is an error too.
             let words = all_words(&refused(result)?);
-            for secret in SECRETS {
+            let key = CLIENT_CERTIFICATE.lines().rev().nth(3);
+            for secret in SECRETS.into_iter().chain(key) {
                 ensure!(
                     !words.contains(secret),
                     "`{secret}` after {answer:?}:\n{words}"

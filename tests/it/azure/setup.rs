@@ -81,6 +81,15 @@ pub(crate) fn federated(fake: &FakeAzure) -> Login {
     }
 }
 
+/// Signs in by a certificate.
+pub(crate) fn with_certificate(pem: &str) -> Login {
+    Login::ClientCertificate {
+        tenant_id: TENANT_ID.to_owned(),
+        client_id: CLIENT_ID.to_owned(),
+        certificate: Secret::new(pem),
+    }
+}
+
 /// Signs in by a client secret.
 pub(crate) fn with_secret(secret: &str) -> Login {
     Login::ClientSecret {

@@ -65,7 +65,7 @@ const BREACHES: &[(&str, &str, &str)] = &[
         "defaults that are options",
     ),
     (
-        "/inputs/13/defaultValue",
+        "/inputs/17/defaultValue",
         r#""yes""#,
         "defaults that are options",
     ),
@@ -85,7 +85,7 @@ const BREACHES: &[(&str, &str, &str)] = &[
         "groups and rules that lead somewhere",
     ),
     (
-        "/inputs/7/visibleRule",
+        "/inputs/11/visibleRule",
         r#""command = undo""#,
         "groups and rules that lead somewhere",
     ),

@@ -1,10 +1,12 @@
-//! Azure Resource Manager, as far as `listClusterUserCredential` needs it.
+//! Azure Resource Manager, as far as the two calls for credentials need it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::{Answer, CLUSTER, RESOURCE_GROUP, Recorded, SUBSCRIPTION_ID, State};
+use super::{
+    ADMIN_ACCOUNT_TOKEN, Answer, CLUSTER, RESOURCE_GROUP, Recorded, SUBSCRIPTION_ID, State,
+};
 
 pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
     let known = |token| state.arm_tokens.iter().any(|issued| issued == token);
@@ -30,7 +32,7 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
         "Microsoft.ContainerService",
         "managedClusters",
         cluster,
-        "listClusterUserCredential",
+        call @ ("listClusterUserCredential" | "listClusterAdminCredential"),
     ] = rest
     else {
         return Answer::arm_error(404, "InvalidResourceType", "No such resource type.");
@@ -55,10 +57,29 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
         );
         return missing("ResourceNotFound", text);
     }
-    let value = STANDARD.encode(&state.settings.kubeconfig);
+    let (name, kubeconfig) = if *call == "listClusterUserCredential" {
+        ("clusterUser", state.settings.kubeconfig.clone())
+    } else if state.settings.local_accounts {
+        ("clusterAdmin", of_admin(&state.settings.kubeconfig))
+    } else {
+        let text = "Getting static credential is not allowed because this cluster is set to \
+                    disable local accounts.";
+        return Answer::arm_error(400, "BadRequest", text);
+    };
+    let value = STANDARD.encode(kubeconfig);
     Answer::json(
         200,
-        &json!({ "kubeconfigs": [{ "name": "clusterUser", "value": value }] }),
+        &json!({ "kubeconfigs": [{ "name": name, "value": value }] }),
+    )
+}
+
+/// The same with credentials in it, as AKS gives it for the local administrator account.
+fn of_admin(kubeconfig: &str) -> String {
+    let users = kubeconfig.find("users:").unwrap_or(kubeconfig.len());
+    let clusters = kubeconfig[..users].replace("clusterUser", "clusterAdmin");
+    format!(
+        "{clusters}users:\n- name: clusterAdmin_{RESOURCE_GROUP}_{CLUSTER}\n  user:\n    token: \
+         {ADMIN_ACCOUNT_TOKEN}\n"
     )
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{AKS_SERVER_ID, Answer, CLIENT_ID, CLIENT_SECRET, Recorded, State, TENANT_ID};
+use super::certificate::Signed;
+use super::{Answer, CLIENT_ID, CLIENT_SECRET, Recorded, State, TENANT_ID};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -23,7 +24,9 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
     if let Some(refusal) = refusal(state, request) {
         return refusal;
     }
-    let Some(token) = issue(state, request.form("scope").unwrap_or_default()) else {
+    let scope = request.form("scope").unwrap_or_default();
+    let audience = scope.strip_suffix("/.default");
+    let Some(token) = audience.and_then(|audience| state.issue(audience)) else {
         return Answer::aadsts(
             400,
             500_011,
@@ -54,34 +57,11 @@ fn refusal(state: &State, request: &Recorded) -> Option<Answer> {
         let text = "The request body must contain 'client_assertion' or 'client_secret'.";
         return Some(Answer::aadsts(401, 7_000_218, text));
     }
-    let known = request
-        .form("client_assertion")
-        .is_some_and(|assertion| state.oidc_tokens.iter().any(|issued| issued == assertion));
+    let assertion = request.form("client_assertion").unwrap_or_default();
+    if let Some(signed) = Signed::read(assertion) {
+        return signed.refusal(&state.base_url);
+    }
+    let known = state.oidc_tokens.iter().any(|issued| issued == assertion);
     let text = "No matching federated identity record found for presented assertion subject 'x'.";
     (!known).then(|| Answer::aadsts(401, 700_213, text))
-}
-
-fn issue(state: &mut State, scope: &str) -> Option<String> {
-    let proxied = state.base_url.replace("127.0.0.1", super::PROXIED_HOST);
-    if [&state.base_url, &proxied]
-        .map(|it| format!("{it}/.default"))
-        .contains(&scope.to_owned())
-    {
-        state.issued += 1;
-        let token = format!("fake-arm-token-{}", state.issued);
-        state.arm_tokens.push(token.clone());
-        return Some(token);
-    }
-    if scope == format!("{AKS_SERVER_ID}/.default") {
-        state.issued += 1;
-        let numbered = || format!("fake-cluster-token-{}", state.issued);
-        return Some(
-            state
-                .settings
-                .cluster_token
-                .clone()
-                .unwrap_or_else(numbered),
-        );
-    }
-    None
 }

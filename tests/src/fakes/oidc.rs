@@ -1,5 +1,7 @@
 //! Azure DevOps' OIDC endpoint for jobs.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::{Answer, Recorded, SERVICE_CONNECTION_ID, SYSTEM_ACCESS_TOKEN, State};
@@ -26,7 +28,23 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
         return Answer::json(400, &json!({ "message": "No api-version was supplied" }));
     }
     state.issued += 1;
-    let token = format!("fake-oidc-token-{}", state.issued);
+    let token = match &state.settings.oidc_issuer {
+        Some(issuer) => of_issuer(issuer, state.issued),
+        None => format!("fake-oidc-token-{}", state.issued),
+    };
     state.oidc_tokens.push(token.clone());
     Answer::json(200, &json!({ "oidcToken": token }))
+}
+
+/// A JWT as Azure DevOps and Microsoft Entra issue them for a service connection.
+fn of_issuer(issuer: &str, number: usize) -> String {
+    let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = part(&json!({ "typ": "JWT", "alg": "RS256", "kid": "fake" }));
+    let claims = part(&json!({
+        "iss": issuer,
+        "sub": format!("sc://contoso/shop/{SERVICE_CONNECTION_ID}"),
+        "aud": "api://AzureADTokenExchange",
+        "jti": number,
+    }));
+    format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode("signature"))
 }

@@ -214,6 +214,13 @@ fn service_at(path: &str) -> Service {
         Service::Entra
     } else if path.starts_with("/subscriptions/") {
         Service::Arm
+    } else if path == super::identity::PATH {
+        Service::Identity
+    } else if ["/version", "/api/", "/apis/"]
+        .iter()
+        .any(|it| path.starts_with(it))
+    {
+        Service::Cluster
     } else {
         Service::Unknown
     }

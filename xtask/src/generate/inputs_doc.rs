@@ -15,6 +15,9 @@ pub(super) fn render() -> String {
         ["input", "command", "default", "meaning"],
         INPUTS.iter().filter(|spec| spec.task).map(task_row),
     );
+    text += "\nThe inputs from `azureServiceConnection` to `publicFqdn` belong to one \
+             `connectionType` each; with the other type they are an error, because another \
+             cluster may be meant. How each connection signs in: [connections.md](connections.md).\n";
     text += "\nAn empty input counts as not given. All wrong inputs, including a `$(variable)` \
              that does not exist, are reported together, before anything is touched.\n";
     for command in CommandName::ALL {
@@ -24,7 +27,9 @@ pub(super) fn render() -> String {
             InputSpec::on_command_line(command).map(argument_row),
         );
     }
-    text += "\nBoth take `--context` and `--kubeconfig`, as kubectl does. A check also takes \
+    text += "\nBoth take `--context` and `--kubeconfig`, as kubectl does, or `--aks-name`, \
+             `--aks-rg` and `--aks-subscription`; without any of them and without a kubeconfig, a \
+             pod uses its service account. A check also takes \
              `-o, --output human|json` and `--record FILE` (a trace to replay, secrets masked); \
              a rollback also takes `--dry-run` and `--yes`. `-l` selects the workloads that have \
              the label when the check begins. With `--evidence` the namespace is that of the \
@@ -64,7 +69,10 @@ fn argument_row(spec: &InputSpec) -> [String; 3] {
 fn default(spec: &InputSpec) -> String {
     match spec.default {
         Some(default) => code(default),
-        None if spec.required => "required".to_owned(),
+        None if spec.required => match spec.connection {
+            Some(connection) => format!("required with {}", code(connection.as_str())),
+            None => "required".to_owned(),
+        },
         None => String::new(),
     }
 }

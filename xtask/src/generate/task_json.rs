@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use rollguard_agent::inputs::{CommandName, Group, INPUTS, InputKind, InputSpec};
+use rollguard_agent::inputs::{CommandName, ConnectionType, Group, INPUTS, InputKind, InputSpec};
 use rollguard_agent::outputs::OutputVariable;
 use serde::{Deserialize, Serialize};
 
@@ -155,9 +155,7 @@ fn input(spec: &InputSpec) -> TaskInput {
         group_name: spec.group.map(|group| group.name().to_owned()),
         default_value: spec.default.map(str::to_owned),
         required: spec.required,
-        visible_rule: spec
-            .only_for()
-            .map(|command| format!("command = {}", command.as_str())),
+        visible_rule: spec.visible_rule(),
         options: options(spec.kind),
         properties: properties(spec.kind),
         help_mark_down: spec.help.to_owned(),
@@ -166,9 +164,10 @@ fn input(spec: &InputSpec) -> TaskInput {
 
 const fn kind(kind: InputKind) -> &'static str {
     match kind {
-        InputKind::Command => "pickList",
+        InputKind::Command | InputKind::ConnectionType => "pickList",
         InputKind::Boolean => "boolean",
         InputKind::ServiceConnection => "connectedService:AzureRM",
+        InputKind::KubernetesConnection => "connectedService:kubernetes",
         InputKind::Workloads | InputKind::HttpChecks | InputKind::Graces => "multiLine",
         InputKind::SubscriptionId
         | InputKind::ResourceGroup
@@ -182,17 +181,35 @@ const fn kind(kind: InputKind) -> &'static str {
 }
 
 fn options(kind: InputKind) -> BTreeMap<String, String> {
-    if kind != InputKind::Command {
-        return BTreeMap::new();
-    }
-    let options = CommandName::ALL.into_iter().map(|command| {
-        let label = match command {
-            CommandName::Check => "Check a rollout",
-            CommandName::Rollback => "Roll back",
-        };
-        (command.as_str().to_owned(), label.to_owned())
-    });
-    options.collect()
+    let options: Vec<(&str, &str)> = if kind == InputKind::Command {
+        CommandName::ALL.into_iter().map(command).collect()
+    } else if kind == InputKind::ConnectionType {
+        ConnectionType::ALL.into_iter().map(connection).collect()
+    } else {
+        Vec::new()
+    };
+    options
+        .into_iter()
+        .map(|(value, label)| (value.to_owned(), label.to_owned()))
+        .collect()
+}
+
+/// A command, and its words in the editor.
+const fn command(command: CommandName) -> (&'static str, &'static str) {
+    let label = match command {
+        CommandName::Check => "Check a rollout",
+        CommandName::Rollback => "Roll back",
+    };
+    (command.as_str(), label)
+}
+
+/// A type of connection, and its words in the editor.
+const fn connection(connection: ConnectionType) -> (&'static str, &'static str) {
+    let label = match connection {
+        ConnectionType::AzureResourceManager => "Azure Resource Manager",
+        ConnectionType::KubernetesServiceConnection => "Kubernetes Service Connection",
+    };
+    (connection.as_str(), label)
 }
 
 fn properties(kind: InputKind) -> BTreeMap<String, String> {

@@ -31,6 +31,15 @@ pub enum InputProblem {
     /// No such command.
     #[error("`{0}` is not a command; write `check` or `rollback`")]
     Command(String),
+    /// No such type of service connection.
+    #[error(
+        "`{0}` is not a type of service connection; write `azureResourceManager` or \
+         `kubernetesServiceConnection`"
+    )]
+    ConnectionType(String),
+    /// It belongs to another type of service connection.
+    #[error("is read only with `connectionType: {0}`; write that, or leave the input empty")]
+    OtherConnection(&'static str),
     /// More than one service connection.
     #[error("`{0}` names more than one service connection; write one")]
     ServiceConnections(String),
@@ -204,6 +213,8 @@ impl InputError {
             | InputProblem::NotEvaluated(_)
             | InputProblem::OtherCommand(_)
             | InputProblem::Command(_)
+            | InputProblem::ConnectionType(_)
+            | InputProblem::OtherConnection(_)
             | InputProblem::ServiceConnections(_)
             | InputProblem::SubscriptionId(_)
             | InputProblem::ResourceGroup(_)

@@ -1,6 +1,7 @@
 //! The declaration of an input: its name and flag, its kind, its place in the form.
 
-use super::CommandName;
+use super::spec::{COMMAND, CONNECTION_TYPE};
+use super::{CommandName, ConnectionType};
 
 /// On the command line the evidence is in a file.
 const EVIDENCE_FILE: &str = "A file with the evidence of the check, or with its JSON report";
@@ -28,6 +29,8 @@ pub struct InputSpec {
     pub required: bool,
     /// The commands that take it.
     pub commands: &'static [CommandName],
+    /// The type of service connection that it belongs to; `None`: to any.
+    pub connection: Option<ConnectionType>,
     /// The part of the task's form that it belongs to.
     pub group: Option<Group>,
     /// Whether the task has it.
@@ -50,16 +53,36 @@ impl InputSpec {
                 self.help.replace(", one per line:", "; may be repeated:")
             }
             InputKind::Workloads => self.help.replace(", one per line:", ":"),
+            InputKind::SubscriptionId => "The id of the subscription of the AKS cluster".to_owned(),
+            InputKind::ResourceGroup => "The resource group of the AKS cluster".to_owned(),
+            InputKind::Cluster => {
+                "An AKS cluster to sign in to through Azure, as the Azure CLI (`az login`) or the \
+                 Azure Developer CLI (`azd auth login`) is signed in, instead of with a kubeconfig"
+                    .to_owned()
+            }
             InputKind::Command
+            | InputKind::ConnectionType
             | InputKind::ServiceConnection
-            | InputKind::SubscriptionId
-            | InputKind::ResourceGroup
-            | InputKind::Cluster
+            | InputKind::KubernetesConnection
             | InputKind::Selector
             | InputKind::Duration
             | InputKind::Revision
             | InputKind::Boolean => self.help.to_owned(),
         }
+    }
+
+    /// Returns when the editor of Azure Pipelines shows it; elsewhere it keeps its value.
+    #[must_use]
+    pub fn visible_rule(&self) -> Option<String> {
+        let command = self.only_for().map(|it| (COMMAND.name, it.as_str()));
+        let connection = self.connection;
+        let connection = connection.map(|it| (CONNECTION_TYPE.name, it.as_str()));
+        let rules: Vec<String> = command
+            .into_iter()
+            .chain(connection)
+            .map(|(input, value)| format!("{input} = {value}"))
+            .collect();
+        (!rules.is_empty()).then(|| rules.join(" && "))
     }
 
     /// Returns what holds on the command line when it is not given.
@@ -132,8 +155,12 @@ pub enum CliForm {
 pub enum InputKind {
     /// One of the commands.
     Command,
+    /// One of the types of service connections.
+    ConnectionType,
     /// The id of an Azure Resource Manager service connection.
     ServiceConnection,
+    /// The id of a Kubernetes service connection.
+    KubernetesConnection,
     /// The id of an Azure subscription, a UUID.
     SubscriptionId,
     /// The name of an Azure resource group.
@@ -168,7 +195,9 @@ impl InputKind {
         match self {
             Self::Workloads | Self::HttpChecks | Self::Graces => true,
             Self::Command
+            | Self::ConnectionType
             | Self::ServiceConnection
+            | Self::KubernetesConnection
             | Self::SubscriptionId
             | Self::ResourceGroup
             | Self::Cluster
@@ -214,7 +243,7 @@ impl Group {
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
-            Self::Cluster => "AKS cluster",
+            Self::Cluster => "Cluster",
             Self::Workload => "Workloads",
             Self::Check => "Check",
             Self::Rollback => "Rollback",

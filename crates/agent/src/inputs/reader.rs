@@ -15,11 +15,10 @@ use super::error::{InputError, InputErrors, InputProblem};
 use super::form::InputSpec;
 use super::raw::{RawInputs, Source};
 use super::selector::selector;
-use super::values::{
-    boolean, cluster, distinct, grace, lines, namespace, one_connection, resource_group, revision,
-    subscription_id, workload_names,
-};
-use super::{AksTarget, CheckInputs, CommandName, RollbackInputs, spec, workloads_of};
+use super::values::{boolean, distinct, grace, lines, namespace, revision, workload_names};
+use super::{CheckInputs, CommandName, RollbackInputs, spec, workloads_of};
+
+mod cluster;
 
 /// Every function returns `None` when something is wrong with its inputs, and keeps what it is.
 pub(super) struct Reader<'a> {
@@ -71,19 +70,6 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(super) fn aks_target(&mut self) -> Option<AksTarget> {
-        let service_connection_id = self.required(&spec::AZURE_SERVICE_CONNECTION, one_connection);
-        let subscription_id = self.optional(&spec::AZURE_SUBSCRIPTION_ID, subscription_id);
-        let resource_group = self.required(&spec::AZURE_RESOURCE_GROUP, resource_group);
-        let cluster = self.required(&spec::AKS_CLUSTER, cluster);
-        Some(AksTarget {
-            service_connection_id: service_connection_id?,
-            subscription_id,
-            resource_group: resource_group?,
-            cluster: cluster?,
-        })
-    }
-
     pub(super) fn check(&mut self) -> Option<CheckInputs> {
         let about = self.about();
         let selector = self.optional(&spec::SELECTOR, selector);
@@ -92,7 +78,7 @@ impl<'a> Reader<'a> {
             let selector = self.raw.source().written(&spec::SELECTOR);
             self.wrong(&spec::WORKLOADS, InputProblem::NoWorkload { selector });
         }
-        self.nothing_for_others_than(CommandName::Check);
+        self.nothing_for_other_commands_than(CommandName::Check);
         let health = self.health();
         let revision = self.revision(&about);
         let mark = self.required(&spec::MARK, boolean);
@@ -124,7 +110,7 @@ impl<'a> Reader<'a> {
             let problem = InputProblem::NothingToRollBack { evidence };
             self.wrong(&spec::WORKLOADS, problem);
         }
-        self.nothing_for_others_than(CommandName::Rollback);
+        self.nothing_for_other_commands_than(CommandName::Rollback);
         let health = self.health();
         let to_revision = self.target(&about);
         let allowed = self.allowed();
@@ -327,18 +313,22 @@ impl<'a> Reader<'a> {
     }
 
     /// An input that a command does not know would be ignored in silence, and the user would
-    /// believe in it. Defaults are always filled in, so they say nothing.
-    fn nothing_for_others_than(&mut self, command: CommandName) {
+    /// believe in it.
+    fn nothing_for_other_commands_than(&mut self, command: CommandName) {
         for spec in spec::INPUTS {
             let Some(only) = spec.only_for().filter(|only| *only != command) else {
                 continue;
             };
-            let is_default =
-                |said: &str| spec.default.is_some_and(|it| it.eq_ignore_ascii_case(said));
-            if self.raw.get(spec).is_some_and(|said| !is_default(said)) {
+            if self.says_something(spec) {
                 self.wrong(spec, InputProblem::OtherCommand(only.as_str()));
             }
         }
+    }
+
+    /// Returns whether an input says something. Defaults are always filled in, so they say nothing.
+    fn says_something(&self, spec: &InputSpec) -> bool {
+        let is_default = |said: &str| spec.default.is_some_and(|it| it.eq_ignore_ascii_case(said));
+        self.raw.get(spec).is_some_and(|said| !is_default(said))
     }
 
     fn required<T>(

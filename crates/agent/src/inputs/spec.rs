@@ -5,6 +5,13 @@ use super::CommandName;
 use super::form::{CliForm, Group, InputKind, InputSpec};
 use CommandName::{Check, Rollback};
 
+mod cluster;
+
+pub use cluster::{
+    AKS_CLUSTER, AZURE_RESOURCE_GROUP, AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID,
+    CONNECTION_TYPE, KUBERNETES_SERVICE_CONNECTION, PUBLIC_FQDN, USE_CLUSTER_ADMIN,
+};
+
 const ALL_COMMANDS: &[CommandName] = &[Check, Rollback];
 
 /// What to do. On the command line it is the subcommand.
@@ -17,66 +24,8 @@ pub const COMMAND: InputSpec = InputSpec {
     default: Some("check"),
     required: true,
     commands: ALL_COMMANDS,
+    connection: None,
     group: None,
-    task: true,
-};
-
-/// Who signs in to Azure.
-pub const AZURE_SERVICE_CONNECTION: InputSpec = InputSpec {
-    name: "azureServiceConnection",
-    cli: CliForm::None,
-    label: "Azure service connection",
-    help: "An Azure Resource Manager service connection with workload identity federation or \
-           with a service principal and secret. Its identity needs the role *Azure Kubernetes \
-           Service Cluster User Role* on the cluster, and permissions in the namespace.",
-    kind: InputKind::ServiceConnection,
-    default: None,
-    required: true,
-    commands: ALL_COMMANDS,
-    group: Some(Group::Cluster),
-    task: true,
-};
-
-/// Where the cluster is, when not in the connection's own subscription.
-pub const AZURE_SUBSCRIPTION_ID: InputSpec = InputSpec {
-    name: "azureSubscriptionId",
-    cli: CliForm::None,
-    label: "Azure subscription id",
-    help: "The subscription of the cluster. If empty: the subscription of the service \
-           connection.",
-    kind: InputKind::SubscriptionId,
-    default: None,
-    required: false,
-    commands: ALL_COMMANDS,
-    group: Some(Group::Cluster),
-    task: true,
-};
-
-/// Where the cluster is.
-pub const AZURE_RESOURCE_GROUP: InputSpec = InputSpec {
-    name: "azureResourceGroup",
-    cli: CliForm::None,
-    label: "Resource group",
-    help: "The resource group of the cluster.",
-    kind: InputKind::ResourceGroup,
-    default: None,
-    required: true,
-    commands: ALL_COMMANDS,
-    group: Some(Group::Cluster),
-    task: true,
-};
-
-/// Which cluster.
-pub const AKS_CLUSTER: InputSpec = InputSpec {
-    name: "aksCluster",
-    cli: CliForm::None,
-    label: "AKS cluster",
-    help: "The name of the cluster.",
-    kind: InputKind::Cluster,
-    default: None,
-    required: true,
-    commands: ALL_COMMANDS,
-    group: Some(Group::Cluster),
     task: true,
 };
 
@@ -94,6 +43,7 @@ pub const NAMESPACE: InputSpec = InputSpec {
     default: Some("default"),
     required: false,
     commands: ALL_COMMANDS,
+    connection: None,
     group: Some(Group::Workload),
     task: true,
 };
@@ -111,6 +61,7 @@ pub const WORKLOADS: InputSpec = InputSpec {
     // A selector or the evidence may stand for it.
     required: false,
     commands: ALL_COMMANDS,
+    connection: None,
     group: Some(Group::Workload),
     task: true,
 };
@@ -130,6 +81,7 @@ pub const SELECTOR: InputSpec = InputSpec {
     default: None,
     required: false,
     commands: &[Check],
+    connection: None,
     group: Some(Group::Workload),
     task: true,
 };
@@ -149,6 +101,7 @@ pub const TIMEOUT: InputSpec = InputSpec {
     default: Some("5m"),
     required: false,
     commands: ALL_COMMANDS,
+    connection: None,
     group: Some(Group::Check),
     task: true,
 };
@@ -168,6 +121,7 @@ pub const STABLE_FOR: InputSpec = InputSpec {
     default: Some("10s"),
     required: false,
     commands: ALL_COMMANDS,
+    connection: None,
     group: Some(Group::Check),
     task: true,
 };
@@ -191,6 +145,7 @@ pub const HTTP: InputSpec = InputSpec {
     default: None,
     required: false,
     commands: ALL_COMMANDS,
+    connection: None,
     group: Some(Group::Check),
     task: true,
 };
@@ -210,6 +165,7 @@ pub const GRACES: InputSpec = InputSpec {
     default: None,
     required: false,
     commands: ALL_COMMANDS,
+    connection: None,
     group: Some(Group::Check),
     task: true,
 };
@@ -229,6 +185,7 @@ pub const REVISION: InputSpec = InputSpec {
     default: None,
     required: false,
     commands: &[Check],
+    connection: None,
     group: Some(Group::Workload),
     task: true,
 };
@@ -249,6 +206,7 @@ pub const TO_REVISION: InputSpec = InputSpec {
     default: None,
     required: false,
     commands: &[Rollback],
+    connection: None,
     group: Some(Group::Rollback),
     task: true,
 };
@@ -270,6 +228,7 @@ pub const EVIDENCE: InputSpec = InputSpec {
     default: None,
     required: false,
     commands: ALL_COMMANDS,
+    connection: None,
     group: Some(Group::Rollback),
     task: true,
 };
@@ -290,6 +249,7 @@ pub const MARK: InputSpec = InputSpec {
     default: Some("true"),
     required: false,
     commands: &[Check],
+    connection: None,
     group: Some(Group::Check),
     task: true,
 };
@@ -311,6 +271,7 @@ pub const LOGS: InputSpec = InputSpec {
     default: Some("true"),
     required: false,
     commands: ALL_COMMANDS,
+    connection: None,
     group: Some(Group::Check),
     task: true,
 };
@@ -331,6 +292,7 @@ pub const FORCE_OWNER: InputSpec = InputSpec {
     default: Some("false"),
     required: false,
     commands: ALL_COMMANDS,
+    connection: None,
     group: Some(Group::Rollback),
     task: true,
 };
@@ -351,6 +313,7 @@ pub const ALLOW_SCHEMA_DOWNGRADE: InputSpec = InputSpec {
     default: Some("false"),
     required: false,
     commands: ALL_COMMANDS,
+    connection: None,
     group: Some(Group::Rollback),
     task: true,
 };
@@ -371,6 +334,7 @@ pub const ALLOW_ON_DELETE: InputSpec = InputSpec {
     default: Some("false"),
     required: false,
     commands: ALL_COMMANDS,
+    connection: None,
     group: Some(Group::Rollback),
     task: true,
 };
@@ -390,6 +354,7 @@ pub const WAIT: InputSpec = InputSpec {
     default: Some("true"),
     required: false,
     commands: &[Rollback],
+    connection: None,
     group: Some(Group::Rollback),
     task: true,
 };
@@ -397,10 +362,14 @@ pub const WAIT: InputSpec = InputSpec {
 /// Every input, in the order of the task's form.
 pub const INPUTS: &[InputSpec] = &[
     COMMAND,
+    CONNECTION_TYPE,
     AZURE_SERVICE_CONNECTION,
+    KUBERNETES_SERVICE_CONNECTION,
     AZURE_SUBSCRIPTION_ID,
     AZURE_RESOURCE_GROUP,
     AKS_CLUSTER,
+    USE_CLUSTER_ADMIN,
+    PUBLIC_FQDN,
     WORKLOADS,
     NAMESPACE,
     SELECTOR,
@@ -452,10 +421,16 @@ mod tests {
         }
     }
 
+    /// These have the names of the stage's parameters.
+    const AS_IN_THE_STAGE: [&str; 3] = ["aks-subscription", "aks-rg", "aks-name"];
+
     #[test]
     fn flags_are_the_names_in_kebab_case_and_those_of_lists_may_be_singular() {
         for spec in INPUTS {
             let Some(flag) = spec.flag() else { continue };
+            if AS_IN_THE_STAGE.contains(&flag) {
+                continue;
+            }
             let kebab: String = spec
                 .name
                 .chars()
@@ -479,6 +454,23 @@ mod tests {
     }
 
     #[test]
+    fn the_editor_shows_an_input_where_it_is_read() {
+        let rows = [
+            ("namespace", None),
+            ("selector", Some("command = check")),
+            ("aksCluster", Some("connectionType = azureResourceManager")),
+            (
+                "kubernetesServiceConnection",
+                Some("connectionType = kubernetesServiceConnection"),
+            ),
+        ];
+        for (name, expected) in rows {
+            let rule = InputSpec::named(name).unwrap().visible_rule();
+            assert_eq!(rule.as_deref(), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn a_switch_gives_what_the_default_is_not() {
         let mut switches = 0;
         for spec in INPUTS {
@@ -491,7 +483,7 @@ mod tests {
             let otherwise = if gives { "false" } else { "true" };
             assert_eq!(spec.default, Some(otherwise), "{}", spec.name);
         }
-        assert_eq!(switches, 6);
+        assert_eq!(switches, 8);
     }
 
     #[test]
@@ -504,6 +496,11 @@ mod tests {
         assert_eq!(
             names(Check),
             [
+                "azureSubscriptionId",
+                "azureResourceGroup",
+                "aksCluster",
+                "useClusterAdmin",
+                "publicFqdn",
                 "workloads",
                 "namespace",
                 "selector",
@@ -523,6 +520,11 @@ mod tests {
         assert_eq!(
             names(Rollback),
             [
+                "azureSubscriptionId",
+                "azureResourceGroup",
+                "aksCluster",
+                "useClusterAdmin",
+                "publicFqdn",
                 "workloads",
                 "namespace",
                 "timeout",

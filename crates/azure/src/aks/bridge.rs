@@ -25,7 +25,7 @@ impl Bridge {
     }
 
     fn translate(&self, request: &legacy::Request) -> legacy::Result<Request> {
-        // The only verb of the only call; others would need more of the old crate than was looked
+        // The only verb of the two calls; others would need more of the old crate than was looked
         // into.
         if *request.method() != legacy::Method::Post || !request.body().is_empty() {
             let text = "only POST without a body is carried";

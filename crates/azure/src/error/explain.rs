@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{AzureError, AzureErrorKind, Task};
 use crate::cluster_id::{ClusterId, is_uuid};
-use crate::permission::LIST_CREDENTIALS_ACTION;
+use crate::permission::Credentials;
 use crate::wire_error::{REQUEST_LIMIT, Refusal, WireError};
 
 /// Explains `error`, an `azure_core` error of either version, for `task`.
@@ -65,21 +65,36 @@ fn refused(task: &Task, refusal: Refusal) -> AzureErrorKind {
         };
     }
     match task {
-        Task::ListCredentials { cluster, .. } => by_arm(cluster, refusal),
-        Task::SignIn { .. } if refusal.status < 500 => by_entra(refusal),
+        Task::ListCredentials {
+            cluster,
+            credentials,
+            ..
+        } => by_arm(cluster, *credentials, refusal),
+        Task::SignIn { .. } | Task::SignInAsMachine { .. } if refusal.status < 500 => {
+            by_entra(refusal)
+        }
         Task::GetOidcToken {
             service_connection_id,
         } => by_azure_devops(service_connection_id, refusal),
-        Task::SignIn { .. } | Task::Prepare | Task::ReadKubeconfig { .. } => other(refusal),
+        Task::SignIn { .. }
+        | Task::SignInAsMachine { .. }
+        | Task::SignInAsDeveloper
+        | Task::Prepare
+        | Task::ReadKubeconfig { .. } => other(refusal),
     }
 }
 
-fn by_arm(cluster: &ClusterId, refusal: Refusal) -> AzureErrorKind {
+fn by_arm(cluster: &ClusterId, credentials: Credentials, refusal: Refusal) -> AzureErrorKind {
     let message = refusal.message.as_deref().unwrap_or_default();
     if let Some(supported) = supported_versions(message) {
         return AzureErrorKind::WrongApiVersion {
             asked: String::new(),
             supported,
+        };
+    }
+    if credentials == Credentials::Admin && message.contains("disable local accounts") {
+        return AzureErrorKind::LocalAccountsDisabled {
+            cluster: cluster.name().to_owned(),
         };
     }
     match refusal.status {
@@ -88,7 +103,7 @@ fn by_arm(cluster: &ClusterId, refusal: Refusal) -> AzureErrorKind {
             detail: refusal.message.as_deref().map(first_line),
         },
         403 => AzureErrorKind::Forbidden {
-            action: LIST_CREDENTIALS_ACTION.to_owned(),
+            action: credentials.action().to_owned(),
             scope: cluster.resource_id(),
             object_id: quoted_after(message, "object id '").filter(|id| is_uuid(id)),
             code: refusal.code,

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rollguard_agent::inputs::{
-    AksTarget, CheckInputs, CommandInputs, Inputs, RawInputs, RollbackInputs,
+    CheckInputs, ClusterTarget, CommandInputs, Inputs, RawInputs, RollbackInputs,
 };
 use rollguard_agent::run::Run;
 use rollguard_agent::{AgentEnv, LoggingCommand, Outcome};
@@ -28,7 +28,7 @@ pub trait Connector: Sync {
     async fn connect(
         &self,
         env: &AgentEnv,
-        target: &AksTarget,
+        target: &ClusterTarget,
         tools: &mut Tools<'_>,
     ) -> Result<Connection, Failure>;
 }
@@ -39,7 +39,7 @@ impl Connector for Connection {
     async fn connect(
         &self,
         _: &AgentEnv,
-        _: &AksTarget,
+        _: &ClusterTarget,
         _: &mut Tools<'_>,
     ) -> Result<Connection, Failure> {
         Ok(self.clone())
@@ -72,7 +72,7 @@ async fn run(
     let target = inputs
         .cluster
         .as_ref()
-        .ok_or_else(|| Failure::new(Outcome::BadInput, "the inputs name no AKS cluster"))?;
+        .ok_or_else(|| Failure::new(Outcome::BadInput, "the inputs name no cluster"))?;
     let cancel = tools.cancel.clone();
     let connecting = cancel.unless(connector.connect(env, target, tools)).await;
     let connected = connecting.and_then(|it| it);
