@@ -328,7 +328,7 @@ impl App<'_> {
     async fn history(&self, console: &mut Console) -> Result<Outcome, Failure> {
         let name = WorkloadName::parse(self.text("workload").unwrap_or_default())
             .map_err(|error| Failure::new(Outcome::BadInput, error.to_string()))?;
-        let connection = self.connect().await?;
+        let connection = self.connect(None, console).await?;
         let own = connection.client.default_namespace();
         let workload = name.in_namespace(self.text("namespace").unwrap_or(own));
         history::show(&connection, &workload, &self.cancel, console).await
