@@ -4,6 +4,7 @@
 // As the binary does it where it comes to no result (crates/agent/src/outputs.rs, `of_failure`).
 function outputs(message) {
   const given = (name) => (process.env[name] || '').trim();
+  if (given('INPUT_COMMAND') === 'doctor') return {};
   if (given('INPUT_COMMAND') === 'rollback') {
     return { rollbackOutcome: 'failed', rollbackHealth: 'undetermined' };
   }

@@ -207,6 +207,13 @@ test('a check after a rollback that ends abnormally leaves the health unknown', 
   assert.ok(stdout.includes('##vso[task.setvariable variable=rollbackHealth;isOutput=true]undetermined\n'), stdout);
 });
 
+test('a doctor that ends abnormally fails and says nothing about a rollout', async (t) => {
+  const { code, stdout } = await run(t, unpack(t, { script: 'process.abort()' }), { env: { INPUT_COMMAND: 'doctor' } });
+  assert.equal(code, 1);
+  assert.ok(!stdout.includes('task.setvariable'), stdout);
+  assert.ok(stdout.includes('##vso[task.complete result=Failed]'), stdout);
+});
+
 test('each run has a token of its own', async (t) => {
   const unpacked = unpack(t, { script: `console.log(${TOKEN}); done(0)` });
   const [one, two] = [await run(t, unpacked), await run(t, unpacked)];

@@ -9,6 +9,7 @@ mod azure {
     pub(crate) mod entra;
     pub(crate) mod happy;
     pub(crate) mod inputs;
+    pub(crate) mod managed_cluster;
     pub(crate) mod secrets;
     pub(crate) mod setup;
     pub(crate) mod tokens;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         azure::arm::rows(),
         azure::between::rows(),
         azure::inputs::rows(),
+        azure::managed_cluster::rows(),
         azure::secrets::rows(),
         azure::certificate::rows(),
         azure::credentials::rows(),

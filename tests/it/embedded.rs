@@ -6,6 +6,7 @@
 mod traces;
 
 mod embedded {
+    pub(crate) mod doctor;
     pub(crate) mod faults;
     pub(crate) mod jobs;
     pub(crate) mod many;
@@ -20,7 +21,7 @@ mod embedded {
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use embedded::{faults, jobs, many, races, rollback, standstill, walk};
+use embedded::{doctor, faults, jobs, many, races, rollback, standstill, walk};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         .chain(many::trials())
         .chain(rollback::trials())
         .chain(jobs::trials())
+        .chain(doctor::trials())
         .chain(standstill::trials())
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

@@ -1,55 +1,16 @@
-//! The Role that the README gives grants what a rollback asks for.
+//! The published Roles, and the rights that a rollback asks for before it begins.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     reason = "a test's helper may fail the test"
 )]
 
-use std::collections::BTreeSet;
-
-use rollguard_cluster::{CHECK_RULES, CLUSTER_RULES, ROLLBACK_RULES};
 use rollguard_core::history::History;
+use rollguard_core::permission::{Command, Usage};
 use rollguard_core::rollback::preflight::{AccessReview, questions};
 use rollguard_core::rollback::{Request, RollbackDecision, decide};
 use rollguard_core::workload::{Revision, WorkloadKind, WorkloadRef};
-use serde::Deserialize;
 use serde_json::{Value, json};
-
-#[derive(Debug, Deserialize)]
-struct Role {
-    kind: String,
-    rules: Vec<Rule>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Rule {
-    api_groups: Vec<String>,
-    resources: Vec<String>,
-    verbs: Vec<String>,
-}
-
-fn readme() -> String {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    std::fs::read_to_string(path).unwrap()
-}
-
-fn role() -> Role {
-    let readme = readme();
-    let blocks = readme.split("```yaml\n").skip(1);
-    let mut blocks = blocks.map(|it| it.split("```").next().unwrap());
-    let role = blocks.find(|it| it.contains("kind: Role\n")).unwrap();
-    serde_yaml::from_str(role).unwrap()
-}
-
-impl Role {
-    fn grants(&self, verb: &str, group: &str, resource: &str) -> bool {
-        let has = |list: &[String], it: &str| list.iter().any(|known| known == it);
-        self.rules.iter().any(|rule| {
-            has(&rule.verbs, verb) && has(&rule.api_groups, group) && has(&rule.resources, resource)
-        })
-    }
-}
 
 /// A workload of this kind with two revisions.
 fn history(kind: WorkloadKind) -> History {
@@ -111,54 +72,54 @@ const KINDS: [WorkloadKind; 3] = [
 ];
 
 #[test]
-fn the_role_of_the_readme_grants_every_right_that_a_rollback_asks_for() {
-    let role = role();
-    assert_eq!(role.kind, "Role");
+fn the_table_has_every_right_that_a_rollback_asks_for() {
     let mut asked = 0;
-    for right in KINDS.into_iter().flat_map(rights) {
-        let granted = role.grants(right.verb, right.group, right.resource);
-        assert!(granted, "{right:?}");
-        asked += 1;
+    for kind in KINDS {
+        let usage = Usage::of([Command::Rollback]).with_kinds([kind]);
+        let permissions = usage.permissions();
+        for right in rights(kind) {
+            let listed = permissions.iter().any(|it| {
+                let permission = it.permission;
+                (permission.verb, permission.group, permission.resource)
+                    == (right.verb, right.group, right.resource)
+            });
+            assert!(listed, "{kind}: {right:?}");
+            asked += 1;
+        }
     }
     assert!(asked >= 7, "two of each kind, and pods of a StatefulSet");
 }
 
-/// Every verb on every resource, one by one.
-fn singly<'a>(rules: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> BTreeSet<String> {
-    let each = rules.into_iter();
-    each.map(|(group, resource, verb)| format!("{verb} {resource}.{group}"))
-        .collect()
+/// The text of a published document.
+fn published(path: &str) -> String {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::fs::read_to_string(root.join(path)).unwrap()
 }
 
 #[test]
-fn it_grants_what_the_cluster_crate_uses_and_no_more() {
-    let role = role();
-    let given = role.rules.iter().flat_map(|rule| {
-        let resources = rule
-            .resources
-            .iter()
-            .zip(std::iter::repeat(&rule.api_groups[0]));
-        resources.flat_map(|(resource, group)| {
-            let verbs = rule.verbs.iter();
-            verbs.map(move |verb| (group.as_str(), resource.as_str(), verb.as_str()))
-        })
-    });
-    let used = CHECK_RULES.iter().chain(ROLLBACK_RULES).flat_map(|rule| {
-        let resources = rule.resources.iter();
-        resources.flat_map(move |&resource| {
-            rule.verbs
-                .iter()
-                .map(move |&verb| (rule.group, resource, verb))
-        })
-    });
-    assert_eq!(singly(given), singly(used));
-}
-
-#[test]
-fn the_readme_names_what_a_role_cannot_give() {
-    let readme = readme();
-    for resource in CLUSTER_RULES.iter().flat_map(|rule| rule.resources) {
-        let after = readme.split("ClusterRole of their own").nth(1).unwrap();
-        assert!(after.contains(&format!("`{resource}")), "{resource}");
+fn the_published_roles_are_kubernetes_objects() {
+    let text = published("docs/rbac.md");
+    let blocks = text.split("```yaml\n").skip(1);
+    let mut kinds = Vec::new();
+    for block in blocks.map(|it| it.split("```").next().unwrap()) {
+        for document in serde_yaml::Deserializer::from_str(block) {
+            let object: Value = serde::Deserialize::deserialize(document).unwrap();
+            kinds.push(object["kind"].as_str().unwrap().to_owned());
+            assert_eq!(object["apiVersion"], "rbac.authorization.k8s.io/v1");
+        }
     }
+    let of_both = ["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
+    let of_drill = ["ClusterRole", "ClusterRoleBinding"];
+    let expected: Vec<&str> = of_both
+        .iter()
+        .chain(&of_both)
+        .chain(&of_drill)
+        .copied()
+        .collect();
+    assert_eq!(kinds, expected);
+}
+
+#[test]
+fn the_readme_leads_to_the_roles() {
+    assert!(published("README.md").contains("(docs/rbac.md)"));
 }

@@ -26,6 +26,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 pub use agent::Scheme;
+use serde_json::{Value, json};
+
 pub use answer::Answer;
 pub use builder::FakeAzureBuilder;
 pub use kubeconfig::kubelogin_kubeconfig;
@@ -83,6 +85,20 @@ pub enum Service {
     Cluster,
     /// An address that none of these has.
     Unknown,
+}
+
+/// The properties of a running cluster with Microsoft Entra and Kubernetes RBAC.
+#[must_use]
+pub fn running() -> Value {
+    json!({
+        "provisioningState": "Succeeded",
+        "powerState": { "code": "Running" },
+        "kubernetesVersion": "1.33",
+        "currentKubernetesVersion": "1.33.2",
+        "fqdn": "aks-shop-0a1b2c3d.hcp.westeurope.azmk8s.io",
+        "aadProfile": { "managed": true, "enableAzureRBAC": false, "tenantID": TENANT_ID },
+        "disableLocalAccounts": true,
+    })
 }
 
 /// A name of the fake that only [`FakeProxy`] knows: loopback itself is never reached through a proxy.
@@ -272,7 +288,7 @@ impl State {
             Service::Arm => arm::answer(self, request),
             Service::Identity => identity::answer(self, request),
             Service::Cluster => cluster::answer(self, request),
-            Service::Unknown => Answer::json(404, &serde_json::json!({})),
+            Service::Unknown => Answer::json(404, &json!({})),
         }
     }
 }

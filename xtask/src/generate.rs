@@ -1,11 +1,13 @@
 //! Writes what is derived from code, or only compares.
 
 mod clippy_toml;
+mod doctor_schema;
 mod extension;
 mod findings_doc;
 mod inputs_doc;
 mod outputs_doc;
 mod preflight_doc;
+mod rbac_doc;
 mod report_schema;
 mod task_json;
 
@@ -62,6 +64,14 @@ const GENERATED: &[Generated] = &[
     Generated {
         path: "docs/preflight.md",
         text: Text::Whole(preflight_doc::render),
+    },
+    Generated {
+        path: "docs/rbac.md",
+        text: Text::Whole(rbac_doc::render),
+    },
+    Generated {
+        path: "docs/doctor.schema.json",
+        text: Text::Parts(doctor_schema::render),
     },
     Generated {
         path: "docs/report.schema.json",

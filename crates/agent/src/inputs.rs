@@ -6,6 +6,7 @@ use std::time::Duration;
 use rollguard_core::approval::Approval;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::http::HttpCheck;
+use rollguard_core::permission::Usage;
 use rollguard_core::policy::Policy;
 use rollguard_core::rollback::Allowed;
 use rollguard_core::workload::{Revision, WorkloadRef};
@@ -23,10 +24,10 @@ pub use form::{CliForm, Group, InputKind, InputSpec};
 pub use raw::{RawInputs, Source};
 pub use spec::{
     AKS_CLUSTER, ALLOW_ON_DELETE, ALLOW_SCHEMA_DOWNGRADE, AZURE_RESOURCE_GROUP,
-    AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID, COMMAND, CONNECTION_TYPE, EVIDENCE,
-    FORCE_OWNER, GRACES, HTTP, INPUTS, KUBERNETES_SERVICE_CONNECTION, LOGS, MARK, NAMESPACE,
-    PUBLIC_FQDN, REVISION, SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION, USE_CLUSTER_ADMIN, WAIT,
-    WORKLOADS,
+    AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID, COMMAND, CONNECTION_TYPE, DOCTOR_COMMANDS,
+    EVIDENCE, FORCE_OWNER, GRACES, HTTP, INPUTS, KUBERNETES_SERVICE_CONNECTION, LOGS, MARK,
+    NAMESPACE, PUBLIC_FQDN, REVISION, SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION,
+    USE_CLUSTER_ADMIN, WAIT, WORKLOADS,
 };
 
 /// The command, with its inputs.
@@ -36,11 +37,13 @@ pub enum CommandName {
     Check,
     /// Restore the last good revision.
     Rollback,
+    /// Tell whether the others would work.
+    Doctor,
 }
 
 impl CommandName {
     /// Every command.
-    pub const ALL: [Self; 2] = [Self::Check, Self::Rollback];
+    pub const ALL: [Self; 3] = [Self::Check, Self::Rollback, Self::Doctor];
 
     /// The word for it.
     #[must_use]
@@ -48,6 +51,7 @@ impl CommandName {
         match self {
             Self::Check => "check",
             Self::Rollback => "rollback",
+            Self::Doctor => "doctor",
         }
     }
 
@@ -106,6 +110,8 @@ pub enum CommandInputs {
     Check(CheckInputs),
     /// Restore the last good revision.
     Rollback(RollbackInputs),
+    /// Tell whether the others would work.
+    Doctor(DoctorInputs),
 }
 
 /// The inputs of a check.
@@ -177,6 +183,17 @@ pub struct RollbackInputs {
     pub logs: bool,
     /// Whether to check again afterwards.
     pub wait: bool,
+}
+
+/// The inputs of a doctor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoctorInputs {
+    /// Where the workloads are; also those of `workloads`.
+    pub namespace: String,
+    /// The workloads that were named, each once; perhaps none.
+    pub workloads: Vec<WorkloadRef>,
+    /// The commands and options whose permissions are asked for.
+    pub usage: Usage,
 }
 
 /// A cluster, and the way to it.
@@ -265,6 +282,13 @@ impl RollbackInputs {
     }
 }
 
+impl DoctorInputs {
+    /// The same workloads in another namespace: on the command line the kubeconfig may name it.
+    pub fn place_in(&mut self, namespace: &str) {
+        place(&mut self.namespace, &mut self.workloads, namespace);
+    }
+}
+
 fn place(home: &mut String, workloads: &mut [WorkloadRef], namespace: &str) {
     namespace.clone_into(home);
     for workload in workloads {
@@ -294,6 +318,7 @@ impl Inputs {
         let command = match name {
             Some(CommandName::Check) => reader.check().map(CommandInputs::Check),
             Some(CommandName::Rollback) => reader.rollback().map(CommandInputs::Rollback),
+            Some(CommandName::Doctor) => reader.doctor().map(CommandInputs::Doctor),
             None => None,
         };
         let inputs = command

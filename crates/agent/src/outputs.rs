@@ -63,7 +63,7 @@ impl OutputVariable {
             | Self::Evidence
             | Self::Summary => &[CommandName::Check],
             Self::RollbackOutcome => &[CommandName::Rollback],
-            Self::RollbackHealth => &CommandName::ALL,
+            Self::RollbackHealth => &[CommandName::Check, CommandName::Rollback],
         }
     }
 
@@ -169,6 +169,8 @@ pub fn of_failure(task: FailedTask<'_>) -> Vec<LoggingCommand> {
             ),
             (OutputVariable::RollbackHealth, unknown),
         ],
+        // It never looked at a rollout.
+        Some(CommandName::Doctor) => Vec::new(),
         Some(CommandName::Check) | None => vec![
             (OutputVariable::Verdict, VerdictKind::Undetermined.as_str()),
             (OutputVariable::RollbackTo, ""),
@@ -311,6 +313,12 @@ mod tests {
             ),
             ("a wrong command", None, false, of_check("")),
             (
+                "a doctor, whose steps no other job reads",
+                Some(CommandName::Doctor),
+                false,
+                vec![],
+            ),
+            (
                 "a rollback, which a former attempt may have done",
                 Some(CommandName::Rollback),
                 true,
@@ -349,7 +357,8 @@ mod tests {
     #[test]
     fn the_health_of_a_rollback_is_told_by_whoever_checks_again() {
         let by = |variable: OutputVariable| variable.commands();
-        assert_eq!(by(OutputVariable::RollbackHealth), CommandName::ALL);
+        let both = [CommandName::Check, CommandName::Rollback];
+        assert_eq!(by(OutputVariable::RollbackHealth), both);
         assert_eq!(by(OutputVariable::RollbackOutcome), [CommandName::Rollback]);
         assert_eq!(by(OutputVariable::RollbackHelps), [CommandName::Check]);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rollguard_core::doctor::Diagnosis;
 use rollguard_core::report::document::Ending;
 use rollguard_core::rollback::execution::Conclusion;
 use rollguard_core::rollback::{BatchOutcome, RollbackHealth};
@@ -95,6 +96,8 @@ pub enum Outcome {
     Credentials,
     /// The cluster cannot be reached.
     Unreachable,
+    /// A doctor found that a permission is missing.
+    PermissionMissing,
     /// The rollout has a cause that does not heal.
     Failed,
     /// The rollout was not complete in time.
@@ -119,13 +122,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of the exit codes.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Succeeded,
         Self::RolledBack,
         Self::Unexpected,
         Self::BadInput,
         Self::Credentials,
         Self::Unreachable,
+        Self::PermissionMissing,
         Self::Failed,
         Self::TimedOut,
         Self::Undetermined,
@@ -175,6 +179,17 @@ impl Outcome {
         }
     }
 
+    /// The outcome of a doctor; `None` where the cluster could not be asked, which has an outcome of its own.
+    #[must_use]
+    pub const fn of_diagnosis(diagnosis: Diagnosis) -> Option<Self> {
+        match diagnosis {
+            Diagnosis::Ready => Some(Self::Succeeded),
+            Diagnosis::PermissionMissing => Some(Self::PermissionMissing),
+            Diagnosis::Undetermined => Some(Self::Undetermined),
+            Diagnosis::NotConnected => None,
+        }
+    }
+
     /// Returns how a command ended that came to no report, for the document that says why.
     #[must_use]
     pub const fn ending(self) -> Ending {
@@ -188,6 +203,7 @@ impl Outcome {
             Self::Unexpected
             | Self::Succeeded
             | Self::RolledBack
+            | Self::PermissionMissing
             | Self::Failed
             | Self::TimedOut
             | Self::Superseded
@@ -208,6 +224,7 @@ impl Outcome {
             Self::BadInput => 2,
             Self::Credentials => 3,
             Self::Unreachable => 4,
+            Self::PermissionMissing => 5,
             Self::Failed => 10,
             Self::TimedOut => 11,
             Self::Undetermined => 12,
@@ -231,6 +248,7 @@ impl Outcome {
             Self::BadInput => "bad input",
             Self::Credentials => "credentials",
             Self::Unreachable => "cluster unreachable",
+            Self::PermissionMissing => "permission missing",
             Self::Failed => "failed",
             Self::TimedOut => "timed out",
             Self::Undetermined => "undetermined",
@@ -248,7 +266,9 @@ impl Outcome {
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Succeeded => "The rollout is complete and stayed so.",
+            Self::Succeeded => {
+                "The rollout is complete and stayed so. From `doctor`: the commands would work here."
+            }
             Self::RolledBack => {
                 "The last good revision is restored, or was already in place; unless `wait` is \
                  off, it was checked again and is healthy."
@@ -262,11 +282,16 @@ impl Outcome {
             }
             Self::Credentials => "Signing in to Azure or to the cluster failed.",
             Self::Unreachable => "The cluster's API server cannot be reached.",
+            Self::PermissionMissing => {
+                "Only from `doctor`: the identity lacks a permission without which a command cannot do \
+                 its work; the Role to apply is shown."
+            }
             Self::Failed => "The rollout cannot recover without a change; the cause is named.",
             Self::TimedOut => "The rollout was not complete within the timeout.",
             Self::Undetermined => {
                 "Rollguard could not see the rollout, so the result is unknown; a rollback is \
-                 never offered."
+                 never offered. From `doctor`: the API server did not say whether the permissions are \
+                 granted."
             }
             Self::Superseded => {
                 "A newer rollout replaced the one that was checked, or this run has already \
@@ -330,6 +355,7 @@ mod tests {
                 ("bad input", 2),
                 ("credentials", 3),
                 ("cluster unreachable", 4),
+                ("permission missing", 5),
                 ("failed", 10),
                 ("timed out", 11),
                 ("undetermined", 12),

@@ -104,6 +104,17 @@ impl ServiceConnection {
         }
     }
 
+    /// The application that signs in; a managed identity names none.
+    #[must_use]
+    pub const fn application(&self) -> Option<&Application> {
+        match self {
+            Self::WorkloadIdentityFederation { application, .. }
+            | Self::ServicePrincipalSecret { application, .. }
+            | Self::ServicePrincipalCertificate { application, .. } => Some(application),
+            Self::ManagedIdentity { .. } => None,
+        }
+    }
+
     /// Returns what must never be shown; a managed identity has no such thing.
     #[must_use]
     pub const fn secret(&self) -> Option<&Secret> {

@@ -4,7 +4,9 @@
 //! it.
 
 mod api_version;
+mod attempt;
 mod bridge;
+mod managed_cluster;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +24,9 @@ use crate::error::{AzureError, AzureErrorKind, Task, explain, timed_out};
 use crate::permission::Credentials;
 use crate::token::BearerTokens;
 use crate::{ClusterId, Result, Secret};
-use api_version::fallback;
+use attempt::Attempt;
 use bridge::{Bridge, OneToken};
+pub use managed_cluster::ManagedCluster;
 
 /// The version of the `Microsoft.ContainerService` API that is requested by default.
 ///
@@ -48,26 +51,12 @@ pub(crate) struct Arm<'a, T> {
 
 impl<T: BearerTokens> Arm<'_, T> {
     /// The kubeconfig of `cluster` as YAML.
-    ///
-    /// A version that is not served is replaced once, a rejected token is renewed once.
     pub(crate) async fn kubeconfig(&self, cluster: &ClusterId, version: &str) -> Result<Secret> {
-        let mut version = version.to_owned();
-        let mut token = self.tokens.token(None).await?;
-        let (mut replaced, mut renewed) = (false, false);
+        let mut attempt = Attempt::first(version, self.tokens).await?;
         loop {
-            let error = match self.call(cluster, &version, &token).await {
+            match self.call(cluster, &attempt.version, &attempt.token).await {
                 Ok(answer) => return kubeconfig_in(answer, cluster, self.credentials),
-                Err(error) => error,
-            };
-            if let AzureErrorKind::WrongApiVersion { supported, .. } = error.kind()
-                && !replaced
-                && let Some(served) = fallback(&version, supported)
-            {
-                (version, replaced) = (served.to_owned(), true);
-            } else if matches!(error.kind(), AzureErrorKind::RejectedToken { .. }) && !renewed {
-                (token, renewed) = (self.tokens.token(Some(token.expose())).await?, true);
-            } else {
-                return Err(error);
+                Err(error) => attempt.after(error, self.tokens).await?,
             }
         }
     }

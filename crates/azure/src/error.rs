@@ -67,6 +67,14 @@ pub enum Task {
         /// Those that were asked for.
         credentials: Credentials,
     },
+    /// The state of the cluster is read from Azure Resource Manager.
+    #[error("read AKS cluster `{}` in resource group `{}`", cluster.name(), cluster.resource_group())]
+    ReadCluster {
+        /// The cluster.
+        cluster: ClusterId,
+        /// Client id of the service principal that asked, where it is one.
+        client_id: Option<String>,
+    },
     /// The kubeconfig is read.
     #[error("read the kubeconfig of AKS cluster `{cluster}`")]
     ReadKubeconfig {

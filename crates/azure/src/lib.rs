@@ -18,7 +18,7 @@ mod token;
 mod transport;
 mod wire_error;
 
-pub use aks::DEFAULT_API_VERSION;
+pub use aks::{DEFAULT_API_VERSION, ManagedCluster};
 pub use cloud::Cloud;
 pub use cluster_id::{ClusterId, InvalidClusterId};
 pub use error::{AzureError, AzureErrorKind, Task};

@@ -46,3 +46,6 @@ impl Credentials {
         }
     }
 }
+
+/// The permission to read the cluster's state.
+pub(crate) const READ_CLUSTER_ACTION: &str = "Microsoft.ContainerService/managedClusters/read";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rollguard_agent::ServiceConnection;
 
-use crate::aks::{self, DEFAULT_API_VERSION};
+use crate::aks::{self, DEFAULT_API_VERSION, ManagedCluster};
 use crate::cloud::Cloud;
 use crate::credential::CredentialFactory;
 use crate::kubeconfig::ClusterAccess;
@@ -89,16 +89,29 @@ impl Azure {
     /// When signing in fails, Azure Resource Manager refuses, or the kubeconfig has no user that
     /// rollguard takes.
     pub async fn cluster_access(&self, cluster: &ClusterId) -> Result<ClusterAccess> {
-        let arm = aks::Arm {
+        let arm = self.resource_manager();
+        let kubeconfig = arm.kubeconfig(cluster, &self.api_version).await?;
+        ClusterAccess::read(&kubeconfig, cluster.name())
+    }
+
+    /// The state of `cluster` in Azure: whether it runs, and how it is reached.
+    ///
+    /// # Errors
+    /// When signing in fails, or Azure Resource Manager refuses.
+    pub async fn managed_cluster(&self, cluster: &ClusterId) -> Result<ManagedCluster> {
+        let arm = self.resource_manager();
+        arm.managed_cluster(cluster, &self.api_version).await
+    }
+
+    fn resource_manager(&self) -> aks::Arm<'_, TokenSource> {
+        aks::Arm {
             endpoint: self.cloud.arm(),
             pipeline: self.transport.pipeline(self.cloud.authority()),
             tokens: &self.arm_tokens,
             client_id: self.credentials.login().client_id(),
             credentials: self.wanted,
             public_fqdn: self.public_fqdn,
-        };
-        let kubeconfig = arm.kubeconfig(cluster, &self.api_version).await?;
-        ClusterAccess::read(&kubeconfig, cluster.name())
+        }
     }
 
     /// Tokens for a cluster that uses Microsoft Entra; `server_id` is

@@ -4,7 +4,10 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
-use rollguard_agent::inputs::{AKS_CLUSTER, CliForm, CommandName, InputKind, InputSpec, RawInputs};
+use rollguard_agent::inputs::{
+    AKS_CLUSTER, CliForm, CommandName, DOCTOR_COMMANDS, InputKind, InputSpec, RawInputs, WORKLOADS,
+};
+use rollguard_core::permission;
 
 use crate::output_form::OutputForm;
 
@@ -63,6 +66,7 @@ pub(crate) fn command() -> Command {
                 ))
                 .arg(flag("yes", "Do not ask for confirmation").short('y')),
         )
+        .subcommand(doctor())
         .subcommand(drill())
         .subcommand(
             Command::new("replay")
@@ -131,6 +135,19 @@ fn explain() -> Command {
                 .value_name("CODE")
                 .help("The code, such as ImageNotFound; without one, all are listed"),
         )
+}
+
+fn doctor() -> Command {
+    with_inputs(CommandName::Doctor, Command::new("doctor"))
+        .about("Tells whether a check and a rollback would work here, and which permissions are missing")
+        .mut_arg(WORKLOADS.name, |arg| {
+            arg.value_name("COMMAND|WORKLOAD").help(
+                "The commands `check`, `rollback` or `drill`, and the workloads; their kinds decide which \
+                 permissions are needed [default: check rollback, and all kinds]",
+            )
+        })
+        .args(cluster_args())
+        .arg(output())
 }
 
 fn drill() -> Command {
@@ -260,6 +277,13 @@ pub(crate) fn raw_inputs(
             } else {
                 value.clone()
             };
+            // A doctor's arguments are commands as well.
+            let of_doctor = name == CommandName::Doctor && *spec == WORKLOADS;
+            let spec = if of_doctor && permission::Command::parse(&value).is_some() {
+                &DOCTOR_COMMANDS
+            } else {
+                spec
+            };
             said.push((spec.name.to_owned(), value));
         }
     }
@@ -343,6 +367,17 @@ mod tests {
         for (spec, said) in rows {
             assert_eq!(raw.get(spec), Some(said), "{}", spec.name);
         }
+    }
+
+    #[test]
+    fn a_doctor_stands_before_the_command_line_that_is_tried() {
+        let line = "rollguard doctor check deploy/web rollback sts/db -n shop --http /healthz";
+        let matches = command().try_get_matches_from(line.split(' ')).unwrap();
+        let matches = matches.subcommand().unwrap().1;
+        let raw = raw_inputs(CommandName::Doctor, matches, |_| Ok(String::new())).unwrap();
+        assert_eq!(raw.get(&DOCTOR_COMMANDS), Some("check\nrollback"));
+        assert_eq!(raw.get(&WORKLOADS), Some("deploy/web\nsts/db"));
+        assert_eq!(raw.get(&rollguard_agent::inputs::HTTP), Some("/healthz"));
     }
 
     #[test]

@@ -14,13 +14,15 @@ use rollguard_azure::{
     Login as AzureLogin, TokenSource, Transport,
 };
 use rollguard_cluster::{
-    BearerTokens, BoxError, Connection, Login as ClusterLogin, connect, secrets_of_kubeconfig,
+    BearerTokens, BoxError, Clock, Connection, Login as ClusterLogin, connect,
+    secrets_of_kubeconfig,
 };
 use rollguard_core::report::{Line, Style};
 use rollguard_network::Network;
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::run::doctor::{self, NetworkSettings, Survey, reach};
 use crate::run::task::Connector;
 use crate::run::tools::Tools;
 
@@ -35,7 +37,9 @@ pub(crate) struct ByServiceConnection {
     pub(crate) now: Timestamp,
     /// Proxies and trusted certificates; read when it is needed, so that a mistake in them is told as the
     /// task's own failure.
-    pub(crate) network: Result<Network, Failure>,
+    pub(crate) settings: NetworkSettings,
+    /// Goes on with the local time.
+    pub(crate) clock: Clock,
 }
 
 #[async_trait]
@@ -46,13 +50,26 @@ impl Connector for ByServiceConnection {
         target: &ClusterTarget,
         tools: &mut Tools<'_>,
     ) -> Result<Connection, Failure> {
-        let login = match target {
-            ClusterTarget::Aks(target) => self.through_azure(env, target, tools).await?,
+        match target {
+            ClusterTarget::Aks(target) => self.through_azure(env, target, tools).await,
             ClusterTarget::Kubernetes {
                 service_connection_id,
-            } => self.directly(env, service_connection_id, tools)?,
-        };
-        Ok(connect(&login, self.now).await?)
+            } => {
+                let login = self.directly(env, service_connection_id, tools)?;
+                Ok(connect(&login, self.now).await?)
+            }
+        }
+    }
+
+    async fn survey(&self, env: &AgentEnv, target: &ClusterTarget) -> Survey {
+        match target {
+            ClusterTarget::Aks(target) => doctor::survey(env, target, &self.settings).await,
+            ClusterTarget::Kubernetes { .. } => Survey::of_kubeconfig(&self.settings),
+        }
+    }
+
+    fn local_time(&self) -> Timestamp {
+        self.clock.now()
     }
 }
 
@@ -62,7 +79,7 @@ impl ByServiceConnection {
         env: &AgentEnv,
         target: &AksTarget,
         tools: &mut Tools<'_>,
-    ) -> Result<ClusterLogin, Failure> {
+    ) -> Result<Connection, Failure> {
         let id = target.service_connection_id.as_deref().unwrap_or_default();
         let service = ServiceConnection::from_env(env, id)?;
         tools.console.register(service.secret().cloned());
@@ -77,7 +94,7 @@ impl ByServiceConnection {
         })?;
         let cluster = ClusterId::new(subscription, &target.resource_group, &target.cluster)
             .map_err(AzureError::from)?;
-        let network = self.network.clone()?;
+        let network = self.settings.network.clone()?;
         if network.trust.skip_verification {
             tools.console.command(&LoggingCommand::warning(
                 "AGENT_SKIPCERTVALIDATION is set: the certificates of Azure DevOps, Microsoft Entra and Azure \
@@ -87,7 +104,8 @@ impl ByServiceConnection {
         let azure = Azure::for_connection(&service, Transport::new(&network)?)?;
         let access = of_aks(azure, target, &cluster, tools.console).await?;
         tools.console.register(access.secrets());
-        Ok(access.login(network))
+        let (login, azure) = access.login(network);
+        reach(connect(&login, self.now), &azure, &cluster).await
     }
 
     fn directly(
@@ -100,7 +118,7 @@ impl ByServiceConnection {
             access,
             accept_untrusted,
         } = KubernetesConnection::from_env(env, id)?;
-        let network = self.network.clone()?;
+        let network = self.settings.network.clone()?;
         if accept_untrusted {
             tools.console.command(&LoggingCommand::warning(
                 "the service connection accepts untrusted certificates: that of the API server is not \
@@ -167,12 +185,13 @@ impl Developer<'_> {
         )?;
         let access = of_aks(azure, target, &cluster, console).await?;
         console.hide(access.secrets());
-        Ok(access.login(self.network))
+        Ok(access.login(self.network).0)
     }
 }
 
 /// The way into an AKS cluster.
 struct AksAccess {
+    azure: Azure,
     kubeconfig: String,
     tokens: Option<Arc<dyn BearerTokens>>,
 }
@@ -182,12 +201,14 @@ impl AksAccess {
         secrets_in(&self.kubeconfig)
     }
 
-    fn login(self, network: Network) -> ClusterLogin {
-        ClusterLogin::InMemory {
+    /// The login, and Azure for what else is asked about the cluster.
+    fn login(self, network: Network) -> (ClusterLogin, Azure) {
+        let login = ClusterLogin::InMemory {
             kubeconfig: self.kubeconfig,
             tokens: self.tokens,
             network,
-        }
+        };
+        (login, self.azure)
     }
 }
 
@@ -226,6 +247,7 @@ async fn of_aks(
         }
     };
     Ok(AksAccess {
+        azure,
         kubeconfig: access.kubeconfig.expose().to_owned(),
         tokens,
     })

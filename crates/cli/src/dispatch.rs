@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 use rollguard_agent::inputs::{ClusterTarget, CommandInputs, CommandName, Inputs};
 use rollguard_agent::{AgentEnv, Outcome};
-use rollguard_cluster::{Connection, Login, connect};
+use rollguard_cluster::{Clock, Connection, Login, connect};
 use rollguard_core::report::{Line, Style};
 use rollguard_core::workload::WorkloadName;
 
@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::output_form::OutputForm;
 use crate::recorder::Recorder;
 use crate::run::check::check;
+use crate::run::doctor::{Subject, Survey, doctor};
 use crate::run::drill::{Answer, DrillInputs, Place, drill};
 use crate::run::rollback::{AtTerminal, Consent, How, rollback};
 use crate::run::tools::Tools;
@@ -103,7 +104,8 @@ async fn run_task(environment: &Environment) -> Outcome {
     };
     let connector = ByServiceConnection {
         now: environment.now(),
-        network: environment.network(),
+        settings: environment.network_settings(),
+        clock: Clock::starting_at(environment.now()),
     };
     let outcome = task::task(&env, &connector, &mut tools).await;
     // If this fails, the entry point takes the end for an abnormal one, and fails the task.
@@ -133,6 +135,7 @@ impl App<'_> {
         match name {
             "check" => self.check(console).await,
             "rollback" => self.rollback(console).await,
+            "doctor" => self.doctor(console).await,
             "drill" => self.drill(console).await,
             "replay" => self.replay(console),
             "history" => self.history(console).await,
@@ -285,6 +288,37 @@ impl App<'_> {
         let done = rollback(&connection, &inputs, &how, &mut tools).await?;
         console.lines(&done.untold);
         Ok(done.outcome)
+    }
+
+    async fn doctor(&self, console: &mut Console) -> Result<Outcome, Failure> {
+        let Inputs { command, cluster } = self.inputs(CommandName::Doctor)?;
+        let CommandInputs::Doctor(mut inputs) = command else {
+            return Err(Failure::new(
+                Outcome::Unexpected,
+                "the inputs are not those of a doctor",
+            ));
+        };
+        let connected = self.connect(cluster.as_ref(), console).await;
+        if let Ok(connection) = &connected
+            && let Some(namespace) = self.namespace(connection)
+        {
+            inputs.place_in(namespace);
+        }
+        let survey = Survey::of_kubeconfig(&self.environment.network_settings());
+        let mut tools = Tools {
+            console,
+            recorder: &mut Recorder::off(),
+            cancel: &self.cancel,
+        };
+        let local_time = || self.environment.now();
+        let subject = Subject {
+            survey,
+            connected,
+            local_time: &local_time,
+        };
+        let examined = doctor(subject, &inputs, &mut tools).await?;
+        self.form.write_examined(&examined, console)?;
+        Ok(examined.outcome)
     }
 
     async fn drill(&self, console: &mut Console) -> Result<Outcome, Failure> {

@@ -13,6 +13,7 @@ use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::run::doctor::NetworkSettings;
 use crate::run::drill::Screen;
 use crate::status_area::{Size, SizeOf};
 
@@ -122,6 +123,11 @@ impl Environment {
                 skip_verification: skips.is_some_and(|it| it.eq_ignore_ascii_case("true")),
             },
         })
+    }
+
+    /// The same, with the names of the settings for a doctor.
+    pub(crate) fn network_settings(&self) -> NetworkSettings {
+        NetworkSettings::new(self.network(), |name| self.get(name).is_some())
     }
 
     /// The content of the file that a variable names. It ends with a line break, so that another may follow.

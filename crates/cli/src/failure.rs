@@ -48,6 +48,15 @@ impl Failure {
         self
     }
 
+    /// Adds the reason behind the last message.
+    #[must_use]
+    pub(crate) fn because(mut self, why: &str) -> Self {
+        if let Some(last) = self.messages.last_mut() {
+            *last = format!("{last}: {why}");
+        }
+        self
+    }
+
     /// Adds that nothing was changed, for what ends before a rollback has begun.
     #[must_use]
     pub const fn unchanged(mut self) -> Self {

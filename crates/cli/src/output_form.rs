@@ -8,6 +8,7 @@ use rollguard_core::report::{Report, to_json};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::run::doctor::Examined;
 
 /// The form that `--output` chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,6 +70,25 @@ impl OutputForm {
         match self {
             Self::Human => {}
             Self::Json => console.document(&to_json(report).map_err(anyhow::Error::from)?),
+        }
+        Ok(())
+    }
+
+    /// Writes what a doctor found. People have read it already.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub(crate) fn write_examined(
+        self,
+        examined: &Examined,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Human => {}
+            Self::Json => {
+                let document = examined.findings.document(examined.outcome.exit_code());
+                console.document(&document.to_json().map_err(anyhow::Error::from)?);
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! One file, one command.
 
 pub mod check;
+pub mod doctor;
 pub(crate) mod drill;
 pub mod explain;
 pub(crate) mod history;

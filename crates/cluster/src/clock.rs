@@ -1,5 +1,7 @@
 //! The session's time: the API server's, carried on by tokio's clock.
 
+use http::HeaderMap;
+use http::header::DATE;
 use jiff::Timestamp;
 use rollguard_core::duration::{after, elapsed};
 use tokio::time::Instant;
@@ -36,6 +38,14 @@ impl Clock {
     pub async fn sleep_until(&self, at: Timestamp) {
         tokio::time::sleep(elapsed(self.now(), at)).await;
     }
+}
+
+/// Returns the time in a `Date` header (RFC 9110, section 5.6.7), whole seconds.
+pub(crate) fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(text)
+        .ok()
 }
 
 #[cfg(test)]

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use http::header::DATE;
-use http::{HeaderMap, Request, StatusCode};
+use http::{Request, StatusCode};
 use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use rollguard_network::{Network, Trust};
+use rollguard_network::{Network, Proxy, Trust};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, server_time};
 use crate::error::{Cause, ClusterError, ClusterErrorKind};
 use crate::login::{BearerTokens, Login};
 use crate::patience::patiently;
@@ -43,6 +42,35 @@ pub struct Connection {
     pub clock: Clock,
     /// The API server's version, for example `v1.35.4`.
     pub version: String,
+    /// The way to the API server; `None` for the embedded cluster.
+    pub server: Option<Server>,
+}
+
+/// The API server, and the way to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its address.
+    pub url: String,
+    /// The proxy on the way, if there is one.
+    pub proxy: Option<ProxyOnTheWay>,
+}
+
+/// A proxy, without the credentials for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyOnTheWay {
+    /// The variable or setting that names it.
+    pub setting: &'static str,
+    /// Its address.
+    pub address: String,
+}
+
+impl From<&Proxy> for ProxyOnTheWay {
+    fn from(proxy: &Proxy) -> Self {
+        Self {
+            setting: proxy.setting(),
+            address: proxy.uri().to_string(),
+        }
+    }
 }
 
 /// Signs in and asks for the version: the first answer shows that the server is reachable and
@@ -53,13 +81,18 @@ pub struct Connection {
 /// Bad input for a kubeconfig, context or proxy that does not fit; unreachable with the server's
 /// address; credentials for 401 or a token that cannot be had.
 pub async fn connect(login: &Login, local_now: Timestamp) -> Result<Connection> {
-    let (client, server) = client_of(login, local_now).await?;
-    let (version, date) = greet(&client, &server).await?;
+    let Opened { client, server } = open(login, local_now).await?;
+    let called = server
+        .as_ref()
+        .map(|it| format!("the API server {}", it.url));
+    let called = called.as_deref().unwrap_or("the API server");
+    let (version, date) = greet(&client, called).await?;
     let clock = Clock::starting_at(date.unwrap_or(local_now));
     Ok(Connection {
         client,
         clock,
         version,
+        server,
     })
 }
 
@@ -72,11 +105,19 @@ struct Prepared<'a> {
     tokens: Option<Arc<dyn BearerTokens>>,
 }
 
-/// The client and the server's address.
-async fn client_of(login: &Login, local_now: Timestamp) -> Result<(Client, String)> {
+/// A client that has sent nothing yet.
+struct Opened {
+    client: Client,
+    server: Option<Server>,
+}
+
+async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
     let prepared = match login {
         Login::Client(client) => {
-            return Ok((limit::limited(client.clone()), "the API server".to_owned()));
+            return Ok(Opened {
+                client: limit::limited(client.clone()),
+                server: None,
+            });
         }
         Login::Kubeconfig { .. } => of_files(login, local_now).await?,
         Login::InMemory {
@@ -96,17 +137,23 @@ async fn client_of(login: &Login, local_now: Timestamp) -> Result<(Client, Strin
     if let Some(roots_of_cluster) = &mut config.root_cert {
         roots_of_cluster.extend(roots(&network.trust)?);
     }
-    let server = format!("the API server {}", config.cluster_url);
-    let route = proxy::Route::new(
-        &config.cluster_url,
-        own_proxy.as_deref(),
-        &network.proxies,
-        &network.trust,
-    )?;
+    let url = config.cluster_url.to_string();
+    let proxy = proxy::proxy_of(&config.cluster_url, own_proxy.as_deref(), &network.proxies)?;
+    let route = proxy::Route::new(proxy.as_ref(), &network.trust)?;
     let client = stack::build(&config, route, tokens).map_err(|source| {
-        ClusterError::new(format!("set up the connection to {server}"), source)
+        ClusterError::new(
+            format!("set up the connection to the API server {url}"),
+            source,
+        )
     })?;
-    Ok((client, server))
+    let server = Server {
+        url,
+        proxy: proxy.as_ref().map(ProxyOnTheWay::from),
+    };
+    Ok(Opened {
+        client,
+        server: Some(server),
+    })
 }
 
 async fn of_files(login: &Login, local_now: Timestamp) -> Result<Prepared<'_>> {
@@ -229,14 +276,6 @@ fn version_request() -> Request<Body> {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = http::Uri::from_static("/version");
     request
-}
-
-/// The time in a `Date` header (RFC 9110, section 5.6.7), whole seconds.
-fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
-    let text = headers.get(DATE)?.to_str().ok()?;
-    jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(text)
-        .ok()
 }
 
 fn bad_input(doing: impl Into<String>) -> ClusterError {

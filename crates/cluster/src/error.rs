@@ -7,7 +7,6 @@ mod redact;
 pub use cause::{Cause, OwnStatus};
 pub(crate) use cause::{Silence, TokenFailure};
 pub(crate) use permission::Permission;
-pub use permission::{CHECK_RULES, CLUSTER_RULES, ROLLBACK_RULES, Rule};
 
 /// The kind of a failure; the command line maps each to an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

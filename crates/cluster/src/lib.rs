@@ -11,9 +11,11 @@
 //! that tests run in virtual time.
 
 pub mod access;
+mod access_review;
 pub mod apply;
 mod clock;
 mod connect;
+pub mod doctor;
 mod error;
 pub mod history;
 pub mod http;
@@ -33,11 +35,8 @@ mod testing;
 mod typed;
 
 pub use clock::Clock;
-pub use connect::{Connection, connect, secrets_of_kubeconfig};
-pub use error::{
-    CHECK_RULES, CLUSTER_RULES, Cause, ClusterError, ClusterErrorKind, OwnStatus, ROLLBACK_RULES,
-    Rule,
-};
+pub use connect::{Connection, ProxyOnTheWay, Server, connect, secrets_of_kubeconfig};
+pub use error::{Cause, ClusterError, ClusterErrorKind, OwnStatus};
 pub use login::{BearerTokens, BoxError, Login, Programs};
 pub use lookup::look_up;
 pub use observe::{Watch, observe};

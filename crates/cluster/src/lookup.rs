@@ -71,14 +71,14 @@ async fn revision_quotas(client: &Client, namespace: &str) -> Option<Vec<Promise
 
 /// The groups of the API (`k8s.io/apimachinery` `meta/v1`, `APIGroupList`), which everyone who signs in
 /// may read (`system:discovery`).
-async fn groups(client: &Client) -> Result<Value, Cause> {
+pub(crate) async fn groups(client: &Client) -> Result<Value, Cause> {
     let request = http::Request::get("/apis").body(Vec::new());
     let request = request.map_err(|error| Cause::Malformed(error.to_string()))?;
     within(READ_LIMIT, client.request(request)).await
 }
 
 /// Returns the preferred version of a group, as `group/version`.
-fn preferred<'a>(groups: &'a Value, wanted: &str) -> Option<&'a str> {
+pub(crate) fn preferred<'a>(groups: &'a Value, wanted: &str) -> Option<&'a str> {
     let all = groups.get("groups")?.as_array()?;
     let group = all
         .iter()

@@ -8,6 +8,7 @@
 pub mod annotation;
 pub mod approval;
 pub mod diagnose;
+pub mod doctor;
 pub mod duration;
 pub mod finding;
 pub mod foreign_text;
@@ -15,6 +16,7 @@ pub mod history;
 pub mod http;
 pub mod label_selector;
 pub mod observation;
+pub mod permission;
 pub mod policy;
 pub mod progress;
 pub mod quantity;

@@ -64,6 +64,7 @@ pub struct ProxyError {
 /// A proxy and the credentials for it. Without `Debug`: these are secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
+    setting: &'static str,
     uri: Uri,
     authorization: Option<HeaderValue>,
 }
@@ -73,6 +74,12 @@ impl Proxy {
     #[must_use]
     pub const fn uri(&self) -> &Uri {
         &self.uri
+    }
+
+    /// The variable or setting that names it.
+    #[must_use]
+    pub const fn setting(&self) -> &'static str {
+        self.setting
     }
 
     /// The value of `Proxy-Authorization`.
@@ -125,7 +132,11 @@ impl Proxy {
             .path_and_query("/")
             .build();
         let uri = uri.map_err(|_| wrong(NO_HOST.to_owned()))?;
-        Ok(Self { uri, authorization })
+        Ok(Self {
+            setting: variable,
+            uri,
+            authorization,
+        })
     }
 }
 

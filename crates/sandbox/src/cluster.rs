@@ -261,7 +261,8 @@ impl Cluster {
             | Resource::Jobs
             | Resource::Autoscalers
             | Resource::PriorityClasses
-            | Resource::SelfSubjectAccessReviews => {
+            | Resource::SelfSubjectAccessReviews
+            | Resource::SelfSubjectReviews => {
                 self.store.remove(key);
             }
         }
@@ -403,7 +404,8 @@ impl Cluster {
             | Resource::Claims
             | Resource::ControllerRevisions
             | Resource::Autoscalers
-            | Resource::SelfSubjectAccessReviews => {}
+            | Resource::SelfSubjectAccessReviews
+            | Resource::SelfSubjectReviews => {}
         }
     }
 

@@ -189,7 +189,8 @@ impl WorkQueue {
             | Resource::Jobs
             | Resource::Autoscalers
             | Resource::PriorityClasses
-            | Resource::SelfSubjectAccessReviews => {}
+            | Resource::SelfSubjectAccessReviews
+            | Resource::SelfSubjectReviews => {}
         }
         if gone {
             self.add(Work::Orphans(uid(object).to_owned()));

@@ -46,7 +46,8 @@ pub(crate) fn complete(resource: Resource, object: &mut Value) {
         | Resource::ServiceAccounts
         | Resource::Quotas
         | Resource::LimitRanges
-        | Resource::SelfSubjectAccessReviews => {}
+        | Resource::SelfSubjectAccessReviews
+        | Resource::SelfSubjectReviews => {}
     }
 }
 

@@ -23,10 +23,12 @@ pub(crate) enum Resource {
     PriorityClasses,
     /// Answered, never stored.
     SelfSubjectAccessReviews,
+    /// Answered, never stored.
+    SelfSubjectReviews,
 }
 
 impl Resource {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Namespaces,
         Self::Nodes,
         Self::Pods,
@@ -46,6 +48,7 @@ impl Resource {
         Self::Autoscalers,
         Self::PriorityClasses,
         Self::SelfSubjectAccessReviews,
+        Self::SelfSubjectReviews,
     ];
 
     /// The resource at `/apis/<group>/<version>/…/<plural>`; the core group is empty.
@@ -71,6 +74,7 @@ impl Resource {
             Self::Autoscalers => "autoscaling",
             Self::PriorityClasses => "scheduling.k8s.io",
             Self::SelfSubjectAccessReviews => "authorization.k8s.io",
+            Self::SelfSubjectReviews => "authentication.k8s.io",
             Self::Namespaces
             | Self::Nodes
             | Self::Pods
@@ -105,6 +109,7 @@ impl Resource {
             Self::Autoscalers => "horizontalpodautoscalers",
             Self::PriorityClasses => "priorityclasses",
             Self::SelfSubjectAccessReviews => "selfsubjectaccessreviews",
+            Self::SelfSubjectReviews => "selfsubjectreviews",
         }
     }
 
@@ -129,6 +134,7 @@ impl Resource {
             Self::Autoscalers => "HorizontalPodAutoscaler",
             Self::PriorityClasses => "PriorityClass",
             Self::SelfSubjectAccessReviews => "SelfSubjectAccessReview",
+            Self::SelfSubjectReviews => "SelfSubjectReview",
         }
     }
 
@@ -152,7 +158,8 @@ impl Resource {
             | Self::ControllerRevisions
             | Self::Jobs
             | Self::PriorityClasses
-            | Self::SelfSubjectAccessReviews => "v1",
+            | Self::SelfSubjectAccessReviews
+            | Self::SelfSubjectReviews => "v1",
         }
     }
 
@@ -167,7 +174,11 @@ impl Resource {
     pub(crate) fn namespaced(self) -> bool {
         !matches!(
             self,
-            Self::Namespaces | Self::Nodes | Self::PriorityClasses | Self::SelfSubjectAccessReviews
+            Self::Namespaces
+                | Self::Nodes
+                | Self::PriorityClasses
+                | Self::SelfSubjectAccessReviews
+                | Self::SelfSubjectReviews
         )
     }
 

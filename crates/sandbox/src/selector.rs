@@ -141,7 +141,8 @@ fn known(resource: Resource, path: &str) -> bool {
         | Resource::StatefulSets
         | Resource::DaemonSets
         | Resource::ControllerRevisions
-        | Resource::SelfSubjectAccessReviews => false,
+        | Resource::SelfSubjectAccessReviews
+        | Resource::SelfSubjectReviews => false,
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn decodes(resource: Resource, object: &Value) -> Result<(), ApiFailu
         Resource::Jobs => check::<Job>(resource, object),
         Resource::Autoscalers => check::<HorizontalPodAutoscaler>(resource, object),
         Resource::PriorityClasses => check::<PriorityClass>(resource, object),
-        Resource::SelfSubjectAccessReviews => Ok(()),
+        Resource::SelfSubjectAccessReviews | Resource::SelfSubjectReviews => Ok(()),
     }
 }
 
@@ -77,7 +77,8 @@ pub(crate) fn validate(
         | Resource::Jobs
         | Resource::Autoscalers
         | Resource::PriorityClasses
-        | Resource::SelfSubjectAccessReviews => Ok(()),
+        | Resource::SelfSubjectAccessReviews
+        | Resource::SelfSubjectReviews => Ok(()),
     };
     cause.map_err(|cause| ApiFailure::invalid(resource, name(object), &cause))
 }

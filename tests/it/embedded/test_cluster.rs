@@ -157,6 +157,13 @@ impl TestCluster {
         self.sandbox.requests().len()
     }
 
+    /// The permissions that the requests so far took, in their order, as `verb plural.group`.
+    pub(crate) fn permissions_used(&self) -> Vec<String> {
+        let requests = self.sandbox.requests();
+        let each = requests.iter().map(|it| permission(it.verb, &it.path));
+        each.collect()
+    }
+
     /// How many of them would change something.
     pub(crate) fn writes(&self) -> usize {
         let requests = self.sandbox.requests();
@@ -373,6 +380,31 @@ impl TestCluster {
         // As the command line does.
         tools.console.lines(&done.untold);
         Ok(done)
+    }
+}
+
+/// The permission that a request takes (apiserver `endpoints/request/requestinfo.go`).
+fn permission(verb: Verb, path: &str) -> String {
+    let path = path.split('?').next().unwrap_or(path);
+    let segments: Vec<&str> = path.split('/').filter(|it| !it.is_empty()).collect();
+    let (group, rest) = match segments.as_slice() {
+        ["api", "v1", rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => return format!("{verb} {path}"),
+    };
+    let (plural, subresource) = match rest {
+        ["namespaces", _, plural, _, subresource, ..] => (*plural, Some(*subresource)),
+        ["namespaces", _, plural, ..] | [plural, ..] => (*plural, None),
+        [] => ("", None),
+    };
+    let resource = match subresource {
+        Some(subresource) => format!("{plural}/{subresource}"),
+        None => plural.to_owned(),
+    };
+    if group.is_empty() {
+        format!("{verb} {resource}")
+    } else {
+        format!("{verb} {resource}.{group}")
     }
 }
 

@@ -10,6 +10,7 @@ mod contract;
 mod drill;
 mod field;
 mod peers;
+mod permissions;
 mod refusals;
 mod rollback;
 mod smoke;
@@ -290,6 +291,7 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
     // The longest of all goes first.
     let others = [smoke, contract, refusals, may_look, stable];
     let all = std::iter::once(pipeline).chain(updates).chain(others);
+    let all = all.chain(permissions::trials(stage));
     Ok(all.chain(fields).chain(rollbacks).chain(drills).collect())
 }
 

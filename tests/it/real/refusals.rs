@@ -6,11 +6,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
-use rollguard_tests::cluster::{LIMITED_TOKEN, LIMITED_USER, RealCluster, apply, with_namespace};
+use rollguard_tests::cluster::{LIMITED_TOKEN, RealCluster, apply, with_namespace};
 use rollguard_tests::product::Rollguard;
 use rollguard_tests::scenarios::{DEPLOYMENT, Play, Scenario, all};
 
 use crate::Stage;
+use crate::permissions::may_look;
 
 /// (the row's name, the token, arguments, exit code, a part of the output).
 type Row = (
@@ -149,7 +150,7 @@ pub(crate) async fn a_rollback_without_the_right_changes_nothing(stage: Arc<Stag
         .find(|scenario| scenario.name == "config-key-missing")
         .context("the scenario is gone")?;
     with_namespace(cluster, "may-look", async |client, namespace| {
-        apply(&client, &namespace, &MAY_LOOK.replace("USER", LIMITED_USER)).await?;
+        apply(&client, &namespace, &may_look(&namespace)).await?;
         let mut play = Play::new(cluster, &namespace, scenario)?;
         play.deploy_v1().await?;
         play.deploy_v2().await?;
@@ -188,23 +189,6 @@ pub(crate) async fn a_rollback_without_the_right_changes_nothing(stage: Arc<Stag
     })
     .await
 }
-
-/// What the README says a check needs, and nothing else.
-const MAY_LOOK: &str = "
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: { name: may-look }
-rules:
-  - { apiGroups: [apps], resources: [deployments, replicasets], verbs: [get, list, watch] }
-  - { apiGroups: [''], resources: [pods, events], verbs: [get, list, watch] }
-  - { apiGroups: [''], resources: [pods/log], verbs: [get] }
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: { name: may-look }
-roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: may-look }
-subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: User, name: USER }]
-";
 
 fn any_scenario() -> Result<&'static Scenario> {
     all()

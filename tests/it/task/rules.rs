@@ -340,11 +340,12 @@ fn groups(task: &Json) -> Result<()> {
             input["groupName"]
         );
     }
-    for rule in groups
+    let rules = groups
         .iter()
         .chain(inputs)
-        .filter_map(|it| it["visibleRule"].as_str())
-    {
+        .filter_map(|it| it["visibleRule"].as_str());
+    // `||` or `&&` between conditions, never both (azure-devops-extension-sdk, "Visibility rules").
+    for rule in rules.flat_map(|it| it.split(" || ")) {
         let (name, option) = rule.split_once(" = ").context("not `input = option`")?;
         let Some(input) = inputs.iter().find(|it| it["name"] == name) else {
             bail!("{rule}: no such input");

@@ -1,12 +1,15 @@
-//! Azure Resource Manager, as far as the two calls for credentials need it.
+//! Azure Resource Manager, as far as the two calls for credentials and a GET of the cluster need it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     ADMIN_ACCOUNT_TOKEN, Answer, CLUSTER, RESOURCE_GROUP, Recorded, SUBSCRIPTION_ID, State,
 };
+
+/// A GET of the cluster itself.
+const READ: &str = "";
 
 pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
     let known = |token| state.arm_tokens.iter().any(|issued| issued == token);
@@ -28,15 +31,20 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
     else {
         return Answer::arm_error(404, "NotFound", "No such path.");
     };
-    let [
-        "Microsoft.ContainerService",
-        "managedClusters",
-        cluster,
-        call @ ("listClusterUserCredential" | "listClusterAdminCredential"),
-    ] = rest
-    else {
-        return Answer::arm_error(404, "InvalidResourceType", "No such resource type.");
+    let (cluster, call) = match rest {
+        [
+            "Microsoft.ContainerService",
+            "managedClusters",
+            cluster,
+            call @ ("listClusterUserCredential" | "listClusterAdminCredential"),
+        ] => (cluster, *call),
+        ["Microsoft.ContainerService", "managedClusters", cluster] => (cluster, READ),
+        _ => return Answer::arm_error(404, "InvalidResourceType", "No such resource type."),
     };
+    let expected = if call == READ { "GET" } else { "POST" };
+    if request.method != expected {
+        return Answer::arm_error(405, "MethodNotAllowed", "The method is not allowed.");
+    }
     if let Some(refusal) = wrong_version(state, request.query("api-version")) {
         return refusal;
     }
@@ -57,7 +65,10 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
         );
         return missing("ResourceNotFound", text);
     }
-    let (name, kubeconfig) = if *call == "listClusterUserCredential" {
+    if call == READ {
+        return Answer::json(200, &managed_cluster(&state.settings.cluster_properties));
+    }
+    let (name, kubeconfig) = if call == "listClusterUserCredential" {
         ("clusterUser", state.settings.kubeconfig.clone())
     } else if state.settings.local_accounts {
         ("clusterAdmin", of_admin(&state.settings.kubeconfig))
@@ -81,6 +92,20 @@ fn of_admin(kubeconfig: &str) -> String {
         "{clusters}users:\n- name: clusterAdmin_{RESOURCE_GROUP}_{CLUSTER}\n  user:\n    token: \
          {ADMIN_ACCOUNT_TOKEN}\n"
     )
+}
+
+/// As documented for `ManagedClusters - Get`, with the fields that are read and some others.
+fn managed_cluster(properties: &Value) -> Value {
+    json!({
+        "id": format!(
+            "/subscriptions/{SUBSCRIPTION_ID}/resourcegroups/{RESOURCE_GROUP}/providers\
+             /Microsoft.ContainerService/managedClusters/{CLUSTER}"
+        ),
+        "location": "westeurope",
+        "name": CLUSTER,
+        "type": "Microsoft.ContainerService/ManagedClusters",
+        "properties": properties,
+    })
 }
 
 fn wrong_version(state: &State, asked: Option<&str>) -> Option<Answer> {

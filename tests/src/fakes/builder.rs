@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{FakeAzure, Shared, kubelogin_kubeconfig, server};
+use serde_json::Value;
+
+use super::{FakeAzure, Shared, kubelogin_kubeconfig, running, server};
 
 /// The settings of the fake before it starts.
 #[derive(Clone, Debug)]
@@ -14,9 +16,17 @@ pub struct FakeAzureBuilder {
     pub(super) local_accounts: bool,
     pub(super) oidc_issuer: Option<String>,
     pub(super) audience: Option<String>,
+    pub(super) cluster_properties: Value,
 }
 
 impl FakeAzureBuilder {
+    /// The properties of the cluster in Azure Resource Manager. Default: those of a running cluster.
+    #[must_use]
+    pub fn cluster_properties(mut self, properties: Value) -> Self {
+        self.cluster_properties = properties;
+        self
+    }
+
     /// The cluster has a local administrator account. Default: local accounts are disabled.
     #[must_use]
     pub fn local_accounts(mut self) -> Self {
@@ -96,6 +106,7 @@ impl FakeAzure {
             local_accounts: false,
             oidc_issuer: None,
             audience: None,
+            cluster_properties: running(),
         }
     }
 }

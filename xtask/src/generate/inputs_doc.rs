@@ -27,10 +27,13 @@ pub(super) fn render() -> String {
             InputSpec::on_command_line(command).map(argument_row),
         );
     }
-    text += "\nBoth take `--context` and `--kubeconfig`, as kubectl does, or `--aks-name`, \
-             `--aks-rg` and `--aks-subscription`; without any of them and without a kubeconfig, a \
-             pod uses its service account. A check also takes \
-             `-o, --output human|json` and `--record FILE` (a trace to replay, secrets masked); \
+    text += "\nA doctor also takes the names of commands as arguments: put `doctor` before the command \
+             line that you want to try, such as `rollguard doctor check deployment/web -n shop`. \
+             Without any, it asks for `check` and `rollback`.\n";
+    text += "\nAll take `--context` and `--kubeconfig`, as kubectl does; a check and a rollback also \
+             `--aks-name`, `--aks-rg` and `--aks-subscription`. Without any of them and without a \
+             kubeconfig, a pod uses its service account. A check and a doctor also take \
+             `-o, --output human|json`, a check also `--record FILE` (a trace to replay, secrets masked); \
              a rollback also takes `--dry-run` and `--yes`. `-l` selects the workloads that have \
              the label when the check begins. With `--evidence` the namespace is that of the \
              evidence, and no workload needs to be named.\n";
@@ -46,9 +49,13 @@ pub(super) fn render() -> String {
 }
 
 fn task_row(spec: &InputSpec) -> [String; 4] {
-    let command = spec
-        .only_for()
-        .map_or_else(|| "all".to_owned(), |only| code(only.as_str()));
+    let command = spec.only_for().map_or_else(
+        || "all".to_owned(),
+        |some| {
+            let names: Vec<String> = some.iter().map(|it| code(it.as_str())).collect();
+            names.join(", ")
+        },
+    );
     [
         code(spec.name),
         command,

@@ -54,6 +54,8 @@ pub(super) fn render() -> String {
              an unreachable cluster say nothing about the rollout. With exit code 12 it may be \
              either, because a check that could not see the rollout from the start has no \
              report. An invalid command line prints a document as well. New keys may be added at \
-             any time; `schemaVersion` rises when a reader would have to change.\n";
+             any time; `schemaVersion` rises when a reader would have to change.\n\n`doctor` prints a \
+             document of its own, with the schema [doctor.schema.json](doctor.schema.json), also if \
+             the cluster could not be asked.\n";
     text
 }

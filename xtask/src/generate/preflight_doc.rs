@@ -70,7 +70,7 @@ const fn weight(finding: PreflightCode) -> &'static str {
     }
 }
 
-/// A hint as Markdown: options as code, and what it names of the README linked.
+/// A hint as Markdown: options as code, and the Roles linked.
 fn marked_up(remedy: &str) -> String {
     let words = remedy.split(' ').map(|word| {
         let option = word.trim_end_matches(',');
@@ -81,8 +81,8 @@ fn marked_up(remedy: &str) -> String {
         }
     });
     words.collect::<Vec<_>>().join(" ").replace(
-        "the Role in rollguard's README (section Permissions)",
-        "the [Role in the README](../README.md#permissions)",
+        "the Role that `rollguard doctor rollback` prints",
+        "the Role that `rollguard doctor rollback` prints ([rbac.md](rbac.md))",
     )
 }
 
@@ -106,9 +106,8 @@ mod tests {
     #[test]
     fn rights_are_linked_and_not_only_named() {
         let text = render();
-        let links = text.matches("](../README.md#permissions)").count();
+        let links = text.matches("](rbac.md)").count();
         assert_eq!(links, 4, "{text}");
-        assert!(!text.contains("section Permissions"), "{text}");
     }
 
     #[test]

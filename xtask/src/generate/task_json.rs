@@ -172,6 +172,7 @@ const fn kind(kind: InputKind) -> &'static str {
         InputKind::SubscriptionId
         | InputKind::ResourceGroup
         | InputKind::Cluster
+        | InputKind::Commands
         | InputKind::Namespace
         | InputKind::Selector
         | InputKind::Duration
@@ -199,6 +200,7 @@ const fn command(command: CommandName) -> (&'static str, &'static str) {
     let label = match command {
         CommandName::Check => "Check a rollout",
         CommandName::Rollback => "Roll back",
+        CommandName::Doctor => "Tell whether a check and a rollback would work",
     };
     (command.as_str(), label)
 }

@@ -26,10 +26,10 @@ pub enum InputProblem {
     #[error("`{0}` was not evaluated; map it to a variable of the job and write `$(variable)`")]
     NotEvaluated(String),
     /// It belongs to another command.
-    #[error("is for the command `{0}` only; leave it empty")]
-    OtherCommand(&'static str),
+    #[error("is for the command {0} only; leave it empty")]
+    OtherCommand(String),
     /// No such command.
-    #[error("`{0}` is not a command; write `check` or `rollback`")]
+    #[error("`{0}` is not a command; write `check`, `rollback` or `doctor`")]
     Command(String),
     /// No such type of service connection.
     #[error(
@@ -40,6 +40,9 @@ pub enum InputProblem {
     /// It belongs to another type of service connection.
     #[error("is read only with `connectionType: {0}`; write that, or leave the input empty")]
     OtherConnection(&'static str),
+    /// No command whose permissions a doctor knows.
+    #[error("`{0}` is not a command that needs permissions; write `check`, `rollback` or `drill`")]
+    DoctorCommand(String),
     /// More than one service connection.
     #[error("`{0}` names more than one service connection; write one")]
     ServiceConnections(String),
@@ -215,6 +218,7 @@ impl InputError {
             | InputProblem::Command(_)
             | InputProblem::ConnectionType(_)
             | InputProblem::OtherConnection(_)
+            | InputProblem::DoctorCommand(_)
             | InputProblem::ServiceConnections(_)
             | InputProblem::SubscriptionId(_)
             | InputProblem::ResourceGroup(_)

@@ -64,6 +64,7 @@ impl InputSpec {
             | InputKind::ConnectionType
             | InputKind::ServiceConnection
             | InputKind::KubernetesConnection
+            | InputKind::Commands
             | InputKind::Selector
             | InputKind::Duration
             | InputKind::Revision
@@ -74,15 +75,20 @@ impl InputSpec {
     /// Returns when the editor of Azure Pipelines shows it; elsewhere it keeps its value.
     #[must_use]
     pub fn visible_rule(&self) -> Option<String> {
-        let command = self.only_for().map(|it| (COMMAND.name, it.as_str()));
-        let connection = self.connection;
-        let connection = connection.map(|it| (CONNECTION_TYPE.name, it.as_str()));
-        let rules: Vec<String> = command
-            .into_iter()
-            .chain(connection)
-            .map(|(input, value)| format!("{input} = {value}"))
-            .collect();
-        (!rules.is_empty()).then(|| rules.join(" && "))
+        // No input has both, and a rule cannot mix `||` and `&&`.
+        if let Some(connection) = self.connection {
+            return Some(format!(
+                "{} = {}",
+                CONNECTION_TYPE.name,
+                connection.as_str()
+            ));
+        }
+        let each = |commands: &[CommandName]| {
+            let each = commands.iter();
+            let each = each.map(|it| format!("{} = {}", COMMAND.name, it.as_str()));
+            each.collect::<Vec<_>>().join(" || ")
+        };
+        self.only_for().map(each)
     }
 
     /// Returns what holds on the command line when it is not given.
@@ -110,13 +116,10 @@ impl InputSpec {
         }
     }
 
-    /// The only command that takes it; `None`: more than one does.
+    /// The commands that take it, where not every command does.
     #[must_use]
-    pub const fn only_for(&self) -> Option<CommandName> {
-        match self.commands {
-            [only] => Some(*only),
-            _ => None,
-        }
+    pub fn only_for(&self) -> Option<&'static [CommandName]> {
+        (self.commands.len() < CommandName::ALL.len()).then_some(self.commands)
     }
 }
 
@@ -167,6 +170,8 @@ pub enum InputKind {
     ResourceGroup,
     /// The name of an AKS cluster.
     Cluster,
+    /// Commands whose permissions are asked for, separated by commas or white space.
+    Commands,
     /// The name of a Kubernetes namespace.
     Namespace,
     /// Workloads, one in a line.
@@ -201,6 +206,7 @@ impl InputKind {
             | Self::SubscriptionId
             | Self::ResourceGroup
             | Self::Cluster
+            | Self::Commands
             | Self::Namespace
             | Self::Selector
             | Self::Duration

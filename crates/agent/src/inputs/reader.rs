@@ -7,6 +7,7 @@ use rollguard_core::approval::Approval;
 use rollguard_core::duration;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::http::HttpCheck;
+use rollguard_core::permission::Usage;
 use rollguard_core::report::parse_approval;
 use rollguard_core::rollback::Allowed;
 use rollguard_core::workload::{Revision, WorkloadName, WorkloadRef};
@@ -15,8 +16,10 @@ use super::error::{InputError, InputErrors, InputProblem};
 use super::form::InputSpec;
 use super::raw::{RawInputs, Source};
 use super::selector::selector;
-use super::values::{boolean, distinct, grace, lines, namespace, revision, workload_names};
-use super::{CheckInputs, CommandName, RollbackInputs, spec, workloads_of};
+use super::values::{
+    boolean, commands, distinct, grace, lines, namespace, revision, workload_names,
+};
+use super::{CheckInputs, CommandName, DoctorInputs, RollbackInputs, spec, workloads_of};
 
 mod cluster;
 
@@ -128,6 +131,41 @@ impl<'a> Reader<'a> {
             graces: health.graces,
             logs: health.logs,
             wait: wait?,
+        })
+    }
+
+    pub(super) fn doctor(&mut self) -> Option<DoctorInputs> {
+        let namespace = self.required(&spec::NAMESPACE, namespace);
+        let names = self.workloads();
+        self.nothing_for_other_commands_than(CommandName::Doctor);
+        let commands = self.required(&spec::DOCTOR_COMMANDS, commands);
+        let selector = self.optional(&spec::SELECTOR, selector);
+        let http = self.http();
+        let mark = self.required(&spec::MARK, boolean);
+        let logs = self.required(&spec::LOGS, boolean);
+        let wait = self.required(&spec::WAIT, boolean);
+        let namespace = namespace?;
+        let each = names?.into_iter().map(|it| it.in_namespace(&namespace));
+        let workloads = distinct(each.collect());
+        let usage = Usage {
+            selector: selector.is_some(),
+            http: !http.is_empty(),
+            mark: mark?,
+            logs: logs?,
+            wait: wait?,
+            ..Usage::of(commands?)
+        };
+        let kinds = workloads.iter().map(|it: &WorkloadRef| it.kind);
+        // A selector may find any kind.
+        let usage = if workloads.is_empty() || usage.selector {
+            usage
+        } else {
+            usage.with_kinds(kinds)
+        };
+        Some(DoctorInputs {
+            namespace,
+            workloads,
+            usage,
         })
     }
 
@@ -316,11 +354,15 @@ impl<'a> Reader<'a> {
     /// believe in it.
     fn nothing_for_other_commands_than(&mut self, command: CommandName) {
         for spec in spec::INPUTS {
-            let Some(only) = spec.only_for().filter(|only| *only != command) else {
+            let Some(others) = spec.only_for().filter(|it| !it.contains(&command)) else {
                 continue;
             };
             if self.says_something(spec) {
-                self.wrong(spec, InputProblem::OtherCommand(only.as_str()));
+                let names: Vec<String> = others
+                    .iter()
+                    .map(|it| format!("`{}`", it.as_str()))
+                    .collect();
+                self.wrong(spec, InputProblem::OtherCommand(names.join(" or ")));
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use super::CommandName;
 use super::form::{CliForm, Group, InputKind, InputSpec};
-use CommandName::{Check, Rollback};
+use CommandName::{Check, Doctor, Rollback};
 
 mod cluster;
 
@@ -12,20 +12,40 @@ pub use cluster::{
     CONNECTION_TYPE, KUBERNETES_SERVICE_CONNECTION, PUBLIC_FQDN, USE_CLUSTER_ADMIN,
 };
 
-const ALL_COMMANDS: &[CommandName] = &[Check, Rollback];
+const ALL_COMMANDS: &[CommandName] = &[Check, Rollback, Doctor];
+/// The commands that judge a rollout.
+const BOTH: &[CommandName] = &[Check, Rollback];
 
 /// What to do. On the command line it is the subcommand.
 pub const COMMAND: InputSpec = InputSpec {
     name: "command",
     cli: CliForm::None,
     label: "Command",
-    help: "`check` follows a rollout to a verdict; `rollback` restores the last good revision.",
+    help: "`check` follows a rollout to a verdict; `rollback` restores the last good revision; \
+           `doctor` tells whether both would work here: connection, permissions, network.",
     kind: InputKind::Command,
     default: Some("check"),
     required: true,
     commands: ALL_COMMANDS,
     connection: None,
     group: None,
+    task: true,
+};
+
+/// Whose permissions a doctor asks for.
+pub const DOCTOR_COMMANDS: InputSpec = InputSpec {
+    name: "doctorCommands",
+    cli: CliForm::None,
+    label: "Commands to look at",
+    help: "The commands whose permissions the doctor asks for: `check`, `rollback`, `drill`. Name \
+           the workloads and set `http`, `mark`, `logs` and `wait` as for those commands: they \
+           decide which permissions are needed. Without workloads, all kinds count.",
+    kind: InputKind::Commands,
+    default: Some("check, rollback"),
+    required: false,
+    commands: &[Doctor],
+    connection: None,
+    group: Some(Group::Workload),
     task: true,
 };
 
@@ -80,7 +100,7 @@ pub const SELECTOR: InputSpec = InputSpec {
     kind: InputKind::Selector,
     default: None,
     required: false,
-    commands: &[Check],
+    commands: &[Check, Doctor],
     connection: None,
     group: Some(Group::Workload),
     task: true,
@@ -100,7 +120,7 @@ pub const TIMEOUT: InputSpec = InputSpec {
     kind: InputKind::Duration,
     default: Some("5m"),
     required: false,
-    commands: ALL_COMMANDS,
+    commands: BOTH,
     connection: None,
     group: Some(Group::Check),
     task: true,
@@ -120,7 +140,7 @@ pub const STABLE_FOR: InputSpec = InputSpec {
     kind: InputKind::Duration,
     default: Some("10s"),
     required: false,
-    commands: ALL_COMMANDS,
+    commands: BOTH,
     connection: None,
     group: Some(Group::Check),
     task: true,
@@ -164,7 +184,7 @@ pub const GRACES: InputSpec = InputSpec {
     kind: InputKind::Graces,
     default: None,
     required: false,
-    commands: ALL_COMMANDS,
+    commands: BOTH,
     connection: None,
     group: Some(Group::Check),
     task: true,
@@ -227,7 +247,7 @@ pub const EVIDENCE: InputSpec = InputSpec {
     kind: InputKind::Evidence,
     default: None,
     required: false,
-    commands: ALL_COMMANDS,
+    commands: BOTH,
     connection: None,
     group: Some(Group::Rollback),
     task: true,
@@ -248,7 +268,7 @@ pub const MARK: InputSpec = InputSpec {
     kind: InputKind::Boolean,
     default: Some("true"),
     required: false,
-    commands: &[Check],
+    commands: &[Check, Doctor],
     connection: None,
     group: Some(Group::Check),
     task: true,
@@ -291,7 +311,7 @@ pub const FORCE_OWNER: InputSpec = InputSpec {
     kind: InputKind::Boolean,
     default: Some("false"),
     required: false,
-    commands: ALL_COMMANDS,
+    commands: BOTH,
     connection: None,
     group: Some(Group::Rollback),
     task: true,
@@ -312,7 +332,7 @@ pub const ALLOW_SCHEMA_DOWNGRADE: InputSpec = InputSpec {
     kind: InputKind::Boolean,
     default: Some("false"),
     required: false,
-    commands: ALL_COMMANDS,
+    commands: BOTH,
     connection: None,
     group: Some(Group::Rollback),
     task: true,
@@ -333,7 +353,7 @@ pub const ALLOW_ON_DELETE: InputSpec = InputSpec {
     kind: InputKind::Boolean,
     default: Some("false"),
     required: false,
-    commands: ALL_COMMANDS,
+    commands: BOTH,
     connection: None,
     group: Some(Group::Rollback),
     task: true,
@@ -353,7 +373,7 @@ pub const WAIT: InputSpec = InputSpec {
     kind: InputKind::Boolean,
     default: Some("true"),
     required: false,
-    commands: &[Rollback],
+    commands: &[Rollback, Doctor],
     connection: None,
     group: Some(Group::Rollback),
     task: true,
@@ -386,6 +406,7 @@ pub const INPUTS: &[InputSpec] = &[
     ALLOW_SCHEMA_DOWNGRADE,
     ALLOW_ON_DELETE,
     WAIT,
+    DOCTOR_COMMANDS,
 ];
 
 impl InputSpec {
@@ -457,7 +478,7 @@ mod tests {
     fn the_editor_shows_an_input_where_it_is_read() {
         let rows = [
             ("namespace", None),
-            ("selector", Some("command = check")),
+            ("selector", Some("command = check || command = doctor")),
             ("aksCluster", Some("connectionType = azureResourceManager")),
             (
                 "kubernetesServiceConnection",
@@ -537,6 +558,23 @@ mod tests {
                 "forceOwner",
                 "allowSchemaDowngrade",
                 "allowOnDelete",
+                "wait"
+            ]
+        );
+        assert_eq!(
+            names(Doctor),
+            [
+                "azureSubscriptionId",
+                "azureResourceGroup",
+                "aksCluster",
+                "useClusterAdmin",
+                "publicFqdn",
+                "workloads",
+                "namespace",
+                "selector",
+                "http",
+                "mark",
+                "logs",
                 "wait"
             ]
         );

@@ -57,7 +57,7 @@ fn web_check(timeout: Duration) -> CheckInputs {
 fn checked(changes: &[(&str, &str)]) -> CheckInputs {
     match Inputs::parse(&task(changes)).unwrap().command {
         CommandInputs::Check(check) => check,
-        CommandInputs::Rollback(_) => panic!("another command"),
+        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) => panic!("another command"),
     }
 }
 
@@ -66,7 +66,7 @@ fn rolled_back(changes: &[(&str, &str)]) -> RollbackInputs {
     let changes: Vec<(&str, &str)> = [&[("command", "rollback")], changes].concat();
     match Inputs::parse(&task(&changes)).unwrap().command {
         CommandInputs::Rollback(rollback) => rollback,
-        CommandInputs::Check(_) => panic!("another command"),
+        CommandInputs::Check(_) | CommandInputs::Doctor(_) => panic!("another command"),
     }
 }
 
@@ -407,6 +407,7 @@ const fn allowed(inputs: &CommandInputs) -> Allowed {
     match inputs {
         CommandInputs::Check(check) => check.allowed,
         CommandInputs::Rollback(rollback) => rollback.allowed,
+        CommandInputs::Doctor(_) => panic!("another command"),
     }
 }
 
@@ -423,19 +424,19 @@ const SWITCHES: &[Switch] = &[
     ("allowOnDelete", "rollback", |it| allowed(it).on_delete),
     ("mark", "check", |it| match it {
         CommandInputs::Check(check) => check.mark,
-        CommandInputs::Rollback(_) => panic!("another command"),
+        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) => panic!("another command"),
     }),
     ("logs", "check", |it| match it {
         CommandInputs::Check(check) => check.logs,
-        CommandInputs::Rollback(_) => panic!("another command"),
+        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) => panic!("another command"),
     }),
     ("logs", "rollback", |it| match it {
         CommandInputs::Rollback(rollback) => rollback.logs,
-        CommandInputs::Check(_) => panic!("another command"),
+        CommandInputs::Check(_) | CommandInputs::Doctor(_) => panic!("another command"),
     }),
     ("wait", "rollback", |it| match it {
         CommandInputs::Rollback(rollback) => rollback.wait,
-        CommandInputs::Check(_) => panic!("another command"),
+        CommandInputs::Check(_) | CommandInputs::Doctor(_) => panic!("another command"),
     }),
 ];
 
@@ -479,8 +480,9 @@ fn the_default_of_another_commands_input_says_nothing_and_its_contrary_is_told()
     for (name, command, other) in [("wait", "rollback", "check"), ("mark", "check", "rollback")] {
         for (value, told) in [("true", false), ("True", false), ("false", true)] {
             let raw = task(&[("command", other), (name, value)]);
-            let says =
-                format!("input `{name}`: is for the command `{command}` only; leave it empty");
+            let says = format!(
+                "input `{name}`: is for the command `{command}` or `doctor` only; leave it empty"
+            );
             let expected: Vec<String> = told.then_some(says).into_iter().collect();
             let found = Inputs::parse(&raw).map_or_else(|_| complaints(&raw), |_| Vec::new());
             assert_eq!(found, expected, "{other}: {name}={value}");
@@ -563,12 +565,12 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "command",
         "undo",
-        "input `command`: `undo` is not a command; write `check` or `rollback`",
+        "input `command`: `undo` is not a command; write `check`, `rollback` or `doctor`",
     ),
     (
         "command",
         "Check",
-        "input `command`: `Check` is not a command; write `check` or `rollback`",
+        "input `command`: `Check` is not a command; write `check`, `rollback` or `doctor`",
     ),
     (
         "azureServiceConnection",
@@ -859,7 +861,7 @@ fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
         (
             "selector",
             "app=web",
-            "input `selector`: is for the command `check` only; leave it empty",
+            "input `selector`: is for the command `check` or `doctor` only; leave it empty",
         ),
         (
             "revision",
@@ -968,10 +970,7 @@ fn names_at_their_limits_are_accepted() {
 #[test]
 fn a_macro_that_was_not_replaced_names_its_variable() {
     for spec in INPUTS.iter().filter(|spec| spec.task) {
-        let command = match spec.commands {
-            [only] => only.as_str(),
-            _ => "check",
-        };
+        let command = spec.commands[0].as_str();
         let changes = [("command", command), (spec.name, "$(my.variable)")];
         let raw = match spec.connection {
             Some(ConnectionType::KubernetesServiceConnection) => kubernetes(&changes),
@@ -1110,4 +1109,103 @@ proptest! {
             prop_assert!(errors.to_string().starts_with("read the inputs: "));
         }
     }
+}
+
+/// The doctor's inputs of a task, with some of them set otherwise.
+fn examined(changes: &[(&str, &str)]) -> DoctorInputs {
+    let doctor = [("command", "doctor"), ("workloads", "")];
+    let all: Vec<_> = doctor
+        .into_iter()
+        .filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name))
+        .chain(changes.iter().copied())
+        .collect();
+    match Inputs::parse(&task(&all)).unwrap().command {
+        CommandInputs::Doctor(inputs) => inputs,
+        CommandInputs::Check(_) | CommandInputs::Rollback(_) => panic!("another command"),
+    }
+}
+
+#[test]
+fn a_doctor_asks_for_what_the_commands_would_use() {
+    use rollguard_core::permission::Command::{Check, Drill, Rollback};
+    let all = Usage::of([Check, Rollback]);
+    let rows = [
+        ("nothing said", vec![], all.clone()),
+        (
+            "one command",
+            vec![("doctorCommands", "check")],
+            Usage::of([Check]),
+        ),
+        (
+            "commands, however they are separated",
+            vec![("doctorCommands", "drill, check\nrollback")],
+            Usage::of([Check, Rollback, Drill]),
+        ),
+        (
+            "the kinds of the workloads",
+            vec![("workloads", "deployment/web\nsts/db deploy/api")],
+            all.clone()
+                .with_kinds([WorkloadKind::Deployment, WorkloadKind::StatefulSet]),
+        ),
+        (
+            "a selector, which may find any kind",
+            vec![("workloads", "deployment/web"), ("selector", "app=web")],
+            Usage {
+                selector: true,
+                ..all.clone()
+            },
+        ),
+        (
+            "options",
+            vec![
+                ("http", "/healthz"),
+                ("mark", "False"),
+                ("logs", "false"),
+                ("wait", "false"),
+            ],
+            Usage {
+                http: true,
+                mark: false,
+                logs: false,
+                wait: false,
+                ..all
+            },
+        ),
+    ];
+    for (says, changes, usage) in rows {
+        assert_eq!(examined(&changes).usage, usage, "{says}");
+    }
+    let named = examined(&[("workloads", "deployment/web deployment/web")]);
+    assert_eq!(named.workloads, [web()]);
+}
+
+#[test]
+fn a_doctor_refuses_what_it_would_ignore() {
+    let rows = [
+        (
+            ("doctorCommands", "undo"),
+            "input `doctorCommands`: `undo` is not a command that needs permissions; write `check`, `rollback` or \
+             `drill`",
+        ),
+        (
+            ("doctorCommands", ","),
+            "input `doctorCommands`: `,` is not a command that needs permissions; write `check`, `rollback` or `drill`",
+        ),
+        (
+            ("toRevision", "3"),
+            "input `toRevision`: is for the command `rollback` only; leave it empty",
+        ),
+        (
+            ("graces", "ImageNotFound=2m"),
+            "input `graces`: is for the command `check` or `rollback` only; leave it empty",
+        ),
+    ];
+    for (change, says) in rows {
+        assert_eq!(complaints(&task(&[("command", "doctor"), change])), [says]);
+    }
+    let check = complaints(&task(&[("doctorCommands", "drill")]));
+    assert_eq!(
+        check,
+        ["input `doctorCommands`: is for the command `doctor` only; leave it empty"]
+    );
 }

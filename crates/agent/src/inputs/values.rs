@@ -1,9 +1,11 @@
 //! How the text of one input is understood.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rollguard_core::duration;
 use rollguard_core::finding::FindingCode;
+use rollguard_core::permission::Command;
 use rollguard_core::policy::Policy;
 use rollguard_core::workload::{Revision, WorkloadName, is_dns_label};
 
@@ -51,6 +53,19 @@ pub(super) fn cluster(text: &str) -> Result<String, InputProblem> {
         return Ok(text.to_owned());
     }
     Err(InputProblem::Cluster(text.to_owned()))
+}
+
+/// Commands that need permissions, separated by commas or white space; at least one.
+pub(super) fn commands(text: &str) -> Result<BTreeSet<Command>, InputProblem> {
+    let words = text.split(|c: char| c == ',' || c.is_whitespace());
+    let words = words.filter(|it| !it.is_empty());
+    let parsed = words
+        .map(|it| Command::parse(it).ok_or_else(|| InputProblem::DoctorCommand(it.to_owned())));
+    let commands = parsed.collect::<Result<BTreeSet<_>, _>>()?;
+    if commands.is_empty() {
+        return Err(InputProblem::DoctorCommand(text.to_owned()));
+    }
+    Ok(commands)
 }
 
 pub(super) fn namespace(text: &str) -> Result<String, InputProblem> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{AzureError, AzureErrorKind, Task};
 use crate::cluster_id::{ClusterId, is_uuid};
-use crate::permission::Credentials;
+use crate::permission::{Credentials, READ_CLUSTER_ACTION};
 use crate::wire_error::{REQUEST_LIMIT, Refusal, WireError};
 
 /// Explains `error`, an `azure_core` error of either version, for `task`.
@@ -69,7 +69,8 @@ fn refused(task: &Task, refusal: Refusal) -> AzureErrorKind {
             cluster,
             credentials,
             ..
-        } => by_arm(cluster, *credentials, refusal),
+        } => by_arm(cluster, credentials.action(), refusal),
+        Task::ReadCluster { cluster, .. } => by_arm(cluster, READ_CLUSTER_ACTION, refusal),
         Task::SignIn { .. } | Task::SignInAsMachine { .. } if refusal.status < 500 => {
             by_entra(refusal)
         }
@@ -84,7 +85,7 @@ fn refused(task: &Task, refusal: Refusal) -> AzureErrorKind {
     }
 }
 
-fn by_arm(cluster: &ClusterId, credentials: Credentials, refusal: Refusal) -> AzureErrorKind {
+fn by_arm(cluster: &ClusterId, action: &str, refusal: Refusal) -> AzureErrorKind {
     let message = refusal.message.as_deref().unwrap_or_default();
     if let Some(supported) = supported_versions(message) {
         return AzureErrorKind::WrongApiVersion {
@@ -92,7 +93,7 @@ fn by_arm(cluster: &ClusterId, credentials: Credentials, refusal: Refusal) -> Az
             supported,
         };
     }
-    if credentials == Credentials::Admin && message.contains("disable local accounts") {
+    if action == Credentials::Admin.action() && message.contains("disable local accounts") {
         return AzureErrorKind::LocalAccountsDisabled {
             cluster: cluster.name().to_owned(),
         };
@@ -103,7 +104,7 @@ fn by_arm(cluster: &ClusterId, credentials: Credentials, refusal: Refusal) -> Az
             detail: refusal.message.as_deref().map(first_line),
         },
         403 => AzureErrorKind::Forbidden {
-            action: credentials.action().to_owned(),
+            action: action.to_owned(),
             scope: cluster.resource_id(),
             object_id: quoted_after(message, "object id '").filter(|id| is_uuid(id)),
             code: refusal.code,

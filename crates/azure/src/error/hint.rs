@@ -111,6 +111,7 @@ fn forbidden(task: &Task, scope: &str, code: Option<&str>, object_id: Option<&st
             credentials,
             ..
         } => (client_id.as_deref(), *credentials),
+        Task::ReadCluster { client_id, .. } => (client_id.as_deref(), Credentials::User),
         Task::SignIn { .. }
         | Task::SignInAsMachine { .. }
         | Task::SignInAsDeveloper

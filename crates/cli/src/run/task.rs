@@ -11,6 +11,7 @@ use rollguard_agent::{AgentEnv, LoggingCommand, Outcome};
 use rollguard_cluster::Connection;
 
 use super::check::check;
+use super::doctor::{Subject, Survey, doctor};
 use super::rollback::{Consent, How, rollback};
 use super::tools::Tools;
 use crate::failure::Failure;
@@ -31,6 +32,14 @@ pub trait Connector: Sync {
         target: &ClusterTarget,
         tools: &mut Tools<'_>,
     ) -> Result<Connection, Failure>;
+
+    /// Gathers what is known about the cluster before it is asked.
+    async fn survey(&self, _: &AgentEnv, _: &ClusterTarget) -> Survey {
+        Survey::default()
+    }
+
+    /// Reads the local time.
+    fn local_time(&self) -> Timestamp;
 }
 
 /// The way is open already: a rehearsal has a cluster of its own.
@@ -43,6 +52,10 @@ impl Connector for Connection {
         _: &mut Tools<'_>,
     ) -> Result<Connection, Failure> {
         Ok(self.clone())
+    }
+
+    fn local_time(&self) -> Timestamp {
+        self.clock.now()
     }
 }
 
@@ -74,13 +87,33 @@ async fn run(
         .as_ref()
         .ok_or_else(|| Failure::new(Outcome::BadInput, "the inputs name no cluster"))?;
     let cancel = tools.cancel.clone();
-    let connecting = cancel.unless(connector.connect(env, target, tools)).await;
-    let connected = connecting.and_then(|it| it);
+    let survey = match &inputs.command {
+        CommandInputs::Doctor(_) => cancel.unless(connector.survey(env, target)).await?,
+        CommandInputs::Check(_) | CommandInputs::Rollback(_) => Survey::default(),
+    };
+    let connected = if let Some(failure) = &survey.failure {
+        Err(failure.clone())
+    } else {
+        let connecting = cancel.unless(connector.connect(env, target, tools)).await;
+        connecting.and_then(|it| it)
+    };
     match &inputs.command {
         CommandInputs::Check(inputs) => run_check(env, &connected?, inputs, tools).await,
         CommandInputs::Rollback(inputs) => {
             let connection = connected.map_err(Failure::unchanged)?;
             run_rollback(env, &connection, inputs, tools).await
+        }
+        CommandInputs::Doctor(inputs) => {
+            let local_time = || connector.local_time();
+            let subject = Subject {
+                survey,
+                connected,
+                local_time: &local_time,
+            };
+            let examined = doctor(subject, inputs, tools).await?;
+            outputs::of_doctor(&examined, tools);
+            files::of_doctor(env, &examined, local_time(), tools);
+            Ok(examined.outcome)
         }
     }
 }

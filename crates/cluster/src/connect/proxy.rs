@@ -38,16 +38,9 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// `own` is the cluster's `proxy-url`: it comes first, whatever the environment says, as with kubectl.
-    pub(super) fn new(
-        server: &Uri,
-        own: Option<&str>,
-        proxies: &Proxies,
-        trust: &Trust,
-    ) -> crate::Result<Self> {
-        let own = own.map(|own| Proxy::parse("proxy-url", own)).transpose();
-        let own = own.map_err(|error| bad_input(error.to_string()))?;
-        let Some(proxy) = own.as_ref().or_else(|| proxies.of(server)) else {
+    /// The way through `proxy`, if there is one.
+    pub(super) fn new(proxy: Option<&Proxy>, trust: &Trust) -> crate::Result<Self> {
+        let Some(proxy) = proxy else {
             return Ok(Self::Direct(connector()));
         };
         Ok(if proxy.uri().scheme_str() == Some("https") {
@@ -56,6 +49,18 @@ impl Route {
             Self::Through(tunnel(proxy, connector()))
         })
     }
+}
+
+/// The proxy on the way to `server`. `own` is the cluster's `proxy-url`: it comes first, whatever the environment
+/// says, as with kubectl.
+pub(super) fn proxy_of(
+    server: &Uri,
+    own: Option<&str>,
+    proxies: &Proxies,
+) -> crate::Result<Option<Proxy>> {
+    let own = own.map(|own| Proxy::parse("proxy-url", own)).transpose();
+    let own = own.map_err(|error| bad_input(error.to_string()))?;
+    Ok(own.or_else(|| proxies.of(server).cloned()))
 }
 
 fn tunnel<C>(proxy: &Proxy, connector: C) -> Tunnel<C> {
@@ -133,7 +138,8 @@ mod tests {
         };
         let proxies = Proxies::new(&settings).unwrap_or_default();
         let server = Uri::from_static("https://aks.example:443");
-        Route::new(&server, own, &proxies, &Trust::default())
+        let proxy = proxy_of(&server, own, &proxies)?;
+        Route::new(proxy.as_ref(), &Trust::default())
     }
 
     #[test]

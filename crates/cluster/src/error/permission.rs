@@ -1,158 +1,8 @@
-//! The permissions that a check and a rollback need, in one place.
+//! Hints that name a missing permission. All permissions stand in `rollguard_core::permission`.
 
 use std::fmt;
 
 use rollguard_core::workload::WorkloadKind;
-
-/// One rule of a Role: what is done with which resources, and what for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
-    /// The API group; empty for the core group.
-    pub group: &'static str,
-    /// The plurals, with a subresource after a slash.
-    pub resources: &'static [&'static str],
-    /// The verbs.
-    pub verbs: &'static [&'static str],
-    /// What for, and what happens without it.
-    pub why: &'static str,
-}
-
-const PROMISES: &str = "to see whether a missing Secret is about to be written; without it the \
-                        resource's presence in the API counts as a promise";
-
-const LOOK: &[&str] = &["get", "list", "watch"];
-
-/// What a check needs.
-pub const CHECK_RULES: &[Rule] = &[
-    Rule {
-        group: "apps",
-        resources: &[
-            "deployments",
-            "statefulsets",
-            "daemonsets",
-            "replicasets",
-            "controllerrevisions",
-        ],
-        verbs: LOOK,
-        why: "to follow a rollout and to read its revisions",
-    },
-    Rule {
-        group: "",
-        resources: &["pods", "events"],
-        verbs: LOOK,
-        why: "to find the cause when a rollout fails",
-    },
-    Rule {
-        group: "",
-        resources: &["pods/log"],
-        verbs: &["get"],
-        why: "to quote the last log lines of a container that crashed",
-    },
-    Rule {
-        group: "",
-        resources: &["pods/proxy"],
-        verbs: &["get"],
-        why: "to send HTTP checks to pods",
-    },
-    Rule {
-        group: "apps",
-        resources: &["replicasets", "controllerrevisions"],
-        verbs: &["patch"],
-        why: "to mark a revision as last known good; without it a note says so",
-    },
-    Rule {
-        group: "cert-manager.io",
-        resources: &["certificates"],
-        verbs: &["list"],
-        why: PROMISES,
-    },
-    Rule {
-        group: "external-secrets.io",
-        resources: &["externalsecrets"],
-        verbs: &["list"],
-        why: PROMISES,
-    },
-    Rule {
-        group: "bitnami.com",
-        resources: &["sealedsecrets"],
-        verbs: &["list"],
-        why: PROMISES,
-    },
-    Rule {
-        group: "secrets-store.csi.x-k8s.io",
-        resources: &["secretproviderclasses"],
-        verbs: &["list"],
-        why: PROMISES,
-    },
-    Rule {
-        group: "batch",
-        resources: &["jobs"],
-        verbs: &["list"],
-        why: "to give a missing object more time while a Job runs that may create it",
-    },
-    Rule {
-        group: "",
-        resources: &["resourcequotas"],
-        verbs: &["list"],
-        why: "to name a quota that may refuse a ControllerRevision, which no event reports",
-    },
-];
-
-/// What a rollback needs besides.
-pub const ROLLBACK_RULES: &[Rule] = &[
-    Rule {
-        group: "apps",
-        resources: &["deployments", "statefulsets", "daemonsets"],
-        verbs: &["patch"],
-        why: "to restore a revision; nothing can be done without it",
-    },
-    Rule {
-        group: "",
-        resources: &["pods"],
-        verbs: &["delete"],
-        why: "to replace the pods that block a StatefulSet; nothing else is deleted",
-    },
-    Rule {
-        group: "",
-        resources: &["pods"],
-        verbs: &["create"],
-        why: "to create a pod of the target as a dry run; none is ever stored",
-    },
-    Rule {
-        group: "",
-        resources: &[
-            "configmaps",
-            "secrets",
-            "serviceaccounts",
-            "persistentvolumeclaims",
-        ],
-        verbs: &["get"],
-        why: "to check that everything the target references still exists; of a Secret only the \
-              keys are kept",
-    },
-    Rule {
-        group: "batch",
-        resources: &["jobs"],
-        verbs: &["list"],
-        why: "to warn of a migration that ran since",
-    },
-];
-
-/// What a Role cannot give, because it is of the whole cluster; without it a note says so.
-pub const CLUSTER_RULES: &[Rule] = &[
-    Rule {
-        group: "",
-        resources: &["nodes"],
-        verbs: &["list", "watch"],
-        why: "to tell a DaemonSet's pods on lost nodes from the others",
-    },
-    Rule {
-        group: "scheduling.k8s.io",
-        resources: &["priorityclasses"],
-        verbs: &["get"],
-        why: "to check that the target's PriorityClass still exists",
-    },
-];
 
 /// A permission that is missing; shown as the way to grant it.
 #[derive(Debug, Clone, Copy)]
@@ -261,13 +111,14 @@ impl fmt::Display for Permission<'_> {
 
 #[cfg(test)]
 mod tests {
+    use rollguard_core::permission::RULES;
+
     use super::*;
 
-    /// Returns whether the rules give a verb on a resource as a hint writes it: `plural.group`.
+    /// Returns whether the table has a verb on a resource as a hint writes it: `plural.group`.
     fn is_given(verb: &str, resource: &str) -> bool {
         let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
-        let mut rules = CHECK_RULES.iter().chain(ROLLBACK_RULES);
-        rules.any(|rule| {
+        RULES.iter().any(|rule| {
             rule.group == group && rule.resources.contains(&plural) && rule.verbs.contains(&verb)
         })
     }
@@ -286,10 +137,13 @@ mod tests {
         }
         let look = Permission::to_look("shop", None);
         for resource in look.resources.split(',') {
-            assert!(is_given("get", resource), "{resource}");
-            let log = resource == "pods/log";
-            assert!(log || is_given("list", resource), "{resource}");
-            assert!(log || is_given("watch", resource), "{resource}");
+            let verbs: &[&str] = match resource {
+                "pods/log" => &["get"],
+                _ => &["list", "watch"],
+            };
+            for verb in verbs {
+                assert!(is_given(verb, resource), "{verb} {resource}");
+            }
         }
         assert!(!is_given("delete", "deployments.apps"));
         assert!(!is_given("update", "pods"));

@@ -152,7 +152,7 @@ pub fn schema() -> serde_json::Value {
 
 /// The links and line breaks of rustdoc mean nothing to a reader of the schema.
 #[cfg(feature = "schema")]
-fn for_readers(value: &mut serde_json::Value) {
+pub(crate) fn for_readers(value: &mut serde_json::Value) {
     use serde_json::Value;
     match value {
         Value::Object(members) => {

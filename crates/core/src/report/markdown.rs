@@ -271,7 +271,7 @@ fn left(alone: &[WorkloadRef]) -> Option<String> {
 }
 
 /// A code span that its content cannot leave.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let flat = visible(text).replace('\n', " ");
     let longest = longest_run(&flat);
     let ticks = "`".repeat(longest + 1);
@@ -283,7 +283,7 @@ fn code(text: &str) -> String {
 }
 
 /// A fenced block that its content cannot leave.
-fn fence(text: &str) -> String {
+pub(crate) fn fence(text: &str) -> String {
     let text = visible(text);
     let ticks = "`".repeat(longest_run(&text).max(2) + 1);
     format!("{ticks}text\n{}\n{ticks}", text.trim_end())

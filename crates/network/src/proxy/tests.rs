@@ -273,3 +273,17 @@ fn a_proxy_that_cannot_be_used_is_an_error_and_never_a_direct_connection() {
         assert!(error.problem.contains(problem), "{says}: {error}");
     }
 }
+
+#[test]
+fn a_proxy_knows_the_setting_that_names_it() {
+    let rows: [(&[Variable], &str); 3] = [
+        (&[AGENT, HTTPS], "AGENT_PROXYURL"),
+        (&[HTTPS, ALL], "HTTPS_PROXY"),
+        (&[ALL], "ALL_PROXY"),
+    ];
+    for (variables, setting) in rows {
+        let proxies = Proxies::new(&settings(variables)).ok().unwrap();
+        let proxy = proxies.of(&AKS.parse().unwrap());
+        assert_eq!(proxy.map(Proxy::setting), Some(setting));
+    }
+}

@@ -135,6 +135,7 @@ fn answer(
             Ok(read::list(cluster, call)?.narrowed_for(head))
         }
         (Path::Resource(Resource::SelfSubjectAccessReviews), _) => review::access(cluster, body),
+        (Path::Resource(Resource::SelfSubjectReviews), _) => Ok(review::identity()),
         (Path::Resource(_), Verb::Create) => write::create(cluster, call, head, body),
         (Path::Resource(_), Verb::Update) => write::update(cluster, call, head, body),
         (Path::Resource(_), Verb::Patch) => write::patch(cluster, call, head, body),

@@ -10,9 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
-use rollguard_tests::cluster::{
-    LIMITED_TOKEN, LIMITED_USER, RealCluster, apply, dump, wait_for_rollout,
-};
+use rollguard_tests::cluster::{LIMITED_TOKEN, RealCluster, apply, dump, wait_for_rollout};
 use rollguard_tests::product::Rollguard;
 use rollguard_tests::scenarios::Kind;
 use serde_json::Value;
@@ -22,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use super::case::{Case, Step};
 use super::left::{Left, resource};
 use super::tool::kubectl;
+use crate::permissions::may_look;
 
 /// How long a step may take. The slowest takes about 10 s when nothing else is running.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -135,7 +134,7 @@ impl CaseNamespace {
 
     /// A kubeconfig of somebody who may look, and nothing else, in this namespace.
     pub(crate) async fn looker(&self) -> Result<NamedTempFile> {
-        self.apply(&MAY_LOOK.replace("USER", LIMITED_USER)).await?;
+        self.apply(&may_look(&self.name)).await?;
         let file = NamedTempFile::new()?;
         std::fs::write(file.path(), self.cluster.kubeconfig_for(LIMITED_TOKEN))?;
         Ok(file)
@@ -240,22 +239,3 @@ fn cannot_run(pod: &Pod) -> bool {
             || reason.is_some_and(|it| !["ContainerCreating", "PodInitializing"].contains(&it))
     })
 }
-
-/// What the README says a check needs, and nothing else.
-const MAY_LOOK: &str = "
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: { name: may-look }
-rules:
-  - apiGroups: [apps]
-    resources: [deployments, statefulsets, daemonsets, replicasets, controllerrevisions]
-    verbs: [get, list, watch]
-  - { apiGroups: [''], resources: [pods, events], verbs: [get, list, watch] }
-  - { apiGroups: [''], resources: [pods/log], verbs: [get] }
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: { name: may-look }
-roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: may-look }
-subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: User, name: USER }]
-";

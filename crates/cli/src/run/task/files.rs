@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use rollguard_agent::env::TEMP_DIRECTORY;
 use rollguard_agent::{AgentEnv, LoggingCommand};
+use rollguard_core::doctor::doctor_markdown;
 use rollguard_core::report::{Report, RollbackPage, markdown, rollback_markdown, without_markers};
 use rollguard_core::rollback::{
     BatchOutcome, Objection, RollbackBatch, RollbackHealth, RollbackPlan,
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::console::Console;
 use crate::run::check::Checked;
+use crate::run::doctor::Examined;
 use crate::run::rollback::RolledBack;
 use crate::run::tools::Tools;
 
@@ -72,6 +74,18 @@ pub(super) fn of_rollback(env: &AgentEnv, done: &RolledBack, at: Timestamp, tool
         document: rollback_document(done),
     };
     upload(env, kept, tools.console);
+}
+
+/// Puts what a doctor found on the run's page.
+pub(super) fn of_doctor(env: &AgentEnv, examined: &Examined, at: Timestamp, tools: &mut Tools<'_>) {
+    let Some(folder) = env.get(&TEMP_DIRECTORY).map(Path::new) else {
+        return;
+    };
+    let page = tools.console.masked(&doctor_markdown(&examined.findings));
+    let file = format!("rollguard-doctor-{}.md", at.as_second());
+    let written = write(folder, &file, &page);
+    let command = written.map(|path| LoggingCommand::upload_summary(&path));
+    tell(command, tools.console);
 }
 
 /// Without a folder from the agent there is neither; the outcome stands without both.

@@ -10,6 +10,7 @@ use rollguard_core::rollback::RollbackHealth;
 
 use crate::failure::Failure;
 use crate::run::check::Checked;
+use crate::run::doctor::Examined;
 use crate::run::rollback::RolledBack;
 use crate::run::tools::Tools;
 
@@ -59,6 +60,17 @@ pub(super) fn of_rollback(done: &RolledBack, tools: &mut Tools<'_>) -> Result<()
         tools.console.command(&LoggingCommand::error(error));
     }
     Ok(())
+}
+
+/// Says on the run's page what a doctor found, where something is missing.
+pub(super) fn of_doctor(examined: &Examined, tools: &mut Tools<'_>) {
+    let findings = &examined.findings;
+    let sentence = findings.sentence();
+    if examined.outcome != Outcome::Succeeded {
+        tools.console.command(&LoggingCommand::error(&sentence));
+    } else if findings.role().is_some() {
+        tools.console.command(&LoggingCommand::warning(&sentence));
+    }
 }
 
 /// Tells why there is no result, on the run's page and to later jobs.

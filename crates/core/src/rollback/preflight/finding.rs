@@ -224,13 +224,13 @@ impl PreflightCode {
                 "compare the restored template with the target, and run another check: the check after the rollback follows only the target's revision"
             }
             Self::MayNotPatch | Self::MayNotDeletePods => {
-                "grant the Role in rollguard's README (section Permissions) and bind it; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`"
+                "apply the Role that `rollguard doctor rollback` prints; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`"
             }
             Self::MayNotSeePods => {
-                "grant the Role in rollguard's README (section Permissions) and bind it; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Reader`"
+                "apply the Role that `rollguard doctor rollback` prints; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Reader`"
             }
             Self::MayNotMark => {
-                "grant the Role in rollguard's README (section Permissions) and bind it, so that the next rollback knows this revision to be good; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`, and for StatefulSets and DaemonSets a role of your own with `Microsoft.ContainerService/managedClusters/apps/controllerrevisions/write`"
+                "apply the Role that `rollguard doctor rollback` prints, so that the next rollback knows this revision to be good; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`, and for StatefulSets and DaemonSets a role of your own with `Microsoft.ContainerService/managedClusters/apps/controllerrevisions/write`"
             }
             Self::MigrationRan => "ask its authors whether the target's code works with the result",
             Self::ConfigChanged => {

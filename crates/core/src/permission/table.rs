@@ -1,0 +1,357 @@
+//! The table itself. Each row follows from a request in `crates/cluster` or `crates/cli`; the tests compare it with
+//! the requests that are sent.
+
+use super::{Command, Condition, Need, Rule, Scope};
+use crate::workload::WorkloadKind::{self, DaemonSet, Deployment, StatefulSet};
+
+/// Requests for which no rule is needed.
+///
+/// The first four are open to everyone who signs in (`system:basic-user`, `system:discovery`,
+/// `system:public-info-viewer`). Without the last one, an error says that a workload does not exist and leaves open whether
+/// its namespace does.
+pub const WITHOUT_RULE: &[&str] = &[
+    "create selfsubjectaccessreviews.authorization.k8s.io",
+    "create selfsubjectreviews.authentication.k8s.io",
+    "get /apis",
+    "get /version",
+    "get namespaces",
+];
+
+const ALL: &[WorkloadKind] = &[Deployment, StatefulSet, DaemonSet];
+const SETS: &[WorkloadKind] = &[StatefulSet, DaemonSet];
+
+const FOLLOW: &str = "to find the workload and follow its rollout";
+const RESTORE: &str = "to read the workload and restore a revision of it";
+const REVISIONS: &str = "to tell the new revision from the old one; without it the check judges by the workload's \
+                         counts alone, and proposes no rollback";
+const HISTORY: &str = "to read the revisions that can be restored";
+const ANSWERS: &str = "to know which pods to ask over HTTP";
+const MARK: &str = "to mark a healthy revision as last known good; without it a later rollback can only choose a \
+                    revision that still serves";
+const CHANGE_CAUSE: &str = "to write the change cause on the restored revision, and to remove the mark of the bad one; \
+                            without it both stay as they were";
+const PROMISES: &str = "to see whether a missing Secret is about to be written; without it the resource's presence in \
+                        the API counts as a promise";
+const NODES: &str = "to tell a DaemonSet's pods on lost nodes from the others; without it such pods count as pending";
+
+const CHECK: Rule = Rule {
+    command: Command::Check,
+    kinds: ALL,
+    condition: Condition::Always,
+    scope: Scope::Namespace,
+    group: "",
+    resources: &[],
+    verbs: &[],
+    need: Need::Narrows,
+    why: "",
+};
+
+const ROLLBACK: Rule = Rule {
+    command: Command::Rollback,
+    ..CHECK
+};
+
+const FOLLOWED: Rule = Rule {
+    group: "apps",
+    verbs: &["get", "list", "watch"],
+    need: Need::Needed,
+    why: FOLLOW,
+    ..CHECK
+};
+
+const PROMISED: Rule = Rule {
+    verbs: &["list"],
+    why: PROMISES,
+    ..CHECK
+};
+
+const RESTORED: Rule = Rule {
+    group: "apps",
+    verbs: &["get", "patch"],
+    need: Need::Needed,
+    why: RESTORE,
+    ..ROLLBACK
+};
+
+/// Every permission that a command uses.
+pub const RULES: &[Rule] = &[
+    Rule {
+        kinds: &[Deployment],
+        resources: &["deployments"],
+        ..FOLLOWED
+    },
+    Rule {
+        kinds: &[StatefulSet],
+        resources: &["statefulsets"],
+        ..FOLLOWED
+    },
+    Rule {
+        kinds: &[DaemonSet],
+        resources: &["daemonsets"],
+        ..FOLLOWED
+    },
+    Rule {
+        condition: Condition::Selector,
+        resources: &["deployments", "statefulsets", "daemonsets"],
+        verbs: &["list"],
+        why: "to select workloads by label; if one kind cannot be listed, no check succeeds",
+        ..FOLLOWED
+    },
+    Rule {
+        kinds: &[Deployment],
+        group: "apps",
+        resources: &["replicasets"],
+        verbs: &["list", "watch"],
+        why: REVISIONS,
+        ..CHECK
+    },
+    Rule {
+        kinds: SETS,
+        group: "apps",
+        resources: &["controllerrevisions"],
+        verbs: &["list", "watch"],
+        why: REVISIONS,
+        ..CHECK
+    },
+    Rule {
+        resources: &["pods", "events"],
+        verbs: &["list", "watch"],
+        why: "to name the cause when a rollout fails; without it the check judges by the workload's counts alone",
+        ..CHECK
+    },
+    Rule {
+        condition: Condition::Logs,
+        resources: &["pods/log"],
+        verbs: &["get"],
+        why: "to quote the last log lines of a container that fails; not used with --no-logs",
+        ..CHECK
+    },
+    Rule {
+        condition: Condition::Http,
+        resources: &["pods/proxy"],
+        verbs: &["get"],
+        need: Need::Needed,
+        why: "to send HTTP checks to pods through the API server",
+        ..CHECK
+    },
+    Rule {
+        condition: Condition::Http,
+        resources: &["pods"],
+        verbs: &["list", "watch"],
+        need: Need::Needed,
+        why: ANSWERS,
+        ..CHECK
+    },
+    Rule {
+        kinds: &[Deployment],
+        condition: Condition::Http,
+        group: "apps",
+        resources: &["replicasets"],
+        verbs: &["list", "watch"],
+        need: Need::Needed,
+        why: ANSWERS,
+        ..CHECK
+    },
+    Rule {
+        kinds: &[Deployment],
+        condition: Condition::Mark,
+        group: "apps",
+        resources: &["replicasets"],
+        verbs: &["patch"],
+        need: Need::Optional,
+        why: MARK,
+        ..CHECK
+    },
+    Rule {
+        kinds: SETS,
+        condition: Condition::Mark,
+        group: "apps",
+        resources: &["controllerrevisions"],
+        verbs: &["patch"],
+        need: Need::Optional,
+        why: MARK,
+        ..CHECK
+    },
+    Rule {
+        group: "cert-manager.io",
+        resources: &["certificates"],
+        ..PROMISED
+    },
+    Rule {
+        group: "external-secrets.io",
+        resources: &["externalsecrets"],
+        ..PROMISED
+    },
+    Rule {
+        group: "bitnami.com",
+        resources: &["sealedsecrets"],
+        ..PROMISED
+    },
+    Rule {
+        group: "secrets-store.csi.x-k8s.io",
+        resources: &["secretproviderclasses"],
+        ..PROMISED
+    },
+    Rule {
+        group: "batch",
+        resources: &["jobs"],
+        verbs: &["list"],
+        why: "to see whether a Job runs that may create a missing object; without it no Job counts as a promise",
+        ..CHECK
+    },
+    Rule {
+        kinds: SETS,
+        resources: &["resourcequotas"],
+        verbs: &["list"],
+        why: "to see whether a quota refuses a ControllerRevision, which no event reports",
+        ..CHECK
+    },
+    Rule {
+        group: "apps",
+        resources: &["deployments", "statefulsets", "daemonsets"],
+        verbs: &["list"],
+        why: "to see whether other workloads are about to free quota or nodes; without it that counts as possible",
+        ..CHECK
+    },
+    Rule {
+        kinds: &[DaemonSet],
+        scope: Scope::Cluster,
+        resources: &["nodes"],
+        verbs: &["list", "watch"],
+        why: NODES,
+        ..CHECK
+    },
+    Rule {
+        kinds: &[Deployment],
+        resources: &["deployments"],
+        ..RESTORED
+    },
+    Rule {
+        kinds: &[StatefulSet],
+        resources: &["statefulsets"],
+        ..RESTORED
+    },
+    Rule {
+        kinds: &[DaemonSet],
+        resources: &["daemonsets"],
+        ..RESTORED
+    },
+    Rule {
+        kinds: &[Deployment],
+        resources: &["replicasets"],
+        verbs: &["list"],
+        why: HISTORY,
+        ..RESTORED
+    },
+    Rule {
+        kinds: SETS,
+        resources: &["controllerrevisions"],
+        verbs: &["list"],
+        why: HISTORY,
+        ..RESTORED
+    },
+    Rule {
+        kinds: SETS,
+        resources: &["pods"],
+        verbs: &["list"],
+        need: Need::Needed,
+        why: "to see which revision the pods run",
+        ..ROLLBACK
+    },
+    Rule {
+        kinds: &[Deployment],
+        resources: &["pods"],
+        verbs: &["list"],
+        why: "to see which revision the pods run; without it the counts of the ReplicaSets decide",
+        ..ROLLBACK
+    },
+    Rule {
+        kinds: &[StatefulSet],
+        resources: &["pods"],
+        verbs: &["delete"],
+        need: Need::Needed,
+        why: "to replace pods of the bad revision that block a StatefulSet; a rollback is refused without it if there \
+              is one",
+        ..ROLLBACK
+    },
+    Rule {
+        resources: &["pods"],
+        verbs: &["create"],
+        why: "to create a pod of the target as a dry run, which is never stored; without it a quota or a policy that \
+              refuses the target's pods shows only afterwards",
+        ..ROLLBACK
+    },
+    Rule {
+        resources: &[
+            "configmaps",
+            "secrets",
+            "serviceaccounts",
+            "persistentvolumeclaims",
+        ],
+        verbs: &["get"],
+        why: "to check that everything the target references still exists; of a Secret only the keys are kept",
+        ..ROLLBACK
+    },
+    Rule {
+        group: "batch",
+        resources: &["jobs"],
+        verbs: &["list"],
+        why: "to warn of a migration that ran since the target was last known to be good",
+        ..ROLLBACK
+    },
+    Rule {
+        kinds: &[Deployment],
+        group: "apps",
+        resources: &["replicasets"],
+        verbs: &["patch"],
+        need: Need::Optional,
+        why: CHANGE_CAUSE,
+        ..ROLLBACK
+    },
+    Rule {
+        kinds: SETS,
+        group: "apps",
+        resources: &["controllerrevisions"],
+        verbs: &["patch"],
+        need: Need::Optional,
+        why: CHANGE_CAUSE,
+        ..ROLLBACK
+    },
+    Rule {
+        kinds: &[DaemonSet],
+        scope: Scope::Cluster,
+        resources: &["nodes"],
+        verbs: &["list"],
+        why: NODES,
+        ..ROLLBACK
+    },
+    Rule {
+        scope: Scope::Cluster,
+        group: "scheduling.k8s.io",
+        resources: &["priorityclasses"],
+        verbs: &["get"],
+        why: "to check that the target's PriorityClass still exists, if its template names one",
+        ..ROLLBACK
+    },
+    Rule {
+        command: Command::Drill,
+        kinds: &[Deployment],
+        scope: Scope::Cluster,
+        resources: &["namespaces"],
+        verbs: &["create", "delete"],
+        need: Need::Needed,
+        why: "to create the namespace of the rehearsal, and to delete it",
+        ..CHECK
+    },
+    Rule {
+        command: Command::Drill,
+        kinds: &[Deployment],
+        scope: Scope::Cluster,
+        group: "apps",
+        resources: &["deployments"],
+        verbs: &["create", "patch"],
+        need: Need::Needed,
+        why: "to deploy both versions of the rehearsal",
+        ..CHECK
+    },
+];
