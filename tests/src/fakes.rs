@@ -11,12 +11,14 @@ mod arm;
 mod builder;
 mod certificate;
 mod cluster;
+mod discovery;
 mod entra;
 mod identity;
 mod kubeconfig;
 mod oidc;
 mod proxy;
 mod server;
+mod tenant;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -104,6 +106,10 @@ pub fn running() -> Value {
 /// A name of the fake that only [`FakeProxy`] knows: loopback itself is never reached through a proxy.
 pub const PROXIED_HOST: &str = "azure.invalid";
 
+/// The sign-in of the public cloud, which clients of any cloud ask whether an address is Entra's. The
+/// fake's certificate is good for it too.
+pub const LOGIN_HOST: &str = "login.microsoftonline.com";
+
 /// The running fake; it ends when dropped.
 pub struct FakeAzure {
     state: Arc<Shared>,
@@ -161,6 +167,12 @@ impl FakeAzure {
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
         self.server.ca_file()
+    }
+
+    /// A token of the OIDC endpoint, for a client that takes it as a value or from a file.
+    #[must_use]
+    pub fn issue_oidc_token(&self) -> String {
+        oidc::issue(&mut self.state.lock())
     }
 
     /// All requests so far, in the order of their arrival.

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod contract;
+pub mod cost;
 pub mod counting;
 pub mod fakes;
 pub mod faulty;

@@ -1,10 +1,11 @@
 //! Measures beside other tools on a real cluster: the time to verdict, in `docs/benchmarks.md`, the same
-//! of rollouts from the field, in `docs/field-cases.md`, and what a rollback leaves behind, in
-//! `docs/rollback-cases.md`. All of it is shown and never asserted.
+//! of rollouts from the field, in `docs/field-cases.md`, what a rollback leaves behind, in
+//! `docs/rollback-cases.md`, and the start of a job, in `docs/start.md`. All of it is shown and never asserted.
 
 mod fields;
 mod page;
 mod rollbacks;
+mod starts;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use rollguard_measured::{
-    fields as field_rows, rollbacks as rollback_rows, verdicts as verdict_rows,
+    fields as field_rows, rollbacks as rollback_rows, starts as start_rows,
+    verdicts as verdict_rows,
 };
 use serde::de::DeserializeOwned;
 
@@ -24,6 +26,8 @@ use page::Setting;
 
 const PAGE: &str = "docs/benchmarks.md";
 const FIELD_PAGE: &str = "docs/field-cases.md";
+/// Counts the processes that a command starts.
+const TRACER: &[test::Package] = &[("strace", &["/usr/bin/strace"])];
 const MEASURED: &str = "target/bench-verdict.json";
 
 /// Runs every scenario, all three tools at the same time, prints the tables and writes them. With the
@@ -93,6 +97,50 @@ pub(crate) fn fields(measured: Option<&Path>) -> Result<()> {
         "not every case went as it should: {status}"
     );
     Ok(())
+}
+
+/// Measures a fresh job: the newest packed extension, and the Azure CLI, kubelogin and kubectl.
+///
+/// # Errors
+/// When nothing was packed, when the cluster or the Azure CLI cannot be set up, or when a command
+/// failed.
+pub(crate) fn starts() -> Result<()> {
+    test::install(TRACER)?;
+    test::install_npm()?;
+    let (task, packed) = starts::unpacked()?;
+    let file = root().join("target/bench-start.json");
+    // Of an earlier run, which this one must not be taken for.
+    let _ = fs::remove_file(&file);
+    let mut clients = test::clients()?;
+    let (kubectl, kubelogin) = (clients.program("kubectl"), clients.program("kubelogin"));
+    let wheels = clients.azure_cli.wheels.clone();
+    let status = clients
+        .command
+        .env("ROLLGUARD_BENCH", "start")
+        .env("ROLLGUARD_TASK", &task)
+        .env("ROLLGUARD_BENCH_FILE", &file)
+        .current_dir(root())
+        .status()
+        .context("failed to run cargo")?;
+    ensure!(status.success(), "the start was not measured: {status}");
+    let download = |what, bytes| starts::Download { what, bytes };
+    let measured: start_rows::Measured = read(&file)?;
+    let page = starts::Page {
+        measured: &measured,
+        usual: vec![
+            download(
+                "Azure CLI, with all its packages (PyPI)",
+                starts::size_of_all(&wheels)?,
+            ),
+            download("kubelogin, compressed", starts::compressed(&kubelogin)?),
+            download("kubectl, as it is", starts::size(&kubectl)?),
+        ],
+        rollguard: vec![download("rollguard, for all platforms", packed)],
+        first_request: starts::first_request(&task)?,
+    };
+    let page = starts::render(&page, &setting()?);
+    println!("\n{page}");
+    write("docs/start.md", &page)
 }
 
 /// Runs the test program `real` as a comparison of this kind, with a release build: that is what

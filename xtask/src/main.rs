@@ -34,6 +34,10 @@ fn cli() -> Command {
                 .about("Rolls back beside kubectl rollout undo, and writes docs/rollback-cases.md"),
         )
         .subcommand(
+            Command::new("bench-start")
+                .about("Measures a fresh job beside the Azure CLI, kubelogin and kubectl, and writes docs/start.md"),
+        )
+        .subcommand(
             Command::new("bench-verdict")
                 .about(
                     "Measures the time to cause and to verdict beside kubectl's, and writes docs/benchmarks.md",
@@ -113,6 +117,7 @@ fn main() -> Result<()> {
                 .map(std::path::PathBuf::as_path),
         ),
         Some(("bench-rollback", _)) => bench::rollbacks(),
+        Some(("bench-start", _)) => bench::starts(),
         Some(("bench-verdict", m)) => {
             bench::verdicts(m.get_one::<String>("name").map(String::as_str))
         }

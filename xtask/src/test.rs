@@ -1,5 +1,6 @@
 //! Sets up and runs every rung of the test ladder, and counts what it ran.
 
+mod azure_cli;
 mod cluster_binaries;
 mod packages;
 mod rung;
@@ -11,9 +12,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 pub(crate) use cluster_binaries::Modules;
-pub(crate) use packages::{Package, install, is_root};
-pub(crate) use rung::real_with as real_cluster;
+pub(crate) use packages::{Package, install, install_npm, is_root};
 use rung::{RUNGS, Ran, Rung};
+pub(crate) use rung::{clients, real_with as real_cluster};
 use tally::Tally;
 
 /// Begins a line that names what was not run or checked; a rung's summary repeats it.

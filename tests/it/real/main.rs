@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "a test program talks to a terminal")]
 
 mod bench;
+mod clients;
 mod contract;
 mod drill;
 mod field;
@@ -16,6 +17,7 @@ mod rollback;
 mod smoke;
 mod stable;
 mod stage;
+mod starts;
 mod walk;
 
 use std::env;
@@ -27,7 +29,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use libtest_mimic::{Arguments, Failed, Trial};
 use rollguard_core::trace::Trace;
-use rollguard_measured::{fields, rollbacks, verdicts};
+use rollguard_measured::{fields, rollbacks, starts as start_rows, verdicts};
 use rollguard_tests::cluster::RealCluster;
 use rollguard_tests::scenarios::{self, Expect, Scenario};
 use tokio::runtime::{Handle, Runtime};
@@ -37,7 +39,8 @@ use tokio::signal::unix::{SignalKind, signal};
 /// later.
 const TRIALS_AT_ONCE: usize = 8;
 
-/// Says what is compared: `1` verdicts, `rollback` rollbacks, `field` the cases from the field.
+/// Says what is compared: `1` verdicts, `rollback` rollbacks, `field` the cases from the field, `start`
+/// the start-up.
 const BENCH: &str = "ROLLGUARD_BENCH";
 
 /// Names the file that takes what was measured.
@@ -51,6 +54,7 @@ struct Stage {
     stable: Mutex<verdicts::Stable>,
     rollbacks: Mutex<Vec<rollbacks::Row>>,
     fields: Mutex<Vec<fields::Row>>,
+    starts: Mutex<Option<start_rows::Measured>>,
 }
 
 impl Stage {
@@ -87,8 +91,17 @@ impl Stage {
             .push(row);
     }
 
+    /// Keeps what the start-up took for the end.
+    fn keep_starts(&self, measured: start_rows::Measured) {
+        *self.starts.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
+    }
+
     /// Shows what was measured, and writes it where it is asked for.
     fn tell(&self) -> Result<()> {
+        if compares_starts() {
+            let measured = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
+            return written(&*measured);
+        }
         let client = self.cluster()?.client();
         let version = self.runtime.block_on(client.apiserver_version())?;
         let fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,17 +145,26 @@ fn written(measured: &impl serde::Serialize) -> Result<()> {
 
 /// Returns whether kubectl follows the updates as well, and nothing else is tried.
 fn compares() -> bool {
-    env::var_os(BENCH).is_some_and(|value| value == "1")
+    compares_what("1")
 }
 
 /// Returns whether kubectl rolls back as well, and nothing else is tried.
 fn compares_rollbacks() -> bool {
-    env::var_os(BENCH).is_some_and(|value| value == "rollback")
+    compares_what("rollback")
 }
 
 /// Returns whether kubectl follows the cases from the field as well, and nothing else is tried.
 fn compares_fields() -> bool {
-    env::var_os(BENCH).is_some_and(|value| value == "field")
+    compares_what("field")
+}
+
+/// Returns whether only the start-up is measured.
+fn compares_starts() -> bool {
+    compares_what("start")
+}
+
+fn compares_what(what: &str) -> bool {
+    env::var_os(BENCH).is_some_and(|value| value == what)
 }
 
 /// A trial whose body runs on the shared runtime.
@@ -165,7 +187,12 @@ where
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(TRIALS_AT_ONCE);
+    let at_once = if clients::are_asked_for() {
+        clients::TRIALS_AT_ONCE
+    } else {
+        TRIALS_AT_ONCE
+    };
+    arguments.test_threads.get_or_insert(at_once);
     let asked = env::var_os("ROLLGUARD_REAL_CLUSTER");
     let wanted = asked.as_ref().is_some_and(|value| value == "1");
     if !wanted && !arguments.list {
@@ -195,6 +222,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         stable: Mutex::default(),
         rollbacks: Mutex::default(),
         fields: Mutex::default(),
+        starts: Mutex::default(),
         runtime: runtime.handle().clone(),
     });
     let trials = trials(&stage)?;
@@ -287,6 +315,16 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
     }
     if compares_fields() {
         return Ok(fields.collect());
+    }
+    if compares_starts() {
+        return Ok(vec![trial(
+            "a look at a healthy Deployment in a fresh job",
+            stage,
+            starts::are_measured,
+        )]);
+    }
+    if clients::are_asked_for() {
+        return Ok(clients::trials(stage));
     }
     // The longest of all goes first.
     let others = [smoke, contract, refusals, may_look, stable];

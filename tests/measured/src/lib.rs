@@ -1,6 +1,8 @@
 //! The measurements of the comparisons with other tools. The trials on the real cluster write them as
-//! JSON, and `cargo xtask bench-verdict`, `bench-rollback` and `bench-field` make pages of it.
+//! JSON, and `cargo xtask bench-verdict`, `bench-rollback`, `bench-field` and `bench-start` make pages of
+//! it.
 
 pub mod fields;
 pub mod rollbacks;
+pub mod starts;
 pub mod verdicts;

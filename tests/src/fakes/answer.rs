@@ -80,13 +80,23 @@ impl Answer {
     /// ends with trace lines, as the real ones do.
     #[must_use]
     pub fn aadsts(status: u16, number: u32, text: &str) -> Self {
+        let error = if status == 401 {
+            "invalid_client"
+        } else {
+            "invalid_request"
+        };
+        Self::entra_error(status, error, number, text)
+    }
+
+    /// The same with the error of OAuth that goes with it.
+    pub(super) fn entra_error(status: u16, error: &str, number: u32, text: &str) -> Self {
         let description = format!(
             "AADSTS{number}: {text} Trace ID: 1c1a8ee5-0000-4000-8000-000000000006\r\n\
              Correlation ID: 1c1a8ee5-0000-4000-8000-000000000007\r\n\
              Timestamp: 2026-01-01 00:00:00Z"
         );
         let body = json!({
-            "error": if status == 401 { "invalid_client" } else { "invalid_request" },
+            "error": error,
             "error_description": description,
             "error_codes": [number],
             "timestamp": "2026-01-01 00:00:00Z",

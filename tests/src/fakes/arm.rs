@@ -12,11 +12,17 @@ use super::{
 const READ: &str = "";
 
 pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
+    if request.path == super::tenant::ENDPOINTS {
+        return super::tenant::endpoints(state, request);
+    }
     let known = |token| state.arm_tokens.iter().any(|issued| issued == token);
     if !request.bearer().is_some_and(known) {
         let text = "The access token is invalid.";
         return Answer::arm_error(401, "InvalidAuthenticationToken", text)
             .header("www-authenticate", "Bearer error=\"invalid_token\"");
+    }
+    if let Some(answer) = super::tenant::answer(request) {
+        return answer;
     }
     let parts: Vec<&str> = request.path.split('/').collect();
     let [

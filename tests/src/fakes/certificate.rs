@@ -4,8 +4,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use ring::digest::{SHA256, digest};
-use ring::signature::{KeyPair as _, RSA_PSS_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use ring::signature::{
+    KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaKeyPair,
+    UnparsedPublicKey, VerificationAlgorithm,
+};
 use serde_json::Value;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -27,7 +30,7 @@ impl Signed {
         let (header, claims) = text.split_once('.')?;
         let part = |text| URL_SAFE_NO_PAD.decode(text).ok();
         let header: Value = serde_json::from_slice(&part(header)?).ok()?;
-        header.get("x5t#S256")?;
+        header.get("x5t#S256").or_else(|| header.get("x5t"))?;
         Some(Self {
             header,
             claims: serde_json::from_slice(&part(claims)?).ok()?,
@@ -45,16 +48,29 @@ impl Signed {
                 "A transient error has occurred.",
             ));
         };
-        let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &certificate));
-        if self.header["x5t#S256"] != thumbprint || self.header["alg"] != "PS256" {
+        // MSAL for Python, as the Azure CLI uses it, signs in the older way and sends no x5c.
+        let (name, hash, algorithm): (_, _, &dyn VerificationAlgorithm) =
+            match self.header["alg"].as_str() {
+                Some("RS256") => (
+                    "x5t",
+                    &SHA1_FOR_LEGACY_USE_ONLY,
+                    &RSA_PKCS1_2048_8192_SHA256,
+                ),
+                _ => ("x5t#S256", &SHA256, &RSA_PSS_2048_8192_SHA256),
+            };
+        let thumbprint = URL_SAFE_NO_PAD.encode(digest(hash, &certificate));
+        let named = self.header[name].as_str().unwrap_or_default();
+        // The same client pads it.
+        if named.trim_end_matches('=') != thumbprint {
             let text = "The certificate with identifier used to sign the client assertion is not \
                         registered on application 'x'.";
             return Some(Answer::aadsts(401, 700_027, text));
         }
-        if self.header["x5c"][0] != STANDARD.encode(&certificate) {
+        let chain = self.header.get("x5c");
+        if chain.is_some_and(|it| it[0] != STANDARD.encode(&certificate)) {
             return Some(Answer::aadsts(401, 700_027, "The x5c is not of the x5t."));
         }
-        let key = UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, public);
+        let key = UnparsedPublicKey::new(algorithm, public);
         if key.verify(self.text.as_bytes(), &self.signature).is_err() {
             let text = "Client assertion contains an invalid signature.";
             return Some(Answer::aadsts(401, 700_027, text));
@@ -74,13 +90,14 @@ impl Signed {
 
     fn is_valid_now(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map_or(0, |it| it.as_secs());
-        let time = |name: &str| self.claims[name].as_u64();
-        let (Some(from), Some(to)) = (time("nbf"), time("exp")) else {
+        let now = now.map_or(0.0, |it| it.as_secs_f64());
+        // MSAL for Python writes fractions of a second, and no `nbf`.
+        let time = |name: &str| self.claims[name].as_f64();
+        let (Some(from), Some(to)) = (time("nbf").or_else(|| time("iat")), time("exp")) else {
             return false;
         };
         // Entra allows for five minutes between the clocks.
-        from <= now + 300 && now <= to + 300
+        from <= now + 300.0 && now <= to + 300.0
     }
 }
 

@@ -8,6 +8,9 @@ use super::{Answer, CLIENT_ID, CLIENT_SECRET, Recorded, State, TENANT_ID};
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
+    if let Some(document) = super::discovery::answer(state, request) {
+        return document;
+    }
     if request.path != format!("/{TENANT_ID}/oauth2/v2.0/token") {
         return Answer::aadsts(400, 90002, "Tenant 'x' not found.");
     }
@@ -24,9 +27,8 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
     if let Some(refusal) = refusal(state, request) {
         return refusal;
     }
-    let scope = request.form("scope").unwrap_or_default();
-    let audience = scope.strip_suffix("/.default");
-    let Some(token) = audience.and_then(|audience| state.issue(audience)) else {
+    let audience = scope(request).strip_suffix("/.default").map(str::to_owned);
+    let Some(token) = audience.and_then(|audience| state.issue(&audience)) else {
         return Answer::aadsts(
             400,
             500_011,
@@ -43,6 +45,15 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
             "access_token": token,
         }),
     )
+}
+
+/// The resource's scope. MSAL for Go adds those of a sign-in by a person, which mean nothing here.
+fn scope(request: &Recorded) -> &str {
+    let all = request.form("scope").unwrap_or_default();
+    let mut words = all.split(' ');
+    words
+        .find(|word| !["openid", "offline_access", "profile"].contains(word))
+        .unwrap_or_default()
 }
 
 /// Why the proof of identity is not accepted.

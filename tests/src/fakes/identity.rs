@@ -3,9 +3,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use super::{Answer, IDENTITY_CLIENT_ID, IDENTITY_HEADER, Recorded, State};
+use super::{Answer, IDENTITY_CLIENT_ID, IDENTITY_HEADER, Recorded, State, TENANT_ID};
 
 /// The path that the metadata service of virtual machines has.
 pub(super) const PATH: &str = "/metadata/identity/oauth2/token";
@@ -25,7 +27,7 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
         return refusal("Identity not found");
     }
     let resource = request.query("resource").unwrap_or_default();
-    let Some(token) = state.issue(resource) else {
+    let Some(token) = state.issue(resource).map(|token| in_jwt(state, token)) else {
         return refusal("The resource principal was not found");
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -41,6 +43,19 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
             "token_type": "Bearer",
         }),
     )
+}
+
+/// The Azure CLI reads its tenant from the token for Azure Resource Manager.
+fn in_jwt(state: &mut State, token: String) -> String {
+    if !state.arm_tokens.contains(&token) {
+        return token;
+    }
+    let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = part(&json!({ "typ": "JWT", "alg": "RS256", "kid": "fake" }));
+    let claims = part(&json!({ "tid": TENANT_ID, "idtyp": "app" }));
+    let token = format!("{header}.{claims}.{token}");
+    state.arm_tokens.push(token.clone());
+    token
 }
 
 fn refusal(text: &str) -> Answer {

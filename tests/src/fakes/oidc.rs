@@ -27,13 +27,17 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
     if request.query("api-version") != Some("7.1") {
         return Answer::json(400, &json!({ "message": "No api-version was supplied" }));
     }
+    Answer::json(200, &json!({ "oidcToken": issue(state) }))
+}
+
+pub(super) fn issue(state: &mut State) -> String {
     state.issued += 1;
     let token = match &state.settings.oidc_issuer {
         Some(issuer) => of_issuer(issuer, state.issued),
         None => format!("fake-oidc-token-{}", state.issued),
     };
     state.oidc_tokens.push(token.clone());
-    Answer::json(200, &json!({ "oidcToken": token }))
+    token
 }
 
 /// A JWT as Azure DevOps and Microsoft Entra issue them for a service connection.

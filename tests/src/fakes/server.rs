@@ -136,6 +136,7 @@ fn certificates(address: SocketAddr) -> anyhow::Result<(String, TlsAcceptor)> {
     let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;
     let names = ["127.0.0.1", "localhost", super::PROXIED_HOST].map(str::to_owned);
+    let names = [&names[..], &[super::LOGIN_HOST.to_owned()][..]].concat();
     let certificate = CertificateParams::new(names)?.signed_by(&key, &ca)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -208,6 +209,12 @@ async fn record(request: Request<Incoming>) -> Recorded {
 }
 
 fn service_at(path: &str) -> Service {
+    if super::discovery::is_at(path) {
+        return Service::Entra;
+    }
+    if super::tenant::is_at(path) {
+        return Service::Arm;
+    }
     if path == super::oidc::PATH {
         Service::Oidc
     } else if path.ends_with("/oauth2/v2.0/token") {

@@ -17,19 +17,24 @@ pub(crate) enum Modules {
     Cluster,
     /// The peers that a comparison measures, too.
     WithPeers,
+    /// The sign-in program of clusters with Microsoft Entra, too.
+    WithKubelogin,
 }
 
 /// A Go module below `tests/cluster` and what is built from it.
 struct Module {
     folder: &'static str,
     programs: &'static [Program],
-    is_peer: bool,
+    /// Which of the wanted ones it is among.
+    wanted: &'static [Modules],
 }
 
 struct Program {
     name: &'static str,
     package: &'static str,
 }
+
+const ALWAYS: &[Modules] = &[Modules::Cluster, Modules::WithPeers, Modules::WithKubelogin];
 
 const KUBERNETES: &[Program] = &[
     Program {
@@ -62,7 +67,7 @@ const MODULES: &[Module] = &[
             name: "pause",
             package: ".",
         }],
-        is_peer: false,
+        wanted: ALWAYS,
     },
     Module {
         folder: "etcd",
@@ -70,12 +75,12 @@ const MODULES: &[Module] = &[
             name: "etcd",
             package: "go.etcd.io/etcd/server/v3",
         }],
-        is_peer: false,
+        wanted: ALWAYS,
     },
     Module {
         folder: "kubernetes",
         programs: KUBERNETES,
-        is_peer: false,
+        wanted: ALWAYS,
     },
     Module {
         folder: "kubedog",
@@ -83,7 +88,15 @@ const MODULES: &[Module] = &[
             name: "kubedog",
             package: "github.com/werf/kubedog/cmd/kubedog",
         }],
-        is_peer: true,
+        wanted: &[Modules::WithPeers],
+    },
+    Module {
+        folder: "kubelogin",
+        programs: &[Program {
+            name: "kubelogin",
+            package: "github.com/Azure/kubelogin",
+        }],
+        wanted: &[Modules::WithKubelogin],
     },
 ];
 
@@ -93,29 +106,26 @@ const MODULES: &[Module] = &[
 /// # Errors
 /// When Go is missing, or a build fails.
 pub(super) fn build(wanted: Modules) -> Result<PathBuf> {
-    let cache = cache_folder()?;
+    let cache = cache_folder("cluster")?;
     let sources = MODULES.iter().flat_map(sources).collect::<Vec<PathBuf>>();
     let folder = cache.join(fingerprint(&sources)?);
     fs::create_dir_all(&folder)
         .with_context(|| format!("failed to create `{}`", folder.display()))?;
-    for module in MODULES
-        .iter()
-        .filter(|it| wanted == Modules::WithPeers || !it.is_peer)
-    {
+    for module in MODULES.iter().filter(|it| it.wanted.contains(&wanted)) {
         build_module(module, &folder)?;
     }
     point_to(&cache.join("current"), &folder)?;
     Ok(folder)
 }
 
-/// `$XDG_CACHE_HOME/rollguard/cluster`, or `~/.cache/…`.
-fn cache_folder() -> Result<PathBuf> {
+/// `$XDG_CACHE_HOME/rollguard/<name>`, or `~/.cache/…`.
+pub(super) fn cache_folder(name: &str) -> Result<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache"));
     let cache = cache
         .or_else(home)
         .context("failed to find a cache folder: HOME is not set")?;
-    Ok(cache.join("rollguard/cluster"))
+    Ok(cache.join("rollguard").join(name))
 }
 
 /// Returns what the programs depend on: versions, checksums, own sources, and this file with its flags.

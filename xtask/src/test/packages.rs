@@ -80,7 +80,7 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
 ///
 /// # Errors
 /// When npm is missing or fails.
-pub(super) fn install_npm() -> Result<()> {
+pub(crate) fn install_npm() -> Result<()> {
     let folder = root().join("tests/npm");
     let inputs = [
         folder.join("package-lock.json"),

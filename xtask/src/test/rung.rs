@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::azure_cli::{self, AzureCli};
 use super::cluster_binaries::{self, Modules};
 use super::tally::Tally;
 use super::{LEFT_OUT, packages, snapshots};
@@ -114,6 +115,13 @@ pub(super) const RUNGS: &[Rung] = &[
         inspect: NOTHING,
     },
     Rung {
+        name: "clients",
+        proves: "rung 5: the Azure CLI, kubelogin and kubectl take the fakes for Azure, and get into a real cluster",
+        prepare: || Ok(clients()?.command),
+        counts_tests: true,
+        inspect: NOTHING,
+    },
+    Rung {
         name: "package",
         proves: "rung 6: the real tfx packs the extension with the release builds, and each of them runs",
         prepare: || {
@@ -190,6 +198,38 @@ pub(crate) fn real_with(modules: Modules) -> Result<Command> {
         .env(REAL_CLUSTER, "1")
         .env("ROLLGUARD_CLUSTER_BIN", binaries);
     Ok(command)
+}
+
+/// Programs of others that sign in to Azure.
+pub(crate) struct Clients {
+    /// Runs them in front of the fakes and the real cluster.
+    pub(crate) command: Command,
+    /// The Azure CLI.
+    pub(crate) azure_cli: AzureCli,
+    binaries: PathBuf,
+}
+
+impl Clients {
+    /// A program that was built.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.binaries.join(name)
+    }
+}
+
+/// Sets up the real cluster, kubelogin and the Azure CLI.
+///
+/// # Errors
+/// When something cannot be installed or built.
+pub(crate) fn clients() -> Result<Clients> {
+    let azure_cli = azure_cli::install()?;
+    let binaries = cluster_binaries::build(Modules::WithKubelogin)?;
+    let mut command = real_with(Modules::WithKubelogin)?;
+    command.env("ROLLGUARD_AZURE_CLI", &azure_cli.program);
+    Ok(Clients {
+        command,
+        azure_cli,
+        binaries,
+    })
 }
 
 impl Rung {
