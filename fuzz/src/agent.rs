@@ -2,8 +2,9 @@
 
 use rollguard_agent::command::{TaskOutput, escape_data, escape_property, parse_line, unescape};
 use rollguard_agent::inputs::RawInputs;
+use rollguard_agent::secret::Masker;
 use rollguard_agent::{
-    AgentEnv, Inputs, LoggingCommand, Secret, ServiceConnection, Untrusted, mask, neutralise,
+    AgentEnv, Inputs, LoggingCommand, Secret, ServiceConnection, Untrusted, neutralise,
     neutralise_line, neutralise_lines,
 };
 
@@ -48,8 +49,9 @@ pub(crate) fn command(text: &str) {
         assert_eq!(is_command, parse_line(line).is_some());
     }
     if other.trim().len() > 3 {
-        let secret = Secret::new(other);
-        let masked = mask(one, std::slice::from_ref(&secret));
+        let mut secrets = Masker::default();
+        secrets.add(&Secret::new(other));
+        let masked = secrets.mask(one);
         assert!(!masked.contains(other), "{other:?} is left in {masked:?}");
     }
 }

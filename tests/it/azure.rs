@@ -10,6 +10,7 @@ mod azure {
     pub(crate) mod happy;
     pub(crate) mod inputs;
     pub(crate) mod managed_cluster;
+    pub(crate) mod network;
     pub(crate) mod secrets;
     pub(crate) mod setup;
     pub(crate) mod tokens;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         azure::between::rows(),
         azure::inputs::rows(),
         azure::managed_cluster::rows(),
+        azure::network::rows(),
         azure::secrets::rows(),
         azure::certificate::rows(),
         azure::credentials::rows(),

@@ -163,6 +163,12 @@ impl FakeAzure {
         &self.server.ca_pem
     }
 
+    /// A client certificate that the authority vouches for, and its key, as PEM.
+    #[must_use]
+    pub fn client_identity_pem(&self) -> &str {
+        &self.server.client_pem
+    }
+
     /// The same as a file, for `SSL_CERT_FILE` and `NODE_EXTRA_CA_CERTS`. Removed with the fake.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {

@@ -8,6 +8,7 @@ mod inputs_doc;
 mod outputs_doc;
 mod preflight_doc;
 mod rbac_doc;
+mod refusals_doc;
 mod report_schema;
 mod task_json;
 
@@ -72,6 +73,10 @@ const GENERATED: &[Generated] = &[
     Generated {
         path: "docs/doctor.schema.json",
         text: Text::Parts(doctor_schema::render),
+    },
+    Generated {
+        path: "docs/refusals.md",
+        text: Text::Whole(refusals_doc::render),
     },
     Generated {
         path: "docs/report.schema.json",

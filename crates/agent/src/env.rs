@@ -59,10 +59,14 @@ variables! {
     IDENTITY_HEADER = "IDENTITY_HEADER", "proves there that the request comes from this machine";
     TEMP_DIRECTORY = "AGENT_TEMPDIRECTORY",
         "where the summary is written; cleaned by the agent after the job";
+    PUBLIC_VARIABLES = "VSTS_PUBLIC_VARIABLES",
+        "the names of the job's variables: one that older agents put in place of an input or a service connection is refused";
     COMPLETION_FILE = "ROLLGUARD_COMPLETION_FILE",
         "the file by which the program tells the task's entry point that it ran to its end";
     COMPLETION_TOKEN = "ROLLGUARD_COMPLETION_TOKEN", "the token by which the entry point recognises that file";
 }
+
+mod overrides;
 
 /// The id under which every task gets the connection to Azure DevOps itself.
 const SYSTEM_CONNECTION: &str = "SYSTEMVSSCONNECTION";

@@ -19,6 +19,6 @@ pub use command::LoggingCommand;
 pub use env::{AgentEnv, is_secret_of_the_job};
 pub use inputs::Inputs;
 pub use result::{Outcome, TaskResult};
-pub use secret::{Secret, mask};
+pub use secret::{Masker, Secret};
 pub use service_connection::ServiceConnection;
 pub use text::{Untrusted, neutralise, neutralise_line, neutralise_lines};

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod developer;
+mod heard;
 mod oidc;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::transport::Transport;
 use crate::{Result, Secret};
 use certificate::CertificateAssertion;
 use developer::DeveloperTools;
+use heard::Heard;
 use oidc::{OidcAssertion, OidcStep};
 
 /// Makes credentials, as many as needed: `azure_identity` has no other way to forget a rejected
@@ -57,11 +59,15 @@ impl CredentialFactory {
 
     /// A fresh credential with an empty cache.
     pub(crate) fn make(&self) -> Result<Arc<dyn TokenCredential>> {
-        self.made()?.map_err(|error| {
+        let credential = self.made()?.map_err(|error| {
             // azure_identity's texts here name an id at most, never a secret.
             let detail = error.to_string();
             AzureError::new(Task::Prepare, AzureErrorKind::Local { detail })
-        })
+        })?;
+        Ok(Arc::new(Heard {
+            credential,
+            listener: self.transport.listener().clone(),
+        }))
     }
 
     fn made(&self) -> Result<Made> {

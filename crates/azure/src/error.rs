@@ -1,11 +1,22 @@
 //! Errors of this crate: which task failed, why, and what to do about it.
 
+mod arm;
+mod entra;
 mod explain;
+mod fix;
 mod hint;
+mod oidc;
 
 use std::time::Duration;
 
+pub use arm::{ARM_REFUSALS, ArmRefusal};
+pub(crate) use entra::may_pass;
+pub use entra::{ENTRA_REFUSALS, EntraRefusal, TokenScope, hint_for_program};
 pub(crate) use explain::{explain, timed_out};
+pub use fix::Fix;
+pub use oidc::{NO_OIDC_ADDRESS, OIDC_REFUSALS, OidcRefusal, OidcSubject, Sign};
+
+use rollguard_network::LONGEST_WAIT;
 
 use crate::cluster_id::{ClusterId, InvalidClusterId};
 use crate::permission::Credentials;
@@ -15,12 +26,20 @@ use crate::permission::Credentials;
 /// `Display` is the task alone, a fragment that completes "failed to ..."; the reason is its
 /// source. Neither holds headers, bodies or tokens; texts of Azure are foreign and bounded.
 #[derive(Debug, thiserror::Error)]
-#[error("{task}{}", part(" (request ", request_id.as_deref(), ")"))]
+#[error(
+    "{task}{}{}",
+    part(" for ", scope.map(TokenScope::as_str), ""),
+    part(" (request ", request_id.as_deref(), ")")
+)]
 pub struct AzureError {
     task: Box<Task>,
     #[source]
     kind: Box<AzureErrorKind>,
     request_id: Option<String>,
+    /// What to do about it, where a table of refusals says so.
+    fix: Option<Fix>,
+    /// What the token is for, while signing in.
+    scope: Option<TokenScope>,
 }
 
 /// The operation that failed.
@@ -134,7 +153,10 @@ pub enum AzureErrorKind {
     },
     /// The service principal lacks a role, or the cluster does not exist: Azure does not say which to
     /// an identity without a role.
-    #[error("the identity is not allowed `{action}` on `{scope}`")]
+    #[error(
+        "the identity is not allowed `{action}` on `{scope}`{}",
+        part(": ", detail.as_deref(), "")
+    )]
     Forbidden {
         /// The missing permission.
         action: String,
@@ -144,6 +166,8 @@ pub enum AzureErrorKind {
         code: Option<String>,
         /// Object id of the service principal, when Azure names it.
         object_id: Option<String>,
+        /// The reason in Azure's words, where it is not a missing role.
+        detail: Option<String>,
     },
     /// The API version is not served (any more), and no listed one could take its place.
     #[error("API version `{asked}` is not served, only {}", supported.join(", "))]
@@ -170,7 +194,7 @@ pub enum AzureErrorKind {
         detail: Option<String>,
     },
     /// The identity was refused by Microsoft Entra or Azure DevOps.
-    #[error("`{host}` does not accept the identity{}", part(": ", detail.as_deref(), ""))]
+    #[error("`{host}` refuses{}", part(": ", detail.as_deref(), ""))]
     Auth {
         /// Who refused it.
         host: String,
@@ -240,7 +264,31 @@ impl AzureError {
             task: Box::new(task),
             kind: Box::new(kind),
             request_id: None,
+            fix: None,
+            scope: None,
         }
+    }
+
+    pub(crate) fn with_fix(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
+        self
+    }
+
+    /// Says what the token was asked for, which only the caller knows.
+    pub(crate) fn of_scope(mut self, scope: TokenScope) -> Self {
+        if matches!(
+            *self.task,
+            Task::SignIn { .. } | Task::SignInAsMachine { .. }
+        ) {
+            self.scope = Some(scope);
+            if let AzureErrorKind::Auth {
+                aadsts: Some(code), ..
+            } = &*self.kind
+            {
+                self.fix = entra::fix_of(code, self.scope);
+            }
+        }
+        self
     }
 
     /// Names the version that was asked for, which only the caller knows.
@@ -269,10 +317,22 @@ impl AzureError {
         self.request_id.as_deref()
     }
 
-    /// Returns what the user can do, where there is something to do.
+    /// Returns what the user of a task can do, where there is something to do: it speaks of the service
+    /// connection and the inputs.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        hint::hint(&self.task, &self.kind)
+        self.hint_in(Fix::in_task)
+    }
+
+    /// Returns the same for the command line.
+    #[must_use]
+    pub fn hint_at_command_line(&self) -> Option<String> {
+        self.hint_in(Fix::at_command_line)
+    }
+
+    fn hint_in(&self, words: fn(Fix) -> &'static str) -> Option<String> {
+        let fix = self.fix.map(|fix| words(fix).to_owned());
+        fix.or_else(|| hint::hint(&self.task, &self.kind))
     }
 }
 
@@ -296,9 +356,11 @@ fn part(before: &str, value: Option<&str>, after: &str) -> String {
 }
 
 fn wait(retry_after: Option<Duration>) -> String {
-    retry_after
-        .map(|wait| format!(" and asks to wait {} s", wait.as_secs()))
-        .unwrap_or_default()
+    match retry_after {
+        Some(LONGEST_WAIT) => " and asks to wait for more than a day".to_owned(),
+        Some(wait) => format!(" and asks to wait {} s", wait.as_secs()),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,11 @@ mod wire_error;
 pub use aks::{DEFAULT_API_VERSION, ManagedCluster};
 pub use cloud::Cloud;
 pub use cluster_id::{ClusterId, InvalidClusterId};
-pub use error::{AzureError, AzureErrorKind, Task};
+pub use error::{
+    ARM_REFUSALS, ArmRefusal, AzureError, AzureErrorKind, ENTRA_REFUSALS, EntraRefusal, Fix,
+    NO_OIDC_ADDRESS, OIDC_REFUSALS, OidcRefusal, OidcSubject, Sign, Task, TokenScope,
+    hint_for_program,
+};
 pub use kubeconfig::{Authentication, ClusterAccess};
 pub use login::Login;
 pub use permission::Credentials;

@@ -8,8 +8,9 @@ use azure_core::time::OffsetDateTime;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use crate::cluster_id::is_uuid;
 use crate::credential::CredentialFactory;
-use crate::error::timed_out;
+use crate::error::{TokenScope, timed_out};
 use crate::{AzureError, Result, Secret};
 
 /// A token is renewed when it has less than this left, as `azure_identity` does (`cache.rs`,
@@ -98,6 +99,14 @@ impl TokenSource {
 }
 
 impl Source {
+    /// Returns what the tokens are for: only the cluster's server application has an id for a scope.
+    fn of(&self) -> TokenScope {
+        match self.scope.strip_suffix("/.default") {
+            Some(resource) if is_uuid(resource) => TokenScope::Cluster,
+            Some(_) | None => TokenScope::AzureResourceManager,
+        }
+    }
+
     async fn fetch(&self, state: &mut State, limit: Duration) -> Result<Held> {
         let credential = match &state.credential {
             Some(credential) => Arc::clone(credential),
@@ -105,8 +114,8 @@ impl Source {
         };
         let token = timeout(limit, credential.get_token(&[&self.scope], None))
             .await
-            .map_err(|_| self.credentials.timed_out(limit))?
-            .map_err(|error| self.credentials.explain(&error))?;
+            .map_err(|_| self.credentials.timed_out(limit).of_scope(self.of()))?
+            .map_err(|error| self.credentials.explain(&error).of_scope(self.of()))?;
         let left = token.expires_on - OffsetDateTime::now_utc();
         let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
         let expires = Instant::now() + left;

@@ -2,25 +2,25 @@
 
 mod judge;
 mod metadata;
+mod retry;
+mod secrets;
 mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
-use azure_core::http::{
-    ClientOptions, ExponentialRetryOptions, Pipeline, RetryOptions, Transport as CoreTransport,
-};
-use azure_core::time::Duration as CoreDuration;
+use azure_core::http::{ClientOptions, Pipeline, RetryOptions, Transport as CoreTransport};
 use reqwest::ClientBuilder;
-use rollguard_network::{Network, Proxies, Trust};
+use rollguard_network::{Listener, NO_ROOTS_HINT, Network, Proxies, Trust, says_no_roots};
 use rustls::crypto::ring;
 
 use crate::Result;
-use crate::error::{AzureError, AzureErrorKind, Task};
+use crate::error::{AzureError, AzureErrorKind, Fix, Task};
 use crate::wire_error::{REQUEST_LIMIT, innermost};
-use judge::{Judge, Signature};
+pub(crate) use judge::refusal;
 use metadata::MetadataWire;
+use retry::{Repeat, Server};
 use wire::Wire;
 
 /// How long a TCP and TLS handshake may take. (value to be measured behind real proxies)
@@ -29,16 +29,13 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const METADATA_CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long one answer of the machine's metadata service may take.
 const METADATA_LIMIT: Duration = Duration::from_secs(6);
-/// Retries after the first attempt: waits of 0.4, 0.8, 1.6 and 3.2 s, or what `Retry-After` says.
-const RETRIES: u32 = 4;
-/// No retry begins later than this after the first attempt.
-const RETRY_WINDOW: CoreDuration = CoreDuration::seconds(30);
 
 /// The one HTTPS client of this crate: rustls with ring, no redirects, time-outs on everything.
 #[derive(Clone)]
 pub struct Transport {
     client: reqwest::Client,
     trust: Trust,
+    listener: Listener,
 }
 
 /// A client certificate comes with its key.
@@ -67,11 +64,24 @@ impl Transport {
             .no_proxy();
         let client = trusting(through(builder, &network.proxies), &network.trust)?
             .build()
-            .map_err(|error| not_usable(&innermost(&error)))?;
+            .map_err(|error| no_client(&innermost(&error)))?;
         Ok(Self {
             client,
             trust: network.trust.clone(),
+            listener: network.listener.clone(),
         })
+    }
+
+    /// Hears of secrets and of repeated requests.
+    pub(crate) fn listener(&self) -> &Listener {
+        &self.listener
+    }
+
+    fn repeat(&self, server: Server) -> Repeat {
+        Repeat {
+            listener: self.listener.clone(),
+            server,
+        }
     }
 
     /// Options for a credential or pipeline that signs in at `authority`.
@@ -79,13 +89,8 @@ impl Transport {
         let mut cloud = CustomConfiguration::default();
         authority.clone_into(&mut cloud.authority_host);
         ClientOptions {
-            per_call_policies: vec![Arc::new(Judge)],
-            per_try_policies: vec![Arc::new(Signature)],
-            retry: RetryOptions::exponential(ExponentialRetryOptions {
-                max_retries: RETRIES,
-                max_total_elapsed: RETRY_WINDOW,
-                ..ExponentialRetryOptions::default()
-            }),
+            per_try_policies: vec![Arc::new(self.repeat(Server::Remote))],
+            retry: RetryOptions::none(),
             transport: Some(CoreTransport::new(Arc::new(Wire::new(self.client.clone())))),
             // Else the process environment (`AZURE_AUTHORITY_HOST`) would decide.
             cloud: Some(Arc::new(CloudConfiguration::from(cloud))),
@@ -107,9 +112,10 @@ impl Transport {
             .no_proxy();
         let client = trusting(builder, &self.trust)?
             .build()
-            .map_err(|error| not_usable(&innermost(&error)))?;
+            .map_err(|error| no_client(&innermost(&error)))?;
         let wire = MetadataWire::new(Wire::new(client));
         Ok(ClientOptions {
+            per_try_policies: vec![Arc::new(self.repeat(Server::OfMachine))],
             transport: Some(CoreTransport::new(Arc::new(wire))),
             ..self.client_options(authority)
         })
@@ -164,6 +170,14 @@ fn trusting(mut builder: ClientBuilder, trust: &Trust) -> Result<ClientBuilder> 
         builder = builder.tls_danger_accept_invalid_certs(true);
     }
     Ok(builder)
+}
+
+fn no_client(why: &str) -> AzureError {
+    if says_no_roots(why) {
+        let fix = Fix::everywhere(NO_ROOTS_HINT);
+        return not_usable("this machine trusts no certificate authority").with_fix(fix);
+    }
+    not_usable(why)
 }
 
 fn not_usable(detail: &str) -> AzureError {

@@ -1,82 +1,98 @@
 //! The only printer. Every text is taken for foreign: it is neutralised and masked on its way out.
 
 use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rollguard_agent::{LoggingCommand, Secret, mask, neutralise_line};
+use rollguard_agent::secret::Masker;
+use rollguard_agent::{LoggingCommand, Secret, neutralise_line};
 use rollguard_core::report::{Line, Span, Style};
+use rollguard_network::Listen;
 
 use crate::status_area::{SizeOf, StatusArea};
 
 /// Where lines, data and commands go.
-pub struct Console {
-    /// People read here: stderr on a terminal, stdout in a pipeline.
-    human: Box<dyn Write + Send>,
-    /// Programs read here.
-    data: Box<dyn Write + Send>,
-    /// Put before each line: a drill shows the task's lines under its own.
-    indent: &'static str,
-    /// The status lines, where `human` is a terminal on which lines may be drawn over.
-    status_area: Option<StatusArea>,
-    ink: Ink,
-}
+pub struct Console(Arc<Mutex<Output>>);
+
+/// The console, for what goes on beside the command: a request that is repeated, a token that is renewed.
+#[derive(Clone)]
+pub struct Aside(Arc<Mutex<Output>>);
 
 impl Console {
     /// Lines to `human`, data to `data`.
     #[must_use]
     pub fn new(human: Box<dyn Write + Send>, data: Box<dyn Write + Send>) -> Self {
-        Self {
+        Self(Arc::new(Mutex::new(Output {
             human,
             data,
             indent: "",
             status_area: None,
             ink: Ink::default(),
-        }
+            has_agent: false,
+        })))
     }
 
     /// With colours, if `colour`; with status lines that are drawn over, if the terminal's size is
     /// known.
     #[must_use]
-    pub fn with_terminal(mut self, colour: bool, size_of: Option<SizeOf>) -> Self {
-        self.ink.colour = colour;
-        self.status_area = size_of.map(StatusArea::new);
+    pub fn with_terminal(self, colour: bool, size_of: Option<SizeOf>) -> Self {
+        let mut output = self.output();
+        output.ink.colour = colour;
+        output.status_area = size_of.map(StatusArea::new);
+        drop(output);
         self
     }
 
     /// With each line indented.
     #[must_use]
-    pub fn with_indent(mut self, indent: &'static str) -> Self {
-        self.indent = indent;
+    pub fn with_indent(self, indent: &'static str) -> Self {
+        self.output().indent = indent;
         self
+    }
+
+    /// With an agent that reads the lines: it masks secrets, too.
+    #[must_use]
+    pub fn with_agent(self) -> Self {
+        self.output().has_agent = true;
+        self
+    }
+
+    /// The console for other tasks of this process.
+    #[must_use]
+    pub fn aside(&self) -> Aside {
+        Aside(Arc::clone(&self.0))
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output> {
+        locked(&self.0)
     }
 
     /// Has the agent mask these values, and never prints them.
     pub fn register(&mut self, secrets: impl IntoIterator<Item = Secret>) {
         for secret in secrets {
-            self.hide_status();
-            for command in LoggingCommand::set_secret(&secret) {
-                write_all(&mut self.human, &format!("{command}\n"));
-            }
-            self.above_status("");
-            self.ink.secrets.push(secret);
+            self.output().register(&secret);
         }
     }
 
     /// Never prints these values. No agent hears of them: on a terminal that would show them.
     pub fn hide(&mut self, secrets: impl IntoIterator<Item = Secret>) {
-        self.ink.secrets.extend(secrets);
+        let mut output = self.output();
+        for secret in secrets {
+            output.ink.secrets.add(&secret);
+        }
     }
 
     /// A text for a file, with the same values hidden.
     #[must_use]
     pub fn masked(&self, text: &str) -> String {
-        mask(text, &self.ink.secrets)
+        self.output().ink.secrets.mask(text)
     }
 
     /// How often the status is worth drawing; `None` where it would only fill a log.
     #[must_use]
     pub fn status_interval(&self) -> Option<Duration> {
-        self.status_area.is_some().then_some(Duration::from_secs(1))
+        let has_area = self.output().status_area.is_some();
+        has_area.then_some(Duration::from_secs(1))
     }
 
     /// Prints a line for people.
@@ -86,6 +102,86 @@ impl Console {
 
     /// Prints lines for people.
     pub fn lines<'a>(&mut self, lines: impl IntoIterator<Item = &'a Line>) {
+        self.output().lines(lines);
+    }
+
+    /// Shows these lines below everything else, instead of those shown before; without any,
+    /// nothing. Does nothing where lines cannot be drawn over.
+    pub fn status(&mut self, lines: &[Line]) {
+        self.output().status(lines);
+    }
+
+    /// Prints a question and leaves the cursor behind it.
+    pub fn ask(&mut self, question: &str) {
+        self.output().ask(question);
+    }
+
+    /// Tells the agent something.
+    pub fn command(&mut self, command: &LoggingCommand) {
+        self.output().command(command);
+    }
+
+    /// Prints a document for programs.
+    pub fn document(&mut self, text: &str) {
+        self.output().document(text);
+    }
+}
+
+impl Drop for Console {
+    /// Removes what is shown below everything else: it is nothing to leave behind.
+    fn drop(&mut self) {
+        self.status(&[]);
+    }
+}
+
+impl Listen for Aside {
+    fn repeated(&self, text: &str) {
+        locked(&self.0).lines([&Line::styled(Style::Dim, text)]);
+    }
+
+    fn secret(&self, secret: &str) {
+        let secret = Secret::new(secret);
+        let mut output = locked(&self.0);
+        if output.ink.secrets.knows(&secret) {
+            return;
+        }
+        if output.has_agent {
+            output.register(&secret);
+        } else {
+            output.ink.secrets.add(&secret);
+        }
+    }
+}
+
+/// A panic in another task leaves the output as usable as it was.
+fn locked(output: &Mutex<Output>) -> MutexGuard<'_, Output> {
+    output.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Output {
+    /// People read here: stderr on a terminal, stdout in a pipeline.
+    human: Box<dyn Write + Send>,
+    /// Programs read here.
+    data: Box<dyn Write + Send>,
+    /// Put before each line: a drill shows the task's lines under its own.
+    indent: &'static str,
+    /// The status lines, where `human` is a terminal on which lines may be drawn over.
+    status_area: Option<StatusArea>,
+    ink: Ink,
+    has_agent: bool,
+}
+
+impl Output {
+    fn register(&mut self, secret: &Secret) {
+        self.hide_status();
+        for command in LoggingCommand::set_secret(secret) {
+            write_all(&mut self.human, &format!("{command}\n"));
+        }
+        self.above_status("");
+        self.ink.secrets.add(secret);
+    }
+
+    fn lines<'a>(&mut self, lines: impl IntoIterator<Item = &'a Line>) {
         let mut text = String::new();
         for line in lines {
             text += self.indent;
@@ -95,9 +191,7 @@ impl Console {
         self.above_status(&text);
     }
 
-    /// Shows these lines below everything else, instead of those shown before; without any,
-    /// nothing. Does nothing where lines cannot be drawn over.
-    pub fn status(&mut self, lines: &[Line]) {
+    fn status(&mut self, lines: &[Line]) {
         let Some(area) = &mut self.status_area else {
             return;
         };
@@ -112,26 +206,23 @@ impl Console {
         write_all(&mut self.human, &codes);
     }
 
-    /// Prints a question and leaves the cursor behind it.
-    pub fn ask(&mut self, question: &str) {
+    fn ask(&mut self, question: &str) {
         self.status(&[]);
         let line = Line::styled(Style::Strong, question);
         let text = format!("{}{} ", self.indent, self.ink.rendered(&line));
         write_all(&mut self.human, &text);
     }
 
-    /// Tells the agent something.
-    pub fn command(&mut self, command: &LoggingCommand) {
-        let text = mask(&command.to_string(), &self.ink.secrets);
+    fn command(&mut self, command: &LoggingCommand) {
+        let text = self.ink.secrets.mask(&command.to_string());
         self.hide_status();
         self.above_status(&format!("{text}\n"));
     }
 
-    /// Prints a document for programs.
-    pub fn document(&mut self, text: &str) {
+    fn document(&mut self, text: &str) {
         // It may go to the same terminal.
         self.hide_status();
-        let text = format!("{}\n", mask(text, &self.ink.secrets));
+        let text = format!("{}\n", self.ink.secrets.mask(text));
         write_all(&mut self.data, &text);
         self.above_status("");
     }
@@ -156,13 +247,6 @@ impl Console {
     }
 }
 
-impl Drop for Console {
-    /// Removes what is shown below everything else: it is nothing to leave behind.
-    fn drop(&mut self) {
-        self.status(&[]);
-    }
-}
-
 fn write_all(out: &mut Box<dyn Write + Send>, text: &str) {
     if !text.is_empty() {
         // A reader that went away is no reason to stop a check.
@@ -175,13 +259,14 @@ fn write_all(out: &mut Box<dyn Write + Send>, text: &str) {
 #[derive(Default)]
 struct Ink {
     colour: bool,
-    secrets: Vec<Secret>,
+    secrets: Masker,
 }
 
 impl Ink {
     /// Masked before, because neutralising may alter a secret; and after, because it may uncover one.
     fn safe(&self, text: &str) -> String {
-        mask(&neutralise_line(&mask(text, &self.secrets)), &self.secrets)
+        let masked = self.secrets.mask(text);
+        self.secrets.mask(&neutralise_line(&masked))
     }
 
     /// The line with each of its texts made harmless.
@@ -253,6 +338,28 @@ mod tests {
         console.hide([Secret::new("hunter2")]);
         console.line(&Line::plain("log: hunter2"));
         assert_eq!(sink.text(), "log: ***\n");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_from_the_moment_it_is_heard_of_and_only_an_agent_is_asked_to() {
+        for has_agent in [true, false] {
+            let sink = Sink::default();
+            let mut console = Console::new(Box::new(sink.clone()), Box::new(Sink::default()));
+            if has_agent {
+                console = console.with_agent();
+            }
+            let aside = console.aside();
+            aside.secret("hunter22");
+            aside.secret("hunter22");
+            aside.repeated("`host` answered 503 for hunter22; trying again in 0.4 s");
+            console.line(&Line::plain("and hunter22"));
+            let text = sink.text();
+            let registered = text.matches("##vso[task.setsecret]hunter22\n").count();
+            assert_eq!(registered, usize::from(has_agent), "{text}");
+            let lines: Vec<&str> = text.lines().filter(|it| !it.starts_with("##vso")).collect();
+            let repeated = "`host` answered 503 for ***; trying again in 0.4 s";
+            assert_eq!(lines, [repeated, "and ***"]);
+        }
     }
 
     #[test]

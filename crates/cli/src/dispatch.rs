@@ -1,22 +1,25 @@
 //! From the command line to a command and back to an outcome.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
-use rollguard_agent::inputs::{ClusterTarget, CommandInputs, CommandName, Inputs};
+use rollguard_agent::inputs::{ClusterTarget, CommandInputs, CommandName, EVIDENCE, Inputs};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Clock, Connection, Login, connect};
 use rollguard_core::report::{Line, Style};
 use rollguard_core::workload::WorkloadName;
+use rollguard_network::{Listener, Network};
 
 use crate::args;
 use crate::bounded;
 use crate::cancel::Cancel;
 use crate::completion::Completion;
 use crate::connect::{ARM, ByServiceConnection, Developer};
-use crate::console::Console;
+use crate::console::{Aside, Console};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::output_form::OutputForm;
@@ -49,6 +52,7 @@ pub(crate) async fn dispatch(
         environment,
         matches,
         form,
+        aside: console.aside(),
         cancel: Cancel::on_signals(),
     };
     match app.run(name, &mut console).await {
@@ -94,18 +98,22 @@ fn wrong_usage(text: &str) -> Failure {
 
 async fn run_task(environment: &Environment) -> Outcome {
     quieten_panics();
+    #[cfg(debug_assertions)]
+    panic_if_asked(environment);
     let env = AgentEnv::from_pairs(environment.pairs());
     let mut console = Environment::agent_console();
     let cancel = Cancel::on_signals();
+    let mut settings = environment.network_settings();
+    settings.network = settings.network.map(|it| heard(it, console.aside()));
+    let connector = ByServiceConnection {
+        now: environment.now(),
+        settings,
+        clock: Clock::starting_at(environment.now()),
+    };
     let mut tools = Tools {
         console: &mut console,
         recorder: &mut Recorder::off(),
         cancel: &cancel,
-    };
-    let connector = ByServiceConnection {
-        now: environment.now(),
-        settings: environment.network_settings(),
-        clock: Clock::starting_at(environment.now()),
     };
     let outcome = task::task(&env, &connector, &mut tools).await;
     // If this fails, the entry point takes the end for an abnormal one, and fails the task.
@@ -123,10 +131,26 @@ fn quieten_panics() {
     }));
 }
 
+/// Fails as a mistake of ours would, so that a test can see what becomes of the task.
+#[cfg(debug_assertions)]
+fn panic_if_asked(environment: &Environment) {
+    let asked = environment.is_set("ROLLGUARD_TEST_PANIC");
+    assert!(!asked, "asked for by a test");
+}
+
+/// The same network, of whose repeated requests and secrets the console hears.
+fn heard(network: Network, aside: Aside) -> Network {
+    Network {
+        listener: Listener::new(Arc::new(aside)),
+        ..network
+    }
+}
+
 struct App<'a> {
     environment: &'a Environment,
     matches: &'a ArgMatches,
     form: OutputForm,
+    aside: Aside,
     cancel: Cancel,
 }
 
@@ -137,7 +161,7 @@ impl App<'_> {
             "rollback" => self.rollback(console).await,
             "doctor" => self.doctor(console).await,
             "drill" => self.drill(console).await,
-            "replay" => self.replay(console),
+            "replay" => self.replay(console).await,
             "history" => self.history(console).await,
             "explain" => explain::explain(self.text("code"), console),
             _ => self.templates(console),
@@ -145,9 +169,9 @@ impl App<'_> {
     }
 
     /// Returns who did it, for what is written into the cluster. It holds no name, because anyone who may
-    /// read the cluster can read it. The time distinguishes two of them.
-    fn by(&self) -> String {
-        let now = self.environment.now();
+    /// read the cluster can read it. The time, the API server's, distinguishes two of them.
+    fn by(connection: &Connection) -> String {
+        let now = connection.clock.now();
         format!("a person at the command line at {now:.0}")
     }
 
@@ -155,9 +179,27 @@ impl App<'_> {
         self.matches.get_one::<String>(name).map(String::as_str)
     }
 
-    fn inputs(&self, name: CommandName) -> Result<Inputs, Failure> {
-        let raw = args::raw_inputs(name, self.matches, read_file)?;
+    async fn inputs(&self, name: CommandName) -> Result<Inputs, Failure> {
+        let named = self.matches.try_get_many::<String>(EVIDENCE.name);
+        let mut texts = HashMap::new();
+        for path in named.ok().flatten().into_iter().flatten() {
+            let wanted = path.clone();
+            let text = self.aside_of(move || read_file(&wanted)).await?;
+            texts.insert(path.clone(), text);
+        }
+        let read = |path: &str| Ok(texts.get(path).cloned().unwrap_or_default());
+        let raw = args::raw_inputs(name, self.matches, read)?;
         Ok(Inputs::parse(&raw)?)
+    }
+
+    /// Waits for something that blocks, unless a stop is requested: a pipe may never end.
+    async fn aside_of<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let reading = tokio::task::spawn_blocking(read);
+        let read = self.cancel.unless(reading).await?;
+        read.map_err(anyhow::Error::from)?
     }
 
     fn kubeconfig(&self) -> Vec<PathBuf> {
@@ -167,11 +209,15 @@ impl App<'_> {
         )
     }
 
+    fn network(&self) -> Result<Network, Failure> {
+        Ok(heard(self.environment.network()?, self.aside.clone()))
+    }
+
     fn login(&self) -> Result<Login, Failure> {
         Ok(Login::Kubeconfig {
             paths: self.kubeconfig(),
             context: self.text("context").map(str::to_owned),
-            network: self.environment.network()?,
+            network: self.network()?,
             programs: self.environment.programs(),
             allow_insecure_server: self.matches.get_flag("allow-insecure-server"),
         })
@@ -183,7 +229,7 @@ impl App<'_> {
         if named.is_some() || self.kubeconfig().iter().any(|path| path.exists()) {
             return Ok(None);
         }
-        let login = self.environment.in_cluster()?;
+        let login = self.environment.in_cluster(|| self.network())?;
         if login.is_some() {
             let line = "no kubeconfig: signing in with the service account of this pod";
             console.line(&Line::styled(Style::Dim, line));
@@ -201,7 +247,7 @@ impl App<'_> {
                 let developer = Developer {
                     arm: self.text("arm-endpoint").unwrap_or(ARM),
                     withheld: self.environment.programs().withheld,
-                    network: self.environment.network()?,
+                    network: self.network()?,
                 };
                 self.cancel
                     .unless(developer.login(target, console))
@@ -212,8 +258,11 @@ impl App<'_> {
                 of_pod.map_or_else(|| self.login(), Ok)?
             }
         };
-        let connecting = connect(&login, self.environment.now());
-        Ok(self.cancel.unless(connecting).await??)
+        let now = self.environment.now();
+        // In a task of its own: a kubeconfig may be a pipe, and reading it blocks.
+        let connecting = tokio::spawn(async move { connect(&login, now).await });
+        let connected = self.cancel.unless(connecting).await?;
+        Ok(connected.map_err(anyhow::Error::from)??)
     }
 
     /// Without `-n` the context's own namespace holds, as with kubectl.
@@ -223,7 +272,7 @@ impl App<'_> {
     }
 
     async fn check(&self, console: &mut Console) -> Result<Outcome, Failure> {
-        let Inputs { command, cluster } = self.inputs(CommandName::Check)?;
+        let Inputs { command, cluster } = self.inputs(CommandName::Check).await?;
         let CommandInputs::Check(mut inputs) = command else {
             return Err(Failure::new(
                 Outcome::Unexpected,
@@ -243,13 +292,13 @@ impl App<'_> {
             recorder: &mut recorder,
             cancel: &self.cancel,
         };
-        let checked = check(&connection, &inputs, &self.by(), &mut tools).await?;
+        let checked = check(&connection, &inputs, &Self::by(&connection), &mut tools).await?;
         self.form.write_report(&checked.report, console)?;
         Ok(checked.outcome)
     }
 
     async fn rollback(&self, console: &mut Console) -> Result<Outcome, Failure> {
-        let Inputs { command, cluster } = self.inputs(CommandName::Rollback)?;
+        let Inputs { command, cluster } = self.inputs(CommandName::Rollback).await?;
         let CommandInputs::Rollback(mut inputs) = command else {
             return Err(Failure::new(
                 Outcome::Unexpected,
@@ -278,7 +327,7 @@ impl App<'_> {
                 (false, true) => Consent::Given,
                 (false, false) => Consent::AskedOf(&AtTerminal),
             },
-            by: self.by(),
+            by: Self::by(&connection),
         };
         let mut tools = Tools {
             console,
@@ -291,7 +340,7 @@ impl App<'_> {
     }
 
     async fn doctor(&self, console: &mut Console) -> Result<Outcome, Failure> {
-        let Inputs { command, cluster } = self.inputs(CommandName::Doctor)?;
+        let Inputs { command, cluster } = self.inputs(CommandName::Doctor).await?;
         let CommandInputs::Doctor(mut inputs) = command else {
             return Err(Failure::new(
                 Outcome::Unexpected,
@@ -368,15 +417,16 @@ impl App<'_> {
         history::show(&connection, &workload, &self.cancel, console).await
     }
 
-    fn replay(&self, console: &mut Console) -> Result<Outcome, Failure> {
+    async fn replay(&self, console: &mut Console) -> Result<Outcome, Failure> {
         let timeout = self
             .text("timeout")
             .map(rollguard_core::duration::parse)
             .transpose();
         let timeout = timeout
             .map_err(|error| Failure::new(Outcome::BadInput, format!("`--timeout`: {error}")))?;
-        let path = Path::new(self.text("trace").unwrap_or_default());
-        let (outcome, report) = replay::replay(path, timeout, console)?;
+        let path = PathBuf::from(self.text("trace").unwrap_or_default());
+        let trace = self.aside_of(move || replay::read(&path)).await?;
+        let (outcome, report) = replay::play(trace, timeout, console)?;
         self.form.write_report(&report, console)?;
         Ok(outcome)
     }

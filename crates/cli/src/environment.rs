@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rollguard_agent::env::{CA_INFO, CLIENT_CERTIFICATE, CLIENT_KEY, SKIP_VERIFICATION};
 use rollguard_agent::{Outcome, is_secret_of_the_job};
 use rollguard_cluster::{Login, Programs};
-use rollguard_network::{Network, Proxies, ProxySettings, Trust};
+use rollguard_network::{Listener, Network, Proxies, ProxySettings, Trust};
 use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::console::Console;
@@ -56,6 +56,12 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// Returns whether a variable has a value.
+    #[cfg(debug_assertions)]
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
     fn text(&self, names: &[&str]) -> Option<String> {
         names
             .iter()
@@ -85,7 +91,10 @@ impl Environment {
     }
 
     /// The login of the pod in which this runs, as the kubelet sets it up.
-    pub(crate) fn in_cluster(&self) -> Result<Option<Login>, Failure> {
+    pub(crate) fn in_cluster(
+        &self,
+        network: impl FnOnce() -> Result<Network, Failure>,
+    ) -> Result<Option<Login>, Failure> {
         let host = self.text(&["KUBERNETES_SERVICE_HOST"]);
         let Some((host, port)) = host.zip(self.text(&["KUBERNETES_SERVICE_PORT"])) else {
             return Ok(None);
@@ -93,7 +102,7 @@ impl Environment {
         Ok(Some(Login::InCluster {
             server: in_cluster_server(&host, &port),
             folder: PathBuf::from(SERVICE_ACCOUNT),
-            network: self.network()?,
+            network: network()?,
         }))
     }
 
@@ -122,6 +131,7 @@ impl Environment {
                 client_identity_pem,
                 skip_verification: skips.is_some_and(|it| it.eq_ignore_ascii_case("true")),
             },
+            listener: Listener::default(),
         })
     }
 
@@ -174,7 +184,7 @@ impl Environment {
     /// A console as the agent reads it: no colours, nothing drawn over.
     #[expect(clippy::disallowed_methods, reason = "the one place that opens them")]
     pub(crate) fn agent_console() -> Console {
-        Console::new(Box::new(io::stdout()), Box::new(io::sink()))
+        Console::new(Box::new(io::stdout()), Box::new(io::sink())).with_agent()
     }
 
     /// Where people read.
@@ -256,7 +266,9 @@ mod tests {
             (&[], None),
         ];
         for (variables, expected) in rows {
-            let login = environment(variables).in_cluster().unwrap();
+            let login = environment(variables)
+                .in_cluster(|| Ok(Network::default()))
+                .unwrap();
             let server = login.map(|login| {
                 let Login::InCluster { server, .. } = login else {
                     panic!("another login");

@@ -3,12 +3,14 @@
 use std::error::Error;
 
 use rollguard_agent::Outcome;
+use rollguard_agent::env::OIDC_REQUEST_URI;
 use rollguard_agent::inputs::InputErrors;
-use rollguard_agent::service_connection::ServiceConnectionError;
-use rollguard_azure::{AzureError, AzureErrorKind};
+use rollguard_agent::service_connection::{ConnectionProblem, ServiceConnectionError};
+use rollguard_azure::{AzureError, AzureErrorKind, NO_OIDC_ADDRESS, hint_for_program};
 use rollguard_cluster::{ClusterError, ClusterErrorKind};
+use rollguard_core::foreign_text::clipped_to_bytes;
 use rollguard_core::report::document::NotChecked;
-use rollguard_core::report::{Line, failure_lines, hint_line};
+use rollguard_core::report::{Line, failure_lines};
 use rollguard_core::rollback::execution::{FailedCall, FailureKind};
 
 /// A command's end without a result.
@@ -20,6 +22,8 @@ pub struct Failure {
     messages: Vec<String>,
     /// What the user can do.
     pub hint: Option<String>,
+    /// The same in the words of a task, where they differ: of the service connection and the inputs.
+    hint_in_task: Option<String>,
     /// Whether the last message says that nothing was changed.
     unchanged: bool,
 }
@@ -37,6 +41,7 @@ impl Failure {
             outcome,
             messages,
             hint: None,
+            hint_in_task: None,
             unchanged: false,
         }
     }
@@ -96,12 +101,22 @@ impl Failure {
         failure_lines(&self.messages(), self.hint.as_deref()).collect()
     }
 
-    /// The line that says what to do, if there is one.
+    /// The issues for the page of the run; the last one says what to do, because nothing else of the log is there.
     #[must_use]
-    pub fn hint_lines(&self) -> Vec<Line> {
-        self.hint.as_deref().map(hint_line).into_iter().collect()
+    pub fn issues(&self) -> Vec<String> {
+        let mut issues = self.messages();
+        let hint = self.hint_in_task.as_ref().or(self.hint.as_ref());
+        if let (Some(last), Some(hint)) = (issues.last_mut(), hint) {
+            // The agent gets 2 KiB: a long answer of a server must not push the hint out.
+            let room = ISSUE_LIMIT.saturating_sub(hint.len());
+            *last = format!("{}; hint: {hint}", clipped_to_bytes(last, room));
+        }
+        issues
     }
 }
+
+/// The longest text of an issue, less what making it harmless may add.
+const ISSUE_LIMIT: usize = 1900;
 
 /// An error with its causes in one line.
 fn chain(error: &dyn Error) -> String {
@@ -148,7 +163,20 @@ impl From<FailedCall> for Failure {
 
 impl From<ClusterError> for Failure {
     fn from(error: ClusterError) -> Self {
-        failed_call(&error).into()
+        let failed = failed_call(&error);
+        let mut sources = std::iter::successors(error.source(), |&source| source.source());
+        let of_azure = sources.find_map(|source| source.downcast_ref::<AzureError>());
+        // A credential plugin such as kubelogin says which of Entra's refusals it met.
+        let of_program = (failed.kind == FailureKind::Credentials)
+            .then(|| hint_for_program(&failed.messages.concat()))
+            .flatten();
+        let at_command_line = of_azure.map_or(of_program, AzureError::hint_at_command_line);
+        let failure = Self::from(failed);
+        Self {
+            hint: at_command_line.or(failure.hint),
+            hint_in_task: of_azure.and_then(AzureError::hint).or(error.hint_in_task()),
+            ..failure
+        }
     }
 }
 
@@ -175,7 +203,8 @@ impl From<AzureError> for Failure {
             | AzureErrorKind::NotUnderstood => Outcome::Unreachable,
         };
         Self {
-            hint: error.hint(),
+            hint: error.hint_at_command_line(),
+            hint_in_task: error.hint(),
             ..Self::new(outcome, chain(&error))
         }
     }
@@ -193,8 +222,14 @@ impl From<InputErrors> for Failure {
 
 impl From<ServiceConnectionError> for Failure {
     fn from(error: ServiceConnectionError) -> Self {
+        let no_address = matches!(&*error.problems, [ConnectionProblem::Missing { what }]
+            if what.contains(OIDC_REQUEST_URI.name));
         Self {
-            hint: error.hint(),
+            hint: if no_address {
+                Some(NO_OIDC_ADDRESS.to_owned())
+            } else {
+                error.hint()
+            },
             ..Self::new(Outcome::BadInput, chain(&error))
         }
     }
@@ -203,5 +238,41 @@ impl From<ServiceConnectionError> for Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::new(Outcome::Unexpected, format!("{error:#}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_issue_says_what_to_do_however_long_the_message_is() {
+        let rows = [
+            ("one message", vec!["failed to x".to_owned()], 1),
+            ("two", vec!["a".to_owned(), "b".to_owned()], 2),
+            ("a long one", vec!["ä".repeat(3000)], 1),
+        ];
+        for (says, messages, count) in rows {
+            let failure = Failure::of(Outcome::Credentials, messages).hint("check the secret");
+            let issues = failure.issues();
+            assert_eq!(issues.len(), count, "{says}");
+            let last = issues.last().unwrap();
+            assert!(last.ends_with("; hint: check the secret"), "{says}: {last}");
+            let shown = rollguard_agent::neutralise(last);
+            assert_eq!(shown, *last, "{says}");
+        }
+        let failure = Failure::new(Outcome::Credentials, "failed to x");
+        assert_eq!(failure.issues(), ["failed to x"]);
+    }
+
+    #[test]
+    fn a_task_has_words_of_its_own() {
+        let failure = Failure {
+            hint_in_task: Some("check the service connection".to_owned()),
+            ..Failure::new(Outcome::Credentials, "x").hint("check the kubeconfig")
+        };
+        assert_eq!(failure.issues(), ["x; hint: check the service connection"]);
+        let lines: Vec<String> = failure.lines().iter().map(Line::text).collect();
+        assert!(lines.concat().contains("check the kubeconfig"), "{lines:?}");
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use rollguard_network::{Network, Proxy, Trust};
+use rollguard_network::{NO_ROOTS_HINT, Network, Proxy, Trust, says_no_roots};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
@@ -140,12 +140,8 @@ async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
     let url = config.cluster_url.to_string();
     let proxy = proxy::proxy_of(&config.cluster_url, own_proxy.as_deref(), &network.proxies)?;
     let route = proxy::Route::new(proxy.as_ref(), &network.trust)?;
-    let client = stack::build(&config, route, tokens).map_err(|source| {
-        ClusterError::new(
-            format!("set up the connection to the API server {url}"),
-            source,
-        )
-    })?;
+    let client = stack::build(&config, route, tokens, &network.listener)
+        .map_err(|source| not_set_up(&format!("the API server {url}"), source))?;
     let server = Server {
         url,
         proxy: proxy.as_ref().map(ProxyOnTheWay::from),
@@ -205,6 +201,17 @@ async fn in_memory<'a>(
     })
 }
 
+fn not_set_up(server: &str, source: kube::Error) -> ClusterError {
+    let doing = format!("set up the connection to {server}");
+    if says_no_roots(&source.to_string()) {
+        return bad_input(format!(
+            "{doing}: this machine trusts no certificate authority"
+        ))
+        .with_hint(NO_ROOTS_HINT);
+    }
+    ClusterError::new(doing, source)
+}
+
 /// The extra authorities, as DER.
 fn roots(trust: &Trust) -> Result<Vec<Vec<u8>>> {
     of_pem("the extra certificate authorities", &trust.extra_roots_pem)
@@ -238,6 +245,7 @@ async fn greet(client: &Client, server: &str) -> Result<(String, Option<Timestam
             Cause::Answer { code: 401, .. } | Cause::Token(_) => "sign in to",
             Cause::Answer { .. }
             | Cause::Network(_)
+            | Cause::Dropped(_)
             | Cause::Name(_)
             | Cause::Tls(_)
             | Cause::Silence(_)

@@ -1,6 +1,7 @@
 //! Errors of a cluster, sorted by what the user can do about them.
 
 mod cause;
+mod hint;
 mod permission;
 mod redact;
 
@@ -45,7 +46,7 @@ impl ClusterError {
         Self {
             doing: doing.into(),
             kind: cause.kind(),
-            hint: cause.hint().map(str::to_owned),
+            hint: cause.hint().map(|it| it.at_command_line.to_owned()),
             cause: Some(cause),
         }
     }
@@ -87,6 +88,19 @@ impl ClusterError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         self.hint.clone()
+    }
+
+    /// Returns the same for the user of a task, who has a service connection and no kubeconfig.
+    #[must_use]
+    pub fn hint_in_task(&self) -> Option<String> {
+        let of_cause = self.cause.as_ref().and_then(Cause::hint);
+        match of_cause {
+            // A hint that the call itself gave says more than one for any call.
+            Some(of_cause) if self.hint.as_deref() == Some(of_cause.at_command_line) => {
+                Some(of_cause.in_task.to_owned())
+            }
+            Some(_) | None => self.hint.clone(),
+        }
     }
 
     /// Returns what the API server or the network said.

@@ -4,8 +4,10 @@
 //! output removes both. Terminal sequences and the agent's commands are the concern of
 //! `crates/agent`, which builds on this.
 
+mod mask;
 mod secret_names;
 
+pub use mask::{MASK, mask};
 pub(crate) use secret_names::{is_secret_name, may_be_secret_name, secret_words};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
@@ -24,6 +26,14 @@ pub fn visible(text: &str) -> String {
         _ => is_visible(c).then_some(c),
     });
     shown.collect()
+}
+
+/// Removes every character without a shape, and keeps all others as they are: for a document whose line breaks are
+/// escaped, such as JSON.
+pub(crate) fn without_invisible(text: &str) -> String {
+    text.chars()
+        .filter(|c| *c == '\n' || is_visible(*c))
+        .collect()
 }
 
 /// Returns whether a character ends a line: CR, LF and their Unicode relatives.

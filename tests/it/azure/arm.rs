@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use libtest_mimic::Trial;
-use rollguard_azure::{AzureError, AzureErrorKind, ClusterId, Task};
+use rollguard_azure::{ARM_REFUSALS, AzureError, AzureErrorKind, ClusterId, Task};
 use rollguard_tests::fakes::{
     Answer, CLIENT_SECRET, CLUSTER, FakeAzure, OBJECT_ID, RESOURCE_GROUP, SUBSCRIPTION_ID, Service,
 };
@@ -24,6 +24,7 @@ pub(crate) fn rows() -> Vec<Trial> {
             "403 by a policy does not send the user after a role",
             denied_by_policy,
         ),
+        row("each refusal of the table has its fix", all_codes),
         row("404 names what was not found", not_found),
         row(
             "a retired API version falls back to the next one served",
@@ -62,6 +63,7 @@ async fn forbidden() -> anyhow::Result<()> {
             scope: scope.clone(),
             code: Some("AuthorizationFailed".to_owned()),
             object_id: Some(OBJECT_ID.to_owned()),
+            detail: None,
         }
     );
     assert_eq!(
@@ -85,12 +87,41 @@ async fn forbidden() -> anyhow::Result<()> {
 }
 
 async fn denied_by_policy() -> anyhow::Result<()> {
-    let answer = Answer::arm_error(403, "RequestDisallowedByPolicy", "No.");
+    let text = "Resource 'aks-shop' was disallowed by policy 'only-from-hub'.";
+    let answer = Answer::arm_error(403, "RequestDisallowedByPolicy", text);
     let error = arm_failure(answer).await?;
-    hint_says(
-        &error,
-        "RequestDisallowedByPolicy: a role alone may not help",
-    )
+    let reason = error.kind().to_string();
+    ensure!(reason.ends_with(text), "{reason}");
+    hint_says(&error, "an Azure policy denies it, which no role changes")?;
+    // One that no table knows.
+    let error = arm_failure(Answer::arm_error(403, "Teapot", "Not today.")).await?;
+    let reason = error.kind().to_string();
+    ensure!(reason.ends_with("Not today."), "{reason}");
+    hint_says(&error, "Azure says Teapot: a role alone may not help")
+}
+
+/// Every code of the table, as Azure answers it.
+async fn all_codes() -> anyhow::Result<()> {
+    let fake = fake()?;
+    let azure = secret_azure(&fake)?;
+    for row in ARM_REFUSALS.iter().filter(|row| !row.code.is_empty()) {
+        // Not 5xx, which would be repeated for seconds.
+        fake.answer_always(Service::Arm, Answer::arm_error(409, row.code, "No."));
+        let error = refused(azure.cluster_access(&cluster()?).await)?;
+        assert_eq!(
+            error.hint().as_deref(),
+            Some(row.fix.in_task()),
+            "{}",
+            row.code
+        );
+        assert_eq!(
+            error.hint_at_command_line().as_deref(),
+            Some(row.fix.at_command_line()),
+            "{}",
+            row.code
+        );
+    }
+    Ok(())
 }
 
 async fn not_found() -> anyhow::Result<()> {

@@ -88,7 +88,7 @@ async fn no_application() -> anyhow::Result<()> {
         "{}",
         error.kind()
     );
-    hint_says(&error, "client id and tenant")
+    hint_says(&error, "the client id and the tenant")
 }
 
 async fn unusable() -> anyhow::Result<()> {

@@ -44,6 +44,7 @@ pub(crate) fn trusting(fake: &FakeAzure) -> Network {
             extra_roots_pem: fake.ca_pem().as_bytes().to_vec(),
             ..Trust::default()
         },
+        ..Network::default()
     }
 }
 

@@ -107,7 +107,7 @@ async fn rejected_twice() -> anyhow::Result<()> {
     assert!(
         error
             .hint()
-            .is_some_and(|hint| hint.contains("same tenant"))
+            .is_some_and(|hint| hint.contains("another tenant than the service connection"))
     );
     Ok(())
 }
@@ -118,7 +118,7 @@ async fn outage() -> anyhow::Result<()> {
     let first = tokens.token(None).await?;
     fake.answer_always(
         Service::Entra,
-        Answer::aadsts(400, 90033, "A transient error."),
+        Answer::aadsts(400, 50_000, "A problem of the service."),
     );
     pass(Duration::from_secs(150)).await;
     let second = tokens.token(None).await?;
@@ -137,7 +137,7 @@ async fn outage_after_rejection() -> anyhow::Result<()> {
     let first = tokens.token(None).await?;
     fake.answer_always(
         Service::Entra,
-        Answer::aadsts(400, 90033, "A transient error."),
+        Answer::aadsts(400, 50_000, "A problem of the service."),
     );
     refused(tokens.token(Some(first.expose())).await)?;
     refused(tokens.token(None).await)?;

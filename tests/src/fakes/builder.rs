@@ -1,6 +1,8 @@
 //! The settings of the fake.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -17,6 +19,9 @@ pub struct FakeAzureBuilder {
     pub(super) oidc_issuer: Option<String>,
     pub(super) audience: Option<String>,
     pub(super) cluster_properties: Value,
+    pub(super) address: IpAddr,
+    pub(super) handshake: Duration,
+    pub(super) wants_certificate: bool,
 }
 
 impl FakeAzureBuilder {
@@ -24,6 +29,27 @@ impl FakeAzureBuilder {
     #[must_use]
     pub fn cluster_properties(mut self, properties: Value) -> Self {
         self.cluster_properties = properties;
+        self
+    }
+
+    /// The address of loopback that the server listens at. Default: `127.0.0.1`.
+    #[must_use]
+    pub fn at(mut self, address: impl Into<IpAddr>) -> Self {
+        self.address = address.into();
+        self
+    }
+
+    /// How long the server takes before it answers a TLS handshake. Default: not at all.
+    #[must_use]
+    pub fn handshake_after(mut self, delay: Duration) -> Self {
+        self.handshake = delay;
+        self
+    }
+
+    /// Talks to clients only that show a certificate of the server's own authority.
+    #[must_use]
+    pub fn wants_certificate(mut self) -> Self {
+        self.wants_certificate = true;
         self
     }
 
@@ -107,6 +133,9 @@ impl FakeAzure {
             oidc_issuer: None,
             audience: None,
             cluster_properties: running(),
+            address: Ipv4Addr::LOCALHOST.into(),
+            handshake: Duration::ZERO,
+            wants_certificate: false,
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use http_body_util::{BodyExt as _, Full};
@@ -18,9 +19,10 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::{Answer, Service, Shared};
 
@@ -73,6 +75,8 @@ impl Recorded {
 pub(super) struct Server {
     pub(super) base_url: String,
     pub(super) ca_pem: String,
+    /// A client's certificate and its key.
+    pub(super) client_pem: String,
     folder: TempDir,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -83,10 +87,19 @@ impl Server {
         let folder = tempfile::Builder::new()
             .prefix("rollguard-fake-azure-")
             .tempdir()?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let settings = state.lock().settings.clone();
+        let listener = TcpListener::bind((settings.address, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let (ca_pem, tls) = certificates(address)?;
+        let Certificates {
+            ca_pem,
+            client_pem,
+            tls,
+        } = certificates(address, settings.wants_certificate)?;
+        let tls = Handshake {
+            tls,
+            after: settings.handshake,
+        };
         std::fs::write(folder.path().join("ca.pem"), &ca_pem)?;
         let base_url = format!("https://{address}");
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -104,6 +117,7 @@ impl Server {
         Ok(Self {
             base_url,
             ca_pem,
+            client_pem,
             folder,
             stop: Some(stop),
             thread: Some(thread),
@@ -127,7 +141,17 @@ impl Drop for Server {
     }
 }
 
-fn certificates(address: SocketAddr) -> anyhow::Result<(String, TlsAcceptor)> {
+/// The certificates of a server and of its clients.
+pub(super) struct Certificates {
+    pub(super) ca_pem: String,
+    client_pem: String,
+    pub(super) tls: TlsAcceptor,
+}
+
+pub(super) fn certificates(
+    address: SocketAddr,
+    wants_certificate: bool,
+) -> anyhow::Result<Certificates> {
     let mut ca = CertificateParams::default();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     // Two authorities of one name would make for a bad signature instead of an unknown issuer.
@@ -135,19 +159,42 @@ fn certificates(address: SocketAddr) -> anyhow::Result<(String, TlsAcceptor)> {
     ca.distinguished_name.push(DnType::CommonName, name);
     let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;
-    let names = ["127.0.0.1", "localhost", super::PROXIED_HOST].map(str::to_owned);
+    let names = ["127.0.0.1", "::1", "localhost", super::PROXIED_HOST].map(str::to_owned);
     let names = [&names[..], &[super::LOGIN_HOST.to_owned()][..]].concat();
     let certificate = CertificateParams::new(names)?.signed_by(&key, &ca)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
+    let provider = Arc::new(ring::default_provider());
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let config = if wants_certificate {
+        let mut roots = RootCertStore::empty();
+        roots.add(ca.der().clone())?;
+        let roots = Arc::new(roots);
+        let clients = WebPkiClientVerifier::builder_with_provider(roots, provider).build()?;
+        config.with_client_cert_verifier(clients)
+    } else {
+        config.with_no_client_auth()
+    };
+    let config = config
         .with_single_cert(vec![certificate.der().clone()], key)
         .context("use the fake's certificate")?;
-    Ok((ca.pem(), TlsAcceptor::from(Arc::new(config))))
+    let client_key = KeyPair::generate()?;
+    let client = CertificateParams::new(vec!["client".to_owned()])?.signed_by(&client_key, &ca)?;
+    Ok(Certificates {
+        ca_pem: ca.pem(),
+        client_pem: format!("{}{}", client.pem(), client_key.serialize_pem()),
+        tls: TlsAcceptor::from(Arc::new(config)),
+    })
 }
 
-async fn serve(listener: TcpListener, tls: TlsAcceptor, state: Arc<Shared>) {
+/// TLS that may take its time.
+#[derive(Clone)]
+struct Handshake {
+    tls: TlsAcceptor,
+    after: Duration,
+}
+
+async fn serve(listener: TcpListener, tls: Handshake, state: Arc<Shared>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
     };
@@ -156,9 +203,10 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, state: Arc<Shared>) {
     }
 }
 
-async fn connection(stream: TcpStream, tls: TlsAcceptor, state: Arc<Shared>) {
+async fn connection(stream: TcpStream, tls: Handshake, state: Arc<Shared>) {
+    tokio::time::sleep(tls.after).await;
     // A client that does not trust the certificate goes away here.
-    let Ok(stream) = tls.accept(stream).await else {
+    let Ok(stream) = tls.tls.accept(stream).await else {
         return;
     };
     let service = service_fn(|request| {

@@ -10,11 +10,12 @@ use azure_core::error::ErrorKind;
 use azure_core::http::headers::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use azure_core::http::{ClientMethodOptions, Method, Pipeline, PipelineSendOptions, Request, Url};
 use azure_identity::ClientAssertion;
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::Result;
 use crate::error::{AzureError, AzureErrorKind, Task};
-use crate::wire_error::chain;
+use crate::transport::refusal;
+use crate::wire_error::{WireError, chain};
 
 const API_VERSION: &str = "7.1";
 /// Asks for a status instead of a redirect to the sign-in page when the token is refused.
@@ -37,12 +38,6 @@ impl OidcStep {
     pub(super) fn is_in(error: &azure_core::Error) -> bool {
         chain(error).any(<dyn std::error::Error>::is::<Self>)
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer {
-    oidc_token: String,
 }
 
 impl OidcAssertion {
@@ -91,8 +86,15 @@ impl OidcAssertion {
             .pipeline
             .send(&context, &mut request, Some(checked))
             .await?;
-        let answer: Answer = answer.into_body().json()?;
-        Ok(answer.oidc_token)
+        let status = u16::from(answer.status());
+        let (_, headers, body) = answer.deconstruct();
+        let json: Value = body.json()?;
+        // A refusal may come with status 200, too.
+        let token = json["oidcToken"].as_str().filter(|it| !it.is_empty());
+        token.map(str::to_owned).ok_or_else(|| {
+            let refusal = refusal(request.url(), status, &headers, &json);
+            WireError::Refused(refusal).into_core()
+        })
     }
 }
 

@@ -3,10 +3,16 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use super::{AzureError, AzureErrorKind, Task};
+use super::entra::aadsts;
+use super::fix::Fix;
+use super::oidc::OidcSubject;
+use super::{AzureError, AzureErrorKind, Task, arm, entra, oidc};
 use crate::cluster_id::{ClusterId, is_uuid};
 use crate::permission::{Credentials, READ_CLUSTER_ACTION};
 use crate::wire_error::{REQUEST_LIMIT, Refusal, WireError};
+
+/// The code of Azure Resource Manager for an identity that lacks a role.
+pub(super) const NO_ROLE: &str = "AuthorizationFailed";
 
 /// Explains `error`, an `azure_core` error of either version, for `task`.
 pub(crate) fn explain(task: Task, error: &(dyn StdError + 'static)) -> AzureError {
@@ -25,9 +31,38 @@ pub(crate) fn explain(task: Task, error: &(dyn StdError + 'static)) -> AzureErro
         | WireError::Unreachable { .. } => None,
     };
     let kind = kind_of(&task, wire);
+    let fix = fix_of(&task, wire);
     AzureError {
         request_id,
+        fix,
         ..AzureError::new(task, kind)
+    }
+}
+
+/// Returns the fix of the table that the refusal belongs to.
+fn fix_of(task: &Task, wire: &WireError) -> Option<Fix> {
+    let WireError::Refused(refusal) = wire else {
+        return None;
+    };
+    let message = refusal.message.as_deref().unwrap_or_default();
+    let code = refusal.code.as_deref();
+    match task {
+        // Its own words say what is served.
+        Task::ListCredentials { .. } | Task::ReadCluster { .. }
+            if supported_versions(message).is_some() =>
+        {
+            None
+        }
+        Task::ListCredentials { cluster, .. } | Task::ReadCluster { cluster, .. } => {
+            arm::fix_of(cluster, refusal.status, code, message)
+        }
+        Task::GetOidcToken { .. } => {
+            oidc::row_of(refusal.status, code, message).map(|row| Fix::everywhere(row.fix))
+        }
+        Task::SignIn { .. } | Task::SignInAsMachine { .. } => {
+            entra::fix_of(&aadsts(message)?, None)
+        }
+        Task::SignInAsDeveloper | Task::Prepare | Task::ReadKubeconfig { .. } => None,
     }
 }
 
@@ -71,7 +106,7 @@ fn refused(task: &Task, refusal: Refusal) -> AzureErrorKind {
             ..
         } => by_arm(cluster, credentials.action(), refusal),
         Task::ReadCluster { cluster, .. } => by_arm(cluster, READ_CLUSTER_ACTION, refusal),
-        Task::SignIn { .. } | Task::SignInAsMachine { .. } if refusal.status < 500 => {
+        Task::SignIn { .. } | Task::SignInAsMachine { .. } if by_code(&refusal) => {
             by_entra(refusal)
         }
         Task::GetOidcToken {
@@ -83,6 +118,12 @@ fn refused(task: &Task, refusal: Refusal) -> AzureErrorKind {
         | Task::Prepare
         | Task::ReadKubeconfig { .. } => other(refusal),
     }
+}
+
+/// Returns whether Entra itself refuses, whatever the status: its transient refusals come with 400 and 5xx alike.
+fn by_code(refusal: &Refusal) -> bool {
+    let message = refusal.message.as_deref().unwrap_or_default();
+    refusal.status < 500 || aadsts(message).is_some()
 }
 
 fn by_arm(cluster: &ClusterId, action: &str, refusal: Refusal) -> AzureErrorKind {
@@ -107,6 +148,12 @@ fn by_arm(cluster: &ClusterId, action: &str, refusal: Refusal) -> AzureErrorKind
             action: action.to_owned(),
             scope: cluster.resource_id(),
             object_id: quoted_after(message, "object id '").filter(|id| is_uuid(id)),
+            // Azure's words for a missing role repeat what is said already; for all others they are the reason.
+            detail: refusal
+                .message
+                .as_deref()
+                .map(first_line)
+                .filter(|_| refusal.code.as_deref() != Some(NO_ROLE)),
             code: refusal.code,
         },
         404 => AzureErrorKind::NotFound {
@@ -144,19 +191,23 @@ fn by_entra(refusal: Refusal) -> AzureErrorKind {
 }
 
 fn by_azure_devops(service_connection_id: &str, refusal: Refusal) -> AzureErrorKind {
-    match refusal.status {
-        300..=399 | 401 | 403 => AzureErrorKind::Auth {
-            host: refusal.host,
-            aadsts: None,
-            detail: Some(match refusal.message.as_deref() {
-                Some(message) => first_line(message),
-                None => format!("{} for the job's access token", refusal.status),
-            }),
-        },
-        404 => AzureErrorKind::NotFound {
+    let message = refusal.message.as_deref().unwrap_or_default();
+    let row = oidc::row_of(refusal.status, refusal.code.as_deref(), message);
+    match row.map(|row| row.subject) {
+        Some(OidcSubject::Connection) if refusal.message.is_none() => AzureErrorKind::NotFound {
             what: format!("service connection `{service_connection_id}` (or the running job)"),
         },
-        _ => other(refusal),
+        Some(OidcSubject::Token | OidcSubject::Connection | OidcSubject::Job) => {
+            AzureErrorKind::Auth {
+                host: refusal.host,
+                aadsts: None,
+                detail: Some(match refusal.message.as_deref() {
+                    Some(message) => first_line(message),
+                    None => format!("{} for the job's access token", refusal.status),
+                }),
+            }
+        }
+        Some(OidcSubject::Address | OidcSubject::Service) | None => other(refusal),
     }
 }
 
@@ -187,16 +238,6 @@ fn quoted_after(message: &str, before: &str) -> Option<String> {
     // entry.
     let (quoted, _) = rest.split_once('\'').or_else(|| rest.rsplit_once(','))?;
     Some(quoted.to_owned())
-}
-
-/// Entra's error code, `AADSTS` and digits, from its description.
-fn aadsts(message: &str) -> Option<String> {
-    let at = message.find("AADSTS")?;
-    let digits: String = message[at + 6..]
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect();
-    (!digits.is_empty()).then(|| format!("AADSTS{digits}"))
 }
 
 /// Entra appends trace id, correlation id and time on lines of their own.

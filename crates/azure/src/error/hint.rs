@@ -1,5 +1,7 @@
 //! Hints: what the user can do about an error.
 
+use super::entra::page_of;
+use super::explain::NO_ROLE;
 use super::{AzureErrorKind, Task};
 use crate::permission::Credentials;
 
@@ -18,10 +20,6 @@ pub(super) fn hint(task: &Task, kind: &AzureErrorKind) -> Option<String> {
             "install the Azure CLI (https://aka.ms/installazurecli) and run `az login`, or the \
              Azure Developer CLI (https://aka.ms/install-azd) and run `azd auth login`"
         }
-        AzureErrorKind::LocalAccountsDisabled { .. } => {
-            "leave useClusterAdmin out: the identity then signs in itself, and needs its own \
-             permissions in the cluster"
-        }
         AzureErrorKind::Forbidden {
             scope,
             code,
@@ -35,7 +33,7 @@ pub(super) fn hint(task: &Task, kind: &AzureErrorKind) -> Option<String> {
                 object_id.as_deref(),
             ));
         }
-        AzureErrorKind::Auth { aadsts, .. } => return auth(task, aadsts.as_deref()),
+        AzureErrorKind::Auth { aadsts, .. } => return auth(aadsts.as_deref()),
         AzureErrorKind::NotFound { .. } => {
             "check the names, and that this is the right subscription"
         }
@@ -61,7 +59,9 @@ pub(super) fn hint(task: &Task, kind: &AzureErrorKind) -> Option<String> {
         AzureErrorKind::Kubeconfig { .. } => {
             "check whether `az aks get-credentials --format exec` returns a user for this cluster"
         }
-        AzureErrorKind::InvalidInput { .. }
+        // The table of refusals has their fix.
+        AzureErrorKind::LocalAccountsDisabled { .. }
+        | AzureErrorKind::InvalidInput { .. }
         | AzureErrorKind::Local { .. }
         | AzureErrorKind::Other { .. }
         | AzureErrorKind::NotUnderstood => return None,
@@ -100,7 +100,7 @@ const fn of_machine(kind: &AzureErrorKind) -> Option<&'static str> {
 }
 
 fn forbidden(task: &Task, scope: &str, code: Option<&str>, object_id: Option<&str>) -> String {
-    if let Some(code) = code.filter(|code| *code != "AuthorizationFailed") {
+    if let Some(code) = code.filter(|code| *code != NO_ROLE) {
         return format!(
             "Azure says {code}: a role alone may not help, look for a policy or deny assignment"
         );
@@ -137,48 +137,7 @@ fn forbidden(task: &Task, scope: &str, code: Option<&str>, object_id: Option<&st
     )
 }
 
-/// Hints for the codes that service connections meet, from
-/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
-fn auth(task: &Task, aadsts: Option<&str>) -> Option<String> {
-    let Some(code) = aadsts else {
-        return matches!(task, Task::GetOidcToken { .. }).then(|| {
-            "check that the pipeline is authorised for the service connection".to_owned()
-        });
-    };
-    let text = match code {
-        "AADSTS7000215" => {
-            "the service connection contains a wrong secret, often its id instead of its value; create a new secret and enter it there"
-        }
-        "AADSTS7000222" => {
-            "the secret has expired; create a new one and enter it in the service connection, or \
-             convert the connection to workload identity federation"
-        }
-        "AADSTS700016" => {
-            "no such application in this tenant: check client id and tenant of the connection"
-        }
-        "AADSTS90002" | "AADSTS900023" => {
-            "no such tenant: check the tenant of the service connection"
-        }
-        "AADSTS700024" => {
-            "the OIDC token was used outside its validity of ten minutes: check the agent's clock and run again"
-        }
-        "AADSTS70021" | "AADSTS700211" | "AADSTS700212" | "AADSTS700213" => {
-            "the application's federated credential does not match the service connection: \
-             compare issuer, subject and audience"
-        }
-        "AADSTS500011" => {
-            "the cluster's server application is unknown in this tenant: check that the service \
-             connection's tenant is the cluster's"
-        }
-        "AADSTS53003" => {
-            "a conditional access policy blocks the service principal: ask the administrator"
-        }
-        _ => {
-            let number = code.trim_start_matches("AADSTS");
-            return Some(format!(
-                "Microsoft explains it at https://login.microsoftonline.com/error?code={number}"
-            ));
-        }
-    };
-    Some(text.to_owned())
+/// Returns where to read on about a code that no table knows.
+fn auth(aadsts: Option<&str>) -> Option<String> {
+    aadsts.map(page_of)
 }

@@ -1,11 +1,9 @@
-//! Two policies of every pipeline: one sets the `User-Agent`, one turns refusals into errors.
-
-use std::sync::Arc;
+//! Judges answers: a usable one is JSON with a 2xx status, every other one is a refusal.
 
 use azure_core::Bytes;
-use azure_core::http::headers::{CONTENT_TYPE, HeaderName, Headers, USER_AGENT};
-use azure_core::http::policies::{Policy, PolicyResult};
-use azure_core::http::{AsyncRawResponse, Context, Request};
+use azure_core::http::AsyncRawResponse;
+use azure_core::http::Url;
+use azure_core::http::headers::{CONTENT_TYPE, HeaderName, Headers};
 use serde_json::Value;
 
 use super::wire::{host_of, retry_after};
@@ -20,85 +18,58 @@ const REQUEST_IDS: [&str; 4] = [
     "x-vss-e2eid",
     "x-msedge-ref",
 ];
+/// Azure DevOps' answer to a token that it does not accept: a sign-in page (203 "Non-Authoritative Information").
+const SIGN_IN_PAGE: u16 = 203;
 
-/// Sets the `User-Agent`. `azure_core`'s own way (`application_id`) panics on a `/`.
-#[derive(Debug)]
-pub(super) struct Signature;
-
-#[async_trait::async_trait]
-impl Policy for Signature {
-    async fn send(
-        &self,
-        context: &Context,
-        request: &mut Request,
-        next: &[Arc<dyn Policy>],
-    ) -> PolicyResult {
-        request.insert_header(USER_AGENT, concat!("rollguard/", env!("CARGO_PKG_VERSION")));
-        forward(context, request, next).await
-    }
+/// A usable answer.
+pub(super) struct Usable {
+    pub(super) answer: AsyncRawResponse,
+    pub(super) json: Value,
 }
 
-/// Turns every answer but JSON with a 2xx status into a [`WireError`], after the retries.
+/// Turns every answer but JSON with a 2xx status into a [`WireError`].
 ///
 /// So neither `azure_core` parses error bodies: the new one fails on Entra's escaped descriptions
 /// ("expected a borrowed string"), the old one prints headers and bodies.
-#[derive(Debug)]
-pub(super) struct Judge;
-
-#[async_trait::async_trait]
-impl Policy for Judge {
-    async fn send(
-        &self,
-        context: &Context,
-        request: &mut Request,
-        next: &[Arc<dyn Policy>],
-    ) -> PolicyResult {
-        let answer = forward(context, request, next).await?;
-        let wait = retry_after(&answer);
-        let (status, headers, body) = answer.deconstruct();
-        let body = body.collect().await?;
-        let json = serde_json::from_slice::<Value>(&body).ok();
-        let host = host_of(request.url());
-        let code = u16::from(status);
-        if status.is_success() && json.is_some() {
-            return Ok(AsyncRawResponse::from_bytes(status, headers, body));
-        }
-        // A redirect is Azure DevOps' way to refuse a token, with a sign-in page; an empty body
-        // needs no parser.
-        let refusal = (300..400).contains(&code) || body.is_empty() && !status.is_success();
-        if json.is_none() && !refusal {
-            let content_type = content_type(&headers, &body);
-            return Err(WireError::NotJson {
-                host,
-                status: code,
-                content_type,
-            }
-            .into_core());
-        }
-        let json = json.unwrap_or_default();
-        let refusal = Refusal {
-            host,
-            status: code,
-            code: error_code(&json),
-            message: error_message(&json),
-            request_id: request_id(&headers, &json),
-            retry_after: wait,
-        };
-        Err(WireError::Refused(refusal).into_core())
+pub(super) async fn judged(
+    url: &Url,
+    answer: AsyncRawResponse,
+) -> azure_core::Result<Result<Usable, WireError>> {
+    let (status, headers, body) = answer.deconstruct();
+    let body = body.collect().await?;
+    let json = serde_json::from_slice::<Value>(&body).ok();
+    let code = u16::from(status);
+    if let Some(json) = json.clone()
+        && status.is_success()
+    {
+        let answer = AsyncRawResponse::from_bytes(status, headers, body);
+        return Ok(Ok(Usable { answer, json }));
     }
+    // A redirect is another of Azure DevOps' ways to refuse a token; an empty body needs no parser.
+    let refused = (300..400).contains(&code) || code == SIGN_IN_PAGE;
+    let is_empty = body.is_empty() && !status.is_success();
+    if json.is_none() && !refused && !is_empty {
+        let content_type = content_type(&headers, &body);
+        return Ok(Err(WireError::NotJson {
+            host: host_of(url),
+            status: code,
+            content_type,
+        }));
+    }
+    let refusal = refusal(url, code, &headers, &json.unwrap_or_default());
+    Ok(Err(WireError::Refused(refusal)))
 }
 
-async fn forward(
-    context: &Context<'_>,
-    request: &mut Request,
-    next: &[Arc<dyn Policy>],
-) -> PolicyResult {
-    // azure_core puts its transport last in every pipeline.
-    let (first, rest) = next.split_first().ok_or_else(|| {
-        let kind = azure_core::error::ErrorKind::Other;
-        azure_core::Error::with_message(kind, "a pipeline without transport")
-    })?;
-    first.send(context, request, rest).await
+/// Returns what an answer that says no says.
+pub(crate) fn refusal(url: &Url, status: u16, headers: &Headers, json: &Value) -> Refusal {
+    Refusal {
+        host: host_of(url),
+        status,
+        code: error_code(json),
+        message: error_message(json),
+        request_id: request_id(headers, json),
+        retry_after: retry_after(headers),
+    }
 }
 
 fn content_type(headers: &Headers, body: &Bytes) -> String {
@@ -126,12 +97,15 @@ fn error_code(json: &Value) -> Option<String> {
     Some(found.chars().take(100).collect())
 }
 
-/// `error.message`, `error_description` or `message`, in the same order.
+/// `error.message`, `error_description` or `message`, in the same order; or `value`, which is Azure DevOps' text
+/// where it wraps it as a list: `{"count": 151, "value": "There is no explicit reference …"}`.
 fn error_message(json: &Value) -> Option<String> {
     let found = json["error"]["message"]
         .as_str()
         .or_else(|| json["error_description"].as_str())
-        .or_else(|| json["message"].as_str())?;
+        .or_else(|| json["message"].as_str())
+        .or_else(|| json["value"].as_str())
+        .or_else(|| json["value"]["Message"].as_str())?;
     Some(found.chars().take(MESSAGE_LIMIT).collect())
 }
 
@@ -178,6 +152,19 @@ mod tests {
             assert_eq!(error_code(&json).as_deref(), code, "{row}");
             assert_eq!(error_message(&json).is_some(), code.is_some(), "{row}");
         }
+        for wrapped in [
+            r#"{"count":151,"value":"There is no explicit reference"}"#,
+            r#"{"count":1,"value":{"Message":"There is no explicit reference"}}"#,
+        ] {
+            let message = error_message(&serde_json::from_str(wrapped).unwrap());
+            assert_eq!(
+                message.as_deref(),
+                Some("There is no explicit reference"),
+                "{wrapped}"
+            );
+        }
+        let list = r#"{"count":1,"value":[{"id":1}]}"#;
+        assert_eq!(error_message(&serde_json::from_str(list).unwrap()), None);
     }
 
     #[test]

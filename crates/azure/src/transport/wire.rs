@@ -3,10 +3,11 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use azure_core::http::headers::{HeaderName, RETRY_AFTER};
+use azure_core::http::headers::{HeaderName, Headers, RETRY_AFTER};
 use azure_core::http::{AsyncRawResponse, HttpClient, Request, StatusCode, Url};
 use azure_core::{Bytes, Error};
 use futures::StreamExt;
+use rollguard_network::LONGEST_WAIT;
 
 use crate::wire_error::{ANSWER_LIMIT, WireError, chain, innermost};
 
@@ -33,7 +34,7 @@ impl HttpClient for Wire {
         let answer = HttpClient::execute_request(&self.client, request)
             .await
             .map_err(|error| classify(&host, &error).into_core())?;
-        let wait = retry_after(&answer);
+        let wait = retry_after(answer.headers());
         if is_throttling(answer.status())
             && let Some(wait) = wait.filter(|wait| *wait > WAIT_LIMIT)
         {
@@ -67,14 +68,16 @@ fn is_throttling(status: StatusCode) -> bool {
     status == StatusCode::TooManyRequests || status == StatusCode::ServiceUnavailable
 }
 
-/// The wait an answer asks for, in `azure_core`'s order of headers. Dates are left to it:
-/// ARM and Entra send seconds.
-pub(crate) fn retry_after(answer: &AsyncRawResponse) -> Option<Duration> {
-    let number = |name: &HeaderName| answer.headers().get_str(name).ok()?.trim().parse().ok();
-    ["x-ms-retry-after-ms", "retry-after-ms"]
+/// The wait an answer asks for, in `azure_core`'s order of headers.
+pub(crate) fn retry_after(headers: &Headers) -> Option<Duration> {
+    let text = |name: &HeaderName| headers.get_optional_str(name);
+    let milliseconds = ["x-ms-retry-after-ms", "retry-after-ms"]
         .into_iter()
-        .find_map(|name| number(&HeaderName::from_static(name)).map(Duration::from_millis))
-        .or_else(|| number(&RETRY_AFTER).map(Duration::from_secs))
+        .find_map(|name| text(&HeaderName::from_static(name))?.trim().parse().ok());
+    let date = text(&HeaderName::from_static("date"));
+    milliseconds
+        .map(|wait| Duration::from_millis(wait).min(LONGEST_WAIT))
+        .or_else(|| rollguard_network::retry_after(text(&RETRY_AFTER)?, date))
 }
 
 /// Host and, where it is not 443, port: enough to tell the addresses apart, without query or path.
@@ -115,7 +118,6 @@ fn is_certificate_error(error: &(dyn StdError + 'static)) -> bool {
 mod tests {
     use azure_core::error::ErrorKind;
     use azure_core::http::Method;
-    use azure_core::http::headers::Headers;
     use rustls::crypto::ring;
 
     use super::*;

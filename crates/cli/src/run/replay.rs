@@ -27,7 +27,18 @@ pub fn replay(
     timeout: Option<Duration>,
     console: &mut Console,
 ) -> Result<(Outcome, Report), Failure> {
-    let trace = read(path)?;
+    play(read(path)?, timeout, console)
+}
+
+/// Replays a trace that was read.
+///
+/// # Errors
+/// When it contains no observation.
+pub(crate) fn play(
+    trace: Trace,
+    timeout: Option<Duration>,
+    console: &mut Console,
+) -> Result<(Outcome, Report), Failure> {
     let header = &trace.header;
     let recorded = header.policy();
     let policy = Policy {
@@ -37,8 +48,10 @@ pub fn replay(
     let targets: Vec<Target> = targets(header).collect();
     let many = targets.len() > 1;
     let (Some(first), Some(last)) = (trace.observations.first(), trace.observations.last()) else {
-        let message = format!("`{}` contains no observation", path.display());
-        return Err(Failure::new(Outcome::BadInput, message));
+        return Err(Failure::new(
+            Outcome::BadInput,
+            "the trace contains no observation",
+        ));
     };
     let (begin, end) = (first.at, last.at);
     let mut session = Session::new(targets, policy, begin);
@@ -69,7 +82,11 @@ fn targets(header: &Header) -> impl Iterator<Item = Target> {
     })
 }
 
-fn read(path: &Path) -> Result<Trace, Failure> {
+/// Reads a trace.
+///
+/// # Errors
+/// When the file is no trace.
+pub(crate) fn read(path: &Path) -> Result<Trace, Failure> {
     let unreadable = |why: String| {
         Failure::new(
             Outcome::BadInput,

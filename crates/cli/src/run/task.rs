@@ -81,6 +81,13 @@ async fn run(
     connector: &dyn Connector,
     tools: &mut Tools<'_>,
 ) -> Result<Outcome, Failure> {
+    if let Some(name) = env.override_by_variable() {
+        let message =
+            format!("the variable `{name}` takes the place of what the agent hands to the task");
+        return Err(Failure::new(Outcome::BadInput, message).hint(
+            "rename the variable: on agents before July 2026 it would decide which cluster is checked and who signs in",
+        ));
+    }
     let inputs = Inputs::parse(raw)?;
     let target = inputs
         .cluster

@@ -192,12 +192,14 @@ fn a_command_has_a_line_of_its_own() {
     scene.console.command(&LoggingCommand::warning("beware"));
     scene.console.register([Secret::new("hunter2")]);
     scene.status(&["web hunter2"]);
+    // The secret is registered in several forms.
     let commands = ["##vso[task.logissue", "##vso[task.setsecret"];
     let written = scene.human.text();
     let lines = written.split(['\n', '\r']);
     let found: Vec<&str> = lines.filter(|line| line.contains("##vso")).collect();
-    assert_eq!(found.len(), 2, "{found:?}");
-    for (line, command) in found.iter().zip(commands) {
+    let expected = commands.into_iter().chain(std::iter::repeat(commands[1]));
+    assert!(found.len() > 2, "{found:?}");
+    for (line, command) in found.iter().zip(expected) {
         let codes = "\u{1b}[J";
         assert!(
             line.trim_start_matches(codes).starts_with(command),

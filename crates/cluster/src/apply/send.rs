@@ -87,6 +87,7 @@ impl Doubt {
             // Not sent: there was no token.
             Cause::Token(_) | Cause::Kubeconfig(_) | Cause::File(_) => Self::Settled,
             Cause::Network(_)
+            | Cause::Dropped(_)
             | Cause::Name(_)
             | Cause::Tls(_)
             | Cause::Silence(_)

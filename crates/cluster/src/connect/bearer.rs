@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, StatusCode};
 use kube::client::Body;
+use rollguard_network::Listener;
 use tower::{Service, ServiceExt};
 
 use crate::error::TokenFailure;
@@ -21,6 +22,8 @@ use crate::login::{BearerTokens, BoxError};
 pub(super) struct Bearer<S> {
     pub(super) inner: S,
     pub(super) tokens: Arc<dyn BearerTokens>,
+    /// Hears of each token before it is sent.
+    pub(super) listener: Listener,
 }
 
 impl<S, B> Service<Request<Body>> for Bearer<S>
@@ -41,20 +44,37 @@ where
         // The clone has not been polled ready; the original has (tower's `Service::call`).
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
-        let tokens = Arc::clone(&self.tokens);
+        let tokens = Heard {
+            tokens: Arc::clone(&self.tokens),
+            listener: self.listener.clone(),
+        };
         Box::pin(send(inner, tokens, request))
+    }
+}
+
+/// Tokens that the listener knows before anyone else.
+struct Heard {
+    tokens: Arc<dyn BearerTokens>,
+    listener: Listener,
+}
+
+impl Heard {
+    async fn token(&self, rejected: Option<&str>) -> Result<String, TokenFailure> {
+        let token = self.tokens.token(rejected).await.map_err(TokenFailure)?;
+        self.listener.secret(&token);
+        Ok(token)
     }
 }
 
 async fn send<S, B>(
     mut inner: S,
-    tokens: Arc<dyn BearerTokens>,
+    tokens: Heard,
     mut request: Request<Body>,
 ) -> Result<Response<B>, BoxError>
 where
     S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
 {
-    let token = tokens.token(None).await.map_err(TokenFailure)?;
+    let token = tokens.token(None).await?;
     let of_pod = request.extensions().get::<Once>().is_some();
     let again = copy(&request).filter(|_| !of_pod);
     authorize(&mut request, &token)?;
@@ -62,7 +82,7 @@ where
     let (StatusCode::UNAUTHORIZED, Some(mut again)) = (answer.status(), again) else {
         return Ok(answer);
     };
-    let renewed = tokens.token(Some(&token)).await.map_err(TokenFailure)?;
+    let renewed = tokens.token(Some(&token)).await?;
     if renewed == token {
         return Ok(answer);
     }
@@ -145,6 +165,7 @@ mod tests {
         let mut bearer = Bearer {
             inner: server,
             tokens: Arc::new(TwoTokens { second }),
+            listener: Listener::default(),
         };
         let mut request = Request::new(Body::from(b"[]".to_vec()));
         *request.method_mut() = Method::PATCH;
@@ -197,6 +218,7 @@ mod tests {
         let mut bearer = Bearer {
             inner: server,
             tokens,
+            listener: Listener::default(),
         };
         for _ in 0..3 {
             let request = Request::get("/api/v1/namespaces/shop/pods/web-1/proxy/healthz");

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::config::{ExecConfig, ExecInteractiveMode};
 use rollguard_core::duration::Human;
+use rollguard_core::foreign_text::{MASK, mask};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::process::Command;
@@ -28,8 +29,6 @@ const RENEW_BEFORE: Duration = Duration::from_secs(60);
 const STDERR_SHOWN: usize = 1024;
 /// Shorter values are ordinary words: hiding them would say more than it hides.
 const SHORTEST_SECRET: usize = 4;
-/// Stands where a secret was; the agent's masker writes the same.
-const MASK: &str = "***";
 
 /// A credential that a plugin returned.
 pub(super) enum Credential {
@@ -252,15 +251,10 @@ impl Plugin {
         let arguments = arguments.flat_map(|it| [it, it.split_once('=').map_or(it, |(_, v)| v)]);
         // A flag's name and a subcommand are no secrets, and errors quote them.
         let secret = |it: &&str| !it.starts_with('-') && it.contains(|c: char| !c.is_alphabetic());
-        let mut secrets: Vec<&str> = values
+        let secrets = values
             .chain(arguments.filter(secret))
-            .filter(|it| it.len() >= SHORTEST_SECRET)
-            .collect();
-        // The longest first: one may contain another.
-        secrets.sort_unstable_by_key(|it| std::cmp::Reverse(it.len()));
-        let hidden = secrets
-            .into_iter()
-            .fold(text.to_owned(), |text, secret| text.replace(secret, MASK));
+            .filter(|it| it.len() >= SHORTEST_SECRET);
+        let hidden = mask(text, secrets);
         let ends = |c: char| c.is_whitespace() || "\"',:=".contains(c);
         let pieces = hidden.split_inclusive(ends).map(|piece| {
             let word = piece.trim_end_matches(ends);

@@ -6,6 +6,7 @@ use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ConfigExt};
 use kube::{Client, Config};
+use rollguard_network::Listener;
 use tower::ServiceBuilder;
 use tower::layer::layer_fn;
 use tower::retry::RetryLayer;
@@ -22,13 +23,16 @@ pub(super) fn build(
     config: &Config,
     route: Route,
     tokens: Option<Arc<dyn BearerTokens>>,
+    listener: &Listener,
 ) -> Result<Client, kube::Error> {
     let https = config.rustls_https_connector_with_connector(route)?;
     let http = legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(https);
     let bearer = tokens.map(|tokens| {
+        let listener = listener.clone();
         layer_fn(move |inner| Bearer {
             inner,
             tokens: Arc::clone(&tokens),
+            listener: listener.clone(),
         })
     });
     // Tokens of ours replace whatever the kubeconfig says.
@@ -37,7 +41,8 @@ pub(super) fn build(
     } else {
         config.auth_layer()?
     };
-    let retry = ReadsOnly::new().map_err(|source| kube::Error::Service(source.into()))?;
+    let server = format!("the API server {}", config.cluster_url);
+    let retry = ReadsOnly::new(server, listener.clone());
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(retry))

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rollguard_core::rollback::preflight::questions;
-use rollguard_network::Network;
+use rollguard_network::{Listen, Listener, Network};
 
 use super::*;
 use crate::login::Programs;
@@ -182,7 +183,8 @@ async fn bad_input_is_found_before_anything_is_sent() {
 #[tokio::test]
 async fn only_reads_are_sent_again() {
     use tower::retry::Policy;
-    let mut policy = retry::ReadsOnly::new().unwrap();
+    let server = "the API server".to_owned();
+    let mut policy = retry::ReadsOnly::new(server, Listener::default());
     let mut cloned = |method: http::Method| {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = method;
@@ -204,15 +206,127 @@ async fn only_reads_are_sent_again() {
     }
 }
 
+#[derive(Default)]
+struct Said(std::sync::Mutex<Vec<String>>);
+
+impl Listen for Said {
+    fn repeated(&self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+
+    fn secret(&self, _: &str) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_read_that_fails_is_a_line_and_the_servers_wait_is_kept_within_a_limit() {
+    type Row = (
+        &'static str,
+        fn() -> crate::testing::Answer,
+        usize,
+        u64,
+        &'static str,
+    );
+    let rows: [Row; 7] = [
+        (
+            "429 with seconds",
+            || crate::testing::later(429, "2"),
+            4,
+            6,
+            "the API server: answered 429 Too Many Requests, and asks to wait 2s (reads are repeated for 30s)",
+        ),
+        (
+            "503 with an absurd wait",
+            || crate::testing::later(503, "99999999999999"),
+            4,
+            15,
+            "the API server: answered 503 Service Unavailable, and asks to wait 24h",
+        ),
+        (
+            "503 with a date that has passed",
+            || crate::testing::later(503, "Thu, 01 Jan 2026 10:00:00 GMT"),
+            4,
+            1,
+            "the API server: answered 503",
+        ),
+        (
+            "500",
+            || status(500, "leader changed"),
+            1,
+            0,
+            "the API server: answered 500",
+        ),
+        ("a closed port", refused, 1, 0, "the API server: "),
+        ("403", || status(403, "no"), 0, 0, ""),
+        ("404", || status(404, "no"), 0, 0, ""),
+    ];
+    for (says, answer, lines, seconds, text) in rows {
+        let server = Server::new().on("GET", "/x", move |_| answer());
+        let said = Arc::new(Said::default());
+        let client = repeating(&server, Listener::new(Arc::clone(&said) as Arc<dyn Listen>));
+        let begun = tokio::time::Instant::now();
+        let get = Request::get("/x").body(Body::empty()).unwrap();
+        let _ = client.send(get).await;
+        let heard = said.0.lock().unwrap().clone();
+        assert_eq!(heard.len(), lines, "{says}: {heard:?}");
+        assert!(
+            heard.iter().all(|it| it.starts_with(text)),
+            "{says}: {heard:?}"
+        );
+        let took = begun.elapsed().as_secs();
+        assert!((seconds..=seconds + 1).contains(&took), "{says}: {took}");
+        said.0.lock().unwrap().clear();
+        let watch = Request::get("/x?limit=1&watch=true")
+            .body(Body::empty())
+            .unwrap();
+        let _ = client.send(watch).await;
+        assert!(
+            said.0.lock().unwrap().is_empty(),
+            "{says}: the session speaks of its watches"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_dropped_in_the_handshake_speaks_of_authorized_ranges() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // The client's first words carry the server's name; then the firewall hangs up.
+            let mut hello = [0; 64];
+            let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut hello).await;
+        }
+    });
+    let error = refusal(&in_memory(&format!("https://{address}"))).await;
+    assert_eq!(error.kind(), ClusterErrorKind::Unreachable, "{error:?}");
+    assert!(
+        matches!(error.cause(), Some(Cause::Dropped(_))),
+        "{error:?}"
+    );
+    let hint = error.hint_in_task().unwrap();
+    for part in [
+        "authorized IP ranges or a private cluster",
+        "which rollguard does not know",
+    ] {
+        assert!(hint.contains(part), "{hint}");
+    }
+    assert!(error.hint().unwrap().contains("address of this machine"));
+}
+
 /// The client's own repetitions around a scripted server.
-fn repeating(server: &Server) -> kube::Client {
+fn repeating(server: &Server, listener: Listener) -> kube::Client {
     let client = server.client();
     let send = tower::service_fn(move |request| {
         let client = client.clone();
         async move { client.send(request).await.map_err(crate::BoxError::from) }
     });
-    let retry = tower::retry::RetryLayer::new(retry::ReadsOnly::new().unwrap());
+    let policy = retry::ReadsOnly::new("the API server".to_owned(), listener);
+    let retry = tower::retry::RetryLayer::new(policy);
     kube::Client::new(tower::Layer::layer(&retry, send), "default")
+}
+
+fn quiet(server: &Server) -> kube::Client {
+    repeating(server, Listener::default())
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,26 +345,25 @@ async fn every_write_of_a_rollback_is_sent_as_often_as_we_say_and_no_more() {
     let sent = |server: &Server, method| server.requests(method, "").len();
 
     let server = unwell();
-    let applied = crate::apply::apply(&repeating(&server), &plan).await;
+    let applied = crate::apply::apply(&quiet(&server), &plan).await;
     assert!(applied.is_err());
     assert_eq!(sent(&server, "PATCH"), 3, "once each, and three in all");
 
     let server = unwell();
-    crate::mark::withdraw(&repeating(&server), &plan.workload, &plan.from)
+    crate::mark::withdraw(&quiet(&server), &plan.workload, &plan.from)
         .await
         .unwrap_err();
     assert_eq!(sent(&server, "PATCH"), 1);
 
     let server = unwell();
-    let answers =
-        crate::preflight::ask(&repeating(&server), &plan, questions(&plan, &history)).await;
+    let answers = crate::preflight::ask(&quiet(&server), &plan, questions(&plan, &history)).await;
     assert_eq!(sent(&server, "PATCH"), 1, "the dry run");
     assert_eq!(sent(&server, "POST"), 1 + answers.rights.len());
     let jobs = server.requests("GET", "/jobs").len();
     assert_eq!(jobs, 1, "a 404 is no reason to ask again");
 
     let server = unwell().on("GET", "/jobs", |_| status(503, "later"));
-    crate::preflight::ask(&repeating(&server), &plan, questions(&plan, &history)).await;
+    crate::preflight::ask(&quiet(&server), &plan, questions(&plan, &history)).await;
     let jobs = server.requests("GET", "/jobs").len();
     // Four sends an attempt. The pauses are random: at their longest (2 s between sends, a quarter more
     // between attempts) the fourth attempt begins within 30 s and the fifth does not.

@@ -56,6 +56,9 @@ pub enum Cause {
     /// No connection, or it broke.
     #[error("{0}")]
     Network(String),
+    /// The connection was dropped before it was up: in silence, or at the TLS handshake.
+    #[error("{0}")]
+    Dropped(String),
     /// The host's name cannot be resolved.
     #[error("{0}")]
     Name(String),
@@ -108,7 +111,11 @@ impl Cause {
                 408 | 429 | 500..=599 => true,
                 _ => false,
             },
-            Self::Network(_) | Self::Name(_) | Self::Silence(_) | Self::Malformed(_) => true,
+            Self::Network(_)
+            | Self::Dropped(_)
+            | Self::Name(_)
+            | Self::Silence(_)
+            | Self::Malformed(_) => true,
             Self::Tls(_) | Self::Token(_) | Self::Kubeconfig(_) | Self::File(_) => false,
         }
     }
@@ -126,48 +133,13 @@ impl Cause {
             // Something else answered: a login page, a gateway.
             Self::Malformed(_)
             | Self::Network(_)
+            | Self::Dropped(_)
             | Self::Name(_)
             | Self::Tls(_)
             | Self::Silence(_) => ClusterErrorKind::Unreachable,
             Self::Token(_) => ClusterErrorKind::Credentials,
             Self::Kubeconfig(_) | Self::File(_) => ClusterErrorKind::BadInput,
         }
-    }
-
-    pub(super) const fn hint(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::Answer { code: 401, .. } => {
-                "sign in again: the token may have expired, or it is for another cluster"
-            }
-            Self::Answer { code: 409, .. } => {
-                "something else is changing the object at the same time; try again"
-            }
-            Self::Answer { code: 429, .. } => "the API server is overloaded; try again later",
-            Self::Answer {
-                code: 500..=599, ..
-            } => "the API server, or something it depends on, has a problem; try again later",
-            Self::Answer {
-                code: 404,
-                own: None,
-                ..
-            } => "is there a gateway or a proxy in between? The API server itself did not answer",
-            Self::Network(_) | Self::Silence(_) => {
-                "is the cluster running, and can this machine reach it (private cluster, \
-                 authorized IP ranges, proxy)?"
-            }
-            Self::Name(_) => {
-                "check the server in the kubeconfig; the name of a private cluster resolves only \
-                 inside its network"
-            }
-            Self::Tls(_) => {
-                "the certificate does not match the kubeconfig; was the cluster created again, \
-                 or is there a proxy in between?"
-            }
-            Self::Malformed(_) => "is there a proxy or a login page in between?",
-            Self::Answer { .. } | Self::Token(_) | Self::Kubeconfig(_) | Self::File(_) => {
-                return None;
-            }
-        })
     }
 
     /// The same, as something that was seen of a watch.
@@ -188,6 +160,7 @@ impl Cause {
             },
             Self::Answer { .. }
             | Self::Network(_)
+            | Self::Dropped(_)
             | Self::Name(_)
             | Self::Tls(_)
             | Self::Silence(_)
@@ -273,9 +246,18 @@ impl Cause {
         }
     }
 
+    /// Returns why a request got no answer, if the same request may get one a moment later.
+    pub(crate) fn passing(error: &(dyn Error + 'static)) -> Option<String> {
+        if error.is::<TokenFailure>() || error.is::<AuthError>() {
+            return None;
+        }
+        let cause = Self::of_network(error);
+        cause.may_pass().then(|| cause.to_string())
+    }
+
     fn of_network(error: &(dyn Error + 'static)) -> Self {
         let all: Vec<&(dyn Error + 'static)> =
-            std::iter::successors(Some(error), |&error| error.source()).collect();
+            std::iter::successors(Some(error), |&error| below(error)).collect();
         if let Some(Silence(limit)) = all.iter().find_map(|it| it.downcast_ref::<Silence>()) {
             return Self::Silence(*limit);
         }
@@ -285,12 +267,46 @@ impl Cause {
         let says = |wanted: &str| all.iter().any(|it| it.to_string().contains(wanted));
         if says("dns error") {
             Self::Name(deepest)
+        } else if is_dropped(&all) {
+            Self::Dropped(deepest)
         } else if deepest.contains("certificate") || deepest.contains("handshake") {
             Self::Tls(deepest)
         } else {
             Self::Network(deepest)
         }
     }
+}
+
+/// An `io::Error` passes over the error that it holds and gives that one's source; hyper-rustls puts one into another.
+fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let held = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    match held {
+        Some(held) => Some(held),
+        None => error.source(),
+    }
+}
+
+/// Returns whether a connection did not come up: no answer to TCP, or an end in the middle of the TLS handshake, where
+/// a firewall has seen the server's name. A refused port and a reset of a connection that is up are something else.
+fn is_dropped(all: &[&(dyn Error + 'static)]) -> bool {
+    use std::io::ErrorKind;
+    // hyper-util marks what failed while connecting (`client/legacy/client.rs`).
+    let connecting = all.iter().any(|it| {
+        let error = it.downcast_ref::<hyper_util::client::legacy::Error>();
+        error.is_some_and(hyper_util::client::legacy::Error::is_connect)
+    });
+    connecting
+        && all.iter().any(|it| {
+            let error = it.downcast_ref::<std::io::Error>();
+            error.is_some_and(|it| {
+                matches!(
+                    it.kind(),
+                    ErrorKind::TimedOut | ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
+                )
+            })
+        })
 }
 
 /// An error with its sources in one line.
@@ -434,5 +450,44 @@ mod tests {
                 Blindness::Disconnected { .. }
             ));
         }
+    }
+
+    /// The cause that a client reports whose connector fails so.
+    async fn connecting(kind: std::io::ErrorKind) -> Cause {
+        let connector = tower::service_fn(move |_: http::Uri| {
+            type Stream = hyper_util::rt::TokioIo<tokio::net::TcpStream>;
+            std::future::ready(Err::<Stream, _>(std::io::Error::from(kind)))
+        });
+        let client =
+            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+                .build::<_, kube::client::Body>(connector);
+        let request = http::Request::get("http://aks.example/").body(kube::client::Body::empty());
+        let error = client.request(request.unwrap()).await;
+        let error: BoxError = error.unwrap_err().into();
+        kube::Error::Service(error).into()
+    }
+
+    #[tokio::test]
+    async fn what_does_not_come_up_is_told_apart_from_what_is_refused_or_breaks() {
+        use std::io::ErrorKind;
+        let rows = [
+            (ErrorKind::TimedOut, true),
+            (ErrorKind::UnexpectedEof, true),
+            (ErrorKind::ConnectionReset, true),
+            (ErrorKind::ConnectionRefused, false),
+            (ErrorKind::HostUnreachable, false),
+        ];
+        for (kind, dropped) in rows {
+            let cause = connecting(kind).await;
+            assert_eq!(
+                matches!(cause, Cause::Dropped(_)),
+                dropped,
+                "{kind:?}: {cause:?}"
+            );
+            assert!(cause.may_pass(), "{kind:?}");
+        }
+        let reset = std::io::Error::from(ErrorKind::ConnectionReset);
+        let later = Cause::of_network(&reset);
+        assert!(matches!(later, Cause::Network(_)), "{later:?}");
     }
 }

@@ -102,15 +102,25 @@ fn a_failed_check_in_every_form() {
 }
 
 #[test]
-fn the_json_report_holds_no_command_and_reads_back_the_same() {
+fn the_json_report_holds_no_command_and_reads_back_the_same_but_for_what_cannot_be_seen() {
     let report = failed();
     let json = to_json(&report).unwrap();
     assert!(!json.contains("##"), "{json}");
+    assert!(!json.contains('\u{202e}'), "{json}");
+    let hostile = serde_json::to_string(&report).unwrap();
+    assert!(hostile.contains('\u{202e}'));
+    let visible: Report = serde_json::from_str(&hostile.replace('\u{202e}', "")).unwrap();
     let read: Report = serde_json::from_str(&json).unwrap();
-    assert_eq!(read.headline, headline(&report));
+    assert_eq!(read.headline, headline(&visible));
     assert!(read.headline.len() <= 6, "{:?}", read.headline);
     let headline = read.headline.clone();
-    assert_eq!(read, Report { headline, ..report });
+    assert_eq!(
+        read,
+        Report {
+            headline,
+            ..visible
+        }
+    );
 }
 
 #[test]

@@ -105,6 +105,7 @@ mod tests {
         let network = Network {
             proxies: proxies.unwrap_or_default(),
             trust,
+            ..Network::default()
         };
         NetworkSettings::new(Ok(network), |name| set.contains(&name))
     }

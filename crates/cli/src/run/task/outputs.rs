@@ -83,10 +83,9 @@ pub(super) fn give_up(raw: &RawInputs, failure: &Failure, tools: &mut Tools<'_>)
     for command in commands {
         tools.console.command(&command);
     }
-    for message in failure.messages() {
-        tools.console.command(&LoggingCommand::error(&message));
+    for issue in failure.issues() {
+        tools.console.command(&LoggingCommand::error(&issue));
     }
-    tools.console.lines(&failure.hint_lines());
 }
 
 fn set(variable: OutputVariable, value: &str, tools: &mut Tools<'_>) -> Result<(), Failure> {

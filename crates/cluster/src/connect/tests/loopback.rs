@@ -1,6 +1,6 @@
 //! The real client over a real socket.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use rollguard_network::{Network, Proxies, ProxySettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,0 +1,38 @@
+//! The real binary as a process of its own: what a person reads on the page of the run when signing in is refused,
+//! what is written anywhere in a whole stage, and how the process ends.
+
+mod process {
+    pub(crate) mod ends;
+    pub(crate) mod issues;
+    pub(crate) mod secrets;
+    pub(crate) mod task;
+}
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() -> ExitCode {
+    let trials = process::issues::trials()
+        .into_iter()
+        .chain(process::secrets::trials())
+        .chain(process::ends::trials())
+        .collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A trial with a runtime of its own, in real time.
+fn trial<F>(name: impl Into<String>, body: impl FnOnce() -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    Trial::test(name, move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        runtime
+            .block_on(body())
+            .map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}

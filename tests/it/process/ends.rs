@@ -1,0 +1,186 @@
+//! How the process ends: at once when it is cancelled, and as a failed task when it breaks off.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use libtest_mimic::Trial;
+use rollguard_tests::fakes::{FakeAzure, Scheme};
+use rollguard_tests::product::binary;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::task::Run;
+use crate::trial;
+
+/// The documented exit code of a cancelled command.
+const CANCELLED: i32 = 130;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    type Row = (&'static str, fn(&Path) -> Vec<String>, Signal);
+    let rows: [Row; 5] = [
+        ("stdin is read, by SIGINT", |_| evidence("-"), Signal::INT),
+        ("stdin is read, by SIGTERM", |_| evidence("-"), Signal::TERM),
+        (
+            "a pipe with evidence is read",
+            |pipe| evidence(&text(pipe)),
+            Signal::INT,
+        ),
+        (
+            "a pipe with a trace is read",
+            |pipe| vec!["replay".to_owned(), text(pipe)],
+            Signal::TERM,
+        ),
+        (
+            "a pipe with a kubeconfig is read",
+            |pipe| check(&text(pipe)),
+            Signal::INT,
+        ),
+    ];
+    let cancelled = rows.into_iter().map(|(says, arguments, signal)| {
+        trial(
+            format!("cancelled while {says}, it ends at once"),
+            move || cancelled(arguments, signal),
+        )
+    });
+    let node = Command::new("node").arg("--version").output();
+    let has_node = node.is_ok_and(|output| output.status.success());
+    cancelled
+        .chain([
+            trial("evidence that ends is read to its end", ended),
+            trial("a panic of the binary fails the task", panicked).with_ignored_flag(!has_node),
+        ])
+        .collect()
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn evidence(file: &str) -> Vec<String> {
+    ["rollback", "-n", "shop", "--yes", "--evidence", file]
+        .map(str::to_owned)
+        .into()
+}
+
+fn check(kubeconfig: &str) -> Vec<String> {
+    ["check", "deployment/web", "--kubeconfig", kubeconfig]
+        .map(str::to_owned)
+        .into()
+}
+
+fn start(arguments: &[String]) -> Result<Child> {
+    Ok(Command::new(binary()?)
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?)
+}
+
+async fn cancelled(arguments: fn(&Path) -> Vec<String>, signal: Signal) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let pipe = folder.path().join("pipe");
+    ensure!(Command::new("mkfifo").arg(&pipe).status()?.success());
+    let mut child = start(&arguments(&pipe))?;
+    handles(&child, signal).await?;
+    kill_process(Pid::from_child(&child), signal)?;
+    let sent = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if sent.elapsed() > Duration::from_secs(3) {
+            child.kill()?;
+            anyhow::bail!("it does not end");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    ensure!(status.code() == Some(CANCELLED), "{status:?}");
+    Ok(())
+}
+
+/// Waits until the process handles a signal itself, and has had the time to begin to read.
+async fn handles(child: &Child, signal: Signal) -> Result<()> {
+    let file = format!("/proc/{}/status", child.id());
+    let bit = 1_u64 << (signal.as_raw() - 1);
+    for _ in 0..500 {
+        let status = std::fs::read_to_string(&file)?;
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.context("no SigCgt")?.trim(), 16)?;
+        if caught & bit != 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    anyhow::bail!("it does not handle {signal:?}")
+}
+
+async fn ended() -> Result<()> {
+    let mut child = start(&evidence("-"))?;
+    drop(child.stdin.take());
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await??;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.code() == Some(2),
+        "{:?}: {said}",
+        output.status
+    );
+    Ok(())
+}
+
+async fn panicked() -> Result<()> {
+    let task = tempfile::tempdir()?;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../task");
+    for name in ["index.js", "completion.js", "give-up.js", "program.js"] {
+        std::fs::copy(source.join(name), task.path().join(name))?;
+    }
+    let bin = task.path().join("bin/linux-x64");
+    std::fs::create_dir_all(&bin)?;
+    let program = std::fs::read(binary()?)?;
+    std::fs::copy(binary()?, bin.join("rollguard"))?;
+    let hash = ring::digest::digest(&ring::digest::SHA256, &program);
+    let hash = hash.as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    let list = format!("{hash}  linux-x64/rollguard\n");
+    std::fs::write(task.path().join("bin/SHA256SUMS"), list)?;
+
+    let azure = FakeAzure::builder().start()?;
+    for command in ["check", "rollback"] {
+        let folder = tempfile::tempdir()?;
+        let mut run = Run::check(&azure, Scheme::ServicePrincipal);
+        run.set("INPUT_COMMAND", command);
+        run.set("ROLLGUARD_TEST_PANIC", "1");
+        run.set("AGENT_TEMPDIRECTORY", &folder.path().display().to_string());
+        let done = run.by_node(task.path()).await?;
+        ensure!(
+            done.text.contains("error: internal error at "),
+            "{}",
+            done.text
+        );
+        ensure!(!done.text.contains("asked for by a test"), "{}", done.text);
+        let output = |name: &str| done.heard.variables.get(name).map(String::as_str);
+        let (name, expected) = if command == "check" {
+            ("verdict", "undetermined")
+        } else {
+            ("rollbackOutcome", "failed")
+        };
+        ensure!(output(name) == Some(expected), "{}", done.text);
+        ensure!(done.code != 0, "{}", done.text);
+        let result = done.heard.task_result(Some(done.code));
+        ensure!(result == rollguard_agent::TaskResult::Failed);
+        let issues = done.issues();
+        ensure!(
+            issues
+                .iter()
+                .any(|it| it.contains("before it reported a result")),
+            "{issues:?}"
+        );
+    }
+    Ok(())
+}
