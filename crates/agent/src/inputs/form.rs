@@ -1,6 +1,5 @@
 //! The declaration of an input: its name and flag, its kind, its place in the form.
 
-use super::spec::{COMMAND, CONNECTION_TYPE};
 use super::{CommandName, ConnectionType};
 
 /// On the command line the evidence is in a file.
@@ -70,25 +69,6 @@ impl InputSpec {
             | InputKind::Revision
             | InputKind::Boolean => self.help.to_owned(),
         }
-    }
-
-    /// Returns when the editor of Azure Pipelines shows it; elsewhere it keeps its value.
-    #[must_use]
-    pub fn visible_rule(&self) -> Option<String> {
-        // No input has both, and a rule cannot mix `||` and `&&`.
-        if let Some(connection) = self.connection {
-            return Some(format!(
-                "{} = {}",
-                CONNECTION_TYPE.name,
-                connection.as_str()
-            ));
-        }
-        let each = |commands: &[CommandName]| {
-            let each = commands.iter();
-            let each = each.map(|it| format!("{} = {}", COMMAND.name, it.as_str()));
-            each.collect::<Vec<_>>().join(" || ")
-        };
-        self.only_for().map(each)
     }
 
     /// Returns what holds on the command line when it is not given.

@@ -424,6 +424,27 @@ impl InputSpec {
     }
 }
 
+impl InputSpec {
+    /// Returns when the editor of Azure Pipelines shows it; elsewhere it keeps its value.
+    #[must_use]
+    pub fn visible_rule(&self) -> Option<String> {
+        // No input has both, and a rule cannot mix `||` and `&&`.
+        if let Some(connection) = self.connection {
+            return Some(format!(
+                "{} = {}",
+                CONNECTION_TYPE.name,
+                connection.as_str()
+            ));
+        }
+        let each = |commands: &[CommandName]| {
+            let each = commands.iter();
+            let each = each.map(|it| format!("{} = {}", COMMAND.name, it.as_str()));
+            each.collect::<Vec<_>>().join(" || ")
+        };
+        self.only_for().map(each)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
