@@ -32,6 +32,7 @@ use serde_json::{Value, json};
 
 pub use answer::Answer;
 pub use builder::FakeAzureBuilder;
+pub use identity::jwt_of_identity;
 pub use kubeconfig::kubelogin_kubeconfig;
 pub use proxy::FakeProxy;
 pub use server::Recorded;

@@ -50,6 +50,8 @@ impl Failure {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        // It knows more than the one that a cause came with.
+        self.hint_in_task = None;
         self
     }
 

@@ -395,14 +395,19 @@ fn the_drill_rehearses_the_shipped_stage() {
 fn templates_are_exported_and_never_overwritten_when_changed() {
     let home = tempfile::tempdir().unwrap();
     let listed = run(home.path(), &["templates", "list"], &[]);
-    assert_eq!(listed.stdout, "stages/aks-health-and-rollback.yml\n");
+    let all = "stages/aks-health-and-rollback.yml\njobs/guarded-rollout.yml\nsteps/check.yml\n\
+               steps/rollback.yml\nextends/guarded-deployment.yml\n";
+    assert_eq!(listed.stdout, all);
     let export = || run(home.path(), &["templates", "export", "pipelines"], &[]);
     assert_eq!((export().code, export().code), (0, 0));
-    let file = home
+    let stage = home
         .path()
         .join("pipelines/stages/aks-health-and-rollback.yml");
+    std::fs::remove_file(&stage).unwrap();
+    let file = home.path().join("pipelines/steps/check.yml");
     std::fs::write(&file, "mine").unwrap();
     let refused = export();
     assert_eq!(refused.code, 2, "{}", refused.stdout);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    assert!(!stage.exists(), "all are written, or none");
 }

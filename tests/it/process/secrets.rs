@@ -19,6 +19,7 @@ use libtest_mimic::Trial;
 use rollguard_sandbox::{Sandbox, Script};
 use rollguard_tests::fakes::{
     Answer, CLIENT_SECRET, FakeAzure, IDENTITY_HEADER, SYSTEM_ACCESS_TOKEN, Scheme, Service,
+    jwt_of_identity,
 };
 use rollguard_tests::front::{self, Asked, Gate, Onward};
 use serde_json::json;
@@ -235,6 +236,7 @@ fn of_azure(azure: &FakeAzure) -> BTreeSet<String> {
 }
 
 async fn refusals() -> Result<()> {
+    let of_identity = jwt_of_identity("fake-arm-token-1");
     let services = [
         (
             Service::Oidc,
@@ -261,7 +263,7 @@ async fn refusals() -> Result<()> {
         (
             Service::Arm,
             Scheme::UserAssignedIdentity,
-            "fake-arm-token-1",
+            of_identity.as_str(),
         ),
     ];
     for (service, scheme, secret) in services {

@@ -50,12 +50,18 @@ fn in_jwt(state: &mut State, token: String) -> String {
     if !state.arm_tokens.contains(&token) {
         return token;
     }
+    let token = jwt_of_identity(&token);
+    state.arm_tokens.push(token.clone());
+    token
+}
+
+/// The token that a managed identity gets, as a JWT.
+#[must_use]
+pub fn jwt_of_identity(signature: &str) -> String {
     let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let header = part(&json!({ "typ": "JWT", "alg": "RS256", "kid": "fake" }));
     let claims = part(&json!({ "tid": TENANT_ID, "idtyp": "app" }));
-    let token = format!("{header}.{claims}.{token}");
-    state.arm_tokens.push(token.clone());
-    token
+    format!("{header}.{claims}.{signature}")
 }
 
 fn refusal(text: &str) -> Answer {

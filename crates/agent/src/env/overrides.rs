@@ -7,6 +7,9 @@ use crate::inputs::INPUTS;
 
 /// Where the agent repeats the scheme and the parameters of a service connection, as JSON.
 const ENDPOINT_AUTH: &str = "ENDPOINT_AUTH_";
+/// The beginnings of the names by which the agent hands over a service connection, its id behind them. A variable of
+/// the job such as `endpoint_name` is none of them.
+const HANDED_OVER: [&str; 3] = ["ENDPOINT_URL_", "ENDPOINT_AUTH_", "ENDPOINT_DATA_"];
 /// Parameters that say who signs in and where.
 const COMPARED: [&str; 2] = ["TENANTID", "SERVICEPRINCIPALID"];
 
@@ -28,7 +31,7 @@ impl AgentEnv {
             let name = name.replace(['.', ' '], "_").to_uppercase();
             match name.strip_prefix("INPUT_") {
                 Some(input) => INPUTS.iter().any(|spec| spec.name.to_uppercase() == input),
-                None => name.starts_with("ENDPOINT_"),
+                None => HANDED_OVER.iter().any(|it| name.starts_with(it)),
             }
         })
     }

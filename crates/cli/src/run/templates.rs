@@ -18,7 +18,8 @@ pub(crate) fn list(console: &mut Console) -> Outcome {
     Outcome::Succeeded
 }
 
-/// Writes the templates below a folder; a file that is there and differs is not overwritten.
+/// Writes the templates below a folder. A file that is there and differs is not overwritten, and nothing is
+/// written then: they belong together.
 pub(crate) fn export(folder: &Path, console: &mut Console) -> Result<Outcome, Failure> {
     for (path, text) in SHIPPED {
         let target = folder.join(path);
@@ -27,6 +28,9 @@ pub(crate) fn export(folder: &Path, console: &mut Console) -> Result<Outcome, Fa
             return Err(Failure::new(Outcome::BadInput, message)
                 .hint("move it away, or export to another folder"));
         }
+    }
+    for (path, text) in SHIPPED {
+        let target = folder.join(path);
         let parent = target.parent().unwrap_or(folder);
         std::fs::create_dir_all(parent)
             .with_context(|| format!("failed to create `{}`", parent.display()))?;

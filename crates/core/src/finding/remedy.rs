@@ -9,6 +9,8 @@ pub enum Look {
     Pod,
     /// At the log of the instance that ended.
     Log,
+    /// At the log of the instance that is there.
+    CurrentLog,
     /// At the workload with its conditions and events.
     Workload,
     /// At the namespace: quotas, limits, labels.
@@ -28,6 +30,7 @@ impl Look {
         match self {
             Self::Pod => "kubectl describe pod POD -n NAMESPACE",
             Self::Log => "kubectl logs POD -c CONTAINER --previous -n NAMESPACE",
+            Self::CurrentLog => "kubectl logs POD -c CONTAINER -n NAMESPACE",
             Self::Workload => "kubectl describe TYPE/NAME -n NAMESPACE",
             Self::Namespace => "kubectl describe namespace NAMESPACE",
             Self::Nodes => "kubectl describe nodes",
@@ -70,7 +73,8 @@ remedies! {
     NodeDiskFull => Nodes, "free or enlarge the node's disk, and limit ephemeral storage in the pod template";
     SlowPull => Pod, "wait; a smaller image, or a registry in the same region, makes it faster";
     CrashAtStart | CrashAfterReady => Log, "read the last log lines; compare settings and dependencies with the former revision";
-    ExitsAtOnce | NotRestarted => Log, "let the container's program run in the foreground, or use a Job for work that ends";
+    ExitsAtOnce => Log, "let the container's program run in the foreground, or use a Job for work that ends";
+    NotRestarted => CurrentLog, "let the container's program run in the foreground, or use a Job for work that ends";
     CommandNotRunnable => Pod, "correct `command` or the image's entry point: path, permission, interpreter";
     ExecFormatError => Pod, "build the program for the nodes' processor; begin a script with `#!`";
     PostStartHookRunning => Pod, "wait; a hook that never ends keeps the container from being ready";
@@ -82,13 +86,13 @@ remedies! {
     SubPathNotPrepared => Pod, "correct `subPath` or `subPathExpr`, and what the volume holds";
     ContainerSpecInvalid => Pod, "correct what the runtime refuses: the message quotes it";
     ContainerNotCreated => Nodes, "read the runtime's message; if other pods fail on the same node, cordon it";
-    InitRunsLong => Log, "read the init container's log: it waits for something, or it works";
-    SidecarNotStarted => Log, "read the sidecar's log; the containers after it wait for its startup probe";
+    InitRunsLong => CurrentLog, "read the init container's log: it waits for something, or it works";
+    SidecarNotStarted => CurrentLog, "read the sidecar's log; the containers after it wait for its startup probe";
     VolumeNotMounted => Volumes, "read the event's message: it names what the volume lacks";
-    VolumeHeldElsewhere => Volumes, "use the strategy Recreate, or a volume that several nodes may attach";
+    VolumeHeldElsewhere => Volumes, "use a volume that several nodes may attach, or the strategy Recreate, with an outage at each deployment";
     SecretStoreFailing => Pod, "correct the SecretProviderClass, and the identity's access to the vault";
     FileShareRefused => Volumes, "grant the cluster's identity access to the storage account and its network";
-    QuotaExceeded => Namespace, "raise the quota, lower the requests, or set maxSurge to 0 so that no more pods are needed during the rollout";
+    QuotaExceeded => Namespace, "raise the quota, lower the requests, or set maxSurge to 0 and maxUnavailable to 1, which takes a serving pod away first";
     QuotaNeedsResources => Namespace, "set the requests and limits that the quota counts";
     QuotaDoesNotCover => Namespace, "add a quota for this priority class, or use another class";
     QuotaStatusUnknown => Namespace, "wait for the quota to be counted; look at kube-controller-manager if it is not";
@@ -120,7 +124,7 @@ remedies! {
     EvictedByNode => Nodes, "lower what the pods use beyond their requests, or add nodes";
     NodeTurnsPodAway => Nodes, "read the kubelet's message: the node has less than the scheduler believes";
     NodeForbidsPod => Nodes, "correct the pod template, or use nodes that allow it";
-    NodeNotReady => Nodes, "look at the node; its pods move once it has been away for some minutes";
+    NodeNotReady => Nodes, "look at the node; pods of a Deployment move once it has been away for some minutes";
     SandboxNotCreated => Nodes, "look at the network plug-in and the runtime of the node";
     SubnetExhausted => Nodes, "enlarge the subnet, lower maxPods, or use overlay networking";
     RuntimeHandlerMissing => Nodes, "use nodes that have this runtime handler, or another RuntimeClass";
@@ -139,7 +143,7 @@ remedies! {
     StillStarting => Pod, "wait until the startup probe's time is over";
     HttpCheckFailing => Pod, "ask the pod yourself with `kubectl port-forward`, and compare path, port and answer";
     Paused => Workload, "kubectl rollout resume TYPE/NAME";
-    WaitsForDeletion => Workload, "delete the pods yourself: with the strategy OnDelete nothing else replaces them";
+    WaitsForDeletion => Workload, "delete the pods yourself, one at a time: with the strategy OnDelete nothing else replaces them";
     StatefulSetStuck => Workload, "delete the stuck pod: an ordered StatefulSet does not replace it by itself (kubernetes/kubernetes#67250)";
     NodeNotUpdated => Nodes, "look at the nodes on which the DaemonSet's pod is old or missing";
     ControllerLagging => Workload, "wait; look at kube-controller-manager if it lasts";

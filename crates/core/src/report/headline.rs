@@ -47,13 +47,21 @@ pub(super) fn standings(report: &Report, most: usize) -> Vec<String> {
     lines
 }
 
-/// Returns what that means for the users, if the rollout did not succeed.
+/// Returns what that means for the users, if the rollout did not succeed and it is known.
 fn served(it: &WorkloadReport) -> &'static str {
-    match (it.verdict, it.available) {
-        (VerdictKind::Succeeded, _) => "",
-        _ if it.desired == 0 => "",
-        (_, ..=0) => ", so users are not served",
-        (_, available) if available < it.desired => ", so fewer pods than usual serve users",
+    let known = match it.verdict {
+        VerdictKind::Failed | VerdictKind::TimedOut | VerdictKind::Progressing => true,
+        VerdictKind::Succeeded | VerdictKind::Undetermined | VerdictKind::Superseded => false,
+    };
+    // Pods that are ready and answer wrongly serve no one.
+    let wrong = it.http.iter().any(|http| http.passed < http.pods);
+    if !known || wrong || it.desired == 0 {
+        return "";
+    }
+    // A Service leads to ready pods, whether or not `minReadySeconds` are over.
+    match it.ready.max(it.available) {
+        ..=0 => ", so users are not served",
+        ready if ready < it.desired => ", so fewer pods than usual serve users",
         _ => ", so users are still served",
     }
 }
@@ -109,5 +117,70 @@ fn restores(report: &Report) -> Option<String> {
             }
             many => format!("It would restore {} workloads, named below.", many.len()),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::HttpReport;
+    use crate::workload::{WorkloadKind, WorkloadRef};
+
+    fn workload(verdict: VerdictKind, ready: i32, available: i32) -> WorkloadReport {
+        WorkloadReport {
+            workload: WorkloadRef {
+                kind: WorkloadKind::Deployment,
+                namespace: "shop".to_owned(),
+                name: "web".to_owned(),
+            },
+            verdict,
+            revision: None,
+            pending: None,
+            pending_since: None,
+            standstill: None,
+            desired: 3,
+            updated: 1,
+            ready,
+            available,
+            http: Vec::new(),
+            followed: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn users_are_spoken_of_only_where_it_is_known() {
+        let failed = |ready, available| workload(VerdictKind::Failed, ready, available);
+        let mut wrong = failed(3, 3);
+        wrong.http = vec![HttpReport {
+            check: "/healthz".to_owned(),
+            port: None,
+            passed: 0,
+            pods: 3,
+            slowest_milliseconds: None,
+        }];
+        let rows = [
+            ("all are there", failed(3, 3), ", so users are still served"),
+            (
+                "some are there",
+                failed(2, 2),
+                ", so fewer pods than usual serve users",
+            ),
+            ("none is there", failed(0, 0), ", so users are not served"),
+            (
+                "ready, and minReadySeconds are not over",
+                failed(3, 0),
+                ", so users are still served",
+            ),
+            ("ready, and the answers are wrong", wrong, ""),
+            (
+                "lost from sight",
+                workload(VerdictKind::Undetermined, 0, 0),
+                "",
+            ),
+            ("healthy", workload(VerdictKind::Succeeded, 3, 3), ""),
+        ];
+        for (name, it, expected) in rows {
+            assert_eq!(served(&it), expected, "{name}");
+        }
     }
 }
