@@ -255,25 +255,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entras_code_is_found_wherever_it_stands() {
-        let rows = [
-            (
-                "AADSTS7000215: Invalid client secret provided.",
-                Some("AADSTS7000215"),
-            ),
-            (
-                "unauthorized_client: AADSTS700016: Application",
-                Some("AADSTS700016"),
-            ),
-            ("AADSTS without a number", None),
-            ("no code", None),
-        ];
-        for (message, code) in rows {
-            assert_eq!(aadsts(message).as_deref(), code, "{message}");
-        }
-    }
-
-    #[test]
     fn supported_versions_are_read_from_both_wordings_and_from_a_cut_message() {
         let two = Some(vec!["2024-01-01".to_owned(), "2024-02-01".to_owned()]);
         let rows = [

@@ -19,6 +19,13 @@ pub(super) struct StartContext<'a> {
     canceled: bool,
 }
 
+/// A stage or job that has ended, as those after it see it.
+struct Ended<'a> {
+    name: &'a str,
+    result: TaskResult,
+    outputs: Vec<(String, String)>,
+}
+
 impl<'a> StartContext<'a> {
     pub(super) fn of_job(
         stage: &'a Stage,
@@ -26,29 +33,16 @@ impl<'a> StartContext<'a> {
         finished: &'a [JobReport],
         canceled: bool,
     ) -> Self {
-        let ancestors = ancestors(stage, job);
-        // Outputs are visible from direct dependencies only.
-        let direct = finished
-            .iter()
-            .filter(|report| holds(&job.depends_on, &report.name));
-        let before = finished
-            .iter()
-            .filter(|report| holds(&ancestors, &report.name));
-        Self {
-            before: before
-                .map(|report| (report.name.as_str(), report.result))
-                .collect(),
-            dependencies: Value::Object(
-                direct
-                    .map(|report| {
-                        let outputs = report.outputs.iter();
-                        dependency(&report.name, report.result, outputs.map(owned))
-                    })
-                    .collect(),
-            ),
-            variables: variables(stage),
-            canceled,
-        }
+        let ended = finished.iter().map(|report| Ended {
+            name: &report.name,
+            result: report.result,
+            outputs: report.outputs.iter().map(owned).collect(),
+        });
+        let before = Before {
+            direct: &job.depends_on,
+            all: ancestors(stage, job),
+        };
+        Self::new(&before, ended, variables(stage), canceled)
     }
 
     pub(super) fn of_stage(
@@ -57,32 +51,32 @@ impl<'a> StartContext<'a> {
         finished: &'a [StageReport],
         canceled: bool,
     ) -> Self {
-        let ancestors = stages_before(stages, stage);
-        let direct = finished
-            .iter()
-            .filter(|report| holds(&stage.depends_on, &report.name));
-        let before = finished
-            .iter()
-            .filter(|report| holds(&ancestors, &report.name));
+        let ended = finished.iter().map(|report| Ended {
+            name: &report.name,
+            result: report.result,
+            outputs: report.jobs.iter().flat_map(outputs_of_job).collect(),
+        });
+        let before = Before {
+            direct: &stage.depends_on,
+            all: stages_before(stages, stage),
+        };
+        Self::new(&before, ended, variables(stage), canceled)
+    }
+
+    fn new(
+        before: &Before<'_>,
+        ended: impl Iterator<Item = Ended<'a>>,
+        variables: Variables,
+        canceled: bool,
+    ) -> Self {
+        let ended: Vec<Ended<'a>> = ended.collect();
+        let seen = ended.iter().filter(|it| holds(&before.all, it.name));
+        // Outputs are visible from direct dependencies only.
+        let direct = ended.iter().filter(|it| holds(before.direct, it.name));
         Self {
-            before: before
-                .map(|report| (report.name.as_str(), report.result))
-                .collect(),
-            dependencies: Value::Object(
-                direct
-                    .map(|report| {
-                        // `Job.step.variable`
-                        let outputs = report.jobs.iter().flat_map(|job| {
-                            let outputs = job.outputs.iter();
-                            outputs.map(|(name, value)| {
-                                (format!("{}.{name}", job.name), value.clone())
-                            })
-                        });
-                        dependency(&report.name, report.result, outputs)
-                    })
-                    .collect(),
-            ),
-            variables: variables(stage),
+            before: seen.map(|it| (it.name, it.result)).collect(),
+            dependencies: Value::Object(direct.map(dependency).collect()),
+            variables,
             canceled,
         }
     }
@@ -90,6 +84,13 @@ impl<'a> StartContext<'a> {
     pub(super) fn variables(&self) -> &Variables {
         &self.variables
     }
+}
+
+/// The stages or jobs that one depends on.
+struct Before<'a> {
+    direct: &'a [String],
+    /// Directly or through others.
+    all: Vec<String>,
 }
 
 /// All stages that `stage` depends on, directly or through others.
@@ -120,18 +121,21 @@ fn owned((name, value): (&String, &String)) -> (String, String) {
     (name.clone(), value.clone())
 }
 
+/// The outputs of a job for other stages: `Job.step.variable`.
+fn outputs_of_job(job: &JobReport) -> impl Iterator<Item = (String, String)> + '_ {
+    let outputs = job.outputs.iter();
+    outputs.map(|(name, value)| (format!("{}.{name}", job.name), value.clone()))
+}
+
 /// `dependencies.Name`: its result and its outputs.
-fn dependency(
-    name: &str,
-    result: TaskResult,
-    outputs: impl Iterator<Item = (String, String)>,
-) -> (String, Value) {
-    let outputs = outputs.map(|(name, value)| (name, Value::Text(value)));
+fn dependency(ended: &Ended<'_>) -> (String, Value) {
+    let outputs = ended.outputs.iter();
+    let outputs = outputs.map(|(name, value)| (name.clone(), Value::text(value)));
     let entries = vec![
-        ("result".to_owned(), Value::text(result.as_str())),
+        ("result".to_owned(), Value::text(ended.result.as_str())),
         ("outputs".to_owned(), Value::Object(outputs.collect())),
     ];
-    (name.to_owned(), Value::Object(entries))
+    (ended.name.to_owned(), Value::Object(entries))
 }
 
 impl Context for StartContext<'_> {
