@@ -27,6 +27,10 @@ const FAILS_TIMEOUT: u64 = 60;
 const COMPARED_TIMEOUT: u64 = 210;
 /// The timeout of the check of an update that heals, and of the checks of v1, in seconds.
 const HEALS_TIMEOUT: u64 = 120;
+/// The timeout of the check after a rollback. The StatefulSet controller, once refused, acts on nothing
+/// before its next attempt, for which it waits twice as long each time: after a comparison, for minutes.
+const RESTORED_TIMEOUT: u64 = 120;
+const COMPARED_RESTORED_TIMEOUT: u64 = 420;
 /// Nothing was done that could be undone, or the step that is waited for is one that a rollback waits
 /// for as well.
 const NOTHING_TO_UNDO: [&str; 2] = ["agent-lost-node-blocks", "paused"];
@@ -233,7 +237,13 @@ impl Walk<'_> {
 
     async fn rollback(&self) -> Result<Ran> {
         let mut args = vec!["rollback", self.workload(), "-n", self.namespace, "--yes"];
-        args.extend(["--timeout", "120s", "--stable-for", "3s"]);
+        let timeout = if compares() {
+            COMPARED_RESTORED_TIMEOUT
+        } else {
+            RESTORED_TIMEOUT
+        };
+        let timeout = format!("{timeout}s");
+        args.extend(["--timeout", &timeout, "--stable-for", "3s"]);
         self.rollguard.run(&args).await
     }
 
