@@ -13,7 +13,7 @@ use crate::duration::after;
 use crate::finding::{Finding, Lookup, Prognosis, grouped};
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Touched};
 use crate::verdict::{Pending, Undetermined, Verdict};
 use crate::workload::{WorkloadKind, WorkloadRef};
 
@@ -126,15 +126,10 @@ impl Session {
         }
         self.sent_requests.answered(&observation);
         self.lookups.answered(&observation);
-        self.snapshot.apply(observation);
+        let touched = self.snapshot.apply(observation);
         let many = self.workloads.len() > 1;
         let mut events = Vec::new();
-        let mut wake_at = Timestamp::MAX;
-        for tracked in &mut self.workloads {
-            let wakes = tracked.look(&self.snapshot, &self.policy, now);
-            wake_at = wake_at.min(wakes);
-            tracked.emit_events(&self.snapshot, now, &mut events);
-        }
+        self.look(&touched, now, &mut events);
         if !many {
             // The report itself says how the only one ended.
             events.retain(|event| !matches!(event, SessionEvent::Ended { .. }));
@@ -159,8 +154,9 @@ impl Session {
         self.remind(now, &mut events);
         let http_requests = self.due_http_requests(now);
         let lookups = self.lookups.due(self.wanted_lookups(), now, &self.policy);
+        let workloads = self.workloads.iter().map(TrackedWorkload::wake_at);
         let wakes = [
-            wake_at,
+            workloads.min().unwrap_or(Timestamp::MAX),
             after(self.last_shown, self.policy.reminder),
             self.sent_requests.next(now, &self.policy),
             self.lookups.next(now, &self.policy),
@@ -171,6 +167,30 @@ impl Session {
             lookups,
             wake_at: wakes.into_iter().min().unwrap_or(Timestamp::MAX),
             verdict,
+        }
+    }
+
+    /// Judges the workloads that may be judged otherwise than before. Before something is told of all of
+    /// them, a verdict or a reminder, the others are judged as well: their findings say how long
+    /// something has lasted.
+    fn look(&mut self, touched: &Touched, now: Timestamp, events: &mut Vec<SessionEvent>) {
+        let due: Vec<bool> = self
+            .workloads
+            .iter()
+            .map(|it| it.is_due(touched, now))
+            .collect();
+        let mut look = |workloads: &mut [TrackedWorkload], those: bool| {
+            for (tracked, due) in workloads.iter_mut().zip(&due) {
+                if *due == those {
+                    events.extend(tracked.look(&self.snapshot, &self.policy, now));
+                }
+            }
+        };
+        look(&mut self.workloads, true);
+        let reminds = now >= after(self.last_shown, self.policy.reminder);
+        let all = self.workloads.iter().map(TrackedWorkload::verdict);
+        if reminds || Verdict::of_all(all).is_terminal() {
+            look(&mut self.workloads, false);
         }
     }
 

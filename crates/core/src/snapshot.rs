@@ -24,6 +24,7 @@ mod rollout;
 mod start;
 mod start_failures;
 mod store;
+mod touched;
 
 pub use excused::ExcusedNodes;
 pub use http_answers::Answers;
@@ -38,7 +39,8 @@ pub use pod::{ContainerView, PodView};
 pub(crate) use start::DEFAULT_SCHEDULER;
 use start_failures::StartFailures;
 pub use start_failures::{StartFailure, StartFailureFamily, Terminations};
-use store::Store;
+use store::{Store, remove_of};
+pub use touched::Touched;
 
 /// The annotation in which the Deployment controller counts revisions.
 pub const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
@@ -52,6 +54,8 @@ const MOST_DEPARTED: usize = 32;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
     workloads: BTreeMap<WorkloadRef, Workload>,
+    /// The workloads by their uids.
+    uids: BTreeMap<String, WorkloadRef>,
     replica_sets: Store<ReplicaSet>,
     revisions: Store<ControllerRevision>,
     pods: Store<Pod>,
@@ -85,8 +89,20 @@ struct LookedUp {
 }
 
 impl Snapshot {
-    /// Applies an observation.
-    pub fn apply(&mut self, observation: Observation) {
+    /// Applies an observation, and returns which workloads it concerns.
+    pub fn apply(&mut self, observation: Observation) -> Touched {
+        let touched = self.touched(&observation.seen);
+        let blind = self.blind.len();
+        self.take(observation);
+        // What was out of sight is seen again.
+        if self.blind.len() == blind {
+            touched
+        } else {
+            Touched::all()
+        }
+    }
+
+    fn take(&mut self, observation: Observation) {
         let Observation { at, seen } = observation;
         let pods = self.pods.len();
         match seen {
@@ -94,6 +110,7 @@ impl Snapshot {
                 self.blind.remove(&ResourceKind::of(object.kind()));
                 let reference = object.reference();
                 self.had.insert(reference.clone());
+                self.uids.insert(object.uid().to_owned(), reference.clone());
                 self.workloads.insert(reference, object);
             }
             Seen::ReplicaSet { object } => {
@@ -129,7 +146,7 @@ impl Snapshot {
                     .or_default()
                     .take(answer, at, ready);
             }
-            Seen::Gone { resource, uid } => self.forget(resource, |known| known != uid),
+            Seen::Gone { resource, uid } => self.forget_one(resource, &uid),
             Seen::Listed { resource, uids } => {
                 let uids: BTreeSet<String> = uids.into_iter().collect();
                 self.blind.remove(&resource);
@@ -183,40 +200,78 @@ impl Snapshot {
         self.pods.insert(pod);
     }
 
+    /// Forgets the objects whose uid is not to be kept.
     fn forget(&mut self, resource: ResourceKind, keep: impl Fn(&str) -> bool) {
-        match resource {
+        let known: Box<dyn Iterator<Item = &String> + '_> = match resource {
             ResourceKind::Deployment | ResourceKind::StatefulSet | ResourceKind::DaemonSet => {
-                self.workloads
-                    .retain(|known, it| ResourceKind::of(known.kind) != resource || keep(it.uid()));
+                let of_kind = |it: &WorkloadRef| ResourceKind::of(it.kind) == resource;
+                Box::new(
+                    self.uids
+                        .iter()
+                        .filter(move |it| of_kind(it.1))
+                        .map(|it| it.0),
+                )
             }
-            ResourceKind::ReplicaSet => self.replica_sets.retain(keep),
-            ResourceKind::ControllerRevision => self.revisions.retain(keep),
-            ResourceKind::Pod => {
-                self.remember_ended(&keep);
-                self.pods.retain(keep);
-                let pods = &self.pods;
-                self.start_failures.retain(|uid| pods.contains(uid));
-                self.restarts_at_first
-                    .retain(|(uid, _), _| pods.contains(uid));
-                self.answers.retain(|(uid, _), _| pods.contains(uid));
-                self.unready_at.retain(|uid, _| pods.contains(uid));
-            }
-            ResourceKind::Event => {
-                for events in self.events.values_mut() {
-                    events.retain(|uid, _| keep(uid));
-                }
-                self.events.retain(|_, events| !events.is_empty());
-            }
-            ResourceKind::Node => self.nodes.retain(keep),
-            ResourceKind::PodProxy => {}
+            ResourceKind::ReplicaSet => Box::new(self.replica_sets.uids()),
+            ResourceKind::ControllerRevision => Box::new(self.revisions.uids()),
+            ResourceKind::Pod => Box::new(self.pods.uids()),
+            ResourceKind::Node => Box::new(self.nodes.uids()),
+            ResourceKind::Event => Box::new(self.events.values().flat_map(BTreeMap::keys)),
+            ResourceKind::PodProxy => return,
+        };
+        let gone: Vec<String> = known.filter(|uid| !keep(uid)).cloned().collect();
+        for uid in gone {
+            self.forget_one(resource, &uid);
         }
     }
 
-    fn remember_ended(&mut self, keep: impl Fn(&str) -> bool) {
-        for (uid, pod) in self.pods.iter() {
-            if !keep(uid) && has_ended(pod) && self.departed.len() < MOST_DEPARTED {
-                self.departed.insert(uid.clone(), pod.clone());
+    fn forget_one(&mut self, resource: ResourceKind, uid: &str) {
+        match resource {
+            ResourceKind::Deployment | ResourceKind::StatefulSet | ResourceKind::DaemonSet => {
+                if let Some(workload) = self.uids.remove(uid)
+                    && self
+                        .workloads
+                        .get(&workload)
+                        .is_some_and(|it| it.uid() == uid)
+                {
+                    self.workloads.remove(&workload);
+                }
             }
+            ResourceKind::ReplicaSet => {
+                self.replica_sets.remove(uid);
+            }
+            ResourceKind::ControllerRevision => {
+                self.revisions.remove(uid);
+            }
+            ResourceKind::Pod => {
+                let pod = self.pods.remove(uid);
+                if let Some(pod) = pod.filter(has_ended)
+                    && self.departed.len() < MOST_DEPARTED
+                {
+                    self.departed.insert(uid.to_owned(), pod);
+                }
+                self.start_failures.forget(uid);
+                remove_of(&mut self.restarts_at_first, uid);
+                remove_of(&mut self.answers, uid);
+                self.unready_at.remove(uid);
+            }
+            ResourceKind::Event => {
+                let mut all = self.events.iter();
+                let about = all.find(|(_, events)| events.contains_key(uid));
+                let Some(about) = about.map(|(about, _)| about.clone()) else {
+                    return;
+                };
+                if let Some(events) = self.events.get_mut(&about) {
+                    events.remove(uid);
+                    if events.is_empty() {
+                        self.events.remove(&about);
+                    }
+                }
+            }
+            ResourceKind::Node => {
+                self.nodes.remove(uid);
+            }
+            ResourceKind::PodProxy => {}
         }
     }
 
@@ -225,6 +280,7 @@ impl Snapshot {
     pub(crate) fn seen_at(&self, at: Timestamp) -> Self {
         let mut seen = Self {
             workloads: self.workloads.clone(),
+            uids: self.uids.clone(),
             replica_sets: self.replica_sets.clone(),
             revisions: self.revisions.clone(),
             nodes: self.nodes.clone(),

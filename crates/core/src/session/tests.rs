@@ -14,6 +14,7 @@ use crate::testing::{
 };
 use crate::workload::{Workload, WorkloadRef};
 
+mod concerns;
 mod kinds;
 mod late;
 mod many;

@@ -19,7 +19,7 @@ use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress::{self, Moment};
-use crate::snapshot::{ExcusedNodes, Snapshot, same_template};
+use crate::snapshot::{ExcusedNodes, Snapshot, Touched, same_template};
 use crate::verdict::{Pending, Standstill, Supersession, Undetermined, Verdict};
 use crate::workload::{Workload, WorkloadRef};
 
@@ -87,6 +87,8 @@ pub struct TrackedWorkload {
     suspects: Suspects,
     /// When the rollout itself was last judged, unless the last look could not.
     looked_at: Option<Timestamp>,
+    /// When to look again if nothing that concerns it is seen before.
+    wake_at: Timestamp,
 }
 
 impl TrackedWorkload {
@@ -116,16 +118,44 @@ impl TrackedWorkload {
             findings: Vec::new(),
             suspects: Suspects::default(),
             looked_at: None,
+            wake_at: now,
         }
     }
 
-    /// Judges the workload again, unless it has its verdict; returns when to look again.
+    /// Returns whether the last look may be out of date: something that concerns the workload was seen, or
+    /// its time has come.
+    pub(super) fn is_due(&self, touched: &Touched, now: Timestamp) -> bool {
+        let quota = |it: &Finding| it.code == FindingCode::QuotaExceeded;
+        let waits_for_quota = self.findings.iter().any(quota);
+        now >= self.wake_at || touched.concerns(self.workload(), waits_for_quota)
+    }
+
+    /// Judges it at the next observation, whether or not that concerns it.
+    #[cfg(test)]
+    pub(super) const fn look_next_time(&mut self) {
+        self.wake_at = self.started;
+    }
+
+    /// When to look again if nothing that concerns it is seen before.
+    pub(super) const fn wake_at(&self) -> Timestamp {
+        self.wake_at
+    }
+
+    /// Judges the workload again, unless it has its verdict, and tells what changed.
     pub(super) fn look(
         &mut self,
         snapshot: &Snapshot,
         policy: &Policy,
         now: Timestamp,
-    ) -> Timestamp {
+    ) -> Vec<SessionEvent> {
+        self.wake_at = self.judge(snapshot, policy, now);
+        let mut events = Vec::new();
+        self.emit_events(snapshot, now, &mut events);
+        events
+    }
+
+    /// Judges the workload again, unless it has its verdict; returns when to look again.
+    fn judge(&mut self, snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Timestamp {
         // A success must still be one when the last of many workloads is decided.
         let was_green = self.verdict == Verdict::Succeeded;
         if self.verdict.is_terminal() && !was_green {
@@ -332,12 +362,7 @@ impl TrackedWorkload {
     }
 
     /// Adds what changed since the last events.
-    pub(super) fn emit_events(
-        &mut self,
-        snapshot: &Snapshot,
-        now: Timestamp,
-        events: &mut Vec<SessionEvent>,
-    ) {
+    fn emit_events(&mut self, snapshot: &Snapshot, now: Timestamp, events: &mut Vec<SessionEvent>) {
         for followed in self.followed.iter().skip(self.told_followed) {
             events.push(SessionEvent::Followed {
                 at: followed.at,
@@ -481,6 +506,7 @@ impl TrackedWorkload {
             self.outdated = self.bound.as_ref().map(|it| it.template.clone());
         }
         self.verdict = verdict;
+        self.wake_at = self.started;
     }
 
     /// The changes of the template by automations that were followed.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
+use super::store::remove_of;
 use super::{BACK_OFF_MEMORY, container_status, run_of, uid_of};
 
 /// The waiting reasons that stand for one step of starting a container.
@@ -154,10 +155,10 @@ impl StartFailures {
         }
     }
 
-    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.starts.retain(|(uid, _), _| keep(uid));
-        self.terminations.retain(|(uid, _), _| keep(uid));
-        self.ready.retain(|(uid, _), _| keep(uid));
+    pub(super) fn forget(&mut self, pod: &str) {
+        remove_of(&mut self.starts, pod);
+        remove_of(&mut self.terminations, pod);
+        remove_of(&mut self.ready, pod);
     }
 
     pub(super) fn get(&self, pod: &str, container: &str) -> Option<&StartFailure> {

@@ -46,21 +46,30 @@ impl<K: Metadata<Ty = ObjectMeta>> Store<K> {
         self.owned.entry(owner).or_default().insert(uid, object);
     }
 
-    /// Keeps the objects whose uid is to be kept.
-    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.owners.retain(|uid, _| keep(uid));
-        for objects in self.owned.values_mut() {
-            objects.retain(|uid, _| keep(uid));
+    /// Removes an object, and returns it.
+    pub(super) fn remove(&mut self, uid: &str) -> Option<K> {
+        let owner = self.owners.remove(uid)?;
+        let objects = self.owned.get_mut(&owner)?;
+        let removed = objects.remove(uid);
+        if objects.is_empty() {
+            self.owned.remove(&owner);
         }
-        self.owned.retain(|_, objects| !objects.is_empty());
+        removed
+    }
+
+    /// The uids of all objects.
+    pub(super) fn uids(&self) -> impl Iterator<Item = &String> {
+        self.owners.keys()
     }
 
     pub(super) fn get(&self, uid: &str) -> Option<&K> {
         self.owned.get(self.owners.get(uid)?)?.get(uid)
     }
 
-    pub(super) fn contains(&self, uid: &str) -> bool {
-        self.owners.contains_key(uid)
+    /// Returns the uid of the object's controller.
+    pub(super) fn owner(&self, uid: &str) -> Option<&str> {
+        let owner = self.owners.get(uid)?;
+        (!owner.is_empty()).then_some(owner)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -74,6 +83,19 @@ impl<K: Metadata<Ty = ObjectMeta>> Store<K> {
     /// Returns the objects of a controller, in the order of their uids.
     pub(super) fn of<'a>(&'a self, owner: &str) -> impl Iterator<Item = &'a K> + use<'a, K> {
         self.owned.get(owner).into_iter().flat_map(BTreeMap::values)
+    }
+}
+
+/// Removes what is kept of one object, from a map by its uid and something else.
+pub(super) fn remove_of<P: Ord + Clone + Default, V>(
+    map: &mut BTreeMap<(String, P), V>,
+    uid: &str,
+) {
+    let first = (uid.to_owned(), P::default());
+    let of = map.range(first..).map(|(key, _)| key);
+    let keys: Vec<_> = of.take_while(|(it, _)| it == uid).cloned().collect();
+    for key in keys {
+        map.remove(&key);
     }
 }
 
@@ -105,7 +127,7 @@ mod tests {
         }
         assert_eq!(uids(&store, "one"), ["a", "b"]);
         assert_eq!(uids(&store, "two"), ["c"]);
-        assert!(store.get("c").is_some() && !store.contains("d"));
+        assert!(store.get("c").is_some() && store.get("d").is_none());
         assert_eq!((store.len(), store.iter().count()), (3, 3));
     }
 
@@ -121,11 +143,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_is_not_found_either_way() {
+    fn what_was_removed_is_not_found_either_way() {
         let mut store = Store::default();
         store.insert(pod("a", Some("one")));
         store.insert(pod("b", Some("one")));
-        store.retain(|uid| uid == "b");
+        assert!(store.remove("a").is_some() && store.remove("c").is_none());
         assert_eq!(uids(&store, "one"), ["b"]);
         assert!(store.get("a").is_none() && store.len() == 1);
     }

@@ -1,0 +1,142 @@
+//! Which workloads an observation concerns: the others need not be judged again.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{Event, Node};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::node::not_ready_since;
+use super::{Snapshot, controller_of};
+use crate::observation::{ResourceKind, Seen};
+use crate::workload::WorkloadRef;
+
+/// What may be judged otherwise after an observation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Touched {
+    all: bool,
+    frees_quota: bool,
+    workloads: BTreeSet<WorkloadRef>,
+}
+
+impl Touched {
+    /// Returns whether a workload may be judged otherwise. One that waits for its share of a quota is
+    /// concerned by each pod of the namespace that ends.
+    #[must_use]
+    pub fn concerns(&self, workload: &WorkloadRef, waits_for_quota: bool) -> bool {
+        self.all || (self.frees_quota && waits_for_quota) || self.workloads.contains(workload)
+    }
+
+    pub(super) fn all() -> Self {
+        Self {
+            all: true,
+            ..Self::default()
+        }
+    }
+}
+
+impl Snapshot {
+    /// Returns what an observation concerns that is about to be applied.
+    pub(super) fn touched(&self, seen: &Seen) -> Touched {
+        let all = Touched::all();
+        match seen {
+            // A sight that is lost or found concerns all, and so does what was looked up.
+            Seen::Listed { .. }
+            | Seen::Blind { .. }
+            | Seen::LookedUp { .. }
+            | Seen::Gone {
+                resource: ResourceKind::Node,
+                ..
+            } => all,
+            Seen::Workload { object } => Touched {
+                workloads: BTreeSet::from([object.reference()]),
+                ..Touched::default()
+            },
+            Seen::ReplicaSet { object } => self.by_owners(&object.metadata),
+            Seen::ControllerRevision { object } => self.by_owners(&object.metadata),
+            Seen::Pod { object } => Touched {
+                frees_quota: object.metadata.deletion_timestamp.is_some(),
+                ..self.by_owners(&object.metadata)
+            },
+            Seen::Node { object } => Touched {
+                all: self.changes(object),
+                ..Touched::default()
+            },
+            Seen::Answered { pod, .. } => self.by_uid(Some(pod)),
+            // Claims are tied to pods by name.
+            Seen::Event { object } if is_about_claim(object) => all,
+            Seen::Event { object } => self.by_uid(object.involved_object.uid.as_deref()),
+            Seen::Gone {
+                resource: ResourceKind::Event,
+                uid,
+            } => self.of_event(uid),
+            Seen::Gone { resource, uid } => Touched {
+                frees_quota: *resource == ResourceKind::Pod,
+                ..self.by_uid(Some(uid))
+            },
+            Seen::Reread(_) | Seen::Tick => Touched::default(),
+        }
+    }
+
+    fn by_uid(&self, uid: Option<&str>) -> Touched {
+        let workload = uid.and_then(|uid| self.workload_of(uid));
+        Touched {
+            workloads: workload.cloned().into_iter().collect(),
+            ..Touched::default()
+        }
+    }
+
+    /// An object may leave one controller for another: both are concerned.
+    fn by_owners(&self, metadata: &ObjectMeta) -> Touched {
+        let mut touched = self.by_uid(metadata.uid.as_deref());
+        let owner = self.by_uid(controller_of(metadata));
+        touched.workloads.extend(owner.workloads);
+        touched
+    }
+
+    /// Returns the workload that is, or owns, the object with a uid.
+    fn workload_of(&self, uid: &str) -> Option<&WorkloadRef> {
+        /// A pod, its ReplicaSet, the Deployment.
+        const LONGEST: usize = 3;
+        let mut uid = uid;
+        for _ in 0..LONGEST {
+            if let Some(workload) = self.uids.get(uid) {
+                return Some(workload);
+            }
+            let departed = || controller_of(&self.departed.get(uid)?.metadata);
+            uid = self
+                .pods
+                .owner(uid)
+                .or_else(|| self.replica_sets.owner(uid))
+                .or_else(|| self.revisions.owner(uid))
+                .or_else(departed)?;
+        }
+        None
+    }
+
+    /// Returns what an event that has expired was about.
+    fn of_event(&self, uid: &str) -> Touched {
+        let mut all = self.events.iter();
+        let Some((about, events)) = all.find(|(_, events)| events.contains_key(uid)) else {
+            return Touched::default();
+        };
+        Touched {
+            all: events.get(uid).is_some_and(is_about_claim),
+            ..self.by_uid(Some(about))
+        }
+    }
+
+    /// Returns whether a node differs in what a rollout depends on: kubelets report their nodes every
+    /// few minutes, and mostly nothing but the time is new.
+    fn changes(&self, node: &Node) -> bool {
+        let uid = node.metadata.uid.as_deref().unwrap_or_default();
+        self.nodes.get(uid).is_none_or(|known| {
+            known.spec != node.spec
+                || known.metadata.labels != node.metadata.labels
+                || not_ready_since(known) != not_ready_since(node)
+        })
+    }
+}
+
+fn is_about_claim(event: &Event) -> bool {
+    event.involved_object.kind.as_deref() == Some("PersistentVolumeClaim")
+}
