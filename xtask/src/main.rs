@@ -62,29 +62,7 @@ fn cli() -> Command {
                         .help("Only compare"),
                 ),
         )
-        .subcommand(
-            Command::new("package")
-                .about(
-                    "Builds the binaries, packs the extension with tfx and runs what was packed",
-                )
-                .arg(
-                    Arg::new("platform")
-                        .num_args(0..)
-                        .help("Only these platforms, such as linux-x64 [default: all that can be built here]"),
-                )
-                .arg(
-                    Arg::new("quick")
-                        .long("quick")
-                        .action(ArgAction::SetTrue)
-                        .help("Optimizes linux-x64 only: for a package that is tested and not shipped"),
-                )
-                .arg(
-                    Arg::new("overlay")
-                        .long("overlay")
-                        .default_value("dev")
-                        .value_parser(["dev", "release"]),
-                ),
-        )
+        .subcommand(package_command())
         .subcommand(
             Command::new("test")
                 .about("Installs what the tests need and runs every rung")
@@ -94,6 +72,34 @@ fn cli() -> Command {
                         .trailing_var_arg(true)
                         .help("Only rungs whose name contains one of these"),
                 ),
+        )
+}
+
+fn package_command() -> Command {
+    Command::new("package")
+        .about("Builds the binaries, packs the extension with tfx and runs what was packed")
+        .arg(
+            Arg::new("platform").num_args(0..).help(
+                "Only these platforms, such as linux-x64 [default: all that can be built here]",
+            ),
+        )
+        .arg(
+            Arg::new("quick")
+                .long("quick")
+                .action(ArgAction::SetTrue)
+                .help("Optimizes linux-x64 only: for a package that is tested and not shipped"),
+        )
+        .arg(
+            Arg::new("only-build")
+                .long("only-build")
+                .action(ArgAction::SetTrue)
+                .help("Builds and stages the binaries, and packs nothing"),
+        )
+        .arg(
+            Arg::new("overlay")
+                .long("overlay")
+                .default_value("dev")
+                .value_parser(["dev", "release"]),
         )
 }
 
@@ -132,14 +138,20 @@ fn main() -> Result<()> {
                 .unwrap_or(fuzz::DEFAULT_SECONDS),
         ),
         Some(("generate", m)) => generate::run(m.get_flag("check")),
-        Some(("package", m)) => package::run(
-            m.get_one::<String>("overlay").map_or("dev", String::as_str),
-            &m.get_many("platform")
+        Some(("package", m)) => {
+            let platforms: Vec<String> = m
+                .get_many("platform")
                 .unwrap_or_default()
                 .cloned()
-                .collect::<Vec<String>>(),
-            m.get_flag("quick"),
-        ),
+                .collect();
+            let quick = m.get_flag("quick");
+            if m.get_flag("only-build") {
+                package::build(&platforms, quick).map(drop)
+            } else {
+                let overlay = m.get_one::<String>("overlay").map_or("dev", String::as_str);
+                package::run(overlay, &platforms, quick)
+            }
+        }
         Some(("test", m)) => test::run(
             &m.get_many("filter")
                 .unwrap_or_default()

@@ -21,6 +21,17 @@ use crate::generate::{self, VERSION, root};
 /// `quick` spends less time on all but linux-x64: for a package that is tested and not shipped.
 pub(crate) fn run(overlay: &str, platforms: &[String], quick: bool) -> Result<()> {
     generate::run(true)?;
+    let bin = build(platforms, quick)?;
+    let packed = sums::write(&bin)?;
+    let vsix = pack(overlay)?;
+    for line in content::check(&vsix, &packed, !quick)? {
+        println!("{line}");
+    }
+    trials::run(&vsix, &packed)
+}
+
+/// Builds the binaries and stages them into the folder that it returns.
+pub(crate) fn build(platforms: &[String], quick: bool) -> Result<PathBuf> {
     let bin = root().join("task/bin");
     for build in builds::chosen(platforms)? {
         let binary = build.run(quick)?;
@@ -29,12 +40,7 @@ pub(crate) fn run(overlay: &str, platforms: &[String], quick: bool) -> Result<()
         fs::copy(&binary, &staged)
             .with_context(|| format!("failed to stage {}", binary.display()))?;
     }
-    let packed = sums::write(&bin)?;
-    let vsix = pack(overlay)?;
-    for line in content::check(&vsix, &packed, !quick)? {
-        println!("{line}");
-    }
-    trials::run(&vsix, &packed)
+    Ok(bin)
 }
 
 /// The packed extension. Its version is the workspace's.

@@ -1,5 +1,6 @@
 //! Sets up and runs every rung of the test ladder, and counts what it ran.
 
+mod ahead;
 mod azure_cli;
 mod cluster_binaries;
 mod packages;
@@ -9,7 +10,7 @@ mod tally;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 pub(crate) use cluster_binaries::Modules;
 pub(crate) use packages::{Package, install, install_npm, is_root};
@@ -48,14 +49,30 @@ pub(crate) fn run(filter: &[String]) -> Result<()> {
             names.join(", ")
         );
     }
-    let outcomes: Vec<Outcome> = chosen.into_iter().map(run_rung).collect();
+    let both = ["real", "package"]
+        .iter()
+        .all(|name| chosen.iter().any(|rung| rung.name == *name));
+    let mut package = None;
+    let mut outcomes = Vec::new();
+    for rung in chosen {
+        let once_set_up = || {
+            if both && rung.name == "real" {
+                package = Some(ahead::build_package()?);
+            }
+            Ok(())
+        };
+        outcomes.push(run_rung(rung, once_set_up));
+    }
+    if let Some(mut builds) = package {
+        builds.wait().context("failed to wait for the builds")?;
+    }
     if close(&outcomes) { Ok(()) } else { fail() }
 }
 
-fn run_rung(rung: &Rung) -> Outcome {
+fn run_rung(rung: &Rung, once_set_up: impl FnOnce() -> Result<()>) -> Outcome {
     println!("\n=== {}: {}", rung.name, rung.proves);
     let started = Instant::now();
-    let ran = rung.run().unwrap_or_else(|error| Ran {
+    let ran = rung.run(once_set_up).unwrap_or_else(|error| Ran {
         complaint: Some(format!("{error:#}")),
         ..Ran::default()
     });

@@ -105,6 +105,25 @@ impl From<Finding> for Candidate {
     }
 }
 
+/// What a message of Kubernetes means.
+#[derive(Debug)]
+struct Cause {
+    code: FindingCode,
+    /// The sentence, or its end where the caller begins it.
+    what: String,
+    remedy: String,
+}
+
+impl Cause {
+    fn new(code: FindingCode, what: String, remedy: impl Into<String>) -> Self {
+        Self {
+            code,
+            what,
+            remedy: remedy.into(),
+        }
+    }
+}
+
 /// The findings of a snapshot, and when the next of them may become terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Diagnosis {

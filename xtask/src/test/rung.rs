@@ -233,12 +233,14 @@ pub(crate) fn clients() -> Result<Clients> {
 }
 
 impl Rung {
-    /// Runs the rung to its end and says what it came to.
+    /// Runs the rung to its end and says what it came to. Between its set-up and its start it calls
+    /// `once_set_up`.
     ///
     /// # Errors
     /// When it cannot be set up or started.
-    pub(super) fn run(&self) -> Result<Ran> {
+    pub(super) fn run(&self, once_set_up: impl FnOnce() -> Result<()>) -> Result<Ran> {
         let mut command = (self.prepare)()?;
+        once_set_up()?;
         let program = command.get_program().to_string_lossy().into_owned();
         let mut child = command
             .current_dir(root())

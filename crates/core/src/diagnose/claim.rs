@@ -2,7 +2,7 @@
 //! (`volumebinding/volume_binding.go`) and in the events of the claims (`pv_controller.go`,
 //! external-provisioner).
 
-use super::{Candidate, Case, between, clipped, core_of};
+use super::{Candidate, Case, Cause, between, clipped, core_of};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{PodView, event_count, event_start, event_time};
@@ -15,9 +15,9 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
 }
 
 /// Classifies what the scheduler says of a claim: the code, the sentence, the remedy.
-pub(super) fn classify(pod: &PodView<'_>, message: &str) -> Option<(FindingCode, String, String)> {
+pub(super) fn classify(pod: &PodView<'_>, message: &str) -> Option<Cause> {
     if let Some(claim) = between(message, "persistentvolumeclaim \"", "\" not found") {
-        return Some((
+        return Some(Cause::new(
             FindingCode::ClaimMissing,
             format!("PersistentVolumeClaim `{claim}` does not exist, so no node can take the pods"),
             format!(
@@ -26,7 +26,7 @@ pub(super) fn classify(pod: &PodView<'_>, message: &str) -> Option<(FindingCode,
         ));
     }
     let (what, remedy) = unbound(pod, message)?;
-    Some((FindingCode::ClaimNotBound, what, remedy))
+    Some(Cause::new(FindingCode::ClaimNotBound, what, remedy))
 }
 
 /// Returns the names of the pod's claims.

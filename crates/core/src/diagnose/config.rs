@@ -3,12 +3,9 @@
 
 use super::image::{disk_full, node_of};
 use super::promise::{self, may_be_written};
-use super::{Candidate, Case, about, between, has_any, runtime};
+use super::{Candidate, Case, Cause, about, between, has_any, runtime};
 use crate::finding::{EvidenceKind, FindingCode, Lookup};
 use crate::snapshot::{ContainerView, PodView, StartFailureFamily};
-
-/// The code, the sentence and the remedy.
-type Refused = (FindingCode, String, String);
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.pods
@@ -35,7 +32,7 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
     let since = container
         .start_failure(family)
         .map_or(case.now, |it| it.said_since);
-    let (code, what, remedy) = refused;
+    let Cause { code, what, remedy } = refused;
     let finding = about(code, container, since)
         .message(what)
         .remedy(remedy)
@@ -64,7 +61,7 @@ fn question(message: &str) -> Option<Lookup> {
 }
 
 /// Classifies `CreateContainerConfigError`.
-fn configured(container: &ContainerView<'_>, message: &str) -> Refused {
+fn configured(container: &ContainerView<'_>, message: &str) -> Cause {
     as_root(container, message)
         .or_else(|| missing(container, message))
         .or_else(|| sub_path(container, message))
@@ -78,7 +75,7 @@ fn configured(container: &ContainerView<'_>, message: &str) -> Refused {
                 format!("{} cannot be configured", container.title())
             };
             let remedy = "read the message; if it names the kubelet, look at the node";
-            (FindingCode::ContainerNotCreated, what, remedy.to_owned())
+            Cause::new(FindingCode::ContainerNotCreated, what, remedy)
         })
 }
 
@@ -91,7 +88,7 @@ const NOT_YET: &[&str] = &[
 ];
 
 /// Classifies a refusal by the kubelet's `verifyRunAsNonRoot`.
-fn as_root(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
+fn as_root(container: &ContainerView<'_>, message: &str) -> Option<Cause> {
     let (title, image) = (container.title(), container.image());
     let what = if let Some(user) = between(message, "image has non-numeric user (", ")") {
         format!(
@@ -106,18 +103,18 @@ fn as_root(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
         return None;
     };
     let remedy = "set a numeric runAsUser above 0, or `USER 10001` in the Dockerfile";
-    Some((FindingCode::RunAsNonRootRefused, what, remedy.to_owned()))
+    Some(Cause::new(FindingCode::RunAsNonRootRefused, what, remedy))
 }
 
 /// Classifies a missing ConfigMap, Secret or key (kubelet `makeEnvironmentVariables`).
-fn missing(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
+fn missing(container: &ContainerView<'_>, message: &str) -> Option<Cause> {
     let title = container.title();
     if let Some(MissingKey { key, kind, object }) = missing_key(message) {
         let what =
             format!("{title} needs key `{key}` of {kind} `{object}`, which does not have that key");
         let remedy =
             format!("add key `{key}` to {kind} `{object}`, or mark the reference optional: true");
-        return Some((FindingCode::ConfigKeyMissing, what, remedy));
+        return Some(Cause::new(FindingCode::ConfigKeyMissing, what, remedy));
     }
     let (kind, name) = missing_object(message)?;
     let what = format!("{title} needs {kind} `{name}`, which does not exist");
@@ -128,12 +125,12 @@ fn missing(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
         remedy += "; a Secret synchronised from Key Vault (`secretObjects`) appears only while a pod \
                    mounts its CSI volume";
     }
-    Some((FindingCode::ConfigObjectMissing, what, remedy))
+    Some(Cause::new(FindingCode::ConfigObjectMissing, what, remedy))
 }
 
 /// Classifies a subPath that the kubelet cannot mount (`makeMounts`): the path is invalid, or its
 /// volume is not mounted yet.
-fn sub_path(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
+fn sub_path(container: &ContainerView<'_>, message: &str) -> Option<Cause> {
     const SUB_PATH: &[&str] = &[
         "subpath for volumemount",
         "subpath directory for volumemount",
@@ -145,7 +142,7 @@ fn sub_path(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
         let path = path.unwrap_or("?");
         let what = format!("{title}: subPathExpr `{path}` needs `{names}`, which has no value");
         let remedy = format!("set `{names}` in the container's env, or correct the subPathExpr");
-        return Some((FindingCode::SubPathNotPrepared, what, remedy));
+        return Some(Cause::new(FindingCode::SubPathNotPrepared, what, remedy));
     }
     let what = if has_any(message, SUB_PATH) {
         let volume = between(message, "volumeMount \"", "\"").unwrap_or("?");
@@ -159,7 +156,7 @@ fn sub_path(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
     };
     let remedy = "correct the subPath: relative, without `..`, and not through a link or a file of \
                   the volume; the container must be allowed to write where it is to be created";
-    Some((FindingCode::SubPathNotPrepared, what, remedy.to_owned()))
+    Some(Cause::new(FindingCode::SubPathNotPrepared, what, remedy))
 }
 
 /// Returns the environment variables in a subPathExpr that have no value (kubelet
@@ -190,7 +187,7 @@ const fn has_sub_path(mount: &k8s_openapi::api::core::v1::VolumeMount) -> bool {
 
 /// Classifies `CreateContainerError` (containerd `container_create.go`, "failed to generate
 /// container spec").
-fn created(container: &ContainerView<'_>, message: &str) -> Refused {
+fn created(container: &ContainerView<'_>, message: &str) -> Cause {
     // Errors that the template and the image alone decide; any other may be the node's.
     const INVALID: &[&str] = &[
         "no command specified",
@@ -202,7 +199,7 @@ fn created(container: &ContainerView<'_>, message: &str) -> Refused {
     let title = container.title();
     if has_any(message, &["no space left on device"]) {
         let full = disk_full(&node_of(container), &format!("{title} cannot be created"));
-        return (full.code, full.what, full.remedy);
+        return full;
     }
     if let Some(refused) = runtime::classify(container, message) {
         return refused;
@@ -213,7 +210,7 @@ fn created(container: &ContainerView<'_>, message: &str) -> Refused {
             .map_or(message, |(_, why)| why);
         let what = format!("the container runtime refuses {title}: {why}");
         let remedy = "change command, securityContext or USER to what the image supports";
-        return (FindingCode::ContainerSpecInvalid, what, remedy.to_owned());
+        return Cause::new(FindingCode::ContainerSpecInvalid, what, remedy);
     }
     let what = format!(
         "{title} cannot be created by the container runtime of {}: {}",
@@ -222,14 +219,14 @@ fn created(container: &ContainerView<'_>, message: &str) -> Refused {
     );
     let remedy = "read the message; if it names the runtime, look at the node, or delete the pod so \
                   that another node may take it";
-    (FindingCode::ContainerNotCreated, what, remedy.to_owned())
+    Cause::new(FindingCode::ContainerNotCreated, what, remedy)
 }
 
 /// Describes `PreCreateHookError` and `PreStartHookError`.
 ///
 /// The kubelet reserves processors, memory and devices before the runtime creates the container
 /// (`cm/internal_container_lifecycle.go`).
-fn unprepared(container: &ContainerView<'_>) -> Refused {
+fn unprepared(container: &ContainerView<'_>) -> Cause {
     let what = format!(
         "the kubelet of {} cannot prepare {}",
         node_of(container),
@@ -237,7 +234,7 @@ fn unprepared(container: &ContainerView<'_>) -> Refused {
     );
     let remedy = "look at the kubelet's log on that node (its processor, memory or device manager), or \
                   delete the pod so that another node may take it";
-    (FindingCode::ContainerNotCreated, what, remedy.to_owned())
+    Cause::new(FindingCode::ContainerNotCreated, what, remedy)
 }
 
 struct MissingKey<'a> {

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ContainerStateTerminated;
 
 use super::image::{disk_full, node_of};
 use super::{
-    Candidate, Case, Stale, about, before_session, between, has_any, promise, runtime, start,
+    Candidate, Case, Cause, Stale, about, before_session, between, has_any, promise, runtime, start,
 };
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, FindingCode};
@@ -43,7 +43,7 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         }
     }
     let (since, attempts) = series(case, container, end)?;
-    let (code, what, remedy) = classify(container, end);
+    let Cause { code, what, remedy } = classify(container, end);
     let mut finding = about(code, container, since)
         .attempts(attempts)
         .message(what)
@@ -176,10 +176,7 @@ fn status_line(end: &ContainerStateTerminated) -> String {
     )
 }
 
-fn classify(
-    container: &ContainerView<'_>,
-    end: &ContainerStateTerminated,
-) -> (FindingCode, String, String) {
+fn classify(container: &ContainerView<'_>, end: &ContainerStateTerminated) -> Cause {
     let title = container.title();
     let times = times(container.ends());
     if stays_ended(container, end) {
@@ -192,7 +189,7 @@ fn classify(
                 format!("{title} was killed {times} for using more memory than its limit{limit}");
             let remedy = "raise the memory limit, or bound the heap (for example -Xmx, \
                           DOTNET_GCHeapHardLimit) below it";
-            (FindingCode::OutOfMemory, what, remedy.to_owned())
+            Cause::new(FindingCode::OutOfMemory, what, remedy)
         }
         Some("StartError" | "ContainerCannotRun") => not_started(container, end),
         _ if says(end, "exec format error") => exec_format(container),
@@ -207,22 +204,19 @@ fn classify(
                 "{title} ended {times} with exit code 0; a workload expects it to keep running"
             );
             let remedy = "keep the process in the foreground, or use a batch Job";
-            (FindingCode::ExitsAtOnce, what, remedy.to_owned())
+            Cause::new(FindingCode::ExitsAtOnce, what, remedy)
         }
         _ => crashed(container, end),
     }
 }
 
 /// Classifies a container that ran and failed.
-fn crashed(
-    container: &ContainerView<'_>,
-    end: &ContainerStateTerminated,
-) -> (FindingCode, String, String) {
+fn crashed(container: &ContainerView<'_>, end: &ContainerStateTerminated) -> Cause {
     let (title, times, exit) = (container.title(), times(container.ends()), exit_of(end));
     if ended_after_ready(container) {
         let what = format!("{title} exited after it was ready, {times} with {exit}");
         let remedy = "read the last log lines: it fails while it runs, not when it starts (a request, a timer, a lost connection); compare with the former revision";
-        return (FindingCode::CrashAfterReady, what, remedy.to_owned());
+        return Cause::new(FindingCode::CrashAfterReady, what, remedy);
     }
     let never = if container.init || container.pod.was_ready() {
         ""
@@ -232,14 +226,11 @@ fn crashed(
     let what = format!("{title} ended {times} with {exit}{never}");
     let remedy = "read the last log lines; compare settings and dependencies with the \
                   former revision";
-    (FindingCode::CrashAtStart, what, remedy.to_owned())
+    Cause::new(FindingCode::CrashAtStart, what, remedy)
 }
 
 /// Describes a container that its restart policy does not restart.
-fn not_restarted(
-    container: &ContainerView<'_>,
-    end: &ContainerStateTerminated,
-) -> (FindingCode, String, String) {
+fn not_restarted(container: &ContainerView<'_>, end: &ContainerStateTerminated) -> Cause {
     let policy = container.spec.restart_policy.as_deref();
     let what = format!(
         "{} ended with {} and is not started again: its restartPolicy is {}",
@@ -248,16 +239,13 @@ fn not_restarted(
         policy.unwrap_or("Never")
     );
     let remedy = "remove the container's own restartPolicy, so that the kubelet restarts it, and fix the reason why it exits";
-    (FindingCode::NotRestarted, what, remedy.to_owned())
+    Cause::new(FindingCode::NotRestarted, what, remedy)
 }
 
 /// Classifies a command that the runtime could not run.
 ///
 /// Exit code 128 may also be the node's fault; the message shows which (runc `init_linux.go`).
-fn not_started(
-    container: &ContainerView<'_>,
-    end: &ContainerStateTerminated,
-) -> (FindingCode, String, String) {
+fn not_started(container: &ContainerView<'_>, end: &ContainerStateTerminated) -> Cause {
     const NOT_RUNNABLE: &[&str] = &[
         "executable file not found",
         "permission denied",
@@ -269,7 +257,7 @@ fn not_started(
     let message = end.message.as_deref().unwrap_or_default();
     if has_any(message, &["no space left on device"]) {
         let full = disk_full(&node_of(container), &format!("{title} cannot be started"));
-        return (full.code, full.what, full.remedy);
+        return full;
     }
     if message.contains("exec format error") {
         return exec_format(container);
@@ -295,7 +283,7 @@ fn not_started(
                 ),
             },
         };
-        return (FindingCode::CommandNotRunnable, what, remedy.to_owned());
+        return Cause::new(FindingCode::CommandNotRunnable, what, remedy);
     }
     let what = format!(
         "{title} cannot be started by the container runtime of {}: {}",
@@ -303,15 +291,11 @@ fn not_started(
         runtime::clause(message)
     );
     let remedy = "read the message; if it names the runtime, look at the node";
-    (FindingCode::ContainerNotCreated, what, remedy.to_owned())
+    Cause::new(FindingCode::ContainerNotCreated, what, remedy)
 }
 
 /// Describes a program that should be on a volume: it is not the image that lacks it.
-fn not_on_volume(
-    container: &ContainerView<'_>,
-    message: &str,
-    volume: &str,
-) -> (FindingCode, String, String) {
+fn not_on_volume(container: &ContainerView<'_>, message: &str, volume: &str) -> Cause {
     let what = format!(
         "{}: its command{} is not on volume `{volume}`, or cannot be run there",
         container.title(),
@@ -320,7 +304,7 @@ fn not_on_volume(
     let remedy = format!(
         "look at the container that should write it to volume `{volume}`; if that is an init container, this container starts only once it is done"
     );
-    (FindingCode::CommandNotRunnable, what, remedy)
+    Cause::new(FindingCode::CommandNotRunnable, what, remedy)
 }
 
 /// Returns the volume on which the program is, or should be: it is not in the image then, and may
@@ -340,7 +324,7 @@ fn program_volume<'a>(
 }
 
 /// Describes a program whose format the node's processor or kernel does not know.
-fn exec_format(container: &ContainerView<'_>) -> (FindingCode, String, String) {
+fn exec_format(container: &ContainerView<'_>) -> Cause {
     let what = format!(
         "{}: its program does not run on {}: exec format error",
         container.title(),
@@ -349,7 +333,7 @@ fn exec_format(container: &ContainerView<'_>) -> (FindingCode, String, String) {
     let remedy = "build the image for the nodes' processor (`docker buildx build --platform \
                   linux/amd64,linux/arm64`), or pin the pods with nodeSelector kubernetes.io/arch; a \
                   script needs a first line such as `#!/bin/sh`";
-    (FindingCode::ExecFormatError, what, remedy.to_owned())
+    Cause::new(FindingCode::ExecFormatError, what, remedy)
 }
 
 fn says(end: &ContainerStateTerminated, words: &str) -> bool {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 
 use super::refusal::{self, NeverFits, classify, quota_grace};
-use super::{Candidate, Case, Stale, before_session, between};
+use super::{Candidate, Case, Cause, Stale, before_session, between};
 use crate::duration::{after, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Lookup, RollbackHelps, Subject};
 use crate::observation::ResourceKind;
@@ -61,8 +61,8 @@ fn of_condition(case: &Case<'_>) -> Option<Candidate> {
     let said = newest.map_or((EvidenceKind::Condition, latched), |event| {
         (EvidenceKind::Event, words(event))
     });
-    let code = classify(said.1).0;
-    let of_condition = (classify(latched).0 == code).then_some(latched_at);
+    let code = classify(said.1).code;
+    let of_condition = (classify(latched).code == code).then_some(latched_at);
     let first = of_condition.into_iter().chain(first_of(&events, code));
     Some(judged(
         case,
@@ -97,7 +97,7 @@ fn of_events(case: &Case<'_>) -> Option<Candidate> {
         return None;
     }
     let message = words(newest);
-    let first = first_of(&events, classify(message).0);
+    let first = first_of(&events, classify(message).code);
     Some(judged(
         case,
         Refused {
@@ -129,7 +129,7 @@ fn first_of<'a>(
 ) -> impl Iterator<Item = Timestamp> + use<'a> {
     let same = events
         .iter()
-        .filter(move |it| classify(words(it)).0 == code);
+        .filter(move |it| classify(words(it)).code == code);
     same.filter_map(|event| event_start(event))
 }
 
@@ -145,7 +145,7 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
         some_created,
         last,
     } = refused;
-    let (code, what, remedy) = classify(message);
+    let Cause { code, what, remedy } = classify(message);
     let quota = code == FindingCode::QuotaExceeded;
     let never = || refusal::never_fits(message, case.workload.counts().desired);
     let never = quota.then(never).flatten();
@@ -332,7 +332,7 @@ fn of_replica_set(case: &Case<'_>) -> Option<Candidate> {
         first,
         last,
     } = refused_replica_set(case)?;
-    let (code, what, remedy) = refusal::of_replica_set(message);
+    let Cause { code, what, remedy } = refusal::of_replica_set(message);
     let subject = Subject::new("Deployment", case.workload.name());
     let finding = Finding::new(code, subject, first.max(case.started))
         .message(what)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 
-use super::{Candidate, Case, about, before_session, has_any};
+use super::{Candidate, Case, Cause, about, before_session, has_any};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode};
 use crate::snapshot::{
@@ -15,7 +15,6 @@ use crate::snapshot::{
 
 mod pull;
 
-use pull::Refusal;
 pub(super) use pull::disk_full;
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
@@ -138,7 +137,7 @@ fn slow(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Finding> {
 fn pull(case: &Case<'_>, container: &ContainerView<'_>, message: &str) -> Candidate {
     let known = container.start_failure(StartFailureFamily::Pull);
     let message = known.map_or(message, |it| it.message.as_str());
-    let Refusal { code, what, remedy } = pull::classify(message, container);
+    let Cause { code, what, remedy } = pull::classify(message, container);
     let failed = failures(container, code);
     let counted: u32 = failed.iter().map(|event| event_count(event)).sum();
     let attempts = known.map_or(1, |it| it.times).max(counted);

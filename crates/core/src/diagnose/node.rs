@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodCondition;
 
 use super::scheduling::makes_room;
-use super::{Candidate, Case, before_session, between, clipped};
+use super::{Candidate, Case, Cause, before_session, between, clipped};
 use crate::duration::{Human, after, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{BACK_OFF_MEMORY, PodView, event_start, event_time};
@@ -34,36 +34,44 @@ const STANDS: Duration = Duration::from_secs(5);
 /// How the sentence about pods that a node turns away goes on after the node's name.
 const REJECTED: &str = " rejected the pods ";
 
+/// A pod that failed as a whole.
+struct End<'a> {
+    pod: &'a PodView<'a>,
+    cause: Cause,
+}
+
 /// Finds failed pods, and counts all that share a cause: each attempt is a new pod.
 fn ended(case: &Case<'_>) -> Vec<Candidate> {
-    let all: Vec<(FindingCode, &PodView<'_>, (String, String))> = case
+    let all: Vec<End<'_>> = case
         .ended
         .iter()
         .filter_map(|pod| {
-            let (code, what, remedy) = cause_of_end(pod)?;
-            Some((code, pod, (what, remedy)))
+            Some(End {
+                pod,
+                cause: cause_of_end(pod)?,
+            })
         })
         .collect();
     let own = all
         .iter()
-        .filter(|(code, ..)| *code == FindingCode::EvictedForOwnLimit);
-    let goes_on = goes_on(case, &own.map(|(_, pod, _)| *pod).collect::<Vec<_>>());
+        .filter(|it| it.cause.code == FindingCode::EvictedForOwnLimit);
+    let goes_on = goes_on(case, &own.map(|it| it.pod).collect::<Vec<_>>());
     let lasts = |code| code == FindingCode::EvictedForOwnLimit && goes_on;
     let ends: Vec<_> = all
         .into_iter()
-        .filter(|(code, pod, _)| lasts(*code) || !replaced_well(case, pod, *code))
+        .filter(|it| lasts(it.cause.code) || !replaced_well(case, it.pod, it.cause.code))
         .collect();
     let first = |code| {
-        let times = ends.iter().filter(|(it, ..)| *it == code);
-        times.filter_map(|(_, pod, _)| pod.created()).min()
+        let times = ends.iter().filter(|it| it.cause.code == code);
+        times.filter_map(|it| it.pod.created()).min()
     };
     let newest = |code| {
-        let times = ends.iter().filter(|(it, ..)| *it == code);
+        let times = ends.iter().filter(|it| it.cause.code == code);
         times
-            .filter_map(|(_, pod, _)| evicted_at(pod).max(pod.created()))
+            .filter_map(|it| evicted_at(it.pod).max(it.pod.created()))
             .max()
     };
-    let count = |code| ends.iter().filter(|(it, ..)| *it == code).count();
+    let count = |code| ends.iter().filter(|it| it.cause.code == code).count();
     // A race between kubelet and scheduler is lost once or twice, never that often; and one node that
     // is full or shuts down turns away each pod of a large workload once.
     let desired = usize::try_from(case.workload.counts().desired).unwrap_or_default();
@@ -76,7 +84,7 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
     let is_storm = |code| {
         let repeated = ends
             .iter()
-            .filter(|(it, pod, _)| *it == code && seen(pod) && repeats(pod));
+            .filter(|it| it.cause.code == code && seen(it.pod) && repeats(it.pod));
         is_of_node(code) && repeated.count() >= many
     };
     let storms: Vec<FindingCode> = [FindingCode::NodeTurnsPodAway, FindingCode::EvictedByNode]
@@ -90,21 +98,22 @@ fn ended(case: &Case<'_>) -> Vec<Candidate> {
         STORM_LASTS
     };
     ends.iter()
-        .map(|(code, pod, (what, remedy))| {
-            let since = first(*code).unwrap_or(case.now).max(case.started);
-            let finding = Finding::new(*code, Subject::new("Pod", pod.name()), since)
-                .attempts(u32::try_from(count(*code)).unwrap_or(u32::MAX))
-                .message(counted(what, count(*code)))
-                .remedy(remedy.clone());
+        .map(|End { pod, cause }| {
+            let code = cause.code;
+            let since = first(code).unwrap_or(case.now).max(case.started);
+            let finding = Finding::new(code, Subject::new("Pod", pod.name()), since)
+                .attempts(u32::try_from(count(code)).unwrap_or(u32::MAX))
+                .message(counted(&cause.what, count(code)))
+                .remedy(cause.remedy.clone());
             let said = pod.message().unwrap_or_default();
             let said = format!("{}: {said}", pod.reason().unwrap_or("Failed"));
             let candidate = Candidate {
                 finding: finding.evidence(EvidenceKind::ContainerStatus, said),
-                grace: is_storm(*code).then_some(storm_lasts),
-                blocked: !lasts(*code) && may_be_over(case, pod, *code),
-                despite_ready: lasts(*code) || is_storm(*code),
+                grace: is_storm(code).then_some(storm_lasts),
+                blocked: !lasts(code) && may_be_over(case, pod, code),
+                despite_ready: lasts(code) || is_storm(code),
             };
-            candidate.unless_stale(before_session(case, *code, newest(*code)))
+            candidate.unless_stale(before_session(case, code, newest(code)))
         })
         .collect()
 }
@@ -214,7 +223,7 @@ fn replaced_well(case: &Case<'_>, ended: &PodView<'_>, code: FindingCode) -> boo
 /// A lifetime beyond the kubelet's memory of crashes is ignored: it would be too long to wait for.
 pub(super) fn evicted_life(case: &Case<'_>) -> Option<Duration> {
     let own = case.ended.iter().filter(|pod| {
-        cause_of_end(pod).is_some_and(|(code, ..)| code == FindingCode::EvictedForOwnLimit)
+        cause_of_end(pod).is_some_and(|it| it.code == FindingCode::EvictedForOwnLimit)
     });
     let lives = own.filter_map(|pod| {
         let ends = pod
@@ -239,7 +248,7 @@ fn successors<'a>(
 /// Classifies a failed pod by its `status.reason` (kubelet `eviction/helpers.go`,
 /// `lifecycle/predicate.go`, `lifecycle/handlers.go`, `sysctl/allowlist.go`,
 /// `nodeshutdown_manager.go`).
-fn cause_of_end(pod: &PodView<'_>) -> Option<(FindingCode, String, String)> {
+fn cause_of_end(pod: &PodView<'_>) -> Option<Cause> {
     // An application that exits with 0 when it is evicted leaves a pod in phase `Succeeded` without
     // a reason: only the event shows the eviction.
     let told = pod
@@ -257,13 +266,13 @@ fn cause_of_end(pod: &PodView<'_>) -> Option<(FindingCode, String, String)> {
         | "PodOSSelectorNodeLabelDoesNotMatch"
         | "InitContainerRestartPolicyForbidden"
         | "SupplementalGroupsPolicyNotSupported"
-        | "PodLevelResourcesNotSupported" => Some((
+        | "PodLevelResourcesNotSupported" => Some(Cause::new(
             FindingCode::NodeForbidsPod,
             format!(
                 "node `{node}` does not accept the pods ({reason}): {}",
                 clipped(message, 200)
             ),
-            forbidden_remedy(reason).to_owned(),
+            forbidden_remedy(reason),
         )),
         "NodeAffinity"
         | "NodePorts"
@@ -280,7 +289,7 @@ fn cause_of_end(pod: &PodView<'_>) -> Option<(FindingCode, String, String)> {
     }
 }
 
-fn turned_away(reason: &str, message: &str, node: &str) -> (FindingCode, String, String) {
+fn turned_away(reason: &str, message: &str, node: &str) -> Cause {
     let remedy = match reason {
         "UnexpectedAdmissionError" => {
             "look at the device plugin's pods on that node: the kubelet could not give the pods the devices they request"
@@ -296,13 +305,13 @@ fn turned_away(reason: &str, message: &str, node: &str) -> (FindingCode, String,
             "set maxSurge 0 and maxUnavailable 1, so that an old pod frees its resources first; remove spec.nodeName, because it bypasses the scheduler; compare the node's allocatable resources with all pods on it (`kubectl describe node`), including those that no scheduler placed (static pods, spec.nodeName)"
         }
     };
-    (
+    Cause::new(
         FindingCode::NodeTurnsPodAway,
         format!(
             "node `{node}`{REJECTED}after they were scheduled to it ({reason}): {}",
             clipped(message, 200)
         ),
-        remedy.to_owned(),
+        remedy,
     )
 }
 
@@ -319,7 +328,7 @@ fn forbidden_remedy(reason: &str) -> &'static str {
     }
 }
 
-fn eviction(message: &str, node: &str) -> (FindingCode, String, String) {
+fn eviction(message: &str, node: &str) -> Cause {
     let own = if let Some(container) = between(message, "Container ", " exceeded its local") {
         let limit = between(message, "ephemeral storage limit \"", "\"").unwrap_or("unknown");
         Some((
@@ -347,12 +356,12 @@ fn eviction(message: &str, node: &str) -> (FindingCode, String, String) {
         })
     };
     if let Some((what, remedy)) = own {
-        return (FindingCode::EvictedForOwnLimit, what, remedy);
+        return Cause::new(FindingCode::EvictedForOwnLimit, what, remedy);
     }
     let resource = between(message, "low on resource: ", ".")
         .or_else(|| between(message, "had condition: ", "."))
         .unwrap_or("resources");
-    (
+    Cause::new(
         FindingCode::EvictedByNode,
         format!("node `{node}` was low on {resource} and evicted the pods"),
         format!(
@@ -371,7 +380,7 @@ fn disruption<'a>(pod: &PodView<'a>) -> Option<&'a PodCondition> {
 fn disrupted(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let target = disruption(pod)?;
     let since = target.last_transition_time.as_ref().map(|time| time.0);
-    let (code, what, remedy) = disruption_words(target, pod.node().unwrap_or("unknown"));
+    let Cause { code, what, remedy } = disruption_words(target, pod.node().unwrap_or("unknown"));
     let finding = Finding::new(
         code,
         Subject::new("Pod", pod.name()),
@@ -382,7 +391,7 @@ fn disrupted(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     Some(finding.evidence(EvidenceKind::Condition, said).into())
 }
 
-fn disruption_words(target: &PodCondition, node: &str) -> (FindingCode, String, String) {
+fn disruption_words(target: &PodCondition, node: &str) -> Cause {
     let reason = target.reason.as_deref().unwrap_or("unknown");
     let who = match reason {
         "PreemptionByScheduler" => "a pod of higher priority took its place",
@@ -392,11 +401,12 @@ fn disruption_words(target: &PodCondition, node: &str) -> (FindingCode, String, 
         "TerminationByKubelet" => "its node shut down or ran low on resources",
         _ => "something else removed it",
     };
-    (
+    Cause::new(
         FindingCode::PodDisrupted,
-        format!("a pod on node `{node}` is being removed, but not by this rollout: {who} ({reason})"),
-        "wait for its replacement; a PodDisruptionBudget keeps enough pods available during node upgrades"
-            .to_owned(),
+        format!(
+            "a pod on node `{node}` is being removed, but not by this rollout: {who} ({reason})"
+        ),
+        "wait for its replacement; a PodDisruptionBudget keeps enough pods available during node upgrades",
     )
 }
 

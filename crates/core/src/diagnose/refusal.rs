@@ -6,16 +6,13 @@
 
 use std::time::Duration;
 
-use super::{between, clipped, has_any};
+use super::{Cause, between, clipped, has_any};
 use crate::finding::FindingCode;
 use crate::policy::Patience;
 use crate::quantity::Quantity;
 
-/// The code, the sentence and the remedy.
-type Meaning = (FindingCode, String, String);
-
 /// Classifies a refusal.
-pub(super) fn classify(message: &str) -> Meaning {
+pub(super) fn classify(message: &str) -> Cause {
     // Messages that quote others come first: a webhook or a policy may quote any of them.
     of_webhook(message)
         .or_else(|| of_policy(message))
@@ -28,33 +25,36 @@ pub(super) fn classify(message: &str) -> Meaning {
         .or_else(|| of_permission(message))
         .or_else(|| of_validation(message))
         .unwrap_or_else(|| {
-            (
+            Cause::new(
                 FindingCode::PodCreationRefused,
                 format!(
                     "the API server refuses to create {}: {}",
                     what(message),
                     clipped(rule_of(message), 300)
                 ),
-                "remove the reason that the message names, or change the pod template".to_owned(),
+                "remove the reason that the message names, or change the pod template",
             )
         })
 }
 
 /// Classifies the refusal of a ReplicaSet: `Failed to create new replica set "x": …`
 /// (`deployment/sync.go`).
-pub(super) fn of_replica_set(message: &str) -> Meaning {
-    let (code, what, remedy) = classify(message);
-    if code == FindingCode::PodCreationRefused {
-        return (FindingCode::ReplicaSetNotCreated, what, remedy);
+pub(super) fn of_replica_set(message: &str) -> Cause {
+    let cause = classify(message);
+    if cause.code == FindingCode::PodCreationRefused {
+        return Cause {
+            code: FindingCode::ReplicaSetNotCreated,
+            ..cause
+        };
     }
-    if code != FindingCode::QuotaExceeded {
-        return (code, what, remedy);
+    if cause.code != FindingCode::QuotaExceeded {
+        return cause;
     }
     let quota = between(message, "exceeded quota: ", ",").unwrap_or("of the namespace");
     let remedy = format!(
         "raise quota `{quota}`, or delete old ReplicaSets that have 0 replicas and lower revisionHistoryLimit so that fewer are kept; then deploy again, because the controller stops trying after about 3 minutes"
     );
-    (code, what, remedy)
+    Cause { remedy, ..cause }
 }
 
 /// Returns the grace for a full quota, some of which was freed `freed` after the first refusal.
@@ -96,10 +96,10 @@ fn rule_of(message: &str) -> &str {
 }
 
 /// Classifies refusals by a resource quota (apiserver `resourcequota/controller.go`).
-fn of_quota(message: &str) -> Option<Meaning> {
+fn of_quota(message: &str) -> Option<Cause> {
     let what = what(message);
     if let Some(quota) = between(message, "exceeded quota: ", ",") {
-        return Some((
+        return Some(Cause::new(
             FindingCode::QuotaExceeded,
             format!(
                 "quota `{quota}` does not allow {what}: {}",
@@ -115,7 +115,7 @@ fn of_quota(message: &str) -> Option<Meaning> {
             .split_once("must specify ")
             .map_or("", |(_, rest)| rest);
         let missing = clipped(missing, 300);
-        return Some((
+        return Some(Cause::new(
             FindingCode::QuotaNeedsResources,
             format!("quota `{quota}` requires resources that the pods do not set: {missing}"),
             format!("set {missing} in the pod template, or add a LimitRange with defaults"),
@@ -123,15 +123,14 @@ fn of_quota(message: &str) -> Option<Meaning> {
     }
     if let Some((_, rest)) = message.split_once("insufficient quota to ") {
         let scope = clipped(rest, 200);
-        return Some((
+        return Some(Cause::new(
             FindingCode::QuotaDoesNotCover,
             format!("no quota in this namespace allows {what}: insufficient quota to {scope}"),
-            "add a ResourceQuota that covers it (a priority class such as system-cluster-critical needs one with its scope), or use another priority class"
-                .to_owned(),
+            "add a ResourceQuota that covers it (a priority class such as system-cluster-critical needs one with its scope), or use another priority class",
         ));
     }
     let quota = between(message, "status unknown for quota: ", ",")?;
-    Some((
+    Some(Cause::new(
         FindingCode::QuotaStatusUnknown,
         format!("quota `{quota}` does not know its usage yet, so it refuses {what}"),
         format!(
@@ -223,7 +222,7 @@ fn quota_numbers(message: &str) -> String {
 }
 
 /// Classifies a webhook that cannot be called (apiserver `webhook/errors`).
-fn of_webhook(message: &str) -> Option<Meaning> {
+fn of_webhook(message: &str) -> Option<Cause> {
     if !has_any(message, &["failed calling webhook"]) {
         return None;
     }
@@ -244,7 +243,7 @@ fn of_webhook(message: &str) -> Option<Meaning> {
             )
         },
     );
-    Some((
+    Some(Cause::new(
         FindingCode::WebhookUnavailable,
         format!(
             "admission webhook `{name}` does not answer, so {} cannot be created: {}",
@@ -272,19 +271,18 @@ const UNASKED: &[&str] = &[
 
 /// Classifies refusals by a policy: pod security (`pod-security-admission`), webhooks such as
 /// Gatekeeper and Kyverno, and admission policies (`validating/plugin.go`).
-fn of_policy(message: &str) -> Option<Meaning> {
+fn of_policy(message: &str) -> Option<Cause> {
     let what = what(message);
     if let Some((_, words)) = message.split_once("violates PodSecurity ") {
         let level = between(message, "violates PodSecurity \"", "\"").unwrap_or("of the namespace");
         let broken = words.split_once("\": ").map_or(words, |(_, list)| list);
-        return Some((
+        return Some(Cause::new(
             FindingCode::PodSecurityViolated,
             format!(
                 "pod security level `{level}` refuses {what}: {}",
                 clipped(broken, 400)
             ),
-            "set the securityContext fields that the message names; if the namespace's label pod-security.kubernetes.io/enforce was set after the former revision was deployed, it applies to a rollback as well"
-                .to_owned(),
+            "set the securityContext fields that the message names; if the namespace's label pod-security.kubernetes.io/enforce was set after the former revision was deployed, it applies to a rollback as well",
         ));
     }
     let (_, said) = message
@@ -296,7 +294,7 @@ fn of_policy(message: &str) -> Option<Meaning> {
     let unasked = has_any(said, UNASKED);
     let said = clipped(said.trim_start_matches([':', ' ']), 300);
     if unasked {
-        return Some((
+        return Some(Cause::new(
             FindingCode::WebhookUnavailable,
             format!(
                 "admission policy `{name}` refuses {what}, because a service that it depends on did not answer: {said}"
@@ -311,7 +309,7 @@ fn of_policy(message: &str) -> Option<Meaning> {
     } else {
         format!("change the pod template as policy `{name}` requires, or have the policy changed")
     };
-    Some((
+    Some(Cause::new(
         FindingCode::AdmissionDenied,
         format!("admission policy `{name}` refuses {what}: {said}"),
         remedy,
@@ -319,13 +317,13 @@ fn of_policy(message: &str) -> Option<Meaning> {
 }
 
 /// Classifies a refusal by a terminating namespace (apiserver `namespace/lifecycle/admission.go`).
-fn of_namespace(message: &str) -> Option<Meaning> {
+fn of_namespace(message: &str) -> Option<Cause> {
     let name = between(
         message,
         "unable to create new content in namespace ",
         " because it is being terminated",
     )?;
-    Some((
+    Some(Cause::new(
         FindingCode::NamespaceTerminating,
         format!("namespace `{name}` is being deleted, so nothing can be created in it"),
         format!(
@@ -336,7 +334,7 @@ fn of_namespace(message: &str) -> Option<Meaning> {
 
 /// Classifies an API server or etcd that is overloaded or not ready, by the messages of
 /// apimachinery `api/errors` and of etcd, and by a conflict on a quota.
-fn of_overload(message: &str) -> Option<Meaning> {
+fn of_overload(message: &str) -> Option<Cause> {
     const PASSING: &[&str] = &[
         "etcdserver: ",
         "was unable to return a response in the time allotted",
@@ -355,21 +353,20 @@ fn of_overload(message: &str) -> Option<Meaning> {
         "tls handshake timeout",
     ];
     has_any(message, PASSING).then(|| {
-        (
+        Cause::new(
             FindingCode::ApiOverloaded,
             format!(
                 "the API server is too busy to create {}: {}",
                 what(message),
                 clipped(message, 200)
             ),
-            "wait; if it lasts, look at the control plane's metrics (AKS: the tier of the cluster, API server throttling under Diagnose and solve problems)"
-                .to_owned(),
+            "wait; if it lasts, look at the control plane's metrics (AKS: the tier of the cluster, API server throttling under Diagnose and solve problems)",
         )
     })
 }
 
 /// Classifies refusals by a LimitRange (`limitranger/admission.go`).
-fn of_limits(message: &str) -> Option<Meaning> {
+fn of_limits(message: &str) -> Option<Cause> {
     const LIMIT_RANGE: &[&str] = &[" usage per ", "max limit to request ratio per "];
     (message.contains("forbidden") && has_any(message, LIMIT_RANGE)).then(|| {
         let rule = clipped(rule_of(message), 300);
@@ -381,16 +378,16 @@ fn of_limits(message: &str) -> Option<Meaning> {
         } else {
             "set requests and limits inside the namespace's LimitRange (`kubectl describe limitrange`)"
         };
-        (
+        Cause::new(
             FindingCode::LimitRangeViolated,
             format!("a LimitRange refuses {}: {rule}", what(message)),
-            remedy.to_owned(),
+            remedy,
         )
     })
 }
 
 /// Classifies refusals because of the ServiceAccount (`serviceaccount/admission.go`).
-fn of_service_account(message: &str) -> Option<Meaning> {
+fn of_service_account(message: &str) -> Option<Cause> {
     if let Some(account) = between(
         message,
         "is not allowed because service account ",
@@ -399,7 +396,7 @@ fn of_service_account(message: &str) -> Option<Meaning> {
         let secret = between(message, "secret.secretName=\"", "\"")
             .or_else(|| between(message, "].name=\"", "\""))
             .unwrap_or("unknown");
-        return Some((
+        return Some(Cause::new(
             FindingCode::SecretNotAllowed,
             format!(
                 "ServiceAccount `{account}` may use listed secrets only, and Secret `{secret}` is not among them"
@@ -410,7 +407,7 @@ fn of_service_account(message: &str) -> Option<Meaning> {
         ));
     }
     let name = between(message, "serviceaccount \"", "\" not found")?;
-    Some((
+    Some(Cause::new(
         FindingCode::ServiceAccountMissing,
         format!("ServiceAccount `{name}` does not exist, so no pod can be created"),
         format!("create ServiceAccount `{name}` in this namespace, or correct serviceAccountName"),
@@ -419,16 +416,16 @@ fn of_service_account(message: &str) -> Option<Meaning> {
 
 /// Classifies a missing PriorityClass or RuntimeClass (`priority/admission.go`,
 /// `runtimeclass/admission.go`).
-fn of_class(message: &str) -> Option<Meaning> {
+fn of_class(message: &str) -> Option<Cause> {
     if let Some(name) = between(message, "no PriorityClass with name ", " was found") {
-        return Some((
+        return Some(Cause::new(
             FindingCode::PriorityClassMissing,
             format!("PriorityClass `{name}` does not exist, so no pod can be created"),
             format!("create PriorityClass `{name}`, or correct priorityClassName"),
         ));
     }
     let name = between(message, "RuntimeClass \"", "\" not found")?;
-    Some((
+    Some(Cause::new(
         FindingCode::RuntimeClassMissing,
         format!("RuntimeClass `{name}` does not exist, so no pod can be created"),
         format!(
@@ -438,7 +435,7 @@ fn of_class(message: &str) -> Option<Meaning> {
 }
 
 /// Classifies a controller that may not create pods (`user/authorizer`).
-fn of_permission(message: &str) -> Option<Meaning> {
+fn of_permission(message: &str) -> Option<Cause> {
     const PATTERNS: &[&str] = &[
         "cannot create resource \"pods\"",
         "cannot create resource \"replicasets\"",
@@ -447,11 +444,10 @@ fn of_permission(message: &str) -> Option<Meaning> {
     ];
     has_any(message, PATTERNS).then(|| {
         let user = between(message, "User \"", "\"").unwrap_or("of the controller");
-        (
+        Cause::new(
             FindingCode::ControllerNotPermitted,
             format!("user `{user}` may not create {}", what(message)),
-            "restore the cluster's system:controller roles (`kubectl auth reconcile`), or the role the message names"
-                .to_owned(),
+            "restore the cluster's system:controller roles (`kubectl auth reconcile`), or the role the message names",
         )
     })
 }
@@ -461,12 +457,12 @@ fn of_permission(message: &str) -> Option<Meaning> {
 ///
 /// A template with both would have been refused itself: the limit is the default of a LimitRange
 /// (kubernetes/kubernetes#112835), seldom that of a mutating webhook.
-fn above_default_limit(fields: &str) -> Option<Meaning> {
+fn above_default_limit(fields: &str) -> Option<Cause> {
     let (before, limit) = fields.split_once(" limit of ")?;
     let (_, resource) = before.rsplit_once("must be less than or equal to ")?;
     let request = between(before, "Invalid value: \"", "\"")?;
     let limit = limit.split([',', ']', ' ']).next().unwrap_or(limit);
-    Some((
+    Some(Cause::new(
         FindingCode::LimitRangeViolated,
         format!(
             "the pods request {resource} {request}, above their {resource} limit {limit}, which is a LimitRange's default because the pod template sets no {resource} limit"
@@ -479,20 +475,19 @@ fn above_default_limit(fields: &str) -> Option<Meaning> {
 
 /// Classifies an invalid pod (apimachinery `NewInvalid`): often a mutating webhook set the value,
 /// so that the template does not show it.
-fn of_validation(message: &str) -> Option<Meaning> {
+fn of_validation(message: &str) -> Option<Cause> {
     let (_, fields) = message.split_once("\" is invalid: ")?;
     let of_pod = message.contains("Pod \"");
     if let Some(meaning) = above_default_limit(fields).filter(|_| of_pod) {
         return Some(meaning);
     }
-    Some((
+    Some(Cause::new(
         FindingCode::InvalidPod,
         format!(
             "the API server rejects {} as invalid: {}",
             what(message),
             clipped(fields, 300)
         ),
-        "correct the field that the message names; if the template does not set it, a mutating webhook does"
-            .to_owned(),
+        "correct the field that the message names; if the template does not set it, a mutating webhook does",
     ))
 }

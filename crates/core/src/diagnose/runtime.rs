@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::core::v1::Container;
 
-use super::{between, clipped, has_any};
+use super::{Cause, between, clipped, has_any};
 use crate::finding::FindingCode;
 use crate::quantity::Quantity;
 use crate::snapshot::ContainerView;
@@ -15,11 +15,8 @@ const LEAST_MEMORY: &str = "6Mi";
 /// memory, which the kernel counts for the container as well (`oom_kill` in `memory.events`).
 const AMPLE_MEMORY: &str = "64Mi";
 
-/// The code, the sentence and the remedy.
-type Refused = (FindingCode, String, String);
-
 /// Classifies an error that the template, or the template and the image, cause.
-pub(super) fn classify(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
+pub(super) fn classify(container: &ContainerView<'_>, message: &str) -> Option<Cause> {
     too_little_memory(container, message)
         .or_else(|| misplaced_mount(container, message))
         .or_else(|| profile(container, message))
@@ -48,7 +45,7 @@ pub(super) fn clause(message: &str) -> String {
 }
 
 /// Finds a memory limit in which the container's first process does not fit.
-fn too_little_memory(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
+fn too_little_memory(container: &ContainerView<'_>, message: &str) -> Option<Cause> {
     const KILLED: &[&str] = &[
         "oom-killed",
         "memory limit too low",
@@ -77,7 +74,7 @@ fn too_little_memory(container: &ContainerView<'_>, message: &str) -> Option<Ref
 }
 
 /// Describes a memory limit that is too low to start in, of a container or a pod.
-fn needs_memory(title: &str, said: &str, limit: &str) -> Refused {
+fn needs_memory(title: &str, said: &str, limit: &str) -> Cause {
     let unit = limit.ends_with('m').then_some(limit);
     let unit = unit.map(|it| {
         format!(
@@ -85,7 +82,7 @@ fn needs_memory(title: &str, said: &str, limit: &str) -> Refused {
             it.trim_end_matches('m')
         )
     });
-    (
+    Cause::new(
         FindingCode::ContainerSpecInvalid,
         format!("{title}: its memory limit{said} is too low to start in"),
         format!(
@@ -97,7 +94,7 @@ fn needs_memory(title: &str, said: &str, limit: &str) -> Refused {
 
 /// Classifies the failure of a pod's sandbox whose containers all have a tiny memory limit: their sum
 /// is the limit of the pod, in which the sandbox must fit as well.
-pub(super) fn tiny_pod(containers: &[Container], message: &str) -> Option<Refused> {
+pub(super) fn tiny_pod(containers: &[Container], message: &str) -> Option<Cause> {
     const BROKEN: &[&str] = &[
         "oom-killed",
         "memory",
@@ -133,7 +130,7 @@ fn limit_below<'a>(container: &'a Container, bound: &str) -> Option<&'a str> {
 
 /// Finds a directory that is mounted onto a file, or the reverse (runc, `error mounting … to rootfs
 /// at`).
-fn misplaced_mount(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
+fn misplaced_mount(container: &ContainerView<'_>, message: &str) -> Option<Cause> {
     const CONFLICT: &[&str] = &["not a directory", "is a directory", "file exists"];
     let path = between(message, "to rootfs at \"", "\"").filter(|_| message.contains("mount"))?;
     let (_, why) = message.split_once("to rootfs at")?;
@@ -148,13 +145,12 @@ fn misplaced_mount(container: &ContainerView<'_>, message: &str) -> Option<Refus
     );
     let title = container.title();
     if has_any(why, &["read-only file system"]) {
-        return Some((
+        return Some(Cause::new(
             FindingCode::ContainerSpecInvalid,
             format!(
                 "{title}: {volume} cannot be mounted at `{path}`, which is in a read-only file system"
             ),
-            "mount it elsewhere, or create the path in the image or in the volume above it"
-                .to_owned(),
+            "mount it elsewhere, or create the path in the image or in the volume above it",
         ));
     }
     if !has_any(why, CONFLICT) {
@@ -174,7 +170,7 @@ fn misplaced_mount(container: &ContainerView<'_>, message: &str) -> Option<Refus
             ),
         )
     };
-    Some((
+    Some(Cause::new(
         FindingCode::ContainerSpecInvalid,
         format!("{title}: {volume} cannot be mounted at `{path}`, {what}"),
         remedy,
@@ -183,7 +179,7 @@ fn misplaced_mount(container: &ContainerView<'_>, message: &str) -> Option<Refus
 
 /// Finds a seccomp or AppArmor profile that the node does not have (containerd
 /// `pkg/seccomp`, `container_create_linux.go`).
-fn profile(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
+fn profile(container: &ContainerView<'_>, message: &str) -> Option<Cause> {
     let seccomp = between(message, "seccomp profile \"", "\"");
     let apparmor =
         between(&format!("{message} "), "apparmor profile not found ", " ").map(str::to_owned);
@@ -205,7 +201,7 @@ fn profile(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
         (None, None) => return None,
     };
     let node = super::image::node_of(container);
-    Some((
+    Some(Cause::new(
         FindingCode::ContainerNotCreated,
         format!(
             "{}: {kind} profile `{name}` is not on {node}",
@@ -216,15 +212,15 @@ fn profile(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
 }
 
 /// Finds arguments and an environment that the kernel does not take (`execve`, E2BIG).
-pub(super) fn too_long(container: &ContainerView<'_>, message: &str) -> Option<Refused> {
+pub(super) fn too_long(container: &ContainerView<'_>, message: &str) -> Option<Cause> {
     has_any(message, &["argument list too long"]).then(|| {
-        (
+        Cause::new(
             FindingCode::ContainerSpecInvalid,
             format!(
                 "{}: its arguments and environment variables are too long for the kernel (argument list too long)",
                 container.title()
             ),
-            "a single one may have 128 KiB, all of them together about 2 MiB: mount large ConfigMaps as files instead of env, and set enableServiceLinks: false in a namespace with many Services".to_owned(),
+            "a single one may have 128 KiB, all of them together about 2 MiB: mount large ConfigMaps as files instead of env, and set enableServiceLinks: false in a namespace with many Services",
         )
     })
 }

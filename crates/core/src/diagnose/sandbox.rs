@@ -6,7 +6,7 @@
 use k8s_openapi::api::core::v1::Event;
 
 use super::volume::{is_creating, went_on_since};
-use super::{Candidate, Case, between, clipped, core_of, has_any, runtime};
+use super::{Candidate, Case, Cause, between, clipped, core_of, has_any, runtime};
 use crate::duration::{Human, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::observation::ResourceKind;
@@ -76,7 +76,7 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let since = first.unwrap_or(case.now);
     let counts = events.iter().map(|it| event_count(it));
     let attempts = counts.fold(0, u32::saturating_add);
-    let (code, what, remedy) = classify(pod, newest.reason.as_deref(), message);
+    let Cause { code, what, remedy } = classify(pod, newest.reason.as_deref(), message);
     let finding = Finding::new(code, Subject::new("Pod", pod.name()), since)
         .attempts(attempts)
         .message(what)
@@ -95,11 +95,7 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     })
 }
 
-fn classify(
-    pod: &PodView<'_>,
-    reason: Option<&str>,
-    message: &str,
-) -> (FindingCode, String, String) {
+fn classify(pod: &PodView<'_>, reason: Option<&str>, message: &str) -> Cause {
     // Azure CNI (azure-vnet, azure-ipam, cilium with delegated IPAM) and the reference plugins.
     const NO_ADDRESS: &[&str] = &[
         "no available ip",
@@ -114,17 +110,17 @@ fn classify(
     ];
     let node = pod.node().map_or_else(String::new, |it| format!(" `{it}`"));
     if reason == Some("FailedPrepareDynamicResources") {
-        return (
+        return Cause::new(
             FindingCode::DeviceNotPrepared,
             format!(
                 "node{node} cannot prepare the devices that the pods claim: {}",
                 clipped(core_of(message), 200)
             ),
-            "look at the ResourceClaims (`kubectl get resourceclaims`) and at the device driver's pods on that node".to_owned(),
+            "look at the ResourceClaims (`kubectl get resourceclaims`) and at the device driver's pods on that node",
         );
     }
     if let Some(handler) = between(message, "no runtime for \"", "\" is configured") {
-        return (
+        return Cause::new(
             FindingCode::RuntimeHandlerMissing,
             format!(
                 "node{node} has no runtime handler `{handler}`, which the pods' runtimeClassName asks for"
@@ -135,19 +131,25 @@ fn classify(
         );
     }
     if has_any(message, NO_ADDRESS) {
-        return (
+        return Cause::new(
             FindingCode::SubnetExhausted,
-            format!("node{node} has no IP address left for the pods: {}", clipped(core_of(message), 200)),
-            "enlarge the pods' subnet, add a node pool with its own, or move to Azure CNI Overlay; until then, lower maxSurge or replicas".to_owned(),
+            format!(
+                "node{node} has no IP address left for the pods: {}",
+                clipped(core_of(message), 200)
+            ),
+            "enlarge the pods' subnet, add a node pool with its own, or move to Azure CNI Overlay; until then, lower maxSurge or replicas",
         );
     }
     let spec = pod.object().spec.as_ref();
     if let Some(refused) = spec.and_then(|it| runtime::tiny_pod(&it.containers, message)) {
         return refused;
     }
-    (
+    Cause::new(
         FindingCode::SandboxNotCreated,
-        format!("node{node} cannot create the pods' sandbox: {}", clipped(core_of(message), 200)),
-        "look at the network plugin's pods on that node (`kubectl get pods -n kube-system -o wide`); if only one node is affected, cordon and drain it".to_owned(),
+        format!(
+            "node{node} cannot create the pods' sandbox: {}",
+            clipped(core_of(message), 200)
+        ),
+        "look at the network plugin's pods on that node (`kubectl get pods -n kube-system -o wide`); if only one node is affected, cordon and drain it",
     )
 }

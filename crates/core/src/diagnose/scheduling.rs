@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, PodCondition};
 
-use super::{Candidate, Case, between, claim, clipped};
+use super::{Candidate, Case, Cause, between, claim, clipped};
 use crate::duration::after;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::observation::ResourceKind;
@@ -79,7 +79,7 @@ fn begins(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -> Times
 fn unschedulable(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -> Candidate {
     let message = condition.message.as_deref().unwrap_or_default();
     let reasons = Reasons::read(message);
-    let (code, what, remedy) = classify(case, pod, &reasons);
+    let Cause { code, what, remedy } = classify(case, pod, &reasons);
     let since = begins(case, pod, condition);
     let finding = Finding::new(code, Subject::new("Pod", pod.name()), since)
         .message(what)
@@ -302,11 +302,7 @@ impl<'a> Reasons<'a> {
     }
 }
 
-fn classify(
-    case: &Case<'_>,
-    pod: &PodView<'_>,
-    reasons: &Reasons<'_>,
-) -> (FindingCode, String, String) {
+fn classify(case: &Case<'_>, pod: &PodView<'_>, reasons: &Reasons<'_>) -> Cause {
     let message = reasons.whole;
     if let Some(claim) = claim::classify(pod, message) {
         return claim;
@@ -316,7 +312,7 @@ fn classify(
         let asked = asked_for(pod);
         return if reasons.any(Reason::NoTopologyLabel) {
             let keys = topology_keys(pod);
-            (
+            Cause::new(
                 FindingCode::NoNodeMatches,
                 format!(
                     "no node has the label that the pods' topologySpreadConstraints require (topologyKey {keys}){asked}: {text}"
@@ -326,34 +322,30 @@ fn classify(
                 ),
             )
         } else {
-            (
+            Cause::new(
                 FindingCode::NoNodeMatches,
                 format!("no node matches what the pods require{asked}: {text}"),
-                "correct nodeSelector, node affinity or tolerations, or label a node pool accordingly (`az aks nodepool update --labels` / `--node-taints`)".to_owned(),
+                "correct nodeSelector, node affinity or tolerations, or label a node pool accordingly (`az aks nodepool update --labels` / `--node-taints`)",
             )
         };
     }
     if let Some(found) = of_volumes(case, pod, reasons) {
         return found;
     }
-    (
+    Cause::new(
         FindingCode::Unschedulable,
         format!("no node can take the new pods: {text}"),
-        remedy(reasons).to_owned(),
+        remedy(reasons),
     )
 }
 
 /// Classifies what the pod's volumes exclude: a claim without a volume, a claim that another pod uses,
 /// the place of a volume, and the disks that a node takes are four causes.
-fn of_volumes(
-    case: &Case<'_>,
-    pod: &PodView<'_>,
-    reasons: &Reasons<'_>,
-) -> Option<(FindingCode, String, String)> {
+fn of_volumes(case: &Case<'_>, pod: &PodView<'_>, reasons: &Reasons<'_>) -> Option<Cause> {
     let text = clipped(reasons.text, 300);
     let claims = claim::names(pod);
     if reasons.any(Reason::NoVolume) {
-        return Some((
+        return Some(Cause::new(
             FindingCode::ClaimNotBound,
             format!("no available PersistentVolume fits PersistentVolumeClaim {claims}: {text}"),
             format!(
@@ -365,10 +357,12 @@ fn of_volumes(
         .any(Reason::ClaimInUse)
         .then(|| holder_of(case, pod));
     if let Some(holder) = holder.flatten() {
-        return Some((
+        return Some(Cause::new(
             FindingCode::VolumeHeldElsewhere,
-            format!("PersistentVolumeClaim {claims} is ReadWriteOncePod, and pod `{holder}` of the former revision uses it: {text}"),
-            "use strategy Recreate (or maxSurge 0 and maxUnavailable 1), or a claim that many pods can use (ReadWriteMany, Azure Files)".to_owned(),
+            format!(
+                "PersistentVolumeClaim {claims} is ReadWriteOncePod, and pod `{holder}` of the former revision uses it: {text}"
+            ),
+            "use strategy Recreate (or maxSurge 0 and maxUnavailable 1), or a claim that many pods can use (ReadWriteMany, Azure Files)",
         ));
     }
     if reasons.any(Reason::Insufficient) {
@@ -397,10 +391,10 @@ fn of_volumes(
     } else {
         return None;
     };
-    Some((
+    Some(Cause::new(
         FindingCode::VolumeExcludesNodes,
         format!("{what} (PersistentVolumeClaim {claims}): {text}"),
-        remedy.to_owned(),
+        remedy,
     ))
 }
 

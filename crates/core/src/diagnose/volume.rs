@@ -6,7 +6,7 @@
 use k8s_openapi::api::core::v1::Event;
 
 use super::config::missing_object;
-use super::{Candidate, Case, between, clipped, core_of, has_any, promise};
+use super::{Candidate, Case, Cause, between, clipped, core_of, has_any, promise};
 use crate::duration::elapsed;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::snapshot::{PodView, event_count, event_start, event_time};
@@ -51,11 +51,11 @@ fn one(case: &Case<'_>, pod: &PodView<'_>) -> Option<Candidate> {
     let telling = events.iter().filter(told).max_by_key(|it| event_time(it));
     let message = telling.map_or(newest, |it| *it).message.as_deref();
     let message = message.unwrap_or_default();
-    let (code, what, remedy) = classify(pod, message);
+    let Cause { code, what, remedy } = classify(pod, message);
     // An earlier failure with another cause is over.
     let same: Vec<&&Event> = events
         .iter()
-        .filter(|it| classify(pod, it.message.as_deref().unwrap_or_default()).0 == code)
+        .filter(|it| classify(pod, it.message.as_deref().unwrap_or_default()).code == code)
         .collect();
     let since = same
         .iter()
@@ -110,13 +110,13 @@ pub(super) fn went_on_since(pod: &PodView<'_>, failure: &Event) -> bool {
     ready || went_on
 }
 
-fn classify(pod: &PodView<'_>, message: &str) -> (FindingCode, String, String) {
+fn classify(pod: &PodView<'_>, message: &str) -> Cause {
     let volume = between(message, "for volume \"", "\"")
         .or_else(|| between(message, "unmounted volumes=[", "]"))
         .unwrap_or("unknown");
     let transient = message.contains("not registered") || message.contains("failed to sync");
     if let Some((kind, name)) = missing_object(message).filter(|_| !transient) {
-        return (
+        return Cause::new(
             FindingCode::ConfigObjectMissing,
             format!("volume `{volume}` needs {kind} `{name}`, which does not exist"),
             format!(
@@ -125,26 +125,26 @@ fn classify(pod: &PodView<'_>, message: &str) -> (FindingCode, String, String) {
         );
     }
     if let Some((_, key)) = message.split_once("references non-existent ") {
-        return (
+        return Cause::new(
             FindingCode::ConfigKeyMissing,
             format!(
                 "volume `{volume}` needs a key that does not exist: {}",
                 clipped(key, 200)
             ),
-            "add the key, or mark the reference optional: true".to_owned(),
+            "add the key, or mark the reference optional: true",
         );
     }
     of_disk(pod, volume, message)
         .or_else(|| of_secret_store(volume, message))
         .or_else(|| of_share(volume, message))
         .unwrap_or_else(|| {
-            (
+            Cause::new(
                 FindingCode::VolumeNotMounted,
                 format!(
                     "volume `{volume}` cannot be mounted: {}",
                     clipped(core_of(message), 200)
                 ),
-                remedy(message).to_owned(),
+                remedy(message),
             )
         })
 }
@@ -165,23 +165,21 @@ fn remedy(message: &str) -> &'static str {
 /// controller, `reportMultiAttachError`).
 ///
 /// The rolling update waits for the new pod, and the new pod for the old one: a deadlock.
-fn of_disk(
-    pod: &PodView<'_>,
-    volume: &str,
-    message: &str,
-) -> Option<(FindingCode, String, String)> {
+fn of_disk(pod: &PodView<'_>, volume: &str, message: &str) -> Option<Cause> {
     let (_, names) = message.split_once("already used by pod(s) ")?;
     let names = names.split_once(" and ").map_or(names, |(first, _)| first);
     let holder = names.split(", ").map(str::trim).find(|it| pod.stays(it))?;
-    Some((
+    Some(Cause::new(
         FindingCode::VolumeHeldElsewhere,
-        format!("disk `{volume}` is held by pod `{holder}` of the same workload on another node, and only one node can use it at a time"),
-        "use strategy Recreate, a StatefulSet with a claim for each pod, or a volume that many nodes can mount (Azure Files)".to_owned(),
+        format!(
+            "disk `{volume}` is held by pod `{holder}` of the same workload on another node, and only one node can use it at a time"
+        ),
+        "use strategy Recreate, a StatefulSet with a claim for each pod, or a volume that many nodes can mount (Azure Files)",
     ))
 }
 
 /// Classifies failures of the Secrets Store CSI driver with the Azure Key Vault provider.
-fn of_secret_store(volume: &str, message: &str) -> Option<(FindingCode, String, String)> {
+fn of_secret_store(volume: &str, message: &str) -> Option<Cause> {
     const STORE: &[&str] = &[
         "secrets store objects",
         "secretproviderclass",
@@ -239,7 +237,7 @@ fn of_secret_store(volume: &str, message: &str) -> Option<(FindingCode, String, 
                 .to_owned(),
         )
     };
-    Some((
+    Some(Cause::new(
         FindingCode::SecretStoreFailing,
         format!("the secret store provides nothing for volume `{volume}`: {why}"),
         remedy,
@@ -247,7 +245,7 @@ fn of_secret_store(volume: &str, message: &str) -> Option<(FindingCode, String, 
 }
 
 /// Classifies a file share that refuses the mount (mount.cifs, mount.nfs).
-fn of_share(volume: &str, message: &str) -> Option<(FindingCode, String, String)> {
+fn of_share(volume: &str, message: &str) -> Option<Cause> {
     let refused = has_any(
         message,
         &[
@@ -257,10 +255,10 @@ fn of_share(volume: &str, message: &str) -> Option<(FindingCode, String, String)
         ],
     );
     refused.then(|| {
-        (
+        Cause::new(
             FindingCode::FileShareRefused,
             format!("the file share of volume `{volume}` refuses the node: {}", clipped(core_of(message), 200)),
-            "check the share's name and the storage account's key (Secret azurestorageaccountkey), its firewall and, for NFS, its allowed subnets".to_owned(),
+            "check the share's name and the storage account's key (Secret azurestorageaccountkey), its firewall and, for NFS, its allowed subnets",
         )
     })
 }

@@ -1,29 +1,22 @@
 //! Classifies failed pulls by the messages of the registry and of the runtime.
 
+use super::super::Cause;
 use super::{has_any, node_of};
 use crate::finding::FindingCode;
 use crate::snapshot::ContainerView;
 use crate::workload::registry_of;
-
-/// Why a pull failed.
-pub(in crate::diagnose) struct Refusal {
-    pub(in crate::diagnose) code: FindingCode,
-    /// Completes "image `x` …".
-    pub(in crate::diagnose) what: String,
-    pub(in crate::diagnose) remedy: String,
-}
 
 /// Classifies the runtime's message.
 ///
 /// The order matters: a token that cannot be fetched because the registry is down reads "failed to
 /// authorize" as well, and "pull access denied, repository does not exist or may require
 /// authorization" is a refusal, not a missing image.
-pub(super) fn classify(message: &str, container: &ContainerView<'_>) -> Refusal {
+pub(super) fn classify(message: &str, container: &ContainerView<'_>) -> Cause {
     sick_node(message, container)
         .or_else(|| sick_registry(message, container.image()))
         .or_else(|| refused(message, container.image()))
         .or_else(|| unfit(message, container.image()))
-        .unwrap_or_else(|| Refusal {
+        .unwrap_or_else(|| Cause {
             code: FindingCode::ImagePullFailing,
             what: "cannot be pulled".to_owned(),
             remedy: "read the message; check the registry's status and the node's connection to it"
@@ -32,13 +25,13 @@ pub(super) fn classify(message: &str, container: &ContainerView<'_>) -> Refusal 
 }
 
 /// Classifies causes on the node: a full disk, a certificate that it does not trust.
-fn sick_node(message: &str, container: &ContainerView<'_>) -> Option<Refusal> {
+fn sick_node(message: &str, container: &ContainerView<'_>) -> Option<Cause> {
     const TLS: &[&str] = &["x509:", "failed to verify certificate"];
     if has_any(message, &["no space left on device"]) {
         let node = node_of(container);
         return Some(disk_full(&node, "cannot be stored"));
     }
-    has_any(message, TLS).then(|| Refusal {
+    has_any(message, TLS).then(|| Cause {
         code: FindingCode::RegistryNotTrusted,
         what: format!(
             "cannot be pulled: the TLS certificate of `{}` is not trusted",
@@ -51,8 +44,8 @@ fn sick_node(message: &str, container: &ContainerView<'_>) -> Option<Refusal> {
 }
 
 /// Describes a node whose disk is full, whether the image or the container needs the space.
-pub(in crate::diagnose) fn disk_full(node: &str, what: &str) -> Refusal {
-    Refusal {
+pub(in crate::diagnose) fn disk_full(node: &str, what: &str) -> Cause {
+    Cause {
         code: FindingCode::NodeDiskFull,
         what: format!("{what}: the disk of {node} is full"),
         remedy: format!(
@@ -62,7 +55,7 @@ pub(in crate::diagnose) fn disk_full(node: &str, what: &str) -> Refusal {
 }
 
 /// Classifies a registry that throttles, fails or cannot be reached.
-fn sick_registry(message: &str, image: &str) -> Option<Refusal> {
+fn sick_registry(message: &str, image: &str) -> Option<Cause> {
     const THROTTLED: &[&str] = &["toomanyrequests", "429 too many requests"];
     const NO_NAME: &[&str] = &[
         "no such host",
@@ -115,7 +108,7 @@ fn sick_registry(message: &str, image: &str) -> Option<Refusal> {
     } else {
         return None;
     };
-    Some(Refusal {
+    Some(Cause {
         code: FindingCode::ImagePullFailing,
         what,
         remedy: remedy.to_owned(),
@@ -123,7 +116,7 @@ fn sick_registry(message: &str, image: &str) -> Option<Refusal> {
 }
 
 /// Classifies refused credentials and signatures.
-fn refused(message: &str, image: &str) -> Option<Refusal> {
+fn refused(message: &str, image: &str) -> Option<Cause> {
     const UNSIGNED: &[&str] = &["signature validation failed", "signaturevalidationfailed"];
     const DENIED: &[&str] = &[
         "401 unauthorized",
@@ -136,7 +129,7 @@ fn refused(message: &str, image: &str) -> Option<Refusal> {
         "insufficient_scope",
     ];
     if has_any(message, UNSIGNED) {
-        return Some(Refusal {
+        return Some(Cause {
             code: FindingCode::ImageSignatureRefused,
             what: "has no signature that the node accepts".to_owned(),
             remedy:
@@ -145,7 +138,7 @@ fn refused(message: &str, image: &str) -> Option<Refusal> {
         });
     }
     let registry = registry_of(image);
-    has_any(message, DENIED).then(|| Refusal {
+    has_any(message, DENIED).then(|| Cause {
         code: FindingCode::ImagePullDenied,
         what: format!("is refused by registry `{registry}`"),
         remedy: admit(message, registry),
@@ -174,7 +167,7 @@ fn admit(message: &str, registry: &str) -> String {
 }
 
 /// Classifies an image that does not exist, or not for this node's platform.
-fn unfit(message: &str, image: &str) -> Option<Refusal> {
+fn unfit(message: &str, image: &str) -> Option<Cause> {
     const ABSENT: &[&str] = &[
         "manifest unknown",
         "manifest_unknown",
@@ -182,7 +175,7 @@ fn unfit(message: &str, image: &str) -> Option<Refusal> {
         "name_unknown",
     ];
     if has_any(message, &["no match for platform"]) {
-        return Some(Refusal {
+        return Some(Cause {
             code: FindingCode::ImageWrongPlatform,
             what: "has no build for the node's platform".to_owned(),
             remedy:
@@ -203,7 +196,7 @@ fn unfit(message: &str, image: &str) -> Option<Refusal> {
                    deploy by digest; for a registry with a single region, `--grace ImageNotFound=25s` decides \
                    earlier";
     }
-    Some(Refusal {
+    Some(Cause {
         code: FindingCode::ImageNotFound,
         what: "does not exist in the registry".to_owned(),
         remedy,

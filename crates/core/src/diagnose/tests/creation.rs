@@ -1,6 +1,7 @@
 //! Pods that the API server refuses.
 
 use super::*;
+use crate::diagnose::Cause;
 use crate::diagnose::refusal::{classify, quota_grace};
 use crate::finding::RollbackHelps;
 use crate::observation::{ResourceKind, Seen};
@@ -454,7 +455,11 @@ fn words_of_other_components_mean_what_they_quote() {
     ];
     let mut said = Vec::new();
     for (says, message, code) in rows {
-        let (found, what, remedy) = classify(message);
+        let Cause {
+            code: found,
+            what,
+            remedy,
+        } = classify(message);
         assert_eq!(found, code, "{says}");
         said.push(format!("{says}: {what} | {remedy}"));
     }
@@ -471,7 +476,7 @@ proptest::proptest! {
         rest in ".{0,40}",
     ) {
         let message = words.concat() + &rest;
-        let (_, what, _) = classify(&message);
+        let what = classify(&message).what;
         proptest::prop_assert!(what.chars().count() < 1000);
         for pod in [pod("a").unschedulable(&message), pod("a").failed("Evicted", &message),
             pod("a").event("FailedMount", &message, i32::MAX).event("FailedAttachVolume", &message, i32::MAX),
