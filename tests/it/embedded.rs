@@ -16,12 +16,13 @@ mod embedded {
     pub(crate) mod standstill;
     pub(crate) mod test_cluster;
     pub(crate) mod walk;
+    pub(crate) mod way_in;
 }
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use embedded::{doctor, faults, jobs, many, races, rollback, standstill, walk};
+use embedded::{doctor, faults, jobs, many, races, rollback, standstill, walk, way_in};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         .chain(jobs::trials())
         .chain(doctor::trials())
         .chain(standstill::trials())
+        .chain(way_in::trials())
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

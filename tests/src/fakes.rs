@@ -158,6 +158,12 @@ impl FakeAzure {
         self.state.lock().settings.kubeconfig = kubeconfig;
     }
 
+    /// The same for a cluster without Microsoft Entra, whose kubeconfig has the credentials in it.
+    pub fn serve_local_accounts(&self) {
+        let kubeconfig = arm::of_admin(&self.own_kubeconfig());
+        self.state.lock().settings.kubeconfig = kubeconfig;
+    }
+
     /// The certificate authority that vouches for the server, as PEM.
     #[must_use]
     pub fn ca_pem(&self) -> &str {

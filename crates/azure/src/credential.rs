@@ -21,6 +21,7 @@ use crate::login::Login;
 use crate::transport::Transport;
 use crate::{Result, Secret};
 use certificate::CertificateAssertion;
+pub use certificate::certificate_end;
 use developer::DeveloperTools;
 use heard::Heard;
 use oidc::{OidcAssertion, OidcStep};

@@ -21,6 +21,7 @@ mod wire_error;
 pub use aks::{DEFAULT_API_VERSION, ManagedCluster};
 pub use cloud::Cloud;
 pub use cluster_id::{ClusterId, InvalidClusterId};
+pub use credential::certificate_end;
 pub use error::{
     ARM_REFUSALS, ArmRefusal, AzureError, AzureErrorKind, ENTRA_REFUSALS, EntraRefusal, Fix,
     NO_OIDC_ADDRESS, OIDC_REFUSALS, OidcRefusal, OidcSubject, Sign, Task, TokenScope,

@@ -22,7 +22,7 @@ use rollguard_network::Network;
 
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::run::doctor::{self, NetworkSettings, Survey, reach};
+use crate::run::doctor::{self, InAzure, NetworkSettings, Survey};
 use crate::run::task::Connector;
 use crate::run::tools::Tools;
 
@@ -63,7 +63,9 @@ impl Connector for ByServiceConnection {
 
     async fn survey(&self, env: &AgentEnv, target: &ClusterTarget) -> Survey {
         match target {
-            ClusterTarget::Aks(target) => doctor::survey(env, target, &self.settings).await,
+            ClusterTarget::Aks(target) => {
+                doctor::survey(env, target, &self.settings, self.local_time()).await
+            }
             ClusterTarget::Kubernetes { .. } => Survey::of_kubeconfig(&self.settings),
         }
     }
@@ -105,7 +107,8 @@ impl ByServiceConnection {
         let access = of_aks(azure, target, &cluster, tools.console).await?;
         tools.console.register(access.secrets());
         let (login, azure) = access.login(network);
-        reach(connect(&login, self.now), &azure, &cluster).await
+        let in_azure = InAzure::new(azure, cluster);
+        in_azure.reach(connect(&login, self.now)).await
     }
 
     fn directly(
@@ -168,24 +171,40 @@ pub(crate) struct Developer<'a> {
 }
 
 impl Developer<'_> {
-    pub(crate) async fn login(
-        self,
+    /// Connects to a cluster.
+    pub(crate) async fn connect(
+        &self,
         target: &AksTarget,
         console: &mut Console,
-    ) -> Result<ClusterLogin, Failure> {
+        now: Timestamp,
+    ) -> Result<Connection, Failure> {
         let subscription = target.subscription_id.as_deref().unwrap_or_default();
         let cluster = ClusterId::new(subscription, &target.resource_group, &target.cluster)
             .map_err(AzureError::from)?;
-        let azure = Azure::new(
+        let access = of_aks(self.azure()?, target, &cluster, console).await?;
+        console.hide(access.secrets());
+        let (login, azure) = access.login(self.network.clone());
+        let in_azure = InAzure::new(azure, cluster);
+        in_azure.reach(connect(&login, now)).await
+    }
+
+    /// Gathers what is known about a cluster before it is asked.
+    pub(crate) async fn survey(&self, target: &AksTarget, settings: &NetworkSettings) -> Survey {
+        let person = doctor::Person {
+            azure: self.azure(),
+            arm: self.arm,
+        };
+        doctor::survey_of_person(person, target, settings).await
+    }
+
+    fn azure(&self) -> Result<Azure, Failure> {
+        Ok(Azure::new(
             AzureLogin::DeveloperTools {
-                withheld: self.withheld,
+                withheld: self.withheld.clone(),
             },
             Cloud::new(AUTHORITY, self.arm)?,
             Transport::new(&self.network)?,
-        )?;
-        let access = of_aks(azure, target, &cluster, console).await?;
-        console.hide(access.secrets());
-        Ok(access.login(self.network).0)
+        )?)
     }
 }
 

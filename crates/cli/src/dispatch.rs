@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
-use rollguard_agent::inputs::{ClusterTarget, CommandInputs, CommandName, EVIDENCE, Inputs};
+use rollguard_agent::inputs::{CommandInputs, CommandName, EVIDENCE, Inputs};
 use rollguard_agent::{AgentEnv, Outcome};
-use rollguard_cluster::{Clock, Connection, Login, connect};
-use rollguard_core::report::{Line, Style};
+use rollguard_cluster::{Clock, Connection, Login};
+use rollguard_core::report::Line;
 use rollguard_core::workload::WorkloadName;
 use rollguard_network::{Listener, Network};
 
@@ -18,18 +18,20 @@ use crate::args;
 use crate::bounded;
 use crate::cancel::Cancel;
 use crate::completion::Completion;
-use crate::connect::{ARM, ByServiceConnection, Developer};
+use crate::connect::ByServiceConnection;
 use crate::console::{Aside, Console};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::output_form::OutputForm;
 use crate::recorder::Recorder;
 use crate::run::check::check;
-use crate::run::doctor::{Subject, Survey, doctor};
+use crate::run::doctor::{Subject, doctor};
 use crate::run::drill::{Answer, DrillInputs, Place, drill};
 use crate::run::rollback::{AtTerminal, Consent, How, rollback};
 use crate::run::tools::Tools;
 use crate::run::{explain, history, replay, task, templates};
+
+mod cluster;
 
 /// Runs the command of the arguments. Every failure is printed and has its outcome.
 pub(crate) async fn dispatch(
@@ -58,6 +60,7 @@ pub(crate) async fn dispatch(
     match app.run(name, &mut console).await {
         Ok(outcome) => outcome,
         Err(failure) => {
+            let failure = failure.for_user(&app.way_in());
             console.lines(&failure.lines());
             form.write_failure(&failure, &mut console);
             failure.outcome
@@ -223,48 +226,6 @@ impl App<'_> {
         })
     }
 
-    /// As kubectl does, a pod without a kubeconfig signs in with its own service account.
-    fn login_of_pod(&self, console: &mut Console) -> Result<Option<Login>, Failure> {
-        let named = self.text("kubeconfig").or_else(|| self.text("context"));
-        if named.is_some() || self.kubeconfig().iter().any(|path| path.exists()) {
-            return Ok(None);
-        }
-        let login = self.environment.in_cluster(|| self.network())?;
-        if login.is_some() {
-            let line = "no kubeconfig: signing in with the service account of this pod";
-            console.line(&Line::styled(Style::Dim, line));
-        }
-        Ok(login)
-    }
-
-    async fn connect(
-        &self,
-        cluster: Option<&ClusterTarget>,
-        console: &mut Console,
-    ) -> Result<Connection, Failure> {
-        let login = match cluster {
-            Some(ClusterTarget::Aks(target)) => {
-                let developer = Developer {
-                    arm: self.text("arm-endpoint").unwrap_or(ARM),
-                    withheld: self.environment.programs().withheld,
-                    network: self.network()?,
-                };
-                self.cancel
-                    .unless(developer.login(target, console))
-                    .await??
-            }
-            Some(ClusterTarget::Kubernetes { .. }) | None => {
-                let of_pod = self.login_of_pod(console)?;
-                of_pod.map_or_else(|| self.login(), Ok)?
-            }
-        };
-        let now = self.environment.now();
-        // In a task of its own: a kubeconfig may be a pipe, and reading it blocks.
-        let connecting = tokio::spawn(async move { connect(&login, now).await });
-        let connected = self.cancel.unless(connecting).await?;
-        Ok(connected.map_err(anyhow::Error::from)??)
-    }
-
     /// Without `-n` the context's own namespace holds, as with kubectl.
     fn namespace<'a>(&self, connection: &'a Connection) -> Option<&'a str> {
         let own = connection.client.default_namespace();
@@ -347,13 +308,16 @@ impl App<'_> {
                 "the inputs are not those of a doctor",
             ));
         };
-        let connected = self.connect(cluster.as_ref(), console).await;
+        let survey = self.survey(cluster.as_ref()).await?;
+        let connected = match &survey.failure {
+            Some(failure) => Err(failure.clone()),
+            None => self.connect(cluster.as_ref(), console).await,
+        };
         if let Ok(connection) = &connected
             && let Some(namespace) = self.namespace(connection)
         {
             inputs.place_in(namespace);
         }
-        let survey = Survey::of_kubeconfig(&self.environment.network_settings());
         let mut tools = Tools {
             console,
             recorder: &mut Recorder::off(),
@@ -364,6 +328,7 @@ impl App<'_> {
             survey,
             connected,
             local_time: &local_time,
+            way_in: self.way_in(),
         };
         let examined = doctor(subject, &inputs, &mut tools).await?;
         self.form.write_examined(&examined, console)?;

@@ -90,6 +90,11 @@ impl Environment {
             .collect()
     }
 
+    /// Returns whether a kubeconfig is named, whether it exists or not.
+    pub(crate) fn names_kubeconfig(&self) -> bool {
+        self.get("KUBECONFIG").is_some()
+    }
+
     /// The login of the pod in which this runs, as the kubelet sets it up.
     pub(crate) fn in_cluster(
         &self,

@@ -7,11 +7,22 @@ use rollguard_agent::env::OIDC_REQUEST_URI;
 use rollguard_agent::inputs::InputErrors;
 use rollguard_agent::service_connection::{ConnectionProblem, ServiceConnectionError};
 use rollguard_azure::{AzureError, AzureErrorKind, NO_OIDC_ADDRESS, hint_for_program};
-use rollguard_cluster::{ClusterError, ClusterErrorKind};
+use rollguard_cluster::{ClusterError, ClusterErrorKind, SignIn, WayIn};
 use rollguard_core::foreign_text::clipped_to_bytes;
 use rollguard_core::report::document::NotChecked;
 use rollguard_core::report::{Line, failure_lines};
 use rollguard_core::rollback::execution::{FailedCall, FailureKind};
+
+/// What a user can do who has no kubeconfig.
+#[derive(Clone, Debug, Default)]
+struct OtherHints {
+    /// On the command line, through Azure.
+    developer: Option<String>,
+    /// In a task, with an Azure Resource Manager connection.
+    azure_connection: Option<String>,
+    /// In a task, with a Kubernetes connection.
+    kubernetes_connection: Option<String>,
+}
 
 /// A command's end without a result.
 #[derive(Clone, Debug)]
@@ -22,8 +33,8 @@ pub struct Failure {
     messages: Vec<String>,
     /// What the user can do.
     pub hint: Option<String>,
-    /// The same in the words of a task, where they differ: of the service connection and the inputs.
-    hint_in_task: Option<String>,
+    /// The same in the words of those who sign in otherwise, where they differ.
+    other_hints: Option<Box<OtherHints>>,
     /// Whether the last message says that nothing was changed.
     unchanged: bool,
 }
@@ -41,7 +52,7 @@ impl Failure {
             outcome,
             messages,
             hint: None,
-            hint_in_task: None,
+            other_hints: None,
             unchanged: false,
         }
     }
@@ -51,7 +62,22 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         // It knows more than the one that a cause came with.
-        self.hint_in_task = None;
+        self.other_hints = None;
+        self
+    }
+
+    /// Speaks of what a user has who came to the cluster like this.
+    #[must_use]
+    pub(crate) fn for_user(mut self, way_in: &WayIn) -> Self {
+        let others = self.other_hints.take().unwrap_or_default();
+        let own = match way_in.sign_in {
+            SignIn::Kubeconfig => None,
+            SignIn::Developer => others.developer,
+            SignIn::AzureConnection => others.azure_connection,
+            SignIn::KubernetesConnection => others.kubernetes_connection,
+        };
+        let hint = own.or(self.hint);
+        self.hint = hint.map(|it| way_in.doctor.named_in(&it));
         self
     }
 
@@ -107,8 +133,7 @@ impl Failure {
     #[must_use]
     pub fn issues(&self) -> Vec<String> {
         let mut issues = self.messages();
-        let hint = self.hint_in_task.as_ref().or(self.hint.as_ref());
-        if let (Some(last), Some(hint)) = (issues.last_mut(), hint) {
+        if let (Some(last), Some(hint)) = (issues.last_mut(), &self.hint) {
             // The agent gets 2 KiB: a long answer of a server must not push the hint out.
             let room = ISSUE_LIMIT.saturating_sub(hint.len());
             *last = format!("{}; hint: {hint}", clipped_to_bytes(last, room));
@@ -131,8 +156,8 @@ fn chain(error: &dyn Error) -> String {
     parts.join(": ")
 }
 
-/// In the words of the core.
-pub(crate) fn failed_call(error: &ClusterError) -> FailedCall {
+/// In the words of the core, for a user who came to the cluster like this.
+pub(crate) fn failed_call(error: &ClusterError, way_in: &WayIn) -> FailedCall {
     FailedCall {
         kind: match error.kind() {
             ClusterErrorKind::Forbidden => FailureKind::Forbidden,
@@ -143,7 +168,7 @@ pub(crate) fn failed_call(error: &ClusterError) -> FailedCall {
             ClusterErrorKind::Conflict | ClusterErrorKind::Other => FailureKind::Other,
         },
         messages: vec![chain(error)],
-        hint: error.hint(),
+        hint: way_in.hint(error),
     }
 }
 
@@ -165,7 +190,7 @@ impl From<FailedCall> for Failure {
 
 impl From<ClusterError> for Failure {
     fn from(error: ClusterError) -> Self {
-        let failed = failed_call(&error);
+        let failed = failed_call(&error, &WayIn::default());
         let mut sources = std::iter::successors(error.source(), |&source| source.source());
         let of_azure = sources.find_map(|source| source.downcast_ref::<AzureError>());
         // A credential plugin such as kubelogin says which of Entra's refusals it met.
@@ -173,10 +198,17 @@ impl From<ClusterError> for Failure {
             .then(|| hint_for_program(&failed.messages.concat()))
             .flatten();
         let at_command_line = of_azure.map_or(of_program, AzureError::hint_at_command_line);
+        let in_task = of_azure.and_then(AzureError::hint);
         let failure = Self::from(failed);
         Self {
+            other_hints: Some(Box::new(OtherHints {
+                developer: at_command_line
+                    .clone()
+                    .or(error.hint_for(SignIn::Developer)),
+                azure_connection: in_task.or(error.hint_for(SignIn::AzureConnection)),
+                kubernetes_connection: error.hint_for(SignIn::KubernetesConnection),
+            })),
             hint: at_command_line.or(failure.hint),
-            hint_in_task: of_azure.and_then(AzureError::hint).or(error.hint_in_task()),
             ..failure
         }
     }
@@ -206,7 +238,10 @@ impl From<AzureError> for Failure {
         };
         Self {
             hint: error.hint_at_command_line(),
-            hint_in_task: error.hint(),
+            other_hints: Some(Box::new(OtherHints {
+                azure_connection: error.hint(),
+                ..OtherHints::default()
+            })),
             ..Self::new(outcome, chain(&error))
         }
     }
@@ -245,6 +280,8 @@ impl From<anyhow::Error> for Failure {
 
 #[cfg(test)]
 mod tests {
+    use rollguard_core::permission::DoctorCommand;
+
     use super::*;
 
     #[test]
@@ -268,13 +305,35 @@ mod tests {
     }
 
     #[test]
-    fn a_task_has_words_of_its_own() {
-        let failure = Failure {
-            hint_in_task: Some("check the service connection".to_owned()),
-            ..Failure::new(Outcome::Credentials, "x").hint("check the kubeconfig")
+    fn each_way_of_signing_in_has_words_of_its_own() {
+        let failure = || Failure {
+            other_hints: Some(Box::new(OtherHints {
+                developer: None,
+                azure_connection: Some("check the service connection".to_owned()),
+                kubernetes_connection: Some("apply what `rollguard doctor` prints".to_owned()),
+            })),
+            hint: Some("check the kubeconfig".to_owned()),
+            ..Failure::new(Outcome::Credentials, "x")
         };
-        assert_eq!(failure.issues(), ["x; hint: check the service connection"]);
-        let lines: Vec<String> = failure.lines().iter().map(Line::text).collect();
-        assert!(lines.concat().contains("check the kubeconfig"), "{lines:?}");
+        let rows = [
+            (SignIn::Kubeconfig, "check the kubeconfig"),
+            (SignIn::Developer, "check the kubeconfig"),
+            (SignIn::AzureConnection, "check the service connection"),
+            (
+                SignIn::KubernetesConnection,
+                "apply what this task with `command: doctor` prints",
+            ),
+        ];
+        for (sign_in, hint) in rows {
+            let way_in = WayIn {
+                sign_in,
+                doctor: DoctorCommand::Task,
+                ..WayIn::default()
+            };
+            let told = failure().for_user(&way_in);
+            assert_eq!(told.issues(), [format!("x; hint: {hint}")], "{sign_in:?}");
+            let lines: Vec<String> = told.lines().iter().map(Line::text).collect();
+            assert!(lines.concat().contains(hint), "{sign_in:?}: {lines:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod bounded;
 pub mod cancel;
 mod completion;
 mod connect;
+mod connection_options;
 pub mod console;
 mod dispatch;
 mod drive;

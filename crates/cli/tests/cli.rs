@@ -411,3 +411,36 @@ fn templates_are_exported_and_never_overwritten_when_changed() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     assert!(!stage.exists(), "all are written, or none");
 }
+
+#[test]
+fn in_a_pod_a_kubeconfig_that_is_named_and_missing_is_an_error_and_none_is_the_pods_account() {
+    let rows: [(&str, Option<&str>, &str); 3] = [
+        ("none is named", None, "use the service account of this pod"),
+        (
+            "one that is missing",
+            Some("/absent/config"),
+            "error: failed to find the kubeconfig `/absent/config`",
+        ),
+        (
+            "two that are missing",
+            Some("/absent/one:/absent/two"),
+            "error: failed to find a kubeconfig: none of `/absent/one`, `/absent/two` exists",
+        ),
+    ];
+    for command in ["check", "history", "doctor"] {
+        for (says, named, text) in rows {
+            let home = tempfile::tempdir().unwrap();
+            let mut variables = vec![
+                ("KUBERNETES_SERVICE_HOST", "127.0.0.1"),
+                ("KUBERNETES_SERVICE_PORT", "1"),
+            ];
+            variables.extend(named.map(|it| ("KUBECONFIG", it)));
+            let ran = run(home.path(), &[command, "deployment/web"], &variables);
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert_eq!(ran.code, 2, "{command}, {says}: {said}");
+            assert!(said.contains(text), "{command}, {says}: {said}");
+            let as_pod = said.contains("signing in with the service account of this pod");
+            assert_eq!(as_pod, named.is_none(), "{command}, {says}: {said}");
+        }
+    }
+}

@@ -399,7 +399,12 @@ mod tests {
         let server = Server::new().on("GET", "/deployments/web", |_| status(403, "may not"));
         let error = find(&server.client(), &web()).await.unwrap_err();
         assert_eq!(error.kind(), ClusterErrorKind::Forbidden);
-        assert!(error.hint().unwrap().contains("--verb=get,list,watch"));
+        assert!(
+            error
+                .hint()
+                .unwrap()
+                .contains("grant get,list,watch on deployments.apps,")
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,9 +17,12 @@ use crate::error::{Cause, ClusterError, ClusterErrorKind};
 use crate::login::{BearerTokens, Login};
 use crate::patience::patiently;
 use crate::request::status_of;
+use crate::sign_in::SignIn;
+use crate::way_in::WayIn;
 use crate::{Result, request};
 
 mod bearer;
+mod client_certificate;
 mod credentials;
 mod kubeconfig;
 mod limit;
@@ -44,6 +47,10 @@ pub struct Connection {
     pub version: String,
     /// The way to the API server; `None` for the embedded cluster.
     pub server: Option<Server>,
+    /// When the client certificate ends with which the kubeconfig's user signs in, if it has one.
+    pub certificate_end: Option<Timestamp>,
+    /// How the user came here.
+    pub way_in: WayIn,
 }
 
 /// The API server, and the way to it.
@@ -81,19 +88,42 @@ impl From<&Proxy> for ProxyOnTheWay {
 /// Bad input for a kubeconfig, context or proxy that does not fit; unreachable with the server's
 /// address; credentials for 401 or a token that cannot be had.
 pub async fn connect(login: &Login, local_now: Timestamp) -> Result<Connection> {
-    let Opened { client, server } = open(login, local_now).await?;
+    let Opened {
+        client,
+        server,
+        certificate_end,
+    } = open(login, local_now).await?;
     let called = server
         .as_ref()
         .map(|it| format!("the API server {}", it.url));
     let called = called.as_deref().unwrap_or("the API server");
-    let (version, date) = greet(&client, called).await?;
+    let greeted = greet(&client, called).await;
+    let (version, date) = greeted
+        .map_err(|error| client_certificate::explained(error, certificate_end, local_now))?;
     let clock = Clock::starting_at(date.unwrap_or(local_now));
     Ok(Connection {
         client,
         clock,
         version,
         server,
+        certificate_end,
+        way_in: way_in(login),
     })
+}
+
+/// The user of an Azure connection or of the Azure CLI cannot be told by the login.
+fn way_in(login: &Login) -> WayIn {
+    let sign_in = match login {
+        Login::OfConnection { .. } | Login::ServiceAccount { .. } => SignIn::KubernetesConnection,
+        Login::Kubeconfig { .. }
+        | Login::InMemory { .. }
+        | Login::InCluster { .. }
+        | Login::Client(_) => SignIn::Kubeconfig,
+    };
+    WayIn {
+        sign_in,
+        ..WayIn::default()
+    }
 }
 
 /// A login that was read, before anything is sent.
@@ -103,12 +133,15 @@ struct Prepared<'a> {
     own_proxy: Option<String>,
     network: &'a Network,
     tokens: Option<Arc<dyn BearerTokens>>,
+    /// When the kubeconfig's own client certificate ends; that of a plugin is renewed.
+    certificate_end: Option<Timestamp>,
 }
 
 /// A client that has sent nothing yet.
 struct Opened {
     client: Client,
     server: Option<Server>,
+    certificate_end: Option<Timestamp>,
 }
 
 async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
@@ -117,6 +150,7 @@ async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
             return Ok(Opened {
                 client: limit::limited(client.clone()),
                 server: None,
+                certificate_end: None,
             });
         }
         Login::Kubeconfig { .. } => of_files(login, local_now).await?,
@@ -133,6 +167,7 @@ async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
         own_proxy,
         network,
         tokens,
+        certificate_end,
     } = prepared;
     if let Some(roots_of_cluster) = &mut config.root_cert {
         roots_of_cluster.extend(roots(&network.trust)?);
@@ -149,6 +184,7 @@ async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
     Ok(Opened {
         client,
         server: Some(server),
+        certificate_end,
     })
 }
 
@@ -172,12 +208,14 @@ async fn of_files(login: &Login, local_now: Timestamp) -> Result<Prepared<'_>> {
     if !allow_insecure_server {
         credentials::refuse_exposed(&config)?;
     }
+    let certificate_end = client_certificate::end_of(&config.auth_info);
     let tokens = credentials::take(&mut config, named, programs, local_now).await?;
     Ok(Prepared {
         config,
         own_proxy,
         network,
         tokens,
+        certificate_end,
     })
 }
 
@@ -194,6 +232,7 @@ async fn in_memory<'a>(
         None => credentials::take_token(&mut config.auth_info)?,
     };
     Ok(Prepared {
+        certificate_end: client_certificate::end_of(&config.auth_info),
         config,
         own_proxy,
         network,

@@ -7,7 +7,10 @@ mod redact;
 
 pub use cause::{Cause, OwnStatus};
 pub(crate) use cause::{Silence, TokenFailure};
+use hint::Hint;
 pub(crate) use permission::Permission;
+
+use crate::sign_in::SignIn;
 
 /// The kind of a failure; the command line maps each to an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,7 +37,7 @@ pub enum ClusterErrorKind {
 pub struct ClusterError {
     doing: String,
     kind: ClusterErrorKind,
-    hint: Option<String>,
+    hint: Option<Box<Hint>>,
     #[source]
     cause: Option<Cause>,
 }
@@ -46,7 +49,7 @@ impl ClusterError {
         Self {
             doing: doing.into(),
             kind: cause.kind(),
-            hint: cause.hint().map(|it| it.at_command_line.to_owned()),
+            hint: cause.hint().map(|it| Box::new(Hint::OfCause(it))),
             cause: Some(cause),
         }
     }
@@ -62,20 +65,19 @@ impl ClusterError {
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(Box::new(Hint::Own(hint.into())));
         self
     }
 
     /// Names the permission to grant, if that is what is missing.
-    pub(crate) fn needs(self, permission: &Permission<'_>) -> Self {
+    pub(crate) fn needs(mut self, permission: &Permission<'_>) -> Self {
         // An admission webhook refuses with 403 as well; no role helps there.
         let by_admission = matches!(&self.cause, Some(Cause::Answer { message, .. })
             if message.contains("admission webhook"));
         if self.kind == ClusterErrorKind::Forbidden && !by_admission {
-            self.with_hint(permission.to_string())
-        } else {
-            self
+            self.hint = Some(Box::new(permission.hint()));
         }
+        self
     }
 
     /// Returns what kind of failure it is.
@@ -84,23 +86,16 @@ impl ClusterError {
         self.kind
     }
 
-    /// Returns what the user can do about it.
+    /// Returns what the user of a kubeconfig can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        self.hint.clone()
+        self.hint_for(SignIn::Kubeconfig)
     }
 
-    /// Returns the same for the user of a task, who has a service connection and no kubeconfig.
+    /// Returns what a user who signs in like this can do about it.
     #[must_use]
-    pub fn hint_in_task(&self) -> Option<String> {
-        let of_cause = self.cause.as_ref().and_then(Cause::hint);
-        match of_cause {
-            // A hint that the call itself gave says more than one for any call.
-            Some(of_cause) if self.hint.as_deref() == Some(of_cause.at_command_line) => {
-                Some(of_cause.in_task.to_owned())
-            }
-            Some(_) | None => self.hint.clone(),
-        }
+    pub fn hint_for(&self, sign_in: SignIn) -> Option<String> {
+        self.hint.as_ref().map(|it| it.for_user(sign_in))
     }
 
     /// Returns what the API server or the network said.
@@ -151,9 +146,8 @@ mod tests {
             .needs(&Permission::to_patch("shop", WorkloadKind::Deployment));
         assert_eq!(
             error.hint().unwrap(),
-            "grant it: kubectl create role rollguard -n shop --verb=patch \
-             --resource=deployments.apps, and bind the role; on AKS with Azure RBAC assign \
-             `Azure Kubernetes Service RBAC Writer`"
+            "grant patch on deployments.apps: apply the Role that `rollguard doctor rollback -n shop` prints; on \
+             AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`"
         );
     }
 
@@ -162,12 +156,7 @@ mod tests {
         let text = "admission webhook \"policy\" denied the request: no";
         let error = ClusterError::new("patch deployment `web`", answer(403, text))
             .needs(&Permission::to_patch("shop", WorkloadKind::Deployment));
-        assert!(
-            !error
-                .hint()
-                .unwrap_or_default()
-                .contains("kubectl create role")
-        );
+        assert!(!error.hint().unwrap_or_default().contains("the Role"));
     }
 
     #[test]

@@ -29,10 +29,12 @@ mod patience;
 pub mod preflight;
 pub mod record;
 mod request;
+mod sign_in;
 pub mod stuck;
 #[cfg(test)]
 mod testing;
 mod typed;
+mod way_in;
 
 pub use clock::Clock;
 pub use connect::{Connection, ProxyOnTheWay, Server, connect, secrets_of_kubeconfig};
@@ -40,6 +42,8 @@ pub use error::{Cause, ClusterError, ClusterErrorKind, OwnStatus};
 pub use login::{BearerTokens, BoxError, Login, Programs};
 pub use lookup::look_up;
 pub use observe::{Watch, observe};
+pub use sign_in::SignIn;
+pub use way_in::{Outage, WayIn};
 
 /// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, ClusterError>;

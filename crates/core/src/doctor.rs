@@ -298,6 +298,28 @@ impl Findings {
         ))
     }
 
+    /// Returns what to do about what is missing, for where nothing else of the findings is read.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        if let Some(problem) = &self.problem {
+            return problem.hint.clone();
+        }
+        if let Some(command) = self.role_assignment() {
+            return Some(format!(
+                "this cluster uses Azure RBAC, so assign a role: {command}"
+            ));
+        }
+        let role = self.role()?;
+        let kind = if role.contains("kind: Role\n") {
+            "Role"
+        } else {
+            "ClusterRole"
+        };
+        Some(format!(
+            "have an administrator apply the {kind} in the log or on the page of the run"
+        ))
+    }
+
     /// Returns the JSON document; `exit_code` says the same as its diagnosis.
     #[must_use]
     pub fn document(&self, exit_code: u8) -> Document {

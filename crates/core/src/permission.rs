@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::workload::WorkloadKind;
 
+mod doctor_command;
 mod role;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use doctor_command::DoctorCommand;
 pub use role::{Binding, Subject, role};
 pub use table::{RULES, WITHOUT_RULE};
 

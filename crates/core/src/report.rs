@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Evidence, Finding};
+use crate::foreign_text::visible;
+use crate::observation::Blindness;
 use crate::rollback::{Helps, RollbackHealth, RollbackPlan, Templates, helps};
 use crate::session::{Session, Suspect, TimelineEntry};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict, VerdictKind};
@@ -171,6 +173,31 @@ impl Report {
             let Helps { helps, why } = helps(finding, templates);
             finding.rollback_helps = helps;
             finding.rollback_why = why;
+        }
+    }
+
+    /// Returns whether nothing can be said because the API server was lost.
+    #[must_use]
+    pub const fn lost_connection(&self) -> bool {
+        matches!(
+            self.undetermined,
+            Some(Undetermined::Blind {
+                why: Blindness::Disconnected { .. },
+                ..
+            })
+        )
+    }
+
+    /// Adds why the API server was lost, as it is known from outside of the cluster. The verdict stays the same.
+    pub fn add_outage(&mut self, outage: &str) {
+        let outage = visible(outage).replace('\n', " ");
+        self.sentence = format!("{}; {outage}", self.sentence);
+        if let Some(Undetermined::Blind {
+            why: Blindness::Disconnected { message },
+            ..
+        }) = &mut self.undetermined
+        {
+            *message = format!("{message}; {outage}");
         }
     }
 

@@ -3,12 +3,14 @@
 //!
 //! Pure: variables and files arrive as values; `crates/azure` and `crates/cluster` carry the policy out.
 
+mod certificate;
 mod listener;
 mod no_proxy;
 mod proxy;
 mod retry_after;
 mod trust;
 
+pub use certificate::certificate_end;
 pub use listener::{Listen, Listener};
 pub use proxy::{Proxies, Proxy, ProxyError, ProxySettings};
 pub use retry_after::{LONGEST_WAIT, retry_after};

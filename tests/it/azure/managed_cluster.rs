@@ -37,6 +37,10 @@ pub(crate) fn rows() -> Vec<Trial> {
             doctor_without_sign_in,
         ),
         row(
+            "a doctor says when the certificate of the connection ends",
+            doctor_of_certificate,
+        ),
+        row(
             "a check of a stopped cluster says how to start it",
             check_of_stopped,
         ),
@@ -90,6 +94,10 @@ async fn forbidden() -> Result<()> {
 
 /// Runs the task as the agent would, with these inputs; its API server does not exist.
 async fn task(fake: &FakeAzure, inputs: &[(&str, &str)]) -> Result<Ran> {
+    task_of(Scheme::ServicePrincipal, fake, inputs).await
+}
+
+async fn task_of(scheme: Scheme, fake: &FakeAzure, inputs: &[(&str, &str)]) -> Result<Ran> {
     let folder = tempfile::tempdir()?;
     let fixed = [
         ("azureServiceConnection", SERVICE_CONNECTION_ID),
@@ -98,7 +106,7 @@ async fn task(fake: &FakeAzure, inputs: &[(&str, &str)]) -> Result<Ran> {
         ("namespace", "shop"),
         ("workloads", "deployment/web"),
     ];
-    let mut variables: BTreeMap<String, String> = fake.agent_env(Scheme::ServicePrincipal);
+    let mut variables: BTreeMap<String, String> = fake.agent_env(scheme);
     let given = fixed.iter().chain(inputs);
     variables.extend(given.map(|(name, value)| {
         (
@@ -146,10 +154,11 @@ async fn doctor_of_stopped() -> Result<()> {
             "Microsoft Entra with Kubernetes RBAC, local accounts disabled",
             "error: failed to reach AKS cluster aks-shop: the cluster is stopped",
             "hint: start it: az aks start",
-            "✓ certificates    the platform's authorities and those of SSL_CERT_FILE",
+            "✓ certificates    the authorities of SSL_CERT_FILE instead of the platform's",
             "127.0.0.1 directly",
             "only Microsoft Graph knows",
             &format!("az ad app credential list --id {CLIENT_ID}"),
+            "the cluster is stopped; hint: start it: az aks start",
             "##vso[task.complete result=Failed]",
         ],
     )?;
@@ -180,6 +189,20 @@ async fn doctor_without_sign_in() -> Result<()> {
     fake.answer_always(Service::Entra, wrong);
     let ran = task(&fake, &[("command", "doctor")]).await?;
     shows(&ran, 3, &["✓ tenant", "AADSTS7000215", "hint: "])
+}
+
+async fn doctor_of_certificate() -> Result<()> {
+    let fake = with(&[("powerState", json!({ "code": "Stopped" }))])?;
+    let scheme = Scheme::ServicePrincipalCertificate;
+    let ran = task_of(scheme, &fake, &[("command", "doctor")]).await?;
+    let end = "ends at 2126-11-05T20:26:35Z, in ";
+    shows(
+        &ran,
+        4,
+        &[&format!(
+            "✓ credential      the certificate of {CLIENT_ID} {end}"
+        )],
+    )
 }
 
 async fn check_of_stopped() -> Result<()> {

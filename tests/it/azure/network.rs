@@ -33,6 +33,10 @@ pub(crate) fn rows() -> Vec<Trial> {
             client_certificate,
         ),
         row(
+            "the client certificate is never shown to the API server",
+            no_identity_for_the_api_server,
+        ),
+        row(
             "without a client certificate that server is not reached",
             no_client_certificate,
         ),
@@ -194,6 +198,20 @@ async fn client_certificate() -> Result<()> {
     let transport = Transport::new(&network)?;
     let azure = Azure::new(with_secret(CLIENT_SECRET), cloud(&fake)?, transport)?;
     azure.cluster_access(&cluster()?).await?;
+    Ok(())
+}
+
+/// There a client certificate says who signs in, and the agent's is not the job's identity.
+async fn no_identity_for_the_api_server() -> Result<()> {
+    let fake = FakeAzure::builder().wants_certificate().start()?;
+    with_version(&fake);
+    let mut network = trusting(&fake);
+    network.trust.client_identity_pem = Some(fake.client_identity_pem().as_bytes().to_vec());
+    // It is asked again for half a minute, as after any broken connection.
+    let connecting = api_server(fake.base_url(), &fake, network);
+    let connected = tokio::time::timeout(Duration::from_secs(3), connecting).await;
+    ensure!(!matches!(connected, Ok(Ok(_))), "the server was satisfied");
+    ensure!(fake.requests().is_empty());
     Ok(())
 }
 

@@ -40,6 +40,11 @@ pub(crate) fn rows() -> Vec<Trial> {
             every_scheme,
         ),
         row(
+            "every Azure connection gets into every kind of cluster",
+            every_cluster,
+        ),
+        row("every Azure connection gets in in every cloud", every_cloud),
+        row(
             "useClusterAdmin ends in a request with the local account's token, and says what it means",
             cluster_admin,
         ),
@@ -150,6 +155,111 @@ async fn every_scheme() -> anyhow::Result<()> {
             token.starts_with("fake-cluster-token-"),
             "{scheme:?}: {token}"
         );
+    }
+    Ok(())
+}
+
+/// A kind of cluster, or a way into it.
+struct Kind {
+    name: &'static str,
+    inputs: &'static [(&'static str, &'static str)],
+    /// Whether the kubeconfig of its user has the credentials in it.
+    is_local: bool,
+    /// What the query of the request for the kubeconfig holds.
+    asked: Option<(&'static str, &'static str)>,
+    /// How the token begins with which the API server is asked.
+    token: &'static str,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind {
+        name: "without Microsoft Entra",
+        inputs: &[],
+        is_local: true,
+        asked: None,
+        token: ADMIN_ACCOUNT_TOKEN,
+    },
+    Kind {
+        name: "by the local administrator account",
+        inputs: &[("useClusterAdmin", "true")],
+        is_local: false,
+        asked: None,
+        token: ADMIN_ACCOUNT_TOKEN,
+    },
+    Kind {
+        name: "private, by its public name",
+        inputs: &[("publicFqdn", "true")],
+        is_local: false,
+        asked: Some(("server-fqdn", "public")),
+        token: "fake-cluster-token-",
+    },
+    Kind {
+        name: "private, by its public name and the administrator account",
+        inputs: &[("publicFqdn", "true"), ("useClusterAdmin", "true")],
+        is_local: false,
+        asked: Some(("server-fqdn", "public")),
+        token: ADMIN_ACCOUNT_TOKEN,
+    },
+];
+
+async fn every_cluster() -> anyhow::Result<()> {
+    for scheme in SCHEMES {
+        for kind in KINDS {
+            let (fake, home) = (fake()?, tempfile::tempdir()?);
+            if kind.is_local {
+                fake.serve_local_accounts();
+            }
+            let mut env = fake.agent_env(scheme);
+            aks_inputs(&mut env, kind.inputs);
+            let output = run(home.path(), &["task"], &env)?;
+            let says = || format!("{scheme:?}, {}", kind.name);
+            got_in(&output, &fake).with_context(says)?;
+            let token = first_token(&fake)?;
+            ensure!(token.starts_with(kind.token), "{}: {token}", says());
+            if let Some((name, value)) = kind.asked {
+                let requests = fake.requests_to(Service::Arm);
+                let asked = requests.first().and_then(|it| it.query(name));
+                ensure!(asked == Some(value), "{}: {asked:?}", says());
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn every_cloud() -> anyhow::Result<()> {
+    let audience = "https://management.contoso.onmicrosoft.com/4de154de";
+    // The connection's own addresses come first, so that the fake can be any cloud.
+    let clouds = [
+        ("AzureUSGovernment", None),
+        ("AzureChinaCloud", None),
+        ("AzureStack", Some(audience)),
+        ("Contoso", None),
+    ];
+    for scheme in SCHEMES {
+        for (cloud, audience) in clouds {
+            let builder = FakeAzure::builder();
+            let fake = match audience {
+                Some(audience) => builder.audience(audience).start()?,
+                None => builder.start()?,
+            };
+            fake.serve_own_cluster();
+            let home = tempfile::tempdir()?;
+            let mut env = fake.agent_env(scheme);
+            let data = |key: &str| format!("ENDPOINT_DATA_{SERVICE_CONNECTION_ID}_{key}");
+            env.insert(data("ENVIRONMENT"), cloud.to_owned());
+            if let Some(audience) = audience {
+                let key = data("ACTIVEDIRECTORYSERVICEENDPOINTRESOURCEID");
+                env.insert(key, audience.to_owned());
+            }
+            aks_inputs(&mut env, &[]);
+            let output = run(home.path(), &["task"], &env)?;
+            got_in(&output, &fake).with_context(|| format!("{scheme:?}, {cloud}"))?;
+            let token = first_token(&fake)?;
+            ensure!(
+                token.starts_with("fake-cluster-token-"),
+                "{scheme:?}, {cloud}: {token}"
+            );
+        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_core::http::HttpCheck;
 use rollguard_core::permission::{Command, Need, Usage, UsedPermission, WITHOUT_RULE};
 use rollguard_core::workload::WorkloadKind;
-use rollguard_sandbox::{Script, Verb};
+use rollguard_sandbox::{ApiFailure, Fault, Requests, Script, Verb};
 
 use super::test_cluster::{NAMESPACE, TestCluster, check_of, rollback_inputs, workload};
 use crate::trial;
@@ -36,6 +36,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             narrowed,
         ),
         trial("a doctor says what it cannot see, and stays green", unseen),
+        trial(
+            "a doctor that is not let in speaks of the service connection, on the page and in the issue",
+            not_let_in,
+        ),
         trial(
             "a check does without a permission what the table says",
             checks_without_one,
@@ -153,6 +157,7 @@ async fn not_ready() -> Result<()> {
             "✗ patch deployments.apps",
             "not ready for check and rollback in namespace shop: may not patch deployments.apps",
             "##vso[task.logissue type=error]not ready",
+            "; hint: have an administrator apply the Role in the log or on the page of the run",
             "##vso[task.complete result=Failed]",
             "kind: RoleBinding",
             "  - { kind: User, name: \"admin\", apiGroup: rbac.authorization.k8s.io }",
@@ -203,6 +208,23 @@ async fn unseen() -> Result<()> {
         .forbid(Verb::Create, "selfsubjectaccessreviews");
     let told = doctor(&cluster, &[]).await?;
     ensure!(told.outcome == Outcome::Undetermined, "{}", told.said);
+    Ok(())
+}
+
+async fn not_let_in() -> Result<()> {
+    let cluster = healthy().await?;
+    let refused = Fault::Answer(ApiFailure::unauthorized());
+    cluster.faults().inject(Requests::all(), refused);
+    let told = doctor(&cluster, &[("workloads", "deployment/web")]).await?;
+    ensure!(told.outcome == Outcome::Credentials, "{}", told.said);
+    let hint = "the cluster does not accept the identity of the service connection";
+    let mut lines = told.said.lines();
+    let issue = lines.find(|it| it.starts_with("##vso[task.logissue type=error]"));
+    let issue = issue.context("no issue")?;
+    shows(issue, &["not ready for check and rollback", hint])?;
+    shows(&told.said, &[&format!("hint: {hint}")])?;
+    shows(&told.page, &[&format!("What to do: `{hint}")])?;
+    ensure!(!told.said.contains("sign in again"), "{}", told.said);
     Ok(())
 }
 

@@ -21,7 +21,7 @@ use rollguard::run::task::{Connector, task};
 use rollguard::run::tools::Tools;
 use rollguard_agent::inputs::{CheckInputs, RollbackInputs};
 use rollguard_agent::{AgentEnv, Outcome};
-use rollguard_cluster::{Connection, Login, connect};
+use rollguard_cluster::{Connection, Login, WayIn, connect};
 use rollguard_core::approval::Approval;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::workload::{WorkloadKind, WorkloadRef};
@@ -139,6 +139,11 @@ impl TestCluster {
     /// The way to the cluster.
     pub(crate) fn connection(&self) -> Connection {
         self.connection.clone()
+    }
+
+    /// Has the user come in another way.
+    pub(crate) fn come_by(&mut self, way_in: WayIn) {
+        self.connection.way_in = way_in;
     }
 
     /// Runs the task.

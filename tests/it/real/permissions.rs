@@ -108,12 +108,13 @@ async fn account(
         },
     };
     let object = format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {{ name: {name} }}\n");
-    // ClusterRoles have no namespace, so that their names must differ.
+    // Several accounts of one namespace have Roles of the same commands, so that their names must differ.
     let role = role(permissions, &binding);
-    let role = role.replace(
-        "  name: rollguard\n",
-        &format!("  name: {namespace}-{name}\n"),
-    );
+    let named = |line: &str| match line.strip_prefix("  name: rollguard-") {
+        Some(_) => format!("  name: {namespace}-{name}\n"),
+        None => format!("{line}\n"),
+    };
+    let role: String = role.lines().map(named).collect();
     for objects in [object, role].iter().filter(|it| !it.is_empty()) {
         apply(&client, namespace, objects).await?;
     }

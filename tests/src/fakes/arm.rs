@@ -91,7 +91,7 @@ pub(super) fn answer(state: &mut State, request: &Recorded) -> Answer {
 }
 
 /// The same with credentials in it, as AKS gives it for the local administrator account.
-fn of_admin(kubeconfig: &str) -> String {
+pub(super) fn of_admin(kubeconfig: &str) -> String {
     let users = kubeconfig.find("users:").unwrap_or(kubeconfig.len());
     let clusters = kubeconfig[..users].replace("clusterUser", "clusterAdmin");
     format!(

@@ -30,9 +30,9 @@ pub(super) fn render() -> String {
     text += "\nA doctor also takes the names of commands as arguments: put `doctor` before the command \
              line that you want to try, such as `rollguard doctor check deployment/web -n shop`. \
              Without any, it asks for `check` and `rollback`.\n";
-    text += "\nAll take `--context` and `--kubeconfig`, as kubectl does; a check and a rollback also \
-             `--aks-name`, `--aks-rg` and `--aks-subscription`. Without any of them and without a \
-             kubeconfig, a pod uses its service account. A check and a doctor also take \
+    text += "\nAll take `--context` and `--kubeconfig`, as kubectl does; a check, a rollback and a \
+             doctor also `--aks-name`, `--aks-rg` and `--aks-subscription`. Without any of them and without a \
+             kubeconfig, a pod uses its service account; a `KUBECONFIG` that names only missing files is an error. A check and a doctor also take \
              `-o, --output human|json`, a check also `--record FILE` (a trace to replay, secrets masked); \
              a rollback also takes `--dry-run` and `--yes`. `-l` selects the workloads that have \
              the label when the check begins. With `--evidence` the namespace is that of the \

@@ -42,6 +42,9 @@ does not check again (`--no-wait`) does not need the permissions of a check that
 Replace `shop` by the namespace and `<user>` by the identity that signs in. On a cluster with Microsoft Entra that is the object id of the \
 service connection's principal; `doctor` fills it in. A ServiceAccount is named as `kind: ServiceAccount` with its namespace.
 
+The Roles of different commands have different names, so that none replaces another. Applying one of the same name in the same namespace does replace it: \
+name all workloads in one `doctor`, or rename it.
+
 On a cluster with Azure RBAC for Kubernetes authorization, Azure alone decides about Entra's identities, and a RoleBinding for them has no effect: assign \
 `Azure Kubernetes Service RBAC Writer` on the namespace. It covers most of the rules; [preflight.md](preflight.md) says what it lacks.
 In Azure itself the identity needs the role *Azure Kubernetes Service Cluster User Role* on the cluster: \
@@ -144,7 +147,23 @@ fn used_for(rule: &Rule) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn no_two_roles_of_the_page_have_one_name() {
+        let text = render();
+        let objects = text.split("apiVersion: ").filter_map(|it| {
+            let line = |start: &str| it.lines().find_map(|line| line.strip_prefix(start));
+            Some((line("kind: ")?, line("  name: ")?))
+        });
+        let objects: Vec<(&str, &str)> = objects.collect();
+        let distinct: BTreeSet<&(&str, &str)> = objects.iter().collect();
+        // Three commands: a Role and a ClusterRole each for two of them, and their bindings.
+        assert_eq!(objects.len(), 10, "{objects:?}");
+        assert_eq!(distinct.len(), objects.len(), "{objects:?}");
+    }
 
     #[test]
     fn every_rule_has_a_row_that_says_what_for() {

@@ -4,6 +4,8 @@
 //! ring signs. The format is from
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>.
 
+use std::time::SystemTime;
+
 use azure_core::error::ErrorKind;
 use azure_core::http::ClientMethodOptions;
 use azure_core::time::OffsetDateTime;
@@ -102,6 +104,14 @@ fn header(chain: &[CertificateDer<'_>]) -> String {
         "x5c": certificates,
     });
     encoded(header.to_string())
+}
+
+/// Returns when the certificate of a service connection ends; `None` for one that cannot be used.
+#[must_use]
+pub fn certificate_end(pem: &Secret) -> Option<SystemTime> {
+    let pem = pem.expose();
+    let chain = chain(pem, &key(pem).ok()?).ok()?;
+    rollguard_network::certificate_end(chain.first()?)
 }
 
 /// A certificate that cannot be used, and what to do about it.

@@ -1,11 +1,13 @@
 //! `rollguard check`: follows rollouts to a verdict and gathers what a person needs to decide.
 
+use std::time::Duration;
+
 use futures::Stream;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::CheckInputs;
 use rollguard_cluster::{Connection, Watch, observe};
 use rollguard_core::approval::Approval;
-use rollguard_core::duration::Human;
+use rollguard_core::duration::{Human, after};
 use rollguard_core::observation::Observation;
 use rollguard_core::report::{Line, Proposal, Report, Style, report_lines};
 use rollguard_core::rollback::{RollbackBatch, last_known_good_updates};
@@ -110,6 +112,9 @@ pub(crate) async fn check_with(
     let Decided { verdict, at } = Box::pin(followed).await?;
     let mut report = Report::new(&session, &verdict, at);
     report.blind_spots.extend(resolved.notes);
+    let explaining = explain_outage(connection, &mut report);
+    // A verdict that was reached is reported, even if there is no time to explain it.
+    let _ = tools.cancel.unless(explaining).await;
     let subject = Subject {
         session: &session,
         allowed: inputs.allowed,
@@ -118,7 +123,6 @@ pub(crate) async fn check_with(
     };
     let enriching = enrich(connection, report.clone(), subject);
     let enriched = tools.cancel.unless(enriching).await;
-    // A verdict that was reached is reported, even if there is no time to explain it.
     let Enriched { report, batch } = enriched.unwrap_or(Enriched {
         report,
         batch: None,
@@ -133,6 +137,31 @@ pub(crate) async fn check_with(
         report,
         batch,
     })
+}
+
+/// How long others may take to say why the API server was lost.
+const OUTAGE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Asks once why the API server was lost. No answer changes the verdict.
+async fn explain_outage(connection: &Connection, report: &mut Report) {
+    let Some(outage) = connection
+        .way_in
+        .outage
+        .as_ref()
+        .filter(|_| report.lost_connection())
+    else {
+        return;
+    };
+    // Only the pause matters.
+    let limit = after(connection.clock.now(), OUTAGE_LIMIT);
+    let why = tokio::select! {
+        biased;
+        why = outage.why() => why,
+        () = connection.clock.sleep_until(limit) => None,
+    };
+    if let Some(why) = why {
+        report.add_outage(&why);
+    }
 }
 
 /// Follows until a verdict that a recheck leaves standing. Where the recheck takes away the only reason

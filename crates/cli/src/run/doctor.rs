@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::DoctorInputs;
 use rollguard_cluster::doctor::{Identity, identity, permissions};
-use rollguard_cluster::{ClusterErrorKind, Connection, Server, access};
+use rollguard_cluster::{ClusterErrorKind, Connection, Server, WayIn, access};
 use rollguard_core::doctor::{About, AzureRbac, Fact, Findings, Problem, State, doctor_lines};
 use rollguard_core::duration::{Human, elapsed};
 use rollguard_core::report::{Line, Style};
@@ -21,8 +21,8 @@ mod power_state;
 mod through_azure;
 
 pub(crate) use network::NetworkSettings;
-pub(crate) use power_state::reach;
-pub(crate) use through_azure::survey;
+pub use power_state::InAzure;
+pub(crate) use through_azure::{Person, survey, survey_of_person};
 
 /// The `Date` header has whole seconds, and its answer takes a while.
 const UNNOTICED_SKEW: std::time::Duration = std::time::Duration::from_secs(5);
@@ -77,6 +77,8 @@ pub struct Subject<'a> {
     pub connected: Result<Connection, Failure>,
     /// Reads the local time.
     pub local_time: LocalTime<'a>,
+    /// How the user comes to the cluster.
+    pub way_in: WayIn,
 }
 
 /// Asks what there is to ask, and prints it. Where there is no connection, the findings say why.
@@ -114,6 +116,7 @@ async fn examine(subject: Subject<'_>, inputs: &DoctorInputs) -> Examined {
         survey,
         connected,
         local_time,
+        way_in,
     } = subject;
     let mut findings = Findings {
         usage: inputs.usage.clone(),
@@ -131,6 +134,7 @@ async fn examine(subject: Subject<'_>, inputs: &DoctorInputs) -> Examined {
     let of_findings = Outcome::of_diagnosis(findings.diagnosis());
     let outcome = match failure {
         Some(failure) => {
+            let failure = failure.for_user(&way_in);
             findings.problem = Some(Problem {
                 messages: failure.messages(),
                 hint: failure.hint.clone(),
@@ -157,6 +161,8 @@ async fn ask(
         format!("Kubernetes {}", connection.version),
     ));
     facts.extend(connection.server.as_ref().map(way_to));
+    let end = connection.certificate_end;
+    facts.extend(end.map(|end| credential::of_kubeconfig(end, local_time())));
     match identity(client).await {
         Ok(identity) => {
             let now = local_time();
@@ -255,7 +261,7 @@ async fn workload(connection: &Connection, workload: &WorkloadRef) -> Option<Fac
     if error.kind() != ClusterErrorKind::NotFound {
         return None;
     }
-    let hint = error.hint();
+    let hint = connection.way_in.hint(&error);
     let text = Failure::from(error).messages().join("; ");
     let fact = Fact::new(About::Workload, State::Warning, text);
     Some(match hint {

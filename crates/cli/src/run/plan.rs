@@ -4,7 +4,6 @@
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use futures::{FutureExt, future};
-use kube::Client;
 use rollguard_cluster::history::history;
 use rollguard_cluster::{Connection, preflight};
 use rollguard_core::rollback::execution::FailedCall;
@@ -28,7 +27,7 @@ pub(super) async fn gather(
             return read;
         }
         let requests = step.requests.into_iter();
-        calls.extend(requests.map(|it| carry(&connection.client, it)));
+        calls.extend(requests.map(|it| carry(connection, it)));
         answer = match calls.next().await {
             Some(answer) => Some(answer),
             None => future::pending().await,
@@ -37,13 +36,18 @@ pub(super) async fn gather(
 }
 
 /// Carries one request to the cluster, and brings the answer back.
-pub(super) fn carry(client: &Client, request: ReadRequest) -> BoxFuture<'static, ReadAnswer> {
-    let client = client.clone();
+pub(super) fn carry(
+    connection: &Connection,
+    request: ReadRequest,
+) -> BoxFuture<'static, ReadAnswer> {
+    let (client, way_in) = (connection.client.clone(), connection.way_in.clone());
     match request {
         ReadRequest::History(workload) => async move {
             let read = history(&client, &workload).await;
             ReadAnswer::History {
-                read: read.map(Box::new).map_err(|error| failed_call(&error)),
+                read: read
+                    .map(Box::new)
+                    .map_err(|error| failed_call(&error, &way_in)),
                 workload,
             }
         }

@@ -127,6 +127,7 @@ fn wanted(case: &Case<'_>) -> Vec<(WorkloadRef, Request)> {
         evidence_at: evidence.map(|it| it.at),
         allowed: inputs.allowed,
         run: case.how.by.clone(),
+        doctor: case.connection.way_in.doctor.clone(),
         ..Request::default()
     };
     let each = inputs.workloads.iter();

@@ -8,7 +8,8 @@ use rollguard_agent::inputs::{
 };
 use rollguard_agent::run::Run;
 use rollguard_agent::{AgentEnv, LoggingCommand, Outcome};
-use rollguard_cluster::Connection;
+use rollguard_cluster::{Connection, SignIn, WayIn};
+use rollguard_core::permission::DoctorCommand;
 
 use super::check::check;
 use super::doctor::{Subject, Survey, doctor};
@@ -89,6 +90,29 @@ async fn run(
         ));
     }
     let inputs = Inputs::parse(raw)?;
+    let way_in = inputs.cluster.as_ref().map(way_in).unwrap_or_default();
+    let done = carried_out(env, &inputs, connector, tools).await;
+    done.map_err(|failure| failure.for_user(&way_in))
+}
+
+/// Returns what the user of a task has.
+fn way_in(target: &ClusterTarget) -> WayIn {
+    WayIn {
+        sign_in: match target {
+            ClusterTarget::Aks(_) => SignIn::AzureConnection,
+            ClusterTarget::Kubernetes { .. } => SignIn::KubernetesConnection,
+        },
+        doctor: DoctorCommand::Task,
+        outage: None,
+    }
+}
+
+async fn carried_out(
+    env: &AgentEnv,
+    inputs: &Inputs,
+    connector: &dyn Connector,
+    tools: &mut Tools<'_>,
+) -> Result<Outcome, Failure> {
     let target = inputs
         .cluster
         .as_ref()
@@ -104,6 +128,14 @@ async fn run(
         let connecting = cancel.unless(connector.connect(env, target, tools)).await;
         connecting.and_then(|it| it)
     };
+    let way_in = way_in(target);
+    let connected = connected.map(|connection| Connection {
+        way_in: WayIn {
+            outage: connection.way_in.outage.clone(),
+            ..way_in.clone()
+        },
+        ..connection
+    });
     match &inputs.command {
         CommandInputs::Check(inputs) => run_check(env, &connected?, inputs, tools).await,
         CommandInputs::Rollback(inputs) => {
@@ -116,6 +148,7 @@ async fn run(
                 survey,
                 connected,
                 local_time: &local_time,
+                way_in,
             };
             let examined = doctor(subject, inputs, tools).await?;
             outputs::of_doctor(&examined, tools);

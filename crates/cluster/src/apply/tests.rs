@@ -459,7 +459,11 @@ async fn clear_refusals_need_no_reading_back() {
     let rows = [
         (400, ClusterErrorKind::Other, "nothing was changed"),
         (401, ClusterErrorKind::Credentials, "sign in again"),
-        (403, ClusterErrorKind::Forbidden, "--verb=patch"),
+        (
+            403,
+            ClusterErrorKind::Forbidden,
+            "grant patch on deployments.apps: apply the Role",
+        ),
         (404, ClusterErrorKind::NotFound, ""),
     ];
     for (code, kind, hint) in rows {

@@ -4,7 +4,7 @@
 use kube::Config;
 use kube::config::{AuthInfo, Cluster, Kubeconfig};
 
-use super::{Prepared, bad_input, configuration, credentials, kubeconfig};
+use super::{Prepared, bad_input, client_certificate, configuration, credentials, kubeconfig};
 use crate::Result;
 use crate::error::ClusterError;
 use crate::login::Login;
@@ -33,6 +33,7 @@ pub(super) async fn prepared(login: &Login) -> Result<Prepared<'_>> {
     config.accept_invalid_certs = accepted(&config, *accept_untrusted)?;
     let tokens = credentials::take_token(&mut config.auth_info)?;
     Ok(Prepared {
+        certificate_end: client_certificate::end_of(&config.auth_info),
         config,
         own_proxy,
         network,

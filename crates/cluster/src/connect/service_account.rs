@@ -35,6 +35,7 @@ pub(super) fn prepared(login: &Login) -> Result<Prepared<'_>> {
             Ok(Prepared {
                 config,
                 own_proxy: None,
+                certificate_end: None,
                 network,
                 tokens: Some(Arc::new(Fixed(token))),
             })
@@ -55,6 +56,7 @@ pub(super) fn prepared(login: &Login) -> Result<Prepared<'_>> {
             Ok(Prepared {
                 config,
                 own_proxy: None,
+                certificate_end: None,
                 network,
                 tokens: Some(tokens),
             })

@@ -303,7 +303,7 @@ async fn a_connection_that_is_dropped_in_the_handshake_speaks_of_authorized_rang
         matches!(error.cause(), Some(Cause::Dropped(_))),
         "{error:?}"
     );
-    let hint = error.hint_in_task().unwrap();
+    let hint = error.hint_for(SignIn::AzureConnection).unwrap();
     for part in [
         "authorized IP ranges or a private cluster",
         "which rollguard does not know",

@@ -1,13 +1,16 @@
 //! Hints that name a missing permission. All permissions stand in `rollguard_core::permission`.
 
-use std::fmt;
-
+use rollguard_core::permission::Command;
 use rollguard_core::workload::WorkloadKind;
+
+use super::hint::Hint;
 
 /// A permission that is missing; shown as the way to grant it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permission<'a> {
-    /// Verbs, separated by commas, as `kubectl create role` takes them.
+    /// The command that needs it.
+    pub(crate) command: Command,
+    /// Verbs, separated by commas.
     pub(crate) verbs: &'a str,
     /// Resources, separated by commas.
     pub(crate) resources: &'a str,
@@ -36,6 +39,7 @@ impl Permission<'_> {
             }
         };
         Permission {
+            command: Command::Check,
             verbs: "get,list,watch",
             resources,
             namespace,
@@ -50,6 +54,7 @@ impl Permission<'_> {
             WorkloadKind::DaemonSet => "daemonsets.apps",
         };
         Permission {
+            command: Command::Rollback,
             verbs: "patch",
             resources,
             namespace,
@@ -63,6 +68,7 @@ impl Permission<'_> {
             WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => CONTROLLER_REVISIONS,
         };
         Permission {
+            command: Command::Check,
             verbs: "patch",
             resources,
             namespace,
@@ -72,6 +78,7 @@ impl Permission<'_> {
     /// To delete a pod that keeps a StatefulSet stuck.
     pub(crate) const fn to_delete_pods(namespace: &str) -> Permission<'_> {
         Permission {
+            command: Command::Rollback,
             verbs: "delete",
             resources: "pods",
             namespace,
@@ -79,33 +86,31 @@ impl Permission<'_> {
     }
 }
 
-impl fmt::Display for Permission<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Permission<'_> {
+    /// Returns how to get it. `doctor` prints the whole Role: a part of one would replace the rest.
+    pub(super) fn hint(&self) -> Hint {
         let Self {
+            command,
             verbs,
             resources,
             namespace,
         } = self;
-        write!(
-            f,
-            "grant it: kubectl create role rollguard -n {namespace} --verb={verbs} \
-             --resource={resources}, and bind the role"
-        )?;
-        if *resources == CONTROLLER_REVISIONS {
+        let grant = format!(
+            "grant {verbs} on {resources}: apply the Role that `rollguard doctor {command} -n {namespace}` prints"
+        );
+        let on_azure = match *verbs {
             // Of the built-in roles only `Cluster Admin` has it, which is far too much for a mark.
-            return f.write_str(
-                "; on AKS with Azure RBAC it requires a custom role with \
-                 `Microsoft.ContainerService/managedClusters/apps/controllerrevisions/write`",
-            );
-        }
-        let role = match *verbs {
-            "patch" | "delete" => "Writer",
-            _ => "Reader",
+            _ if *resources == CONTROLLER_REVISIONS => {
+                "it requires a custom role with \
+                 `Microsoft.ContainerService/managedClusters/apps/controllerrevisions/write`"
+            }
+            "patch" | "delete" => "assign `Azure Kubernetes Service RBAC Writer`",
+            _ => "assign `Azure Kubernetes Service RBAC Reader`",
         };
-        write!(
-            f,
-            "; on AKS with Azure RBAC assign `Azure Kubernetes Service RBAC {role}`"
-        )
+        Hint::Permission {
+            grant,
+            on_azure: on_azure.to_owned(),
+        }
     }
 }
 
@@ -132,7 +137,7 @@ mod tests {
         }
         for hint in hints {
             for resource in hint.resources.split(',') {
-                assert!(is_given(hint.verbs, resource), "{hint}");
+                assert!(is_given(hint.verbs, resource), "{hint:?}");
             }
         }
         let look = Permission::to_look("shop", None);

@@ -103,15 +103,14 @@ async fn a_mark_that_cannot_be_written_says_why_and_is_sent_once() {
             WorkloadKind::Deployment,
             forbidden,
             ClusterErrorKind::Forbidden,
-            "--resource=replicasets.apps, and bind the role; on AKS with Azure RBAC assign \
-             `Azure Kubernetes Service RBAC Writer`",
+            "grant patch on replicasets.apps: apply the Role that `rollguard doctor check -n shop` prints; on \
+             AKS with Azure RBAC assign `Azure Kubernetes Service RBAC Writer`",
         ),
         (
             WorkloadKind::StatefulSet,
             forbidden,
             ClusterErrorKind::Forbidden,
-            "--resource=controllerrevisions.apps, and bind the role; on AKS with Azure RBAC it \
-             requires a custom role with \
+            "prints; on AKS with Azure RBAC it requires a custom role with \
              `Microsoft.ContainerService/managedClusters/apps/controllerrevisions/write`",
         ),
         (

@@ -67,7 +67,7 @@ async fn a_plain_answer_is_taken_at_its_word() {
         (
             "may not",
             |_| status(403, "may not"),
-            Err("--verb=delete --resource=pods"),
+            Err("grant delete on pods: apply the Role that `rollguard doctor rollback -n shop` prints"),
             1,
         ),
         ("a webhook refuses", |_| status(422, "no"), Err(""), 1),

@@ -99,7 +99,12 @@ async fn a_deployment_that_may_not_be_read_names_what_to_grant() {
     let client = connected(&sandbox).await.client;
     let error = access::find(&client, &web()).await.unwrap_err();
     assert_eq!(error.kind(), ClusterErrorKind::Forbidden);
-    assert!(error.hint().unwrap().contains("--verb=get,list,watch"));
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .contains("grant get,list,watch on deployments.apps,")
+    );
 }
 
 #[tokio::test(start_paused = true)]

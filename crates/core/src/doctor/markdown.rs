@@ -7,10 +7,15 @@ use crate::report::{code, fence};
 /// Renders the findings as Markdown. Foreign text stands in code spans and fences only.
 #[must_use]
 pub fn doctor_markdown(findings: &Findings) -> String {
-    let mut out = vec![
-        format!("## rollguard doctor\n\n{}\n", code(&findings.sentence())),
-        "| | | found |\n| --- | --- | --- |".to_owned(),
-    ];
+    let mut out = vec![format!(
+        "## rollguard doctor\n\n{}\n",
+        code(&findings.sentence())
+    )];
+    let problem = findings.problem.as_ref();
+    if let Some(hint) = problem.and_then(|it| it.hint.as_deref()) {
+        out.push(format!("What to do: {}\n", code(hint)));
+    }
+    out.push("| | | found |\n| --- | --- | --- |".to_owned());
     let missing = findings
         .permissions
         .iter()

@@ -121,6 +121,45 @@ fn a_cluster_that_could_not_be_asked_is_not_ready_whatever_else_is_known() {
         "{text}"
     );
     assert!(findings.role().is_none());
+    let page = doctor_markdown(&findings);
+    assert!(
+        page.contains("\nWhat to do: `start it: az aks start`\n\n| |"),
+        "{page}"
+    );
+    assert_eq!(findings.hint().as_deref(), Some("start it: az aks start"));
+}
+
+#[test]
+fn a_hint_says_what_to_do_about_a_missing_permission() {
+    let missing = [("patch deployments.apps", Answer::Missing)];
+    let azure_rbac = Some(AzureRbac {
+        cluster_id: "/subscriptions/0/x".to_owned(),
+    });
+    let rows = [
+        ("nothing is missing", findings(web(), &[]), None),
+        (
+            "a Role is missing",
+            findings(web(), &missing),
+            Some("have an administrator apply the Role in the log"),
+        ),
+        (
+            "a role assignment is missing",
+            Findings {
+                azure_rbac,
+                ..findings(web(), &missing)
+            },
+            Some("so assign a role: az role assignment create"),
+        ),
+    ];
+    for (says, findings, expected) in rows {
+        let hint = findings.hint();
+        assert_eq!(hint.is_some(), expected.is_some(), "{says}: {hint:?}");
+        let hint = hint.unwrap_or_default();
+        assert!(
+            hint.contains(expected.unwrap_or_default()),
+            "{says}: {hint}"
+        );
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Renders permissions as a Role and its `RoleBinding`, to apply as they are.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -7,8 +8,23 @@ use serde_json::json;
 use super::{Command, Need, Permission, Scope, UsedPermission};
 use crate::foreign_text::visible;
 
-/// The name of the Role and of its binding.
-const NAME: &str = "rollguard";
+/// Returns the name of a Role and of its binding. Roles of other commands have other names, because applying one
+/// of the same name would replace it; those of the whole cluster also have the namespace in theirs, because each
+/// namespace may have an identity of its own.
+fn name(permissions: &[UsedPermission], scope: Scope, binding: &Binding) -> String {
+    let reasons = permissions.iter().flat_map(|it| &it.reasons);
+    let commands: BTreeSet<Command> = reasons.map(|it| it.command).collect();
+    let mut name = "rollguard".to_owned();
+    for command in &commands {
+        let _ = write!(name, "-{command}");
+    }
+    // A drill makes a namespace of its own.
+    let is_drill = commands.iter().all(|it| *it == Command::Drill);
+    if scope == Scope::Cluster && !is_drill {
+        let _ = write!(name, "-{}", binding.namespace);
+    }
+    name
+}
 
 /// The identity that a binding names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,13 +94,19 @@ pub struct Binding {
 pub fn role(permissions: &[UsedPermission], binding: &Binding) -> String {
     let documents = [Scope::Namespace, Scope::Cluster].map(|scope| {
         let of_scope = permissions.iter().filter(|it| it.permission.scope == scope);
-        document(&of_scope.collect::<Vec<_>>(), scope, binding)
+        let name = name(permissions, scope, binding);
+        document(&of_scope.collect::<Vec<_>>(), &name, scope, binding)
     });
     let present: Vec<String> = documents.into_iter().flatten().collect();
     present.join("---\n")
 }
 
-fn document(permissions: &[&UsedPermission], scope: Scope, binding: &Binding) -> Option<String> {
+fn document(
+    permissions: &[&UsedPermission],
+    name: &str,
+    scope: Scope,
+    binding: &Binding,
+) -> Option<String> {
     if permissions.is_empty() {
         return None;
     }
@@ -93,7 +115,7 @@ fn document(permissions: &[&UsedPermission], scope: Scope, binding: &Binding) ->
         Scope::Cluster => ("ClusterRole", String::new()),
     };
     let mut text = format!(
-        "apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata:\n  name: {NAME}\n{namespace}rules:\n"
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata:\n  name: {name}\n{namespace}rules:\n"
     );
     for rule in rules(permissions) {
         let _ = write!(
@@ -111,8 +133,8 @@ fn document(permissions: &[&UsedPermission], scope: Scope, binding: &Binding) ->
     }
     let _ = write!(
         text,
-        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}Binding\nmetadata:\n  name: {NAME}\n{namespace}\
-         roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {kind}\n  name: {NAME}\nsubjects:\n{}",
+        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}Binding\nmetadata:\n  name: {name}\n{namespace}\
+         roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {kind}\n  name: {name}\nsubjects:\n{}",
         binding.subject.yaml()
     );
     Some(text)

@@ -297,3 +297,52 @@ fn the_role_of_a_check_of_a_deployment_is_minimal() {
         ["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]
     );
 }
+
+#[test]
+fn no_role_replaces_that_of_another_command_or_of_another_namespace() {
+    use Command::{Check, Drill, Rollback};
+    let rows: [(&str, &[Command], &str, &[&str]); 5] = [
+        (
+            "a check",
+            &[Check],
+            "shop",
+            &["rollguard-check", "rollguard-check-shop"],
+        ),
+        (
+            "in another namespace",
+            &[Check],
+            "bank",
+            &["rollguard-check", "rollguard-check-bank"],
+        ),
+        (
+            "a rollback",
+            &[Rollback],
+            "shop",
+            &["rollguard-rollback", "rollguard-rollback-shop"],
+        ),
+        (
+            "both",
+            &[Rollback, Check],
+            "shop",
+            &["rollguard-check-rollback", "rollguard-check-rollback-shop"],
+        ),
+        (
+            "a drill, which makes its namespace",
+            &[Drill],
+            "shop",
+            &["rollguard-drill"],
+        ),
+    ];
+    for (says, commands, namespace, expected) in rows {
+        let binding = Binding {
+            namespace: namespace.to_owned(),
+            subject: Subject::Unknown,
+        };
+        let usage = Usage::of(commands.iter().copied()).with_kinds(WorkloadKind::ALL);
+        let text = role(&usage.permissions(), &binding);
+        let names = text.lines().filter_map(|it| it.strip_prefix("  name: "));
+        let names: std::collections::BTreeSet<&str> = names.collect();
+        let expected: std::collections::BTreeSet<&str> = expected.iter().copied().collect();
+        assert_eq!(names, expected, "{says}");
+    }
+}

@@ -6,7 +6,7 @@ use super::*;
 use crate::approval::Approval;
 use crate::finding::{EvidenceKind, FindingCode};
 use crate::history::History;
-use crate::observation::Observation;
+use crate::observation::{Blindness, Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::rollback::{Request, RollbackBatch, decide};
 use crate::testing::{
@@ -299,4 +299,50 @@ fn the_page_says_of_a_suspect_when_it_was_seen_what_may_heal_it_and_when_it_deci
          | +4s | ConfigObjectMissing | container `app` needs Secret `db¦x`, which does not exist | the \
          same pipeline or an operator may still create it | +1m |\n";
     assert!(page.contains(rows), "{page}");
+}
+
+/// A check that sees nothing of the Deployment, for this reason, until it ends.
+fn blind(why: Blindness) -> Report {
+    let mut session = Session::new([web()], Policy::default(), start());
+    let resource = ResourceKind::Deployment;
+    let blind = Observation::new(at(1), Seen::Blind { resource, why });
+    let first = session.observe(blind).verdict;
+    let verdict = session.observe(Session::tick(at(60))).verdict;
+    let verdict = if first.is_terminal() { first } else { verdict };
+    Report::new(&session, &verdict, at(60))
+}
+
+#[test]
+fn an_api_server_that_was_lost_is_explained_from_outside_and_the_verdict_stays() {
+    let message = || "connection refused".to_owned();
+    let rows = [
+        ("lost", Blindness::Disconnected { message: message() }, true),
+        (
+            "forbidden",
+            Blindness::Forbidden { message: message() },
+            false,
+        ),
+        (
+            "signed out",
+            Blindness::Unauthorized { message: message() },
+            false,
+        ),
+    ];
+    for (says, why, lost) in rows {
+        let mut report = blind(why);
+        assert_eq!(report.verdict, VerdictKind::Undetermined, "{says}");
+        assert_eq!(report.lost_connection(), lost, "{says}");
+        report.add_outage("Azure says that the cluster is stopped");
+        assert_eq!(report.verdict, VerdictKind::Undetermined, "{says}");
+        for (form, text) in [
+            ("text", text_of(&report)),
+            ("page", markdown(&report)),
+            ("summary", summary(&report, 1800)),
+        ] {
+            let told = text.contains("; Azure says that the cluster is stopped");
+            assert!(told, "{says}, {form}: {text}");
+        }
+    }
+    assert!(!failed().lost_connection());
+    assert!(!succeeded(1).lost_connection());
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{RollbackPlan, changes, stuck_pods};
 use crate::history::History;
 use crate::quantity::Quantity;
-use crate::workload::WorkloadKind;
 use crate::workload::raw::{plain, text};
+use crate::workload::{WorkloadKind, WorkloadRef};
 
 mod finding;
 mod owner;
@@ -263,8 +263,20 @@ pub fn judge(plan: &RollbackPlan, answers: &Answers) -> Vec<PreflightFinding> {
     found.extend(of_pod(plan, &answers.pod));
     found.extend(of_written(plan, answers.written.as_ref()));
     found.extend(of_jobs(plan, &answers.jobs));
+    for hint in found.iter_mut().filter_map(|it| it.hint.as_mut()) {
+        *hint = hint.replace(DOCTOR, &doctor_of(&plan.workload));
+    }
     found.sort_by_key(|finding| finding.weight);
     found
+}
+
+/// How [`PreflightCode::remedy`] names the command that prints the Role.
+const DOCTOR: &str = "`rollguard doctor rollback`";
+
+/// The same for one workload: its kind decides what is in the Role.
+fn doctor_of(workload: &WorkloadRef) -> String {
+    let namespace = &workload.namespace;
+    format!("`rollguard doctor rollback {workload} -n {namespace}`")
 }
 
 fn of_right(

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::approval::{ApprovedRollback, HealthCriteria};
+use crate::permission::DoctorCommand;
 use crate::session::{Session, TrackedWorkload};
 use crate::workload::{Revision, WorkloadRef};
 
@@ -41,6 +42,8 @@ pub struct Request {
     pub now: Timestamp,
     /// Who rolls back and in which run.
     pub run: String,
+    /// How the user asks for permissions.
+    pub doctor: DoctorCommand,
 }
 
 /// Under what a check asks for a rollback.
@@ -52,6 +55,8 @@ pub struct CheckContext<'a> {
     pub run: &'a str,
     /// The time, by the cluster's clock.
     pub now: Timestamp,
+    /// How the user asks for permissions.
+    pub doctor: &'a DoctorCommand,
 }
 
 impl Request {
@@ -69,6 +74,7 @@ impl Request {
             now: context.now,
             allowed: context.allowed,
             run: context.run.to_owned(),
+            doctor: context.doctor.clone(),
             ..Self::default()
         };
         offered

@@ -1,12 +1,15 @@
 //! The same through a Kubernetes service connection.
 
 use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libtest_mimic::Trial;
 use rollguard_tests::fakes::{FakeAzure, SERVICE_ACCOUNT_TOKEN, SERVICE_CONNECTION_ID, Service};
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::super::setup::row;
 use super::{fake, first_token, got_in, inputs, log, run, said};
@@ -26,10 +29,70 @@ pub(super) fn rows() -> Vec<Trial> {
             untrusted,
         ),
         row(
+            "an API server that no packet reaches is told from one that refuses",
+            out_of_reach,
+        ),
+        row(
             "a connection that cannot be used names its input, and everything that is wrong",
             wrong_connections,
         ),
     ]
+}
+
+/// A port whose packets are dropped, as by a firewall: the kernel drops the first packet of a connection while the queue
+/// of those that wait to be accepted is full (Linux `net/ipv4/tcp_input.c`, `tcp_conn_request`).
+struct Deaf {
+    address: SocketAddr,
+    _listener: TcpListener,
+    _waiting: Vec<TcpStream>,
+}
+
+impl Deaf {
+    fn new() -> anyhow::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let listener = socket.listen(1)?;
+        let address = listener.local_addr()?;
+        let mut waiting = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
+            waiting.push(stream);
+            ensure!(waiting.len() < 64, "the queue does not fill");
+        }
+        Ok(Self {
+            address,
+            _listener: listener,
+            _waiting: waiting,
+        })
+    }
+}
+
+async fn out_of_reach() -> anyhow::Result<()> {
+    let (fake, home, deaf) = (fake()?, tempfile::tempdir()?, Deaf::new()?);
+    let fields = [(TOKEN, SERVICE_ACCOUNT_TOKEN), (CERTIFICATE, fake.ca_pem())];
+    let mut env = kubernetes(&fake, "ServiceAccount", &fields);
+    let server = format!("https://{}", deaf.address);
+    env.insert(
+        format!("ENDPOINT_URL_{SERVICE_CONNECTION_ID}"),
+        server.clone(),
+    );
+    let begun = Instant::now();
+    let output = run(home.path(), &["task"], &env)?;
+    let took = begun.elapsed();
+    ensure!(output.status.code() == Some(4), "{}", said(&output));
+    let repeated = format!("the API server {server}/: ");
+    let failed = format!("failed to reach the API server {server}/");
+    for part in [
+        repeated.as_str(),
+        "(reads are repeated for 30s)",
+        failed.as_str(),
+        "hint: firewalls refuse connections like this: have the public address of the agent allowed",
+    ] {
+        ensure!(log(&output).contains(part), "`{part}`: {}", log(&output));
+    }
+    // Three attempts of 10 s at most.
+    ensure!(took > Duration::from_secs(15), "{took:?}");
+    ensure!(took < Duration::from_secs(60), "{took:?}");
+    Ok(())
 }
 
 /// The variables of a Kubernetes connection.

@@ -47,6 +47,7 @@ pub(super) async fn enrich(
         allowed: subject.allowed,
         run: subject.run,
         now: connection.clock.now(),
+        doctor: &connection.way_in.doctor,
     };
     let requests = Request::after_check(session, context);
     let batch = match gather(connection, requests).await {

@@ -36,7 +36,7 @@ pub(super) async fn mark(
     for (marking, written) in updates.iter().zip(written) {
         match written {
             Ok(()) => marked.push(named(marking, report)),
-            Err(error) => failures.push(Failure::from(error)),
+            Err(error) => failures.push(Failure::from(error).for_user(&connection.way_in)),
         }
     }
     if !marked.is_empty() {

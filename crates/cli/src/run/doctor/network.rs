@@ -6,13 +6,10 @@ use rollguard_network::Network;
 
 use crate::failure::Failure;
 
-/// The settings that add trusted certificates, or take the place of the platform's.
-const CERTIFICATE_SETTINGS: [&str; 4] = [
-    "AGENT_CAINFO",
-    "NODE_EXTRA_CA_CERTS",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-];
+/// The settings that add trusted authorities.
+const ADDING: [&str; 2] = ["AGENT_CAINFO", "NODE_EXTRA_CA_CERTS"];
+/// The settings that take the place of the platform's authorities (on Linux, as OpenSSL does).
+const REPLACING: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 const CLIENT_CERTIFICATE: &str = "AGENT_CLIENTCERT";
 
 /// The network of this process, and the variables that it comes from.
@@ -20,8 +17,10 @@ const CLIENT_CERTIFICATE: &str = "AGENT_CLIENTCERT";
 pub(crate) struct NetworkSettings {
     /// Proxies and trusted certificates, or the setting that cannot be used.
     pub(crate) network: Result<Network, Failure>,
-    /// Those of the certificate settings that are set.
-    certificates: Vec<&'static str>,
+    /// Those of [`ADDING`] that are set.
+    adding: Vec<&'static str>,
+    /// Those of [`REPLACING`] that are set.
+    replacing: Vec<&'static str>,
     has_client_certificate: bool,
 }
 
@@ -31,12 +30,16 @@ impl NetworkSettings {
         network: Result<Network, Failure>,
         is_set: impl Fn(&'static str) -> bool,
     ) -> Self {
+        let set =
+            |names: [&'static str; 2]| names.into_iter().filter(|name| is_set(name)).collect();
         Self {
             network,
-            certificates: CERTIFICATE_SETTINGS
-                .into_iter()
-                .filter(|name| is_set(name))
-                .collect(),
+            adding: set(ADDING),
+            replacing: if cfg!(target_os = "linux") {
+                set(REPLACING)
+            } else {
+                Vec::new()
+            },
             has_client_certificate: is_set(CLIENT_CERTIFICATE),
         }
     }
@@ -61,16 +64,21 @@ impl NetworkSettings {
     /// Says whose certificates are trusted.
     pub(crate) fn certificates(&self) -> Option<Fact> {
         let network = self.network.as_ref().ok()?;
-        let mut parts = vec![match self.certificates.as_slice() {
+        let base = match self.replacing.as_slice() {
             [] => "the platform's authorities".to_owned(),
             names => format!(
-                "the platform's authorities and those of {}",
+                "the authorities of {} instead of the platform's",
                 names.join(", ")
             ),
+        };
+        let mut parts = vec![match self.adding.as_slice() {
+            [] => base,
+            names => format!("{base}, and those of {}", names.join(", ")),
         }];
         if self.has_client_certificate {
             parts.push(format!(
-                "a client certificate of {CLIENT_CERTIFICATE} is shown"
+                "the client certificate of {CLIENT_CERTIFICATE} is shown to Azure if it is asked for, never to the API \
+                 server"
             ));
         }
         if network.trust.skip_verification {
@@ -140,7 +148,7 @@ mod tests {
             skip_verification: true,
             ..Trust::default()
         };
-        let rows: [(&str, Trust, &[&str], State, &str); 3] = [
+        let rows: [(&str, Trust, &[&str], State, &str); 5] = [
             (
                 "none is set",
                 Trust::default(),
@@ -153,8 +161,22 @@ mod tests {
                 Trust::default(),
                 &["NODE_EXTRA_CA_CERTS", "AGENT_CLIENTCERT"],
                 State::Good,
-                "the platform's authorities and those of NODE_EXTRA_CA_CERTS; a client certificate of AGENT_CLIENTCERT is \
-                 shown",
+                "the platform's authorities, and those of NODE_EXTRA_CA_CERTS; the client certificate of AGENT_CLIENTCERT \
+                 is shown to Azure if it is asked for, never to the API server",
+            ),
+            (
+                "one takes the place of the platform's",
+                Trust::default(),
+                &["SSL_CERT_FILE"],
+                State::Good,
+                "the authorities of SSL_CERT_FILE instead of the platform's",
+            ),
+            (
+                "one takes their place and one adds to them",
+                Trust::default(),
+                &["SSL_CERT_FILE", "SSL_CERT_DIR", "AGENT_CAINFO"],
+                State::Good,
+                "the authorities of SSL_CERT_FILE, SSL_CERT_DIR instead of the platform's, and those of AGENT_CAINFO",
             ),
             (
                 "verification is off",

@@ -1,12 +1,14 @@
 //! The state of a cluster in Azure, for the error of an API server that does not answer.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use rollguard_agent::Outcome;
 use rollguard_azure::{Azure, AzureError, AzureErrorKind, ClusterId, ManagedCluster};
-use rollguard_cluster::{Clock, ClusterErrorKind, Connection};
+use rollguard_cluster::{Clock, ClusterErrorKind, Connection, Outage};
 use rollguard_core::duration::after;
 
 use crate::failure::Failure;
@@ -14,45 +16,81 @@ use crate::failure::Failure;
 /// How long the API server may keep silent before Azure is asked.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Awaits the connection to a cluster. If the API server does not answer, Azure is asked whether the cluster runs: the
-/// name of one that is stopped or deleted does not resolve.
-///
-/// # Errors
-/// As the connection; sooner if Azure says that the cluster cannot answer.
-pub(crate) async fn reach(
-    connecting: impl Future<Output = rollguard_cluster::Result<Connection>>,
-    azure: &Azure,
-    cluster: &ClusterId,
-) -> Result<Connection, Failure> {
-    let mut connecting = pin!(connecting);
-    let connected = tokio::select! {
-        biased;
-        connected = &mut connecting => connected,
-        failure = down_after(PATIENCE, azure, cluster) => match failure {
-            Some(failure) => return Err(failure),
-            None => connecting.await,
-        },
-    };
-    match connected {
-        Ok(connection) => Ok(connection),
-        Err(error) if error.kind() == ClusterErrorKind::Unreachable => {
-            let state = azure.managed_cluster(cluster).await;
-            Err(explained(error.into(), state.as_ref(), cluster))
+/// A cluster in Azure, which knows about it when the API server does not answer.
+pub struct InAzure {
+    azure: Azure,
+    cluster: ClusterId,
+}
+
+impl InAzure {
+    /// A cluster about which `azure` is asked.
+    #[must_use]
+    pub const fn new(azure: Azure, cluster: ClusterId) -> Self {
+        Self { azure, cluster }
+    }
+
+    async fn state(&self) -> rollguard_azure::Result<ManagedCluster> {
+        self.azure.managed_cluster(&self.cluster).await
+    }
+
+    /// Awaits the connection to the cluster, which asks Azure again if the API server is lost. If it does not answer,
+    /// Azure is asked whether the cluster runs: the name of one that is stopped or deleted does not resolve.
+    ///
+    /// # Errors
+    /// As the connection; sooner if Azure says that the cluster cannot answer.
+    pub(crate) async fn reach(
+        self,
+        connecting: impl Future<Output = rollguard_cluster::Result<Connection>>,
+    ) -> Result<Connection, Failure> {
+        let mut connecting = pin!(connecting);
+        let connected = tokio::select! {
+            biased;
+            connected = &mut connecting => connected,
+            failure = self.down_after(PATIENCE) => match failure {
+                Some(failure) => return Err(failure),
+                None => connecting.await,
+            },
+        };
+        match connected {
+            Ok(mut connection) => {
+                connection.way_in.outage = Some(Arc::new(self));
+                Ok(connection)
+            }
+            Err(error) if error.kind() == ClusterErrorKind::Unreachable => {
+                let state = self.state().await;
+                Err(explained(error.into(), state.as_ref(), &self.cluster))
+            }
+            Err(error) => Err(error.into()),
         }
-        Err(error) => Err(error.into()),
+    }
+
+    /// Returns the failure of a cluster that cannot answer, if Azure says so.
+    async fn down_after(&self, patience: Duration) -> Option<Failure> {
+        // Only the pause matters.
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
+        clock.sleep_until(after(clock.now(), patience)).await;
+        let down = match self.state().await {
+            Ok(state) => why_it_is_down(&state, &self.cluster),
+            Err(error) => why_it_is_gone(&error),
+        };
+        down.map(|down| down.failure(&self.cluster))
     }
 }
 
-/// Returns the failure of a cluster that cannot answer, if Azure says so.
-async fn down_after(patience: Duration, azure: &Azure, cluster: &ClusterId) -> Option<Failure> {
-    // Only the pause matters.
-    let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
-    clock.sleep_until(after(clock.now(), patience)).await;
-    let down = match azure.managed_cluster(cluster).await {
-        Ok(state) => why_it_is_down(&state, cluster),
-        Err(error) => why_it_is_gone(&error),
-    };
-    down.map(|down| down.failure(cluster))
+#[async_trait]
+impl Outage for InAzure {
+    async fn why(&self) -> Option<String> {
+        let why = match self.state().await {
+            Ok(state) => match why_it_is_down(&state, &self.cluster) {
+                Some(down) => Some(down.why),
+                None => {
+                    unsettled(&state).map(|it| format!("the cluster's provisioning state is {it}"))
+                }
+            },
+            Err(error) => why_it_is_gone(&error).map(|it| it.why),
+        };
+        why.map(|why| format!("Azure says that {why}"))
+    }
 }
 
 fn explained(
@@ -123,7 +161,6 @@ pub(super) fn why_it_is_down(state: &ManagedCluster, cluster: &ClusterId) -> Opt
 
 /// Returns why a cluster that runs may be out of reach from here.
 fn why_it_may_be_out_of_reach(state: &ManagedCluster) -> Option<String> {
-    let provisioning = state.provisioning_state.as_deref().unwrap_or_default();
     if let Some(name) = &state.private_fqdn {
         return Some(format!(
             "the cluster is private: `{name}` resolves and answers only inside its network; run on an agent there"
@@ -135,10 +172,17 @@ fn why_it_may_be_out_of_reach(state: &ManagedCluster) -> Option<String> {
             state.authorized_ip_ranges.join(", ")
         ));
     }
-    let settled = provisioning.is_empty() || provisioning == "Succeeded";
-    (!settled).then(|| {
-        format!("Azure says that the cluster's provisioning state is {provisioning}; try again when it is Succeeded")
+    unsettled(state).map(|it| {
+        format!(
+            "Azure says that the cluster's provisioning state is {it}; try again when it is Succeeded"
+        )
     })
+}
+
+/// Returns the provisioning state of a cluster that Azure is changing, or could not change.
+fn unsettled(state: &ManagedCluster) -> Option<&str> {
+    let provisioning = state.provisioning_state.as_deref();
+    provisioning.filter(|it| !it.is_empty() && *it != "Succeeded")
 }
 
 #[cfg(test)]

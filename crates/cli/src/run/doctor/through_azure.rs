@@ -1,5 +1,6 @@
 //! Asks a service connection and Azure about a cluster, before the cluster itself is asked.
 
+use jiff::Timestamp;
 use rollguard_agent::inputs::AksTarget;
 use rollguard_agent::{AgentEnv, Outcome, ServiceConnection};
 use rollguard_azure::{Azure, AzureError, AzureErrorKind, ClusterId, ManagedCluster, Transport};
@@ -10,11 +11,12 @@ use super::{NetworkSettings, Survey, credential};
 use crate::failure::Failure;
 
 /// Reads the connection, and asks Azure for the cluster. What fails here is told by the connection as well, so that only
-/// what it cannot know ends the examination.
+/// what it cannot know ends the examination. `now` is the local time.
 pub(crate) async fn survey(
     env: &AgentEnv,
     target: &AksTarget,
     settings: &NetworkSettings,
+    now: Timestamp,
 ) -> Survey {
     let mut survey = Survey::default();
     survey.facts.extend(settings.certificates());
@@ -40,7 +42,7 @@ pub(crate) async fn survey(
                 "the service connection names none",
             ),
         },
-        credential::ends(&service),
+        credential::ends(&service, now),
     ]);
     let addresses = [details.cloud.authority.as_str(), details.cloud.arm.as_str()];
     survey.facts.extend(settings.way_to_azure(&addresses));
@@ -50,14 +52,43 @@ pub(crate) async fn survey(
     let Ok(cluster) = ClusterId::new(&subscription, &target.resource_group, &target.cluster) else {
         return survey;
     };
-    match managed_cluster(&service, settings, &cluster).await {
-        Ok(state) => describe(&mut survey, &state, &cluster),
-        Err(failure) => survey.facts.push(Fact::new(
-            About::PowerState,
-            State::Unseen,
-            format!("cannot see: {}", failure.messages().join("; ")),
-        )),
-    }
+    let state = managed_cluster(&service, settings, &cluster).await;
+    describe_if_seen(&mut survey, state, &cluster);
+    survey
+}
+
+/// A person who is signed in with the Azure CLI or the Azure Developer CLI.
+pub(crate) struct Person<'a> {
+    /// The way to Azure, or why there is none.
+    pub(crate) azure: Result<Azure, Failure>,
+    /// The address of Azure Resource Manager.
+    pub(crate) arm: &'a str,
+}
+
+/// Asks Azure for the cluster of a person.
+pub(crate) async fn survey_of_person(
+    person: Person<'_>,
+    target: &AksTarget,
+    settings: &NetworkSettings,
+) -> Survey {
+    let mut survey = Survey::default();
+    let subscription = target.subscription_id.clone().unwrap_or_default();
+    let tenant = "cannot see: that of the Azure CLI or the Azure Developer CLI";
+    let tenant = Fact::new(About::Tenant, State::Unseen, tenant);
+    survey.facts.extend(settings.certificates());
+    survey.facts.extend([
+        tenant.hint("az account show --query tenantId"),
+        Fact::new(About::Subscription, State::Good, subscription.clone()),
+    ]);
+    survey.facts.extend(settings.way_to_azure(&[person.arm]));
+    let Ok(cluster) = ClusterId::new(&subscription, &target.resource_group, &target.cluster) else {
+        return survey;
+    };
+    let state = match person.azure {
+        Ok(azure) => azure.managed_cluster(&cluster).await.map_err(told),
+        Err(failure) => Err(failure),
+    };
+    describe_if_seen(&mut survey, state, &cluster);
     survey
 }
 
@@ -82,6 +113,21 @@ fn told(error: AzureError) -> Failure {
         )
     } else {
         failure
+    }
+}
+
+fn describe_if_seen(
+    survey: &mut Survey,
+    state: Result<ManagedCluster, Failure>,
+    cluster: &ClusterId,
+) {
+    match state {
+        Ok(state) => describe(survey, &state, cluster),
+        Err(failure) => survey.facts.push(Fact::new(
+            About::PowerState,
+            State::Unseen,
+            format!("cannot see: {}", failure.messages().join("; ")),
+        )),
     }
 }
 

@@ -2,10 +2,9 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kube::Client;
 use rollguard_cluster::apply::{Applied, apply};
 use rollguard_cluster::history::history;
-use rollguard_cluster::{mark, stuck};
+use rollguard_cluster::{Connection, mark, stuck};
 use rollguard_core::approval::ApprovedRollback;
 use rollguard_core::rollback::execution::{ClusterRequest, DeleteResult, Look, PatchResult, Seen};
 
@@ -28,8 +27,8 @@ pub(super) struct Verify {
 }
 
 /// Begins with a request.
-pub(super) fn carry(client: &Client, request: ClusterRequest) -> Carried {
-    let client = client.clone();
+pub(super) fn carry(connection: &Connection, request: ClusterRequest) -> Carried {
+    let (client, way_in) = (connection.client.clone(), connection.way_in.clone());
     Carried::Call(match request {
         ClusterRequest::Verify { restored, timeout } => {
             return Carried::Verify(Verify { restored, timeout });
@@ -43,7 +42,7 @@ pub(super) fn carry(client: &Client, request: ClusterRequest) -> Carried {
                 }
                 Ok(Applied::AlreadyThere) => PatchResult::AlreadyInPlace,
                 Ok(Applied::Superseded) => PatchResult::Superseded,
-                Err(error) => PatchResult::Failed(failed_call(&error)),
+                Err(error) => PatchResult::Failed(failed_call(&error, &way_in)),
             };
             Seen::Patched {
                 workload: plan.workload,
@@ -54,7 +53,7 @@ pub(super) fn carry(client: &Client, request: ClusterRequest) -> Carried {
         ClusterRequest::WithdrawMark { workload, bad } => async move {
             let withdrawn = mark::withdraw(&client, &workload, &bad).await;
             Seen::MarkWithdrawn {
-                failure: withdrawn.err().map(|error| failed_call(&error)),
+                failure: withdrawn.err().map(|error| failed_call(&error, &way_in)),
                 workload,
             }
         }
@@ -65,7 +64,7 @@ pub(super) fn carry(client: &Client, request: ClusterRequest) -> Carried {
         } => async move {
             let look = match history(&client, &workload).await {
                 Ok(history) => Look::of(&history, &target_uid),
-                Err(error) => Look::Failed(failed_call(&error)),
+                Err(error) => Look::Failed(failed_call(&error, &way_in)),
             };
             Seen::Looked { workload, look }
         }
@@ -74,7 +73,7 @@ pub(super) fn carry(client: &Client, request: ClusterRequest) -> Carried {
             let result = match stuck::delete(&client, &workload.namespace, &pod).await {
                 Ok(true) => DeleteResult::Deleted,
                 Ok(false) => DeleteResult::ChangedMeanwhile,
-                Err(error) => DeleteResult::Failed(failed_call(&error)),
+                Err(error) => DeleteResult::Failed(failed_call(&error, &way_in)),
             };
             Seen::Deleted { workload, result }
         }

@@ -83,9 +83,7 @@ pub(super) async fn prepared(case: &Case<'_>, tools: &mut Tools<'_>) -> Ended {
         }
         wake_at = step.wake_at;
         calls.extend(step.requests.into_iter().map(|request| match request {
-            PreparationRequest::Read(read) => {
-                carry(&case.connection.client, read).map(Seen::Read).boxed()
-            }
+            PreparationRequest::Read(read) => carry(case.connection, read).map(Seen::Read).boxed(),
             PreparationRequest::Ask(question) => {
                 tools.console.ask(&question.to_string());
                 consent.answer().map(Seen::Answered).boxed()

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, FuturesUnordered, StreamExt};
 use jiff::Timestamp;
-use kube::Client;
-use rollguard_cluster::{Clock, Connection};
+use rollguard_cluster::Connection;
 use rollguard_core::report::{Line, execution_lines};
 use rollguard_core::rollback::execution::{Conclusion, Execution, Observation, Seen};
 
@@ -15,8 +14,7 @@ use super::carry::{Carried, Verify, carry};
 /// An execution with the calls that are under way for it.
 pub(super) struct Shell {
     execution: Execution,
-    client: Client,
-    clock: Clock,
+    connection: Connection,
     calls: FuturesUnordered<BoxFuture<'static, Seen>>,
     wake_at: Timestamp,
     /// What is still to be printed.
@@ -37,8 +35,7 @@ impl Shell {
     pub(super) fn new(execution: Execution, connection: &Connection) -> Self {
         Self {
             execution,
-            client: connection.client.clone(),
-            clock: connection.clock,
+            connection: connection.clone(),
             calls: FuturesUnordered::new(),
             wake_at: connection.clock.now(),
             lines: VecDeque::new(),
@@ -50,20 +47,20 @@ impl Shell {
         tokio::select! {
             biased;
             Some(seen) = self.calls.next() => seen,
-            () = self.clock.sleep_until(self.wake_at) => Seen::Tick,
+            () = self.connection.clock.sleep_until(self.wake_at) => Seen::Tick,
         }
     }
 
     /// Hands an observation in, and carries what is requested.
     pub(super) fn observe(&mut self, seen: Seen) -> Next {
-        let at = self.clock.now();
+        let at = self.connection.clock.now();
         let step = self.execution.observe(Observation { at, seen });
         self.lines
             .extend(step.events.iter().flat_map(execution_lines));
         self.wake_at = step.wake_at;
         let mut next = Next::Wait;
         for request in step.requests {
-            match carry(&self.client, request) {
+            match carry(&self.connection, request) {
                 Carried::Call(call) => self.calls.push(call),
                 Carried::Verify(verify) => next = Next::Verify(verify),
             }

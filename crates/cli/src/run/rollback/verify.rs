@@ -44,7 +44,7 @@ pub(super) async fn verify(
         background,
     };
     let checked = Box::pin(check_with(connection, &inputs, aside, tools)).await;
-    match checked {
+    match checked.map_err(|failure| failure.for_user(&connection.way_in)) {
         Ok(checked) => Verified {
             verification: checked.report.verification(),
             report: Some(checked.report),

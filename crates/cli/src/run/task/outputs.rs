@@ -4,6 +4,7 @@ use rollguard_agent::inputs::{COMMAND, CommandName, EVIDENCE, RawInputs};
 use rollguard_agent::outputs::{EvidenceAltered, FailedTask, OutputVariable, of_failure};
 use rollguard_agent::{LoggingCommand, Outcome};
 use rollguard_core::approval::Approval;
+use rollguard_core::doctor::{About, Fact, State};
 use rollguard_core::finding::RollbackHelps;
 use rollguard_core::report::summary;
 use rollguard_core::rollback::RollbackHealth;
@@ -62,14 +63,35 @@ pub(super) fn of_rollback(done: &RolledBack, tools: &mut Tools<'_>) -> Result<()
     Ok(())
 }
 
-/// Says on the run's page what a doctor found, where something is missing.
+/// Says on the run's page what a doctor found, and what to do, where something is missing or ends soon.
 pub(super) fn of_doctor(examined: &Examined, tools: &mut Tools<'_>) {
     let findings = &examined.findings;
-    let sentence = findings.sentence();
-    if examined.outcome != Outcome::Succeeded {
-        tools.console.command(&LoggingCommand::error(&sentence));
-    } else if findings.role().is_some() {
-        tools.console.command(&LoggingCommand::warning(&sentence));
+    let is_ready = examined.outcome == Outcome::Succeeded;
+    if !is_ready || findings.role().is_some() {
+        let command = if is_ready {
+            LoggingCommand::warning
+        } else {
+            LoggingCommand::error
+        };
+        for issue in issues(examined.outcome, findings.sentence(), findings.hint()) {
+            tools.console.command(&command(&issue));
+        }
+    }
+    let ends = |it: &&Fact| {
+        it.about == About::Credential && matches!(it.state, State::Warning | State::Failed)
+    };
+    for fact in findings.facts.iter().filter(ends) {
+        for issue in issues(examined.outcome, fact.text.clone(), fact.hint.clone()) {
+            tools.console.command(&LoggingCommand::warning(&issue));
+        }
+    }
+}
+
+fn issues(outcome: Outcome, text: String, hint: Option<String>) -> Vec<String> {
+    let failure = Failure::new(outcome, text);
+    match hint {
+        Some(hint) => failure.hint(hint).issues(),
+        None => failure.issues(),
     }
 }
 

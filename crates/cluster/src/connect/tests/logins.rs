@@ -205,3 +205,62 @@ async fn a_kubeconfig_of_a_connection_is_judged_by_its_context_alone() {
         assert_eq!(error.kind(), ClusterErrorKind::Unreachable, "{error}");
     }
 }
+
+/// A kubeconfig whose user has this client certificate, for a server without TLS: no certificate is shown to it.
+fn with_certificate(server: &str, certificate: &str) -> Login {
+    let kubeconfig = format!(
+        "{{apiVersion: v1, kind: Config, current-context: a, contexts: [{{name: a, context: {{cluster: a, user: a}}}}], \
+         clusters: [{{name: a, cluster: {{server: '{server}'}}}}], users: [{{name: a, user: {{{certificate}}}}}]}}"
+    );
+    Login::InMemory {
+        kubeconfig,
+        tokens: None,
+        network: Network::default(),
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_client_certificate_is_known_and_explains_a_refusal() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, &[("user.pem", PEM)]);
+    let file = folder.path().join("user.pem");
+    let base64 = serde_json::to_value(k8s_openapi::ByteString(PEM.into())).unwrap();
+    let base64 = base64.as_str().unwrap();
+    let end = "2126-11-05T20:26:35Z";
+    let rows = [
+        (
+            "in the kubeconfig",
+            format!("client-certificate-data: {base64}, client-key-data: {base64}"),
+            Some(end),
+        ),
+        (
+            "in a file",
+            format!(
+                "client-certificate: '{0}', client-key: '{0}'",
+                file.display()
+            ),
+            Some(end),
+        ),
+        ("none", "token: abc".to_owned(), None),
+    ];
+    let (accepts, _) = serve(|_| (200, VERSION.to_owned())).await;
+    let (refuses, _) = serve(|_| (401, String::new())).await;
+    for (says, user, end) in rows {
+        let login = with_certificate(&format!("http://{accepts}"), &user);
+        let connection = connect(&login, local()).await.unwrap();
+        let end: Option<Timestamp> = end.map(|it| it.parse().unwrap());
+        assert_eq!(connection.certificate_end, end, "{says}");
+
+        let login = with_certificate(&format!("http://{refuses}"), &user);
+        let ended = "the client certificate with which you sign in ended at 2126-11-05T20:26:35Z";
+        for (now, is_over) in [
+            ("2126-11-05T20:26:34Z", false),
+            ("2126-11-06T00:00:00Z", true),
+        ] {
+            let error = connect(&login, now.parse().unwrap()).await.err().unwrap();
+            let hint = error.hint().unwrap();
+            let expected = is_over && end.is_some();
+            assert_eq!(hint.contains(ended), expected, "{says}, {now}: {hint}");
+        }
+    }
+}

@@ -35,14 +35,24 @@ fn escaped(text: &str) -> String {
     for (at, c) in text.char_indices() {
         let harmless = matches!(c, ',' | '\'' | '"' | ';' | '?' | '%' | '/' | '(' | ')');
         // A list or a rule only where the text begins; a link only after a scheme or `www`.
-        let inside = matches!(c, '.' | '-' | ':' | '=' | '+') && !out.is_empty();
+        let inside = matches!(c, '.' | '-' | ':' | '=' | '+') && !out.trim_start().is_empty();
         let links = text[at..].starts_with("://") || (c == '.' && ends_with_www(&out));
-        if c.is_ascii_punctuation() && !harmless && (!inside || links) {
+        let is_mark = !harmless && (!inside || links) || ends_list_number(&out, &text[at..]);
+        if c.is_ascii_punctuation() && is_mark {
             out.push('\\');
         }
         out.push(c);
     }
     out
+}
+
+/// Returns whether `rest` ends a number with which an ordered list begins: `1.` or `1)`
+/// (<https://spec.commonmark.org/0.31.2/#ordered-list-marker>).
+fn ends_list_number(before: &str, rest: &str) -> bool {
+    let digits = before.trim_start();
+    let is_number = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
+    let after = rest.strip_prefix(['.', ')']);
+    is_number && after.is_some_and(|it| it.is_empty() || it.starts_with(char::is_whitespace))
 }
 
 fn ends_with_www(text: &str) -> bool {
@@ -96,6 +106,12 @@ mod tests {
             ("a formula", "$x$", r"\$x\$"),
             ("HTML", "<img src=x>&lt;", r"\<img src=x\>\&lt;"),
             ("a list", "- a", r"\- a"),
+            ("an indented list", "  - a", r"  \- a"),
+            ("an ordered list", "1. a", r"1\. a"),
+            ("an ordered list with a bracket", " 12) a", r" 12\) a"),
+            ("an ordered list without an item", "1.", r"1\."),
+            ("a number that begins no list", "1.5 GiB", "1.5 GiB"),
+            ("a number in a sentence", "took 3. a", "took 3. a"),
             ("a heading", "# a", r"\# a"),
             ("a second line", "a\n# b", r"a \# b"),
         ];

@@ -123,7 +123,10 @@ impl Reading {
                 if let Stage::Asking(prepared) = &mut slot.stage {
                     let mut prepared = prepared.clone();
                     if let Some(plan) = prepared.plan_mut() {
-                        let found = judge(plan, &answers);
+                        let mut found = judge(plan, &answers);
+                        for hint in found.iter_mut().filter_map(|it| it.hint.as_mut()) {
+                            *hint = slot.request.doctor.named_in(hint);
+                        }
                         plan.add_findings(found);
                     }
                     slot.stage = Stage::Done(prepared);

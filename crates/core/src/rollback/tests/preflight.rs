@@ -342,6 +342,9 @@ fn every_right_that_is_lacking_is_named() {
         .map(|it| it.hint)
         .collect();
     assert_eq!(hints.len(), 1, "one Role has them all");
+    let hint = hints.into_iter().flatten().next().unwrap();
+    let command = "the Role that `rollguard doctor rollback deployment/web -n shop` prints";
+    assert!(hint.contains(command), "{hint}");
 }
 
 fn needs(kind: ReferenceKind, keys: &[&str], optional: bool) -> Reference {
