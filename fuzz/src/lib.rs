@@ -8,6 +8,7 @@
 mod agent;
 mod azure;
 mod execution;
+mod lint;
 mod mutate;
 mod past;
 mod session;
@@ -64,6 +65,16 @@ pub const TARGETS: &[Target] = &[
         name: "kubeconfig",
         says: "no kubeconfig makes anyone run a program or quote a secret",
         run: |data| with_text(data, azure::kubeconfig),
+    },
+    Target {
+        name: "manifest",
+        says: "any manifest is judged or refused within bounds, and no document holds a command",
+        run: |data| {
+            with_text(data, |text| {
+                lint::manifest(text);
+                lint::config(text);
+            });
+        },
     },
     Target {
         name: "observations",

@@ -65,7 +65,7 @@ fn build() -> Result<PathBuf> {
     command
         .args(["build", "--quiet", "--package", "rollguard-fuzz"])
         .args(["--features", "libfuzzer", "--message-format", "json"]);
-    for name in ["agent", "azure", "core", "fuzz", "stage"] {
+    for name in ["agent", "azure", "core", "fuzz", "lint", "stage"] {
         let setting = format!("profile.dev.package.rollguard-{name}.opt-level=1");
         command.args(["--config", &setting]);
     }

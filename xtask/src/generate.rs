@@ -5,6 +5,7 @@ mod doctor_schema;
 mod extension;
 mod findings_doc;
 mod inputs_doc;
+mod lint_doc;
 mod outputs_doc;
 mod preflight_doc;
 mod rbac_doc;
@@ -53,6 +54,10 @@ const GENERATED: &[Generated] = &[
     Generated {
         path: "docs/inputs.md",
         text: Text::Whole(inputs_doc::render),
+    },
+    Generated {
+        path: "docs/lint.md",
+        text: Text::Whole(lint_doc::render),
     },
     Generated {
         path: "docs/outputs.md",
@@ -105,6 +110,10 @@ const GENERATED: &[Generated] = &[
     Generated {
         path: "crates/core/clippy.toml",
         text: Text::Whole(|| clippy_toml::of_crate("core")),
+    },
+    Generated {
+        path: "crates/lint/clippy.toml",
+        text: Text::Whole(|| clippy_toml::of_crate("lint")),
     },
     Generated {
         path: "crates/network/clippy.toml",

@@ -100,6 +100,8 @@ pub enum Outcome {
     PermissionMissing,
     /// The rollout has a cause that does not heal.
     Failed,
+    /// A manifest breaks rules.
+    Findings,
     /// The rollout was not complete in time.
     TimedOut,
     /// The rollout cannot be seen.
@@ -122,7 +124,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of the exit codes.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Succeeded,
         Self::RolledBack,
         Self::Unexpected,
@@ -131,6 +133,7 @@ impl Outcome {
         Self::Unreachable,
         Self::PermissionMissing,
         Self::Failed,
+        Self::Findings,
         Self::TimedOut,
         Self::Undetermined,
         Self::Superseded,
@@ -205,6 +208,7 @@ impl Outcome {
             | Self::RolledBack
             | Self::PermissionMissing
             | Self::Failed
+            | Self::Findings
             | Self::TimedOut
             | Self::Superseded
             | Self::Refused
@@ -225,7 +229,7 @@ impl Outcome {
             Self::Credentials => 3,
             Self::Unreachable => 4,
             Self::PermissionMissing => 5,
-            Self::Failed => 10,
+            Self::Failed | Self::Findings => 10,
             Self::TimedOut => 11,
             Self::Undetermined => 12,
             Self::Superseded => 13,
@@ -250,6 +254,7 @@ impl Outcome {
             Self::Unreachable => "cluster unreachable",
             Self::PermissionMissing => "permission missing",
             Self::Failed => "failed",
+            Self::Findings => "findings",
             Self::TimedOut => "timed out",
             Self::Undetermined => "undetermined",
             Self::Superseded => "superseded",
@@ -287,6 +292,9 @@ impl Outcome {
                  its work; the Role to apply is shown."
             }
             Self::Failed => "The rollout cannot recover without a change; the cause is named.",
+            Self::Findings => {
+                "Only from `lint`: a manifest breaks rules, as heavily as `--fail-on` says or worse."
+            }
             Self::TimedOut => "The rollout was not complete within the timeout.",
             Self::Undetermined => {
                 "Rollguard could not see the rollout, so the result is unknown; a rollback is \
@@ -357,6 +365,7 @@ mod tests {
                 ("cluster unreachable", 4),
                 ("permission missing", 5),
                 ("failed", 10),
+                ("findings", 10),
                 ("timed out", 11),
                 ("undetermined", 12),
                 ("superseded", 13),

@@ -10,6 +10,7 @@ use rollguard_agent::inputs::{
 use rollguard_core::permission;
 
 use crate::output_form::OutputForm;
+use crate::run::lint;
 
 /// Flags that say yes to something: never the answer to a slip.
 const CONSENTS: &[&str] = &[
@@ -84,6 +85,7 @@ pub(crate) fn command() -> Command {
                 .arg(output()),
         )
         .subcommand(history())
+        .subcommand(lint::command())
         .subcommand(explain())
         .subcommand(
             Command::new("templates")

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
+use jiff::tz::TimeZone;
 use rollguard_agent::inputs::{CommandInputs, CommandName, EVIDENCE, Inputs};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Clock, Connection, Login};
@@ -27,6 +28,7 @@ use crate::recorder::Recorder;
 use crate::run::check::check;
 use crate::run::doctor::{Subject, doctor};
 use crate::run::drill::{Answer, DrillInputs, Place, drill};
+use crate::run::lint::{self, LintForm};
 use crate::run::rollback::{AtTerminal, Consent, How, rollback};
 use crate::run::tools::Tools;
 use crate::run::{explain, history, replay, task, templates};
@@ -47,6 +49,9 @@ pub(crate) async fn dispatch(
     if name == "task" {
         return run_task(environment).await;
     }
+    if name == "lint" {
+        return run_lint(matches, environment).await;
+    }
     let form = matches.try_get_one::<OutputForm>("output");
     let form = form.ok().flatten().copied().unwrap_or_default();
     let mut console = environment.console(form.is_for_programs());
@@ -66,6 +71,26 @@ pub(crate) async fn dispatch(
             failure.outcome
         }
     }
+}
+
+/// Judges manifests: no cluster, and forms of output of its own.
+async fn run_lint(matches: &ArgMatches, environment: &Environment) -> Outcome {
+    let form = matches.get_one::<LintForm>("output").copied();
+    let form = form.unwrap_or_default();
+    let mut console = environment.console(form.is_for_programs());
+    let cancel = Cancel::on_signals();
+    let today = environment.now().to_zoned(TimeZone::UTC).date();
+    let linted = match lint::options(matches) {
+        Ok(options) => lint::lint(options, today, &mut console, &cancel).await,
+        Err(failure) => Err(failure),
+    };
+    linted.unwrap_or_else(|failure| {
+        console.lines(&failure.lines());
+        if form == LintForm::Json {
+            OutputForm::Json.write_failure(&failure, &mut console);
+        }
+        failure.outcome
+    })
 }
 
 /// Help and version are answers; everything else is a wrong command line.

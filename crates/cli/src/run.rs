@@ -5,6 +5,7 @@ pub mod doctor;
 pub(crate) mod drill;
 pub mod explain;
 pub(crate) mod history;
+pub(crate) mod lint;
 mod plan;
 pub mod replay;
 pub mod rollback;

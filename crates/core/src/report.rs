@@ -38,7 +38,7 @@ pub use json::{parse_approval, to_json, without_markers};
 pub use line::{Line, Span, Style};
 pub use log_sources::{EarlyLog, LogSource, early_line, early_logs, log_sources};
 use log_sources::{log_tail, quoted};
-pub use markdown::{RollbackPage, markdown, rollback_markdown};
+pub use markdown::{RollbackPage, cell as markdown_cell, markdown, rollback_markdown};
 pub(crate) use markdown::{code, fence};
 pub use proposal::{Proposal, Proposed};
 pub use rollback_health::{AfterRollback, OtherImage};

@@ -230,6 +230,11 @@ const CRATES: &[Crate] = &[
         disallowed: PURE,
     },
     Crate {
+        name: "lint",
+        claim: "Manifests arrive as text: no clock, no environment, no files.",
+        disallowed: PURE,
+    },
+    Crate {
         name: "network",
         claim: "The policy is pure: variables and files arrive as values.",
         disallowed: PURE,

@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::{Candidate, Case, about, between, clipped};
 use crate::duration::Human;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
+use crate::probe::Timing;
 use crate::snapshot::{ContainerView, PodView, event_count, event_start, event_time};
 
 mod answer;
@@ -47,13 +48,9 @@ fn one(case: &Case<'_>, container: &ContainerView<'_>) -> Option<Candidate> {
         .or_else(|| starting(case, container))
 }
 
-/// Returns how long a probe lets a container fail from its start: `initialDelaySeconds` +
-/// `failureThreshold` × `periodSeconds`, with the API's defaults 0, 3 and 10.
+/// Returns how long a probe lets a container fail from its start.
 fn budget(probe: &Probe) -> Duration {
-    let initial = seconds(probe.initial_delay_seconds, 0);
-    let failures = seconds(probe.failure_threshold, 3).max(1);
-    let period = seconds(probe.period_seconds, 10).max(1);
-    Duration::from_secs(initial.saturating_add(failures.saturating_mul(period)))
+    Timing::of(probe).budget()
 }
 
 fn seconds(value: Option<i32>, default: u64) -> u64 {

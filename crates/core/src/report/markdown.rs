@@ -18,7 +18,8 @@ use crate::workload::WorkloadRef;
 mod prose;
 mod rollback;
 
-use prose::{cell, prose};
+pub use prose::cell;
+use prose::prose;
 
 pub use rollback::{RollbackPage, rollback_markdown};
 

@@ -18,6 +18,7 @@ use crate::duration::{after, elapsed};
 use crate::finding::{EvidenceKind, FindingCode};
 use crate::observation::ResourceKind;
 use crate::policy::Policy;
+use crate::probe::Timing;
 use crate::snapshot::{ContainerView, PodView, event_start, event_time};
 
 /// The resolution of the kubelet's times, and the way of its event to us. (estimated)
@@ -97,12 +98,12 @@ impl Budget {
     fn of(container: &ContainerView<'_>, probe: &Probe, policy: &Policy) -> Self {
         let events = ResourceKind::Event;
         let heard = container.pod.snapshot().blindness(events).is_none();
-        let failures = seconds(probe.failure_threshold, 3).max(1);
+        let timing = Timing::of(probe);
         Self {
-            initial: Duration::from_secs(seconds(probe.initial_delay_seconds, 0)),
-            period: Duration::from_secs(seconds(probe.period_seconds, 10).max(1)),
-            timeout: Duration::from_secs(seconds(probe.timeout_seconds, 1)),
-            failures: u32::try_from(failures).unwrap_or(u32::MAX),
+            initial: timing.initial_delay,
+            period: timing.period,
+            timeout: timing.timeout,
+            failures: timing.failures,
             // The event of the kill is the first sign of it. Without events that is the end of the
             // container, which may ignore SIGTERM.
             unseen: if heard {

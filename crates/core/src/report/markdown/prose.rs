@@ -23,7 +23,8 @@ pub(super) fn prose(text: &str) -> String {
 }
 
 /// The same in a cell of a table, which a bar would end even within code.
-pub(super) fn cell(text: &str) -> String {
+#[must_use]
+pub fn cell(text: &str) -> String {
     prose(&text.replace('|', "¦"))
 }
 

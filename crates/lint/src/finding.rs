@@ -1,0 +1,155 @@
+//! A finding: a rule that a manifest breaks, and where.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::code::LintCode;
+use crate::severity::Severity;
+use crate::spot::{Place, Spot};
+use crate::yaml::Mark;
+
+/// The object that a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectName {
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace, if the manifest names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.kind)?;
+        if let Some(namespace) = &self.namespace {
+            write!(f, "{namespace}/")?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// A rule that a manifest breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule.
+    pub code: LintCode,
+    /// Its weight.
+    pub severity: Severity,
+    /// The object.
+    pub object: ObjectName,
+    /// The container, for a rule about one.
+    pub container: Option<String>,
+    /// The field, as a path from the root of the document.
+    pub path: String,
+    /// Where it stands, or the nearest thing to it that is there.
+    pub mark: Mark,
+    /// The sentence that says what is known.
+    pub message: String,
+    /// The change that resolves it.
+    pub fix: String,
+    /// Why it does not count.
+    pub excuse: Option<Excuse>,
+}
+
+/// The reason why a finding does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Excuse {
+    /// An annotation of the object exempts it.
+    Annotation {
+        /// The reason that the annotation gives.
+        reason: String,
+        /// The last day on which it holds, if there is one.
+        until: Option<jiff::civil::Date>,
+    },
+    /// It is in the baseline file.
+    Baseline,
+}
+
+impl fmt::Display for Excuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Annotation {
+                reason,
+                until: None,
+            } => write!(f, "exempted: {reason}"),
+            Self::Annotation {
+                reason,
+                until: Some(until),
+            } => write!(f, "exempted until {until}: {reason}"),
+            Self::Baseline => f.write_str("in the baseline file"),
+        }
+    }
+}
+
+/// The findings of one object, while its rules are applied.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    found: Vec<Finding>,
+}
+
+impl Findings {
+    /// Adds a finding at a place, with the code's own severity and fix.
+    pub(crate) fn add(
+        &mut self,
+        code: LintCode,
+        spot: &Spot<'_, '_>,
+        message: impl Into<String>,
+    ) -> &mut Finding {
+        self.add_at(code, spot.place(), message)
+    }
+
+    pub(crate) fn add_at(
+        &mut self,
+        code: LintCode,
+        place: Place,
+        message: impl Into<String>,
+    ) -> &mut Finding {
+        let Place { mark, path } = place;
+        self.found.push(Finding {
+            code,
+            severity: code.severity(),
+            object: ObjectName::default(),
+            container: None,
+            path,
+            mark,
+            message: message.into(),
+            fix: code.fix().to_owned(),
+            excuse: None,
+        });
+        // It was pushed a line above.
+        let last = self.found.len() - 1;
+        &mut self.found[last]
+    }
+
+    pub(crate) fn push(&mut self, finding: Finding) {
+        self.found.push(finding);
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<Finding> {
+        self.found
+    }
+}
+
+impl Finding {
+    /// Names the container.
+    pub(crate) fn of_container(&mut self, name: &str) -> &mut Self {
+        self.container = Some(name.to_owned());
+        self
+    }
+
+    /// Replaces the code's own fix.
+    pub(crate) fn fixed_by(&mut self, fix: impl Into<String>) -> &mut Self {
+        self.fix = fix.into();
+        self
+    }
+
+    /// Replaces the code's own severity.
+    pub(crate) fn weighing(&mut self, severity: Severity) -> &mut Self {
+        self.severity = severity;
+        self
+    }
+}

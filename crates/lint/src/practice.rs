@@ -1,0 +1,32 @@
+//! The ten practices, one file each.
+
+mod capability;
+mod host_access;
+mod host_path;
+mod privilege;
+mod probes;
+mod resources;
+mod root_filesystem;
+mod sysctl;
+mod user;
+
+pub(crate) use capability::BASELINE as BASELINE_CAPABILITIES;
+pub(crate) use probes::judge as judge_probes;
+pub(crate) use sysctl::is_safe;
+
+use crate::finding::Findings;
+use crate::level::KubernetesVersion;
+use crate::pod::Pod;
+
+/// Applies the ten practices to a pod.
+pub(crate) fn judge(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Findings) {
+    user::judge(pod, findings);
+    privilege::judge(pod, findings);
+    capability::judge(pod, findings);
+    sysctl::judge(pod, version, findings);
+    host_path::judge(pod, findings);
+    host_access::judge(pod, findings);
+    root_filesystem::judge(pod, findings);
+    resources::judge(pod, version, findings);
+    probes::judge(pod, findings);
+}

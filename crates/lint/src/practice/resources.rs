@@ -1,0 +1,119 @@
+//! 9: CPU and memory requests and limits.
+
+use rollguard_core::quantity::Quantity;
+
+use crate::code::LintCode;
+use crate::finding::Findings;
+use crate::level::KubernetesVersion;
+use crate::pod::Pod;
+use crate::spot::{Scope, Spot};
+
+/// The version from which pod-level resources are on by default.
+const POD_LEVEL: u32 = 34;
+
+pub(super) fn judge(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Findings) {
+    let of_pod = version.at_least(POD_LEVEL).then_some(&pod.spec);
+    amounts(&pod.spec, None, findings);
+    for container in pod.lasting() {
+        amounts(&container.scope, Some(container.name), findings);
+        let resources = Resources {
+            container: &container.scope,
+            pod: of_pod,
+        };
+        resources.judge(container.name, findings);
+    }
+}
+
+struct Resources<'a, 'd> {
+    container: &'a Scope<'d>,
+    /// The pod, where its resources count.
+    pod: Option<&'a Scope<'d>>,
+}
+
+impl Resources<'_, '_> {
+    fn has(&self, path: &str) -> bool {
+        let is_set = |scope: &Scope<'_>| is_some(&scope.at(path));
+        is_set(self.container) || self.pod.is_some_and(is_set)
+    }
+
+    fn judge(&self, name: &str, findings: &mut Findings) {
+        // The API server takes a limit for the request that is missing.
+        let requested = |resource: &str| {
+            self.has(&format!("resources.requests.{resource}"))
+                || self.has(&format!("resources.limits.{resource}"))
+        };
+        let missing: Vec<&str> = ["cpu", "memory"]
+            .into_iter()
+            .filter(|it| !requested(it))
+            .collect();
+        if !missing.is_empty() {
+            let what = missing.join(" and no ");
+            let message = format!("container \"{name}\" requests no {what}");
+            let fix = format!("set resources.requests for {}", missing.join(" and "));
+            let spot = self.container.at("resources.requests");
+            findings
+                .add(LintCode::MissingRequest, &spot, message)
+                .of_container(name)
+                .fixed_by(fix);
+        }
+        for (resource, code) in [
+            ("memory", LintCode::MissingMemoryLimit),
+            ("cpu", LintCode::MissingCpuLimit),
+        ] {
+            let path = format!("resources.limits.{resource}");
+            if !self.has(&path) {
+                let message = format!("container \"{name}\" has no {resource} limit");
+                let spot = self.container.at(&path);
+                findings.add(code, &spot, message).of_container(name);
+            }
+        }
+    }
+}
+
+/// Returns whether an amount is set: zero is as good as none.
+fn is_some(spot: &Spot<'_, '_>) -> bool {
+    let zero = quantity(spot).is_some_and(|it| it == Quantity::default());
+    spot.is_set() && !zero
+}
+
+fn quantity(spot: &Spot<'_, '_>) -> Option<Quantity> {
+    spot.written().and_then(Quantity::parse)
+}
+
+/// Finds amounts that the API server refuses, or that mean something else than they look like.
+fn amounts(scope: &Scope<'_>, container: Option<&str>, findings: &mut Findings) {
+    let who = container.map_or_else(|| "the pod".to_owned(), |it| format!("container \"{it}\""));
+    for list in ["requests", "limits"] {
+        let path = format!("resources.{list}.memory");
+        let spot = scope.at(&path);
+        let Some(written) = spot.written().filter(|it| it.ends_with('m')) else {
+            continue;
+        };
+        if quantity(&spot).is_some() {
+            let message =
+                format!("{who} has memory {list} of {written}: m means a thousandth of a byte");
+            let fix = format!("write {}Mi", written.trim_end_matches('m'));
+            let finding = findings.add(LintCode::MemoryUnit, &spot, message);
+            finding.container = container.map(str::to_owned);
+            finding.fixed_by(fix);
+        }
+    }
+    for resource in ["cpu", "memory"] {
+        let (limit, request) = (
+            format!("resources.limits.{resource}"),
+            format!("resources.requests.{resource}"),
+        );
+        let (limit, request) = (scope.at(&limit), scope.at(&request));
+        let amounts = quantity(&limit).zip(quantity(&request));
+        if amounts.is_some_and(|(limit, request)| limit < request) {
+            let written = |spot: &Spot<'_, '_>| spot.written().unwrap_or_default().to_owned();
+            let message = format!(
+                "{who} has a {resource} limit of {}, which is lower than its request of {}",
+                written(&limit),
+                written(&request)
+            );
+            let finding = findings.add(LintCode::LimitBelowRequest, &limit, message);
+            finding.container = container.map(str::to_owned);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Renders a report: lines for people, and documents for programs.
+//!
+//! No document has two number signs in a row, which an agent would take for a command, or a character that cannot be
+//! seen.
+
+mod json;
+mod junit;
+mod markdown;
+mod sarif;
+mod text;
+
+pub use json::json;
+pub use junit::junit;
+pub use markdown::markdown;
+pub use sarif::sarif;
+pub use text::{finding_lines, summary_line};
+
+#[cfg(test)]
+mod tests;

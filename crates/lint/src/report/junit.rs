@@ -1,0 +1,98 @@
+//! The report as the XML of `JUnit`, as the task `PublishTestResults` reads it: a file is a suite, a finding a failed test.
+
+use std::fmt::Write as _;
+
+use rollguard_core::foreign_text::visible;
+
+use crate::finding::Finding;
+use crate::run::{LintedFile, Report};
+
+/// Returns the report as XML.
+#[must_use]
+pub fn junit(report: &Report) -> String {
+    let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+    let tests: usize = report.files.iter().map(|it| it.findings.len()).sum();
+    let counted: usize = report.summary.counted.values().sum();
+    let errors = report.problems.len();
+    let _ = writeln!(
+        out,
+        "<testsuites name=\"rollguard lint\" tests=\"{}\" failures=\"{counted}\" errors=\"{errors}\">",
+        tests + errors
+    );
+    for file in &report.files {
+        suite(file, &mut out);
+    }
+    if !report.problems.is_empty() {
+        let _ = writeln!(
+            out,
+            "  <testsuite name=\"input\" tests=\"{errors}\" errors=\"{errors}\">"
+        );
+        for problem in &report.problems {
+            let (path, what) = (attribute(&problem.path), attribute(&problem.what));
+            let _ = write!(
+                out,
+                "    <testcase classname=\"input\" name=\"{path}\">\n      <error message=\"{what}\"/>\n    </testcase>\n"
+            );
+        }
+        out += "  </testsuite>\n";
+    }
+    out + "</testsuites>"
+}
+
+fn suite(file: &LintedFile, out: &mut String) {
+    let skipped = |it: &&crate::run::Located| it.finding.excuse.is_some();
+    let (tests, skipped) = (
+        file.findings.len(),
+        file.findings.iter().filter(skipped).count(),
+    );
+    let _ = writeln!(
+        out,
+        "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{}\" skipped=\"{skipped}\">",
+        attribute(&file.path),
+        tests - skipped
+    );
+    for located in &file.findings {
+        test(&file.path, &located.finding, out);
+    }
+    *out += "  </testsuite>\n";
+}
+
+fn test(path: &str, finding: &Finding, out: &mut String) {
+    let (class, name) = (
+        attribute(&finding.object.to_string()),
+        attribute(&format!("{} {}", finding.code, finding.path)),
+    );
+    let _ = writeln!(out, "    <testcase classname=\"{class}\" name=\"{name}\">");
+    if let Some(excuse) = &finding.excuse {
+        let excuse = attribute(&excuse.to_string());
+        let _ = writeln!(out, "      <skipped message=\"{excuse}\"/>");
+    } else {
+        let place = format!("{path}:{}:{}", finding.mark.line, finding.mark.column);
+        let _ = writeln!(
+            out,
+            "      <failure type=\"{}\" message=\"{}\">{}&#10;fix: {}</failure>",
+            finding.severity,
+            attribute(&finding.message),
+            attribute(&place),
+            attribute(&finding.fix)
+        );
+    }
+    *out += "    </testcase>\n";
+}
+
+/// Escapes a text for XML. A number sign is written as a reference, so that no two stand together.
+fn attribute(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in visible(text).chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '#' => out += "&#35;",
+            '\n' => out += "&#10;",
+            c => out.push(c),
+        }
+    }
+    out
+}

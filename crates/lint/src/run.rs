@@ -1,0 +1,264 @@
+//! A whole call: the judgements of all files, and what only all of them together decide.
+
+use std::collections::BTreeMap;
+
+use crate::baseline::Baseline;
+use crate::config::FailOn;
+use crate::finding::{Excuse, Finding};
+use crate::judge::{Judgement, Service, Worker};
+use crate::severity::Severity;
+
+/// The longest part of a source line that is kept, in characters.
+const SOURCE_WIDTH: usize = 160;
+
+/// A finding with the line on which it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The finding.
+    pub finding: Finding,
+    /// The line, or the part of it around the place.
+    pub source: String,
+    /// The column of the place in `source`, from 1.
+    pub column: usize,
+}
+
+impl Located {
+    fn new(finding: Finding, lines: &[&str]) -> Self {
+        let line = finding.mark.line.checked_sub(1);
+        let line = line
+            .and_then(|it| lines.get(it))
+            .copied()
+            .unwrap_or_default();
+        let column = finding.mark.column.max(1);
+        // Enough before the place to tell where it is.
+        let skipped = column.saturating_sub(SOURCE_WIDTH / 2);
+        Self {
+            source: line.chars().skip(skipped).take(SOURCE_WIDTH).collect(),
+            column: column - skipped,
+            finding,
+        }
+    }
+}
+
+/// A file with what was found in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LintedFile {
+    /// Its path, as the user would write it.
+    pub path: String,
+    /// From which severity on its findings fail the call.
+    pub fail_on: FailOn,
+    /// The findings, in the order of their places.
+    pub findings: Vec<Located>,
+}
+
+/// A file that was judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Its path, as the user would write it.
+    pub path: &'a str,
+    /// Its text.
+    pub text: &'a str,
+    /// From which severity on its findings fail the call.
+    pub fail_on: FailOn,
+}
+
+/// Something that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub path: String,
+    /// The reason, with its place if there is one.
+    pub what: String,
+}
+
+/// A call of the linter.
+#[derive(Debug, Default)]
+pub struct Run {
+    files: Vec<LintedFile>,
+    problems: Vec<Problem>,
+    summary: Summary,
+    services: Vec<Service>,
+    workers: Vec<SetAside>,
+    objections: Vec<Objection>,
+}
+
+/// A worker that is not served so far, with its findings and the file in which they would stand.
+#[derive(Debug)]
+struct SetAside {
+    file: usize,
+    worker: Worker,
+    located: Vec<Located>,
+}
+
+/// The finding about a Service that holds if another one is like it.
+#[derive(Debug)]
+struct Objection {
+    file: usize,
+    service: usize,
+    located: Located,
+}
+
+/// The counts of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// How many files were read.
+    pub files: usize,
+    /// How many pod templates were judged.
+    pub judged: usize,
+    /// Kinds without a pod template, and how many objects of each there are.
+    pub skipped: BTreeMap<String, usize>,
+    /// How many documents are no Kubernetes objects.
+    pub foreign: usize,
+    /// Findings that count, by severity.
+    pub counted: BTreeMap<Severity, usize>,
+    /// Findings that an annotation exempts.
+    pub exempted: usize,
+    /// Findings that the baseline file knows.
+    pub known: usize,
+}
+
+impl Summary {
+    /// Returns how many findings of a severity count.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.counted.get(&severity).copied().unwrap_or_default()
+    }
+}
+
+/// The result of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The files in which something was found.
+    pub files: Vec<LintedFile>,
+    /// The counts.
+    pub summary: Summary,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+impl Run {
+    /// Adds the judgement of a file.
+    pub fn add(&mut self, source: Source<'_>, judgement: Judgement) {
+        let Source {
+            path,
+            text,
+            fail_on,
+        } = source;
+        let summary = &mut self.summary;
+        summary.files += 1;
+        summary.judged += judgement.judged;
+        summary.foreign += judgement.foreign;
+        for (kind, count) in judgement.skipped {
+            *summary.skipped.entry(kind).or_default() += count;
+        }
+        if let Some(problem) = judgement.problem {
+            self.add_problem(path, problem.to_string());
+        }
+        let is_clean = judgement.findings.is_empty()
+            && judgement.workers.is_empty()
+            && judgement.services.iter().all(|it| it.objection.is_none());
+        if is_clean {
+            self.services.extend(judgement.services);
+            return;
+        }
+        let lines: Vec<&str> = text.lines().collect();
+        let located = |finding| Located::new(finding, &lines);
+        let file = self.files.len();
+        for mut worker in judgement.workers {
+            let aside = std::mem::take(&mut worker.findings).into_iter();
+            let located = aside.map(located).collect();
+            self.workers.push(SetAside {
+                file,
+                worker,
+                located,
+            });
+        }
+        for mut service in judgement.services {
+            let objection = service.objection.take();
+            self.objections.extend(objection.map(|it| Objection {
+                file,
+                service: self.services.len(),
+                located: located(it),
+            }));
+            self.services.push(service);
+        }
+        self.files.push(LintedFile {
+            path: path.to_owned(),
+            fail_on,
+            findings: judgement.findings.into_iter().map(located).collect(),
+        });
+    }
+
+    /// Adds something that could not be read.
+    pub fn add_problem(&mut self, path: &str, what: impl Into<String>) {
+        self.problems.push(Problem {
+            path: path.to_owned(),
+            what: what.into(),
+        });
+    }
+
+    /// Ends the call: adds what the Services of all files decide, and excuses what the baseline knows.
+    #[must_use]
+    pub fn finish(mut self, baseline: Option<&Baseline>) -> Report {
+        for aside in self.workers {
+            let served = self.services.iter().any(|it| aside.worker.is_served_by(it));
+            if let Some(file) = self.files.get_mut(aside.file).filter(|_| served) {
+                file.findings.extend(aside.located);
+                file.findings.sort_by_key(|it| it.finding.mark);
+            }
+        }
+        for objection in self.objections {
+            let Some(own) = self.services.get(objection.service) else {
+                continue;
+            };
+            let is_shared = self.services.iter().any(|it| it.is_like(own));
+            if let Some(file) = self.files.get_mut(objection.file).filter(|_| is_shared) {
+                file.findings.push(objection.located);
+                file.findings.sort_by_key(|it| it.finding.mark);
+            }
+        }
+        self.files.retain(|it| !it.findings.is_empty());
+        if let Some(baseline) = baseline {
+            let files = self.files.iter_mut();
+            let findings = files.flat_map(|it| &mut it.findings);
+            baseline.apply(findings.map(|it| &mut it.finding));
+        }
+        for located in self.files.iter().flat_map(|it| &it.findings) {
+            match located.finding.excuse {
+                None => {
+                    let severity = located.finding.severity;
+                    *self.summary.counted.entry(severity).or_default() += 1;
+                }
+                Some(Excuse::Annotation { .. }) => self.summary.exempted += 1,
+                Some(Excuse::Baseline) => self.summary.known += 1,
+            }
+        }
+        Report {
+            files: self.files,
+            summary: self.summary,
+            problems: self.problems,
+        }
+    }
+}
+
+impl Report {
+    /// Returns every finding.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        let files = self.files.iter().flat_map(|it| &it.findings);
+        files.map(|it| &it.finding)
+    }
+
+    /// Returns whether a finding that counts is heavy enough to fail the call.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        let fails = |file: &LintedFile| {
+            let counted = file
+                .findings
+                .iter()
+                .filter(|it| it.finding.excuse.is_none());
+            let mut severities = counted.map(|it| it.finding.severity);
+            severities.any(|it| file.fail_on.fails(it))
+        };
+        self.files.iter().any(fails)
+    }
+}
