@@ -6,6 +6,7 @@
 mod traces;
 
 mod embedded {
+    pub(crate) mod cancelled;
     pub(crate) mod doctor;
     pub(crate) mod faults;
     pub(crate) mod jobs;
@@ -22,7 +23,9 @@ mod embedded {
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use embedded::{doctor, faults, jobs, many, races, rollback, standstill, walk, way_in};
+use embedded::{
+    cancelled, doctor, faults, jobs, many, races, rollback, standstill, walk, way_in,
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         .chain(many::trials())
         .chain(rollback::trials())
         .chain(jobs::trials())
+        .chain(cancelled::trials())
         .chain(doctor::trials())
         .chain(standstill::trials())
         .chain(way_in::trials())

@@ -1,7 +1,9 @@
 //! The real binary as a process of its own: what a person reads on the page of the run when signing in is refused,
-//! what is written anywhere in a whole stage, and how the process ends.
+//! what is written anywhere in a whole stage, how the process ends, and what an agent makes of it.
 
 mod process {
+    pub(crate) mod agent;
+    pub(crate) mod emulation;
     pub(crate) mod ends;
     pub(crate) mod issues;
     pub(crate) mod secrets;
@@ -17,6 +19,7 @@ fn main() -> ExitCode {
         .into_iter()
         .chain(process::secrets::trials())
         .chain(process::ends::trials())
+        .chain(process::emulation::trials())
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -1,5 +1,5 @@
-// Puts the YAML schema of Azure Pipelines into node_modules. It is 1.6 MB and not ours: it is
-// fetched by pip, pinned by hash, instead of being kept in this repository.
+// Puts two schemas into node_modules: the YAML schema of Azure Pipelines, and the schema of CycloneDX documents. They
+// are large and not ours: they are fetched by pip, pinned by hash, instead of being kept in this repository.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,12 +14,17 @@ const python = (...args) =>
 try {
   python('pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps',
     '--only-binary', ':all:', '--require-hashes', '--requirement', join(here, 'requirements.txt'));
-  const wheel = readdirSync(scratch).find((name) => name.endsWith('.whl'));
-  python('zipfile', '-e', wheel, 'wheel');
-  const schema = join(scratch, 'wheel/check_jsonschema/builtin_schemas/vendor/azure-pipelines.json');
-  copyFileSync(schema, join(here, 'node_modules/azure-pipelines-schema.json'));
+  for (const wheel of readdirSync(scratch).filter((name) => name.endsWith('.whl'))) {
+    python('zipfile', '-e', wheel, 'wheels');
+  }
+  for (const [from, to] of [
+    ['check_jsonschema/builtin_schemas/vendor/azure-pipelines.json', 'azure-pipelines-schema.json'],
+    ['cyclonedx/schema/_res/bom-1.5.SNAPSHOT.schema.json', 'cyclonedx-1.5.schema.json'],
+  ]) {
+    copyFileSync(join(scratch, 'wheels', from), join(here, 'node_modules', to));
+  }
 } catch (error) {
-  console.error(`failed to fetch the YAML schema of Azure Pipelines: ${error.message}`);
+  console.error(`failed to fetch the schemas of Azure Pipelines and CycloneDX: ${error.message}`);
   console.error('hint: it takes python3 with pip (Debian: python3-pip)');
   process.exitCode = 1;
 } finally {

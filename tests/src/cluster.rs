@@ -203,6 +203,15 @@ impl RealCluster {
         self.push_to(&self.open, name)
     }
 
+    /// Imports an OCI layout in a tar archive into the first node.
+    ///
+    /// # Errors
+    /// With what `ctr` says.
+    pub fn import(&self, archive: &Path) -> Result<()> {
+        let [first, _] = self.nodes();
+        first.import_archive(archive)
+    }
+
     /// Reserves an address where [`RealCluster::wake_registry`] lets a registry appear later.
     ///
     /// # Errors

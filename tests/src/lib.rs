@@ -8,6 +8,7 @@ pub mod fakes;
 pub mod faulty;
 pub mod field;
 pub mod front;
+pub mod language_service;
 pub mod product;
 pub mod said;
 pub mod scenarios;

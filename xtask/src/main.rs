@@ -93,7 +93,14 @@ fn package_command() -> Command {
             Arg::new("only-build")
                 .long("only-build")
                 .action(ArgAction::SetTrue)
-                .help("Builds and stages the binaries, and packs nothing"),
+                .help("Builds into task/bin and packs nothing: another machine does"),
+        )
+        .arg(
+            Arg::new("staged")
+                .long("staged")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("only-build")
+                .help("Builds nothing and packs what is in task/bin"),
         )
         .arg(
             Arg::new("overlay")
@@ -101,6 +108,27 @@ fn package_command() -> Command {
                 .default_value("dev")
                 .value_parser(["dev", "release"]),
         )
+}
+
+fn package(m: &clap::ArgMatches) -> Result<()> {
+    let platforms: Vec<String> = m
+        .get_many("platform")
+        .unwrap_or_default()
+        .cloned()
+        .collect();
+    let steps = if m.get_flag("only-build") {
+        package::Steps::Build
+    } else if m.get_flag("staged") {
+        package::Steps::Pack
+    } else {
+        package::Steps::All
+    };
+    package::run(&package::Wanted {
+        overlay: m.get_one::<String>("overlay").map_or("dev", String::as_str),
+        platforms: &platforms,
+        quick: m.get_flag("quick"),
+        steps,
+    })
 }
 
 fn fuzz_command() -> Command {
@@ -138,20 +166,7 @@ fn main() -> Result<()> {
                 .unwrap_or(fuzz::DEFAULT_SECONDS),
         ),
         Some(("generate", m)) => generate::run(m.get_flag("check")),
-        Some(("package", m)) => {
-            let platforms: Vec<String> = m
-                .get_many("platform")
-                .unwrap_or_default()
-                .cloned()
-                .collect();
-            let quick = m.get_flag("quick");
-            if m.get_flag("only-build") {
-                package::build(&platforms, quick).map(drop)
-            } else {
-                let overlay = m.get_one::<String>("overlay").map_or("dev", String::as_str);
-                package::run(overlay, &platforms, quick)
-            }
-        }
+        Some(("package", m)) => package(m),
         Some(("test", m)) => test::run(
             &m.get_many("filter")
                 .unwrap_or_default()

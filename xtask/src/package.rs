@@ -1,12 +1,17 @@
 //! Builds the binaries, stages them into `task/bin`, packs the extension with tfx and runs what was packed.
 
+mod archive;
+mod artifacts;
 mod builds;
 mod content;
+pub(crate) mod image;
+mod normalise;
+mod sbom;
 mod sums;
 mod trials;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,25 +19,62 @@ use serde_json::{Value, json};
 
 use crate::generate::{self, VERSION, root};
 
-/// Packs the extension with the overlay `xtask/manifests/<overlay>.json` into `dist/`, with binaries
-/// for these platforms; for all that can be built here if none is named. Binaries of other platforms
-/// that are staged already are packed too: macOS has to build its own.
-///
-/// `quick` spends less time on all but linux-x64: for a package that is tested and not shipped.
-pub(crate) fn run(overlay: &str, platforms: &[String], quick: bool) -> Result<()> {
-    generate::run(true)?;
-    let bin = build(platforms, quick)?;
-    let packed = sums::write(&bin)?;
-    let vsix = pack(overlay)?;
-    for line in content::check(&vsix, &packed, !quick)? {
-        println!("{line}");
-    }
-    trials::run(&vsix, &packed)
+/// A request to package.
+pub(crate) struct Wanted<'a> {
+    /// `xtask/manifests/<overlay>.json`.
+    pub(crate) overlay: &'a str,
+    /// Only these platforms are built; all that can be built here if none is named.
+    pub(crate) platforms: &'a [String],
+    /// Whether to spend less time on all but linux-x64: for a package that is tested and not shipped.
+    pub(crate) quick: bool,
+    /// Which of the steps are left out.
+    pub(crate) steps: Steps,
 }
 
-/// Builds the binaries and stages them into the folder that it returns.
-pub(crate) fn build(platforms: &[String], quick: bool) -> Result<PathBuf> {
-    let bin = root().join("task/bin");
+/// The steps of packaging.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Steps {
+    /// Build and pack.
+    All,
+    /// Only build: another machine packs.
+    Build,
+    /// Only pack what is staged in `task/bin`.
+    Pack,
+}
+
+/// Packs the extension into `dist/`, with archives, images, a bill of materials and checksums beside it. Binaries of
+/// other platforms that are staged already are packed too: macOS has to build its own.
+pub(crate) fn run(wanted: &Wanted<'_>) -> Result<()> {
+    if wanted.steps == Steps::Build {
+        return build(wanted.platforms, wanted.quick);
+    }
+    generate::run(true)?;
+    if wanted.steps == Steps::All {
+        build(wanted.platforms, wanted.quick)?;
+    }
+    let bin = bin();
+    let packed = sums::write(&bin)?;
+    let vsix = pack(wanted.overlay)?;
+    let content = content::check(&vsix, &packed, !wanted.quick)?;
+    let written = artifacts::write(&vsix, &bin, &packed, &content.list)?;
+    for line in content.lines.iter().chain(&written) {
+        println!("{line}");
+    }
+    let again = (
+        "packed again, the extension has the same SHA-256".to_owned(),
+        is_reproduced(&vsix, wanted.overlay),
+    );
+    trials::run(&vsix, &packed, again)
+}
+
+/// The folder in which binaries are staged.
+fn bin() -> PathBuf {
+    root().join("task/bin")
+}
+
+/// Builds the binaries and stages them.
+fn build(platforms: &[String], quick: bool) -> Result<()> {
+    let bin = bin();
     for build in builds::chosen(platforms)? {
         let binary = build.run(quick)?;
         let staged = builds::staged(&bin, build.platform);
@@ -40,7 +82,18 @@ pub(crate) fn build(platforms: &[String], quick: bool) -> Result<PathBuf> {
         fs::copy(&binary, &staged)
             .with_context(|| format!("failed to stage {}", binary.display()))?;
     }
-    Ok(bin)
+    Ok(())
+}
+
+/// Packs once more, and compares.
+fn is_reproduced(vsix: &Path, overlay: &str) -> Result<()> {
+    let first = fs::read(vsix)?;
+    // The smallest step of the time in an entry is two seconds.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let second = fs::read(pack(overlay)?)?;
+    let [first, second] = [first, second].map(|it| sums::sha256(&it));
+    ensure!(first == second, "{first}, then {second}");
+    Ok(())
 }
 
 /// The packed extension. Its version is the workspace's.
@@ -65,6 +118,7 @@ fn pack(overlay: &str) -> Result<PathBuf> {
         .arg(overrides);
     command.arg("--output-path").arg(&vsix);
     run_to_end(&mut command)?;
+    normalise::normalise(&vsix)?;
     Ok(vsix)
 }
 

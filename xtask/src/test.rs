@@ -1,5 +1,6 @@
 //! Sets up and runs every rung of the test ladder, and counts what it ran.
 
+mod actionlint;
 mod ahead;
 mod azure_cli;
 mod cluster_binaries;

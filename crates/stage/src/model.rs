@@ -93,7 +93,7 @@ pub enum VariableValue {
 pub struct TaskStep {
     /// Its name, without which its outputs cannot be referred to.
     pub name: Option<String>,
-    /// The task and its major version, such as `Rollguard@0`.
+    /// The task and its major version, such as `Rollguard@1`.
     pub task: String,
     /// What a person reads; the task where the template gives none.
     pub display_name: String,

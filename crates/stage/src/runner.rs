@@ -34,7 +34,7 @@ pub struct ResolvedTask {
     pub name: Option<String>,
     /// What a person reads.
     pub display_name: String,
-    /// The task and its major version, such as `Rollguard@0`.
+    /// The task and its major version, such as `Rollguard@1`.
     pub task: String,
     /// Its inputs, with `$(…)` replaced where the variable exists.
     pub inputs: BTreeMap<String, String>,

@@ -149,10 +149,20 @@ impl TestCluster {
     /// Runs the task.
     pub(crate) async fn task(&self, env: &AgentEnv, connector: &dyn Connector) -> Outcome {
         let (_sender, cancel) = Cancel::by_hand();
+        self.task_unless(env, connector, &cancel).await
+    }
+
+    /// Runs the task, which may be cancelled.
+    pub(crate) async fn task_unless(
+        &self,
+        env: &AgentEnv,
+        connector: &dyn Connector,
+        cancel: &Cancel,
+    ) -> Outcome {
         let mut tools = Tools {
             console: &mut self.said.console(),
             recorder: &mut Recorder::off(),
-            cancel: &cancel,
+            cancel,
         };
         Box::pin(task(env, connector, &mut tools)).await
     }

@@ -1,6 +1,5 @@
 //! How the process ends: at once when it is cancelled, and as a failed task when it breaks off.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use rollguard_tests::fakes::{FakeAzure, Scheme};
 use rollguard_tests::product::binary;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::task::Run;
+use super::task::{Run, packed_task};
 use crate::trial;
 
 /// The documented exit code of a cancelled command.
@@ -133,23 +132,7 @@ async fn ended() -> Result<()> {
 }
 
 async fn panicked() -> Result<()> {
-    let task = tempfile::tempdir()?;
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../task");
-    for name in ["index.js", "completion.js", "give-up.js", "program.js"] {
-        std::fs::copy(source.join(name), task.path().join(name))?;
-    }
-    let bin = task.path().join("bin/linux-x64");
-    std::fs::create_dir_all(&bin)?;
-    let program = std::fs::read(binary()?)?;
-    std::fs::copy(binary()?, bin.join("rollguard"))?;
-    let hash = ring::digest::digest(&ring::digest::SHA256, &program);
-    let hash = hash.as_ref().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
-    let list = format!("{hash}  linux-x64/rollguard\n");
-    std::fs::write(task.path().join("bin/SHA256SUMS"), list)?;
-
+    let task = packed_task()?;
     let azure = FakeAzure::builder().start()?;
     for command in ["check", "rollback"] {
         let folder = tempfile::tempdir()?;

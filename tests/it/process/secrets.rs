@@ -308,7 +308,8 @@ async fn noticed() -> Result<()> {
     holds_none("cluster~token+with/all=of.i", &secrets)
 }
 
-async fn deploy(client: &Client, version: &str) -> Result<()> {
+/// Applies a version of the Deployment `web`.
+pub(crate) async fn deploy(client: &Client, version: &str) -> Result<()> {
     let web = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",

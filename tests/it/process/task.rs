@@ -1,6 +1,7 @@
 //! Runs the task as the agent does.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -8,6 +9,7 @@ use anyhow::Result;
 use rollguard_agent::command::TaskOutput;
 use rollguard_tests::fakes::{CLUSTER, FakeAzure, RESOURCE_GROUP, SERVICE_CONNECTION_ID, Scheme};
 use rollguard_tests::product::binary;
+use tempfile::TempDir;
 
 /// A run of the task.
 pub(crate) struct Run {
@@ -86,6 +88,27 @@ impl Run {
             text,
         })
     }
+}
+
+/// The task as the agent unpacks it, around the binary that was built.
+pub(crate) fn packed_task() -> Result<TempDir> {
+    let task = tempfile::tempdir()?;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../task");
+    for name in ["index.js", "completion.js", "give-up.js", "program.js"] {
+        std::fs::copy(source.join(name), task.path().join(name))?;
+    }
+    let bin = task.path().join("bin/linux-x64");
+    std::fs::create_dir_all(&bin)?;
+    let program = std::fs::read(binary()?)?;
+    std::fs::copy(binary()?, bin.join("rollguard"))?;
+    let hash = ring::digest::digest(&ring::digest::SHA256, &program);
+    let hash = hash.as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    let list = format!("{hash}  linux-x64/rollguard\n");
+    std::fs::write(task.path().join("bin/SHA256SUMS"), list)?;
+    Ok(task)
 }
 
 impl Done {

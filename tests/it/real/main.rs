@@ -10,6 +10,7 @@ mod clients;
 mod contract;
 mod drill;
 mod field;
+mod image;
 mod peers;
 mod permissions;
 mod refusals;
@@ -325,6 +326,9 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
     }
     if clients::are_asked_for() {
         return Ok(clients::trials(stage));
+    }
+    if image::is_asked_for() {
+        return Ok(image::trials(stage));
     }
     // The longest of all goes first.
     let others = [smoke, contract, refusals, may_look, stable];

@@ -76,7 +76,7 @@ const USUAL: [Line; 3] = [
 ];
 
 const ROLLGUARD: [Line; 1] = [Line {
-    says: "the task `Rollguard@0` with `command: check`",
+    says: "the task `Rollguard@1` with `command: check`",
     command: task,
 }];
 

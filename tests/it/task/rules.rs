@@ -25,6 +25,11 @@ const BREACHES: &[(&str, &str, &str)] = &[
         r#""v4""#,
         "a version as the demand for an agent",
     ),
+    (
+        "/minimumAgentVersion",
+        r#""3.232.1""#,
+        "a version as the demand for an agent",
+    ),
     ("/category", r#""Kubernetes""#, "known words only"),
     ("/visibility", r#"["build"]"#, "known words only"),
     ("/runsOn", r#"["Agents"]"#, "known words only"),
@@ -68,6 +73,31 @@ const BREACHES: &[(&str, &str, &str)] = &[
         "/inputs/17/defaultValue",
         r#""yes""#,
         "defaults that are options",
+    ),
+    (
+        "/inputs/5/properties/EditableOptions",
+        r#""False""#,
+        "defaults that are options",
+    ),
+    (
+        "/dataSourceBindings/0/target",
+        r#""subscription""#,
+        "lists that Azure can fill",
+    ),
+    (
+        "/dataSourceBindings/1/endpointId",
+        r#""$(namespace)""#,
+        "lists that Azure can fill",
+    ),
+    (
+        "/dataSourceBindings/2/endpointUrl",
+        r#""/resourceGroups/$(resourceGroup)""#,
+        "lists that Azure can fill",
+    ),
+    (
+        "/dataSourceBindings/2/dataSourceName",
+        r#""AzureClusters""#,
+        "lists that Azure can fill",
     ),
     (
         "/inputs/1/groupName",
@@ -121,6 +151,7 @@ const RULES: &[(&str, Rule)] = &[
     ("handlers that are not deprecated", handlers),
     ("inputs as the schema wants them", inputs),
     ("defaults that are options", pick_lists),
+    ("lists that Azure can fill", data_sources),
     ("groups and rules that lead somewhere", groups),
     ("distinct output variables", output_variables),
     ("no variables but our own", restrictions),
@@ -236,6 +267,9 @@ fn minimum_agent_version(task: &Json) -> Result<()> {
         (2..=3).contains(&parts.len()) && parts.iter().all(Result::is_ok),
         "{version}"
     );
+    // The first agent that documents Node20_1, without the runners that were removed since.
+    let found: Vec<u32> = parts.into_iter().flatten().collect();
+    ensure!(found >= vec![4, 248, 0], "{version} has no Node.js 20");
     Ok(())
 }
 
@@ -313,10 +347,23 @@ fn inputs(task: &Json) -> Result<()> {
 }
 
 fn pick_lists(task: &Json) -> Result<()> {
+    let listed = |input: &Json| {
+        let bindings = task["dataSourceBindings"].as_array().into_iter().flatten();
+        bindings.filter(|it| it["target"] == input["name"]).count() == 1
+    };
     for input in list(task, "inputs")?
         .iter()
         .filter(|it| it["type"] == "pickList")
     {
+        if listed(input) {
+            let editable = &input["properties"]["EditableOptions"];
+            ensure!(
+                editable == "True",
+                "{}: a variable cannot be typed",
+                input["name"]
+            );
+            continue;
+        }
         let default = text(input, "defaultValue")?;
         ensure!(input["options"][default].is_string(), "{default}");
     }
@@ -326,6 +373,39 @@ fn pick_lists(task: &Json) -> Result<()> {
     {
         let default = text(input, "defaultValue")?;
         ensure!(["true", "false"].contains(&default), "{default}");
+    }
+    Ok(())
+}
+
+/// Each binding fills an input by a service connection, and names only inputs that exist
+/// (tasks.schema.json; Azure DevOps replaces `$(…)` by the values of the other inputs).
+fn data_sources(task: &Json) -> Result<()> {
+    const KEYS: &str = "callbackContextTemplate callbackRequiredTemplate dataSourceName endpointId \
+                        endpointUrl initialContextTemplate parameters resultSelector resultTemplate \
+                        target";
+    let inputs = list(task, "inputs")?;
+    for binding in list(task, "dataSourceBindings")? {
+        let keys = binding.as_object().context("a binding is an object")?;
+        for key in keys.keys() {
+            ensure!(KEYS.split_whitespace().any(|it| it == key), "`{key}`");
+        }
+        let target = text(binding, "target")?;
+        ensure!(inputs.iter().any(|it| it["name"] == target), "{target}");
+        let named = keys.values().filter_map(Json::as_str);
+        for name in named.flat_map(|it| it.split("$(").skip(1)) {
+            let name = name.split(')').next().unwrap_or_default();
+            let known = inputs.iter().any(|it| it["name"] == name);
+            ensure!(known, "{target}: $({name}) is no input");
+        }
+        let connection = text(binding, "endpointId")?;
+        let is_connection = inputs.iter().any(|it| {
+            let kind = it["type"].as_str().unwrap_or_default();
+            connection == format!("$({})", it["name"].as_str().unwrap_or_default())
+                && kind.starts_with("connectedService:")
+        });
+        ensure!(is_connection, "{target}: {connection} is no connection");
+        let source = binding["dataSourceName"].is_string() ^ binding["endpointUrl"].is_string();
+        ensure!(source, "{target}: one source, by name or by address");
     }
     Ok(())
 }

@@ -183,6 +183,15 @@ impl Node<'_> {
     pub(super) fn import(&self, image: &Image) -> Result<()> {
         let archive = self.inside(&format!("images/{}.tar", image.file_stem()));
         let archive = self.run.write(&archive, image.archive()?)?;
+        self.import_archive(&archive)
+            .with_context(|| format!("failed to import `{}`", image.name()))
+    }
+
+    /// Imports an image from its archive.
+    ///
+    /// # Errors
+    /// With what `ctr` says.
+    pub(super) fn import_archive(&self, archive: &Path) -> Result<()> {
         let output = Command::new(installed("ctr")?)
             .arg(flag("--address", &self.socket()))
             .args(["--namespace=k8s.io", "images", "import"])
@@ -191,7 +200,11 @@ impl Node<'_> {
             .context("failed to run ctr")?;
         if !output.status.success() {
             let errors = String::from_utf8_lossy(&output.stderr);
-            bail!("failed to import `{}`: {}", image.name(), errors.trim());
+            bail!(
+                "failed to import `{}`: {}",
+                archive.display(),
+                errors.trim()
+            );
         }
         Ok(())
     }

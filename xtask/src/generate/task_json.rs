@@ -1,5 +1,5 @@
-//! `task/task.json`: version, groups, inputs, output variables and restrictions are generated, all
-//! else is written by hand and kept. The order of the keys is the order of the fields here.
+//! `task/task.json`: version, groups, inputs with their lists, output variables and restrictions are generated,
+//! all else is written by hand and kept. The order of the keys is the order of the fields here.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use super::VERSION;
 
+mod data_sources;
+
+use data_sources::DataSourceBinding;
+
 pub(super) fn render(present: &str) -> Result<String> {
     let mut task: Task = serde_json::from_str(present)?;
     task.version = Version::of(VERSION)?;
     task.groups = Group::ALL.into_iter().map(group).collect();
     task.inputs = INPUTS.iter().filter(|spec| spec.task).map(input).collect();
+    task.data_source_bindings = data_sources::bindings();
     task.output_variables = OutputVariable::ALL
         .into_iter()
         .map(output_variable)
@@ -46,6 +51,8 @@ struct Task {
     groups: Vec<TaskGroup>,
     #[serde(default)]
     inputs: Vec<TaskInput>,
+    #[serde(default)]
+    data_source_bindings: Vec<DataSourceBinding>,
     #[serde(default)]
     output_variables: Vec<TaskOutputVariable>,
     #[serde(default)]
@@ -164,15 +171,16 @@ fn input(spec: &InputSpec) -> TaskInput {
 
 const fn kind(kind: InputKind) -> &'static str {
     match kind {
-        InputKind::Command | InputKind::ConnectionType => "pickList",
+        InputKind::Command
+        | InputKind::ConnectionType
+        | InputKind::SubscriptionId
+        | InputKind::ResourceGroup
+        | InputKind::Cluster => "pickList",
         InputKind::Boolean => "boolean",
         InputKind::ServiceConnection => "connectedService:AzureRM",
         InputKind::KubernetesConnection => "connectedService:kubernetes",
         InputKind::Workloads | InputKind::HttpChecks | InputKind::Graces => "multiLine",
-        InputKind::SubscriptionId
-        | InputKind::ResourceGroup
-        | InputKind::Cluster
-        | InputKind::Commands
+        InputKind::Commands
         | InputKind::Namespace
         | InputKind::Selector
         | InputKind::Duration
@@ -215,6 +223,9 @@ const fn connection(connection: ConnectionType) -> (&'static str, &'static str) 
 }
 
 fn properties(kind: InputKind) -> BTreeMap<String, String> {
+    if data_sources::has_list(kind) {
+        return data_sources::properties();
+    }
     if !kind.is_list() {
         return BTreeMap::new();
     }

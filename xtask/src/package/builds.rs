@@ -65,6 +65,13 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("darwin-arm64", "aarch64-apple-darwin"),
 ];
 
+/// Returns Rust's name for a platform.
+pub(super) fn triple(platform: &str) -> Option<&'static str> {
+    let here = BUILDS.iter().map(|build| (build.platform, build.triple));
+    let mut all = here.chain(ELSEWHERE.iter().copied());
+    all.find_map(|(known, triple)| (known == platform).then_some(triple))
+}
+
 /// Returns the builds with one of these names; all of them for none.
 pub(super) fn chosen(platforms: &[String]) -> Result<Vec<&'static Build>> {
     if let Some(unknown) = platforms
@@ -251,5 +258,8 @@ mod tests {
         );
         assert!(is_known("darwin-arm64"));
         assert!(!is_known("win32-arm64"));
+        assert_eq!(triple("darwin-arm64"), Some("aarch64-apple-darwin"));
+        assert_eq!(triple("linux-arm64"), Some("aarch64-unknown-linux-musl"));
+        assert_eq!(triple("win32-arm64"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Looks into the packed extension.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -8,6 +8,7 @@ use zip::ZipArchive;
 
 use super::builds::file_name;
 use super::sums::LIST;
+use crate::generate::root;
 
 /// The Marketplace publishes more, but galleries of Azure DevOps Server refuse more than this by
 /// default.
@@ -23,15 +24,37 @@ const TASK: &[&str] = &[
     "task/icon.png",
 ];
 
+/// What the Marketplace reads: the page, the licence, the icon, and what tfx adds.
+const LISTING: &[&str] = &[
+    "LICENSE",
+    "[Content_Types].xml",
+    "extension.vsixmanifest",
+    "extension.vsomanifest",
+    "task/extension-icon.png",
+    "task/overview.md",
+];
+
 /// A part of the package with its size in bytes.
 type Entry = (String, u64);
 
-/// Checks that a package holds what a task needs and nothing it should not; returns what to tell. One that is
-/// not shipped may be larger: its binaries were built in less time.
-pub(super) fn check(vsix: &Path, platforms: &[String], is_shipped: bool) -> Result<Vec<String>> {
+/// The content of a package.
+pub(super) struct Content {
+    /// What to tell.
+    pub(super) lines: Vec<String>,
+    /// Every part with its size, to be kept with the release.
+    pub(super) list: String,
+}
+
+/// Checks that a package holds exactly what a task and its page in the Marketplace need. One that is not shipped may
+/// be larger: its binaries were built in less time.
+pub(super) fn check(vsix: &Path, platforms: &[String], is_shipped: bool) -> Result<Content> {
     let size = vsix.metadata()?.len();
     let entries = entries(vsix).with_context(|| format!("failed to read {}", vsix.display()))?;
-    judge(&entries, &in_bin(platforms))?;
+    let listed = Listed {
+        page: &pictures()?,
+        bin: &in_bin(platforms),
+    };
+    judge(&entries, &listed)?;
     ensure!(
         !is_shipped || size <= LARGEST,
         "the package has {size} bytes, more than {LARGEST}"
@@ -41,7 +64,29 @@ pub(super) fn check(vsix: &Path, platforms: &[String], is_shipped: bool) -> Resu
         .iter()
         .filter(|(name, _)| name.starts_with("task/bin/"));
     lines.extend(binaries.map(|(name, size)| format!("  {name}: {} unpacked", megabytes(*size))));
-    Ok(lines)
+    let list = entries
+        .iter()
+        .map(|(name, size)| format!("{size:>10} {name}\n"));
+    Ok(Content {
+        lines,
+        list: list.collect(),
+    })
+}
+
+/// The pictures that the manifest puts beside the page.
+fn pictures() -> Result<Vec<String>> {
+    let manifest: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(root().join("vss-extension.json"))?)?;
+    let files = manifest["files"].as_array().into_iter().flatten();
+    let shown = files.filter(|it| it["addressable"] == true);
+    let paths = shown.filter_map(|it| it["path"].as_str());
+    Ok(paths.map(str::to_owned).collect())
+}
+
+/// The parts that a package must hold, beside the task's own files and what the Marketplace reads.
+struct Listed<'a> {
+    page: &'a [String],
+    bin: &'a [String],
 }
 
 fn entries(vsix: &Path) -> Result<Vec<Entry>> {
@@ -64,25 +109,22 @@ fn in_bin(platforms: &[String]) -> Vec<String> {
     binaries.chain([format!("task/bin/{LIST}")]).collect()
 }
 
-fn judge(entries: &[Entry], bin: &[String]) -> Result<()> {
-    let needed = TASK.iter().copied().chain(["extension.vsixmanifest"]);
-    for name in needed.chain(bin.iter().map(String::as_str)) {
+fn judge(entries: &[Entry], listed: &Listed<'_>) -> Result<()> {
+    let fixed = TASK.iter().chain(LISTING).copied();
+    let others = listed.page.iter().chain(listed.bin).map(String::as_str);
+    let needed: Vec<&str> = fixed.chain(others).collect();
+    for name in &needed {
         let found = entries
             .iter()
             .any(|(entry, size)| entry == name && *size > 0);
         ensure!(found, "the package has no {name}");
     }
-    let allowed = |name: &str| {
-        TASK.contains(&name)
-            || ["task/overview.md", "task/extension-icon.png"].contains(&name)
-            || bin.iter().any(|it| it == name)
-    };
     let stray = entries
         .iter()
-        .find(|(name, _)| name.starts_with("task/") && !allowed(name));
+        .find(|(name, _)| !needed.contains(&name.as_str()));
     ensure!(
         stray.is_none(),
-        "the package holds {}, which is not part of the task",
+        "the package holds {}, which is not listed",
         stray.map_or("", |(name, _)| name)
     );
     Ok(())
@@ -108,15 +150,26 @@ mod tests {
         in_bin(&["linux-x64".to_owned()])
     }
 
+    fn judged(entries: &[Entry]) -> Result<()> {
+        let page = pictures()?;
+        judge(
+            entries,
+            &Listed {
+                page: &page,
+                bin: &bin(),
+            },
+        )
+    }
+
     fn whole() -> Vec<Entry> {
-        let names = TASK.iter().map(|name| (*name).to_owned());
-        let names = names.chain(["extension.vsixmanifest".to_owned()]);
+        let names = TASK.iter().chain(LISTING).map(|name| (*name).to_owned());
+        let names = names.chain(pictures().unwrap());
         names.chain(bin()).map(|name| (name, 1)).collect()
     }
 
     #[test]
     fn a_whole_package_is_accepted() {
-        assert!(judge(&whole(), &bin()).is_ok());
+        assert!(judged(&whole()).is_ok());
     }
 
     #[test]
@@ -136,10 +189,15 @@ mod tests {
         }
         writer.finish().unwrap();
 
-        let lines = check(&vsix, &["linux-x64".to_owned()], true).unwrap();
+        let content = check(&vsix, &["linux-x64".to_owned()], true).unwrap();
+        let lines = content.lines;
         assert_eq!(lines.len(), 3);
-        assert!(lines[0].ends_with("x.vsix: 4.50 MB"), "{lines:?}");
         assert_eq!(lines[1], "  task/bin/linux-x64/rollguard: 0.50 MB unpacked");
+        assert!(
+            content.list.contains("    500000 task/task.json\n"),
+            "{}",
+            content.list
+        );
         assert!(check(&vsix, &["linux-arm64".to_owned()], true).is_err());
     }
 
@@ -148,7 +206,7 @@ mod tests {
         for index in 0..whole().len() {
             let mut lacking = whole();
             let (name, _) = lacking.remove(index);
-            let error = judge(&lacking, &bin()).unwrap_err();
+            let error = judged(&lacking).unwrap_err();
             assert_eq!(error.to_string(), format!("the package has no {name}"));
         }
     }
@@ -158,15 +216,19 @@ mod tests {
         let mut empty = whole();
         empty.retain(|(name, _)| name != BINARY);
         empty.push((BINARY.to_owned(), 0));
-        assert!(judge(&empty, &bin()).is_err());
+        assert!(judged(&empty).is_err());
     }
 
     #[test]
     fn tests_and_binaries_that_are_not_listed_are_not_shipped() {
-        for name in ["task/test/shim.test.js", "task/bin/linux-arm64/rollguard"] {
+        for name in [
+            "task/test/shim.test.js",
+            "task/bin/linux-arm64/rollguard",
+            "README.md",
+        ] {
             let mut stray = whole();
             stray.push((name.to_owned(), 1));
-            let error = judge(&stray, &bin()).unwrap_err();
+            let error = judged(&stray).unwrap_err();
             assert!(error.to_string().contains(name), "{error}");
         }
     }

@@ -38,11 +38,15 @@ struct Place {
     may_be_left_out: bool,
 }
 
-/// Unpacks the extension as the agent does and runs what it holds. Counts the trials as libtest does.
+/// A trial and how it ended.
+type Trial = (String, Result<()>);
+
+/// Unpacks the extension as the agent does and runs what it holds. Counts the trials as libtest does, with one that was
+/// carried out before.
 ///
 /// # Errors
 /// When one fails.
-pub(super) fn run(vsix: &Path, platforms: &[String]) -> Result<()> {
+pub(super) fn run(vsix: &Path, platforms: &[String], first: Trial) -> Result<()> {
     install(TOOLS)?;
     let folder = scratch()?;
     let unpacked = folder.join("unpacked");
@@ -54,7 +58,7 @@ pub(super) fn run(vsix: &Path, platforms: &[String]) -> Result<()> {
         .iter()
         .flat_map(|platform| places(platform, &task.join("bin"), &folder))
         .collect();
-    let mut trials: Vec<(String, Result<()>)> = Vec::new();
+    let mut trials: Vec<Trial> = vec![first];
     for node in nodes() {
         let name = format!("the task runs under {}", node.display());
         trials.push((name, started_by_shim(&node, &task)));
@@ -94,7 +98,7 @@ pub(super) fn run(vsix: &Path, platforms: &[String]) -> Result<()> {
     close(&trials)
 }
 
-fn close(trials: &[(String, Result<()>)]) -> Result<()> {
+fn close(trials: &[Trial]) -> Result<()> {
     for (name, result) in trials {
         match result {
             Ok(()) => println!("test {name} ... ok"),
@@ -260,7 +264,7 @@ fn executable(_: &Path) -> Result<()> {
 }
 
 /// The work of the binary there: its version, a replay, and the whole stage on the embedded cluster.
-fn ran(runner: &Runner, trace: &Path) -> Vec<(String, Result<()>)> {
+fn ran(runner: &Runner, trace: &Path) -> Vec<Trial> {
     let trace = trace.to_string_lossy();
     let rows: [(&str, Vec<&str>, i32, &str); 3] = [
         ("--version", vec!["--version"], 0, VERSION),

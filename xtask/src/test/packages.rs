@@ -76,16 +76,19 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Runs `npm ci` in `tests/npm` unless that was done for the same lock file before.
+/// Runs `npm ci` in `tests/npm` unless that was done for the same pinned packages before.
 ///
 /// # Errors
 /// When npm is missing or fails.
 pub(crate) fn install_npm() -> Result<()> {
     let folder = root().join("tests/npm");
     let inputs = [
-        folder.join("package-lock.json"),
-        folder.join("package.json"),
+        "package-lock.json",
+        "package.json",
+        "requirements.txt",
+        "fetch-schema.mjs",
     ];
+    let inputs = inputs.map(|name| folder.join(name));
     let wanted = fingerprint(&inputs)?;
     let stamp = folder.join("node_modules/.rollguard-fingerprint");
     if fs::read_to_string(&stamp).is_ok_and(|done| done == wanted) {

@@ -10,8 +10,9 @@ use anyhow::{Context, Result, bail, ensure};
 use super::azure_cli::{self, AzureCli};
 use super::cluster_binaries::{self, Modules};
 use super::tally::Tally;
-use super::{LEFT_OUT, packages, snapshots};
+use super::{LEFT_OUT, actionlint, packages, snapshots};
 use crate::generate::root;
+use crate::package::image;
 
 /// `1` lets rung 5 run; any value says that nothing else may be left out.
 const REAL_CLUSTER: &str = "ROLLGUARD_REAL_CLUSTER";
@@ -87,6 +88,7 @@ pub(super) const RUNGS: &[Rung] = &[
             packages::install_npm()?;
             let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--quiet"])?;
             command.env(REAL_CLUSTER, "0");
+            command.env("ROLLGUARD_ACTIONLINT", actionlint::build()?);
             snapshots::follow(&mut command)?;
             Ok(command)
         },
@@ -128,6 +130,13 @@ pub(super) const RUNGS: &[Rung] = &[
             packages::install_npm()?;
             cargo(&["xtask", "package", "--overlay", "release", "--quick"])
         },
+        counts_tests: true,
+        inspect: NOTHING,
+    },
+    Rung {
+        name: "image",
+        proves: "rung 6: the container image that `package` made checks a rollout as a pod of a real cluster",
+        prepare: container,
         counts_tests: true,
         inspect: NOTHING,
     },
@@ -178,6 +187,21 @@ fn shim() -> Result<Command> {
 /// When something cannot be installed or built.
 pub(crate) fn real() -> Result<Command> {
     real_with(Modules::Cluster)
+}
+
+/// Sets up the real cluster for the image that the rung before has made.
+fn container() -> Result<Command> {
+    let archive = root().join("dist").join(image::name("linux-x64"));
+    ensure!(
+        archive.is_file(),
+        "`{}` is missing: run the rung package",
+        archive.display()
+    );
+    let mut command = real()?;
+    command
+        .env("ROLLGUARD_IMAGE", archive)
+        .env("ROLLGUARD_IMAGE_REFERENCE", image::reference());
+    Ok(command)
 }
 
 /// The same with more programs.

@@ -272,15 +272,16 @@ impl Execution {
     }
 
     /// One plan after the other. One that fails does not hold up the others: they belong to one release,
-    /// and each that is restored is one less that is broken. The wish to stop is heard between two
-    /// plans; a patch that is under way is always seen to its end.
+    /// and each that is restored is one less that is broken. The wish to stop is heard until the first
+    /// workload is restored. From then on all are patched, because one half of a release beside the other
+    /// half may never have run together; a patch that is under way is always seen to its end.
     fn next_change(&mut self, step: &mut Step) {
         while self.change.is_none() {
             let Some(change) = self.changes.pop_front() else {
                 return;
             };
             let request = match &change {
-                Change::Patch(plan) if self.stop_requested => {
+                Change::Patch(plan) if self.stop_requested && !self.has_begun() => {
                     self.end(plan, WorkloadOutcome::NotTried, step);
                     continue;
                 }
@@ -293,6 +294,12 @@ impl Execution {
             step.requests.push(request);
             self.change = Some(change);
         }
+    }
+
+    /// Returns whether this run has restored a workload.
+    fn has_begun(&self) -> bool {
+        let mut outcomes = self.workloads.iter().map(|(_, outcome)| *outcome);
+        outcomes.any(|outcome| outcome == WorkloadOutcome::RolledBack)
     }
 
     fn after_patches(&mut self, now: Timestamp, step: &mut Step) {

@@ -339,8 +339,8 @@ fn what_the_runner_does_not_know_is_named_with_its_line() {
         ),
         (
             "an agent's task without an agent",
-            "pool: server\nsteps:\n  - task: Rollguard@0",
-            format!("line 24, {at}: `Rollguard@0` needs an agent, the job has `pool: server`"),
+            "pool: server\nsteps:\n  - task: Rollguard@1",
+            format!("line 24, {at}: `Rollguard@1` needs an agent, the job has `pool: server`"),
         ),
         (
             "an approval that outlives its job",

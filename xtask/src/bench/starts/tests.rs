@@ -32,7 +32,7 @@ fn measured() -> Measured {
             },
         },
         rollguard: Side {
-            steps: vec![step("the task `Rollguard@0`", &[0.25, 0.5, 0.125], 2)],
+            steps: vec![step("the task `Rollguard@1`", &[0.25, 0.5, 0.125], 2)],
             left: Files {
                 count: 2,
                 bytes: 4_000,
@@ -75,7 +75,7 @@ fn every_command_and_download_has_a_line_and_the_first_request_is_quoted() {
     for line in [
         "| `az login` | 2.50 | 1.25 | 3 | 4 |",
         "| `kubectl rollout status` | 1.00 | 0.50 | 5 | 6 |",
-        "| the task `Rollguard@0` | 0.25 | 0.12 | 2 | 3 |",
+        "| the task `Rollguard@1` | 0.25 | 0.12 | 2 | 3 |",
         "| kubectl | 58.1 MB |",
         "- rollguard: fastest 64 ms",
         "3 times each",

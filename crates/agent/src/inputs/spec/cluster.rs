@@ -65,7 +65,8 @@ pub const AZURE_SUBSCRIPTION_ID: InputSpec = InputSpec {
     },
     label: "Azure subscription id",
     help: "The id of the cluster's subscription. If empty: the subscription of the service \
-           connection.",
+           connection. The lists of resource groups and clusters are always those of the connection's \
+           own subscription: for another one, type the names.",
     kind: InputKind::SubscriptionId,
     default: None,
     required: false,

@@ -184,7 +184,7 @@ fn variables(step: &ResolvedTask) -> BTreeMap<String, String> {
 impl StepRunner for Rehearsal<'_> {
     async fn run(&mut self, step: &ResolvedTask) -> StepOutcome {
         match step.task.as_str() {
-            "Rollguard@0" => self.rollguard(step).await,
+            "Rollguard@1" => self.rollguard(step).await,
             "ManualValidation@1" => self.approval(step).await,
             other => {
                 let message =

@@ -133,10 +133,10 @@ async fn a_stage_of_ones_own_takes_the_jobs_or_single_steps() {
     let tasks: Vec<_> = script.ran.iter().map(|it| it.task.as_str()).collect();
     let expected = [
         "CmdLine@2",
-        "Rollguard@0",
+        "Rollguard@1",
         "ManualValidation@1",
         "CmdLine@2",
-        "Rollguard@0",
+        "Rollguard@1",
     ];
     assert_eq!(tasks, expected);
     assert_eq!(script.ran[4].name.as_deref(), Some("health"));

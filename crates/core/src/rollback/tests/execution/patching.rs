@@ -95,14 +95,27 @@ fn patches_are_sent_one_after_the_other() {
             ],
         ),
         (
-            "the wish to stop is heard between two",
+            "the wish to stop between two leaves no half of a release",
             batch(&["a", "b"]),
-            vec![Seen::StopRequested, applied("a")],
+            vec![Seen::StopRequested, applied("a"), applied("b")],
             vec![
                 "patch a",
                 BACK,
+                "patch b",
+                BACK_B,
+                "end: rolledBack, unknown, cancelled",
+            ],
+        ),
+        (
+            "the wish to stop is heard where the first has changed nothing",
+            batch(&["a", "b"]),
+            vec![Seen::StopRequested, not_patched("a")],
+            vec![
+                "patch a",
+                "\"error: failed to patch\"",
+                "\"deployment/a: not rolled back\"",
                 "\"deployment/b: not attempted, because the run was cancelled\"",
-                "end: partlyRolledBack, unknown, cancelled",
+                "end: failed, undetermined, cancelled",
             ],
         ),
         (
