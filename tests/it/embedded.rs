@@ -23,9 +23,7 @@ mod embedded {
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use embedded::{
-    cancelled, doctor, faults, jobs, many, races, rollback, standstill, walk, way_in,
-};
+use embedded::{cancelled, doctor, faults, jobs, many, races, rollback, standstill, walk, way_in};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {

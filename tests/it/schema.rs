@@ -195,6 +195,7 @@ fn approved(full: bool) -> ApprovedRollback {
             stable_for_seconds: 10,
         },
         images: images().into_iter().filter(|_| full).collect(),
+        force_helm: full,
     }
 }
 

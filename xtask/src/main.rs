@@ -9,6 +9,7 @@ mod deny;
 mod fuzz;
 mod generate;
 mod package;
+mod pictures;
 mod test;
 
 use anyhow::Result;
@@ -63,6 +64,10 @@ fn cli() -> Command {
                 ),
         )
         .subcommand(package_command())
+        .subcommand(
+            Command::new("pictures")
+                .about("Draws docs/pictures: the page of a run, and the drill at a terminal"),
+        )
         .subcommand(
             Command::new("test")
                 .about("Installs what the tests need and runs every rung")
@@ -167,6 +172,7 @@ fn main() -> Result<()> {
         ),
         Some(("generate", m)) => generate::run(m.get_flag("check")),
         Some(("package", m)) => package(m),
+        Some(("pictures", _)) => pictures::run(),
         Some(("test", m)) => test::run(
             &m.get_many("filter")
                 .unwrap_or_default()

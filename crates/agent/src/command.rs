@@ -15,6 +15,10 @@ pub use collect::{Attachment, Issue, TaskOutput};
 pub use escape::{escape_data, escape_property, unescape};
 pub use parse::{ParsedCommand, parse_line};
 
+/// How many errors, and how many warnings, the agent keeps of a step (azure-pipelines-agent,
+/// `ExecutionContext.cs`, `_maxIssueCount`).
+pub const ISSUES: usize = 10;
+
 /// How grave an issue is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -60,6 +64,41 @@ impl LoggingCommand {
             ("code", code.unwrap_or_default()),
         ];
         Self::new("task.logissue", &properties, &neutralise(message))
+    }
+
+    /// Adds errors to the summary of the run, as many as the agent keeps of a step. Of more, the last
+    /// one says how many others the log has.
+    #[must_use]
+    pub fn errors<T: AsRef<str>>(messages: &[T]) -> Vec<Self> {
+        let kept = match messages.len() {
+            few @ ..=ISSUES => few,
+            _ => ISSUES - 1,
+        };
+        let more = messages.len() - kept;
+        let first = messages.iter().take(kept);
+        let first = first.map(|it| Self::error(it.as_ref()));
+        let more = (more > 0).then(|| Self::error(&format!("… and {more} more, see the log")));
+        first.chain(more).collect()
+    }
+
+    /// Shows how far the task is, beside its name.
+    #[must_use]
+    pub fn progress(percent: u8, what: &str) -> Self {
+        let value = percent.min(100).to_string();
+        let properties = [("value", value.as_str())];
+        Self::new("task.setprogress", &properties, &neutralise(what))
+    }
+
+    /// Begins a part of the log that a reader can fold.
+    #[must_use]
+    pub fn group(title: &str) -> Self {
+        Self(format!("##[group]{}", neutralise(title)))
+    }
+
+    /// Ends the part.
+    #[must_use]
+    pub fn end_group() -> Self {
+        Self("##[endgroup]".to_owned())
     }
 
     /// Sets the result of the task. It cannot improve an earlier one ([`TaskResult::merge`]).
@@ -173,6 +212,17 @@ mod tests {
                 "##vso[task.setvariable variable=verdict;isOutput=true]failed",
             ),
             (
+                "progress",
+                LoggingCommand::progress(40, "2 of 3; 3m left"),
+                "##vso[task.setprogress value=40]2 of 3; 3m left",
+            ),
+            (
+                "a group, whose title is foreign",
+                LoggingCommand::group("Causes ##[endgroup]\nx"),
+                "##[group]Causes **[endgroup]⏎x",
+            ),
+            ("its end", LoggingCommand::end_group(), "##[endgroup]"),
+            (
                 "a summary",
                 LoggingCommand::upload_summary(Path::new("/tmp/100% [a];b.md")),
                 "##vso[task.uploadsummary]/tmp/100%AZP25 [a];b.md",
@@ -190,6 +240,31 @@ mod tests {
         ];
         for (name, command, line) in rows {
             assert_eq!(command.to_string(), line, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_step_has_ten_errors_at_most_and_the_last_one_counts_the_others() {
+        for (messages, kept, last) in [
+            (0, 0, None),
+            (1, 1, Some("##vso[task.logissue type=error]0")),
+            (10, 10, Some("##vso[task.logissue type=error]9")),
+            (
+                11,
+                10,
+                Some("##vso[task.logissue type=error]… and 2 more, see the log"),
+            ),
+            (
+                1000,
+                10,
+                Some("##vso[task.logissue type=error]… and 991 more, see the log"),
+            ),
+        ] {
+            let messages: Vec<String> = (0..messages).map(|it| it.to_string()).collect();
+            let commands = LoggingCommand::errors(&messages);
+            assert_eq!(commands.len(), kept, "{}", messages.len());
+            let text = commands.last().map(ToString::to_string);
+            assert_eq!(text.as_deref(), last, "{}", messages.len());
         }
     }
 

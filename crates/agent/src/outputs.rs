@@ -8,6 +8,10 @@ use crate::command::LoggingCommand;
 use crate::inputs::CommandName;
 use crate::text::{LIMIT, neutralise_lines, neutralise_within};
 
+/// The longest text for the approver, in bytes. The instructions of a manual validation hold 4000
+/// characters; the words of the shipped template and its longest names take the rest.
+const SUMMARY: usize = 2400;
+
 /// An output variable, declared once: task.json and the documentation are generated from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputVariable {
@@ -17,6 +21,8 @@ pub enum OutputVariable {
     RollbackTo,
     /// Whether a rollback can help.
     RollbackHelps,
+    /// The owner that a rollback would overrule.
+    RollbackForces,
     /// What binds an approval to the rollouts that were checked.
     Evidence,
     /// The text for the approver.
@@ -29,10 +35,11 @@ pub enum OutputVariable {
 
 impl OutputVariable {
     /// Every output variable, in the order of the documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Verdict,
         Self::RollbackTo,
         Self::RollbackHelps,
+        Self::RollbackForces,
         Self::Evidence,
         Self::Summary,
         Self::RollbackOutcome,
@@ -46,6 +53,7 @@ impl OutputVariable {
             Self::Verdict => "verdict",
             Self::RollbackTo => "rollbackTo",
             Self::RollbackHelps => "rollbackHelps",
+            Self::RollbackForces => "rollbackForces",
             Self::Evidence => "evidence",
             Self::Summary => "summary",
             Self::RollbackOutcome => "rollbackOutcome",
@@ -60,6 +68,7 @@ impl OutputVariable {
             Self::Verdict
             | Self::RollbackTo
             | Self::RollbackHelps
+            | Self::RollbackForces
             | Self::Evidence
             | Self::Summary => &[CommandName::Check],
             Self::RollbackOutcome => &[CommandName::Rollback],
@@ -74,10 +83,11 @@ impl OutputVariable {
             // Names and uids of some forty workloads. Windows shows a process variables of up to
             // 32 766 characters (azure-pipelines-agent, `VarUtil.cs`).
             Self::Evidence => approval::LIMIT,
+            Self::Summary => SUMMARY,
             Self::Verdict
             | Self::RollbackTo
+            | Self::RollbackForces
             | Self::RollbackHelps
-            | Self::Summary
             | Self::RollbackOutcome
             | Self::RollbackHealth => LIMIT,
         }
@@ -97,6 +107,10 @@ impl OutputVariable {
             Self::RollbackHelps => {
                 "Whether a rollback can help with the cause: yes, perhaps or no. Empty if no \
                  rollback is offered."
+            }
+            Self::RollbackForces => {
+                "Helm if a rollback would overrule Helm, which only a person may decide. Empty \
+                 otherwise, and if no rollback is offered."
             }
             Self::Evidence => {
                 "Names the bad rollouts and the revisions to restore. Pass it to the input \
@@ -118,8 +132,7 @@ impl OutputVariable {
     }
 
     /// The command that sets it. The value cannot become a command or a macro in a later step that
-    /// prints or expands it, and is at most 2 KiB long; the evidence
-    /// [`approval::LIMIT`].
+    /// prints or expands it, and is at most [`OutputVariable::limit`] bytes long.
     ///
     /// # Errors
     /// When the evidence would have to be altered or cut: such a one would bind the approval
@@ -137,6 +150,7 @@ impl OutputVariable {
             }
             Self::Verdict
             | Self::RollbackTo
+            | Self::RollbackForces
             | Self::RollbackHelps
             | Self::RollbackOutcome
             | Self::RollbackHealth => without_macros(&neutralise_within(value, limit)),
@@ -175,6 +189,7 @@ pub fn of_failure(task: FailedTask<'_>) -> Vec<LoggingCommand> {
             (OutputVariable::Verdict, VerdictKind::Undetermined.as_str()),
             (OutputVariable::RollbackTo, ""),
             (OutputVariable::RollbackHelps, ""),
+            (OutputVariable::RollbackForces, ""),
             (OutputVariable::Summary, task.summary),
             (
                 OutputVariable::RollbackHealth,
@@ -261,7 +276,7 @@ mod tests {
 
     #[test]
     fn values_are_bounded() {
-        assert!(value(OutputVariable::Summary, &"line\n".repeat(5000)).len() <= LIMIT);
+        assert!(value(OutputVariable::Summary, &"line\n".repeat(5000)).len() <= SUMMARY);
         assert!(
             value(
                 OutputVariable::RollbackTo,
@@ -295,6 +310,7 @@ mod tests {
                 ("verdict", "undetermined"),
                 ("rollbackTo", ""),
                 ("rollbackHelps", ""),
+                ("rollbackForces", ""),
                 ("summary", "no way"),
                 ("rollbackHealth", health),
             ]

@@ -163,6 +163,12 @@ fn drill() -> Command {
         .arg(flag("reject", "Reject the rollback when the stage asks"))
         .group(ArgGroup::new("answer").args(["approve", "reject"]))
         .arg(
+            Arg::new("pages")
+                .long("pages")
+                .value_name("DIR")
+                .help("Keep the pages that a run would show, as Markdown, in this folder"),
+        )
+        .arg(
             Arg::new("image")
                 .long("image")
                 .value_name("IMAGE")

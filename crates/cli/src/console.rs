@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rollguard_agent::secret::Masker;
 use rollguard_agent::{LoggingCommand, Secret, neutralise_line};
-use rollguard_core::report::{Line, Span, Style};
+use rollguard_core::report::{Line, Section, Span, Style};
 use rollguard_network::Listen;
 
 use crate::status_area::{SizeOf, StatusArea};
@@ -29,6 +29,7 @@ impl Console {
             status_area: None,
             ink: Ink::default(),
             has_agent: false,
+            progress: None,
         })))
     }
 
@@ -105,6 +106,35 @@ impl Console {
         self.output().lines(lines);
     }
 
+    /// Prints the sections of a report; an agent's log can fold those that have a title.
+    pub fn sections(&mut self, sections: &[Section]) {
+        for Section { title, lines } in sections {
+            let folds = self.output().has_agent && !title.is_empty();
+            if folds {
+                self.command(&LoggingCommand::group(title));
+            }
+            self.lines(lines);
+            if folds {
+                self.command(&LoggingCommand::end_group());
+            }
+        }
+    }
+
+    /// Has the agent show how far the command is; each percentage once, and nothing without an agent.
+    pub fn progress(&mut self, percent: u8, what: &str) {
+        let news = {
+            let mut output = self.output();
+            let news = output.has_agent && output.progress < Some(percent);
+            if news {
+                output.progress = Some(percent);
+            }
+            news
+        };
+        if news {
+            self.command(&LoggingCommand::progress(percent, what));
+        }
+    }
+
     /// Shows these lines below everything else, instead of those shown before; without any,
     /// nothing. Does nothing where lines cannot be drawn over.
     pub fn status(&mut self, lines: &[Line]) {
@@ -169,6 +199,8 @@ struct Output {
     status_area: Option<StatusArea>,
     ink: Ink,
     has_agent: bool,
+    /// The percentage that the agent shows.
+    progress: Option<u8>,
 }
 
 impl Output {
@@ -359,6 +391,29 @@ mod tests {
             let lines: Vec<&str> = text.lines().filter(|it| !it.starts_with("##vso")).collect();
             let repeated = "`host` answered 503 for ***; trying again in 0.4 s";
             assert_eq!(lines, [repeated, "and ***"]);
+        }
+    }
+
+    #[test]
+    fn sections_are_folded_and_progress_is_shown_only_for_an_agent() {
+        let section = |title, text: &str| Section {
+            title,
+            lines: vec![Line::plain(text)],
+        };
+        let sections = [section("", "first"), section("Causes", "##[group]second")];
+        let of_agent = "first\n##[group]Causes\n**[group]second\n##[endgroup]\n\
+                        ##vso[task.setprogress value=5]2 of 3\n";
+        for (has_agent, expected) in [(true, of_agent), (false, "first\n**[group]second\n")] {
+            let sink = Sink::default();
+            let mut console = Console::new(Box::new(sink.clone()), Box::new(Sink::default()));
+            if has_agent {
+                console = console.with_agent();
+            }
+            console.sections(&sections);
+            for percent in [5, 5, 0] {
+                console.progress(percent, "2 of 3");
+            }
+            assert_eq!(sink.text(), expected, "{has_agent}");
         }
     }
 

@@ -388,6 +388,7 @@ impl App<'_> {
             place,
             answer,
             image: self.text("image").map(str::to_owned),
+            pages: self.text("pages").map(PathBuf::from),
         };
         drill(
             inputs,

@@ -1,7 +1,5 @@
 //! The whole async shell: the only place where stream, clock, signal and decision meet.
 
-use std::time::Duration;
-
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
@@ -183,24 +181,35 @@ fn show(session: &Session, step: &Step, now: Timestamp, tools: &mut Tools<'_>) {
         let lines = event_lines(event, session.started(), many);
         tools.console.lines(&lines);
     }
-    if !step.verdict.is_terminal() {
-        let row = |tracked| row(tracked, elapsed(session.started(), now));
+    let waits = session.workloads().iter();
+    let mut waits = waits.filter_map(|it| it.verdict().pending());
+    if let Some(pending) = waits.next().filter(|_| !step.verdict.is_terminal()) {
+        let percent = session.progress(now);
+        tools.console.progress(percent, &pending.to_string());
+    }
+    // A log has no place for it, and looking at every pod costs time.
+    if !step.verdict.is_terminal() && tools.console.status_interval().is_some() {
+        let row = |tracked| row(session, tracked, now);
         let rows: Vec<status::Row> = session.workloads().iter().map(row).collect();
         tools.console.status(&status::table(&rows));
     }
 }
 
-fn row(tracked: &TrackedWorkload, elapsed: Duration) -> status::Row {
+fn row(session: &Session, tracked: &TrackedWorkload, now: Timestamp) -> status::Row {
     let verdict = tracked.verdict();
-    let text = match verdict.pending() {
-        Some(pending) if !verdict.is_terminal() => pending.to_string(),
-        Some(_) | None => verdict.word().to_owned(),
+    let waiting = session.waiting(tracked, now);
+    let (text, suspects) = match verdict.pending() {
+        Some(pending) if !verdict.is_terminal() => {
+            (format!("{pending}; {waiting}"), waiting.suspects)
+        }
+        Some(_) | None => (verdict.word().to_owned(), Vec::new()),
     };
     status::Row {
-        elapsed,
+        elapsed: elapsed(session.started(), now),
         name: tracked.workload().to_string(),
         text,
         style: style_of(verdict.kind()),
+        suspects,
     }
 }
 

@@ -114,13 +114,14 @@ impl Failure {
     /// # Errors
     /// When it cannot be written as JSON.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        NotChecked::new(
-            self.outcome.ending(),
-            self.outcome.exit_code(),
-            &self.messages(),
-        )
-        .hint(self.hint.clone())
-        .to_json()
+        self.document().to_json()
+    }
+
+    /// Why there is no report.
+    #[must_use]
+    pub(crate) fn document(&self) -> NotChecked {
+        let (outcome, code) = (self.outcome.ending(), self.outcome.exit_code());
+        NotChecked::new(outcome, code, &self.messages()).hint(self.hint.clone())
     }
 
     /// The lines for people.

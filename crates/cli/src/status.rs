@@ -16,6 +16,8 @@ pub(crate) struct Row {
     pub(crate) text: String,
     /// What `text` means.
     pub(crate) style: Style,
+    /// The causes that are suspected, and when each decides.
+    pub(crate) suspects: Vec<String>,
 }
 
 /// The longest name that is shown whole: on 80 columns the status itself must have room.
@@ -32,12 +34,21 @@ pub(crate) fn table(rows: &[Row]) -> Vec<Line> {
     let before = widest(&mut elapsed.iter().map(|it| it.chars().count())).max(6);
     let names: Vec<String> = rows.iter().map(|row| shortened(&row.name)).collect();
     let width = widest(&mut names.iter().map(|name| name.chars().count()));
-    let line = |((row, elapsed), name): ((&Row, &String), &String)| {
-        Line::styled(Style::Dim, format!("{elapsed:>before$}  "))
+    let lines = |((row, elapsed), name): ((&Row, &String), &String)| {
+        let line = Line::styled(Style::Dim, format!("{elapsed:>before$}  "))
             .then(Style::Strong, format!("{name:<width$}  "))
-            .then(row.style, row.text.clone())
+            .then(row.style, row.text.clone());
+        let suspects = row.suspects.iter().map(|it| {
+            let indent = " ".repeat(before + 2);
+            Line::plain(indent).then(Style::Warn, it.clone())
+        });
+        std::iter::once(line).chain(suspects).collect::<Vec<_>>()
     };
-    rows.iter().zip(&elapsed).zip(&names).map(line).collect()
+    rows.iter()
+        .zip(&elapsed)
+        .zip(&names)
+        .flat_map(lines)
+        .collect()
 }
 
 /// A long name without its middle: names that resemble each other differ at their ends.
@@ -63,16 +74,19 @@ mod tests {
             name: name.to_owned(),
             text: text.to_owned(),
             style: Style::Plain,
+            suspects: Vec::new(),
         };
-        let lines = table(&[
-            row(72, "deployment/web", "2 of 3 updated replicas available"),
-            row(5, "statefulset/database", "complete"),
-        ]);
+        let crashing = Row {
+            suspects: vec!["CrashAtStart: 3 of 4 ends, next start in 20s".to_owned()],
+            ..row(72, "deployment/web", "2 of 3 updated replicas available")
+        };
+        let lines = table(&[crashing, row(5, "statefulset/database", "complete")]);
         let text: Vec<String> = lines.iter().map(Line::text).collect();
         assert_eq!(
             text,
             [
                 "…1m12s  deployment/web        2 of 3 updated replicas available",
+                "        CrashAtStart: 3 of 4 ends, next start in 20s",
                 "   …5s  statefulset/database  complete",
             ]
         );
@@ -86,6 +100,7 @@ mod tests {
             name,
             text: "complete".to_owned(),
             style: Style::Plain,
+            suspects: Vec::new(),
         };
         let long = format!("deployment/{}-blue", "w".repeat(200));
         let lines = table(&[row("deployment/web".to_owned()), row(long)]);

@@ -356,7 +356,7 @@ fn the_drill_rehearses_the_shipped_stage() {
             &[
                 "ImageNotFound",
                 "an approver would see",
-                "Approve to roll back from revision 2 to 1",
+                "Resume restores revision 1 in place of 2",
                 "rolled back to the template of revision 1",
                 "v1 is restored and healthy",
             ],

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use rollguard_core::workload::ClusterName;
 use rollguard_network::{NO_ROOTS_HINT, Network, Proxy, Trust, says_no_roots};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -51,6 +52,8 @@ pub struct Connection {
     pub certificate_end: Option<Timestamp>,
     /// How the user came here.
     pub way_in: WayIn,
+    /// The cluster's name, for people.
+    pub cluster: ClusterName,
 }
 
 /// The API server, and the way to it.
@@ -92,6 +95,7 @@ pub async fn connect(login: &Login, local_now: Timestamp) -> Result<Connection> 
         client,
         server,
         certificate_end,
+        cluster,
     } = open(login, local_now).await?;
     let called = server
         .as_ref()
@@ -108,6 +112,7 @@ pub async fn connect(login: &Login, local_now: Timestamp) -> Result<Connection> 
         server,
         certificate_end,
         way_in: way_in(login),
+        cluster,
     })
 }
 
@@ -126,6 +131,9 @@ fn way_in(login: &Login) -> WayIn {
     }
 }
 
+/// The name of a cluster that is reached without a kubeconfig and without an address.
+const EMBEDDED: &str = "embedded";
+
 /// A login that was read, before anything is sent.
 struct Prepared<'a> {
     config: Config,
@@ -135,6 +143,8 @@ struct Prepared<'a> {
     tokens: Option<Arc<dyn BearerTokens>>,
     /// When the kubeconfig's own client certificate ends; that of a plugin is renewed.
     certificate_end: Option<Timestamp>,
+    /// Its name in the kubeconfig; none without one.
+    cluster: Option<ClusterName>,
 }
 
 /// A client that has sent nothing yet.
@@ -142,6 +152,7 @@ struct Opened {
     client: Client,
     server: Option<Server>,
     certificate_end: Option<Timestamp>,
+    cluster: ClusterName,
 }
 
 async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
@@ -151,6 +162,7 @@ async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
                 client: limit::limited(client.clone()),
                 server: None,
                 certificate_end: None,
+                cluster: ClusterName::new(EMBEDDED),
             });
         }
         Login::Kubeconfig { .. } => of_files(login, local_now).await?,
@@ -168,6 +180,7 @@ async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
         network,
         tokens,
         certificate_end,
+        cluster,
     } = prepared;
     if let Some(roots_of_cluster) = &mut config.root_cert {
         roots_of_cluster.extend(roots(&network.trust)?);
@@ -183,6 +196,7 @@ async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
     };
     Ok(Opened {
         client,
+        cluster: cluster.unwrap_or_else(|| ClusterName::new(&server.url)),
         server: Some(server),
         certificate_end,
     })
@@ -204,6 +218,7 @@ async fn of_files(login: &Login, local_now: Timestamp) -> Result<Prepared<'_>> {
         .clone()
         .or_else(|| kubeconfig.current_context.clone());
     let own_proxy = kubeconfig::own_proxy(&kubeconfig, named.as_deref());
+    let cluster = kubeconfig::cluster_name(&kubeconfig, named.as_deref());
     let mut config = configuration(kubeconfig, context.clone()).await?;
     if !allow_insecure_server {
         credentials::refuse_exposed(&config)?;
@@ -216,6 +231,7 @@ async fn of_files(login: &Login, local_now: Timestamp) -> Result<Prepared<'_>> {
         network,
         tokens,
         certificate_end,
+        cluster,
     })
 }
 
@@ -226,6 +242,7 @@ async fn in_memory<'a>(
 ) -> Result<Prepared<'a>> {
     let kubeconfig = kubeconfig::without_programs(kubeconfig::parse(kubeconfig)?);
     let own_proxy = kubeconfig::own_proxy(&kubeconfig, kubeconfig.current_context.as_deref());
+    let cluster = kubeconfig::cluster_name(&kubeconfig, kubeconfig.current_context.as_deref());
     let mut config = configuration(kubeconfig, None).await?;
     let tokens = match tokens {
         Some(tokens) => Some(tokens),
@@ -237,6 +254,7 @@ async fn in_memory<'a>(
         own_proxy,
         network,
         tokens,
+        cluster,
     })
 }
 

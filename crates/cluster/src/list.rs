@@ -1,5 +1,6 @@
 //! Lists as raw JSON, all pages.
 
+use http::header::{ACCEPT, HeaderValue};
 use kube::Client;
 use kube::api::ListParams;
 use serde_json::Value;
@@ -18,10 +19,33 @@ pub(crate) async fn list(
     collection: &kube::core::Request,
     selector: &str,
 ) -> Result<Vec<Value>, Cause> {
+    list_as(client, collection, selector, None).await
+}
+
+/// Only the metadata of the objects is sent then (`k8s.io/apimachinery` `meta/v1`,
+/// `PartialObjectMetadataList`).
+const METADATA: HeaderValue =
+    HeaderValue::from_static("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
+
+/// The same, without anything but the objects' metadata: what they hold is never sent.
+pub(crate) async fn list_metadata(
+    client: &Client,
+    collection: &kube::core::Request,
+    selector: &str,
+) -> Result<Vec<Value>, Cause> {
+    list_as(client, collection, selector, Some(&METADATA)).await
+}
+
+async fn list_as(
+    client: &Client,
+    collection: &kube::core::Request,
+    selector: &str,
+    accept: Option<&HeaderValue>,
+) -> Result<Vec<Value>, Cause> {
     let mut left = LISTS;
     loop {
         left -= 1;
-        match patiently(|| pages(client, collection, selector)).await {
+        match patiently(|| pages(client, collection, selector, accept)).await {
             Err(Cause::Answer { code: 410, .. }) if left > 0 => {}
             answer => return answer,
         }
@@ -34,13 +58,14 @@ pub(crate) async fn list_once(
     collection: &kube::core::Request,
     selector: &str,
 ) -> Result<Vec<Value>, Cause> {
-    pages(client, collection, selector).await
+    pages(client, collection, selector, None).await
 }
 
 async fn pages(
     client: &Client,
     collection: &kube::core::Request,
     selector: &str,
+    accept: Option<&HeaderValue>,
 ) -> Result<Vec<Value>, Cause> {
     let mut params = ListParams::default().limit(PAGE);
     if !selector.is_empty() {
@@ -48,9 +73,12 @@ async fn pages(
     }
     let mut all = Vec::new();
     loop {
-        let request = collection
+        let mut request = collection
             .list(&params)
             .map_err(kube::Error::BuildRequest)?;
+        if let Some(accept) = accept {
+            request.headers_mut().insert(ACCEPT, accept.clone());
+        }
         let mut page: Value = within(READ_LIMIT, client.request(request)).await?;
         let next = page
             .pointer("/metadata/continue")

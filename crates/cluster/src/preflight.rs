@@ -18,6 +18,7 @@ use crate::request::Failure;
 
 mod access_review;
 mod dry_run;
+mod helm;
 mod jobs;
 mod keys;
 mod lookup;
@@ -50,7 +51,8 @@ pub async fn ask(client: &Client, plan: &RollbackPlan, questions: Questions) -> 
         };
         each.boxed()
     });
-    let (references, rights, pod, (patch, written), jobs) = futures::join!(
+    let helm = questions.helm;
+    let (references, rights, pod, (patch, written), jobs, helm) = futures::join!(
         all(references.collect()),
         all(rights.collect()),
         in_time_or(
@@ -65,6 +67,12 @@ pub async fn ask(client: &Client, plan: &RollbackPlan, questions: Questions) -> 
         ))
         .boxed(),
         in_time(by, jobs::jobs(client, namespace)).boxed(),
+        async {
+            let release = helm?;
+            let looked = in_time(by, helm::revisions(client, &release)).await;
+            Some((release, looked))
+        }
+        .boxed(),
     );
     Answers {
         references,
@@ -73,6 +81,7 @@ pub async fn ask(client: &Client, plan: &RollbackPlan, questions: Questions) -> 
         written,
         rights,
         jobs,
+        helm,
     }
 }
 

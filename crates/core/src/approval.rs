@@ -72,6 +72,9 @@ pub struct ApprovedRollback {
     /// What the target's pods ran when they were last known to be good, where that is known.
     #[serde(skip_serializing_if = "Images::is_empty", default)]
     pub images: Images,
+    /// Whether the approver was told that Helm owns the workload, and that approving forces it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub force_helm: bool,
 }
 
 /// The conditions of a check for calling a rollout healthy: less than that is no healing.

@@ -167,6 +167,9 @@ pub struct Finding {
     pub workloads: Vec<String>,
     /// How many pods show it (0 where it is not about pods).
     pub pods: usize,
+    /// The node of the pod, where it is about one that has a node.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub node: Option<String>,
     /// One sentence with the names that matter.
     pub message: String,
     /// The line of the container's log that says most, where the message ends with one. It is foreign
@@ -208,6 +211,7 @@ impl Finding {
             subject,
             workloads: Vec::new(),
             pods: 0,
+            node: None,
             message: String::new(),
             deciding_line: None,
             since,

@@ -96,6 +96,9 @@ pub enum Condition {
     Logs,
     /// Without `--no-mark`.
     Mark,
+    /// For workloads that Helm installed, if the identity has it anyway: who may list Secrets may read all
+    /// of them, so that no Role grants it for this.
+    Helm,
 }
 
 /// One row of the table: the permissions that a command uses for one purpose.
@@ -259,6 +262,7 @@ impl Usage {
             Condition::Http => self.http,
             Condition::Logs => self.logs,
             Condition::Mark => self.mark || command != Command::Check,
+            Condition::Helm => false,
         };
         runs && of_kind && condition
     }

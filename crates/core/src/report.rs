@@ -1,5 +1,7 @@
 //! Renders events while they happen and one report at the end.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,7 @@ use crate::observation::Blindness;
 use crate::rollback::{Helps, RollbackHealth, RollbackPlan, Templates, helps};
 use crate::session::{Session, Suspect, TimelineEntry};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict, VerdictKind};
+use crate::workload::ClusterName;
 
 mod deciding_line;
 pub mod document;
@@ -18,6 +21,7 @@ mod json;
 mod line;
 mod log_sources;
 mod markdown;
+mod not_checked;
 mod proposal;
 mod rollback_health;
 mod sentence;
@@ -38,18 +42,21 @@ pub use json::{parse_approval, to_json, without_markers};
 pub use line::{Line, Span, Style};
 pub use log_sources::{EarlyLog, LogSource, early_line, early_logs, log_sources};
 use log_sources::{log_tail, quoted};
-pub use markdown::{RollbackPage, cell as markdown_cell, markdown, rollback_markdown};
-pub(crate) use markdown::{code, fence};
+pub use markdown::{
+    RollbackPage, cell as markdown_cell, markdown, not_checked_markdown, rollback_markdown,
+};
+pub(crate) use markdown::{code, fence, prose};
+pub use not_checked::{Aim, not_checked_lines};
 pub use proposal::{Proposal, Proposed};
 pub use rollback_health::{AfterRollback, OtherImage};
 pub use sentence::sentence;
 pub use summary::summary;
-pub use text::{event_lines, finding_lines, report_lines, style_of};
+pub use text::{Section, event_lines, finding_lines, report_lines, report_sections, style_of};
 pub use text_execution::{conclusion_lines, execution_lines, failure_lines, hint_line};
 pub use text_history::history_lines;
 pub use text_preparation::preparation_lines;
 pub use text_rollback::{batch_lines, dry_run_line, objection_lines};
-pub use workload::{HttpReport, WorkloadReport};
+pub use workload::{FormerRevision, HttpReport, WorkloadReport};
 
 /// The version of the JSON report; it rises when a reader would have to change.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -72,6 +79,9 @@ pub struct Report {
     /// The first lines that a person reads, six at most; written when the report is.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub headline: Vec<String>,
+    /// The cluster; none in a replay.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cluster: Option<ClusterName>,
     /// When the check began.
     pub started: Timestamp,
     /// When the verdict was reached.
@@ -122,10 +132,11 @@ impl Report {
             verdict: verdict.kind(),
             sentence: workload::sentence_of(session, verdict),
             headline: Vec::new(),
+            cluster: None,
             started: session.started(),
             ended,
             workloads,
-            findings: decisive.iter().cloned().chain(others).collect(),
+            findings: with_nodes(session, decisive.iter().cloned().chain(others)),
             suspects: session.suspects(),
             pending: verdict.pending().cloned(),
             superseded: match verdict {
@@ -228,6 +239,25 @@ impl Report {
             }
         }
     }
+}
+
+/// Adds the nodes of the pods that the findings name.
+fn with_nodes(session: &Session, findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
+    let workloads = session.workloads().iter();
+    let rollouts = workloads.filter_map(|it| session.snapshot().rollout(it.workload()));
+    let pods = rollouts.flat_map(|it| [it.new_pods(), it.old_pods(), it.ended_pods()]);
+    let nodes: BTreeMap<&str, &str> = pods
+        .flatten()
+        .filter_map(|pod| Some((pod.name(), pod.node()?)))
+        .collect();
+    findings
+        .map(|finding| {
+            let is_pod = finding.subject.kind == "Pod";
+            let node = nodes.get(finding.subject.name.as_str());
+            let node = node.filter(|_| is_pod).map(|it| (*it).to_owned());
+            Finding { node, ..finding }
+        })
+        .collect()
 }
 
 /// Returns what could not be seen, liveness probes that a success did not wait for included.

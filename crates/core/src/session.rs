@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::duration::after;
+use crate::duration::{after, elapsed};
 use crate::finding::{Finding, Lookup, Prognosis, grouped};
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
@@ -33,6 +33,7 @@ mod target;
 mod tests;
 mod tracked;
 mod unlisted;
+mod waiting;
 
 pub use event::{SessionEvent, TimelineEntry, followed, waits_for};
 pub use http_requests::HttpRequest;
@@ -46,6 +47,7 @@ pub use stability::Stability;
 pub use suspect::Suspect;
 pub use target::{Target, View};
 pub use tracked::{Followed, TrackedWorkload};
+pub use waiting::Waiting;
 
 /// The result of one observation.
 #[derive(Debug, Clone, PartialEq)]
@@ -224,8 +226,32 @@ impl Session {
             workload: tracked.workload().clone(),
             pending: (*pending).clone(),
             standstill: tracked.standstill(&self.snapshot).map(Box::new),
+            waiting: Box::new(self.waiting(tracked, now)),
             others: waiting.len() - 1,
         });
+    }
+
+    /// Returns what a workload of this session waits for at this moment.
+    #[must_use]
+    pub fn waiting(&self, tracked: &TrackedWorkload, now: Timestamp) -> Waiting {
+        let rollout = self.snapshot.rollout(tracked.workload());
+        let pods = rollout.map(|it| it.new_pods()).unwrap_or_default();
+        let moment = waiting::Moment {
+            policy: &self.policy,
+            started: self.started,
+            now,
+        };
+        waiting::waiting(tracked.findings(), &pods, moment)
+    }
+
+    /// Returns how much of the time is over, in percent and in steps of five: never all of it before the
+    /// verdict.
+    #[must_use]
+    pub fn progress(&self, now: Timestamp) -> u8 {
+        const STEP: u128 = 5;
+        let over = elapsed(self.started, now).as_millis() * 100;
+        let percent = over / self.policy.timeout.as_millis().max(1);
+        u8::try_from((percent / STEP * STEP).min(95)).unwrap_or_default()
     }
 
     fn due_http_requests(&mut self, now: Timestamp) -> Vec<HttpRequest> {

@@ -4,10 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+mod cluster_name;
 mod object;
 pub(crate) mod raw;
 mod revision;
 
+pub use cluster_name::{ClusterName, place};
 pub use object::{Counts, Workload};
 pub(crate) use object::{first_ordinal, first_updated_ordinal, ordinal, partition};
 pub use raw::TEMPLATE_HASH_LABEL;

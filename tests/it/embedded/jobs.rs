@@ -41,6 +41,14 @@ pub(crate) fn trials() -> Vec<Trial> {
             not_begun,
         ),
         trial(
+            "a run that saw no rollout leaves a page that says so",
+            page_of_a_failure,
+        ),
+        trial(
+            "a workload of Helm is proposed with Helm's own command, and forced only by a person who approved",
+            owned_by_helm,
+        ),
+        trial(
             "evidence that is too long offers no rollback, and says so",
             too_many,
         ),
@@ -308,6 +316,95 @@ async fn leaves_a_page() -> Result<()> {
     );
     ensure!(kept["rollback"]["health"] == "notRolledBack", "{kept:#}");
     Ok(())
+}
+
+/// The only page that a run left.
+fn only_page(output: &TaskOutput) -> Result<String> {
+    let [summary] = output.summaries.as_slice() else {
+        anyhow::bail!("{output:#?}");
+    };
+    Ok(std::fs::read_to_string(summary)?)
+}
+
+async fn page_of_a_failure() -> Result<()> {
+    let agent = Agent::new()?;
+    let (cluster, _) = found_bad(&agent).await?;
+    let other = ("workloads", "deployment/wep");
+    for (inputs, heading, judged) in [
+        (
+            vec![CHECK, other],
+            "## ❌ Not checked: an input is wrong\n",
+            "- Nothing was judged: the rollout may be healthy or not. No rollback is offered.\n",
+        ),
+        (
+            vec![ROLLBACK, other],
+            "## ❌ Not rolled back: an input is wrong\n",
+            "- Nothing was judged and nothing was changed.\n",
+        ),
+    ] {
+        let (output, outcome) = agent.runs(&cluster, &inputs).await?;
+        ensure!(outcome == Outcome::BadInput, "{output:#?}");
+        let text = only_page(&output)?;
+        ensure!(text.starts_with(heading), "{text}");
+        let place = format!(
+            "- deployment/wep in namespace {} on cluster cluster.\n",
+            super::test_cluster::NAMESPACE
+        );
+        ensure!(text.contains(&place) && text.contains(judged), "{text}");
+    }
+    cluster.faults().forbid(Verb::Get, "deployments");
+    let (output, outcome) = agent.runs(&cluster, &[CHECK, WEB]).await?;
+    ensure!(outcome == Outcome::Undetermined, "{output:#?}");
+    let text = only_page(&output)?;
+    ensure!(
+        text.starts_with("## ❔ The rollout's health is undetermined"),
+        "{text}"
+    );
+    ensure!(text.contains("- Hint: "), "{text}");
+    Ok(())
+}
+
+async fn owned_by_helm() -> Result<()> {
+    const NAMESPACE: &str = super::test_cluster::NAMESPACE;
+    let agent = Agent::new()?;
+    let (cluster, _) = found_bad(&agent).await?;
+    let owner = json!({"metadata": {"annotations": {
+        "meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": NAMESPACE}}});
+    super::rollback::change(&cluster, owner).await?;
+    for (version, status) in [(1, "superseded"), (2, "deployed")] {
+        let secret = format!(
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: sh.helm.release.v1.web.v{version}\n  labels: {{ owner: helm, name: web, status: {status}, version: \"{version}\" }}\n"
+        );
+        cluster.apply(&secret).await?;
+    }
+    let (bad, outcome) = agent.runs(&cluster, &[CHECK, WEB]).await?;
+    ensure!(outcome == Outcome::Failed, "{bad:#?}");
+    ensure!(
+        variable(&bad, "rollbackTo")? == "1",
+        "the approver is asked: {bad:#?}"
+    );
+    let summary = variable(&bad, "summary")?;
+    let command = format!("helm rollback web 1 -n {NAMESPACE}");
+    let choice = format!(
+        "Helm owns it: go back there with '{command}' instead, or Resume forces revision 1 in place of 2 here"
+    );
+    ensure!(summary.contains(&choice), "{summary}");
+    let evidence = variable(&bad, "evidence")?;
+    let rollback = |approved: &'static str| {
+        [
+            ROLLBACK,
+            ("evidence", evidence),
+            ("wait", "False"),
+            ("approved", approved),
+        ]
+    };
+    let (left, outcome) = agent.runs(&cluster, &rollback("False")).await?;
+    ensure!(outcome == Outcome::Refused, "{left:#?}");
+    ensure!(format!("{:?}", left.issues).contains(&command), "{left:#?}");
+    cluster.has("v2").await?;
+    let (back, outcome) = agent.runs(&cluster, &rollback("True")).await?;
+    ensure!(outcome == Outcome::RolledBack, "{back:#?}");
+    cluster.has("v1").await
 }
 
 async fn not_begun() -> Result<()> {

@@ -184,8 +184,8 @@ async fn forty_fail() -> Result<()> {
     let checked = cluster.check_as(&inputs).await.map_err(as_error)?;
     let report = &checked.report;
     ensure!(checked.outcome == Outcome::Failed, "{}", report.sentence);
-    let said = summary(report, 1800);
-    let named = said.matches(" replicas available").count();
+    let said = summary(report, 2400);
+    let named = said.matches(" (failed): ").count();
     ensure!(named == 5 && said.contains("… and 35 more"), "{said}");
     ensure!(said.contains("Remedy: "), "{said}");
     let refused = matches!(report.rollback, Proposal::Refused { .. });

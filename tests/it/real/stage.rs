@@ -70,7 +70,7 @@ pub(crate) async fn runs_through_node(stage: Arc<Stage>) -> Result<()> {
             )?;
             for part in [
                 cause_seen,
-                "Approve to roll back from revision 2 to 1",
+                "Resume restores revision 1 in place of 2",
                 "Not restored: ",
             ] {
                 ensure!(

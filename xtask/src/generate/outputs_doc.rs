@@ -27,7 +27,7 @@ pub(super) fn render() -> String {
             ]
         }),
     );
-    text += "\nEach value is at most 2 KiB long, the evidence 8 KiB, and contains nothing that a \
+    text += "\nEach value is at most 2 KiB long, the summary 2400 bytes, the evidence 8 KiB, and contains nothing that a \
              later step could execute or expand.\n\nEvery check and every rollback, even a \
              refused one, adds a summary to the run's page. The report, the evidence, the plan, \
              and a rollback's outcome for each workload are stored with the run as an attachment \

@@ -134,6 +134,7 @@ fn used_for(rule: &Rule) -> String {
         Condition::Http => Some("`--http`"),
         Condition::Logs => Some("unless `--no-logs`"),
         Condition::Mark => Some("unless `--no-mark`"),
+        Condition::Helm => Some("owned by Helm"),
     };
     let all = rule.kinds.len() == WorkloadKind::ALL.len() || rule.command == Command::Drill;
     let kinds = rule.kinds.iter().map(|it| it.as_str());

@@ -185,6 +185,7 @@ const fn kind(kind: InputKind) -> &'static str {
         | InputKind::Selector
         | InputKind::Duration
         | InputKind::Revision
+        | InputKind::LateBoolean
         | InputKind::Evidence => "string",
     }
 }

@@ -67,7 +67,8 @@ impl InputSpec {
             | InputKind::Selector
             | InputKind::Duration
             | InputKind::Revision
-            | InputKind::Boolean => self.help.to_owned(),
+            | InputKind::Boolean
+            | InputKind::LateBoolean => self.help.to_owned(),
         }
     }
 
@@ -168,6 +169,9 @@ pub enum InputKind {
     Revision,
     /// `true` or `false`, in any case: a boolean parameter of a template is written `True`.
     Boolean,
+    /// The same, known only when the job runs: editors take nothing but `true` and `false` for a boolean, so
+    /// that the task declares a text.
+    LateBoolean,
     /// The approval of a check, as JSON. On the command line it is a file that holds it, or `-`;
     /// the caller passes the content on.
     Evidence,
@@ -192,6 +196,7 @@ impl InputKind {
             | Self::Duration
             | Self::Revision
             | Self::Boolean
+            | Self::LateBoolean
             | Self::Evidence => false,
         }
     }

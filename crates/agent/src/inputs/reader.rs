@@ -268,10 +268,12 @@ impl<'a> Reader<'a> {
         let force_owner = self.required(&spec::FORCE_OWNER, boolean);
         let schema_downgrade = self.required(&spec::ALLOW_SCHEMA_DOWNGRADE, boolean);
         let on_delete = self.required(&spec::ALLOW_ON_DELETE, boolean);
+        let approved = self.required(&spec::APPROVED, boolean);
         Some(Allowed {
             force_owner: force_owner?,
             schema_downgrade: schema_downgrade?,
             on_delete: on_delete?,
+            approved: approved?,
         })
     }
 

@@ -317,6 +317,23 @@ pub const FORCE_OWNER: InputSpec = InputSpec {
     task: true,
 };
 
+/// Whether a person agreed to what the check offered to force.
+pub const APPROVED: InputSpec = InputSpec {
+    name: "approved",
+    // At the command line, `--force-owner` says so.
+    cli: CliForm::None,
+    label: "Approved",
+    help: "Says that a person has read the check's summary and approved it. A workload that Helm \
+           installed is rolled back only then, and only if the summary said so.",
+    kind: InputKind::LateBoolean,
+    default: Some("false"),
+    required: false,
+    commands: &[Rollback],
+    connection: None,
+    group: Some(Group::Rollback),
+    task: true,
+};
+
 /// Whether a schema may be older than the data.
 pub const ALLOW_SCHEMA_DOWNGRADE: InputSpec = InputSpec {
     name: "allowSchemaDowngrade",
@@ -402,6 +419,7 @@ pub const INPUTS: &[InputSpec] = &[
     LOGS,
     TO_REVISION,
     EVIDENCE,
+    APPROVED,
     FORCE_OWNER,
     ALLOW_SCHEMA_DOWNGRADE,
     ALLOW_ON_DELETE,

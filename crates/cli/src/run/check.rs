@@ -9,12 +9,12 @@ use rollguard_cluster::{Connection, Watch, observe};
 use rollguard_core::approval::Approval;
 use rollguard_core::duration::{Human, after};
 use rollguard_core::observation::Observation;
-use rollguard_core::report::{Line, Proposal, Report, Style, report_lines};
+use rollguard_core::report::{Line, Proposal, Report, Style, headline, report_sections};
 use rollguard_core::rollback::{RollbackBatch, last_known_good_updates};
 use rollguard_core::session::{Decided, Session, Target};
 use rollguard_core::trace::Header;
 use rollguard_core::verdict::Verdict;
-use rollguard_core::workload::WorkloadRef;
+use rollguard_core::workload::{WorkloadRef, place};
 
 use super::tools::Tools;
 use crate::console::Console;
@@ -93,7 +93,7 @@ pub(crate) async fn check_with(
     tools
         .recorder
         .begin(&header(connection, inputs, &workloads))?;
-    announce(inputs, &resolved, tools.console);
+    announce(inputs, &resolved, connection, tools.console);
     // Boxed: it would make every future around it large.
     let mut session = Box::new(
         Session::new(
@@ -111,6 +111,7 @@ pub(crate) async fn check_with(
     let followed = followed(connection, &mut feed, &mut session, tools);
     let Decided { verdict, at } = Box::pin(followed).await?;
     let mut report = Report::new(&session, &verdict, at);
+    report.cluster = Some(connection.cluster.clone());
     report.blind_spots.extend(resolved.notes);
     let explaining = explain_outage(connection, &mut report);
     // A verdict that was reached is reported, even if there is no time to explain it.
@@ -123,11 +124,13 @@ pub(crate) async fn check_with(
     };
     let enriching = enrich(connection, report.clone(), subject);
     let enriched = tools.cancel.unless(enriching).await;
-    let Enriched { report, batch } = enriched.unwrap_or(Enriched {
+    // A verdict that was reached is reported, even if there is no time to explain it.
+    let Enriched { mut report, batch } = enriched.unwrap_or(Enriched {
         report,
         batch: None,
     });
-    tools.console.lines(&report_lines(&report));
+    report.headline = headline(&report);
+    tools.console.sections(&report_sections(&report));
     if inputs.mark && verdict == Verdict::Succeeded {
         let updates = last_known_good_updates(&session, report.ended, run);
         mark(connection, &updates, &report, tools).await;
@@ -211,7 +214,12 @@ fn header(connection: &Connection, inputs: &CheckInputs, workloads: &[WorkloadRe
     }
 }
 
-fn announce(inputs: &CheckInputs, targets: &ResolvedTargets, console: &mut Console) {
+fn announce(
+    inputs: &CheckInputs,
+    targets: &ResolvedTargets,
+    connection: &Connection,
+    console: &mut Console,
+) {
     let names: Vec<String> = targets
         .references()
         .iter()
@@ -228,7 +236,8 @@ fn announce(inputs: &CheckInputs, targets: &ResolvedTargets, console: &mut Conso
             format!("{} workloads ({}{more})", many.len(), first.join(", "))
         }
     };
-    let place = format!("checking {what} in namespace {}", inputs.namespace);
+    let place = place(&inputs.namespace, Some(&connection.cluster));
+    let place = format!("checking {what} {place}");
     let timeout = format!(" (timeout {})", Human(inputs.timeout));
     console.line(&Line::plain(place).then(Style::Dim, timeout));
     for note in &targets.notes {

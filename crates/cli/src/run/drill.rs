@@ -2,6 +2,7 @@
 //! in a namespace of its own on the user's.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rollguard_agent::Outcome;
@@ -36,6 +37,8 @@ pub(crate) struct DrillInputs {
     pub(crate) answer: Answer,
     /// The image of the healthy version, where it matters.
     pub(crate) image: Option<String>,
+    /// The folder for the pages that a run would show; it must exist.
+    pub(crate) pages: Option<PathBuf>,
 }
 
 /// Rehearses the stage and tells what happened.
@@ -49,9 +52,14 @@ pub(crate) async fn drill(
         place,
         answer,
         image,
+        pages,
     } = inputs;
+    if let Some(folder) = pages.as_ref().filter(|it| !it.is_dir()) {
+        let message = format!("`--pages`: `{}` is no folder", folder.display());
+        return Err(Failure::new(Outcome::BadInput, message));
+    }
     let environment = DrillEnvironment::open(place, image, console, cancel).await?;
-    let mut rehearsal = Rehearsal::new(&environment, answer, screen, cancel);
+    let mut rehearsal = Rehearsal::new(&environment, answer, screen, cancel).with_pages(pages);
     let result = tokio::select! {
         biased;
         () = cancel.requested() => Err(Failure::new(Outcome::Cancelled, "cancelled")),

@@ -67,6 +67,12 @@ pub async fn task(env: &AgentEnv, connector: &dyn Connector, tools: &mut Tools<'
         Ok(outcome) => outcome,
         Err(failure) => {
             outputs::give_up(&raw, &failure, tools);
+            let failed = files::Failed {
+                raw: &raw,
+                failure: &failure,
+                at: connector.local_time(),
+            };
+            files::of_failure(env, failed, tools);
             failure.outcome
         }
     };
@@ -195,6 +201,6 @@ async fn run_rollback(
     };
     let done = rollback(connection, inputs, &how, tools).await?;
     outputs::of_rollback(&done, tools)?;
-    files::of_rollback(env, &done, connection.clock.now(), tools);
+    files::of_rollback(env, &done, connection, tools);
     Ok(done.outcome)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use k8s_openapi::ByteString;
 use kube::config::{AuthInfo, Kubeconfig, KubeconfigError};
+use rollguard_core::workload::ClusterName;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
@@ -87,6 +88,14 @@ pub(super) fn own_proxy(kubeconfig: &Kubeconfig, context: Option<&str>) -> Optio
     own.filter(|it| !it.is_empty())
 }
 
+/// Returns the name of a context's cluster, for people.
+pub(super) fn cluster_name(kubeconfig: &Kubeconfig, context: Option<&str>) -> Option<ClusterName> {
+    let mut contexts = kubeconfig.contexts.iter();
+    let context = contexts.find(|it| Some(it.name.as_str()) == context)?;
+    let name = &context.context.as_ref()?.cluster;
+    Some(ClusterName::new(name).with_context(Some(context.name.clone())))
+}
+
 /// Checks that a context exists, and names the ones that do if not.
 pub(super) fn has_context(kubeconfig: &Kubeconfig, wanted: &str) -> Result<()> {
     let known: Vec<&str> = kubeconfig
@@ -160,6 +169,23 @@ users:
         let error = has_context(&parse(TWO).unwrap(), "prod").unwrap_err();
         assert_eq!(error.to_string(), "find context `prod` in the kubeconfig");
         assert_eq!(error.hint().unwrap(), "known contexts: a, b");
+    }
+
+    #[test]
+    fn a_cluster_is_named_as_its_context_names_it() {
+        let kubeconfig = parse(TWO).unwrap();
+        for (says, context, expected) in [
+            (
+                "a context of another name",
+                Some("b"),
+                Some("cluster a (context b)"),
+            ),
+            ("an unknown context", Some("c"), None),
+            ("no context", None, None),
+        ] {
+            let name = cluster_name(&kubeconfig, context).map(|it| it.to_string());
+            assert_eq!(name.as_deref(), expected, "{says}");
+        }
     }
 
     #[test]

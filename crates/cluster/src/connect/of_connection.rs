@@ -26,6 +26,7 @@ pub(super) async fn prepared(login: &Login) -> Result<Prepared<'_>> {
     let parsed = kubeconfig::parse(kubeconfig)?;
     let named = context.clone().or_else(|| parsed.current_context.clone());
     let own_proxy = kubeconfig::own_proxy(&parsed, named.as_deref());
+    let cluster = kubeconfig::cluster_name(&parsed, named.as_deref());
     refuse_programs_and_files(&parsed, named.as_deref())?;
     let mut config = configuration(parsed, context.clone())
         .await
@@ -38,6 +39,7 @@ pub(super) async fn prepared(login: &Login) -> Result<Prepared<'_>> {
         own_proxy,
         network,
         tokens,
+        cluster,
     })
 }
 

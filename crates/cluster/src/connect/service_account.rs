@@ -38,6 +38,7 @@ pub(super) fn prepared(login: &Login) -> Result<Prepared<'_>> {
                 certificate_end: None,
                 network,
                 tokens: Some(Arc::new(Fixed(token))),
+                cluster: None,
             })
         }
         Login::InCluster {
@@ -59,6 +60,7 @@ pub(super) fn prepared(login: &Login) -> Result<Prepared<'_>> {
                 certificate_end: None,
                 network,
                 tokens: Some(tokens),
+                cluster: None,
             })
         }
         Login::Kubeconfig { .. }

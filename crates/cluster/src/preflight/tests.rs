@@ -1,5 +1,7 @@
 use rollguard_core::history::History;
-use rollguard_core::rollback::preflight::{AccessReview, JobRun, ObjectState, questions};
+use rollguard_core::rollback::preflight::{
+    AccessReview, HelmRelease, HelmRevision, JobRun, ObjectState, questions,
+};
 use rollguard_core::rollback::{Reference, ReferenceKind};
 use rollguard_core::workload::WorkloadKind;
 use serde_json::{Value, json};
@@ -133,6 +135,61 @@ async fn everything_is_asked_once_and_nothing_is_changed() {
     let body: Value = serde_json::from_slice(&patch.body).unwrap();
     let expected = serde_json::to_value(crate::apply::render(&plan)).unwrap();
     assert_eq!(body, expected);
+}
+
+/// A Secret's value is the whole chart with its settings: it is not asked for.
+#[tokio::test(start_paused = true)]
+async fn of_a_helm_release_only_the_labels_are_asked_for_and_a_refusal_is_said() {
+    let secret = |version: u32, status: &str| {
+        let labels = json!({"owner": "helm", "name": "web", "status": status, "version": version.to_string()});
+        json!({"metadata": {"name": format!("sh.helm.release.v1.web.v{version}"), "labels": labels}})
+    };
+    let secrets = json!({"kind": "PartialObjectMetadataList", "metadata": {},
+        "items": [secret(4, "superseded"), secret(5, "deployed")]});
+    let known = |version, status: &str| HelmRevision {
+        version,
+        status: status.to_owned(),
+    };
+    let path = "/api/v1/namespaces/shop/secrets";
+    let rows = [
+        (
+            "two revisions",
+            ok(&secrets),
+            Lookup::Seen(vec![known(4, "superseded"), known(5, "deployed")]),
+        ),
+        (
+            "may not",
+            status(403, "secrets is forbidden"),
+            Lookup::Unseen("may not list secrets".to_owned()),
+        ),
+    ];
+    for (says, answer, expected) in rows {
+        let answer = std::sync::Mutex::new(Some(answer));
+        let server = Server::new()
+            .on("GET", path, move |_| answer.lock().unwrap().take().unwrap())
+            .over(&well());
+        let release = HelmRelease {
+            name: "web".to_owned(),
+            namespace: "shop".to_owned(),
+        };
+        let asking = Questions {
+            helm: Some(release.clone()),
+            ..questions(&plan(), &history_of(DEPLOYMENT))
+        };
+        let answers = ask(&server.client(), &plan(), asking).await;
+        assert_eq!(answers.helm, Some((release, expected)), "{says}");
+        let asked = server.requests("GET", path).remove(0);
+        assert!(
+            asked.accept.contains("as=PartialObjectMetadataList"),
+            "{says}: {asked:?}"
+        );
+        let selects = "labelSelector=owner%3Dhelm%2Cname%3Dweb";
+        assert!(asked.query.contains(selects), "{says}: {asked:?}");
+    }
+    let server = well();
+    let answers = asked(&server).await;
+    assert_eq!(answers.helm, None, "no release, no question");
+    assert!(server.requests("GET", path).is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,18 +2,18 @@
 
 use super::{Answer, Fact, Findings, Reviewed, State};
 use crate::permission::Need;
-use crate::report::{code, fence};
+use crate::report::{code, fence, prose};
 
-/// Renders the findings as Markdown. Foreign text stands in code spans and fences only.
+/// Renders the findings as Markdown. Foreign text stands in code spans and fences, or is escaped.
 #[must_use]
 pub fn doctor_markdown(findings: &Findings) -> String {
     let mut out = vec![format!(
-        "## rollguard doctor\n\n{}\n",
-        code(&findings.sentence())
+        "## rollguard doctor\n\n**{}**\n",
+        prose(&findings.sentence())
     )];
     let problem = findings.problem.as_ref();
     if let Some(hint) = problem.and_then(|it| it.hint.as_deref()) {
-        out.push(format!("What to do: {}\n", code(hint)));
+        out.push(format!("What to do: {}\n", prose(hint)));
     }
     out.push("| | | found |\n| --- | --- | --- |".to_owned());
     let missing = findings

@@ -293,6 +293,16 @@ pub const RULES: &[Rule] = &[
         ..ROLLBACK
     },
     Rule {
+        condition: Condition::Helm,
+        resources: &["secrets"],
+        verbs: &["list"],
+        need: Need::Optional,
+        why: "to name the revision in `helm rollback RELEASE N`, by the labels of the release's Secrets; their values \
+              are not sent. No Role here has it, because it allows reading every Secret; without it the report says \
+              `helm history RELEASE`",
+        ..ROLLBACK
+    },
+    Rule {
         group: "batch",
         resources: &["jobs"],
         verbs: &["list"],

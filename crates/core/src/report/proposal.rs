@@ -7,7 +7,7 @@ use super::{Report, words};
 use crate::approval::{Approval, ApprovedRollback, LIMIT};
 use crate::finding::{Finding, Prognosis, RollbackHelps};
 use crate::rollback::{
-    Change, ChosenBy, PreflightFinding, RESTART_ONLY, RollbackBatch, RollbackPlan,
+    Change, ChosenBy, PreflightCode, PreflightFinding, RESTART_ONLY, RollbackBatch, RollbackPlan,
 };
 use crate::session::Session;
 use crate::workload::{RevisionId, WorkloadRef};
@@ -195,6 +195,19 @@ impl Proposal {
                 }
             },
         }
+    }
+
+    /// Returns the owner that the rollback would overrule, which only a person may decide.
+    #[must_use]
+    pub fn forces(&self) -> Option<&'static str> {
+        let workloads = match self {
+            Self::None | Self::Refused { .. } => return None,
+            Self::Apply { workloads, .. } => workloads,
+        };
+        let mut findings = workloads.iter().flat_map(|it| &it.findings);
+        findings
+            .any(|it| it.code == PreflightCode::OwnedByHelm)
+            .then_some("Helm")
     }
 
     /// Returns whether a rollback can help with the first of these findings, the most telling one;

@@ -1,7 +1,7 @@
-//! The approver's text: what decides first, then the answers to seven questions, none of which pushes
-//! another out.
+//! The approver's text: the first block whole, then the answers to the other questions, none of which
+//! pushes another out.
 
-use super::headline::{self, standings};
+use super::headline::{first_block, sorted, standing};
 use super::words::{ago, deletes, other_image, time};
 use super::{NOT_RESTORED, Proposal, Proposed, Report, words};
 use crate::duration::{Human, elapsed};
@@ -10,8 +10,8 @@ use crate::foreign_text::{clipped_to_bytes, visible};
 use crate::rollback::Weight;
 use crate::verdict::VerdictKind;
 
-/// How many workloads the approver reads of at most.
-const STANDINGS: usize = 5;
+/// How many workloads the approver reads of besides those of the first block.
+const STANDINGS: usize = 4;
 /// How many proposed rollbacks, each with its revisions.
 const PROPOSED: usize = 8;
 /// How many causes beside the first.
@@ -22,6 +22,9 @@ const LOG_LINES: usize = 6;
 const LOG_LINE: usize = 160;
 /// How long any other line may be, in bytes: one message of a webhook must not take all the room.
 const LINE: usize = 400;
+/// How long a line of the first block may be after the sentence: six lines take at most 1705 bytes then,
+/// and the other answers have the rest.
+const BLOCK_LINE: usize = 260;
 
 /// An answer with its share of the room, in percent. What one does not need goes to the others.
 struct Answer {
@@ -31,27 +34,44 @@ struct Answer {
     rank: usize,
 }
 
-/// Returns what the approver reads, in plain text: first what is broken and why in one sentence, what
-/// users get, whether a rollback can help with this cause at all, and what an approval does; then since
-/// when, the cause (with log lines), what would change, what would not be restored, what else changed, and
-/// the remedy. At most `limit` bytes, for a variable of a pipeline is bounded in bytes. What does not fit is
-/// cut within its answer and shown by `…`: log lines first.
+/// Returns what the approver reads, in plain text: first the block of at most six lines that is the same
+/// everywhere (what is broken and why, where, what users get, whether a rollback can help with this cause
+/// at all, what Resume does); then what else would be restored, since when, the cause (with log lines),
+/// what would change, what would not be restored, what else changed, and the remedy. At most `limit`
+/// bytes, for a variable of a pipeline is bounded in bytes. What does not fit is cut within its answer and
+/// shown by `…`: log lines first, and never the first block.
 #[must_use]
 pub fn summary(report: &Report, limit: usize) -> String {
+    let block = block(report);
     let answer = |lines, share, rank| Answer { lines, share, rank };
     let answers = [
-        answer(broken(report), 20, 3),
-        answer(helps(report), 12, 0),
-        answer(restored(report), 18, 1),
+        answer(after_rollback(report), 12, 0),
+        answer(restored(report), 20, 1),
+        answer(others(report), 6, 4),
         answer(since(report), 8, 5),
         answer(cause(report), 10, 6),
         answer(log(report), 0, 9),
-        answer(changed(report), 8, 7),
-        answer(not_restored(report), 6, 8),
-        answer(else_changed(report), 12, 2),
-        answer(remedy(report), 6, 4),
+        answer(changed(report), 10, 7),
+        answer(not_restored(report), 8, 8),
+        answer(else_changed(report), 18, 2),
+        answer(remedy(report), 8, 3),
     ];
-    fit(&answers, limit)
+    let rest = fit(&answers, limit.saturating_sub(block.len() + 1));
+    if rest.is_empty() {
+        // Only where nothing is left unsaid does it end without the sign of a cut.
+        let unsaid = answers.iter().any(|it| !it.lines.is_empty());
+        let end = if unsaid { "\n…" } else { "" };
+        return clipped_to_bytes(&format!("{block}{end}"), limit);
+    }
+    format!("{block}\n{rest}")
+}
+
+/// The block that is read first, wherever the report is shown.
+fn block(report: &Report) -> String {
+    let lines = first_block(report, "Resume");
+    let lines = lines.iter().enumerate();
+    let lines = lines.map(|(at, text)| bounded(text, if at == 0 { LINE } else { BLOCK_LINE }));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Gives every answer its share, then what is left to those that need more.
@@ -97,8 +117,8 @@ fn is_good(report: &Report) -> bool {
     report.verdict == VerdictKind::Succeeded
 }
 
-fn broken(report: &Report) -> Vec<String> {
-    let mut lines = vec![line(&report.sentence)];
+fn after_rollback(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
     for it in &report.after_rollback {
         let images = it.other_images.iter().map(|image| other_image(it, image));
         lines.extend(images.map(|text| line(&format!("Warning: {text}."))));
@@ -106,7 +126,19 @@ fn broken(report: &Report) -> Vec<String> {
             lines.push(format!("Rollback of {}.", words::after(it)));
         }
     }
-    lines.extend(standings(report, STANDINGS));
+    lines
+}
+
+/// How the first of those workloads stood that the first block only counts.
+fn others(report: &Report) -> Vec<String> {
+    let workloads = sorted(report);
+    if workloads.len() <= 2 {
+        return Vec::new();
+    }
+    let shown = workloads.iter().skip(1).take(STANDINGS);
+    let mut lines: Vec<String> = shown.map(|it| line(&standing(it))).collect();
+    let more = workloads.len() - 1 - lines.len();
+    lines.extend((more > 0).then(|| format!("… and {more} more")));
     lines
 }
 
@@ -197,37 +229,27 @@ fn log(report: &Report) -> Vec<String> {
         .collect()
 }
 
+/// Returns what the first block has no room for: each of several workloads, or what to do instead.
 fn restored(report: &Report) -> Vec<String> {
     let workloads = match &report.rollback {
         Proposal::None => return Vec::new(),
-        Proposal::Refused { why, hint } => {
-            let why = line(&format!("No rollback possible: {why}"));
+        Proposal::Refused { hint, .. } => {
             let hint = hint.as_ref().map(|it| line(&format!("Hint: {it}")));
-            return [why].into_iter().chain(hint).collect();
+            return hint.into_iter().collect();
         }
         Proposal::Apply { workloads, .. } => workloads,
     };
-    let mut lines = match workloads.as_slice() {
-        [only] => {
-            let (from, to) = (only.from.revision, only.target.revision);
-            let why = only.evidence(report.ended);
-            vec![line(&format!(
-                "Approve to roll back from revision {from} to {to}: {why}."
-            ))]
-        }
-        many => {
-            let head = format!("Approve to roll back all {} of these:", many.len());
-            let each = many.iter().take(PROPOSED).map(|it| {
-                let (from, to) = (it.from.revision, it.target.revision);
-                let why = it.evidence(report.ended);
-                line(&format!("- {}: revision {from} → {to}: {why}", it.workload))
-            });
-            [head].into_iter().chain(each).collect()
-        }
+    let [_, _, ..] = workloads.as_slice() else {
+        return Vec::new();
     };
+    let each = workloads.iter().take(PROPOSED).map(|it| {
+        let (from, to) = (it.from.revision, it.target.revision);
+        let why = it.evidence(report.ended);
+        line(&format!("- {}: revision {from} → {to}: {why}", it.workload))
+    });
     let more = workloads.len().saturating_sub(PROPOSED);
-    lines.extend((workloads.len() > 1 && more > 0).then(|| format!("- … and {more} more")));
-    lines
+    let more = (more > 0).then(|| format!("- … and {more} more"));
+    each.chain(more).collect()
 }
 
 /// Returns what changes for the pods, and which of them are deleted. It comes after all revisions, so
@@ -291,12 +313,6 @@ fn else_changed(report: &Report) -> Vec<String> {
         return vec!["Besides: nothing else is known to have changed.".to_owned()];
     }
     ["Besides:".to_owned()].into_iter().chain(lines).collect()
-}
-
-fn helps(report: &Report) -> Vec<String> {
-    let helps = headline::helps(report).into_iter();
-    let lines = helps.chain(headline::in_vain(report));
-    lines.map(|text| line(&text)).collect()
 }
 
 fn remedy(report: &Report) -> Vec<String> {

@@ -13,7 +13,7 @@ use crate::testing::{
     at, deployment, listed, pod, replica_set, replica_set_json, seen, seen_set, start, web,
 };
 use crate::verdict::VerdictKind;
-use crate::workload::WorkloadRef;
+use crate::workload::{ClusterName, WorkloadRef};
 
 mod proposed;
 mod rollback_health;
@@ -70,7 +70,7 @@ fn told(report: &Report) -> String {
         "{}\n=== Markdown ===\n{}\n=== summary ===\n{}",
         text_of(report),
         markdown(report),
-        summary(report, 1800)
+        summary(report, 2400)
     )
 }
 
@@ -98,7 +98,7 @@ fn a_failed_check_in_every_form() {
     insta::assert_json_snapshot!("failed", report);
     insta::assert_snapshot!("failed_text", text_of(&report));
     insta::assert_snapshot!("failed_markdown", markdown(&report));
-    insta::assert_snapshot!("failed_summary", summary(&report, 1800));
+    insta::assert_snapshot!("failed_summary", summary(&report, 2400));
 }
 
 #[test]
@@ -224,15 +224,89 @@ fn of_many_workloads_the_summary_names_the_failed_first() {
         })
         .chain([bad.clone()])
         .collect();
-    let said = summary(&report, 1800);
-    let standings: Vec<&str> = said.lines().skip(1).take(6).collect();
-    assert!(
-        standings[0].starts_with("deployment/web in namespace shop: failed, 2 of 2"),
-        "{said}"
+    let said = summary(&report, 2400);
+    let standings: Vec<&str> = said.lines().skip(1).take(3).collect();
+    assert_eq!(
+        standings,
+        [
+            "40 workloads in namespace shop, checked for 33s.",
+            "deployment/web (failed): users are served: the old revision 1 has 2 of 2 pods ready.",
+            "… and 39 more",
+        ]
     );
-    assert!(standings[4].starts_with("deployment/other-3 in"), "{said}");
-    assert_eq!(standings[5], "… and 35 more");
+    for line in ["\ndeployment/other-3 (succeeded): ", "\n… and 35 more"] {
+        assert!(said.contains(line), "{line} in\n{said}");
+    }
     assert!(said.contains("Remedy: "), "{said}");
+}
+
+/// A failed check on a named cluster, with a thousand causes that all say a lot.
+fn of_a_thousand_findings() -> Report {
+    let mut report = failed();
+    let context = Some("aks-prod-admin".to_owned());
+    report.cluster = Some(ClusterName::new("aks-prod").with_context(context));
+    let mut other = report.findings[0].clone();
+    other.message = "words ".repeat(100);
+    other.remedy = "more words ".repeat(100);
+    report.findings.extend(vec![other; 999]);
+    report
+}
+
+#[test]
+fn the_first_block_has_six_lines_at_most_and_is_the_same_everywhere() {
+    let report = of_a_thousand_findings();
+    let block = headline(&report);
+    let expected = [
+        report.sentence.as_str(),
+        "deployment/web in namespace shop on cluster aks-prod (context aks-prod-admin), checked for 33s.",
+        "Users are served: the old revision 1 has 2 of 2 pods ready.",
+        "A rollback helps with this cause: the former revision could start, unless what it depends on is gone.",
+        "A rollback (Resume in the stage) restores revision 1 in place of 2: its pods are still serving.",
+    ];
+    assert_eq!(block, expected);
+    let read: serde_json::Value = serde_json::from_str(&to_json(&report).unwrap()).unwrap();
+    assert_eq!(read["headline"], serde_json::json!(block));
+    assert_eq!(read["cluster"]["name"], "aks-prod");
+    let text = text_of(&report);
+    let page = markdown(&report);
+    for line in &block[1..] {
+        assert!(text.contains(&format!("\n  {line}\n")), "{line} in\n{text}");
+        let escaped = prose(line);
+        assert!(page.contains(&escaped), "{line} in\n{page}");
+    }
+}
+
+#[test]
+fn the_approval_keeps_the_whole_first_block_whatever_else_is_cut() {
+    const LIMIT: usize = 2400;
+    let mut named = of_a_thousand_findings();
+    named.cluster = Some(ClusterName::new("c".repeat(200)).with_context(Some("d".repeat(200))));
+    named.workloads[0].workload.name = "w".repeat(253);
+    let mut many = of_a_thousand_findings();
+    let bad = many.workloads[0].clone();
+    many.workloads = vec![bad; 1000];
+    for (says, report, lines) in [
+        ("a thousand findings", of_a_thousand_findings(), 5),
+        ("a thousand workloads", many, 6),
+    ] {
+        let said = summary(&report, LIMIT);
+        assert!(said.len() <= LIMIT, "{says}: {}", said.len());
+        let mut block = headline(&report);
+        let last = block.last_mut().unwrap();
+        *last = last.replace("A rollback (Resume in the stage)", "Resume");
+        assert_eq!(block.len(), lines, "{says}");
+        let whole = block.join("\n").replace('\u{202e}', "");
+        assert!(said.starts_with(&whole), "{says}:\n{whole}\n--- in\n{said}");
+        assert!(said.contains("\nRemedy: "), "{says}:\n{said}");
+    }
+    // Only a line that is longer than all names of AKS is cut, and only at its own end.
+    let said = summary(&named, LIMIT);
+    let cut: Vec<&str> = said
+        .lines()
+        .take(5)
+        .filter(|it| it.ends_with('…'))
+        .collect();
+    assert_eq!(cut.len(), 1, "{said}");
 }
 
 #[test]
@@ -294,8 +368,8 @@ fn the_json_report_says_of_a_suspect_when_it_was_seen_what_may_heal_it_and_when_
 fn the_page_says_of_a_suspect_when_it_was_seen_what_may_heal_it_and_when_it_decides() {
     let (_, report) = waiting_for_a_secret(60);
     let page = markdown(&report);
-    let rows = "| first seen | cause | what was seen | what may heal it | decides at |\n\
-         | --- | --- | --- | --- | --- |\n\
+    let rows = "| first seen | cause | what was seen | what could heal it | decides at |\n\
+         | ---: | --- | --- | --- | ---: |\n\
          | +4s | ConfigObjectMissing | container `app` needs Secret `db¦x`, which does not exist | the \
          same pipeline or an operator may still create it | +1m |\n";
     assert!(page.contains(rows), "{page}");

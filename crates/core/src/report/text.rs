@@ -34,6 +34,7 @@ pub fn event_lines(event: &SessionEvent, started: Timestamp, many: bool) -> Vec<
             workload,
             pending,
             standstill,
+            waiting,
             others,
         } => {
             let more = match others {
@@ -41,8 +42,11 @@ pub fn event_lines(event: &SessionEvent, started: Timestamp, many: bool) -> Vec<
                 others => format!(", and for {others} more"),
             };
             let waits = waits_for(pending, standstill.as_deref());
-            let text = format!("still waiting: {waits}{more}");
-            vec![begin(at, workload).then(Style::Dim, text)]
+            let text = format!("still waiting: {waits}{more}; {waiting}");
+            let line = begin(at, workload).then(Style::Dim, text);
+            let suspects = waiting.suspects.iter();
+            let suspects = suspects.map(|it| Line::styled(Style::Warn, format!("        {it}")));
+            std::iter::once(line).chain(suspects).collect()
         }
         SessionEvent::Found {
             at,
@@ -109,9 +113,52 @@ pub const fn style_of(verdict: VerdictKind) -> Style {
     }
 }
 
+/// A part of the report that a reader can fold, where the log has such a thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// What it holds; empty for the first block, which is not folded.
+    pub title: &'static str,
+    /// Its lines.
+    pub lines: Vec<Line>,
+}
+
 /// The whole report: sentence, workload, findings with evidence, proposal.
 #[must_use]
 pub fn report_lines(report: &Report) -> Vec<Line> {
+    let sections = report_sections(report).into_iter();
+    sections.flat_map(|it| it.lines).collect()
+}
+
+/// The same in parts, without those that would be empty.
+#[must_use]
+pub fn report_sections(report: &Report) -> Vec<Section> {
+    let findings = report.findings.iter().flat_map(|finding| {
+        let lines = finding_lines(finding, report.ended);
+        std::iter::once(Line::default()).chain(lines)
+    });
+    let unseen = report.blind_spots.iter();
+    let unseen = unseen.map(|spot| Line::styled(Style::Warn, format!("  not seen: {spot}")));
+    let sections = [
+        ("", block_lines(report)),
+        (
+            "Workloads",
+            table(report).into_iter().chain(unseen).collect(),
+        ),
+        ("Causes, with evidence and remedy", findings.collect()),
+        (
+            "Proposed rollback",
+            proposal_lines(&report.rollback, report.ended),
+        ),
+    ];
+    let sections = sections.into_iter();
+    sections
+        .filter(|(_, lines)| !lines.is_empty())
+        .map(|(title, lines)| Section { title, lines })
+        .collect()
+}
+
+/// The first block.
+fn block_lines(report: &Report) -> Vec<Line> {
     let took = Human(elapsed(report.started, report.ended));
     let mut lines = vec![
         Line::styled(
@@ -121,22 +168,11 @@ pub fn report_lines(report: &Report) -> Vec<Line> {
         .then(Style::Strong, report.sentence.clone()),
     ];
     lines.extend(after_lines(&report.after_rollback));
-    if report.verdict != VerdictKind::Succeeded {
+    // The table says the same of a replay that succeeded.
+    if report.verdict != VerdictKind::Succeeded || report.cluster.is_some() {
         let rest = headline(report).into_iter().skip(1);
         lines.extend(rest.map(|text| Line::plain(format!("  {text}"))));
     }
-    lines.extend(table(report));
-    lines.extend(
-        report
-            .blind_spots
-            .iter()
-            .map(|spot| Line::styled(Style::Warn, format!("  not seen: {spot}"))),
-    );
-    for finding in &report.findings {
-        lines.push(Line::default());
-        lines.extend(finding_lines(finding, report.ended));
-    }
-    lines.extend(proposal_lines(&report.rollback, report.ended));
     lines
 }
 
@@ -212,6 +248,8 @@ pub fn finding_lines(finding: &Finding, now: Timestamp) -> Vec<Line> {
         [] | [_] => pods,
         workloads => format!("{pods}, of {}", workloads.join(", ")),
     };
+    let node = finding.node.as_ref();
+    let pods = node.map_or_else(|| pods.clone(), |it| format!("{pods} on node {it}"));
     let since = Human(elapsed(finding.since, now));
     let mut lines = vec![
         Line::styled(

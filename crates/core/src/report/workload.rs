@@ -12,7 +12,7 @@ use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::Answer;
 use crate::rollback::RollbackHealth;
 use crate::session::{Followed, Session, TrackedWorkload};
-use crate::snapshot::PodView;
+use crate::snapshot::{PodView, Rollout};
 use crate::verdict::{Pending, Standstill, Supersession, Verdict, VerdictKind};
 use crate::workload::{Counts, Revision, WorkloadRef};
 
@@ -47,6 +47,9 @@ pub struct WorkloadReport {
     pub ready: i32,
     /// Pods that are available.
     pub available: i32,
+    /// The former revision whose pods still serve, where one does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub former: Option<FormerRevision>,
     /// What the pods of the newest template answered over HTTP.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub http: Vec<HttpReport>,
@@ -54,6 +57,31 @@ pub struct WorkloadReport {
     /// revision was judged.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub followed: Vec<Followed>,
+}
+
+/// The former revision of a workload, as far as it serves users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct FormerRevision {
+    /// Its number, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revision: Option<Revision>,
+    /// How many of its pods are available.
+    pub available: u64,
+}
+
+impl FormerRevision {
+    /// Returns the former revision with available pods.
+    fn of(rollout: &Rollout<'_>) -> Option<Self> {
+        let newest = rollout.new_uid();
+        let former = rollout.serving_before()?;
+        let available = former.available();
+        (available > 0 && Some(former.uid()) != newest).then(|| Self {
+            revision: former.number(),
+            available,
+        })
+    }
 }
 
 /// The answers of pods to one HTTP check.
@@ -108,6 +136,7 @@ impl WorkloadReport {
             updated: counts.updated,
             ready: counts.ready,
             available: counts.available,
+            former: rollout.and_then(|it| FormerRevision::of(&it)),
             http: http_of(session, &pods),
             followed: tracked.followed().to_vec(),
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::changes::Change;
 use super::helps::{Templates, restarts_only};
 use super::patch::TemplateChange;
-use super::preflight::{PreflightFinding, Weight};
+use super::preflight::{PreflightCode, PreflightFinding, Weight};
 use super::refusal::Refusal;
 use crate::approval::{ApprovedRollback, HealthCriteria};
 use crate::workload::{Images, Revision, RevisionId, WorkloadRef};
@@ -169,6 +169,11 @@ impl RollbackPlan {
             complete: self.complete,
             standard: self.standard,
             images: self.images.clone(),
+            force_helm: self.proposed
+                && self
+                    .findings
+                    .iter()
+                    .any(|it| it.code == PreflightCode::OwnedByHelm),
         }
     }
 

@@ -13,12 +13,14 @@ use crate::workload::raw::{plain, text};
 use crate::workload::{WorkloadKind, WorkloadRef};
 
 mod finding;
+pub(super) mod helm;
 mod owner;
 mod references;
 mod schema;
 pub(super) mod workload;
 
 pub use finding::{PreflightCode, PreflightFinding, Weight};
+pub use helm::{HelmRelease, HelmRevision, helm_revision};
 pub use references::{Reference, ReferenceKind, references};
 pub use schema::{SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION};
 
@@ -36,6 +38,8 @@ pub struct Questions {
     pub pod: Value,
     /// The permissions to review.
     pub rights: Vec<AccessReview>,
+    /// The release of Helm whose revisions to read, by the names and labels of its Secrets.
+    pub helm: Option<HelmRelease>,
 }
 
 /// A permission that the rollback needs (`SelfSubjectAccessReview`).
@@ -117,6 +121,8 @@ pub struct Answers {
     pub rights: Vec<(AccessReview, Lookup<bool>)>,
     /// The Jobs of the namespace that completed.
     pub jobs: Lookup<Vec<JobRun>>,
+    /// To [`Questions::helm`].
+    pub helm: Option<(HelmRelease, Lookup<Vec<HelmRevision>>)>,
 }
 
 /// Returns what to look up before the plan is carried out.
@@ -127,6 +133,7 @@ pub fn questions(plan: &RollbackPlan, history: &History) -> Questions {
         references: references(&without_claims(template, history), &plan.workload.namespace),
         pod: pod(plan, history, template),
         rights: rights(plan, history),
+        helm: HelmRelease::of(history),
     }
 }
 

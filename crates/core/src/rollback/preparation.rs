@@ -11,7 +11,7 @@ use super::execution::Conclusion;
 use super::patience::Patience;
 use super::{PreparedRollback, Request, RollbackBatch};
 use crate::approval::Approval;
-use crate::workload::WorkloadRef;
+use crate::workload::{ClusterName, WorkloadRef};
 
 mod reading;
 mod step;
@@ -40,6 +40,8 @@ pub struct Preparation {
     agreed: Option<RollbackBatch>,
     /// The plan that a person is asked about.
     shown: Option<RollbackBatch>,
+    /// Where it is, for the question.
+    cluster: Option<ClusterName>,
 }
 
 impl Preparation {
@@ -59,7 +61,15 @@ impl Preparation {
             phase: Phase::Due(now),
             agreed: None,
             shown: None,
+            cluster: None,
         }
+    }
+
+    /// Names the cluster in the question.
+    #[must_use]
+    pub fn on(mut self, cluster: ClusterName) -> Self {
+        self.cluster = Some(cluster);
+        self
     }
 
     /// Takes an observation in. After the end nothing changes any more.
@@ -152,7 +162,7 @@ impl Preparation {
     }
 
     fn ask(&mut self, batch: RollbackBatch, step: &mut Step) {
-        let question = Question::about(&batch);
+        let question = Question::about(&batch, self.cluster.as_ref());
         step.requests.push(PreparationRequest::Ask(question));
         self.shown = Some(batch);
         self.phase = Phase::Asking;

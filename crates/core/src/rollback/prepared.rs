@@ -101,6 +101,7 @@ fn in_place(history: &History, already: &Already) -> ApprovedRollback {
         complete: false,
         standard: HealthCriteria::default(),
         images: Images::new(),
+        force_helm: false,
     }
 }
 

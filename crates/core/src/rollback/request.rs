@@ -8,6 +8,10 @@ use crate::session::{Session, TrackedWorkload};
 use crate::workload::{Revision, WorkloadRef};
 
 /// Permissions of a person for what is refused otherwise.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a permission of its own"
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Allowed {
     /// To change what Argo CD, Flux, Helm or another controller owns.
@@ -16,6 +20,8 @@ pub struct Allowed {
     pub schema_downgrade: bool,
     /// To change a template whose pods are replaced only once they are deleted.
     pub on_delete: bool,
+    /// What a check offered to force, after a person approved that.
+    pub approved: bool,
 }
 
 /// The user's request.

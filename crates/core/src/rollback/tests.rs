@@ -4,6 +4,7 @@ mod approval;
 mod batch;
 mod decision;
 mod execution;
+mod helm;
 mod helps;
 mod history;
 mod kinds;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::waiting::Waiting;
 use crate::finding::Finding;
 use crate::verdict::{Pending, Standstill, Verdict};
 use crate::workload::WorkloadRef;
@@ -31,6 +32,9 @@ pub enum SessionEvent {
         /// The step that it waits for.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         standstill: Option<Box<Standstill>>,
+        /// How long at most, and for which causes.
+        #[serde(default)]
+        waiting: Box<Waiting>,
         /// How many others are waited for.
         others: usize,
     },

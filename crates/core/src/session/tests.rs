@@ -27,6 +27,7 @@ mod standstill;
 mod storm;
 mod suspects;
 mod unlisted;
+mod waiting;
 
 fn policy(timeout: u64) -> Policy {
     Policy {

@@ -316,9 +316,34 @@ async fn the_evidence_of_the_check_reaches_both_jobs_after_it_unchanged() {
     }
     let rollback = script.step(ROLLBACK);
     assert_eq!(rollback.inputs["wait"], "False");
+    assert_eq!(rollback.inputs["approved"], "True", "a person resumed");
     assert_eq!(rollback.variables["PROCESS_SIGINT_TIMEOUT"], "60000");
     let outputs = &report.job(ROLLBACK).unwrap().outputs;
     assert_eq!(outputs["rollback.rollbackOutcome"], "rolledBack");
+}
+
+/// The task cuts nothing: a text that is longer fails the approval.
+#[tokio::test]
+async fn the_longest_summary_fits_into_the_instructions_beside_the_longest_names() {
+    const INSTRUCTIONS: usize = 4000;
+    let limit = rollguard_agent::outputs::OutputVariable::Summary.limit();
+    let name = |length: usize| json!("n".repeat(length));
+    let parameters = [
+        ("environment", name(128)),
+        ("aksName", name(63)),
+        ("namespace", name(63)),
+        ("deploymentName", name(253)),
+        ("toRevision", json!("4294967295")),
+        ("approvalTimeout", json!(43199)),
+    ];
+    let summary = "s".repeat(limit);
+    let answer = checked("failed").output("summary", &summary);
+    let script = Script::default().answer(CHECK, answer);
+    let (_, script) = walked(&shipped_with(&parameters), script).await;
+    let instructions = &script.step(APPROVAL).inputs["instructions"];
+    assert!(instructions.contains(&summary), "{instructions}");
+    let length = instructions.chars().count();
+    assert!(length <= INSTRUCTIONS, "{length}");
 }
 
 #[tokio::test]

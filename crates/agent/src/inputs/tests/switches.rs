@@ -22,6 +22,7 @@ const SWITCHES: &[Switch] = &[
     ("allowSchemaDowngrade", "rollback", |it| {
         allowed(it).schema_downgrade
     }),
+    ("approved", "rollback", |it| allowed(it).approved),
     ("allowOnDelete", "check", |it| allowed(it).on_delete),
     ("allowOnDelete", "rollback", |it| allowed(it).on_delete),
     ("mark", "check", |it| match it {

@@ -1,9 +1,11 @@
 //! Runs the stage's tasks in this process, and asks the person whom a pipeline would ask.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::PoisonError;
 
 use async_trait::async_trait;
+use rollguard_agent::env::TEMP_DIRECTORY;
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_core::report::{Line, Style};
 use rollguard_stage::{ResolvedTask, StageEvent, StepOutcome, StepRunner, TaskResult};
@@ -41,6 +43,7 @@ pub(super) struct Rehearsal<'a> {
     screen: &'a Screen,
     cancel: &'a Cancel,
     failure: Option<Failure>,
+    pages: Option<PathBuf>,
 }
 
 impl<'a> Rehearsal<'a> {
@@ -56,7 +59,14 @@ impl<'a> Rehearsal<'a> {
             screen,
             cancel,
             failure: None,
+            pages: None,
         }
+    }
+
+    /// Keeps the pages in this folder.
+    pub(super) fn with_pages(mut self, pages: Option<PathBuf>) -> Self {
+        self.pages = pages;
+        self
     }
 
     /// Where it takes place.
@@ -79,7 +89,13 @@ impl<'a> Rehearsal<'a> {
     /// Runs rollguard's task as the agent would: inputs and service connection as variables, its
     /// output read line by line.
     async fn rollguard(&self, step: &ResolvedTask) -> StepOutcome {
-        let env = AgentEnv::from_pairs(variables(step));
+        let mut variables = variables(step);
+        // A folder for each job, as on agents: two of them may end in the same second.
+        let pages = self.pages.as_ref().map(|it| it.join(&step.job));
+        let pages = pages.filter(|it| std::fs::create_dir_all(it).is_ok());
+        let pages = pages.map(|it| it.to_string_lossy().into_owned());
+        variables.extend(pages.map(|it| (TEMP_DIRECTORY.name.to_owned(), it)));
+        let env = AgentEnv::from_pairs(variables);
         let (filter, heard) = CommandFilter::new((self.screen.open)());
         let mut console = self.screen.console_on(Box::new(filter));
         let mut tools = Tools {

@@ -64,7 +64,8 @@ pub(super) async fn prepared(case: &Case<'_>, tools: &mut Tools<'_>) -> Ended {
     let consent = case.how.consent;
     let clock = case.connection.clock;
     let evidence = case.inputs.evidence.clone();
-    let mut preparation = Preparation::new(wanted(case), evidence, consent.rule(), clock.now());
+    let mut preparation = Preparation::new(wanted(case), evidence, consent.rule(), clock.now())
+        .on(case.connection.cluster.clone());
     let mut calls: FuturesUnordered<BoxFuture<'_, Seen>> = FuturesUnordered::new();
     let mut wake_at = clock.now();
     loop {

@@ -5,16 +5,21 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use rollguard_agent::env::TEMP_DIRECTORY;
-use rollguard_agent::{AgentEnv, LoggingCommand};
+use rollguard_agent::inputs::{AKS_CLUSTER, COMMAND, CommandName, NAMESPACE, RawInputs, WORKLOADS};
+use rollguard_agent::{AgentEnv, LoggingCommand, Outcome};
+use rollguard_cluster::Connection;
 use rollguard_core::doctor::doctor_markdown;
-use rollguard_core::report::{Report, RollbackPage, markdown, rollback_markdown, without_markers};
+use rollguard_core::report::{
+    Aim, Report, RollbackPage, markdown, not_checked_markdown, rollback_markdown, without_markers,
+};
 use rollguard_core::rollback::{
     BatchOutcome, Objection, RollbackBatch, RollbackHealth, RollbackPlan,
 };
-use rollguard_core::workload::WorkloadRef;
+use rollguard_core::workload::{ClusterName, WorkloadRef};
 use serde_json::{Value, json};
 
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::run::check::Checked;
 use crate::run::doctor::Examined;
 use crate::run::rollback::RolledBack;
@@ -49,7 +54,13 @@ pub(super) fn of_check(env: &AgentEnv, checked: &Checked, tools: &mut Tools<'_>)
 
 /// The same of a rollback that came to a decision: above all where nothing was changed, somebody will
 /// ask why.
-pub(super) fn of_rollback(env: &AgentEnv, done: &RolledBack, at: Timestamp, tools: &mut Tools<'_>) {
+pub(super) fn of_rollback(
+    env: &AgentEnv,
+    done: &RolledBack,
+    connection: &Connection,
+    tools: &mut Tools<'_>,
+) {
+    let at = connection.clock.now();
     if done.word.is_none() {
         return;
     }
@@ -57,6 +68,7 @@ pub(super) fn of_rollback(env: &AgentEnv, done: &RolledBack, at: Timestamp, tool
         batch: &done.batch,
         ended: &done.ended,
         errors: &done.errors,
+        cluster: Some(&connection.cluster),
         at,
     });
     let after = done.report.as_ref().map(markdown);
@@ -86,6 +98,43 @@ pub(super) fn of_doctor(env: &AgentEnv, examined: &Examined, at: Timestamp, tool
     let written = write(folder, &file, &page);
     let command = written.map(|path| LoggingCommand::upload_summary(&path));
     tell(command, tools.console);
+}
+
+/// A task that came to no result.
+#[derive(Clone, Copy)]
+pub(super) struct Failed<'a> {
+    pub(super) raw: &'a RawInputs,
+    pub(super) failure: &'a Failure,
+    pub(super) at: Timestamp,
+}
+
+/// Puts on the run's page why there is no result: it would show nothing of this run otherwise. A doctor has
+/// a page of its own, and who cancels knows why.
+pub(super) fn of_failure(env: &AgentEnv, failed: Failed<'_>, tools: &mut Tools<'_>) {
+    let Failed { raw, failure, at } = failed;
+    let command = raw.get(&COMMAND).and_then(CommandName::parse);
+    let is_doctor = command == Some(CommandName::Doctor);
+    let folder = env.get(&TEMP_DIRECTORY).map(Path::new);
+    let Some(folder) = folder.filter(|_| !is_doctor && failure.outcome != Outcome::Cancelled)
+    else {
+        return;
+    };
+    let page = not_checked_markdown(&failure.document(), &aim(raw, command));
+    let file = format!("rollguard-failed-{}.md", at.as_second());
+    let written = write(folder, &file, &tools.console.masked(&page));
+    let command = written.map(|path| LoggingCommand::upload_summary(&path));
+    tell(command, tools.console);
+}
+
+/// The aim of a command, as far as its inputs name it.
+fn aim(raw: &RawInputs, command: Option<CommandName>) -> Aim {
+    let text = |spec| raw.get(spec).unwrap_or_default().to_owned();
+    Aim {
+        rollback: command == Some(CommandName::Rollback),
+        workloads: text(&WORKLOADS),
+        namespace: text(&NAMESPACE),
+        cluster: raw.get(&AKS_CLUSTER).map(ClusterName::new),
+    }
 }
 
 /// Without a folder from the agent there is neither; the outcome stands without both.

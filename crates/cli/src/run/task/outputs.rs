@@ -1,12 +1,13 @@
 //! The output variables that later jobs read, and the errors on the run's page.
 
+use rollguard_agent::command::{ISSUES, Severity};
 use rollguard_agent::inputs::{COMMAND, CommandName, EVIDENCE, RawInputs};
 use rollguard_agent::outputs::{EvidenceAltered, FailedTask, OutputVariable, of_failure};
 use rollguard_agent::{LoggingCommand, Outcome};
 use rollguard_core::approval::Approval;
 use rollguard_core::doctor::{About, Fact, State};
-use rollguard_core::finding::RollbackHelps;
-use rollguard_core::report::summary;
+use rollguard_core::finding::{Prognosis, RollbackHelps};
+use rollguard_core::report::{Line, Report, summary};
 use rollguard_core::rollback::RollbackHealth;
 
 use crate::failure::Failure;
@@ -15,9 +16,9 @@ use crate::run::doctor::Examined;
 use crate::run::rollback::RolledBack;
 use crate::run::tools::Tools;
 
-/// The longest `summary` for the approver, in characters: the instructions of a manual validation hold
-/// 4000 and have words of their own.
-const SUMMARY_LIMIT: usize = 1800;
+/// How many causes are shown on the run's page beside the sentence: the agent keeps ten warnings of a step,
+/// and some may be about the connection.
+const CAUSES: usize = 8;
 
 /// The result of a check.
 pub(super) fn of_check(checked: &Checked, tools: &mut Tools<'_>) -> Result<(), Failure> {
@@ -29,19 +30,33 @@ pub(super) fn of_check(checked: &Checked, tools: &mut Tools<'_>) -> Result<(), F
     set(OutputVariable::RollbackTo, &targets, tools)?;
     let helps = helps.map_or("", RollbackHelps::as_str);
     set(OutputVariable::RollbackHelps, helps, tools)?;
+    let forces = report.rollback.forces().unwrap_or_default();
+    set(OutputVariable::RollbackForces, forces, tools)?;
     if let Some(command) = evidence {
         tools.console.command(&command);
     }
-    let text = summary(report, SUMMARY_LIMIT);
+    let text = summary(report, OutputVariable::Summary.limit());
     set(OutputVariable::Summary, &text, tools)?;
     if let Some(health) = report.rollback_health() {
         set(OutputVariable::RollbackHealth, health.as_str(), tools)?;
     }
     if checked.outcome != Outcome::Succeeded {
-        let error = LoggingCommand::error(&report.sentence);
-        tools.console.command(&error);
+        issues(report, tools);
     }
     Ok(())
+}
+
+/// Says on the run's page what failed, and what else was found.
+fn issues(report: &Report, tools: &mut Tools<'_>) {
+    let error = LoggingCommand::error(&report.sentence);
+    tools.console.command(&error);
+    let others = report.findings.iter().skip(1);
+    let others = others.filter(|it| it.prognosis != Prognosis::Informational);
+    for finding in others.take(CAUSES) {
+        let code = finding.code.to_string();
+        let warning = LoggingCommand::issue(Severity::Warning, Some(&code), &finding.message);
+        tools.console.command(&warning);
+    }
 }
 
 /// Returns the evidence as an output variable; a proposal has one that fits.
@@ -57,9 +72,7 @@ pub(super) fn of_rollback(done: &RolledBack, tools: &mut Tools<'_>) -> Result<()
     }
     let health = done.health.map_or("", RollbackHealth::as_str);
     set(OutputVariable::RollbackHealth, health, tools)?;
-    for error in &done.errors {
-        tools.console.command(&LoggingCommand::error(error));
-    }
+    errors(&done.errors, tools);
     Ok(())
 }
 
@@ -73,7 +86,7 @@ pub(super) fn of_doctor(examined: &Examined, tools: &mut Tools<'_>) {
         } else {
             LoggingCommand::error
         };
-        for issue in issues(examined.outcome, findings.sentence(), findings.hint()) {
+        for issue in issues_of(examined.outcome, findings.sentence(), findings.hint()) {
             tools.console.command(&command(&issue));
         }
     }
@@ -81,13 +94,13 @@ pub(super) fn of_doctor(examined: &Examined, tools: &mut Tools<'_>) {
         it.about == About::Credential && matches!(it.state, State::Warning | State::Failed)
     };
     for fact in findings.facts.iter().filter(ends) {
-        for issue in issues(examined.outcome, fact.text.clone(), fact.hint.clone()) {
+        for issue in issues_of(examined.outcome, fact.text.clone(), fact.hint.clone()) {
             tools.console.command(&LoggingCommand::warning(&issue));
         }
     }
 }
 
-fn issues(outcome: Outcome, text: String, hint: Option<String>) -> Vec<String> {
+fn issues_of(outcome: Outcome, text: String, hint: Option<String>) -> Vec<String> {
     let failure = Failure::new(outcome, text);
     match hint {
         Some(hint) => failure.hint(hint).issues(),
@@ -105,8 +118,20 @@ pub(super) fn give_up(raw: &RawInputs, failure: &Failure, tools: &mut Tools<'_>)
     for command in commands {
         tools.console.command(&command);
     }
-    for issue in failure.issues() {
-        tools.console.command(&LoggingCommand::error(&issue));
+    errors(&failure.issues(), tools);
+}
+
+/// Shows the first errors on the run's page. The agent keeps ten of a step; the log has all.
+fn errors(messages: &[String], tools: &mut Tools<'_>) {
+    for command in LoggingCommand::errors(messages) {
+        tools.console.command(&command);
+    }
+    for message in messages
+        .iter()
+        .skip(ISSUES - 1)
+        .take_while(|_| messages.len() > ISSUES)
+    {
+        tools.console.line(&Line::plain(message.clone()));
     }
 }
 

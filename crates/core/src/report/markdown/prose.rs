@@ -4,7 +4,7 @@ use super::code;
 use crate::foreign_text::visible;
 
 /// The text as one paragraph. What it has in backticks becomes code, if each of them is closed.
-pub(super) fn prose(text: &str) -> String {
+pub(crate) fn prose(text: &str) -> String {
     let flat = visible(text).replace('\n', " ");
     let pieces: Vec<&str> = flat.split('`').collect();
     if pieces.len().is_multiple_of(2) {

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{NOT_RESTORED, Proposed, proposed, prose};
+use super::{Proposed, not_restored, proposed, prose};
+use crate::report::words::time;
 use crate::rollback::{BatchOutcome, RollbackBatch, RollbackPlan, Weight, WorkloadOutcome};
-use crate::workload::{Revision, WorkloadRef};
+use crate::workload::{ClusterName, Revision, WorkloadRef, place};
 
 /// The result of a rollback.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ pub struct RollbackPage<'a> {
     pub ended: &'a [(WorkloadRef, WorkloadOutcome)],
     /// What went wrong, one line each.
     pub errors: &'a [String],
+    /// The cluster, where it is known.
+    pub cluster: Option<&'a ClusterName>,
     /// When it ended.
     pub at: Timestamp,
 }
@@ -26,6 +29,7 @@ pub struct RollbackPage<'a> {
 #[must_use]
 pub fn rollback_markdown(page: &RollbackPage<'_>) -> String {
     let mut out = vec![format!("## {}\n", heading(page))];
+    out.extend(whereabouts(page));
     out.extend(workloads(page));
     out.push(String::new());
     let said: Vec<String> = restored_by(page.batch).chain(why(page)).collect();
@@ -36,7 +40,7 @@ pub fn rollback_markdown(page: &RollbackPage<'_>) -> String {
     if !page.batch.plans.is_empty() {
         out.push("### Plan\n".to_owned());
         out.extend(page.batch.plans.iter().map(|plan| planned(plan, page.at)));
-        out.push(format!("- not restored: {NOT_RESTORED}\n"));
+        out.push(not_restored());
     }
     out.join("\n")
 }
@@ -74,21 +78,48 @@ fn heading(page: &RollbackPage<'_>) -> &'static str {
     }
 }
 
+/// Where the workloads are, and when the rollback ended.
+fn whereabouts(page: &RollbackPage<'_>) -> Option<String> {
+    let workloads = page.batch.workloads();
+    let first = workloads.first()?;
+    let what = if workloads.len() == 1 {
+        first.to_string()
+    } else {
+        format!("{} workloads", workloads.len())
+    };
+    let place = place(&first.namespace, page.cluster);
+    let text = format!("{what} {place}, {}.", time(page.at));
+    Some(format!("**{}**\n", prose(&text)))
+}
+
+/// The table of the workloads, without columns that would be empty.
 fn workloads(page: &RollbackPage<'_>) -> Vec<String> {
-    let head = [
-        "| workload | namespace | from revision | to revision | outcome |".to_owned(),
-        "| --- | --- | --- | --- | --- |".to_owned(),
-    ];
-    let rows = page.batch.workloads().into_iter();
-    let rows = rows.map(|workload| {
-        let (from, to) = revisions(page.batch, workload);
-        let told = |it: Option<Revision>| it.map(|it| it.to_string()).unwrap_or_default();
-        let (from, to) = (told(from), told(to));
-        let outcome = outcome(page, workload);
-        let namespace = &workload.namespace;
-        format!("| {workload} | {namespace} | {from} | {to} | {outcome} |")
+    let told = |it: Option<Revision>| it.map(|it| it.to_string()).unwrap_or_default();
+    let workloads = page.batch.workloads();
+    let column = |name: &str, text: &dyn Fn(&WorkloadRef) -> String| {
+        let cells: Vec<String> = workloads.iter().map(|it| text(it)).collect();
+        let is_filled = cells.iter().any(|it| !it.is_empty());
+        is_filled.then(|| (name.to_owned(), cells))
+    };
+    let columns: Vec<(String, Vec<String>)> = [
+        column("workload", &ToString::to_string),
+        column("from revision", &|it| told(revisions(page.batch, it).0)),
+        column("to revision", &|it| told(revisions(page.batch, it).1)),
+        column("outcome", &|it| outcome(page, it).to_owned()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let row = |cells: Vec<&str>| format!("| {} |", cells.join(" | "));
+    let names = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let rules = columns.iter().map(|_| "---").collect();
+    let rows = (0..workloads.len()).map(|at| {
+        let cells = columns.iter();
+        row(cells
+            .filter_map(|(_, it)| Some(it.get(at)?.as_str()))
+            .collect())
     });
-    head.into_iter().chain(rows).collect()
+    [row(names), row(rules)].into_iter().chain(rows).collect()
 }
 
 fn revisions(

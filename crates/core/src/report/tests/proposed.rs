@@ -112,6 +112,46 @@ fn a_refused_proposal_in_every_form() {
     insta::assert_snapshot!("refused", told(&report_of(&refused(), Vec::new())));
 }
 
+/// A person decides: there, with Helm's own command, or here, against Helm's record.
+#[test]
+fn about_a_workload_of_helm_the_first_block_offers_both_ways() {
+    let with = |command: Option<&str>, mut batch: RollbackBatch| {
+        let finding = PreflightFinding {
+            command: command.map(str::to_owned),
+            ..PreflightFinding::warning(PreflightCode::OwnedByHelm, "Helm owns it")
+        };
+        batch.plans[0].add_findings([finding]);
+        report_of(&batch, Vec::new())
+    };
+    let rollback = Some("helm rollback web 4 -n shop");
+    for (says, report, expected) in [
+        (
+            "one workload",
+            with(rollback, of_one()),
+            "Helm owns it: go back there with `helm rollback web 4 -n shop` instead, or Resume forces revision 1 in place of 2 here, against Helm's record.",
+        ),
+        (
+            "several",
+            with(rollback, of_many()),
+            "Helm owns it: go back there with `helm rollback web 4 -n shop` instead, or Resume forces all 2 workloads that are named below here, against Helm's record.",
+        ),
+        (
+            "the release is not known",
+            with(None, of_one()),
+            "Helm owns it: go back there with `helm rollback` instead, or Resume forces revision 1 in place of 2 here, against Helm's record.",
+        ),
+    ] {
+        let said = summary(&report, 2400);
+        let last = said.lines().nth(headline(&report).len() - 1);
+        assert_eq!(last, Some(expected), "{says}");
+        assert_eq!(report.rollback.forces(), Some("Helm"), "{says}");
+        let page = markdown(&report);
+        let here = "or a rollback (Resume in the stage) forces";
+        assert!(page.contains(here), "{says}: {page}");
+    }
+    assert_eq!(report_of(&of_one(), Vec::new()).rollback.forces(), None);
+}
+
 #[test]
 fn a_rollback_that_only_takes_back_a_restart_is_not_offered_unless_it_helps() {
     let changed = |pointer: &str, value: Value| {
@@ -205,6 +245,7 @@ fn page(
         batch,
         ended,
         errors: &errors,
+        cluster: None,
         at: at(33),
     })
 }
@@ -363,7 +404,7 @@ fn what_speaks_against_one_is_told_once_and_stops_all() {
 const ANSWERS: [&str; 7] = [
     "Deployment \"web\" fails",
     "A rollback helps",
-    "Approve to roll back ",
+    "Resume restores ",
     "Since when, ",
     "Why: ",
     "Not restored: ",
@@ -385,7 +426,7 @@ fn places(said: &str) -> Vec<usize> {
 #[test]
 fn the_approver_reads_seven_answers_in_their_order() {
     for batch in [of_one(), of_many()] {
-        let said = summary(&report_of(&batch, vec![agent()]), 1800);
+        let said = summary(&report_of(&batch, vec![agent()]), 2400);
         let places = places(&said);
         assert!(places.is_sorted(), "{places:?}\n{said}");
         let log = said.find("Last log lines:").unwrap();
@@ -443,14 +484,14 @@ fn no_answer_pushes_out_another() {
     all.workloads = vec![bad; 40];
     rows.push(("everything", all));
     for (says, report) in rows {
-        for limit in [1000, 1800] {
+        for limit in [2200, 2400] {
             let said = summary(&report, limit);
             assert!(said.len() <= limit, "{says}: {} bytes", said.len());
             assert!(places(&said).is_sorted(), "{says}:\n{said}");
         }
     }
     // Where all answers fit, the log has what is left, and is what is cut first.
-    let said = summary(&short, 1800);
+    let said = summary(&short, 2400);
     assert!(said.contains("\n| panic") && !said.contains('…'), "{said}");
     let tight = summary(&short, said.len() - 10);
     let cut: Vec<&str> = tight.lines().filter(|it| it.ends_with('…')).collect();
@@ -498,7 +539,7 @@ fn foreign_words_in_a_plan_cannot_leave_their_place() {
         assert!(escaped || line.contains("```` "), "markup: {line}");
     }
 
-    let said = summary(&report, 1800);
+    let said = summary(&report, 2400);
     assert!(clean(&said), "{said}");
     let begun = |it: &&str| it.starts_with("Remedy: ") || it.starts_with("A rollback");
     assert_eq!(said.lines().filter(begun).count(), 2, "{said}");
@@ -506,7 +547,7 @@ fn foreign_words_in_a_plan_cannot_leave_their_place() {
     let (why, hint) = (HOSTILE.to_owned(), Some(HOSTILE.to_owned()));
     report.rollback = Proposal::Refused { why, hint };
     let page = markdown(&report);
-    let refused = page.split("**No rollback possible:**").nth(1).unwrap();
+    let refused = page.split("**Instead of a rollback:**").nth(1).unwrap();
     assert!(clean(refused) && !refused.contains("\n```"), "{refused}");
 }
 
@@ -515,7 +556,7 @@ fn the_weight_of_a_finding_is_a_word_and_not_only_a_colour() {
     for weight in [Weight::Refusal, Weight::Warning, Weight::Note] {
         let mut batch = of_one();
         batch.plans[0].findings[0].weight = weight;
-        let said = told(&report_of(&batch, Vec::new())) + &lines(&batch);
+        let said = (told(&report_of(&batch, Vec::new())) + &lines(&batch)).to_lowercase();
         let words = format!("{}:", weight.as_str());
         assert!(said.matches(&words).count() >= 3, "{words}\n{said}");
     }
@@ -531,6 +572,7 @@ fn a_dry_run_that_warned_does_not_end_as_if_nothing_had_been_said() {
             weight: *weight,
             message: "a message".to_owned(),
             hint: None,
+            command: None,
         }));
         let mut batch = RollbackBatch::default();
         batch.add(&web(), RollbackDecision::Apply(Box::new(plan)));

@@ -37,6 +37,7 @@ fn target(name: &str) -> Target {
             complete: false,
             standard: HealthCriteria::default(),
             images: [("app".to_owned(), [good].into())].into(),
+            force_helm: false,
         }),
         run: None,
     }

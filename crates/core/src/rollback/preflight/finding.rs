@@ -269,6 +269,9 @@ pub struct PreflightFinding {
     /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hint: Option<String>,
+    /// The command of another tool that does better what is asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub command: Option<String>,
 }
 
 impl PreflightFinding {
@@ -296,6 +299,7 @@ impl PreflightFinding {
             weight,
             message: message.into(),
             hint: Some(code.remedy().to_owned()),
+            command: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::finding::{PreflightCode, PreflightFinding};
+use crate::rollback::Request;
 use crate::workload::raw::{annotation, text};
 
 /// How to recognise an owner.
@@ -51,10 +52,23 @@ const OWNERS: [Owner; 4] = [
 ];
 
 /// Returns the finding about the owner of the workload.
-pub(super) fn finding(workload: &Value, force_owner: bool) -> Option<PreflightFinding> {
+///
+/// Helm undoes nothing by itself, so that a person may decide: a check proposes such a rollback with
+/// Helm's own command beside it. The others would undo it within minutes.
+pub(super) fn finding(workload: &Value, request: &Request) -> Option<PreflightFinding> {
     let (code, who) = owner(workload).or_else(|| controller(workload))?;
     let message = format!("{who} and may undo a rollback that it does not know about");
-    Some(PreflightFinding::refusal_unless(force_owner, code, message))
+    let proposed = request.judged.is_some();
+    let approved = request.approval.as_ref().is_some_and(|it| it.force_helm);
+    let is_helm = code == PreflightCode::OwnedByHelm;
+    let forced = is_helm && (proposed || (approved && request.allowed.approved));
+    let allowed = request.allowed.force_owner || forced;
+    Some(PreflightFinding::refusal_unless(allowed, code, message))
+}
+
+/// Returns the code of the owner that was recognised, if one was.
+pub(super) fn code(workload: &Value) -> Option<PreflightCode> {
+    owner(workload).map(|(code, _)| code)
 }
 
 fn owner(workload: &Value) -> Option<(PreflightCode, String)> {

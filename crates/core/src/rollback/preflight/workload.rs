@@ -21,7 +21,7 @@ pub(in crate::rollback) fn findings(
     };
     let from = history.with_uid(&plan.from.uid);
     let mut found = schema::findings(history, &to, allowed);
-    found.extend(owner::finding(history.object(), allowed.force_owner));
+    found.extend(owner::finding(history.object(), request));
     found.extend(on_delete(history, allowed));
     found.extend(from.and_then(|from| migrated(&from, &to)));
     found.extend(unchecked(history, plan, request, &to));

@@ -2,7 +2,7 @@
 
 use crate::history::History;
 use crate::rollback::execution::FailedCall;
-use crate::rollback::preflight::{Answers, Questions, judge, questions};
+use crate::rollback::preflight::{Answers, Questions, helm, judge, questions};
 use crate::rollback::{PreparedRollback, PreparedWorkload, Request, RollbackPlan};
 use crate::workload::WorkloadRef;
 
@@ -128,6 +128,7 @@ impl Reading {
                             *hint = slot.request.doctor.named_in(hint);
                         }
                         plan.add_findings(found);
+                        helm::advise(plan, &answers);
                     }
                     slot.stage = Stage::Done(prepared);
                 }

@@ -8,6 +8,7 @@ use super::{ReadAnswer, ReadRequest};
 use crate::rollback::execution::{Conclusion, FailedCall};
 use crate::rollback::patience::Pause;
 use crate::rollback::{PreparedRollback, RollbackBatch};
+use crate::workload::{ClusterName, WorkloadRef, place};
 
 /// When a plan may be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,21 +52,32 @@ pub enum PreparationRequest {
     Ask(Question),
 }
 
-/// The question to a person; [`fmt::Display`] words it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The question to a person; [`fmt::Display`] words it. It says where: a wrong context is noticed there
+/// or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// Whether to delete stuck pods of workloads that are restored already.
-    DeletePods,
-    /// Whether to roll back so many workloads.
-    RollBack(usize),
+    DeletePods {
+        /// Of which workloads, and where.
+        of: String,
+    },
+    /// Whether to roll back.
+    RollBack {
+        /// Which workloads, and where.
+        what: String,
+    },
 }
 
 impl Question {
-    pub(super) const fn about(batch: &RollbackBatch) -> Self {
-        match batch.plans.len() {
-            0 => Self::DeletePods,
-            plans => Self::RollBack(plans),
+    pub(super) fn about(batch: &RollbackBatch, cluster: Option<&ClusterName>) -> Self {
+        let plans: Vec<&WorkloadRef> = batch.plans.iter().map(|it| &it.workload).collect();
+        if plans.is_empty() {
+            let restored: Vec<&WorkloadRef> = batch.workloads().into_iter().collect();
+            let of = named(&restored, cluster);
+            return Self::DeletePods { of };
         }
+        let what = named(&plans, cluster);
+        Self::RollBack { what }
     }
 
     /// Reads a line as yes or no; `None` if it is neither.
@@ -82,10 +94,21 @@ impl Question {
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DeletePods => f.write_str("delete the pods that are stuck? (y/n)"),
-            Self::RollBack(1) => f.write_str("roll back? (y/n)"),
-            Self::RollBack(many) => write!(f, "roll back {many} workloads? (y/n)"),
+            Self::DeletePods { of } => write!(f, "Delete the stuck pods of {of}? (y/n)"),
+            Self::RollBack { what } => write!(f, "Roll back {what}? (y/n)"),
         }
+    }
+}
+
+/// Names the workloads, of several their number, and where they are.
+fn named(workloads: &[&WorkloadRef], cluster: Option<&ClusterName>) -> String {
+    let what = match workloads {
+        [only] => only.to_string(),
+        many => format!("{} workloads", many.len()),
+    };
+    match workloads.first() {
+        Some(first) => format!("{what} {}", place(&first.namespace, cluster)),
+        None => what,
     }
 }
 

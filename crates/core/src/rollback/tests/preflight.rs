@@ -25,6 +25,7 @@ fn fine() -> Answers {
         written: None,
         rights: Vec::new(),
         jobs: Lookup::Seen(Vec::new()),
+        helm: None,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::rollback::preparation::{
 use crate::rollback::{Request, RollbackDecision, RollbackHealth};
 use crate::testing::{at, db_pod, pod_of};
 use crate::verdict::VerdictKind;
-use crate::workload::{Revision, RevisionId, WorkloadRef};
+use crate::workload::{ClusterName, Revision, RevisionId, WorkloadRef};
 
 fn failing() -> Past {
     of_web().had("v1", 1, 2).had("v2", 2, 0)
@@ -55,6 +55,7 @@ fn accepted() -> Answers {
         written: None,
         rights: Vec::new(),
         jobs: Lookup::Seen(Vec::new()),
+        helm: None,
     }
 }
 
@@ -115,7 +116,8 @@ fn told(scene: Scene) -> Vec<String> {
     let mut lines = VecDeque::from(scene.lines);
     let mut now = at(100);
     let wanted = vec![(workload, request)];
-    let mut preparation = Preparation::new(wanted, evidence, scene.consent, now);
+    let cluster = ClusterName::new("aks-prod").with_context(Some("aks-prod".to_owned()));
+    let mut preparation = Preparation::new(wanted, evidence, scene.consent, now).on(cluster);
     let mut words = Vec::new();
     let mut seen = Seen::Tick;
     loop {
@@ -183,7 +185,10 @@ fn end(ended: &Ended) -> String {
 }
 
 /// The steps up to the person's answer.
-const ASKED: [&str; 3] = ["read", "show the plan to revision 1", "roll back? (y/n)"];
+const ASKED: [&str; 3] = ["read", "show the plan to revision 1", ASK];
+/// It names the workload and where it is.
+const ASK: &str =
+    "Roll back deployment/web in namespace shop on cluster aks-prod (context aks-prod)? (y/n)";
 
 #[test]
 fn a_plan_is_carried_out_only_as_it_was_shown() {
@@ -201,7 +206,7 @@ fn a_plan_is_carried_out_only_as_it_was_shown() {
         (
             "the answer is unclear, and given again",
             scene(vec![failing()], vec!["perhaps\n", " YES \n"]),
-            &["roll back? (y/n)", "read", "carry out 1"],
+            &[ASK, "read", "carry out 1"],
         ),
         (
             "the input is closed",
@@ -211,7 +216,7 @@ fn a_plan_is_carried_out_only_as_it_was_shown() {
         (
             "the input is closed after an unclear answer",
             scene(vec![failing()], vec!["\n"]),
-            &["roll back? (y/n)", "not confirmed"],
+            &[ASK, "not confirmed"],
         ),
         (
             "a newer rollout began while the person thought",
@@ -330,7 +335,7 @@ fn a_person_is_asked_only_about_a_change() {
             &[
                 "read",
                 "show what is in place",
-                "delete the pods that are stuck? (y/n)",
+                "Delete the stuck pods of statefulset/db in namespace shop on cluster aks-prod (context aks-prod)? (y/n)",
                 "read",
                 "carry out 0",
             ],

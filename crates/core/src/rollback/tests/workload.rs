@@ -110,6 +110,21 @@ fn whoever_owns_the_workload_would_undo_it() {
     });
     let helm = failing().annotated("meta.helm.sh/release-name", "web");
     assert_eq!(helm.findings(&force), ["OwnedByHelm warning"]);
+    let proposal = Request {
+        judged: Some("rs-v2".to_owned()),
+        ..Request::default()
+    };
+    assert_eq!(
+        helm.findings(&proposal),
+        ["OwnedByHelm warning"],
+        "a person may decide about what a check proposes"
+    );
+    let argo = labelled("argocd.argoproj.io/instance");
+    assert_eq!(
+        argo.findings(&proposal),
+        ["OwnedByArgoCd refusal"],
+        "Argo CD would undo it"
+    );
     let plan = helm.plan();
     let refusal = plan.refusals().next().unwrap();
     assert!(refusal.message.contains("Helm (`web`)"), "{refusal}");

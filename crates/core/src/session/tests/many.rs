@@ -115,7 +115,7 @@ fn a_reminder_names_one_and_counts_the_others() {
     assert_eq!(
         lines,
         [
-            "  +30s  deployment/web: still waiting: 1 old replica is still there; the pods of former revisions that the status counts cannot be seen, and for 1 more"
+            "  +30s  deployment/web: still waiting: 1 old replica is still there; the pods of former revisions that the status counts cannot be seen, and for 1 more; 1m30s left"
         ]
     );
 }

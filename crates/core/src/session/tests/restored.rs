@@ -30,6 +30,7 @@ fn after_rollback(workload: WorkloadRef, uid: &str, (bad, target): (&str, &str))
             complete: false,
             standard: HealthCriteria::default(),
             images: [("app".to_owned(), ["sha256:good".to_owned()].into())].into(),
+            force_helm: false,
         }),
         run: None,
     }

@@ -135,6 +135,59 @@ async fn about_a_timeout_a_person_decides_unless_the_parameters_say_otherwise() 
     }
 }
 
+/// The task refuses what overrules Helm unless its input says that a person approved.
+#[tokio::test]
+async fn about_a_workload_of_helm_a_person_decides_in_every_mode() {
+    let rows: [(&str, &str, TaskResult, &[&str], &str); 4] = [
+        (
+            "manual",
+            "failed",
+            Succeeded,
+            &[CHECK, APPROVAL, ROLLBACK, RECHECK],
+            "True",
+        ),
+        (
+            "automatic",
+            "failed",
+            Succeeded,
+            &[CHECK, APPROVAL, ROLLBACK, RECHECK],
+            "True",
+        ),
+        ("automatic", "failed", Failed, &[CHECK, APPROVAL], ""),
+        (
+            "automatic",
+            "failedOrTimedOut",
+            Failed,
+            &[CHECK, ROLLBACK, RECHECK],
+            "false",
+        ),
+    ];
+    for (mode, automatic_on, answer, ran, approved) in rows {
+        let stage = shipped_with(&[
+            ("rollback", json!(mode)),
+            ("automaticOn", json!(automatic_on)),
+        ]);
+        let script = Script::default()
+            .answer(CHECK, checked("failed").output("rollbackForces", "Helm"))
+            .answer(APPROVAL, StepOutcome::of(answer))
+            .answer(ROLLBACK, rolled_back("rolledBack"));
+        let (_, script) = walked(&stage, script).await;
+        let says = format!("{mode}, {automatic_on}, {answer}");
+        assert_eq!(script.jobs(), ran, "{says}");
+        if ran.contains(&ROLLBACK) {
+            assert_eq!(script.step(ROLLBACK).inputs["approved"], approved, "{says}");
+        }
+    }
+    // What Helm does not own goes back by itself, and no one is said to have approved it.
+    let stage = shipped_with(&[("rollback", json!("automatic"))]);
+    let script = Script::default()
+        .answer(CHECK, checked("failed"))
+        .answer(ROLLBACK, rolled_back("rolledBack"));
+    let (_, script) = walked(&stage, script).await;
+    assert_eq!(script.jobs(), [CHECK, ROLLBACK, RECHECK]);
+    assert_eq!(script.step(ROLLBACK).inputs["approved"], "False");
+}
+
 #[tokio::test]
 async fn a_rollback_as_a_deployment_job_is_checked_again() {
     let stage = shipped_with(&[("azureDevOpsEnvironment", json!("shop-prod"))]);
