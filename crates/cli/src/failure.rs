@@ -13,7 +13,7 @@ use rollguard_core::report::document::NotChecked;
 use rollguard_core::report::{Line, failure_lines};
 use rollguard_core::rollback::execution::{FailedCall, FailureKind};
 
-/// What a user can do who has no kubeconfig.
+/// Hints for a user who has no kubeconfig.
 #[derive(Clone, Debug, Default)]
 struct OtherHints {
     /// On the command line, through Azure.

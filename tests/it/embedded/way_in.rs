@@ -1,4 +1,4 @@
-//! What a command says by how its user came to the cluster: in hints, and about an API server that is lost.
+//! The words of a command by how its user came to the cluster: in hints, and about an API server that is lost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ fn azure(fake: &FakeAzure) -> Result<Arc<dyn Outage>> {
     Ok(Arc::new(InRealTime(InAzure::new(azure, cluster))))
 }
 
-/// A check whose API server goes away for good after three seconds.
+/// A check whose API server goes away after three seconds.
 async fn lost(outage: Arc<dyn Outage>) -> Result<rollguard::run::check::Checked> {
     let mut cluster = TestCluster::where_v2(Script::crash_at_start(&["no database"], 1)).await?;
     cluster.come_by(WayIn {

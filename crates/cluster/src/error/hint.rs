@@ -3,7 +3,7 @@
 use super::Cause;
 use crate::sign_in::SignIn;
 
-/// What the user can do about an error.
+/// The remedy of an error, as far as a user can bring it about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hint {
     /// Follows from the cause.
