@@ -112,6 +112,7 @@ fn reads(session: &Session, observations: &[Observation]) -> Vec<EndedRead> {
             | Seen::Event { .. }
             | Seen::Listed { .. }
             | Seen::LookedUp { .. }
+            | Seen::Traffic { .. }
             | Seen::Tick => {}
         }
     }

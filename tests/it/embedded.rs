@@ -16,6 +16,7 @@ mod embedded {
     pub(crate) mod rollback;
     pub(crate) mod standstill;
     pub(crate) mod test_cluster;
+    pub(crate) mod traffic;
     pub(crate) mod walk;
     pub(crate) mod way_in;
 }
@@ -23,7 +24,9 @@ mod embedded {
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use embedded::{cancelled, doctor, faults, jobs, many, races, rollback, standstill, walk, way_in};
+use embedded::{
+    cancelled, doctor, faults, jobs, many, races, rollback, standstill, traffic, walk, way_in,
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         .chain(doctor::trials())
         .chain(standstill::trials())
         .chain(way_in::trials())
+        .chain(traffic::trials())
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

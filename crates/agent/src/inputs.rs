@@ -26,7 +26,7 @@ pub use spec::{
     AKS_CLUSTER, ALLOW_ON_DELETE, ALLOW_SCHEMA_DOWNGRADE, APPROVED, AZURE_RESOURCE_GROUP,
     AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID, COMMAND, CONNECTION_TYPE, DOCTOR_COMMANDS,
     EVIDENCE, FORCE_OWNER, GRACES, HTTP, INPUTS, KUBERNETES_SERVICE_CONNECTION, LOGS, MARK,
-    NAMESPACE, PUBLIC_FQDN, REVISION, SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION,
+    NAMESPACE, PUBLIC_FQDN, REVISION, SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION, TRAFFIC,
     USE_CLUSTER_ADMIN, WAIT, WORKLOADS,
 };
 
@@ -137,6 +137,8 @@ pub struct CheckInputs {
     pub mark: bool,
     /// Whether the logs of containers that fail are read.
     pub logs: bool,
+    /// Whether the way of users to the pods is judged.
+    pub traffic: bool,
     /// The approval of an earlier check: this is the check after that rollback. Every workload is
     /// one of those it names, and the restored revision is awaited.
     pub evidence: Option<Approval>,
@@ -153,6 +155,7 @@ impl CheckInputs {
             stable_for: self.stable_for,
             http: self.http.clone(),
             graces: self.graces.clone(),
+            traffic: self.traffic,
             ..Policy::default()
         }
     }
@@ -181,6 +184,8 @@ pub struct RollbackInputs {
     pub graces: BTreeMap<FindingCode, Duration>,
     /// Whether the logs of containers that fail are read.
     pub logs: bool,
+    /// Whether the way of users to the pods is judged.
+    pub traffic: bool,
     /// Whether to check again afterwards.
     pub wait: bool,
 }
@@ -240,6 +245,7 @@ impl CheckInputs {
             revision: None,
             mark: true,
             logs: true,
+            traffic: true,
             evidence: None,
             allowed: Allowed::default(),
         }
@@ -269,6 +275,7 @@ impl RollbackInputs {
             http: Vec::new(),
             graces: BTreeMap::new(),
             logs: true,
+            traffic: true,
             wait: false,
         }
     }

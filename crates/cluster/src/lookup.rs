@@ -9,6 +9,9 @@ use serde_json::Value;
 use crate::error::Cause;
 use crate::list::list_once;
 use crate::request::{READ_LIMIT, apps_of, within};
+use traffic::traffic;
+
+mod traffic;
 
 /// Answers a lookup; `None` if the cluster gave no usable answer, so that the last one stays.
 ///
@@ -20,6 +23,10 @@ pub async fn look_up(client: &Client, namespace: &str, lookup: Lookup) -> Option
         Lookup::ConfigMap { .. } => jobs(client, namespace).await?,
         Lookup::RevisionQuota => revision_quotas(client, namespace).await?,
         Lookup::LeavingPods => leaving(client, namespace).await?,
+        Lookup::Traffic => {
+            let objects = Box::new(traffic(client, namespace).await?);
+            return Some(Seen::Traffic { objects });
+        }
     };
     Some(Seen::LookedUp { lookup, promises })
 }

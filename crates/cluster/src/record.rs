@@ -92,6 +92,7 @@ mod tests {
             stable_for_seconds: None,
             revision: None,
             http: vec![check.to_owned().try_into().unwrap()],
+            traffic: false,
             grace_seconds: [].into(),
             provenance: "cluster".to_owned(),
         }

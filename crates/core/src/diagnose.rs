@@ -38,10 +38,13 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod time;
+mod traffic;
 mod volume;
 mod workload;
 
 pub(crate) use probe::{Unproven, unproven};
+pub use traffic::WaysSeen;
+pub(crate) use traffic::{serving_of, ways_to};
 
 /// The input of a diagnoser.
 #[derive(Debug)]
@@ -67,6 +70,8 @@ pub struct Case<'a> {
     pub now: Timestamp,
     /// When the next finding shows if nothing changes, because it must last for a while to be one.
     pub shows_at: Cell<Option<Timestamp>>,
+    /// The ways to the pods, once the rollout is complete and an answer tells of them.
+    pub ways: Option<WaysSeen<'a>>,
 }
 
 impl Case<'_> {
@@ -159,6 +164,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
         hook::diagnose(case),
         deletion::diagnose(case),
         time::diagnose(case),
+        traffic::diagnose(case),
     ];
     let candidates: Vec<Candidate> = candidates.into_iter().flatten().collect();
     let some_ready = case.pods.iter().any(|pod| pod.ready_since().is_some());

@@ -1,7 +1,7 @@
 //! Health over HTTP: what a pod is asked, and whether its answer is as expected.
 //!
-//! Written `PATH[:PORT][=STATUS|~REGEX]`, as in `/healthz`, `/healthz:8080`, `/ready:http=204` or
-//! `/ready~ok|ready`; [`HttpCheck::parse`] says what holds where a path has such characters itself.
+//! Written `PATH[:PORT][=STATUS][~REGEX]`, as in `/healthz`, `/healthz:8080`, `/ready:http=204`,
+//! `/ready~ok|ready` or `/ready=200~^OK$`; [`HttpCheck::parse`] says what holds where a path has such characters itself.
 
 use std::fmt;
 use std::time::Duration;
@@ -53,6 +53,8 @@ pub enum HttpExpectation {
     Status(u16),
     /// A status from 200 to 399, and a body that matches the pattern.
     Body(Pattern),
+    /// This status, and a body that matches the pattern.
+    Both(u16, Pattern),
 }
 
 /// A compiled regular expression.
@@ -136,32 +138,47 @@ impl HttpCheck {
     /// What is wrong with it, to be read after the name of the pod: `answered 503, 200 to 399
     /// expected`.
     pub fn judge(&self, answer: &HttpAnswer) -> Result<(), String> {
-        let status = answer.status;
         match &self.expect {
-            HttpExpectation::Status(expected) if status == *expected => Ok(()),
-            HttpExpectation::Status(expected) => {
-                Err(format!("answered {status}, {expected} expected"))
-            }
-            HttpExpectation::Success | HttpExpectation::Body(_)
-                if !(200..=399).contains(&status) =>
-            {
-                Err(format!("answered {status}, 200 to 399 expected"))
-            }
-            HttpExpectation::Success => Ok(()),
-            HttpExpectation::Body(pattern) if pattern.0.is_match(&answer.body) => Ok(()),
+            HttpExpectation::Success => successful(answer),
+            HttpExpectation::Status(expected) => exactly(answer, *expected),
             HttpExpectation::Body(pattern) => {
-                // The cut never splits a character, so that up to three bytes of the limit stay
-                // unused.
-                let cut = answer.body.len() + 3 >= BODY_LIMIT;
-                let body = if cut {
-                    "the first 4 KiB of its body lack"
-                } else {
-                    "its body lacks"
-                };
-                Err(format!("{body} `{}`", pattern.as_str()))
+                successful(answer)?;
+                holds(answer, pattern)
+            }
+            HttpExpectation::Both(expected, pattern) => {
+                exactly(answer, *expected)?;
+                holds(answer, pattern)
             }
         }
     }
+}
+
+fn successful(answer: &HttpAnswer) -> Result<(), String> {
+    match answer.status {
+        200..=399 => Ok(()),
+        status => Err(format!("answered {status}, 200 to 399 expected")),
+    }
+}
+
+fn exactly(answer: &HttpAnswer, expected: u16) -> Result<(), String> {
+    match answer.status {
+        status if status == expected => Ok(()),
+        status => Err(format!("answered {status}, {expected} expected")),
+    }
+}
+
+fn holds(answer: &HttpAnswer, pattern: &Pattern) -> Result<(), String> {
+    if pattern.0.is_match(&answer.body) {
+        return Ok(());
+    }
+    // The cut never splits a character, so that up to three bytes of the limit stay unused.
+    let cut = answer.body.len() + 3 >= BODY_LIMIT;
+    let body = if cut {
+        "the first 4 KiB of its body lack"
+    } else {
+        "its body lacks"
+    };
+    Err(format!("{body} `{}`", pattern.as_str()))
 }
 
 impl fmt::Display for HttpPort {
@@ -184,6 +201,7 @@ impl fmt::Display for HttpCheck {
             HttpExpectation::Success => Ok(()),
             HttpExpectation::Status(status) => write!(f, "={status}"),
             HttpExpectation::Body(pattern) => write!(f, "~{}", pattern.as_str()),
+            HttpExpectation::Both(status, pattern) => write!(f, "={status}~{}", pattern.as_str()),
         }
     }
 }

@@ -28,5 +28,6 @@ pub mod snapshot;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod trace;
+pub mod traffic;
 pub mod verdict;
 pub mod workload;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::finding::{Lookup, Promise};
 use crate::http::HttpAnswer;
+use crate::traffic::NetworkObjects;
 use crate::workload::{Workload, WorkloadKind, WorkloadRef};
 
 /// Something seen at one time.
@@ -199,6 +200,12 @@ pub enum Seen {
         /// What may heal the cause; empty where nothing in the cluster does.
         promises: Vec<Promise>,
     },
+    /// The answer to [`Lookup::Traffic`]: what stands between users and the pods of the namespace.
+    Traffic {
+        /// The objects.
+        #[serde(deserialize_with = "through_value")]
+        objects: Box<NetworkObjects>,
+    },
     /// The end of a read that the recheck of a verdict asked for. Only the recheck takes it in; a session
     /// does not.
     Reread(EndedRead),
@@ -239,7 +246,7 @@ impl Seen {
             Self::Gone { resource, .. }
             | Self::Listed { resource, .. }
             | Self::Blind { resource, .. } => Some(*resource),
-            Self::LookedUp { .. } | Self::Reread(_) | Self::Tick => None,
+            Self::LookedUp { .. } | Self::Traffic { .. } | Self::Reread(_) | Self::Tick => None,
         }
     }
 }

@@ -94,6 +94,8 @@ pub enum Condition {
     Http,
     /// Without `--no-logs`.
     Logs,
+    /// Without `--no-traffic`.
+    Traffic,
     /// Without `--no-mark`.
     Mark,
     /// For workloads that Helm installed, if the identity has it anyway: who may list Secrets may read all
@@ -186,6 +188,8 @@ pub struct Usage {
     pub http: bool,
     /// Whether logs are read.
     pub logs: bool,
+    /// Whether the way of users to the pods is judged.
+    pub traffic: bool,
     /// Whether a healthy revision is marked.
     pub mark: bool,
     /// Whether a rollback checks again.
@@ -202,6 +206,7 @@ impl Usage {
             selector: false,
             http: false,
             logs: true,
+            traffic: true,
             mark: true,
             wait: true,
         }
@@ -261,6 +266,7 @@ impl Usage {
             Condition::Selector => self.selector,
             Condition::Http => self.http,
             Condition::Logs => self.logs,
+            Condition::Traffic => self.traffic,
             Condition::Mark => self.mark || command != Command::Check,
             Condition::Helm => false,
         };

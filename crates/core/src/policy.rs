@@ -70,6 +70,8 @@ pub struct Policy {
     pub graces: BTreeMap<FindingCode, Duration>,
     /// The HTTP checks of each pod. Default none.
     pub http: Vec<HttpCheck>,
+    /// Whether a complete rollout is followed on to the users. Default no: the inputs of a check say so.
+    pub traffic: bool,
     /// How long after a wrong answer a pod is requested again. Default 2 s.
     pub http_interval: Duration,
     /// The times that hold in special circumstances.
@@ -88,6 +90,7 @@ impl Default for Policy {
             readiness_grace: Duration::from_secs(300),
             graces: BTreeMap::new(),
             http: Vec::new(),
+            traffic: false,
             http_interval: Duration::from_secs(2),
             patience: Patience::default(),
             shown_after: ShownAfter::default(),
@@ -233,6 +236,17 @@ rules! { policy;
     NodeNotUpdated => suspect(), "not caused by the workload, and over as soon as the node is back";
     ControllerLagging => suspect(), "not caused by the workload, and over as soon as the control plane is back";
     // failures.md 1.5: latched over a rollback, reset by pods that flap.
+    ServiceSelectsNoPod => of_template(30, 1), "the same pipeline may apply the Service seconds later, and an EndpointSlice lags by seconds: every answer for 30s showed no way to the pods";
+    ServicePortMissing => of_template(30, 1), "the same pipeline may apply the Service seconds later, with the port's new name: every answer for 30s showed no way to the pods";
+    ServiceLeftBehind => never(), "the Service may be meant for the former version, and others may lead to the pods";
+    ServiceMixesWorkloads => never(), "a canary shares a Service on purpose";
+    EndpointsNotReady => never(), "the controller that writes the endpoints is behind, whatever the revision";
+    IngressBackendMissing => never(), "an Ingress has no revision: it may have been broken for long";
+    TrafficDenied => never(), "a network plugin need not enforce the policies, and its own may admit what these do not";
+    EgressDenied => never(), "a network plugin need not enforce the policies, and its own may allow what these do not";
+    DependencyNotServed => never(), "a value may name a host that is no Service, and the pods are ready without it";
+    AutoscalerCannotAct => never(), "the pods serve; they are only not scaled";
+    DnsChanged => never(), "a change of how names are looked up may be intended";
     ProgressDeadlineExceeded => never(), "it outlasts a rollback and is reset by pods that come and go, so it never decides";
     NothingToVerify => never(), "zero replicas may be intended, for example by an autoscaler";
 }

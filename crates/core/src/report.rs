@@ -9,7 +9,8 @@ use crate::finding::{Evidence, Finding};
 use crate::foreign_text::visible;
 use crate::observation::Blindness;
 use crate::rollback::{Helps, RollbackHealth, RollbackPlan, Templates, helps};
-use crate::session::{Session, Suspect, TimelineEntry};
+use crate::session::{Session, Suspect, TimelineEntry, TrackedWorkload};
+use crate::traffic::TrafficKind;
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict, VerdictKind};
 use crate::workload::ClusterName;
 
@@ -263,6 +264,7 @@ fn with_nodes(session: &Session, findings: impl Iterator<Item = Finding>) -> Vec
 /// Returns what could not be seen, liveness probes that a success did not wait for included.
 fn blind_spots(session: &Session) -> Vec<String> {
     let resources = session.blind_spots().map(|(_, why)| why);
+    let resources = resources.chain(traffic_unseen(session));
     let healthy = session.workloads().iter();
     let healthy = healthy.filter_map(|it| Some((it.workload(), it.stability()?)));
     let probes = healthy.flat_map(|(workload, stability)| {
@@ -270,6 +272,25 @@ fn blind_spots(session: &Session) -> Vec<String> {
         unproven.map(move |probe| format!("whether {workload} passes its liveness probe ({probe})"))
     });
     resources.chain(probes).collect()
+}
+
+/// Returns what is not known of the ways of users to complete rollouts.
+fn traffic_unseen(session: &Session) -> Vec<String> {
+    let mut complete = session.workloads().iter().filter(|it| it.is_complete());
+    if !session.policy().traffic || complete.clone().next().is_none() {
+        return Vec::new();
+    }
+    if let Some((_, objects)) = session.snapshot().traffic() {
+        let unseen = objects.unseen.iter();
+        return unseen
+            .map(|it| format!("{} ({})", it.without, it.why))
+            .collect();
+    }
+    let green = |it: &TrackedWorkload| *it.verdict() == Verdict::Succeeded;
+    let unanswered = complete.any(|it| green(it) && !it.is_traffic_known());
+    let without = TrafficKind::Service.without();
+    let line = format!("{without}: the API server did not list them in time");
+    unanswered.then_some(line).into_iter().collect()
 }
 
 fn timeline_of(session: &Session, verdict: &Verdict, ended: Timestamp) -> Vec<TimelineEntry> {

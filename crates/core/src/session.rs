@@ -34,6 +34,7 @@ mod tests;
 mod tracked;
 mod unlisted;
 mod waiting;
+mod ways;
 
 pub use event::{SessionEvent, TimelineEntry, followed, waits_for};
 pub use http_requests::HttpRequest;
@@ -48,6 +49,7 @@ pub use suspect::Suspect;
 pub use target::{Target, View};
 pub use tracked::{Followed, TrackedWorkload};
 pub use waiting::Waiting;
+pub use ways::Ways;
 
 /// The result of one observation.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +60,8 @@ pub struct Step {
     /// The HTTP requests to send to pods now. Each is to be answered with [`Seen::Answered`], or with
     /// [`Seen::Blind`] of [`ResourceKind::PodProxy`].
     pub http_requests: Vec<HttpRequest>,
-    /// What is to be looked up now; each is to be answered with [`Seen::LookedUp`].
+    /// What is to be looked up now; each is to be answered with [`Seen::LookedUp`], and
+    /// [`Lookup::Traffic`] with [`Seen::Traffic`].
     pub lookups: Vec<Lookup>,
     /// When to hand in the next [`Seen::Tick`] if nothing else is seen before.
     pub wake_at: Timestamp,
@@ -155,7 +158,9 @@ impl Session {
         }
         self.remind(now, &mut events);
         let http_requests = self.due_http_requests(now);
-        let lookups = self.lookups.due(self.wanted_lookups(), now, &self.policy);
+        let lookups = self
+            .lookups
+            .due(self.wanted_lookups(now), now, &self.policy);
         let workloads = self.workloads.iter().map(TrackedWorkload::wake_at);
         let wakes = [
             workloads.min().unwrap_or(Timestamp::MAX),
@@ -270,13 +275,16 @@ impl Session {
         self.sent_requests.due(wanted, now, &self.policy)
     }
 
-    /// Returns what must be looked up to know what may still heal a cause.
-    fn wanted_lookups(&self) -> BTreeSet<Lookup> {
+    /// Returns what must be looked up to know what may still heal a cause, and whether users reach the
+    /// pods of a complete rollout.
+    fn wanted_lookups(&self, now: Timestamp) -> BTreeSet<Lookup> {
         let open = self.workloads.iter();
         let open = open.filter(|tracked| !tracked.verdict().is_terminal());
+        let traffic = open.clone().any(|it| it.wants_traffic(&self.policy, now));
         let findings = open.flat_map(TrackedWorkload::findings);
         let may_heal = findings.filter(|it| it.prognosis == Prognosis::Transient);
-        may_heal.filter_map(|it| it.lookup.clone()).collect()
+        let lookups = may_heal.filter_map(|it| it.lookup.clone());
+        lookups.chain(traffic.then_some(Lookup::Traffic)).collect()
     }
 
     /// The one verdict over all workloads.

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::finding::{Lookup, Promise};
 use crate::observation::{Blindness, Observation, ResourceKind, Seen};
+use crate::traffic::NetworkObjects;
 use crate::workload::{TEMPLATE_HASH_LABEL, Workload, WorkloadRef};
 
 mod container_status;
@@ -71,6 +72,8 @@ pub struct Snapshot {
     pod_gone_at: Option<Timestamp>,
     /// What was looked up: the newest answer, and when something was last found.
     looked_up: BTreeMap<Lookup, LookedUp>,
+    /// What stands between users and the pods, and when that was read.
+    traffic: Option<(Timestamp, Box<NetworkObjects>)>,
     /// How often each container had been restarted when it was first seen.
     restarts_at_first: BTreeMap<(String, String), u32>,
     /// When each pod last changed while it was not ready, by rollguard's clock.
@@ -175,6 +178,7 @@ impl Snapshot {
                 }
                 known.promises = promises;
             }
+            Seen::Traffic { objects } => self.traffic = Some((at, objects)),
             Seen::Reread(_) | Seen::Tick => {}
         }
         if self.pods.len() < pods {
@@ -370,6 +374,12 @@ impl Snapshot {
     pub fn found_nothing(&self, lookup: &Lookup) -> bool {
         let known = self.looked_up.get(lookup);
         known.is_some_and(|it| it.promises.is_empty())
+    }
+
+    /// Returns what stands between users and the pods, and when that was read last.
+    #[must_use]
+    pub fn traffic(&self) -> Option<(Timestamp, &NetworkObjects)> {
+        self.traffic.as_ref().map(|(at, objects)| (*at, &**objects))
     }
 
     /// When a lookup last found something that may heal a cause.

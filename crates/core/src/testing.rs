@@ -16,8 +16,10 @@ use crate::observation::{Observation, ResourceKind, Seen};
 use crate::workload::{Workload, WorkloadKind, WorkloadRef};
 
 mod sets;
+mod ways;
 
 pub use sets::*;
+pub use ways::*;
 
 /// The time at which every test begins.
 #[must_use]

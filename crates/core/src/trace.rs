@@ -38,6 +38,9 @@ pub struct Header {
     /// The HTTP checks; answers refer to a check by its index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http: Vec<HttpCheck>,
+    /// Whether the way of users to the pods was judged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub traffic: bool,
     /// The graces that the user set, in seconds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub grace_seconds: BTreeMap<FindingCode, u64>,
@@ -58,6 +61,7 @@ impl Header {
             stable_for_seconds: Some(policy.stable_for.as_secs()),
             revision: None,
             http: policy.http.clone(),
+            traffic: policy.traffic,
             grace_seconds: graces
                 .map(|(code, grace)| (*code, grace.as_secs()))
                 .collect(),
@@ -75,6 +79,7 @@ impl Header {
             timeout: or(self.timeout_seconds, default.timeout),
             stable_for: or(self.stable_for_seconds, default.stable_for),
             http: self.http.clone(),
+            traffic: self.traffic,
             graces: graces
                 .map(|(code, seconds)| (*code, Duration::from_secs(*seconds)))
                 .collect(),
@@ -177,6 +182,7 @@ mod tests {
             stable_for_seconds: None,
             revision: Some(Revision(3)),
             http: vec!["/healthz:8080".to_owned().try_into().unwrap()],
+            traffic: true,
             grace_seconds: BTreeMap::from([(FindingCode::ImageNotFound, 120)]),
             provenance: "cluster".into(),
         }
@@ -208,6 +214,7 @@ mod tests {
             timeout: Duration::from_secs(61),
             stable_for: Duration::from_secs(7),
             http: header(FORMAT).http,
+            traffic: true,
             graces: [(FindingCode::ImageNotFound, Duration::from_secs(120))].into(),
             ..Policy::default()
         };

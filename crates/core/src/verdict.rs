@@ -75,6 +75,8 @@ pub enum Pending {
         /// How many are wanted: checks times pods.
         wanted: usize,
     },
+    /// Complete, and stable as far as pods go; whether users reach them is not known yet, or they do not.
+    Traffic,
     /// Complete, but not yet for long enough.
     Stabilising {
         /// How long it must stay complete.
@@ -145,6 +147,7 @@ impl fmt::Display for Pending {
             Self::HttpChecks { passed, wanted } => {
                 write!(f, "{passed} of {wanted} HTTP checks passed")
             }
+            Self::Traffic => f.write_str("complete; waiting to see that Services lead to the pods"),
             Self::Stabilising { needed, probe } => {
                 write!(f, "complete; must stay complete for {}", Human(*needed))?;
                 let Some(probe) = probe else { return Ok(()) };

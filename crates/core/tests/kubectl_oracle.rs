@@ -183,6 +183,7 @@ fn answer(complete: &Result<(), Pending>) -> Option<Answer> {
             Pending::NotSeen
             | Pending::Revision { .. }
             | Pending::HttpChecks { .. }
+            | Pending::Traffic
             | Pending::Stabilising { .. },
         ) => None,
     }

@@ -260,6 +260,10 @@ impl Cluster {
             | Resource::ControllerRevisions
             | Resource::Jobs
             | Resource::Autoscalers
+            | Resource::Services
+            | Resource::EndpointSlices
+            | Resource::Ingresses
+            | Resource::NetworkPolicies
             | Resource::PriorityClasses
             | Resource::SelfSubjectAccessReviews
             | Resource::SelfSubjectReviews => {
@@ -404,6 +408,10 @@ impl Cluster {
             | Resource::Claims
             | Resource::ControllerRevisions
             | Resource::Autoscalers
+            | Resource::Services
+            | Resource::EndpointSlices
+            | Resource::Ingresses
+            | Resource::NetworkPolicies
             | Resource::SelfSubjectAccessReviews
             | Resource::SelfSubjectReviews => {}
         }

@@ -188,6 +188,10 @@ impl WorkQueue {
             | Resource::ControllerRevisions
             | Resource::Jobs
             | Resource::Autoscalers
+            | Resource::Services
+            | Resource::EndpointSlices
+            | Resource::Ingresses
+            | Resource::NetworkPolicies
             | Resource::PriorityClasses
             | Resource::SelfSubjectAccessReviews
             | Resource::SelfSubjectReviews => {}

@@ -41,6 +41,10 @@ pub(crate) fn complete(resource: Resource, object: &mut Value) {
         | Resource::ControllerRevisions
         | Resource::Jobs
         | Resource::Autoscalers
+        | Resource::Services
+        | Resource::EndpointSlices
+        | Resource::Ingresses
+        | Resource::NetworkPolicies
         | Resource::Events
         | Resource::ConfigMaps
         | Resource::ServiceAccounts

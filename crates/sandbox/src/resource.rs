@@ -20,6 +20,10 @@ pub(crate) enum Resource {
     ControllerRevisions,
     Jobs,
     Autoscalers,
+    Services,
+    EndpointSlices,
+    Ingresses,
+    NetworkPolicies,
     PriorityClasses,
     /// Answered, never stored.
     SelfSubjectAccessReviews,
@@ -28,7 +32,7 @@ pub(crate) enum Resource {
 }
 
 impl Resource {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Namespaces,
         Self::Nodes,
         Self::Pods,
@@ -46,6 +50,10 @@ impl Resource {
         Self::ControllerRevisions,
         Self::Jobs,
         Self::Autoscalers,
+        Self::Services,
+        Self::EndpointSlices,
+        Self::Ingresses,
+        Self::NetworkPolicies,
         Self::PriorityClasses,
         Self::SelfSubjectAccessReviews,
         Self::SelfSubjectReviews,
@@ -72,6 +80,8 @@ impl Resource {
             | Self::ControllerRevisions => "apps",
             Self::Jobs => "batch",
             Self::Autoscalers => "autoscaling",
+            Self::EndpointSlices => "discovery.k8s.io",
+            Self::Ingresses | Self::NetworkPolicies => "networking.k8s.io",
             Self::PriorityClasses => "scheduling.k8s.io",
             Self::SelfSubjectAccessReviews => "authorization.k8s.io",
             Self::SelfSubjectReviews => "authentication.k8s.io",
@@ -84,6 +94,7 @@ impl Resource {
             | Self::ServiceAccounts
             | Self::Quotas
             | Self::LimitRanges
+            | Self::Services
             | Self::Claims => "",
         }
     }
@@ -107,6 +118,10 @@ impl Resource {
             Self::ControllerRevisions => "controllerrevisions",
             Self::Jobs => "jobs",
             Self::Autoscalers => "horizontalpodautoscalers",
+            Self::Services => "services",
+            Self::EndpointSlices => "endpointslices",
+            Self::Ingresses => "ingresses",
+            Self::NetworkPolicies => "networkpolicies",
             Self::PriorityClasses => "priorityclasses",
             Self::SelfSubjectAccessReviews => "selfsubjectaccessreviews",
             Self::SelfSubjectReviews => "selfsubjectreviews",
@@ -132,6 +147,10 @@ impl Resource {
             Self::ControllerRevisions => "ControllerRevision",
             Self::Jobs => "Job",
             Self::Autoscalers => "HorizontalPodAutoscaler",
+            Self::Services => "Service",
+            Self::EndpointSlices => "EndpointSlice",
+            Self::Ingresses => "Ingress",
+            Self::NetworkPolicies => "NetworkPolicy",
             Self::PriorityClasses => "PriorityClass",
             Self::SelfSubjectAccessReviews => "SelfSubjectAccessReview",
             Self::SelfSubjectReviews => "SelfSubjectReview",
@@ -157,6 +176,10 @@ impl Resource {
             | Self::DaemonSets
             | Self::ControllerRevisions
             | Self::Jobs
+            | Self::Services
+            | Self::EndpointSlices
+            | Self::Ingresses
+            | Self::NetworkPolicies
             | Self::PriorityClasses
             | Self::SelfSubjectAccessReviews
             | Self::SelfSubjectReviews => "v1",
@@ -197,6 +220,8 @@ impl Resource {
                 | Self::Claims
                 | Self::Jobs
                 | Self::Autoscalers
+                | Self::Services
+                | Self::Ingresses
         )
     }
 

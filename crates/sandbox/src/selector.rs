@@ -135,6 +135,10 @@ fn known(resource: Resource, path: &str) -> bool {
         | Resource::Claims
         | Resource::Jobs
         | Resource::Autoscalers
+        | Resource::Services
+        | Resource::EndpointSlices
+        | Resource::Ingresses
+        | Resource::NetworkPolicies
         | Resource::PriorityClasses
         | Resource::Deployments
         | Resource::ReplicaSets

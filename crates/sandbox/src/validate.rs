@@ -7,8 +7,10 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
     ConfigMap, Event, LimitRange, Namespace, Node, PersistentVolumeClaim, Pod, ResourceQuota,
-    Secret, ServiceAccount,
+    Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -37,6 +39,10 @@ pub(crate) fn decodes(resource: Resource, object: &Value) -> Result<(), ApiFailu
         Resource::ControllerRevisions => check::<ControllerRevision>(resource, object),
         Resource::Jobs => check::<Job>(resource, object),
         Resource::Autoscalers => check::<HorizontalPodAutoscaler>(resource, object),
+        Resource::Services => check::<Service>(resource, object),
+        Resource::EndpointSlices => check::<EndpointSlice>(resource, object),
+        Resource::Ingresses => check::<Ingress>(resource, object),
+        Resource::NetworkPolicies => check::<NetworkPolicy>(resource, object),
         Resource::PriorityClasses => check::<PriorityClass>(resource, object),
         Resource::SelfSubjectAccessReviews | Resource::SelfSubjectReviews => Ok(()),
     }
@@ -76,6 +82,10 @@ pub(crate) fn validate(
         | Resource::Claims
         | Resource::Jobs
         | Resource::Autoscalers
+        | Resource::Services
+        | Resource::EndpointSlices
+        | Resource::Ingresses
+        | Resource::NetworkPolicies
         | Resource::PriorityClasses
         | Resource::SelfSubjectAccessReviews
         | Resource::SelfSubjectReviews => Ok(()),

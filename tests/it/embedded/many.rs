@@ -87,8 +87,8 @@ async fn passes_at_once() -> Result<()> {
     let reads = cluster.reads().split_off(before);
     let watches = |path: &&String| path.contains("watch=true");
     let others: Vec<&String> = reads.iter().filter(|path| !watches(path)).collect();
-    // The Deployment itself, and a list of each of four resources.
-    ensure!(others.len() == 5, "{others:#?}");
+    // The Deployment itself, a list of each of four resources, and one round of five more for the traffic.
+    ensure!(others.len() == 10, "{others:#?}");
     Ok(())
 }
 

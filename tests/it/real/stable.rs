@@ -76,8 +76,9 @@ async fn rollguard(cluster: &RealCluster, namespace: &str) -> Result<Judgement> 
         "it waited for something: {waited}"
     );
     let load = counting.load();
-    // Version, the workload, one list for each of four resources, and the mark; a watch may have begun.
-    ensure!(load.requests <= 12, "{load:?} for one look");
+    // Version, the workload, one list for each of four resources, five lists of what stands before the
+    // pods, and the mark; a watch may have begun.
+    ensure!(load.requests <= 17, "{load:?} for one look");
     Ok(Judgement {
         verdict: VerdictKind::Succeeded,
         named: false,

@@ -287,6 +287,7 @@ impl Known {
             | Seen::Listed { .. }
             | Seen::Blind { .. }
             | Seen::LookedUp { .. }
+            | Seen::Traffic { .. }
             | Seen::Reread(_)
             | Seen::Tick => {
                 return None;

@@ -36,7 +36,7 @@ for each of them and prints the Role for what you named; the task has the comman
 - **narrows**: the command works, and sees or checks less.
 - **optional**: the result stays the same.
 
-Leave out what you do not use: another kind of workload, `--http`, logs (`--no-logs`), the mark (`--no-mark`). A rollback that \
+Leave out what you do not use: another kind of workload, `--http`, logs (`--no-logs`), the traffic (`--no-traffic`), the mark (`--no-mark`). A rollback that \
 does not check again (`--no-wait`) does not need the permissions of a check that follow a rollout.
 
 Replace `shop` by the namespace and `<user>` by the identity that signs in. On a cluster with Microsoft Entra that is the object id of the \
@@ -133,6 +133,7 @@ fn used_for(rule: &Rule) -> String {
         Condition::Selector => Some("`--selector`"),
         Condition::Http => Some("`--http`"),
         Condition::Logs => Some("unless `--no-logs`"),
+        Condition::Traffic => Some("unless `--no-traffic`"),
         Condition::Mark => Some("unless `--no-mark`"),
         Condition::Helm => Some("owned by Helm"),
     };

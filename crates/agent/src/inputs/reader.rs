@@ -49,6 +49,7 @@ struct Health {
     http: Vec<HttpCheck>,
     graces: BTreeMap<FindingCode, Duration>,
     logs: bool,
+    traffic: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -101,6 +102,7 @@ impl<'a> Reader<'a> {
             revision,
             mark: mark?,
             logs: health.logs,
+            traffic: health.traffic,
             evidence: about.evidence,
             allowed: allowed?,
         })
@@ -130,6 +132,7 @@ impl<'a> Reader<'a> {
             http: health.http,
             graces: health.graces,
             logs: health.logs,
+            traffic: health.traffic,
             wait: wait?,
         })
     }
@@ -143,6 +146,7 @@ impl<'a> Reader<'a> {
         let http = self.http();
         let mark = self.required(&spec::MARK, boolean);
         let logs = self.required(&spec::LOGS, boolean);
+        let traffic = self.required(&spec::TRAFFIC, boolean);
         let wait = self.required(&spec::WAIT, boolean);
         let namespace = namespace?;
         let each = names?.into_iter().map(|it| it.in_namespace(&namespace));
@@ -152,6 +156,7 @@ impl<'a> Reader<'a> {
             http: !http.is_empty(),
             mark: mark?,
             logs: logs?,
+            traffic: traffic?,
             wait: wait?,
             ..Usage::of(commands?)
         };
@@ -282,6 +287,7 @@ impl<'a> Reader<'a> {
         let http = self.http();
         let graces = self.graces();
         let logs = self.required(&spec::LOGS, boolean);
+        let traffic = self.required(&spec::TRAFFIC, boolean);
         let (timeout, stable_for) = times?;
         Some(Health {
             timeout,
@@ -289,6 +295,7 @@ impl<'a> Reader<'a> {
             http,
             graces,
             logs: logs?,
+            traffic: traffic?,
         })
     }
 

@@ -38,7 +38,7 @@ pub const DOCTOR_COMMANDS: InputSpec = InputSpec {
     cli: CliForm::None,
     label: "Commands to look at",
     help: "The commands whose permissions the doctor asks for: `check`, `rollback`, `drill`. Name \
-           the workloads and set `http`, `mark`, `logs` and `wait` as for those commands: they \
+           the workloads and set `http`, `mark`, `logs`, `traffic` and `wait` as for those commands: they \
            decide which permissions are needed. Without workloads, all kinds count.",
     kind: InputKind::Commands,
     default: Some("check, rollback"),
@@ -156,8 +156,8 @@ pub const HTTP: InputSpec = InputSpec {
     },
     label: "HTTP checks",
     help: "HTTP checks that each new pod must pass besides its probes, one per line: \
-           `PATH[:PORT][=STATUS|~REGEX]`, such as `/healthz`, `/ready:8080=204` or \
-           `/health:http~ok|up`. Default port: that of the readiness probe, else the container's \
+           `PATH[:PORT][=STATUS][~REGEX]`, such as `/healthz`, `/ready:8080=204`, \
+           `/health:http~ok|up` or `/ready=200~^OK$`. Default port: that of the readiness probe, else the container's \
            first. Default status: any from 200 to 399. A pattern must also be found in the body. \
            Requests go through the API server, so the agent needs no network route to the pods. \
            In a path, write `%7E` for `~`, `%3D` for `=`, `%3A` for `:`.",
@@ -296,6 +296,29 @@ pub const LOGS: InputSpec = InputSpec {
     task: true,
 };
 
+/// Whether the way of users to the pods is judged.
+pub const TRAFFIC: InputSpec = InputSpec {
+    name: "traffic",
+    cli: CliForm::Switch {
+        long: "no-traffic",
+        gives: false,
+        help: "Do not look whether Services still lead to the new pods",
+    },
+    label: "Follow the traffic",
+    help: "Once the rollout is complete, looks whether Services still lead to the new pods: if \
+           those that led to the pods of the former revision lead to no pod any more, the check \
+           fails. Ingresses, NetworkPolicies, HorizontalPodAutoscalers and the Services that the \
+           new revision names are read for notes, which never decide. What may not be listed is \
+           said, and the verdict stays the same. If false, none of it is read.",
+    kind: InputKind::Boolean,
+    default: Some("true"),
+    required: false,
+    commands: ALL_COMMANDS,
+    connection: None,
+    group: Some(Group::Check),
+    task: true,
+};
+
 /// Whether workloads that somebody else takes care of are rolled back.
 pub const FORCE_OWNER: InputSpec = InputSpec {
     name: "forceOwner",
@@ -417,6 +440,7 @@ pub const INPUTS: &[InputSpec] = &[
     REVISION,
     MARK,
     LOGS,
+    TRAFFIC,
     TO_REVISION,
     EVIDENCE,
     APPROVED,
@@ -543,7 +567,7 @@ mod tests {
             let otherwise = if gives { "false" } else { "true" };
             assert_eq!(spec.default, Some(otherwise), "{}", spec.name);
         }
-        assert_eq!(switches, 8);
+        assert_eq!(switches, 9);
     }
 
     #[test]
@@ -571,6 +595,7 @@ mod tests {
                 "revision",
                 "mark",
                 "logs",
+                "traffic",
                 "evidence",
                 "forceOwner",
                 "allowSchemaDowngrade",
@@ -592,6 +617,7 @@ mod tests {
                 "http",
                 "graces",
                 "logs",
+                "traffic",
                 "toRevision",
                 "evidence",
                 "forceOwner",
@@ -614,6 +640,7 @@ mod tests {
                 "http",
                 "mark",
                 "logs",
+                "traffic",
                 "wait"
             ]
         );

@@ -166,3 +166,94 @@ async fn quotas_that_count_controller_revisions_are_found() {
         );
     }
 }
+
+#[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of named rows")]
+async fn what_stands_between_users_and_pods_is_listed_kind_by_kind() {
+    type Row = (
+        &'static str,
+        Server,
+        Option<(Option<usize>, Vec<&'static str>)>,
+    );
+    let paths = [
+        "/api/v1/namespaces/shop/services",
+        "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices",
+        "/apis/networking.k8s.io/v1/namespaces/shop/ingresses",
+        "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies",
+        "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers",
+    ];
+    let [services, slices, ..] = paths;
+    let service = json!({"metadata": {"name": "web", "uid": "u"}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}});
+    let all = || {
+        paths.iter().fold(Server::new(), |server, path| {
+            let items = if *path == services {
+                json!([service])
+            } else {
+                json!([])
+            };
+            server.json("GET", path, json!({"items": items}))
+        })
+    };
+    let rows: [Row; 5] = [
+        ("all may be listed", all(), Some((Some(1), vec![]))),
+        (
+            "Services may not be listed",
+            Server::new()
+                .on("GET", services, |_| status(403, "forbidden"))
+                .over(&all()),
+            Some((
+                None,
+                vec!["whether Services lead to the new pods (may not list services)"],
+            )),
+        ),
+        (
+            "EndpointSlices are not served",
+            Server::new()
+                .on("GET", slices, |_| status(404, "not found"))
+                .over(&all()),
+            Some((Some(1), vec![])),
+        ),
+        (
+            "a Service that is not understood may be the one that leads to the pods",
+            Server::new()
+                .json(
+                    "GET",
+                    services,
+                    json!({"items": [{"metadata": {"name": "web"}, "spec": {"ports": 80}}]}),
+                )
+                .over(&all()),
+            Some((
+                None,
+                vec!["whether Services lead to the new pods (services are not understood: "],
+            )),
+        ),
+        (
+            "a gateway answers: nothing is known",
+            Server::new()
+                .on("GET", services, |_| page(502))
+                .over(&all()),
+            None,
+        ),
+    ];
+    for (says, server, expected) in rows {
+        let seen = look_up(&server.client(), "shop", Lookup::Traffic).await;
+        let objects = if let Some(Seen::Traffic { objects }) = seen {
+            Some(objects)
+        } else {
+            None
+        };
+        assert_eq!(objects.is_some(), expected.is_some(), "{says}");
+        let (Some(objects), Some((listed, unseen))) = (objects, expected) else {
+            continue;
+        };
+        assert_eq!(objects.services.map(|it| it.len()), listed, "{says}");
+        let told = objects.unseen.iter();
+        let told: Vec<String> = told
+            .map(|it| format!("{} ({})", it.without, it.why))
+            .collect();
+        assert_eq!(told.len(), unseen.len(), "{says}");
+        for (told, expected) in told.iter().zip(unseen) {
+            assert!(told.starts_with(expected), "{says}: {told}");
+        }
+    }
+}

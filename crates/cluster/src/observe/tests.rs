@@ -96,6 +96,7 @@ fn word(seen: &Seen) -> String {
         },
         Seen::Reread(read) => format!("reread {}", read.workload),
         Seen::LookedUp { lookup, .. } => format!("looked up {lookup:?}"),
+        Seen::Traffic { .. } => "looked up the traffic".to_owned(),
         Seen::Tick => "tick".to_owned(),
     }
 }

@@ -95,6 +95,11 @@ impl Redactor {
                 FreshRead::Blind { why } => self.blindness(why),
                 FreshRead::NotFound => {}
             },
+            Seen::Traffic { objects } => {
+                for unseen in &mut objects.unseen {
+                    self.text(&mut unseen.why);
+                }
+            }
             Seen::Gone { .. } | Seen::Listed { .. } | Seen::LookedUp { .. } | Seen::Tick => {}
         }
         observation

@@ -174,6 +174,7 @@ pub(crate) fn blind(seen: &[Seen]) -> Vec<Blindness> {
         | Seen::Gone { .. }
         | Seen::Listed { .. }
         | Seen::LookedUp { .. }
+        | Seen::Traffic { .. }
         | Seen::Reread(_)
         | Seen::Tick => None,
     };

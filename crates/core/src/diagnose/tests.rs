@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::finding::FindingCode;
@@ -32,6 +32,7 @@ mod scheduling;
 mod sets;
 mod standstill;
 mod start;
+mod traffic;
 mod volume;
 mod workload;
 
@@ -163,6 +164,7 @@ fn diagnosed(policy: &Policy, observations: &[Observation], seconds: u64) -> Dia
     };
     let workload = observations.iter().find_map(subject);
     let rollout = snapshot.rollout(&workload.unwrap()).unwrap();
+    let ways = traffic::Followed::by(observations, &rollout, &policy);
     let case = Case {
         snapshot: &snapshot,
         workload: rollout.workload(),
@@ -174,6 +176,7 @@ fn diagnosed(policy: &Policy, observations: &[Observation], seconds: u64) -> Dia
         deadline: after(at(0), policy.timeout),
         now: at(seconds),
         shows_at: Cell::default(),
+        ways: ways.as_ref().map(traffic::Followed::seen),
     };
     diagnose(&case)
 }
@@ -193,6 +196,7 @@ fn rows() -> Vec<Row> {
         sets::rows(),
         standstill::rows(),
         start::rows(),
+        traffic::rows(),
         volume::rows(),
         workload::rows(),
     ]

@@ -508,10 +508,73 @@ finding_codes! {
         signals: Node = "the Deployment's condition with reason `ProgressDeadlineExceeded` (`deployment/progress.go`), written in this session and naming the new ReplicaSet",
         rollback: Partly = "it says that time has passed, not why",
     }
+    /// No Service selects the new pods any more, and those that selected the former ones have no endpoint.
+    ServiceSelectsNoPod {
+        signals: Sources = "`spec.selector` of each Service matches the labels of the former template and not of the new one, no other Service leads to the new pods, and the EndpointSlices of these Services have no endpoint that takes connections (`endpointslice/reconciler.go`); not for pods with host ports",
+        rollback: Yes = "the labels of the former revision are those that the Services select",
+    }
+    /// No Service leads to the new pods any more, because the ports that they name are not in the template.
+    ServicePortMissing {
+        signals: Sources = "`spec.ports[].targetPort` of each Service is a name that the former template has and the new one has not, or has with another protocol (`pkg/api/v1/pod/util.go`, `FindPort`), no other Service leads to the new pods, and the EndpointSlices of these Services have no endpoint that takes connections",
+        rollback: Yes = "the former revision has the port that the Services name",
+    }
+    /// A Service that led to the former pods does not lead to the new ones, while others do.
+    ServiceLeftBehind {
+        signals: Sources = "`spec.selector` and `spec.ports` of the Service, against the labels and the container ports of both templates",
+        rollback: Partly = "it helps if users need that Service; it may be meant for the former version",
+    }
+    /// A Service of other pods selects the new pods as well, which it did not select before.
+    ServiceMixesWorkloads {
+        signals: Sources = "`spec.selector` matches the labels of the new template and not of the former one, and the EndpointSlices name pods that are not of this workload",
+        rollback: Partly = "it helps if the pods were not meant to share the Service",
+    }
+    /// Pods are ready and a Service selects them, but none is among its ready endpoints.
+    EndpointsNotReady {
+        signals: Sources = "the Service leads to the new template, pods have been ready for 8s, and its EndpointSlices have no endpoint that takes connections (`endpointslice/endpointslice_controller.go`)",
+        rollback: No = "the controller that writes the endpoints is behind, whatever the revision",
+    }
+    /// An Ingress that leads to the workload names a Service or a port that does not exist.
+    IngressBackendMissing {
+        signals: Sources = "`spec.rules[].http.paths[].backend.service` and `spec.defaultBackend` of the Ingress, against the Services of the namespace",
+        rollback: No = "an Ingress and its Services are not part of the workload's revisions",
+    }
+    /// NetworkPolicies admit nothing to the new pods, and admitted something to the former ones.
+    TrafficDenied {
+        signals: Sources = "`spec.podSelector` of NetworkPolicies with ingress rules, against the labels of both templates; a rule for whichever peers counts as admitting",
+        rollback: Partly = "it takes back the labels that the policies admitted, where the network plugin enforces them",
+    }
+    /// NetworkPolicies deny the new pods all egress, or DNS, and did not deny it to the former ones.
+    EgressDenied {
+        signals: Sources = "`spec.podSelector` of NetworkPolicies with policy type `Egress`, and the ports of their rules, against the labels of both templates",
+        rollback: Partly = "it takes back the labels that the policies allowed, where the network plugin enforces them",
+    }
+    /// A value that the new revision changed names a Service that does not exist, lacks the port or has no endpoint.
+    DependencyNotServed {
+        signals: Sources = "changed values of `env`, `command`, `args` and of the probes' hosts that name a Service of the namespace: `name`, `name:port`, `name.namespace.svc`",
+        rollback: Partly = "it takes the changed value back; what the former revision used may be gone",
+    }
+    /// A HorizontalPodAutoscaler measures by requests that the new template does not make.
+    AutoscalerCannotAct {
+        signals: Sources = "`spec.metrics[].resource` with target `Utilization`, and a container of the new template without that request, which the former one made (`podautoscaler/replica_calculator.go`)",
+        rollback: Yes = "the former revision makes the requests",
+    }
+    /// The new revision changes how its pods look up names.
+    DnsChanged {
+        signals: Sources = "`spec.dnsPolicy` and `spec.dnsConfig` of both templates",
+        rollback: Partly = "it takes the change back, which may be intended",
+    }
     /// The workload has zero replicas: nothing was verified.
     NothingToVerify {
         signals: Sources = "`spec.replicas` 0, a StatefulSet's partition at or above its replicas, or a DaemonSet's `status.desiredNumberScheduled` 0",
         rollback: No = "nothing has failed",
+    }
+}
+
+impl FindingCode {
+    /// Returns whether users do not reach pods that are ready and stable.
+    #[must_use]
+    pub const fn keeps_users_away(self) -> bool {
+        matches!(self, Self::ServiceSelectsNoPod | Self::ServicePortMissing)
     }
 }
 

@@ -141,6 +141,8 @@ healing! {
     NodeNotReady => Undecided, "", "";
     NodeNotUpdated => NotSeen, "the node may come back", "it is only ever a suspect";
     ControllerLagging => NotSeen, "the controller may catch up", "it is only ever a suspect";
+    ServiceSelectsNoPod | ServicePortMissing => NotSeen, "the same pipeline may still apply the Service that goes with it", "a Service that is applied after the workload: seconds";
+    ServiceLeftBehind | ServiceMixesWorkloads | EndpointsNotReady | IngressBackendMissing | TrafficDenied | EgressDenied | DependencyNotServed | AutoscalerCannotAct | DnsChanged => Undecided, "", "";
     ProgressDeadlineExceeded => Undecided, "", "";
     NothingToVerify => Undecided, "", "";
 }

@@ -21,6 +21,8 @@ pub enum Lookup {
     RevisionQuota,
     /// Which workloads have pods that are about to leave, and free quota.
     LeavingPods,
+    /// Which Services, Ingresses and policies stand between users and the pods.
+    Traffic,
 }
 
 /// Something in the cluster that may heal a cause, or explains it.

@@ -21,6 +21,14 @@ pub enum Look {
     Volumes,
     /// At the webhooks and policies of the cluster.
     Admission,
+    /// At the Services and their endpoints.
+    Services,
+    /// At the Ingresses.
+    Ingresses,
+    /// At the NetworkPolicies.
+    Policies,
+    /// At the HorizontalPodAutoscalers.
+    Autoscalers,
 }
 
 impl Look {
@@ -35,6 +43,10 @@ impl Look {
             Self::Namespace => "kubectl describe namespace NAMESPACE",
             Self::Nodes => "kubectl describe nodes",
             Self::Volumes => "kubectl describe pvc -n NAMESPACE",
+            Self::Services => "kubectl get services,endpointslices -o wide -n NAMESPACE",
+            Self::Ingresses => "kubectl describe ingress -n NAMESPACE",
+            Self::Policies => "kubectl describe networkpolicy -n NAMESPACE",
+            Self::Autoscalers => "kubectl describe hpa -n NAMESPACE",
             Self::Admission => {
                 "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations,validatingadmissionpolicies"
             }
@@ -148,6 +160,17 @@ remedies! {
     NodeNotUpdated => Nodes, "look at the nodes on which the DaemonSet's pod is old or missing";
     ControllerLagging => Workload, "wait; look at kube-controller-manager if it lasts";
     ProgressDeadlineExceeded => Workload, "look at the pods: Kubernetes says only that nothing moved for `progressDeadlineSeconds`";
+    ServiceSelectsNoPod => Services, "give the pod template the labels that the Service selects, or let the Service select what the new pods have";
+    ServicePortMissing => Services, "name the container's port as the Service's targetPort does, with the same protocol, or correct the targetPort";
+    ServiceLeftBehind => Services, "if users still need the Service, let its selector and its targetPort fit the new pod template; otherwise delete it";
+    ServiceMixesWorkloads => Services, "if the pods should not share the Service, give it a selector that matches only one workload's labels";
+    EndpointsNotReady => Services, "look at the EndpointSlices of the Service, and at the log of the kube-controller-manager that writes them";
+    IngressBackendMissing => Ingresses, "create the Service or the port that the Ingress names, or correct the Ingress";
+    TrafficDenied => Policies, "admit traffic to the labels of the new pods in a NetworkPolicy, or restore the labels";
+    EgressDenied => Policies, "allow the labels of the new pods what they send, DNS (port 53) included, in a NetworkPolicy, or restore the labels";
+    DependencyNotServed => Services, "correct the name or the port, or bring up the Service that the new revision names";
+    AutoscalerCannotAct => Autoscalers, "set the request in every container of the pod template, or measure another metric";
+    DnsChanged => Workload, "if the pods look up names of Services, keep dnsPolicy `ClusterFirst` (with hostNetwork `ClusterFirstWithHostNet`)";
     NothingToVerify => Workload, "scale the workload up, or check it when it runs";
 }
 

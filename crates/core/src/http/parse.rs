@@ -1,4 +1,4 @@
-//! Parses `PATH[:PORT][=STATUS|~REGEX]`.
+//! Parses `PATH[:PORT][=STATUS][~REGEX]`.
 
 use super::{HttpCheck, HttpExpectation, HttpPort, Pattern};
 
@@ -103,10 +103,10 @@ pub enum HttpCheckError {
 }
 
 impl HttpCheck {
-    /// Reads `PATH[:PORT][=STATUS|~REGEX]`.
+    /// Reads `PATH[:PORT][=STATUS][~REGEX]`.
     ///
-    /// The first `~` begins the pattern, whatever it holds. Without one, the last `=` with three
-    /// digits behind it begins the status. Before that, the last `:` begins the port, unless `/`,
+    /// The first `~` begins the pattern, whatever it holds. Before it, the last `=` with three digits
+    /// behind it begins the status. Before that, the last `:` begins the port, unless `/`,
     /// `?` or `&` follow it. A path writes `%7E` for `~`, `%3D` for `=` and `%3A` for `:` where it
     /// would be taken for one of these. What can be read in two ways that a user may well mean is
     /// refused: a check that asks for something else than was meant would be worse than none.
@@ -130,14 +130,22 @@ impl HttpCheck {
 }
 
 fn expectation(text: &str) -> Result<(&str, HttpExpectation), HttpCheckError> {
-    if let Some((place, pattern)) = text.split_once('~') {
-        return Ok((place, body(text, place, pattern)?));
+    if let Some((before, pattern)) = text.split_once('~') {
+        let pattern = body(text, before, pattern)?;
+        return Ok(match before.rsplit_once('=') {
+            Some((place, digits)) if is_status(digits) => {
+                let status = status(before, place, digits)?;
+                (place, HttpExpectation::Both(status, pattern))
+            }
+            Some(_) | None => (before, HttpExpectation::Body(pattern)),
+        });
     }
     let Some((place, behind)) = text.rsplit_once('=') else {
         return Ok((text, HttpExpectation::Success));
     };
-    if behind.len() == 3 && behind.bytes().all(|c| c.is_ascii_digit()) {
-        return Ok((place, status(text, place, behind)?));
+    if is_status(behind) {
+        let status = status(text, place, behind)?;
+        return Ok((place, HttpExpectation::Status(status)));
     }
     if place.contains('?') || behind.contains(['/', '?']) {
         return Ok((text, HttpExpectation::Success));
@@ -148,8 +156,12 @@ fn expectation(text: &str) -> Result<(&str, HttpExpectation), HttpCheckError> {
     })
 }
 
+fn is_status(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|c| c.is_ascii_digit())
+}
+
 /// `/~ops/healthz` is more likely a path than the page `/` with `ops/healthz` in its body.
-fn body(text: &str, place: &str, pattern: &str) -> Result<HttpExpectation, HttpCheckError> {
+fn body(text: &str, place: &str, pattern: &str) -> Result<Pattern, HttpCheckError> {
     if pattern.is_empty() {
         return Err(HttpCheckError::NoPattern(text.to_owned()));
     }
@@ -165,16 +177,14 @@ fn body(text: &str, place: &str, pattern: &str) -> Result<HttpExpectation, HttpC
             pattern: pattern.to_owned(),
         });
     }
-    Pattern::new(pattern)
-        .map(HttpExpectation::Body)
-        .map_err(|error| HttpCheckError::BadPattern {
-            pattern: pattern.to_owned(),
-            why: error.to_string(),
-        })
+    Pattern::new(pattern).map_err(|error| HttpCheckError::BadPattern {
+        pattern: pattern.to_owned(),
+        why: error.to_string(),
+    })
 }
 
 /// `/x?code=200` is ambiguous; a colon, a second `=` or an empty name resolves it.
-fn status(text: &str, place: &str, digits: &str) -> Result<HttpExpectation, HttpCheckError> {
+fn status(text: &str, place: &str, digits: &str) -> Result<u16, HttpCheckError> {
     let parameter = place
         .split_once('?')
         .and_then(|(_, query)| query.rsplit(['?', '&']).next())
@@ -187,7 +197,7 @@ fn status(text: &str, place: &str, digits: &str) -> Result<HttpExpectation, Http
         });
     }
     match digits.parse::<u16>() {
-        Ok(status @ 100..=599) => Ok(HttpExpectation::Status(status)),
+        Ok(status @ 100..=599) => Ok(status),
         Ok(_) | Err(_) => Err(HttpCheckError::BadStatus {
             text: text.to_owned(),
             status: digits.to_owned(),

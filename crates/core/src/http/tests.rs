@@ -13,6 +13,7 @@ fn parts(text: &str) -> [String; 3] {
         HttpExpectation::Success => String::new(),
         HttpExpectation::Status(status) => format!("={status}"),
         HttpExpectation::Body(pattern) => format!("~{}", pattern.as_str()),
+        HttpExpectation::Both(status, pattern) => format!("={status} ~{}", pattern.as_str()),
     };
     let port = check.port().map(|port| match port {
         HttpPort::Number(number) => format!("#{number}"),
@@ -50,6 +51,16 @@ fn a_check_is_a_path_perhaps_a_port_and_an_expectation() {
             ["/ready", "http", "~^ok$"],
         ),
         ("a pattern of the root", "/~ready", ["/", "", "~ready"]),
+        (
+            "status and pattern",
+            "/ready=200~^OK$",
+            ["/ready", "", "=200 ~^OK$"],
+        ),
+        (
+            "port, status and pattern",
+            "/ready:http=200~^OK$",
+            ["/ready", "http", "=200 ~^OK$"],
+        ),
         ("white space around", "  /a:80  ", ["/a", "#80", ""]),
         ("a query", "/readyz?verbose", ["/readyz?verbose", "", ""]),
         (
@@ -64,6 +75,7 @@ fn a_check_is_a_path_perhaps_a_port_and_an_expectation() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of named rows")]
 fn what_a_path_holds_itself_is_told_from_port_status_and_pattern() {
     let rows = [
         (
@@ -127,6 +139,21 @@ fn what_a_path_holds_itself_is_told_from_port_status_and_pattern() {
             "/a~s=200:80",
             ["/a", "", "~s=200:80"],
         ),
+        (
+            "a status inside a pattern is none",
+            "/a~x=200",
+            ["/a", "", "~x=200"],
+        ),
+        (
+            "what is no status before a pattern is of the path",
+            "/m;v=1~ok",
+            ["/m;v=1", "", "~ok"],
+        ),
+        (
+            "a closed query that ends in a number, and a pattern",
+            "/h?code=200&~ok",
+            ["/h?code=200&", "", "~ok"],
+        ),
         ("a slash inside a pattern", "/a~b/c", ["/a", "", "~b/c"]),
         (
             "a slash inside the root's pattern",
@@ -140,6 +167,7 @@ fn what_a_path_holds_itself_is_told_from_port_status_and_pattern() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of named rows")]
 fn a_wrong_check_says_what_to_write() {
     let rows = [
         (
@@ -185,6 +213,12 @@ fn a_wrong_check_says_what_to_write() {
              the query, or `/a?code&=200` for the status",
         ),
         (
+            "/a?code=200~ok",
+            "`/a?code=200`: `=200` may be a status or a part of the query; write `/a?code=200&` for \
+             the query, or `/a?code&=200` for the status",
+        ),
+        ("/a=999~ok", "`/a=999`: `999` is not an HTTP status"),
+        (
             "/~ops/health",
             "`/~ops/health`: `~` begins what the body must hold; write `%7E` for a `~` of the path, \
              or `/~(?:ops/health)` for the body",
@@ -226,6 +260,8 @@ fn what_an_error_tells_to_write_is_understood() {
     for text in [
         "/a?code=200&",
         "/a?code&=200",
+        "/a?code=200&~ok",
+        "/a?code&=200~ok",
         "/~(?:ops/health)",
         "/healthz",
         "/%7Eops/health",
@@ -239,6 +275,7 @@ fn judged(text: &str, status: u16, body: &str) -> Result<(), String> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of named rows")]
 fn an_answer_is_held_against_the_expectation() {
     let lacks = "its body lacks `ok|ready`";
     let rows = [
@@ -286,6 +323,28 @@ fn an_answer_is_held_against_the_expectation() {
             "/a~(?i)ok",
             200,
             "OK",
+            Ok(()),
+        ),
+        ("the very status and body", "/a=200~^OK$", 200, "OK", Ok(())),
+        (
+            "another success with that body",
+            "/a=200~^OK$",
+            203,
+            "OK",
+            Err("answered 203, 200 expected"),
+        ),
+        (
+            "the very status with another body",
+            "/a=200~^OK$",
+            200,
+            "OK, but degraded",
+            Err("its body lacks `^OK$`"),
+        ),
+        (
+            "a refusal that is expected, with its body",
+            "/a=503~maintenance",
+            503,
+            "in maintenance",
             Ok(()),
         ),
         (

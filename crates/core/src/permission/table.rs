@@ -59,6 +59,14 @@ const FOLLOWED: Rule = Rule {
     ..CHECK
 };
 
+const TRAFFIC: Rule = Rule {
+    condition: Condition::Traffic,
+    verbs: &["list"],
+    why: "to see whether Services still lead to the new pods; without it a complete rollout succeeds although users may \
+          not reach it; not used with --no-traffic",
+    ..CHECK
+};
+
 const PROMISED: Rule = Rule {
     verbs: &["list"],
     why: PROMISES,
@@ -151,6 +159,27 @@ pub const RULES: &[Rule] = &[
         need: Need::Needed,
         why: ANSWERS,
         ..CHECK
+    },
+    Rule {
+        resources: &["services"],
+        ..TRAFFIC
+    },
+    Rule {
+        group: "discovery.k8s.io",
+        resources: &["endpointslices"],
+        ..TRAFFIC
+    },
+    Rule {
+        group: "networking.k8s.io",
+        resources: &["ingresses", "networkpolicies"],
+        why: "to note Ingresses that lead nowhere and policies that shut the new pods off; without it that is not noted",
+        ..TRAFFIC
+    },
+    Rule {
+        group: "autoscaling",
+        resources: &["horizontalpodautoscalers"],
+        why: "to note an autoscaler that cannot act on the new pods; without it that is not noted",
+        ..TRAFFIC
     },
     Rule {
         kinds: &[Deployment],

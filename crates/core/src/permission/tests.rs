@@ -1,6 +1,7 @@
 use super::*;
 use crate::finding::{SecretWriter, Sibling};
 use crate::observation::ResourceKind;
+use crate::traffic::TrafficKind;
 use WorkloadKind::{DaemonSet, Deployment, StatefulSet};
 
 fn used(usage: &Usage) -> Vec<String> {
@@ -84,6 +85,18 @@ fn what_a_permission_is_needed_for_decides_how_much_depends_on_it() {
             "unless they are not wanted",
             with(|it| it.logs = false, check.clone()),
             "get pods/log",
+            None,
+        ),
+        (
+            "Services are read",
+            check.clone(),
+            "list services",
+            Some(Narrows),
+        ),
+        (
+            "unless the traffic is not followed",
+            with(|it| it.traffic = false, check.clone()),
+            "list endpointslices.discovery.k8s.io",
             None,
         ),
         (
@@ -223,8 +236,10 @@ fn what_a_session_looks_up_stands_in_the_table() {
     let listed = used(&of(Command::Check, Deployment));
     let writers = SecretWriter::ALL.iter().map(|it| (it.plural, it.group));
     let siblings = Sibling::ALL.iter().map(|it| (it.plural, "apps"));
-    for (plural, group) in writers.chain(siblings) {
+    let traffic = TrafficKind::ALL.iter().map(|it| (it.plural(), it.group()));
+    for (plural, group) in writers.chain(siblings).chain(traffic) {
         let permission = format!("list {plural}.{group}");
+        let permission = permission.trim_end_matches('.').to_owned();
         assert!(listed.contains(&permission), "{permission}");
     }
 }
@@ -281,6 +296,7 @@ fn the_role_of_a_check_of_a_deployment_is_minimal() {
     };
     let usage = Usage {
         logs: false,
+        traffic: false,
         mark: false,
         ..of(Command::Check, Deployment)
     };

@@ -60,6 +60,14 @@ pub struct Patience {
     pub quota_unseen: Duration,
     /// After how long a lookup is repeated while the cause that needs it lasts. Default 5 s.
     pub lookup_again: Duration,
+    /// How long a complete rollout waits for the first answer about the ways to its pods. Default 10 s:
+    /// the lists come at once, and without them it is only not said that users reach the pods.
+    pub traffic_answer: Duration,
+    /// How long after its grace a lost way may wait for the answer that shows it once more. Default 30 s.
+    pub traffic_again: Duration,
+    /// How long an EndpointSlice may lag behind a pod that is ready. Default 8 s: it is written within
+    /// a second, and within some more under load. (estimated)
+    pub endpoint_lag: Duration,
     /// How often the runtime must fail to start a container with an unknown error. Default 3 times:
     /// an overloaded runtime fails once or twice.
     pub runtime_failures: u32,
@@ -94,6 +102,9 @@ impl Default for Patience {
             replicated: Duration::from_secs(240),
             quota_unseen: Duration::from_secs(60),
             lookup_again: Duration::from_secs(5),
+            traffic_answer: Duration::from_secs(10),
+            traffic_again: Duration::from_secs(30),
+            endpoint_lag: Duration::from_secs(8),
             runtime_failures: 3,
             check_under_way: 3,
             http_lost: Duration::from_secs(30),

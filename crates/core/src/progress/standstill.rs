@@ -118,7 +118,7 @@ fn held_by_a_person(moment: &Moment<'_>) -> Option<Standstill> {
 fn is_complete(moment: &Moment<'_>) -> bool {
     matches!(
         moment.pending,
-        Pending::HttpChecks { .. } | Pending::Stabilising { .. }
+        Pending::HttpChecks { .. } | Pending::Traffic | Pending::Stabilising { .. }
     )
 }
 
@@ -382,6 +382,7 @@ fn not_created(moment: &Moment<'_>) -> Option<Standstill> {
         | Pending::Unready { .. }
         | Pending::Revision { .. }
         | Pending::HttpChecks { .. }
+        | Pending::Traffic
         | Pending::Stabilising { .. } => return None,
     };
     let newest = moment.rollout.newest();
@@ -442,9 +443,10 @@ fn of_counts(moment: &Moment<'_>) -> Standstill {
             Pending::NotSeen | Pending::NotObserved { .. } | Pending::Revision { .. } => {
                 RollbackHelps::No
             }
-            Pending::Updating { .. } | Pending::Stabilising { .. } | Pending::HttpChecks { .. } => {
-                RollbackHelps::Partly
-            }
+            Pending::Updating { .. }
+            | Pending::Stabilising { .. }
+            | Pending::Traffic
+            | Pending::HttpChecks { .. } => RollbackHelps::Partly,
         },
     }
 }
@@ -452,7 +454,9 @@ fn of_counts(moment: &Moment<'_>) -> Standstill {
 /// Returns the step that a count is about, and its owner.
 fn step_of(moment: &Moment<'_>) -> (RolloutStep, Owner) {
     match moment.pending {
-        Pending::Stabilising { .. } => (RolloutStep::Stable, Owner::of(OwnerKind::Rollguard)),
+        Pending::Stabilising { .. } | Pending::Traffic => {
+            (RolloutStep::Stable, Owner::of(OwnerKind::Rollguard))
+        }
         Pending::HttpChecks { .. } => (
             RolloutStep::HttpChecked,
             Owner::named(OwnerKind::Application, first_container(moment)),
@@ -474,6 +478,7 @@ fn by_counts(moment: &Moment<'_>) -> String {
         Pending::Stabilising { needed, .. } => {
             format!("every pod must stay ready for {}", Human(*needed))
         }
+        Pending::Traffic => "whether Services lead to the pods is not known".to_owned(),
         Pending::HttpChecks { passed, wanted } => format!(
             "{} of {wanted} HTTP checks have not been answered as expected",
             wanted.saturating_sub(*passed)

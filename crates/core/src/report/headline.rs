@@ -2,7 +2,7 @@
 
 use super::{FormerRevision, Proposal, Proposed, Report, WorkloadReport};
 use crate::duration::{Human, elapsed};
-use crate::finding::RollbackHelps;
+use crate::finding::{Finding, RollbackHelps};
 use crate::rollback::PreflightCode;
 use crate::verdict::VerdictKind;
 use crate::workload::place;
@@ -47,8 +47,12 @@ fn standings(report: &Report) -> Vec<String> {
         _ => STANDINGS - 1,
     };
     let mut lines: Vec<String> = match workloads.as_slice() {
-        [only] => vec![capitalised(&stands(only))],
-        many => many.iter().take(shown).map(|it| standing(it)).collect(),
+        [only] => vec![capitalised(&stands(only, &report.findings))],
+        many => many
+            .iter()
+            .take(shown)
+            .map(|it| standing(it, &report.findings))
+            .collect(),
     };
     let more = workloads.len() - lines.len();
     lines.extend((more > 0).then(|| format!("… and {more} more")));
@@ -63,8 +67,8 @@ pub(super) fn sorted(report: &Report) -> Vec<&WorkloadReport> {
 }
 
 /// How one of several workloads stood.
-pub(super) fn standing(it: &WorkloadReport) -> String {
-    format!("{} ({}): {}", it.workload, it.verdict, stands(it))
+pub(super) fn standing(it: &WorkloadReport, findings: &[Finding]) -> String {
+    format!("{} ({}): {}", it.workload, it.verdict, stands(it, findings))
 }
 
 fn capitalised(text: &str) -> String {
@@ -74,7 +78,15 @@ fn capitalised(text: &str) -> String {
 }
 
 /// Returns what the users get, if the rollout did not succeed and it is known; else the counts.
-fn stands(it: &WorkloadReport) -> String {
+fn stands(it: &WorkloadReport, findings: &[Finding]) -> String {
+    let named = it.workload.to_string();
+    let mut lost = findings.iter().filter(|it| it.code.keeps_users_away());
+    if it.verdict == VerdictKind::Failed && lost.any(|it| it.workloads.contains(&named)) {
+        return format!(
+            "{} of {} replicas are available, but no Service leads to them: users are not served.",
+            it.available, it.desired
+        );
+    }
     let known = match it.verdict {
         VerdictKind::Failed | VerdictKind::TimedOut | VerdictKind::Progressing => true,
         VerdictKind::Succeeded | VerdictKind::Undetermined | VerdictKind::Superseded => false,
@@ -216,6 +228,7 @@ mod tests {
             available,
             former: None,
             http: Vec::new(),
+            serving: None,
             followed: Vec::new(),
         }
     }
@@ -291,7 +304,7 @@ mod tests {
             ),
         ];
         for (name, it, expected) in rows {
-            assert_eq!(stands(&it), expected, "{name}");
+            assert_eq!(stands(&it, &[]), expected, "{name}");
         }
     }
 }

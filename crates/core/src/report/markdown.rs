@@ -83,6 +83,14 @@ fn heading(report: &Report) -> &'static str {
     match report.verdict {
         VerdictKind::Succeeded if unverified => "⚠️ Nothing was verified",
         VerdictKind::Succeeded => "✅ The rollout is healthy",
+        VerdictKind::Failed
+            if report
+                .findings
+                .first()
+                .is_some_and(|it| it.code.keeps_users_away()) =>
+        {
+            "❌ Rolled out, but not reachable"
+        }
         VerdictKind::Failed => "❌ The rollout fails",
         VerdictKind::TimedOut => "⌛ The rollout did not complete in time",
         VerdictKind::Superseded => "⏭️ Another rollout replaced it",

@@ -15,6 +15,10 @@ pub fn sentence(workload: &WorkloadRef, verdict: &Verdict) -> String {
         Verdict::Progressing { pending } => format!("{name}: {pending}"),
         Verdict::Succeeded => format!("{name} is healthy: the rollout is complete and stable"),
         Verdict::Failed { causes } => match causes.first() {
+            Some(cause) if cause.code.keeps_users_away() => format!(
+                "{name} is rolled out, but not reachable: {} ({})",
+                cause.message, cause.code
+            ),
             Some(cause) => format!("{name} fails: {} ({})", cause.message, cause.code),
             None => format!("{name} fails"),
         },

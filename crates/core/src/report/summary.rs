@@ -136,7 +136,9 @@ fn others(report: &Report) -> Vec<String> {
         return Vec::new();
     }
     let shown = workloads.iter().skip(1).take(STANDINGS);
-    let mut lines: Vec<String> = shown.map(|it| line(&standing(it))).collect();
+    let mut lines: Vec<String> = shown
+        .map(|it| line(&standing(it, &report.findings)))
+        .collect();
     let more = workloads.len() - 1 - lines.len();
     lines.extend((more > 0).then(|| format!("… and {more} more")));
     lines

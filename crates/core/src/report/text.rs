@@ -217,7 +217,11 @@ fn table(report: &Report) -> Vec<Line> {
         }
         let told = |http: &HttpReport| format!("    {}", http.told(&http.check));
         let http = it.http.iter().map(told);
-        lines.extend(http.map(|text| Line::styled(Style::Dim, text)));
+        let serving = it.serving.iter().map(|it| format!("    {it}"));
+        lines.extend(
+            http.chain(serving)
+                .map(|text| Line::styled(Style::Dim, text)),
+        );
     }
     lines
 }

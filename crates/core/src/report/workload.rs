@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::sentence::covered;
 use super::{rollback_health, sentence, words};
 use crate::approval::ApprovedRollback;
+use crate::diagnose::serving_of;
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::Answer;
 use crate::rollback::RollbackHealth;
 use crate::session::{Followed, Session, TrackedWorkload};
 use crate::snapshot::{PodView, Rollout};
+use crate::traffic::Serving;
 use crate::verdict::{Pending, Standstill, Supersession, Verdict, VerdictKind};
 use crate::workload::{Counts, Revision, WorkloadRef};
 
@@ -53,6 +55,9 @@ pub struct WorkloadReport {
     /// What the pods of the newest template answered over HTTP.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub http: Vec<HttpReport>,
+    /// How users reach the pods of the newest template, once they are complete and a Service selects them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub serving: Option<Serving>,
     /// Changes of the template by automations during the check: the same release, of which the last
     /// revision was judged.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -138,6 +143,9 @@ impl WorkloadReport {
             available: counts.available,
             former: rollout.and_then(|it| FormerRevision::of(&it)),
             http: http_of(session, &pods),
+            serving: rollout
+                .filter(|_| tracked.is_traffic_known())
+                .and_then(|it| serving_of(&it, session.policy())),
             followed: tracked.followed().to_vec(),
         }
     }

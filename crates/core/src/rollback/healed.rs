@@ -52,6 +52,7 @@ impl History {
             started: now,
             complete_since: None,
             asking_since: None,
+            ways: None,
         };
         let judgement = judge(&view, &policy, now);
         let from = match judgement.verdict {

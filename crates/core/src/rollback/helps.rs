@@ -177,7 +177,16 @@ const fn named(code: FindingCode) -> Named {
         | Code::RuntimeHandlerMissing
         | Code::DeviceNotPrepared
         | Code::HttpCheckFailing
-        | Code::ReadinessGateClosed => Named::Template(&[]),
+        | Code::ReadinessGateClosed
+        | Code::ServiceSelectsNoPod
+        | Code::ServicePortMissing
+        | Code::ServiceLeftBehind
+        | Code::ServiceMixesWorkloads
+        | Code::TrafficDenied
+        | Code::EgressDenied
+        | Code::DependencyNotServed
+        | Code::AutoscalerCannotAct
+        | Code::DnsChanged => Named::Template(&[]),
         Code::ConfigObjectMissing
         | Code::ConfigKeyMissing
         | Code::VolumeNotMounted
@@ -221,6 +230,8 @@ const fn named(code: FindingCode) -> Named {
         | Code::NodeNotUpdated
         | Code::ControllerLagging
         | Code::ProgressDeadlineExceeded
+        | Code::EndpointsNotReady
+        | Code::IngressBackendMissing
         | Code::NothingToVerify => Named::Outside,
     }
 }

@@ -42,6 +42,7 @@ impl SentRequests {
             | Seen::Gone { .. }
             | Seen::Listed { .. }
             | Seen::LookedUp { .. }
+            | Seen::Traffic { .. }
             | Seen::Reread(_)
             | Seen::Blind { .. }
             | Seen::Tick => {}

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::http_requests;
 use super::stability::{Stability, Stable, Window, answers_until, stable_at};
 use super::target::View;
+use super::ways::{self, Ways};
 use crate::annotation::{ROLLBACK_RECORD, RollbackRecord};
 use crate::diagnose::{Case, Diagnosis, diagnose};
 use crate::duration::{after, elapsed};
@@ -87,6 +88,7 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         deadline: longest,
         now,
         shows_at: Cell::default(),
+        ways: view.ways.and_then(Ways::seen),
     });
     for finding in &mut diagnosis.findings {
         if finding.prognosis == Prognosis::Transient {
@@ -100,7 +102,8 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         min_lifetime: diagnosis.min_lifetime,
     };
     let progress = progress_of(&rollout, view, &window);
-    let pending = progress.pending(policy);
+    let held = progress.held(view, policy, now);
+    let pending = progress.pending(policy, held, now);
     let asking = !http_requests::wanted(&rollout, policy).is_empty();
     let limits = Limits {
         deadline,
@@ -110,6 +113,7 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         pending,
         rollout,
         started: view.started,
+        held,
     };
     Judgement {
         asking,
@@ -301,14 +305,45 @@ fn looking(wake_at: Timestamp) -> Judgement {
 }
 
 impl Progress {
-    fn pending(&self, policy: &Policy) -> Pending {
+    /// Returns until when a complete rollout waits for what is known of the ways to its pods.
+    fn held(&self, view: &View<'_>, policy: &Policy, now: Timestamp) -> Held {
+        let (Self::Complete(Some(_)), Some(ways)) = (self, view.ways) else {
+            return Held::default();
+        };
+        let moment = ways::Moment {
+            complete_since: view.complete_since.unwrap_or(now),
+            now,
+        };
+        Held {
+            until: ways.held_until(moment, policy),
+            wake_at: ways.wake_at(moment, policy),
+        }
+    }
+
+    fn pending(&self, policy: &Policy, held: Held, now: Timestamp) -> Pending {
         match self {
             Self::Pending(pending) | Self::Asking(pending, _) => pending.clone(),
+            Self::Complete(Some(stable)) if now >= stable.at && held.holds(now) => Pending::Traffic,
             Self::Complete(stable) => Pending::Stabilising {
                 needed: policy.stable_for,
                 probe: stable.as_ref().and_then(|it| it.probe.clone()),
             },
         }
+    }
+}
+
+/// What a complete rollout waits for besides its pods.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    /// Until when it is no success.
+    until: Option<Timestamp>,
+    /// When to look again.
+    wake_at: Option<Timestamp>,
+}
+
+impl Held {
+    fn holds(self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| now < until)
     }
 }
 
@@ -328,6 +363,7 @@ struct Limits<'a> {
     pending: Pending,
     rollout: Rollout<'a>,
     started: Timestamp,
+    held: Held,
 }
 
 /// The way to pods that are to be asked over HTTP is shut.
@@ -366,6 +402,7 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
         pending,
         rollout,
         started,
+        held,
     } = limits;
     let Diagnosis {
         findings,
@@ -378,7 +415,7 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
         Progress::Asking(_, until) => (true, None, until),
         Progress::Complete(stable) => {
             let at = stable.as_ref().map(|it| it.at);
-            (true, stable, at)
+            (true, stable, at.max(held.until))
         }
     };
     let shut_from = shut
@@ -394,7 +431,10 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
     let longest = after(after(deadline, policy.stable_for), BACK_OFF_MEMORY);
     let graced = graced_until.filter(|at| now < *at && *at <= longest);
     let over = now >= deadline && graced.is_none();
-    let stability = stable.filter(|it| now >= it.at).map(|it| it.covers);
+    // What keeps users away shows only in what is complete and stable.
+    let unreachable = terminal.iter().any(|it| it.code.keeps_users_away());
+    let stable = stable.filter(|it| now >= it.at && !held.holds(now) && !unreachable);
+    let stability = stable.map(|it| it.covers);
     let verdict = if stability.is_some() {
         Verdict::Succeeded
     } else if !terminal.is_empty() {
@@ -417,9 +457,9 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
     } else {
         Verdict::Progressing { pending }
     };
-    let wake_at = [decide_at, shows_at, graced_until, shut_from, Some(deadline)];
+    let wakes = [decide_at, shows_at, graced_until, shut_from, held.wake_at];
+    let wake_at = wakes.into_iter().chain([Some(deadline)]);
     let wake_at = wake_at
-        .into_iter()
         .flatten()
         .filter(|at| *at > now)
         .min()

@@ -16,9 +16,13 @@ pub(super) struct Lookups(Asked<Lookup>);
 impl Lookups {
     /// Takes note of an answer.
     pub(super) fn answered(&mut self, observation: &Observation) {
-        if let Seen::LookedUp { lookup, .. } = &observation.seen
-            && self.0.contains(lookup)
-        {
+        let traffic = matches!(observation.seen, Seen::Traffic { .. });
+        let answered = if let Seen::LookedUp { lookup, .. } = &observation.seen {
+            Some(lookup)
+        } else {
+            traffic.then_some(&Lookup::Traffic)
+        };
+        if let Some(lookup) = answered.filter(|it| self.0.contains(it)) {
             self.0.answered(lookup.clone(), observation.at);
         }
     }

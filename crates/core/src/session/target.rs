@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::ways::Ways;
 use crate::approval::ApprovedRollback;
 use crate::snapshot::Snapshot;
 use crate::workload::{Revision, WorkloadRef};
@@ -44,4 +45,6 @@ pub struct View<'a> {
     pub complete_since: Option<Timestamp>,
     /// Since when there has been a pod to ask over HTTP without a break.
     pub asking_since: Option<Timestamp>,
+    /// What is known of the ways to the pods; `None` where they are not followed.
+    pub ways: Option<&'a Ways>,
 }

@@ -26,6 +26,7 @@ mod stale;
 mod standstill;
 mod storm;
 mod suspects;
+mod traffic;
 mod unlisted;
 mod waiting;
 

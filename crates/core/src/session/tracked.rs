@@ -13,13 +13,14 @@ use super::release::{Release, same_release};
 use super::stability::Stability;
 use super::suspect::{Suspect, Suspects};
 use super::target::{Target, View};
+use super::ways::Ways;
 use crate::approval::ApprovedRollback;
 use crate::duration::after;
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress::{self, Moment};
-use crate::snapshot::{ExcusedNodes, Snapshot, Touched, same_template};
+use crate::snapshot::{ExcusedNodes, RevisionView, Rollout, Snapshot, Touched, same_template};
 use crate::verdict::{Pending, Standstill, Supersession, Undetermined, Verdict};
 use crate::workload::{Workload, WorkloadRef};
 
@@ -67,6 +68,7 @@ pub struct TrackedWorkload {
     awaited: bool,
     complete_since: Option<Timestamp>,
     asking_since: Option<Timestamp>,
+    ways: Ways,
     served: Option<String>,
     judged: Option<String>,
     /// The changes that were followed, and how many of them were told.
@@ -100,6 +102,7 @@ impl TrackedWorkload {
             awaited: false,
             complete_since: None,
             asking_since: None,
+            ways: Ways::default(),
             served: None,
             judged: None,
             followed: Vec::new(),
@@ -187,7 +190,8 @@ impl TrackedWorkload {
             let uid = rollout.new_uid().map(str::to_owned);
             self.judged = uid.or_else(|| rollout.workload().template_fingerprint());
         }
-        let judgement = judge(&self.view(snapshot), policy, now);
+        self.follow_traffic(rollout.as_ref(), policy);
+        let judgement = judge(&self.view(snapshot, policy), policy, now);
         let judgement = self.unless_nothing_runs(snapshot, policy, judgement);
         if snapshot.synced(self.needed()) && was_diagnosed(&judgement.verdict) {
             let workload = self.target.workload.to_string();
@@ -205,6 +209,7 @@ impl TrackedWorkload {
         if judgement.verdict.pending() != self.verdict.pending() {
             self.pending_since = now;
         }
+        self.ways.keep(&judgement.findings);
         self.findings = judgement.findings;
         self.stability = judgement.stability;
         self.looked_at = judgement.looked.then_some(now);
@@ -310,6 +315,7 @@ impl TrackedWorkload {
         self.followed.push(Followed { at: now, changed });
         self.complete_since = None;
         self.asking_since = None;
+        self.ways = Ways::default();
         self.shown_pending = None;
         self.verdict = Verdict::Progressing {
             pending: Pending::NotSeen,
@@ -351,13 +357,54 @@ impl TrackedWorkload {
         ResourceKind::needed_for(self.target.workload.kind)
     }
 
-    const fn view<'a>(&'a self, snapshot: &'a Snapshot) -> View<'a> {
+    /// Reads from the newest answer whether users reach the pods of the complete rollout.
+    fn follow_traffic(&mut self, rollout: Option<&Rollout<'_>>, policy: &Policy) {
+        let (Some(rollout), Some(complete_since)) = (rollout, self.complete_since) else {
+            // An autoscaler that adds pods to a success does not make its way unknown.
+            if self.verdict != Verdict::Succeeded {
+                self.ways = Ways::default();
+            }
+            return;
+        };
+        if self.ways.has_news(rollout.snapshot(), complete_since) {
+            let former = self.former(rollout);
+            self.ways.take(rollout, former, policy);
+        }
+    }
+
+    /// The revision that served before, where that is known for certain enough to compare with it: the
+    /// one that was seen serving, else the one before by number. After a rollback there is none, nor
+    /// where an automation has changed the template since.
+    fn former<'a>(&self, rollout: &Rollout<'a>) -> Option<RevisionView<'a>> {
+        if self.target.restored.is_some() {
+            return None;
+        }
+        let served = self.served.as_deref().and_then(|it| rollout.revision(it));
+        let previous = || rollout.previous().filter(|_| self.followed.is_empty());
+        let former = served.or_else(previous)?;
+        (Some(former.uid()) != rollout.new_uid()).then_some(former)
+    }
+
+    /// Returns whether the objects between users and its pods are to be read now.
+    pub(super) fn wants_traffic(&self, policy: &Policy, now: Timestamp) -> bool {
+        let complete = self.complete_since.filter(|_| policy.traffic);
+        complete.is_some_and(|since| self.ways.are_wanted(since, policy, now))
+    }
+
+    /// Returns whether an answer has told of the ways to its pods.
+    #[must_use]
+    pub const fn is_traffic_known(&self) -> bool {
+        self.ways.answered_at.is_some()
+    }
+
+    fn view<'a>(&'a self, snapshot: &'a Snapshot, policy: &Policy) -> View<'a> {
         View {
             snapshot,
             target: &self.target,
             started: self.started,
             complete_since: self.complete_since,
             asking_since: self.asking_since,
+            ways: policy.traffic.then_some(&self.ways),
         }
     }
 
@@ -393,7 +440,8 @@ impl TrackedWorkload {
             return;
         };
         // That the first look takes a moment is no news.
-        if *pending == Pending::NotSeen || self.shown_pending.as_ref() == Some(pending) {
+        let waits = matches!(pending, Pending::NotSeen | Pending::Traffic);
+        if waits || self.shown_pending.as_ref() == Some(pending) {
             return;
         }
         let complete = matches!(pending, Pending::Stabilising { .. });
@@ -476,7 +524,7 @@ impl TrackedWorkload {
             Verdict::Succeeded => complete.map_err(|pending| lags(pending.to_string())),
             // The counts are complete by their own; something else is pending.
             Verdict::TimedOut {
-                pending: Pending::Stabilising { .. } | Pending::HttpChecks { .. },
+                pending: Pending::Stabilising { .. } | Pending::Traffic | Pending::HttpChecks { .. },
                 ..
             } => Ok(()),
             Verdict::TimedOut { .. } if complete.is_ok() => {

@@ -1,5 +1,7 @@
 //! One revision of a workload: the object that holds its template, and the pods made from it.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
@@ -126,6 +128,21 @@ impl<'a> RevisionView<'a> {
                 let held = it.data.as_ref()?.0.pointer("/spec/template")?;
                 let held = PodTemplateSpec::deserialize(held);
                 Some(held.is_ok_and(|held| same_template(&held, template)))
+            }
+        }
+    }
+
+    /// Returns the template that it holds, as far as the fields go that this build knows.
+    #[must_use]
+    pub fn template(&self) -> Option<Cow<'a, PodTemplateSpec>> {
+        match self.object {
+            RevisionObject::ReplicaSet(it) => {
+                let held = it.spec.as_ref()?.template.as_ref()?;
+                Some(Cow::Borrowed(held))
+            }
+            RevisionObject::ControllerRevision(it) => {
+                let held = it.data.as_ref()?.0.pointer("/spec/template")?;
+                PodTemplateSpec::deserialize(held).ok().map(Cow::Owned)
             }
         }
     }

@@ -103,6 +103,20 @@ impl<'a> Rollout<'a> {
         })
     }
 
+    /// The revision with this uid.
+    #[must_use]
+    pub fn revision(&self, uid: &str) -> Option<RevisionView<'a>> {
+        self.revisions().find(|it| it.uid() == uid)
+    }
+
+    /// The revision with the highest number below that of the newest.
+    #[must_use]
+    pub fn previous(&self) -> Option<RevisionView<'a>> {
+        let newest = self.number()?;
+        let former = self.revisions().filter(|it| it.number() < Some(newest));
+        former.max_by_key(RevisionView::number)
+    }
+
     fn find_newest(&self) -> Option<RevisionView<'a>> {
         let template = self.workload.template();
         match self.workload {

@@ -43,6 +43,7 @@ impl Snapshot {
             Seen::Listed { .. }
             | Seen::Blind { .. }
             | Seen::LookedUp { .. }
+            | Seen::Traffic { .. }
             | Seen::Gone {
                 resource: ResourceKind::Node,
                 ..

@@ -75,6 +75,7 @@ impl Recording {
                 | Seen::Gone { .. }
                 | Seen::Listed { .. }
                 | Seen::LookedUp { .. }
+                | Seen::Traffic { .. }
                 | Seen::Reread(_)
                 | Seen::Blind { .. }
                 | Seen::Tick => {}

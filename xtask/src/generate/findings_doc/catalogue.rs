@@ -42,6 +42,7 @@ const CATALOGUE: &[(&str, &[Cause])] = &[
     ("scheduling and nodes", SCHEDULING),
     ("volumes and network", VOLUMES),
     ("the workload itself", WORKLOAD),
+    ("users and Services, once the rollout is complete", TRAFFIC),
 ];
 
 const IMAGE: &[Cause] = causes! {
@@ -161,6 +162,20 @@ const WORKLOAD: &[Cause] = causes! {
     "`minReadySeconds`, or the grace period of a pod that is waited for, is longer than the timeout; informational" => TimeoutTooShort;
 };
 
+const TRAFFIC: &[Cause] = causes! {
+    "the labels changed, and no Service selects the pods any more" => ServiceSelectsNoPod;
+    "the named port is gone from the template, or has another protocol, and no Service leads to the pods any more" => ServicePortMissing;
+    "one of several Services, or one port of a Service, leads to no new pod; informational" => ServiceLeftBehind;
+    "the Service of another workload selects the pods as well; informational" => ServiceMixesWorkloads;
+    "ready pods are no endpoints of their Service; informational" => EndpointsNotReady;
+    "an Ingress leads to a Service or port that does not exist; informational" => IngressBackendMissing;
+    "NetworkPolicies admit nothing to the changed labels; informational" => TrafficDenied;
+    "NetworkPolicies deny the changed labels all egress, or DNS; informational" => EgressDenied;
+    "a changed variable, argument or probe names a Service that is not there or has no endpoint; informational" => DependencyNotServed;
+    "an autoscaler measures by requests that the template does not make any more; informational" => AutoscalerCannotAct;
+    "dnsPolicy or dnsConfig changed; informational" => DnsChanged;
+};
+
 /// Known causes that have no code.
 const WITHOUT_CODE: &[(&str, &str)] = &[
     (
@@ -186,6 +201,18 @@ const WITHOUT_CODE: &[(&str, &str)] = &[
     (
         "a liveness probe that names a port or a command that is not there",
         "its result is ignored, so it neither kills the container nor keeps the pod from being ready",
+    ),
+    (
+        "a Service whose number of a port leads to a port on which nothing listens",
+        "the API does not show who listens; a declared port that moved is `ServiceLeftBehind`, and `--http` asks the pods themselves",
+    ),
+    (
+        "an Ingress whose class or TLS Secret does not exist",
+        "IngressClasses need a permission for the whole cluster and Secrets one that a check should not have; neither is read",
+    ),
+    (
+        "a Service whose own selector is wrong",
+        "no revision of the workload caused it, and it may be so for years: without an endpoint it is not in the line `served`",
     ),
     (
         "rollguard's own permissions: 401, 403",

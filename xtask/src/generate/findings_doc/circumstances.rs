@@ -49,6 +49,9 @@ fn decisive(patience: &Patience) -> Vec<Threshold> {
         runtime_failures,
         check_under_way,
         http_lost,
+        traffic_answer,
+        traffic_again,
+        endpoint_lag,
         unproven_probe,
     } = patience;
     let healing = healing([promised, replicated, quota_unseen, lookup_again]);
@@ -104,6 +107,21 @@ fn decisive(patience: &Patience) -> Vec<Threshold> {
             UNDER_WAY,
         ),
         of("an HTTP request without an answer", http_lost, HTTP_LOST),
+        of(
+            "a success waits for the first list of Services, at most",
+            traffic_answer,
+            TRAFFIC_ANSWER,
+        ),
+        of(
+            "the way to the pods is lost, and no list has confirmed it after its time",
+            traffic_again,
+            TRAFFIC_AGAIN,
+        ),
+        of(
+            "a ready pod is no endpoint of its Service",
+            endpoint_lag,
+            ENDPOINT_LAG,
+        ),
         of(
             "a success waits for the liveness probe, at most",
             unproven_probe,
@@ -163,6 +181,11 @@ const STARTUP: &str =
 const RUNTIME: &str = "with an unknown message: an overloaded runtime fails once or twice";
 const UNDER_WAY: &str = "the pods that it depends on may come with the next steps of the rollout";
 const UNPROVEN: &str = "from the start of the container to the first kill of a probe that never passes, with the API's defaults 31s: Kubernetes does not show that a liveness probe passes. One pod that has outlived it proves it for all, as does a readiness probe with the same request. Where a kill would take longer, the first try must be over and not be heard to fail; where even that would, the report says so";
+const TRAFFIC_ANSWER: &str = "the lists come at once; without them the report says that it is not known whether Services lead to the pods";
+const TRAFFIC_AGAIN: &str =
+    "the last list must show it once more; until then it is neither a failure nor a success";
+const ENDPOINT_LAG: &str =
+    "an EndpointSlice is written within a second, and within some more under load (estimated)";
 const HTTP_LOST: &str = "then it is sent again: three times the limit for an answer";
 
 fn told(shown_after: &ShownAfter) -> [Threshold; 9] {
@@ -311,6 +334,9 @@ mod tests {
             runtime_failures: 314,
             check_under_way: 321,
             http_lost: secs(315),
+            traffic_answer: secs(330),
+            traffic_again: secs(331),
+            endpoint_lag: secs(332),
             unproven_probe: secs(325),
         }
     }

@@ -16,6 +16,7 @@ pub(super) fn render(policy: &Policy) -> String {
         readiness_grace,
         graces,
         http,
+        traffic,
         http_interval,
         patience,
         shown_after,
@@ -33,6 +34,7 @@ pub(super) fn render(policy: &Policy) -> String {
         ),
         row("graces", "--grace CODE=…", count(graces.len()), GRACES),
         row("HTTP checks", "--http", count(http.len()), HTTP),
+        row("traffic", "--no-traffic", followed(*traffic), TRAFFIC),
         row("HTTP interval", "", time(*http_interval), HTTP_INTERVAL),
     ];
     let head = ["threshold", "set by", "default", "why"];
@@ -57,7 +59,13 @@ const REMINDER: &str = "a line is printed after this long without news";
 const READINESS: &str = "raised to three times the probe's own budget, and to twice the time that the former revision's pods took: a warm-up without a startupProbe looks the same";
 const GRACES: &str = "how long one cause must have lasted, instead of the value below for its code";
 const HTTP: &str = "HTTP checks of each new pod; without one, a pod only has to be ready";
+const TRAFFIC: &str = "whether a complete rollout is followed on to the users: a check does so, and a look at a single moment does not";
 const HTTP_INTERVAL: &str = "a pod that did not answer as expected is asked again";
+
+/// A check follows the traffic unless it is told not to.
+fn followed(by_default: bool) -> String {
+    if by_default { "always" } else { "in a check" }.to_owned()
+}
 
 fn count(entries: usize) -> String {
     if entries == 0 {

@@ -52,12 +52,14 @@ fn a_doctor_asks_for_what_the_commands_would_use() {
                 ("http", "/healthz"),
                 ("mark", "False"),
                 ("logs", "false"),
+                ("traffic", "false"),
                 ("wait", "false"),
             ],
             Usage {
                 http: true,
                 mark: false,
                 logs: false,
+                traffic: false,
                 wait: false,
                 ..all
             },

@@ -29,6 +29,14 @@ const SWITCHES: &[Switch] = &[
         CommandInputs::Check(check) => check.mark,
         CommandInputs::Rollback(_) | CommandInputs::Doctor(_) => panic!("another command"),
     }),
+    ("traffic", "check", |it| match it {
+        CommandInputs::Check(check) => check.traffic,
+        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) => panic!("another command"),
+    }),
+    ("traffic", "rollback", |it| match it {
+        CommandInputs::Rollback(rollback) => rollback.traffic,
+        CommandInputs::Check(_) | CommandInputs::Doctor(_) => panic!("another command"),
+    }),
     ("logs", "check", |it| match it {
         CommandInputs::Check(check) => check.logs,
         CommandInputs::Rollback(_) | CommandInputs::Doctor(_) => panic!("another command"),

@@ -79,6 +79,7 @@ fn check_inputs(connection: &Connection, restored: Restored<'_>) -> CheckInputs 
         revision: None,
         mark: true,
         logs: inputs.logs,
+        traffic: inputs.traffic,
         evidence: Some(Approval::new(None, connection.clock.now(), [], restored)),
         allowed: inputs.allowed,
     }

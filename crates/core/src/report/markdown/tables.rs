@@ -78,6 +78,13 @@ pub(super) fn workloads(report: &Report) -> String {
     }));
     let http = all.iter().flat_map(|it| &it.http);
     rows.extend(http.map(|http| format!("\n{}", http.told(&code(&http.check)))));
+    rows.extend(all.iter().filter_map(|it| {
+        let serving = prose(&it.serving.as_ref()?.to_string());
+        Some(match all.as_slice() {
+            [_] => format!("\n{serving}"),
+            _ => format!("\n{}: {serving}", it.workload),
+        })
+    }));
     rows.extend(all.iter().flat_map(|it| {
         it.followed.iter().map(|change| {
             let at = Human(elapsed(report.started, change.at));

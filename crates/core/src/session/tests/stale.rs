@@ -190,6 +190,7 @@ fn what_was_bad_before_the_session_must_be_bad_again() {
             | Seen::Gone { .. }
             | Seen::Listed { .. }
             | Seen::LookedUp { .. }
+            | Seen::Traffic { .. }
             | Seen::Reread(_)
             | Seen::Blind { .. }
             | Seen::Tick => None,

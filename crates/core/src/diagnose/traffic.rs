@@ -1,0 +1,101 @@
+//! Finds rollouts that are complete and that users do not reach, from the objects between them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Candidate, Case};
+use crate::duration::after;
+use crate::finding::Finding;
+use crate::policy::Policy;
+use crate::snapshot::{RevisionView, Rollout};
+use crate::traffic::{Defect, NewPod, Serving, Situation, defects, serving};
+
+/// What the newest answer shows of the ways to the pods of a complete rollout.
+#[derive(Debug, Clone, Copy)]
+pub struct WaysSeen<'a> {
+    /// What is wrong.
+    pub defects: &'a [Defect],
+    /// When the answer came.
+    pub answered_at: Timestamp,
+    /// Since when, without a break, answers have shown that no way is left.
+    pub lost_since: Option<Timestamp>,
+}
+
+pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
+    let Some(ways) = case.ways else {
+        return Vec::new();
+    };
+    let found = ways.defects.iter();
+    found.map(|defect| candidate(case, &ways, defect)).collect()
+}
+
+fn candidate(case: &Case<'_>, ways: &WaysSeen<'_>, defect: &Defect) -> Candidate {
+    let lost = defect.code.keeps_users_away();
+    let since = ways.lost_since.filter(|_| lost);
+    let since = since.unwrap_or(ways.answered_at);
+    let finding = Finding::new(defect.code, defect.subject.clone(), since)
+        .message(&*defect.message)
+        .remedy(&*defect.remedy);
+    let rule = case.policy.rule(defect.code);
+    let grace = rule.map_or(Duration::ZERO, |it| it.grace);
+    // An answer must show it once more after the grace: the Service may have been applied since.
+    let unconfirmed = ways.answered_at < after(since, grace);
+    Candidate {
+        blocked: lost && unconfirmed && case.now >= after(since, grace),
+        ..Candidate::from(finding)
+    }
+}
+
+/// Finds what is wrong with the ways to the pods of a rollout, by the newest answer.
+pub(crate) fn ways_to(
+    rollout: &Rollout<'_>,
+    former: Option<RevisionView<'_>>,
+    policy: &Policy,
+) -> Vec<Defect> {
+    let former = former.and_then(|it| it.template());
+    situated(rollout, policy, |situation| {
+        defects(&Situation {
+            former: former.as_deref(),
+            ..*situation
+        })
+    })
+    .unwrap_or_default()
+}
+
+/// Returns how users reach the new pods of a rollout, by the newest answer.
+pub(crate) fn serving_of(rollout: &Rollout<'_>, policy: &Policy) -> Option<Serving> {
+    situated(rollout, policy, serving).flatten()
+}
+
+/// Looks at the situation of a rollout, without a former revision.
+fn situated<T>(
+    rollout: &Rollout<'_>,
+    policy: &Policy,
+    look: impl FnOnce(&Situation<'_>) -> T,
+) -> Option<T> {
+    let (at, objects) = rollout.snapshot().traffic()?;
+    let workload = rollout.workload();
+    let pods: Vec<NewPod> = rollout
+        .new_pods()
+        .iter()
+        .map(|pod| {
+            let since = pod.ready_since();
+            let lag = policy.patience.endpoint_lag;
+            NewPod {
+                uid: pod.uid().to_owned(),
+                ready: since.is_some(),
+                settled: since.is_some_and(|since| after(since, lag) <= at),
+            }
+        })
+        .collect();
+    Some(look(&Situation {
+        objects,
+        kind: workload.kind().as_str(),
+        name: workload.name(),
+        namespace: workload.metadata().namespace.as_deref().unwrap_or_default(),
+        new: workload.template()?,
+        former: None,
+        pods: &pods,
+    }))
+}

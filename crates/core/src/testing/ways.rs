@@ -1,0 +1,128 @@
+//! Objects between users and pods.
+
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use serde_json::{Value, json};
+
+use super::{at, deployment, pod, replica_set_json, seen, seen_set, template, typed};
+use crate::observation::{Observation, Seen};
+
+/// A Deployment of two pods, complete since the start, with its former revision and the objects between
+/// users and its pods.
+#[derive(Debug, Clone)]
+pub struct Ways {
+    former: Value,
+    new: Value,
+    objects: Value,
+}
+
+/// Both revisions have the labels `app: web` and `tier: front` and the port `http`, and Service `web`
+/// leads to it.
+#[must_use]
+pub fn ways() -> Ways {
+    let of = |version| {
+        let mut template = template(version);
+        template["metadata"]["labels"]["tier"] = json!("front");
+        template["spec"]["containers"][0]["ports"] =
+            json!([{"name": "http", "containerPort": 8080, "protocol": "TCP"}]);
+        template
+    };
+    Ways {
+        former: of("v1"),
+        new: of("v2"),
+        objects: json!({
+            "services": [service("web", json!({"app": "web", "tier": "front"}))],
+            "endpointSlices": [slice("web", &["a", "b"])],
+            "ingresses": [],
+            "networkPolicies": [],
+            "autoscalers": [],
+        }),
+    }
+}
+
+/// A Service of port 80 that leads to the port named `http`.
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` stands in the call")]
+pub fn service(name: &str, selector: Value) -> Value {
+    json!({"metadata": {"name": name}, "spec": {"clusterIP": "10.0.0.1", "selector": selector,
+        "ports": [{"port": 80, "protocol": "TCP", "targetPort": "http"}]}})
+}
+
+/// The EndpointSlice of a Service, with ready pods of these names.
+#[must_use]
+pub fn slice(service: &str, pods: &[&str]) -> Value {
+    let endpoint = |name: &&str| {
+        json!({"conditions": {"ready": true, "serving": true, "terminating": false},
+            "targetRef": {"kind": "Pod", "name": name, "uid": format!("pod-{name}")}})
+    };
+    let endpoints: Vec<Value> = pods.iter().map(endpoint).collect();
+    json!({"metadata": {"name": format!("{service}-x7k"), "labels": {"kubernetes.io/service-name": service}},
+        "addressType": "IPv4", "ports": [{"name": "", "port": 8080, "protocol": "TCP"}], "endpoints": endpoints})
+}
+
+impl Ways {
+    /// Another value in the new template.
+    #[must_use]
+    pub fn new_has(mut self, pointer: &str, value: Value) -> Self {
+        put(&mut self.new, pointer, value);
+        self
+    }
+
+    /// Another value in the former template.
+    #[must_use]
+    pub fn former_has(mut self, pointer: &str, value: Value) -> Self {
+        put(&mut self.former, pointer, value);
+        self
+    }
+
+    /// Another value in both templates.
+    #[must_use]
+    pub fn both_have(self, pointer: &str, value: Value) -> Self {
+        self.former_has(pointer, value.clone())
+            .new_has(pointer, value)
+    }
+
+    /// Other objects of a kind; `null` where they may not be listed.
+    #[must_use]
+    pub fn with(mut self, kind: &str, objects: Value) -> Self {
+        put(&mut self.objects, &format!("/{kind}"), objects);
+        self
+    }
+
+    /// The Deployment, its revisions and its pods.
+    #[must_use]
+    pub fn rollout(&self) -> Vec<Observation> {
+        let set = |version, number, replicas, template: &Value| -> ReplicaSet {
+            let mut set = replica_set_json(version, number, replicas);
+            set["spec"]["template"] = template.clone();
+            set["spec"]["template"]["metadata"]["labels"]["pod-template-hash"] = json!(version);
+            typed(set)
+        };
+        let complete = deployment("web").counts(2, 2, 2, 2);
+        let mut all = vec![
+            seen(0, complete.spec("template", self.new.clone())),
+            seen_set(0, set("v1", 1, (0, 0), &self.former)),
+            seen_set(0, set("v2", 2, (2, 2), &self.new)),
+        ];
+        all.extend(["a", "b"].iter().flat_map(|it| pod(it).ready(0).seen(0)));
+        all
+    }
+
+    /// What is read of the objects at a second.
+    #[must_use]
+    pub fn answer(&self, second: u64) -> Observation {
+        let objects = Box::new(typed(self.objects.clone()));
+        Observation::new(at(second), Seen::Traffic { objects })
+    }
+}
+
+/// Puts a value at a pointer, whose last part may be a new field.
+fn put(object: &mut Value, pointer: &str, value: Value) {
+    let (parent, field) = pointer.rsplit_once('/').unwrap_or_default();
+    if let Some(parent) = object.pointer_mut(parent).and_then(Value::as_object_mut) {
+        if value.is_null() {
+            parent.remove(field);
+        } else {
+            parent.insert(field.to_owned(), value);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The objects on the way to pods, narrowed to the fields that are judged.
+//!
+//! They are read from the API's own JSON, and a trace keeps them in that form. Addresses and hosts that
+//! no judgement needs are not read at all.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+mod autoscaler;
+mod ingress;
+mod policy;
+mod service;
+
+pub use autoscaler::Autoscaler;
+pub use ingress::Ingress;
+pub(super) use ingress::ServiceBackend;
+pub use policy::NetworkPolicy;
+pub(super) use policy::{PolicyPort, PolicyRule};
+pub(super) use service::{Endpoint, ServicePort};
+pub use service::{EndpointSlice, Service};
+
+/// The kinds of objects on the way to pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrafficKind {
+    /// Services.
+    Service,
+    /// Their EndpointSlices.
+    EndpointSlice,
+    /// Ingresses.
+    Ingress,
+    /// NetworkPolicies.
+    NetworkPolicy,
+    /// HorizontalPodAutoscalers.
+    Autoscaler,
+}
+
+impl TrafficKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Service,
+        Self::EndpointSlice,
+        Self::Ingress,
+        Self::NetworkPolicy,
+        Self::Autoscaler,
+    ];
+
+    /// Returns the API group; empty for the core group.
+    #[must_use]
+    pub const fn group(self) -> &'static str {
+        match self {
+            Self::Service => "",
+            Self::EndpointSlice => "discovery.k8s.io",
+            Self::Ingress | Self::NetworkPolicy => "networking.k8s.io",
+            Self::Autoscaler => "autoscaling",
+        }
+    }
+
+    /// Returns the version that is read.
+    #[must_use]
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::Service | Self::EndpointSlice | Self::Ingress | Self::NetworkPolicy => "v1",
+            Self::Autoscaler => "v2",
+        }
+    }
+
+    /// Returns the plural, as in RBAC rules.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Service => "services",
+            Self::EndpointSlice => "endpointslices",
+            Self::Ingress => "ingresses",
+            Self::NetworkPolicy => "networkpolicies",
+            Self::Autoscaler => "horizontalpodautoscalers",
+        }
+    }
+
+    /// Returns what cannot be told without it, as the end of a sentence.
+    #[must_use]
+    pub const fn without(self) -> &'static str {
+        match self {
+            Self::Service => "whether Services lead to the new pods",
+            Self::EndpointSlice => "whether Services have endpoints",
+            Self::Ingress => "whether Ingresses lead to the new pods",
+            Self::NetworkPolicy => "whether NetworkPolicies shut the new pods off",
+            Self::Autoscaler => "whether HorizontalPodAutoscalers can act",
+        }
+    }
+}
+
+/// The objects of a namespace. What could not be listed is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkObjects {
+    /// Its Services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<Vec<Service>>,
+    /// Their EndpointSlices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint_slices: Option<Vec<EndpointSlice>>,
+    /// Its Ingresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingresses: Option<Vec<Ingress>>,
+    /// Its NetworkPolicies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_policies: Option<Vec<NetworkPolicy>>,
+    /// Its HorizontalPodAutoscalers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscalers: Option<Vec<Autoscaler>>,
+    /// What may not be listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<Unseen>,
+}
+
+/// A resource that may not be listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unseen {
+    /// The effect, as the end of a sentence.
+    pub without: String,
+    /// Why.
+    pub why: String,
+}
+
+/// The parts of an object's metadata that are judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The name.
+    #[serde(default)]
+    pub name: String,
+    /// The labels.
+    #[serde(
+        default,
+        deserialize_with = "or_empty",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The API writes `null` for an empty list.
+fn or_empty<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

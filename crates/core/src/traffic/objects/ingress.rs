@@ -1,0 +1,86 @@
+//! Ingresses.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Metadata, or_empty};
+
+/// An Ingress.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ingress {
+    /// Its name.
+    pub metadata: Metadata,
+    /// Its rules.
+    #[serde(default)]
+    pub spec: IngressSpec,
+}
+
+/// The spec of an Ingress.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IngressSpec {
+    /// The backend of everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_backend: Option<Backend>,
+    /// Its rules.
+    #[serde(
+        default,
+        deserialize_with = "or_empty",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub rules: Vec<IngressRule>,
+}
+
+/// A rule of an Ingress, without its host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IngressRule {
+    /// Its paths.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub http: HttpRule,
+}
+
+/// The paths of a rule.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HttpRule {
+    /// The paths.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub paths: Vec<HttpPath>,
+}
+
+/// One path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpPath {
+    /// The path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Where it leads.
+    pub backend: Backend,
+}
+
+/// A backend of an Ingress; another resource than a Service is left alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Backend {
+    /// The Service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceBackend>,
+}
+
+/// A Service as the backend of an Ingress.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceBackend {
+    /// Its name.
+    pub name: String,
+    /// Its port.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub port: BackendPort,
+}
+
+/// The port of a backend, by name or number.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendPort {
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<i32>,
+}

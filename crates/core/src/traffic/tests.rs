@@ -1,0 +1,149 @@
+//! The line that says how users reach the pods, and the reading of the API's own JSON. The causes have
+//! their rows in `diagnose/tests/traffic.rs`.
+
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn read(objects: Value) -> NetworkObjects {
+    serde_json::from_value(objects).unwrap()
+}
+
+fn template() -> PodTemplateSpec {
+    let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [
+        {"name": "app", "ports": [{"name": "http", "containerPort": 8080}, {"name": "metrics", "containerPort": 9090}]}]}});
+    serde_json::from_value(template).unwrap()
+}
+
+fn told(objects: Value) -> Option<String> {
+    let pod = |uid: &str| NewPod {
+        uid: uid.to_owned(),
+        ready: true,
+        settled: true,
+    };
+    let found = serving(&Situation {
+        objects: &read(objects),
+        kind: "Deployment",
+        name: "web",
+        namespace: "shop",
+        new: &template(),
+        former: None,
+        pods: &[pod("pod-a"), pod("pod-b")],
+    });
+    found.map(|it| it.to_string())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "`json!` stands in the call")]
+fn service(name: &str, ports: Value) -> Value {
+    json!({"metadata": {"name": name}, "spec": {"selector": {"app": "web"}, "clusterIP": "10.0.0.1", "ports": ports}})
+}
+
+fn slice(service: &str, pods: &[&str]) -> Value {
+    let endpoints: Vec<Value> = pods
+        .iter()
+        .map(|it| json!({"conditions": {"ready": true}, "targetRef": {"kind": "Pod", "name": it, "uid": format!("pod-{it}")}}))
+        .collect();
+    json!({"metadata": {"name": "s", "labels": {"kubernetes.io/service-name": service}},
+        "ports": [{"name": "", "port": 8080}], "endpoints": endpoints})
+}
+
+#[test]
+fn one_line_says_how_users_reach_the_pods() {
+    let http = || json!([{"port": 80, "targetPort": "http"}]);
+    let path = |path: &str, to: &str| json!({"path": path, "backend": {"service": {"name": to, "port": {"number": 80}}}});
+    let ingress = |paths: Value| json!([{"metadata": {"name": "shop"}, "spec": {"rules": [{"host": "a.example.com", "http": {"paths": paths}}]}}]);
+    let headless = json!({"metadata": {"name": "db"}, "spec": {"selector": {"app": "web"}, "clusterIP": "None", "ports": []}});
+    let rows = [
+        (
+            "a Service and an Ingress",
+            json!({"services": [service("web", http())], "endpointSlices": [slice("web", &["a", "b"])],
+                "ingresses": ingress(json!([path("/api", "web"), path("/old", "other")]))}),
+            Some("served: Service `web` → 2 of 2 new pods on port 8080; Ingress `shop` /api"),
+        ),
+        (
+            "one of two pods is an endpoint",
+            json!({"services": [service("web", http())], "endpointSlices": [slice("web", &["a", "other"])]}),
+            Some("served: Service `web` → 1 of 2 new pods on port 8080"),
+        ),
+        (
+            "two stacks count once",
+            json!({"services": [service("web", http())], "endpointSlices": [slice("web", &["a", "b"]), slice("web", &["a", "b"])]}),
+            Some("served: Service `web` → 2 of 2 new pods on port 8080"),
+        ),
+        (
+            "two ports",
+            json!({"services": [service("web", json!([{"port": 80, "targetPort": "http"}, {"port": 81, "targetPort": "metrics"}]))],
+                "endpointSlices": [slice("web", &["a", "b"])]}),
+            Some("served: Service `web` → 2 of 2 new pods on ports 8080, 9090"),
+        ),
+        (
+            "a port that is the Service's own",
+            json!({"services": [service("web", json!([{"port": 8080}]))], "endpointSlices": [slice("web", &["a", "b"])]}),
+            Some("served: Service `web` → 2 of 2 new pods on port 8080"),
+        ),
+        (
+            "a headless Service without ports",
+            json!({"services": [headless], "endpointSlices": [slice("db", &["a", "b"])]}),
+            Some("served: headless Service `db` → 2 of 2 new pods"),
+        ),
+        (
+            "the endpoints may not be listed",
+            json!({"services": [service("web", http())]}),
+            Some("served: Service `web` → the new pods on port 8080"),
+        ),
+        (
+            "more Services than a line holds",
+            json!({"services": [service("a", json!([])), service("b", json!([])), service("c", json!([])), service("d", json!([]))]}),
+            Some(
+                "served: Service `a` → the new pods; Service `b` → the new pods; Service `c` → the new pods; and 1 more",
+            ),
+        ),
+        ("no Service", json!({"services": []}), None),
+        ("the Services may not be listed", json!({}), None),
+    ];
+    for (says, objects, expected) in rows {
+        assert_eq!(told(objects).as_deref(), expected, "{says}");
+    }
+}
+
+#[test]
+fn objects_are_read_as_the_api_writes_them_and_kept_by_a_trace() {
+    let objects = json!({
+        "services": [{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "uid": "u", "labels": null},
+            "spec": {"selector": null, "ports": null, "type": "ClusterIP", "clusterIP": "None", "ipFamilies": ["IPv4", "IPv6"]},
+            "status": {"loadBalancer": {}}}],
+        "endpointSlices": [{"metadata": {"name": "web-1", "labels": {"kubernetes.io/service-name": "web"}},
+            "addressType": "IPv6", "endpoints": null, "ports": null}],
+        "ingresses": [{"metadata": {"name": "shop"}, "spec": {"rules": [{"host": "shop.example.com"}], "tls": [{"secretName": "shop"}]}}],
+        "networkPolicies": [{"metadata": {"name": "deny"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}],
+        "autoscalers": [{"metadata": {"name": "web"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 3}}],
+    });
+    let objects = read(objects);
+    let text = serde_json::to_string(&objects).unwrap();
+    assert!(!text.contains("example.com"), "{text}");
+    assert_eq!(read(serde_json::from_str(&text).unwrap()), objects);
+}
+
+#[test]
+fn several_defects_of_a_code_are_told_as_one() {
+    let defect = |name: &str| Defect {
+        code: FindingCode::ServiceLeftBehind,
+        subject: Subject::new("Service", name),
+        message: format!("Service `{name}` is left behind"),
+        remedy: String::new(),
+    };
+    let other = Defect {
+        code: FindingCode::DnsChanged,
+        ..defect("c")
+    };
+    let joined = one_for_each_code(vec![defect("a"), other, defect("b"), defect("d")]);
+    let told: Vec<&str> = joined.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "Service `a` is left behind (and 2 more)",
+            "Service `c` is left behind"
+        ]
+    );
+}
