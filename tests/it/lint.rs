@@ -173,6 +173,8 @@ fn sarif_schema() -> Option<Value> {
         println!("left out: the schema of SARIF is not installed (`npm ci` in tests/npm)");
         return None;
     };
+    // The pattern of language codes has a bracket too many: in Unicode mode it is no regular expression.
+    let text = text.replace("{2}]?$\"", "{2}$\"");
     Some(serde_json::from_str(&text).unwrap())
 }
 

@@ -78,7 +78,7 @@ The finding is then counted and shown as exempted, and does not fail the command
 
 ## Configuration
 
-`rollguard.yaml` is looked for in the folder of each manifest and upward; `--config FILE` names another one. Flags win over the file.
+**rollguard.yaml** is looked for in the folder of each manifest and upward; `--config FILE` names another one. Flags win over the file.
 
 ```yaml
 lint:
