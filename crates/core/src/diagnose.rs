@@ -110,7 +110,7 @@ impl From<Finding> for Candidate {
     }
 }
 
-/// What a message of Kubernetes means.
+/// The meaning of a message of Kubernetes.
 #[derive(Debug)]
 struct Cause {
     code: FindingCode,

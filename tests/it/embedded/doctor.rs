@@ -223,7 +223,7 @@ async fn not_let_in() -> Result<()> {
     let issue = issue.context("no issue")?;
     shows(issue, &["not ready for check and rollback", hint])?;
     shows(&told.said, &[&format!("hint: {hint}")])?;
-    shows(&told.page, &[&format!("What to do: `{hint}")])?;
+    shows(&told.page, &[&format!("What to do: {hint}")])?;
     ensure!(!told.said.contains("sign in again"), "{}", told.said);
     Ok(())
 }

@@ -296,10 +296,6 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
         let name = format!("a drill on a cluster ends: {}", case.says);
         trial(&name, stage, move |stage| drill::ends(stage, case))
     });
-    let traffic = traffic::CASES.iter().map(|case| {
-        let name = format!("traffic is followed: {}", case.says);
-        trial(&name, stage, move |stage| traffic::ends(stage, case))
-    });
     let stable = trial(
         "a rollout that has long been stable passes at once",
         stage,
@@ -338,7 +334,9 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
     // The longest of all goes first.
     let others = [smoke, contract, refusals, may_look, stable];
     let all = std::iter::once(pipeline).chain(updates).chain(others);
-    let all = all.chain(permissions::trials(stage)).chain(traffic);
+    let all = all
+        .chain(permissions::trials(stage))
+        .chain(traffic::trials(stage));
     Ok(all.chain(fields).chain(rollbacks).chain(drills).collect())
 }
 

@@ -5,14 +5,22 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
+use libtest_mimic::Trial;
 use rollguard_tests::cluster::{apply, wait_for_rollout, with_namespace};
 use rollguard_tests::product::Rollguard;
 
-use crate::Stage;
+use crate::{Stage, trial};
+
+pub(crate) fn trials(stage: &Arc<Stage>) -> impl Iterator<Item = Trial> + use<'_> {
+    CASES.iter().map(move |case| {
+        let name = format!("traffic is followed: {}", case.says);
+        trial(&name, stage, move |stage| ends(stage, case))
+    })
+}
 
 /// An update of a healthy Deployment, and the objects before its pods.
-pub(crate) struct Case {
-    pub(crate) says: &'static str,
+struct Case {
+    says: &'static str,
     /// The name of its namespace.
     name: &'static str,
     objects: &'static [&'static str],
@@ -23,7 +31,7 @@ pub(crate) struct Case {
     ends: Ends,
 }
 
-/// What differs between the templates.
+/// The differences between the templates.
 #[derive(Clone, Copy)]
 struct Template {
     labels: &'static str,
@@ -84,7 +92,7 @@ const OTHER_TIER: Template = Template {
 };
 const SERVED: &str = "served: Service `web` → 2 of 2 new pods on port 8080";
 
-pub(crate) const CASES: &[Case] = &[
+const CASES: &[Case] = &[
     Case {
         says: "the label that the Service selects has changed",
         name: "traffic-label",
@@ -154,7 +162,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// Applies the update and checks it.
-pub(crate) async fn ends(stage: Arc<Stage>, case: &'static Case) -> Result<()> {
+async fn ends(stage: Arc<Stage>, case: &'static Case) -> Result<()> {
     let cluster = stage.cluster()?;
     with_namespace(cluster, case.name, async |client, namespace| {
         apply(&client, &namespace, &case.v1.deployment(1)).await?;

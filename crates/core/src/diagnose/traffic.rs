@@ -11,7 +11,7 @@ use crate::policy::Policy;
 use crate::snapshot::{RevisionView, Rollout};
 use crate::traffic::{Defect, NewPod, Serving, Situation, defects, serving};
 
-/// What the newest answer shows of the ways to the pods of a complete rollout.
+/// The newest answer about the ways to the pods of a complete rollout.
 #[derive(Debug, Clone, Copy)]
 pub struct WaysSeen<'a> {
     /// What is wrong.

@@ -123,7 +123,7 @@ fn a_cluster_that_could_not_be_asked_is_not_ready_whatever_else_is_known() {
     assert!(findings.role().is_none());
     let page = doctor_markdown(&findings);
     assert!(
-        page.contains("\nWhat to do: `start it: az aks start`\n\n| |"),
+        page.contains("\nWhat to do: start it: az aks start\n\n| |"),
         "{page}"
     );
     assert_eq!(findings.hint().as_deref(), Some("start it: az aks start"));

@@ -332,7 +332,7 @@ impl Progress {
     }
 }
 
-/// What a complete rollout waits for besides its pods.
+/// The waits of a complete rollout besides those for its pods.
 #[derive(Debug, Clone, Copy, Default)]
 struct Held {
     /// Until when it is no success.

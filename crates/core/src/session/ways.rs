@@ -11,7 +11,7 @@ use crate::policy::Policy;
 use crate::snapshot::{RevisionView, Rollout, Snapshot};
 use crate::traffic::Defect;
 
-/// What is known of the ways to a workload's pods.
+/// The knowledge about the ways to a workload's pods.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ways {
     /// When the newest answer came that counts.

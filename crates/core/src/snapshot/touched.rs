@@ -10,7 +10,7 @@ use super::{Snapshot, controller_of};
 use crate::observation::{ResourceKind, Seen};
 use crate::workload::WorkloadRef;
 
-/// What may be judged otherwise after an observation.
+/// The workloads that may be judged otherwise after an observation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Touched {
     all: bool,

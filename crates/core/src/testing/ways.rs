@@ -107,7 +107,7 @@ impl Ways {
         all
     }
 
-    /// What is read of the objects at a second.
+    /// The objects as read at a second.
     #[must_use]
     pub fn answer(&self, second: u64) -> Observation {
         let objects = Box::new(typed(self.objects.clone()));

@@ -45,7 +45,7 @@ impl Direction {
     }
 }
 
-/// What the policies do to the pods of a template in one direction.
+/// The effect of the policies on the pods of a template, in one direction.
 struct Isolation<'a> {
     /// Those that isolate them.
     by: Vec<&'a NetworkPolicy>,

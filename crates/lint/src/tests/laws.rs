@@ -121,7 +121,7 @@ fn a_person_sees_the_line_a_caret_and_the_fix() {
     let report = report(&[text], &rules());
     let lines: Vec<String> = finding_lines(&report.files[0])
         .iter()
-        .map(|it| it.text())
+        .map(rollguard_core::report::Line::text)
         .collect();
     assert_eq!(
         lines,

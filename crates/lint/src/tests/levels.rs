@@ -19,12 +19,22 @@ fn found(text: &str, levels: &[Level], minor: u32) -> Vec<String> {
     report.findings().map(|it| it.code.to_string()).collect()
 }
 
+/// What it says, the pod's and the container's fields, the levels, the minor version, and the codes.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [Level],
+    u32,
+    &'static [&'static str],
+);
+
 #[test]
 fn a_level_has_the_checks_of_pod_security_and_no_others() {
     use Level::{Baseline, Practices, Restricted};
     let host = "ports: [{name: http, containerPort: 8080}], livenessProbe: {httpGet: {path: /, port: 1, host: example.org}}";
     let unmasked = "securityContext: {<<: *secure, procMount: Unmasked}";
-    let rows: &[(&str, &str, &str, &[Level], u32, &[&str])] = &[
+    let rows: &[Row] = &[
         (
             "a practice is not a check",
             "",

@@ -176,7 +176,8 @@ fn hostile_documents_end_in_a_clear_error() {
     let laughs = |item: &str, more: &dyn Fn(&str) -> String| {
         let mut text = format!("a0: &a0 {item}\n");
         for at in 1..40 {
-            text += &format!("a{at}: &a{at} {}\n", more(&format!("*a{}", at - 1)));
+            let item = more(&format!("*a{}", at - 1));
+            text.extend([format!("a{at}: &a{at} "), item, "\n".to_owned()]);
         }
         text
     };
@@ -208,7 +209,7 @@ fn hostile_documents_end_in_a_clear_error() {
         (
             "deep block collections",
             (0..200)
-                .map(|it| format!("{}a:\n", " ".repeat(it)))
+                .flat_map(|it| [" ".repeat(it), "a:\n".to_owned()])
                 .collect(),
             "limit",
         ),

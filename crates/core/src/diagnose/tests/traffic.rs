@@ -9,7 +9,7 @@ use crate::traffic::Defect;
 const CONTAINER: &str = "/spec/containers/0";
 const TIER: &str = "/metadata/labels/tier";
 
-/// What a session keeps of the answers.
+/// The part of the answers that a session keeps.
 pub(super) struct Followed {
     defects: Vec<Defect>,
     answered_at: jiff::Timestamp,

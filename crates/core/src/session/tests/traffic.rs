@@ -148,10 +148,8 @@ fn what_is_not_reachable_says_so_and_offers_a_rollback() {
     assert!(ended.verdict.offers_rollback());
     let headline = crate::report::headline(&ended.report);
     assert_eq!(
-        headline.get(1).map(String::as_str),
-        Some(
-            "deployment/web in namespace shop: 2 of 2 replicas available, but no Service leads to them; checked for 31s."
-        )
+        headline.get(2).map(String::as_str),
+        Some("2 of 2 replicas are available, but no Service leads to them: users are not served.")
     );
 }
 

@@ -55,7 +55,7 @@ pub struct ResourceMetric {
     pub target: MetricTarget,
 }
 
-/// What a metric aims at.
+/// The target of a metric.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetricTarget {
     /// `Utilization` is measured by the requests.

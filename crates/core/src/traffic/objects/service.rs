@@ -107,7 +107,7 @@ pub struct Endpoint {
     pub target_ref: Option<TargetRef>,
 }
 
-/// Whether an endpoint serves.
+/// The conditions of an endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointConditions {
     /// Whether it is ready; an unknown state counts as ready (`k8s.io/api/discovery/v1`).
