@@ -141,7 +141,7 @@ macro_rules! rules {
 
 rules! { policy;
     // kubelet.go `imageBackOffPeriod`: pulls follow 10 s, 30 s and 70 s after the first.
-    ImageNotFound => of_template(25, 2), "a tag that is being pushed may exist at the second or third pull, 10s and 30s after the first; a registry that copies its tags to other regions gets longer";
+    ImageNotFound => of_template(25, 2), "a tag that is being pushed may exist at the second or third pull, 10s and 30s after the first; Azure's registry, which may copy its tags to other regions, gets 4m";
     InvalidImageName => of_template(4, 1), "the pod template is wrong and stays so: seen once more after 4s";
     ImagePullDenied => of_time(600, 2), "a role assignment (AcrPull) takes up to five minutes to become effective";
     ImagePullFailing => of_time(300, 3), "registries throttle, fail over and recover within minutes";

@@ -67,7 +67,7 @@ codes! {
     UnmaskedProcMount: Some(2), Error,
         "remove procMount, or set it to Default",
         "Pod Security `procMount` (baseline)";
-    /// A container adds a capability that the default set lacks.
+    /// A container adds a capability that Pod Security level `baseline` does not allow.
     DangerousCapability: Some(3), Error,
         "remove it from securityContext.capabilities.add; drop ALL and add only what is needed",
         "Pod Security `capabilities_baseline`";
@@ -131,7 +131,7 @@ codes! {
     MissingCpuLimit: Some(9), Warning,
         "set resources.limits.cpu",
         "field `resources.limits`; pod-level resources from 1.34";
-    /// An amount of memory is less than a byte: `512m` is half a byte, `512Mi` was meant.
+    /// An amount of memory in thousandths of a byte is below 1 MiB: `512m` is half a byte, `512Mi` was meant.
     MemoryUnit: Some(9), Error,
         "write Mi or Gi: m means a thousandth",
         "apimachinery `resource.Quantity`";

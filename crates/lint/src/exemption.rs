@@ -66,6 +66,13 @@ impl Exemptions {
     }
 }
 
+/// Returns what follows the word `until`, however it is written.
+fn after_until(text: &str) -> Option<&str> {
+    const UNTIL: &str = "until ";
+    let (word, date) = text.split_at_checked(UNTIL.len())?;
+    word.eq_ignore_ascii_case(UNTIL).then_some(date.trim())
+}
+
 fn exemption(code: &str, field: Field<'_>) -> Result<Exemption, String> {
     let Some(known) = LintCode::parse(code) else {
         return Err(format!(
@@ -74,12 +81,12 @@ fn exemption(code: &str, field: Field<'_>) -> Result<Exemption, String> {
     };
     let text = field.value.written().unwrap_or_default().trim();
     let (reason, until) = match text.rsplit_once(';') {
-        Some((reason, end)) => match end.trim().strip_prefix("until ") {
-            Some(date) => (reason.trim(), Some(date.trim())),
+        Some((reason, end)) => match after_until(end.trim()) {
+            Some(date) => (reason.trim(), Some(date)),
             None => (text, None),
         },
-        None => match text.strip_prefix("until ") {
-            Some(date) => ("", Some(date.trim())),
+        None => match after_until(text) {
+            Some(date) => ("", Some(date)),
             None => (text, None),
         },
     };

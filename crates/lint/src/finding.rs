@@ -85,6 +85,9 @@ impl fmt::Display for Excuse {
     }
 }
 
+/// The most findings of one call.
+pub const MAX_FINDINGS: usize = 10_000;
+
 /// The findings of one object, while its rules are applied.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
@@ -109,6 +112,8 @@ impl Findings {
         message: impl Into<String>,
     ) -> &mut Finding {
         let Place { mark, path } = place;
+        // One above the limit shows that there are more: a container without fields has a dozen.
+        self.found.truncate(MAX_FINDINGS);
         self.found.push(Finding {
             code,
             severity: code.severity(),

@@ -16,8 +16,7 @@ use crate::spot::{Place, Scope};
 use crate::yaml::{Document, Documents, Field, ReadError};
 use crate::{admission, aks, api_version, image, practice, probe, types};
 
-/// The most findings of one text: more are a sign of something that is no manifest.
-pub const MAX_FINDINGS: usize = 10_000;
+pub use crate::finding::MAX_FINDINGS;
 
 /// The rules that hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +69,8 @@ pub(crate) struct Service {
 impl Service {
     /// Returns whether another Service selects the same pods.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.selector == other.selector
+        !self.selector.is_empty()
+            && self.selector == other.selector
             && self.name.namespace == other.name.namespace
             && self.name.name != other.name.name
     }

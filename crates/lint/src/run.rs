@@ -22,12 +22,17 @@ pub struct Located {
     pub column: usize,
 }
 
+/// A longer line, as of JSON without line breaks, is not shown: it tells people nothing, and each finding
+/// would be looked for from its beginning.
+const LONGEST_LINE: usize = 16 * 1024;
+
 impl Located {
     fn new(finding: Finding, lines: &[&str]) -> Self {
         let line = finding.mark.line.checked_sub(1);
         let line = line
             .and_then(|it| lines.get(it))
             .copied()
+            .filter(|it| it.len() <= LONGEST_LINE)
             .unwrap_or_default();
         let column = finding.mark.column.max(1);
         // Enough before the place to tell where it is.

@@ -14,7 +14,7 @@ use libtest_mimic::Trial;
 use rollguard_tests::cluster::{apply, wait_for_rollout, with_namespace};
 
 use crate::smoke::WEB;
-use crate::{Stage, trial};
+use crate::{Stage, builds, trial};
 
 /// Names the image archive, and asks for these trials alone.
 const IMAGE: &str = "ROLLGUARD_IMAGE";
@@ -28,11 +28,14 @@ pub(crate) fn is_asked_for() -> bool {
 }
 
 pub(crate) fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
-    vec![trial(
+    let image = trial(
         "the shipped image runs as a pod without root, and checks a rollout",
         stage,
         runs,
-    )]
+    );
+    std::iter::once(image)
+        .chain(builds::trials(stage))
+        .collect()
 }
 
 /// The check of a pod that may only look. It runs in the node's network: the test's cluster has no proxy for services.

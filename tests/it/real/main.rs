@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "a test program talks to a terminal")]
 
 mod bench;
+mod builds;
 mod clients;
 mod contract;
 mod drill;

@@ -51,7 +51,7 @@ Exit code 0; 10 for findings at or above `--fail-on` (`error`, `warning`, `info`
 ## Levels
 
 - `practices` (default): the ten practices below, and what is bound to fail.
-- `baseline`, `restricted`: refuses what Pod Security admission refuses, in the version of `--kubernetes-version` ({oldest} to {latest}, default {latest}), and nothing else. Every finding is an error.
+- `baseline`, `restricted`: refuses what Pod Security admission refuses, in the version of `--kubernetes-version` ({oldest} to {latest}, default {latest}), and reports exemptions that have no effect. Every finding is an error.
 - `aks-safeguards`: what the [Deployment Safeguards](https://learn.microsoft.com/azure/aks/deployment-safeguards) of AKS refuse, which AKS Automatic enforces, `baseline` included; and, as `info`, what their mutators change. What depends on settings of the cluster is left out: allowed images and excluded namespaces.
 
 `--level` may be given several times.
@@ -62,7 +62,7 @@ The ten practices:
 
 A severity is `error` if the API server or Pod Security level `baseline` refuses the pod, if the pod can take over its node, or if it is bound to fail; `warning` if hardening is missing; `info` for heuristics. `--severity CODE=SEVERITY` changes it, `CODE=off` switches a code off.
 
-Two things are deliberately lenient. A user above 0 without `runAsNonRoot` is enough for practice 1, though not for `restricted`. A pod that declares no port and that no Service of the same call selects needs no readiness probe: it is taken for a worker.
+Some things are deliberately lenient. A user above 0 without `runAsNonRoot` is enough for practice 1, though not for `restricted`. A pod that declares no port and that no Service of the same call selects needs no readiness probe: it is taken for a worker.
 
 ## Exemptions
 

@@ -135,7 +135,7 @@ pub(super) const RUNGS: &[Rung] = &[
     },
     Rung {
         name: "image",
-        proves: "rung 6: the container image that `package` made checks a rollout as a pod of a real cluster",
+        proves: "rung 6: the container image and the builds for other platforms that `package` made judge rollouts of a real cluster",
         prepare: container,
         counts_tests: true,
         inspect: NOTHING,
@@ -189,7 +189,7 @@ pub(crate) fn real() -> Result<Command> {
     real_with(Modules::Cluster)
 }
 
-/// Sets up the real cluster for the image that the rung before has made.
+/// Sets up the real cluster for the image and the builds that the rung before has made.
 fn container() -> Result<Command> {
     let archive = root().join("dist").join(image::name("linux-x64"));
     ensure!(
@@ -200,6 +200,10 @@ fn container() -> Result<Command> {
     let mut command = real()?;
     command
         .env("ROLLGUARD_IMAGE", archive)
+        .env(
+            "ROLLGUARD_PACKAGE_TRIALS",
+            root().join("target/package-trials"),
+        )
         .env("ROLLGUARD_IMAGE_REFERENCE", image::reference());
     Ok(command)
 }

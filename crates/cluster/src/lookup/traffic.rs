@@ -30,10 +30,20 @@ pub(super) async fn traffic(client: &Client, namespace: &str) -> Option<NetworkO
     Some(NetworkObjects {
         services: services?.listed(&mut unseen),
         endpoint_slices: slices?.listed(&mut unseen),
-        ingresses: ingresses?.listed(&mut unseen),
-        network_policies: policies?.listed(&mut unseen),
-        autoscalers: autoscalers?.listed(&mut unseen),
+        ingresses: or_unseen(ingresses, TrafficKind::Ingress).listed(&mut unseen),
+        network_policies: or_unseen(policies, TrafficKind::NetworkPolicy).listed(&mut unseen),
+        autoscalers: or_unseen(autoscalers, TrafficKind::Autoscaler).listed(&mut unseen),
         unseen,
+    })
+}
+
+/// What only explains holds up nothing that decides.
+fn or_unseen<T>(read: Option<Read<T>>, kind: TrafficKind) -> Read<T> {
+    read.unwrap_or_else(|| {
+        Read::Unseen(Unseen {
+            without: kind.without().to_owned(),
+            why: "the API server gave no usable answer".to_owned(),
+        })
     })
 }
 

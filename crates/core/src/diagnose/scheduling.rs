@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, PodCondition};
 
 use super::{Candidate, Case, Cause, between, claim, clipped};
-use crate::duration::after;
 use crate::finding::{EvidenceKind, Finding, FindingCode, Subject};
 use crate::observation::ResourceKind;
 use crate::snapshot::{PodView, event_time};
@@ -112,10 +111,13 @@ fn unschedulable(case: &Case<'_>, pod: &PodView<'_>, condition: &PodCondition) -
 /// Returns whether an old pod is about to terminate and to free its resources; a stuck one frees
 /// none.
 pub(super) fn makes_room(case: &Case<'_>) -> bool {
-    case.rollout.terminating_pods().iter().any(|pod| {
+    let pods = case.rollout.terminating_pods();
+    let leaving = pods.iter().filter(|pod| {
         let ends = pod.object().metadata.deletion_timestamp.as_ref();
-        ends.is_some_and(|ends| case.now < after(ends.0, case.policy.patience.ending))
-    })
+        ends.is_some_and(|ends| !case.has_lasted(ends.0, case.policy.patience.ending))
+    });
+    // Each is asked: the first one that is over changes the judgement.
+    leaving.count() > 0
 }
 
 /// Returns how long to wait for a node, and the event that the time is based on.

@@ -510,7 +510,7 @@ finding_codes! {
     }
     /// No Service selects the new pods any more, and those that selected the former ones have no endpoint.
     ServiceSelectsNoPod {
-        signals: Sources = "`spec.selector` of each Service matches the labels of the former template and not of the new one, no other Service leads to the new pods, and the EndpointSlices of these Services have no endpoint that takes connections (`endpointslice/reconciler.go`); not for pods with host ports",
+        signals: Sources = "`spec.selector` of each Service matches the labels of the former template and not of the new one, no other Service leads to the new pods, and the EndpointSlices of these Services have no endpoint but those of pods that terminate (`endpointslice/reconciler.go`); not for pods with host ports, nor for a Service whose ports are named after metrics",
         rollback: Yes = "the labels of the former revision are those that the Services select",
     }
     /// No Service leads to the new pods any more, because the ports that they name are not in the template.

@@ -42,7 +42,75 @@ impl FindingCode {
     }
 }
 
+/// The codes behind the words of kubectl and of events, the most frequent ones first.
+const BEHIND: &[(&[&str], [FindingCode; SUGGESTIONS])] = {
+    use FindingCode::{
+        ClaimMissing, ConfigKeyMissing, ConfigObjectMissing, ContainerNotCreated,
+        ContainerSpecInvalid, CrashAfterReady, CrashAtStart, EvictedByNode, EvictedForOwnLimit,
+        ImageNotFound, ImagePullDenied, ImagePullFailing, LivenessKillsStart, NoNodeMatches,
+        NodeDiskFull, OutOfMemory, PodCreationRefused, QuotaExceeded, ReadinessFailing,
+        RunAsNonRootRefused, SecretStoreFailing, SubPathNotPrepared, Unschedulable,
+        VolumeNotMounted,
+    };
+    &[
+        (
+            &["ImagePullBackOff", "ErrImagePull"],
+            [ImageNotFound, ImagePullDenied, ImagePullFailing],
+        ),
+        (
+            &["CrashLoopBackOff", "BackOff", "Error"],
+            [CrashAtStart, CrashAfterReady, LivenessKillsStart],
+        ),
+        (&["OOMKilled"], [OutOfMemory, CrashAtStart, CrashAfterReady]),
+        (
+            &["CreateContainerConfigError"],
+            [ConfigObjectMissing, ConfigKeyMissing, RunAsNonRootRefused],
+        ),
+        (
+            &["CreateContainerError", "RunContainerError"],
+            [
+                ContainerSpecInvalid,
+                ContainerNotCreated,
+                SubPathNotPrepared,
+            ],
+        ),
+        (
+            &["FailedScheduling", "Pending"],
+            [Unschedulable, NoNodeMatches, ClaimMissing],
+        ),
+        (
+            &["FailedMount", "FailedAttachVolume"],
+            [VolumeNotMounted, ConfigObjectMissing, SecretStoreFailing],
+        ),
+        (
+            &["FailedCreate"],
+            [
+                QuotaExceeded,
+                PodCreationRefused,
+                FindingCode::AdmissionDenied,
+            ],
+        ),
+        (
+            &["Evicted"],
+            [EvictedForOwnLimit, EvictedByNode, NodeDiskFull],
+        ),
+        (
+            &["Unhealthy"],
+            [
+                ReadinessFailing,
+                LivenessKillsStart,
+                FindingCode::StartupProbeExhausted,
+            ],
+        ),
+    ]
+};
+
 fn nearest(text: &str, known: impl Iterator<Item = FindingCode>) -> Vec<FindingCode> {
+    let of_kubernetes =
+        |(words, _): &&(&[&str], _)| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if let Some((_, codes)) = BEHIND.iter().find(of_kubernetes) {
+        return codes.to_vec();
+    }
     let bare = letters(text);
     let mut rated: Vec<(f64, FindingCode)> = known
         .map(|code| (strsim::jaro_winkler(&bare, &letters(code.as_str())), code))
@@ -66,7 +134,7 @@ fn letters(text: &str) -> String {
 
 fn what_instead(nearest: &[FindingCode]) -> String {
     match nearest {
-        [] => "docs/findings.md lists the codes".to_owned(),
+        [] => "`rollguard explain` lists the codes".to_owned(),
         some => {
             let names: Vec<String> = some.iter().map(|code| format!("`{code}`")).collect();
             format!("did you mean {}?", names.join(" or "))
@@ -100,14 +168,31 @@ mod tests {
             ("image-not-found", "did you mean `ImageNotFound`"),
             ("OutOfMemroy", "did you mean `OutOfMemory`"),
             ("Crash", "did you mean `CrashAtStart`"),
-            ("Banana", "docs/findings.md lists the codes"),
-            ("", "docs/findings.md lists the codes"),
+            ("Banana", "`rollguard explain` lists the codes"),
+            ("", "`rollguard explain` lists the codes"),
         ];
         for (text, says) in rows {
             let error = FindingCode::parse(text).unwrap_err();
             let expected = format!("`{text}` is not a finding code; {says}");
             assert!(error.to_string().starts_with(&expected), "{error}");
             assert!(error.nearest.len() <= SUGGESTIONS);
+        }
+    }
+
+    #[test]
+    fn a_word_of_kubernetes_leads_to_the_codes_behind_it() {
+        use FindingCode::{CrashAtStart, ImageNotFound, OutOfMemory, Unschedulable};
+        for (word, first) in [
+            ("ImagePullBackOff", ImageNotFound),
+            ("crashloopbackoff", CrashAtStart),
+            ("OOMKilled", OutOfMemory),
+            ("FailedScheduling", Unschedulable),
+        ] {
+            let error = FindingCode::parse(word).unwrap_err();
+            assert_eq!(error.nearest.first(), Some(&first), "{word}");
+        }
+        for (words, _) in BEHIND {
+            assert!(words.iter().all(|it| FindingCode::parse(it).is_err()));
         }
     }
 

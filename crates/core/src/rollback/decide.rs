@@ -150,17 +150,18 @@ fn target<'a>(history: &'a History, request: &Request) -> Result<Choice<'a>, Ref
             .map(|entry| Choice::go(entry, ChosenBy::ToRevision))
             .ok_or_else(unknown);
     }
+    let restored = history.restored().is_some();
+    // A re-run must neither go on to an older revision nor back to the failed one, which the controller may
+    // not even have created.
+    if let (true, true, Some(current)) = (request.judged.is_none(), restored, history.current()) {
+        return Ok(Choice::InPlace(current));
+    }
     if history.former().next().is_none() {
         return Err(Refusal::OneRevision {
             known: history.in_words(),
         });
     }
-    let restored = history.restored().is_some();
     if request.judged.is_none() {
-        // A re-run must neither go on to an older revision nor back to the failed one.
-        if let (true, Some(current)) = (restored, history.current()) {
-            return Ok(Choice::InPlace(current));
-        }
         known_good(history)?;
     }
     by_evidence(history, request).ok_or_else(|| {

@@ -532,10 +532,11 @@ fn sight(view: &View<'_>, policy: &Policy, now: Timestamp) -> Sight {
                 return Sight::Lost(blind);
             }
             Blindness::Disconnected { .. } => {
-                dim = Some(Sight::Dim {
-                    until: after(*since, policy.blind_limit),
-                    why: blind,
-                });
+                let until = after(*since, policy.blind_limit);
+                // The first one that is over decides.
+                if !matches!(dim, Some(Sight::Dim { until: known, .. }) if known <= until) {
+                    dim = Some(Sight::Dim { until, why: blind });
+                }
             }
         }
     }

@@ -41,6 +41,15 @@ impl<'a> Reach<'a> {
         services.filter(|it| leads(it, former)).collect()
     }
 
+    /// The same without those that only collect metrics: a worker without users may have one.
+    fn led_users(&self) -> Vec<&'a Service> {
+        let Some(former) = self.situation.former else {
+            return Vec::new();
+        };
+        let services = self.services.iter().copied();
+        services.filter(|it| leads_users(it, former)).collect()
+    }
+
     /// Returns whether a Service leads to the new pods.
     pub(super) fn leads_now(&self, service: &Service) -> bool {
         leads(service, self.situation.new)
@@ -52,14 +61,14 @@ impl<'a> Reach<'a> {
         self.leads_now(service) || former.is_some_and(|it| leads(service, it))
     }
 
-    /// Finds the loss of every way in: Services led to the former template, none leads to the new one,
-    /// and none of them has an endpoint left.
+    /// Finds the loss of every way in: Services led users to the former template, none leads to the new
+    /// one, and none of them has an endpoint left but those of pods that terminate.
     pub(super) fn lost(&self) -> Vec<Defect> {
-        let led = self.led();
+        let led = self.led_users();
         let certain = !self.is_open_otherwise()
             && !self.has_new_endpoint()
             && !self.services.iter().any(|it| self.leads_now(it))
-            && led.iter().all(|it| self.has_endpoints(it) == Some(false));
+            && led.iter().all(|it| self.is_deserted(it));
         if !certain {
             return Vec::new();
         }
@@ -237,6 +246,21 @@ impl<'a> Reach<'a> {
         Some(self.endpoints(service).next().is_some())
     }
 
+    /// Returns whether no endpoint of a Service serves any more, or may soon: one that is not ready yet is
+    /// of another workload that starts.
+    fn is_deserted(&self, service: &Service) -> bool {
+        let Some(slices) = &self.situation.objects.endpoint_slices else {
+            return false;
+        };
+        let own = slices
+            .iter()
+            .filter(|it| it.service() == Some(service.metadata.name.as_str()));
+        let mut endpoints = own
+            .filter(|it| !it.ports.is_empty())
+            .flat_map(|it| &it.endpoints);
+        endpoints.all(|it| it.conditions.terminating == Some(true))
+    }
+
     fn is_of_others(&self, endpoint: &Endpoint) -> bool {
         let target = endpoint.target_ref.as_ref();
         let pods = self.situation.pods;
@@ -308,6 +332,18 @@ pub(super) fn is_selecting(service: &Service) -> bool {
 /// Returns whether a Service leads to the pods of a template by at least one port.
 pub(super) fn leads(service: &Service, template: &PodTemplateSpec) -> bool {
     let mut ports = service.spec.ports.iter();
+    selects(service, labels_of(template)) && ports.any(|it| resolve(it, template).is_some())
+}
+
+/// Returns whether it does so by a port that is not for collecting metrics.
+fn leads_users(service: &Service, template: &PodTemplateSpec) -> bool {
+    const METRICS: [&str; 2] = ["metric", "prom"];
+    let of_metrics = |port: &ServicePort| {
+        let names = [port.name.as_deref(), named_target(port)];
+        let mut names = names.into_iter().flatten();
+        names.any(|name| METRICS.iter().any(|it| name.contains(it)))
+    };
+    let mut ports = service.spec.ports.iter().filter(|it| !of_metrics(it));
     selects(service, labels_of(template)) && ports.any(|it| resolve(it, template).is_some())
 }
 

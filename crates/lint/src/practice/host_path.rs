@@ -54,8 +54,8 @@ fn socket(path: &str) -> Option<Socket> {
     if path.is_empty() {
         return None;
     }
-    if path.contains('\\') {
-        let path = path.to_ascii_lowercase();
+    if path.contains('\\') || path.starts_with("//./pipe/") {
+        let path = path.to_ascii_lowercase().replace('/', r"\");
         let is_pipe = PIPES
             .iter()
             .any(|it| path.ends_with(&format!(r"\pipe\{it}")));

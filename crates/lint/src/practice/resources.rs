@@ -89,7 +89,12 @@ fn amounts(scope: &Scope<'_>, container: Option<&str>, findings: &mut Findings) 
         let Some(written) = spot.written().filter(|it| it.ends_with('m')) else {
             continue;
         };
-        if quantity(&spot).is_some() {
+        // Programs write whole bytes as thousandths as well.
+        let least = Quantity::parse("1Mi");
+        if quantity(&spot)
+            .zip(least)
+            .is_some_and(|(it, least)| it < least)
+        {
             let message =
                 format!("{who} has memory {list} of {written}: m means a thousandth of a byte");
             let fix = format!("write {}Mi", written.trim_end_matches('m'));

@@ -136,6 +136,11 @@ fn windows_has_neither_capabilities_nor_escalation_nor_a_read_only_root() {
             r"os: {name: windows}, securityContext: {runAsNonRoot: true}, volumes: [{name: p, hostPath: {path: '\\.\pipe\docker_engine'}}],".to_owned(),
             &["HostPathVolume", "RuntimeSocket"],
         ),
+        (
+            "the same with slashes",
+            "os: {name: windows}, securityContext: {runAsNonRoot: true}, volumes: [{name: p, hostPath: {path: //./pipe/docker_engine}}],".to_owned(),
+            &["HostPathVolume", "RuntimeSocket"],
+        ),
     ];
     for (says, pod, expected) in rows {
         assert_eq!(codes(&deployment(pod, bare)), *expected, "{says}");
@@ -211,6 +216,12 @@ fn resources_may_stand_on_the_pod_and_limits_count_as_requests() {
             "",
             "resources: {limits: {cpu: 1, memory: 512m}}",
             &["MemoryUnit"],
+        ),
+        (
+            "whole bytes, written as thousandths",
+            "",
+            "resources: {limits: {cpu: 1, memory: 128974848000m}}",
+            &[],
         ),
         (
             "thousandths of a CPU",

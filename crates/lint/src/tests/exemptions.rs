@@ -33,6 +33,12 @@ fn an_exemption_needs_a_reason_and_may_end() {
             "",
         ),
         (
+            "until yesterday, in another case",
+            "rollguard.dev/exempt-HostNamespace: 'debugging; Until 2026-11-29'",
+            false,
+            "",
+        ),
+        (
             "until yesterday",
             "rollguard.dev/exempt-HostNamespace: 'debugging; until 2026-11-29'",
             false,

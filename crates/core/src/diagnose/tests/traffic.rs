@@ -183,8 +183,20 @@ fn selectors() -> Vec<Row> {
             Absent(code),
         ),
         row(
-            "old pods still serve while they terminate",
-            &relabelled().with("endpointSlices", json!([terminating()])),
+            "the pods that still serve terminate",
+            &relabelled().with("endpointSlices", json!([endpoint(false, true)])),
+            40,
+            Terminal(code),
+        ),
+        row(
+            "another workload behind the same Service is still starting",
+            &relabelled().with("endpointSlices", json!([endpoint(false, false)])),
+            40,
+            Absent(code),
+        ),
+        row(
+            "a Service that only collects metrics",
+            &relabelled().with("services", json!([of_metrics()])),
             40,
             Absent(code),
         ),
@@ -293,12 +305,19 @@ fn selectors() -> Vec<Row> {
     ]
 }
 
-fn terminating() -> Value {
-    let mut old = slice("web", &["old"]);
-    let conditions = json!([{"conditions": {"ready": false, "serving": true, "terminating": true},
-        "targetRef": {"kind": "Pod", "name": "old", "uid": "pod-old"}}]);
-    put(&mut old, "endpoints", conditions);
-    old
+/// An endpoint that is not ready: of a pod that terminates and still serves, or of one that starts.
+fn endpoint(ready: bool, terminating: bool) -> Value {
+    let mut other = slice("web", &["other"]);
+    let conditions = json!([{"conditions": {"ready": ready, "serving": terminating, "terminating": terminating},
+        "targetRef": {"kind": "Pod", "name": "other", "uid": "pod-other"}}]);
+    put(&mut other, "endpoints", conditions);
+    other
+}
+
+fn of_metrics() -> Value {
+    let mut metrics = service("web", json!({"tier": "front"}));
+    metrics["spec"]["ports"][0]["name"] = "metrics".into();
+    metrics
 }
 
 fn headless() -> Value {

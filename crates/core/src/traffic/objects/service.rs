@@ -116,6 +116,9 @@ pub struct EndpointConditions {
     /// Whether it serves, even while it terminates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving: Option<bool>,
+    /// Whether its pod terminates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminating: Option<bool>,
 }
 
 impl EndpointConditions {
