@@ -37,7 +37,7 @@ pub(super) async fn traffic(client: &Client, namespace: &str) -> Option<NetworkO
     })
 }
 
-/// What only explains holds up nothing that decides.
+/// Objects that only explain hold up nothing that decides.
 fn or_unseen<T>(read: Option<Read<T>>, kind: TrafficKind) -> Read<T> {
     read.unwrap_or_else(|| {
         Read::Unseen(Unseen {

@@ -19,7 +19,7 @@ fn found(text: &str, levels: &[Level], minor: u32) -> Vec<String> {
     report.findings().map(|it| it.code.to_string()).collect()
 }
 
-/// What it says, the pod's and the container's fields, the levels, the minor version, and the codes.
+/// A row: what it says, the pod's and the container's fields, the levels, the minor version, and the codes.
 type Row = (
     &'static str,
     &'static str,
