@@ -32,22 +32,13 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// The Services that led to the pods of the former template.
-    fn led(&self) -> Vec<&'a Service> {
+    /// The Services that led to the pods of the former template, by that sense of the word.
+    fn led(&self, leads: fn(&Service, &PodTemplateSpec) -> bool) -> Vec<&'a Service> {
         let Some(former) = self.situation.former else {
             return Vec::new();
         };
         let services = self.services.iter().copied();
         services.filter(|it| leads(it, former)).collect()
-    }
-
-    /// The same without those that only collect metrics: a worker without users may have one.
-    fn led_users(&self) -> Vec<&'a Service> {
-        let Some(former) = self.situation.former else {
-            return Vec::new();
-        };
-        let services = self.services.iter().copied();
-        services.filter(|it| leads_users(it, former)).collect()
     }
 
     /// Returns whether a Service leads to the new pods.
@@ -64,7 +55,7 @@ impl<'a> Reach<'a> {
     /// Finds the loss of every way in: Services led users to the former template, none leads to the new
     /// one, and none of them has an endpoint left but those of pods that terminate.
     pub(super) fn lost(&self) -> Vec<Defect> {
-        let led = self.led_users();
+        let led = self.led(leads_users);
         let certain = !self.is_open_otherwise()
             && !self.has_new_endpoint()
             && !self.services.iter().any(|it| self.leads_now(it))
@@ -135,7 +126,7 @@ impl<'a> Reach<'a> {
         if !self.lost().is_empty() {
             return Vec::new();
         }
-        let led = self.led();
+        let led = self.led(leads);
         let services = led.iter().filter(|it| !self.leads_now(it));
         let whole = services.map(|it| Defect {
             code: FindingCode::ServiceLeftBehind,
@@ -331,19 +322,26 @@ pub(super) fn is_selecting(service: &Service) -> bool {
 
 /// Returns whether a Service leads to the pods of a template by at least one port.
 pub(super) fn leads(service: &Service, template: &PodTemplateSpec) -> bool {
-    let mut ports = service.spec.ports.iter();
-    selects(service, labels_of(template)) && ports.any(|it| resolve(it, template).is_some())
+    leads_by(service, template, |_| true)
 }
 
-/// Returns whether it does so by a port that is not for collecting metrics.
+/// Returns whether it does so by a port that is not for collecting metrics: a worker without users may have
+/// such a Service.
 fn leads_users(service: &Service, template: &PodTemplateSpec) -> bool {
     const METRICS: [&str; 2] = ["metric", "prom"];
-    let of_metrics = |port: &ServicePort| {
+    leads_by(service, template, |port| {
         let names = [port.name.as_deref(), named_target(port)];
         let mut names = names.into_iter().flatten();
-        names.any(|name| METRICS.iter().any(|it| name.contains(it)))
-    };
-    let mut ports = service.spec.ports.iter().filter(|it| !of_metrics(it));
+        !names.any(|name| METRICS.iter().any(|it| name.contains(it)))
+    })
+}
+
+fn leads_by(
+    service: &Service,
+    template: &PodTemplateSpec,
+    counts: impl Fn(&ServicePort) -> bool,
+) -> bool {
+    let mut ports = service.spec.ports.iter().filter(|it| counts(it));
     selects(service, labels_of(template)) && ports.any(|it| resolve(it, template).is_some())
 }
 
