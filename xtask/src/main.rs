@@ -10,10 +10,11 @@ mod fuzz;
 mod generate;
 mod package;
 mod pictures;
+mod provenance;
 mod test;
 
 use anyhow::Result;
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, ArgGroup, Command};
 
 fn cli() -> Command {
     Command::new("xtask")
@@ -68,6 +69,7 @@ fn cli() -> Command {
             Command::new("pictures")
                 .about("Draws docs/pictures: the page of a run, and the drill at a terminal"),
         )
+        .subcommand(provenance_command())
         .subcommand(
             Command::new("test")
                 .about("Installs what the tests need and runs every rung")
@@ -113,6 +115,37 @@ fn package_command() -> Command {
                 .default_value("dev")
                 .value_parser(["dev", "release"]),
         )
+}
+
+fn provenance_command() -> Command {
+    let key = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(std::path::PathBuf))
+            .help(help)
+    };
+    Command::new("provenance")
+        .about("Signs or verifies the provenance of dist/SHA256SUMS in a run of Azure Pipelines")
+        .arg(key(
+            "key",
+            "Signs with this private key: PEM, PKCS#8, P-256",
+        ))
+        .arg(key("verify", "Verifies with this public key in PEM"))
+        .group(
+            ArgGroup::new("which")
+                .args(["key", "verify"])
+                .required(true),
+        )
+}
+
+fn provenance(m: &clap::ArgMatches) -> Result<()> {
+    let file = |name| m.get_one::<std::path::PathBuf>(name);
+    match (file("key"), file("verify")) {
+        (Some(key), _) => provenance::sign(key),
+        (None, Some(key)) => provenance::verify(key),
+        (None, None) => Ok(()),
+    }
 }
 
 fn package(m: &clap::ArgMatches) -> Result<()> {
@@ -173,6 +206,7 @@ fn main() -> Result<()> {
         Some(("generate", m)) => generate::run(m.get_flag("check")),
         Some(("package", m)) => package(m),
         Some(("pictures", _)) => pictures::run(),
+        Some(("provenance", m)) => provenance(m),
         Some(("test", m)) => test::run(
             &m.get_many("filter")
                 .unwrap_or_default()
