@@ -8,6 +8,7 @@ mod traces;
 mod embedded {
     pub(crate) mod cancelled;
     pub(crate) mod doctor;
+    pub(crate) mod documents;
     pub(crate) mod faults;
     pub(crate) mod jobs;
     pub(crate) mod many;

@@ -14,14 +14,22 @@ use rollguard::console::Console;
 use rollguard::failure::Failure;
 use rollguard::run::replay::replay;
 use rollguard_agent::Outcome;
+use rollguard_core::annotation::RollbackRecord;
 use rollguard_core::approval::{Approval, ApprovedRollback, HealthCriteria};
 use rollguard_core::finding::FindingCode;
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
-use rollguard_core::report::{AfterRollback, OtherImage, Proposal, Proposed, Report, to_json};
-use rollguard_core::rollback::{Change, ChosenBy, PreflightCode, PreflightFinding, RollbackHealth};
+use rollguard_core::report::{
+    AfterRollback, OtherImage, Proposal, Proposed, Report, RollbackPage, RollbackResult, to_json,
+};
+use rollguard_core::rollback::{
+    Already, BatchOutcome, Change, ChosenBy, Objection, PreflightCode, PreflightFinding, Refusal,
+    RollbackBatch, RollbackHealth, RollbackPlan, WorkloadOutcome,
+};
 use rollguard_core::trace::Trace;
 use rollguard_core::verdict::VerdictKind;
-use rollguard_core::workload::{Images, Revision, RevisionId, WorkloadKind, WorkloadRef};
+use rollguard_core::workload::{
+    ClusterName, Images, Revision, RevisionId, WorkloadKind, WorkloadRef,
+};
 use serde_json::{Value, json};
 
 fn root() -> PathBuf {
@@ -29,7 +37,12 @@ fn root() -> PathBuf {
 }
 
 fn schema() -> Value {
-    let text = std::fs::read_to_string(root().join("docs/report.schema.json")).unwrap();
+    schema_of("report")
+}
+
+fn schema_of(document: &str) -> Value {
+    let path = format!("docs/{document}.schema.json");
+    let text = std::fs::read_to_string(root().join(path)).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
@@ -40,7 +53,11 @@ fn published() -> Validator {
 
 /// The same without keys that it does not name: no key goes undocumented.
 fn strict() -> Validator {
-    let mut schema = schema();
+    strict_of("report")
+}
+
+fn strict_of(document: &str) -> Validator {
+    let mut schema = schema_of(document);
     close(&mut schema);
     jsonschema::draft202012::new(&schema).unwrap()
 }
@@ -386,4 +403,174 @@ fn what_rollguard_never_prints_is_refused() {
         assert!(!validator.is_valid(&document), "{says}");
     }
     assert!(!validator.is_valid(&json!({})), "an empty document");
+}
+
+/// A plan with every key, as it is kept.
+fn plan() -> RollbackPlan {
+    let plan = json!({
+        "workload": web(), "uid": "d-1", "from": id(2), "to": id(1), "chosenBy": "knownGood",
+        "goodAt": "2026-01-01T00:00:00Z", "targetCreated": null, "badSince": null,
+        "changes": [{"what": "container `web`: image", "from": "web:2", "to": "web:1"}],
+        "concerns": [PreflightFinding::warning(PreflightCode::ConfigChanged, "changed")],
+        "images": {}, "stuck": ["db-0"], "withdrawsMark": false, "proposed": false, "complete": false, "run": "a test",
+        "patch": {
+            "judged": {}, "target": {}, "createsAnnotations": false, "removedAnnotation": null, "changeCause": "x",
+            "record": RollbackRecord::new(&id(1), &id(2), Timestamp::UNIX_EPOCH, "a test"),
+        },
+    });
+    serde_json::from_value(plan).unwrap()
+}
+
+fn batch(plans: Vec<RollbackPlan>, objections: Vec<Objection>) -> RollbackBatch {
+    let objections = objections.into_iter().map(|it| (web(), it)).collect();
+    RollbackBatch {
+        plans,
+        already: Vec::new(),
+        objections,
+    }
+}
+
+/// A batch, what became of it, and the word that the document has for it.
+type Row = (
+    &'static str,
+    RollbackBatch,
+    Option<BatchOutcome>,
+    Vec<WorkloadOutcome>,
+);
+
+fn rollbacks() -> Vec<Row> {
+    let refused = |it| batch(Vec::new(), vec![Objection::Refusal(it)]);
+    let known = || String::from("1 (web:1)");
+    let already = RollbackBatch {
+        already: vec![Already {
+            workload: web(),
+            uid: "d-1".to_owned(),
+            to: id(1),
+            present: Revision(3),
+            run: Some("another run".to_owned()),
+            unmark: None,
+        }],
+        ..RollbackBatch::default()
+    };
+    let finding = PreflightFinding::refusal(PreflightCode::OwnedByFlux, "Flux owns it");
+    let plan_of = || batch(vec![plan()], Vec::new());
+    vec![
+        ("possible", plan_of(), None, vec![]),
+        ("alreadyRolledBack", already, None, vec![]),
+        (
+            "refused",
+            refused(Refusal::OneRevision { known: known() }),
+            Some(BatchOutcome::Refused),
+            vec![],
+        ),
+        (
+            "refused",
+            batch(vec![plan()], vec![Objection::Finding(finding)]),
+            Some(BatchOutcome::Refused),
+            vec![],
+        ),
+        (
+            "superseded",
+            refused(Refusal::Superseded),
+            Some(BatchOutcome::Superseded),
+            vec![],
+        ),
+        (
+            "superseded",
+            plan_of(),
+            Some(BatchOutcome::Superseded),
+            vec![],
+        ),
+        (
+            "healed",
+            refused(Refusal::Healed),
+            Some(BatchOutcome::Healed),
+            vec![],
+        ),
+        (
+            "rolledBack",
+            plan_of(),
+            Some(BatchOutcome::RolledBack),
+            vec![WorkloadOutcome::RolledBack],
+        ),
+        (
+            "partlyRolledBack",
+            plan_of(),
+            Some(BatchOutcome::PartlyRolledBack),
+            vec![WorkloadOutcome::HeldUp],
+        ),
+        (
+            "failed",
+            plan_of(),
+            Some(BatchOutcome::Failed),
+            vec![WorkloadOutcome::Failed],
+        ),
+        (
+            "cancelled",
+            plan_of(),
+            Some(BatchOutcome::NotTried),
+            vec![WorkloadOutcome::NotTried],
+        ),
+    ]
+}
+
+#[test]
+fn the_document_of_a_rollback_keeps_the_schema_for_every_outcome() {
+    let published = jsonschema::draft202012::new(&schema_of("rollback")).unwrap();
+    let strict = strict_of("rollback");
+    let trace = root().join("tests/traces/image-tag-missing.jsonl");
+    let mut report = replayed(&trace);
+    report.after_rollback = after_rollback();
+    let cluster = ClusterName::new("aks-prod");
+    for (word, batch, outcome, ended) in rollbacks() {
+        let ended: Vec<_> = ended.into_iter().map(|it| (web(), it)).collect();
+        let errors = ["failed to patch: ##vso[x]".to_owned()];
+        for report in [None, Some(&report)] {
+            let done = RollbackResult {
+                page: RollbackPage {
+                    batch: &batch,
+                    ended: &ended,
+                    errors: &errors,
+                    cluster: Some(&cluster),
+                    at: Timestamp::UNIX_EPOCH,
+                },
+                outcome,
+                health: report.map(|_| RollbackHealth::Unhealthy),
+                exit_code: 21,
+                cancelled: word == "cancelled",
+                dry_run: outcome.is_none(),
+                started: Timestamp::UNIX_EPOCH,
+                report,
+            };
+            let json = done.to_json().unwrap();
+            assert!(!json.contains('#'), "{word}: {json}");
+            let document: Value = serde_json::from_str(&json).unwrap();
+            for validator in [&published, &strict] {
+                assert_eq!(
+                    breaches(validator, &document),
+                    [""; 0],
+                    "{word}: {document:#}"
+                );
+            }
+            assert_eq!(document["outcome"], word);
+            assert_eq!(document["sentence"], document["headline"][0], "{word}");
+            assert!(
+                document["headline"].as_array().unwrap().len() <= 6,
+                "{document:#}"
+            );
+            let refusal = document["workloads"][0]["refusals"][0]["code"].as_str();
+            let is_refused = batch.is_refused();
+            assert_eq!(refusal.is_some(), is_refused, "{word}: {document:#}");
+        }
+    }
+    let none = Failure::new(Outcome::Cancelled, "not confirmed")
+        .to_json()
+        .unwrap();
+    let none: Value = serde_json::from_str(&none).unwrap();
+    assert_eq!(breaches(&strict, &none), [""; 0], "{none:#}");
+    let options = jsonschema::draft202012::options();
+    let validator = options.build(&schema_of("rollback")).unwrap();
+    for wrong in [json!({}), json!({"outcome": "fine", "exitCode": 0})] {
+        assert!(!validator.is_valid(&wrong), "{wrong}");
+    }
 }

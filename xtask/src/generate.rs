@@ -11,6 +11,7 @@ mod preflight_doc;
 mod rbac_doc;
 mod refusals_doc;
 mod report_schema;
+mod rollback_schema;
 mod task_json;
 
 use std::fs;
@@ -86,6 +87,10 @@ const GENERATED: &[Generated] = &[
     Generated {
         path: "docs/report.schema.json",
         text: Text::Parts(report_schema::render),
+    },
+    Generated {
+        path: "docs/rollback.schema.json",
+        text: Text::Parts(rollback_schema::render),
     },
     Generated {
         path: "clippy.toml",

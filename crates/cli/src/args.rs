@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use rollguard_agent::inputs::{
     AKS_CLUSTER, CliForm, CommandName, DOCTOR_COMMANDS, InputKind, InputSpec, RawInputs, WORKLOADS,
 };
@@ -49,7 +49,7 @@ pub(crate) fn command() -> Command {
             with_inputs(CommandName::Check, Command::new("check"))
                 .about("Follows a rollout to a verdict")
                 .args(cluster_args())
-                .arg(output())
+                .arg(output(OutputForm::OF_REPORT))
                 .arg(
                     Arg::new("record")
                         .long("record")
@@ -65,7 +65,8 @@ pub(crate) fn command() -> Command {
                     "dry-run",
                     "Only show the plan and have the API server validate it",
                 ))
-                .arg(flag("yes", "Do not ask for confirmation").short('y')),
+                .arg(flag("yes", "Do not ask for confirmation").short('y'))
+                .arg(output(OutputForm::OF_REPORT)),
         )
         .subcommand(doctor())
         .subcommand(drill())
@@ -82,7 +83,7 @@ pub(crate) fn command() -> Command {
                     input_arg(&rollguard_agent::inputs::TIMEOUT)
                         .help("A timeout to use instead of the recorded one"),
                 )
-                .arg(output()),
+                .arg(output(OutputForm::OF_REPORT)),
         )
         .subcommand(history())
         .subcommand(lint::command())
@@ -91,7 +92,11 @@ pub(crate) fn command() -> Command {
             Command::new("templates")
                 .about("Lists and exports the built-in stage templates")
                 .subcommand_required(true)
-                .subcommand(Command::new("list").about("Lists the templates"))
+                .subcommand(
+                    Command::new("list")
+                        .about("Lists the templates")
+                        .arg(output(OutputForm::OF_ANSWER)),
+                )
                 .subcommand(
                     Command::new("export")
                         .about("Writes the templates to a folder")
@@ -100,7 +105,8 @@ pub(crate) fn command() -> Command {
                                 .value_name("FOLDER")
                                 .required(true)
                                 .help("The folder to write to; it is created if necessary"),
-                        ),
+                        )
+                        .arg(output(OutputForm::OF_ANSWER)),
                 ),
         )
         .subcommand(
@@ -127,6 +133,7 @@ fn history() -> Command {
                 .help("The namespace of the workload [default: the context's]"),
         )
         .args(cluster_args())
+        .arg(output(OutputForm::OF_ANSWER))
 }
 
 fn explain() -> Command {
@@ -137,6 +144,7 @@ fn explain() -> Command {
                 .value_name("CODE")
                 .help("The code, such as ImageNotFound; without one, all are listed"),
         )
+        .arg(output(OutputForm::OF_ANSWER))
 }
 
 fn doctor() -> Command {
@@ -149,7 +157,7 @@ fn doctor() -> Command {
             )
         })
         .args(cluster_args())
-        .arg(output())
+        .arg(output(OutputForm::OF_REPORT))
 }
 
 fn drill() -> Command {
@@ -175,6 +183,7 @@ fn drill() -> Command {
                 .requires("context")
                 .help("With --context: the image of the healthy version [default: registry.k8s.io/pause:3.10]"),
         )
+        .arg(output(OutputForm::OF_DRILL))
 }
 
 fn flag(name: &'static str, help: &'static str) -> Arg {
@@ -184,12 +193,12 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
-fn output() -> Arg {
+fn output(forms: &'static [OutputForm]) -> Arg {
     Arg::new("output")
         .long("output")
         .short('o')
         .value_name("FORM")
-        .value_parser(value_parser!(OutputForm))
+        .value_parser(OutputForm::parser(forms))
         .default_value("human")
         .help("Output format")
 }

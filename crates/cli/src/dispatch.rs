@@ -8,11 +8,13 @@ use std::sync::Arc;
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 use jiff::tz::TimeZone;
-use rollguard_agent::inputs::{CommandInputs, CommandName, EVIDENCE, Inputs};
+use rollguard_agent::inputs::{
+    AKS_CLUSTER, CommandInputs, CommandName, EVIDENCE, Inputs, NAMESPACE, WORKLOADS,
+};
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Clock, Connection, Login};
-use rollguard_core::report::Line;
-use rollguard_core::workload::WorkloadName;
+use rollguard_core::report::{Aim, Line};
+use rollguard_core::workload::{ClusterName, WorkloadName};
 use rollguard_network::{Listener, Network};
 
 use crate::args;
@@ -23,7 +25,7 @@ use crate::connect::ByServiceConnection;
 use crate::console::{Aside, Console};
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::output_form::OutputForm;
+use crate::output_form::{OutputForm, purpose};
 use crate::recorder::Recorder;
 use crate::run::check::check;
 use crate::run::doctor::{Subject, doctor};
@@ -52,8 +54,7 @@ pub(crate) async fn dispatch(
     if name == "lint" {
         return run_lint(matches, environment).await;
     }
-    let form = matches.try_get_one::<OutputForm>("output");
-    let form = form.ok().flatten().copied().unwrap_or_default();
+    let form = OutputForm::chosen(matches);
     let mut console = environment.console(form.is_for_programs());
     let app = App {
         environment,
@@ -67,7 +68,7 @@ pub(crate) async fn dispatch(
         Err(failure) => {
             let failure = failure.for_user(&app.way_in());
             console.lines(&failure.lines());
-            form.write_failure(&failure, &mut console);
+            form.write_failure_of(&app.aim(name), &failure, &mut console);
             failure.outcome
         }
     }
@@ -108,7 +109,12 @@ fn usage(error: &clap::Error, arguments: &[OsString], environment: &Environment)
         console.line(&Line::plain(line));
     }
     let form = OutputForm::of_broken_command_line(arguments);
-    form.write_failure(&wrong_usage(&text), &mut console);
+    let name = arguments.get(1).map(|it| it.to_string_lossy());
+    let aim = Aim {
+        purpose: purpose(&name.unwrap_or_default()),
+        ..Aim::default()
+    };
+    form.write_failure_of(&aim, &wrong_usage(&text), &mut console);
     Outcome::BadInput
 }
 
@@ -191,8 +197,27 @@ impl App<'_> {
             "drill" => self.drill(console).await,
             "replay" => self.replay(console).await,
             "history" => self.history(console).await,
-            "explain" => explain::explain(self.text("code"), console),
+            "explain" => explain::explain(self.text("code"), self.form, console),
             _ => self.templates(console),
+        }
+    }
+
+    /// Returns the aim of the command, as far as its arguments name it.
+    fn aim(&self, name: &str) -> Aim {
+        let all = |name: &str| {
+            let values = self.matches.try_get_many::<String>(name).ok().flatten();
+            let values: Vec<&str> = values.into_iter().flatten().map(String::as_str).collect();
+            values.join(" ")
+        };
+        let cluster = all(AKS_CLUSTER.name);
+        Aim {
+            purpose: purpose(name),
+            workloads: match name {
+                "check" | "rollback" => all(WORKLOADS.name),
+                _ => String::new(),
+            },
+            namespace: all(NAMESPACE.name),
+            cluster: (!cluster.is_empty()).then(|| ClusterName::new(&cluster)),
         }
     }
 
@@ -322,6 +347,7 @@ impl App<'_> {
         };
         let done = rollback(&connection, &inputs, &how, &mut tools).await?;
         console.lines(&done.untold);
+        self.form.write_rollback(&done.result(), console)?;
         Ok(done.outcome)
     }
 
@@ -385,6 +411,7 @@ impl App<'_> {
             None => Place::Embedded { now },
         };
         let inputs = DrillInputs {
+            form: self.form,
             place,
             answer,
             image: self.text("image").map(str::to_owned),
@@ -392,7 +419,7 @@ impl App<'_> {
         };
         drill(
             inputs,
-            &self.environment.screen(false),
+            &self.environment.screen(self.form.is_for_programs()),
             console,
             &self.cancel,
         )
@@ -405,7 +432,7 @@ impl App<'_> {
         let connection = self.connect(None, console).await?;
         let own = connection.client.default_namespace();
         let workload = name.in_namespace(self.text("namespace").unwrap_or(own));
-        history::show(&connection, &workload, &self.cancel, console).await
+        history::show(&connection, &workload, &self.cancel, (self.form, console)).await
     }
 
     async fn replay(&self, console: &mut Console) -> Result<Outcome, Failure> {
@@ -429,9 +456,9 @@ impl App<'_> {
                     .get_one::<String>("folder")
                     .map(String::as_str)
                     .unwrap_or_default();
-                templates::export(Path::new(folder), console)
+                templates::export(Path::new(folder), self.form, console)
             }
-            _ => Ok(templates::list(console)),
+            _ => templates::list(self.form, console),
         }
     }
 }

@@ -5,18 +5,35 @@ use rollguard_core::rollback::preparation::Question;
 use crate::cancel::Cancel;
 use crate::console::Console;
 
-/// Asks until the answer is yes or no. The end of the input and a cancellation count as no.
-pub(crate) async fn yes_or_no(question: &str, console: &mut Console, cancel: &Cancel) -> bool {
+/// The answer of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+    /// The input ended before one of them.
+    Ended,
+    /// The person asked to stop.
+    Cancelled,
+}
+
+/// Asks until the answer is yes or no. Neither the end of the input nor the wish to stop is an answer.
+pub(crate) async fn yes_or_no(question: &str, console: &mut Console, cancel: &Cancel) -> Answered {
     loop {
         console.ask(question);
         let line = tokio::select! {
+            biased;
+            () = cancel.requested() => return Answered::Cancelled,
             line = line() => line,
-            () = cancel.requested() => None,
         };
         match line.as_deref().map(Question::answer) {
             Some(None) => {}
-            Some(Some(yes)) => return yes,
-            None => return false,
+            Some(Some(true)) => return Answered::Yes,
+            Some(Some(false)) => return Answered::No,
+            // A terminal that is closed ends the input and asks to stop.
+            None if cancel.is_requested() => return Answered::Cancelled,
+            None => return Answered::Ended,
         }
     }
 }

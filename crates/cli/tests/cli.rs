@@ -270,40 +270,223 @@ fn a_check_that_never_began_prints_one_document_that_agrees_with_the_exit_code()
     }
 }
 
+/// Returns whether a text is one document of this form about a command that came to no result.
+fn is_one_document(form: &str, text: &str) -> bool {
+    match form {
+        "json" => serde_json::from_str::<serde_json::Value>(text)
+            .is_ok_and(|it| it["exitCode"].is_number() && it["outcome"].is_string()),
+        "junit" => {
+            text.starts_with("<?xml ")
+                && text.contains(" errors=\"1\"")
+                && text.contains("<error type=")
+        }
+        _ => text.starts_with("## ") && text.contains(": "),
+    }
+}
+
+#[test]
+fn a_command_without_a_result_prints_one_document_of_the_form_that_was_asked_for() {
+    let report = ["json", "markdown", "junit"].as_slice();
+    let answer = ["json"].as_slice();
+    let rows: &[(&str, &[&str], i32, &[&str])] = &[
+        ("a workload without a kind", &["check", "web"], 2, report),
+        (
+            "a flag that does not exist",
+            &["check", "deployment/web", "--namspace", "shop"],
+            2,
+            report,
+        ),
+        (
+            "a server that does not answer",
+            &["check", "deployment/web", "--kubeconfig", "kubeconfig"],
+            4,
+            &["markdown"],
+        ),
+        ("nothing to roll back", &["rollback", "--yes"], 2, report),
+        ("nobody to ask", &["rollback", "deployment/web"], 2, report),
+        (
+            "a rollback where no server answers",
+            &[
+                "rollback",
+                "deployment/web",
+                "--yes",
+                "--kubeconfig",
+                "kubeconfig",
+            ],
+            4,
+            &["junit"],
+        ),
+        (
+            "a doctor of a wrong namespace",
+            &["doctor", "-n", "Shop"],
+            2,
+            report,
+        ),
+        ("a trace that is none", &["replay", "kubeconfig"], 2, report),
+        (
+            "a drill with nobody to ask",
+            &["drill"],
+            2,
+            &["json", "junit"],
+        ),
+        ("an unknown code", &["explain", "ImagNotFound"], 2, answer),
+        (
+            "no folder to export to",
+            &["templates", "export"],
+            2,
+            answer,
+        ),
+        (
+            "a file in the way",
+            &["templates", "export", "kubeconfig"],
+            1,
+            answer,
+        ),
+    ];
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("kubeconfig"), NOBODY).unwrap();
+    for (says, args, code, forms) in rows {
+        for form in *forms {
+            let ran = run(home.path(), &[args, ["-o", form].as_slice()].concat(), &[]);
+            assert_eq!(
+                ran.code, *code,
+                "{says}, {form}: {}{}",
+                ran.stdout, ran.stderr
+            );
+            assert!(
+                is_one_document(form, &ran.stdout),
+                "{says}, {form}: {}",
+                ran.stdout
+            );
+            assert!(
+                ran.stderr.contains("error: "),
+                "{says}, {form}: {}",
+                ran.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn a_form_that_a_command_does_not_have_is_an_error_that_lists_those_it_has() {
+    let rows: [(&[&str], &str); 6] = [
+        (
+            &["check", "deployment/web", "-o", "sarif"],
+            "human, json, markdown, junit",
+        ),
+        (
+            &["rollback", "deployment/web", "-o", "yaml"],
+            "human, json, markdown, junit",
+        ),
+        (&["drill", "-o", "markdown"], "human, json, junit"),
+        (&["history", "deployment/web", "-o", "junit"], "human, json"),
+        (&["explain", "-o", "markdown"], "human, json"),
+        (&["templates", "list", "-o", "junit"], "human, json"),
+    ];
+    let home = tempfile::tempdir().unwrap();
+    for (args, forms) in rows {
+        let ran = run(home.path(), args, &[]);
+        assert_eq!(ran.code, 2, "{args:?}");
+        let listed = format!("[possible values: {forms}]");
+        assert!(ran.stderr.contains(&listed), "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_needs_no_cluster_answers_in_json() {
+    let home = tempfile::tempdir().unwrap();
+    let json = |args: &[&str], code| -> serde_json::Value {
+        let ran = run(home.path(), args, &[]);
+        assert_eq!(ran.code, code, "{args:?}: {}", ran.stderr);
+        let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(document["schemaVersion"], 1, "{args:?}");
+        document
+    };
+    let all = json(&["explain", "-o", "json"], 0);
+    assert!(all["codes"].as_array().unwrap().len() > 50);
+    let one = json(&["explain", "ImageNotFound", "-o", "json"], 0);
+    assert_eq!(one["codes"][0]["code"], "ImageNotFound");
+    assert_eq!(one["codes"][0]["decidesAfterSeconds"], 25);
+    let list = json(&["templates", "list", "--output=json"], 0);
+    assert_eq!(list["templates"][0]["parameters"][0]["name"], "environment");
+    let export = ["templates", "export", "pipelines", "-o", "json"];
+    let written = json(&export, 0);
+    assert_eq!(written["written"].as_array().unwrap().len(), 5);
+    assert_eq!(
+        written["stage"],
+        "/pipelines/stages/aks-health-and-rollback.yml"
+    );
+    assert_eq!(json(&export, 0)["unchanged"].as_array().unwrap().len(), 5);
+    std::fs::write(home.path().join("pipelines/steps/check.yml"), "mine").unwrap();
+    let refused = json(&export, 2);
+    assert_eq!(
+        refused["differing"],
+        serde_json::json!(["pipelines/steps/check.yml"])
+    );
+    assert_eq!(refused["exitCode"], 2);
+    let human = run(home.path(), &["templates", "export", "other"], &[]);
+    let next = "next: commit the files, and add the stage to the `stages:` of your pipeline:\n  - template: /other/stages/aks-health-and-rollback.yml\n";
+    assert!(human.stdout.contains(next), "{}", human.stdout);
+}
+
 /// The agent's SIGINT, and Ctrl-C, while nothing has been answered yet.
 #[cfg(unix)]
 #[test]
 fn the_wish_to_stop_is_heard_while_the_server_is_silent() {
-    for args in [
-        ["check", "deployment/web"].as_slice(),
-        &["rollback", "deployment/web", "--yes"],
-    ] {
+    let rows = [
+        ("check", "human"),
+        ("check", "json"),
+        ("check", "markdown"),
+        ("check", "junit"),
+        ("rollback", "human"),
+        ("rollback", "json"),
+        ("rollback", "junit"),
+        ("doctor", "human"),
+        ("doctor", "json"),
+        ("history", "human"),
+        ("history", "json"),
+    ];
+    for (at, (command, form)) in rows.into_iter().enumerate() {
         let home = tempfile::tempdir().unwrap();
         let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = silent.local_addr().unwrap().port();
         let kubeconfig = NOBODY.replace(":1'", &format!(":{port}'"));
         std::fs::write(home.path().join("kubeconfig"), kubeconfig).unwrap();
+        let yes = (command == "rollback").then_some("--yes");
         let child = Command::new(env!("CARGO_BIN_EXE_rollguard"))
-            .args(args)
-            .args(["--kubeconfig", "kubeconfig"])
+            .args([command, "deployment/web"])
+            .args(yes)
+            .args(["--kubeconfig", "kubeconfig", "-o", form])
             .env_clear()
             .current_dir(home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let _connection = silent.accept().unwrap();
+        let signal = if at % 2 == 0 { "-INT" } else { "-TERM" };
         let sent = Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
+            .args([signal, &child.id().to_string()])
             .status()
             .unwrap();
         assert!(sent.success());
         let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(130), "{args:?}: {said}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let said = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(130),
+            "{command} -o {form}: {said}"
+        );
         assert!(
-            said.contains("cancelled; nothing was changed"),
-            "{args:?}: {said}"
+            said.contains("error: cancelled; nothing was changed"),
+            "{command} -o {form}: {said}"
+        );
+        let is_human = form == "human";
+        assert!(
+            is_human || is_one_document(form, &stdout),
+            "{command} -o {form}: {stdout}"
         );
     }
 }

@@ -294,9 +294,9 @@ fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, 
         finding.heals.clear();
         return (finding, None);
     }
-    // Where it has not happened often enough yet, this is the earliest time.
     let earliest = after(finding.since, grace);
-    finding.decides_at = (!contradicted && earliest > case.now).then_some(earliest);
+    // Until it has happened often enough, only the timeout is certain to come.
+    finding.decides_at = possible.then_some(earliest);
     (finding, possible.then_some(earliest))
 }
 

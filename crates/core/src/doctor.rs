@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::permission::{Binding, Command, Need, Subject, Usage, UsedPermission, role};
 
 mod document;
+mod junit;
 mod markdown;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod text;
 #[cfg(feature = "schema")]
 pub use document::schema;
 pub use document::{Document, PermissionAnswer};
+pub use junit::doctor_junit;
 pub use markdown::doctor_markdown;
 pub use text::doctor_lines;
 

@@ -185,7 +185,8 @@ pub struct Finding {
     /// What may still heal it, as a clause; empty once nothing may, and for what decides nothing.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub heals: String,
-    /// When it decides if nothing changes: as a cause that does not heal, or at the timeout.
+    /// The latest time at which it decides: as a cause that does not heal, or at the timeout. It becomes earlier once it is
+    /// known exactly.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub decides_at: Option<Timestamp>,
     /// What must be looked up to know what could heal it.

@@ -18,12 +18,15 @@ mod deciding_line;
 pub mod document;
 mod explanation;
 mod headline;
+mod history_document;
 mod json;
+mod junit;
 mod line;
 mod log_sources;
 mod markdown;
 mod not_checked;
 mod proposal;
+mod rollback_document;
 mod rollback_health;
 mod sentence;
 mod summary;
@@ -36,10 +39,19 @@ mod text_preparation;
 mod text_rollback;
 mod words;
 mod workload;
+mod xml;
 
-pub use explanation::{Explanation, happened, lasted};
+pub use explanation::{
+    EXPLANATION_SCHEMA_VERSION, ExplainedCode, Explanation, ExplanationDocument, happened, lasted,
+};
 pub use headline::headline;
+pub use history_document::{
+    HISTORY_SCHEMA_VERSION, HistoryDocument, KnownGoodEntry, RevisionEntry, RollbackEntry,
+};
 pub use json::{parse_approval, to_json, without_markers};
+pub use junit::{
+    TestCase, TestProblem, TestResult, TestSuite, check_junit, not_checked_junit, rollback_junit,
+};
 pub use line::{Line, Span, Style};
 pub use log_sources::{EarlyLog, LogSource, early_line, early_logs, log_sources};
 use log_sources::{log_tail, quoted};
@@ -47,17 +59,26 @@ pub use markdown::{
     RollbackPage, cell as markdown_cell, markdown, not_checked_markdown, rollback_markdown,
 };
 pub(crate) use markdown::{code, fence, prose};
-pub use not_checked::{Aim, not_checked_lines};
+pub use not_checked::{Aim, Purpose, not_checked_lines};
 pub use proposal::{Proposal, Proposed};
+#[cfg(feature = "schema")]
+pub use rollback_document::rollback_schema;
+pub use rollback_document::{
+    Decision, ROLLBACK_SCHEMA_VERSION, RollbackDocument, RollbackOutput, RollbackRefusal,
+    RollbackResult, RollbackWord, WorkloadRollback,
+};
 pub use rollback_health::{AfterRollback, OtherImage};
 pub use sentence::sentence;
 pub use summary::summary;
 pub use text::{Section, event_lines, finding_lines, report_lines, report_sections, style_of};
-pub use text_execution::{conclusion_lines, execution_lines, failure_lines, hint_line};
+pub use text_execution::{
+    cancelled_line, conclusion_lines, execution_lines, failure_lines, hint_line,
+};
 pub use text_history::history_lines;
 pub use text_preparation::preparation_lines;
 pub use text_rollback::{batch_lines, dry_run_line, objection_lines};
 pub use workload::{FormerRevision, HttpReport, WorkloadReport};
+pub use xml::xml_attribute;
 
 /// The version of the JSON report; it rises when a reader would have to change.
 pub const SCHEMA_VERSION: u32 = 2;

@@ -246,7 +246,14 @@ impl Session {
             started: self.started,
             now,
         };
-        waiting::waiting(tracked.findings(), &pods, moment)
+        let mut waiting = waiting::waiting(tracked.findings(), &pods, moment);
+        let workload = rollout.map(|it| it.workload());
+        let pending = tracked.verdict().pending();
+        let pause = workload
+            .zip(pending)
+            .and_then(|(workload, pending)| waiting::pause(&self.snapshot, workload, pending, now));
+        waiting.suspects.extend(pause);
+        waiting
     }
 
     /// Returns how much of the time is over, in percent and in steps of five: never all of it before the

@@ -8,6 +8,7 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use kube::Api;
 use kube::api::ListParams;
 use libtest_mimic::Trial;
+use rollguard::cancel::Cancel;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::CheckInputs;
 use rollguard_core::annotation::{LAST_KNOWN_GOOD, ROLLBACK_RECORD};
@@ -61,10 +62,14 @@ pub(crate) fn trials() -> Vec<Trial> {
         "the transcript in docs/cancelled-stage.md is what happens",
         transcript::is_current,
     );
+    let asked = trial(
+        "a person who is asked may say no, end the input or cancel, and each has its own words",
+        asked,
+    );
     at_each_request
         .into_iter()
         .chain(between)
-        .chain([transcript])
+        .chain([transcript, asked])
         .collect()
 }
 
@@ -285,7 +290,58 @@ fn told_the_truth(run: &Run, left: Left) -> Result<()> {
         return Ok(());
     }
     let log = run.log();
+    for wrong in [
+        "rejected",
+        "not confirmed",
+        "no answer",
+        "did not end as expected",
+    ] {
+        ensure!(!log.contains(wrong), "`{wrong}`");
+    }
     let unchanged = log.contains("nothing was changed") || log.contains("not attempted");
     ensure!(unchanged == (left == Left::Unchanged), "{left:?}");
+    Ok(())
+}
+
+async fn asked() -> Result<()> {
+    let rows = [
+        (
+            "says no",
+            ["no\n"].as_slice(),
+            "not confirmed; nothing was changed",
+        ),
+        (
+            "ends the input",
+            &[],
+            "no answer: the input has ended; nothing was changed",
+        ),
+        (
+            "ends the input after an unclear answer",
+            &["perhaps\n"],
+            "no answer: the input has ended; nothing was changed",
+        ),
+        ("cancels", &["…"], "cancelled; nothing was changed"),
+        (
+            "cancels after an unclear answer",
+            &["perhaps\n", "…"],
+            "cancelled; nothing was changed",
+        ),
+    ];
+    for (says, lines, expected) in rows {
+        let scene = Scene::set(Release::One).await?;
+        let (sender, cancel) = Cancel::by_hand();
+        let rollback = scene.cluster.rollback_asking(lines, &cancel);
+        let cancelling = async {
+            sleep(Duration::from_secs(60)).await;
+            sender.send(true)
+        };
+        let (done, sent) = tokio::join!(rollback, cancelling);
+        sent?;
+        let failure = done.err().with_context(|| format!("{says}: it went on"))?;
+        ensure!(failure.outcome == Outcome::Cancelled, "{says}: {failure:?}");
+        let said = failure.messages();
+        ensure!(said == [expected], "{says}: {said:?}");
+        ensure!(scene.left().await? == Left::Unchanged, "{says}");
+    }
     Ok(())
 }

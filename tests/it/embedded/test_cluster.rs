@@ -1,6 +1,6 @@
 //! An embedded cluster with one namespace, on which a test runs checks and rollbacks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,6 +30,7 @@ use rollguard_tests::scenarios::DEPLOYMENT;
 use serde::Deserialize as _;
 use tokio::sync::Notify;
 
+use super::documents;
 use super::recorded_pods::is_version;
 
 /// When every embedded cluster begins.
@@ -243,7 +244,9 @@ impl TestCluster {
             cancel: &cancel,
         };
         // Boxed: it would make every future around it large.
-        Box::pin(check(&self.connection, inputs, run, &mut tools)).await
+        let checked = Box::pin(check(&self.connection, inputs, run, &mut tools)).await?;
+        documents::of_check(&checked.report).map_err(Failure::from)?;
+        Ok(checked)
     }
 
     /// The check of a version that should be healthy.
@@ -369,6 +372,21 @@ impl TestCluster {
         rolled_back.map_err(as_error)
     }
 
+    /// Where a person is asked, who answers with these lines and then ends the input, unless the run is cancelled
+    /// first.
+    pub(crate) async fn rollback_asking(
+        &self,
+        lines: &[&str],
+        cancel: &Cancel,
+    ) -> Result<RolledBack, Failure> {
+        let person = Lines(Mutex::new(
+            lines.iter().map(|it| (*it).to_owned()).collect(),
+        ));
+        let consent = Consent::AskedOf(&person);
+        self.rollback_with(&rollback_inputs(None), (consent, cancel))
+            .await
+    }
+
     async fn rollback_with(
         &self,
         inputs: &RollbackInputs,
@@ -394,6 +412,10 @@ impl TestCluster {
         let done = Box::pin(rollback(&self.connection, inputs, how, &mut tools)).await?;
         // As the command line does.
         tools.console.lines(&done.untold);
+        documents::of_rollback(&done).map_err(Failure::from)?;
+        if let Some(report) = &done.report {
+            documents::of_check(report).map_err(Failure::from)?;
+        }
         Ok(done)
     }
 }
@@ -450,6 +472,24 @@ impl Person for Asked {
         self.asked.notify_one();
         self.answered.notified().await;
         Some("yes".to_owned())
+    }
+}
+
+/// A person who answers with these lines. The answer `…` is one that never comes.
+struct Lines(Mutex<VecDeque<String>>);
+
+#[async_trait]
+impl Person for Lines {
+    async fn answer(&self) -> Option<String> {
+        let line = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
+        if line.as_deref() == Some("…") {
+            std::future::pending::<()>().await;
+        }
+        line
     }
 }
 

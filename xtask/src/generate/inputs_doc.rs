@@ -33,9 +33,9 @@ pub(super) fn render() -> String {
              Without any, it asks for `check` and `rollback`.\n";
     text += "\nAll take `--context` and `--kubeconfig`, as kubectl does; a check, a rollback and a \
              doctor also `--aks-name`, `--aks-rg` and `--aks-subscription`. Without any of them and without a \
-             kubeconfig, a pod uses its service account; a `KUBECONFIG` that names only missing files is an error. A check and a doctor also take \
-             `-o, --output human|json`, a check also `--record FILE` (a trace to replay, secrets masked); \
-             a rollback also takes `--dry-run` and `--yes`. `-l` selects the workloads that have \
+             kubeconfig, a pod uses its service account; a `KUBECONFIG` that names only missing files is an error. All take \
+             `-o, --output human|json|markdown|junit` ([outputs.md](outputs.md#-o---output)), a check also `--record FILE` \
+             (a trace to replay, secrets masked); a rollback also takes `--dry-run` and `--yes`. `-l` selects the workloads that have \
              the label when the check begins. With `--evidence` the namespace is that of the \
              evidence, and no workload needs to be named.\n";
     text += "\n## What the task reads from the agent\n\nOnly these variables are read. `<ID>` is \

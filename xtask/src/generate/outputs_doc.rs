@@ -47,15 +47,76 @@ pub(super) fn render() -> String {
             ]
         }),
     );
-    text += "\n## `--output json`\n\nOne JSON document on stdout, with the schema \
-             [report.schema.json](report.schema.json); everything else goes to stderr. A check \
-             that reached a verdict prints its report. A check that did not prints the reason, \
-             with `outcome` and `exitCode` and without `verdict`: bad input, a failed sign-in or \
-             an unreachable cluster say nothing about the rollout. With exit code 12 it may be \
-             either, because a check that could not see the rollout from the start has no \
-             report. An invalid command line prints a document as well. New keys may be added at \
-             any time; `schemaVersion` rises when a reader would have to change.\n\n`doctor` prints a \
-             document of its own, with the schema [doctor.schema.json](doctor.schema.json), also if \
-             the cluster could not be asked.\n";
+    text += FORMS;
     text
 }
+
+/// The forms of `--output`, in words.
+const FORMS: &str = "
+## `-o, --output`
+
+| command | forms |
+| --- | --- |
+| `check`, `replay`, `rollback`, `doctor` | `human`, `json`, `markdown`, `junit` |
+| `drill` | `human`, `json`, `junit`; its pages: `--pages DIR` |
+| `lint` | `human`, `json`, `sarif`, `junit`, `markdown` ([lint.md](lint.md)) |
+| `history`, `explain`, `templates list`, `templates export` | `human`, `json` |
+
+With every form but `human`, exactly one document goes to stdout, and everything for people goes to stderr. That also holds for a command that came to no
+result: a mistyped command line, bad input, a failed sign-in, an unreachable cluster, a cancelled run. A form that a command does not have is an error that
+lists those it has. The exit code does not depend on the form.
+
+### `json`
+
+Each document has a `schemaVersion`, which rises when a reader would have to change; new keys may be added at any time.
+
+| command | document | schema |
+| --- | --- | --- |
+| `check`, `replay` | the report | [report.schema.json](report.schema.json) |
+| `rollback` | the outcome; per workload the revisions, the decision or the refusal (code, remedy), the preflight's findings and what became of it; the health, and the report of the check afterwards | [rollback.schema.json](rollback.schema.json) |
+| `doctor` | the facts and the permissions, also if the cluster could not be asked | [doctor.schema.json](doctor.schema.json) |
+| `drill` | each step: its result, whether that is the one expected, the answer, seconds | |
+| `history` | each revision: age, images, the mark of a known good one; the last rollback | |
+| `explain` | the code, or all of them: meaning, remedy, when it decides | |
+| `templates list` | each template: path, purpose, parameters | |
+| `templates export` | the files that were written, unchanged, or differ; how a pipeline refers to the stage | |
+
+A command that came to no result prints the reason instead, with `outcome` and `exitCode`: bad input, a failed sign-in or an unreachable cluster say nothing about
+the rollout. The key `verdict` is only there with exit code 12, if the rollout could not be seen from the start.
+
+### `markdown`
+
+The page that the task puts on the run. Text from the cluster cannot be markup in it, nor a command for the agent that runs the step.
+
+### `junit`
+
+For the tab Tests of a run: `PublishTestResults@2` with `testResultsFormat: JUnit`.
+
+```yaml
+- script: rollguard check deployment/web -n shop -o junit > rollguard.xml
+- task: PublishTestResults@2
+  condition: succeededOrFailed()
+  inputs:
+    testResultsFormat: JUnit
+    testResultsFiles: rollguard.xml
+    testRunTitle: rollguard
+```
+
+A command is a suite, and each workload a test: its namespace is the class, `deployment/web` the name. The type of a failure is the code of the cause, and its text the
+first block with the evidence.
+
+| element | from a check | from a rollback |
+| --- | --- | --- |
+| none | healthy | restored, and healthy if that was checked; a dry run that nothing prevents |
+| `failure` | failed or timed out | refused, failed, pods stuck, or restored and not healthy |
+| `error` | undetermined | restored, but the health is not known |
+| `skipped` | superseded, or still under way when another workload failed | superseded, healed, or held up by another workload |
+
+A command that came to no result is one test with an `error`. Of a doctor each permission and each fact is a test, of a drill each step.
+
+## Cancelled
+
+SIGINT (Ctrl-C), SIGTERM and SIGHUP end every command with the word `cancelled` and exit code 130; of a rollback that had begun, the document says what became of it. A
+second Ctrl-C ends the process at once. Two other ends have the same exit code and words of their own: `not confirmed` if a person answered no to a rollback, and `no answer`
+if the input ended before an answer, such as by Ctrl-D. A drill whose approval is answered with no goes on and succeeds: the stage then rolls nothing back.
+";

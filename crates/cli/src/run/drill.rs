@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use rollguard_agent::Outcome;
 use rollguard_core::duration::{Human, elapsed};
-use rollguard_core::report::{Line, Style};
-use rollguard_core::verdict::VerdictKind;
-use rollguard_stage::{STAGE_PATH, StageReport, TaskResult, run_stage, shipped_stage};
+use rollguard_core::report::{Line, Style, TestCase, TestProblem, TestResult, TestSuite};
+use rollguard_stage::{
+    REHEARSAL_SCHEMA_VERSION, RehearsalReport, Rehearsed, RehearsedStep, STAGE_PATH, StageReport,
+    TaskResult, run_stage, shipped_stage,
+};
 use serde_json::Value;
 
 use crate::cancel::Cancel;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::output_form::{OutputForm, harmless_json};
 
 mod command_filter;
 mod environment;
@@ -33,6 +36,8 @@ const TIMEOUT: &str = "1m";
 
 /// The user's choices.
 pub(crate) struct DrillInputs {
+    /// The form of the result.
+    pub(crate) form: OutputForm,
     pub(crate) place: Place,
     pub(crate) answer: Answer,
     /// The image of the healthy version, where it matters.
@@ -49,6 +54,7 @@ pub(crate) async fn drill(
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
     let DrillInputs {
+        form,
         place,
         answer,
         image,
@@ -63,7 +69,7 @@ pub(crate) async fn drill(
     let result = tokio::select! {
         biased;
         () = cancel.requested() => Err(Failure::new(Outcome::Cancelled, "cancelled")),
-        result = rehearse(&mut rehearsal, console) => result,
+        result = rehearse(&mut rehearsal, form, console) => result,
     };
     // The stop may have been heard by the rehearsal first.
     let result = if cancel.is_requested() {
@@ -71,6 +77,13 @@ pub(crate) async fn drill(
     } else {
         result
     };
+    if result
+        .as_ref()
+        .is_err_and(|it| it.outcome == Outcome::Cancelled)
+    {
+        // The cursor may stand behind a question.
+        console.line(&Line::default());
+    }
     // Told in any case: a namespace that stays is worse than a drill that failed.
     if let Err(failure) = environment.close(console).await {
         console.lines(&failure.lines());
@@ -80,14 +93,27 @@ pub(crate) async fn drill(
 
 async fn rehearse(
     rehearsal: &mut Rehearsal<'_>,
+    form: OutputForm,
     console: &mut Console,
 ) -> Result<Outcome, Failure> {
     let environment = rehearsal.environment();
     let started = environment.now();
-    heading(console, "deploy v1, which is healthy");
+    let mut since = started;
+    let mut prepared = |name, title| {
+        let took = elapsed(since, environment.now());
+        since = environment.now();
+        RehearsedStep::prepared(name, title, took)
+    };
+    let (first, second) = (
+        "deploy v1, which is healthy",
+        "deploy v2, whose image does not exist",
+    );
+    heading(console, first);
     rehearsal.deploy_first().await?;
-    heading(console, "deploy v2, whose image does not exist");
+    let mut steps = vec![prepared("DeployV1", first)];
+    heading(console, second);
     environment.deploy_second().await?;
+    steps.push(prepared("DeployV2", second));
     heading(console, &format!("run the stage of templates/{STAGE_PATH}"));
     let template = shipped_stage().map_err(anyhow::Error::from)?;
     let stages = template
@@ -100,7 +126,65 @@ async fn rehearse(
     rehearsal.finish()?;
     let took = elapsed(started, environment.now());
     summary(console, &report, took);
-    Ok(judged(&report, console))
+    let rehearsed = Rehearsed::of(&report, rehearsal.took());
+    let (outcome, style) = if rehearsed.as_expected {
+        (Outcome::Succeeded, Style::Good)
+    } else {
+        (Outcome::Unexpected, Style::Bad)
+    };
+    console.line(&Line::styled(style, rehearsed.sentence));
+    steps.extend(rehearsed.steps);
+    let document = RehearsalReport {
+        schema_version: REHEARSAL_SCHEMA_VERSION,
+        as_expected: rehearsed.as_expected,
+        exit_code: outcome.exit_code(),
+        sentence: rehearsed.sentence.to_owned(),
+        place: environment.place().to_owned(),
+        namespace: environment.namespace().to_owned(),
+        seconds: Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or_default())
+            .as_secs_f64(),
+        steps,
+    };
+    write(&document, form, console)?;
+    Ok(outcome)
+}
+
+/// Writes the result for a program.
+fn write(report: &RehearsalReport, form: OutputForm, console: &mut Console) -> Result<(), Failure> {
+    match form {
+        OutputForm::Human | OutputForm::Markdown => {}
+        OutputForm::Json => {
+            console.document(&harmless_json(serde_json::to_string_pretty(report))?);
+        }
+        OutputForm::Junit => console.document(&suite(report).to_xml()),
+    }
+    Ok(())
+}
+
+/// Returns the rehearsal as a suite of tests: each step is one, and passes if it ended as a rehearsal is to show.
+fn suite(report: &RehearsalReport) -> TestSuite {
+    let case = |step: &RehearsedStep| TestCase {
+        class: "rollguard drill".to_owned(),
+        name: step.name.clone(),
+        took: Duration::from_secs_f64(step.seconds),
+        result: match (step.as_expected, &step.skipped) {
+            (true, Some(why)) => TestResult::Skipped(why.clone()),
+            (true, None) => TestResult::Passed,
+            (false, _) => TestResult::Failed(TestProblem {
+                code: "NotAsExpected".to_owned(),
+                message: format!("{}: {} {}", step.title, step.result, step.answer),
+                text: report.sentence.clone(),
+            }),
+        },
+        output: format!("{}: {} {}", step.title, step.result, step.answer)
+            .trim_end()
+            .to_owned(),
+    };
+    TestSuite {
+        name: "rollguard drill".to_owned(),
+        began: None,
+        cases: report.steps.iter().map(case).collect(),
+    }
 }
 
 fn heading(console: &mut Console, text: &str) {
@@ -154,41 +238,4 @@ fn summary(console: &mut Console, report: &StageReport, took: Duration) {
                 .then(Style::Dim, what),
         );
     }
-}
-
-/// Returns whether the rehearsal went as a rehearsal should, in one sentence.
-fn judged(report: &StageReport, console: &mut Console) -> Outcome {
-    let output = |job: &str, name: &str| {
-        report
-            .job(job)
-            .and_then(|job| job.outputs.get(name))
-            .map(String::as_str)
-            .unwrap_or_default()
-    };
-    let verdict = |job: &str, name: &str| VerdictKind::parse(output(job, name));
-    let found = verdict("AksDeploymentHealthCheck", "check.verdict") == Some(VerdictKind::Failed);
-    let approved = report
-        .job("ManualApprovalOfRollBack")
-        .is_some_and(|job| job.result.is_success());
-    let healthy =
-        verdict("AksRollbackHealthCheck", "recheck.verdict") == Some(VerdictKind::Succeeded);
-    let (outcome, style, text) = match (found, approved, healthy) {
-        (true, true, true) => (
-            Outcome::Succeeded,
-            Style::Good,
-            "v2 was found broken early, you approved, v1 is restored and healthy; in a pipeline the run stays failed, because the deployment it made did not work",
-        ),
-        (true, false, _) => (
-            Outcome::Succeeded,
-            Style::Good,
-            "v2 was found broken early, you rejected the rollback, nothing was changed",
-        ),
-        _ => (
-            Outcome::Unexpected,
-            Style::Bad,
-            "the rehearsal did not end as expected; see the jobs above",
-        ),
-    };
-    console.line(&Line::styled(style, text));
-    outcome
 }

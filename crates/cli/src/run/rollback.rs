@@ -1,16 +1,19 @@
 //! `rollguard rollback`: looks at everything, shows one plan for all, carries it out under
 //! preconditions, and checks again.
 
+use jiff::Timestamp;
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::RollbackInputs;
 use rollguard_cluster::Connection;
-use rollguard_core::report::{Line, Report, conclusion_lines};
+use rollguard_core::report::{
+    Line, Report, RollbackPage, RollbackResult, cancelled_line, conclusion_lines,
+};
 use rollguard_core::rollback::execution::{Conclusion, Execution, Seen, Settings};
 use rollguard_core::rollback::preparation::Ended;
 use rollguard_core::rollback::{
     BatchOutcome, PreparedRollback, Request, RollbackBatch, RollbackHealth, WorkloadOutcome,
 };
-use rollguard_core::workload::WorkloadRef;
+use rollguard_core::workload::{ClusterName, WorkloadRef};
 
 use super::tools::Tools;
 use crate::failure::Failure;
@@ -52,11 +55,49 @@ pub struct RolledBack {
     pub ended: Vec<(WorkloadRef, WorkloadOutcome)>,
     /// Of the check afterwards.
     pub report: Option<Report>,
+    /// Whether the run was cancelled on the way.
+    pub cancelled: bool,
+    /// Whether it was only to be tried.
+    pub dry_run: bool,
+    /// Where and when.
+    scene: Scene,
+}
+
+/// Where and when a rollback took place, by the cluster's clock.
+#[derive(Debug, Clone)]
+struct Scene {
+    cluster: ClusterName,
+    started: Timestamp,
+    ended: Timestamp,
 }
 
 impl RolledBack {
-    fn new(conclusion: Conclusion, batch: RollbackBatch) -> Self {
+    /// Returns the result for its documents.
+    #[must_use]
+    pub fn result(&self) -> RollbackResult<'_> {
+        RollbackResult {
+            page: RollbackPage {
+                batch: &self.batch,
+                ended: &self.ended,
+                errors: &self.errors,
+                cluster: Some(&self.scene.cluster),
+                at: self.scene.ended,
+            },
+            outcome: self.word,
+            health: self.health,
+            exit_code: self.outcome.exit_code(),
+            cancelled: self.cancelled,
+            dry_run: self.dry_run,
+            started: self.scene.started,
+            report: self.report.as_ref(),
+        }
+    }
+
+    fn new(conclusion: Conclusion, batch: RollbackBatch, scene: Scene) -> Self {
         Self {
+            cancelled: conclusion.cancelled,
+            dry_run: false,
+            scene,
             outcome: Outcome::of_rollback(&conclusion),
             word: Some(conclusion.outcome),
             health: conclusion.health,
@@ -69,8 +110,11 @@ impl RolledBack {
     }
 
     /// Nothing speaks against it, and nothing was changed.
-    const fn dry_run(batch: RollbackBatch) -> Self {
+    const fn of_dry_run(batch: RollbackBatch, scene: Scene) -> Self {
         Self {
+            cancelled: false,
+            dry_run: true,
+            scene,
             outcome: Outcome::RolledBack,
             word: None,
             health: None,
@@ -106,12 +150,29 @@ pub async fn rollback(
         inputs,
         how,
     };
+    let clock = connection.clock;
+    let started = clock.now();
+    let scene = || Scene {
+        cluster: connection.cluster.clone(),
+        started,
+        ended: clock.now(),
+    };
     let cancelled = |message: &str| Failure::new(Outcome::Cancelled, message).unchanged();
     match prepared(&case, tools).await {
-        Ended::Confirmed(prepared) => Ok(carried_out(&case, *prepared, tools).await),
-        Ended::DryRun(batch) => Ok(RolledBack::dry_run(batch)),
-        Ended::Refused { conclusion, batch } => Ok(RolledBack::new(conclusion, batch)),
+        Ended::Confirmed(prepared) => {
+            let (conclusion, batch, report) = carried_out(&case, *prepared, tools).await;
+            let done = RolledBack::new(conclusion, batch, scene());
+            Ok(RolledBack { report, ..done })
+        }
+        Ended::DryRun(batch) => Ok(RolledBack::of_dry_run(batch, scene())),
+        Ended::Refused { conclusion, batch } => {
+            // A dry run is refused as the rollback would be.
+            let dry_run = matches!(how.consent, Consent::DryRun);
+            let done = RolledBack::new(conclusion, batch, scene());
+            Ok(RolledBack { dry_run, ..done })
+        }
         Ended::NotConfirmed => Err(cancelled("not confirmed")),
+        Ended::NoAnswer => Err(cancelled("no answer: the input has ended")),
         Ended::Cancelled => Err(cancelled("cancelled")),
         Ended::Failed(failure) => Err(Failure::from(failure).unchanged()),
     }
@@ -139,7 +200,7 @@ async fn carried_out(
     case: &Case<'_>,
     prepared: PreparedRollback,
     tools: &mut Tools<'_>,
-) -> RolledBack {
+) -> (Conclusion, RollbackBatch, Option<Report>) {
     let batch = prepared.batch.clone();
     let settings = Settings {
         wait: case.inputs.wait,
@@ -175,10 +236,8 @@ async fn carried_out(
             break *conclusion;
         }
     };
-    RolledBack {
-        report,
-        ..RolledBack::new(conclusion, batch)
-    }
+    tools.console.lines(&cancelled_line(&conclusion));
+    (conclusion, batch, report)
 }
 
 fn print_lines(shell: &mut Shell, tools: &mut Tools<'_>) {

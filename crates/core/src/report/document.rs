@@ -117,15 +117,34 @@ const VERDICTS: [VerdictKind; 5] = [
 #[cfg(feature = "schema")]
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    let mut schema = schemars::schema_for!(Document).to_value();
-    let insert = |schema: &mut serde_json::Value, at: &str, key: &str, value| {
-        if let Some(members) = schema.pointer_mut(at).and_then(|it| it.as_object_mut()) {
-            members.insert(key.to_owned(), value);
-        }
-    };
-    let id = format!("https://rollguard.dev/report/v{SCHEMA_VERSION}.json");
+    let schema = schemars::schema_for!(Document).to_value();
+    let name = ("report", "rollguard --output json");
+    completed(schema, name, SCHEMA_VERSION)
+}
+
+/// Sets a key of a part of a schema, if that part exists.
+#[cfg(feature = "schema")]
+pub(super) fn insert(
+    schema: &mut serde_json::Value,
+    at: &str,
+    key: &str,
+    value: serde_json::Value,
+) {
+    if let Some(members) = schema.pointer_mut(at).and_then(|it| it.as_object_mut()) {
+        members.insert(key.to_owned(), value);
+    }
+}
+
+/// Adds what the types of the code leave open, and words for readers.
+#[cfg(feature = "schema")]
+pub(super) fn completed(
+    mut schema: serde_json::Value,
+    (name, title): (&str, &str),
+    version: u32,
+) -> serde_json::Value {
+    let id = format!("https://rollguard.dev/{name}/v{version}.json");
     insert(&mut schema, "", "$id", id.into());
-    insert(&mut schema, "", "title", "rollguard --output json".into());
+    insert(&mut schema, "", "title", title.into());
     let of_time = "A length of time, in seconds and nanoseconds.".into();
     insert(&mut schema, "/$defs/Duration", "description", of_time);
     // What the types leave open: in the code it is any number, any word.

@@ -1,5 +1,9 @@
 //! All that is known about a code, for people who met it in a report.
 
+mod document;
+
+pub use document::{EXPLANATION_SCHEMA_VERSION, ExplainedCode, ExplanationDocument};
+
 use super::{Line, Style};
 use crate::duration::Human;
 use crate::finding::{Basis, FindingCode, Healing, Longest};

@@ -3,11 +3,27 @@
 use super::document::{Ending, NotChecked};
 use crate::workload::{ClusterName, place};
 
+/// The purpose of a command that failed before it had a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// To follow a rollout, live or recorded.
+    #[default]
+    Check,
+    /// To roll back.
+    Rollback,
+    /// To examine permissions and the connection.
+    Doctor,
+    /// To rehearse the stage.
+    Drill,
+    /// To answer a question about a workload, a code or a template.
+    Answer,
+}
+
 /// The aim of a command that failed before it could see a rollout, as its inputs name it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Aim {
-    /// Whether it was to roll back; a check otherwise.
-    pub rollback: bool,
+    /// What was to be done.
+    pub purpose: Purpose,
     /// The workloads, as the input names them; empty where it names none.
     pub workloads: String,
     /// The namespace; empty where the inputs name none.
@@ -17,6 +33,17 @@ pub struct Aim {
 }
 
 impl Aim {
+    /// Returns the name of the command.
+    pub(super) const fn command(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Check => "rollguard check",
+            Purpose::Rollback => "rollguard rollback",
+            Purpose::Doctor => "rollguard doctor",
+            Purpose::Drill => "rollguard drill",
+            Purpose::Answer => "rollguard",
+        }
+    }
+
     /// Returns the workloads and their place, as far as they are known.
     fn whereabouts(&self) -> Option<String> {
         let workloads: Vec<&str> = self.workloads.split_whitespace().collect();
@@ -47,13 +74,16 @@ pub fn not_checked_lines(failure: &NotChecked, aim: &Aim) -> Vec<String> {
 
 /// Returns what a failure says about the rollout: nothing.
 const fn judged(outcome: Ending, aim: &Aim) -> &'static str {
-    match (aim.rollback, outcome) {
-        (true, _) => "Nothing was judged and nothing was changed.",
-        (false, Ending::Undetermined) => {
+    match (aim.purpose, outcome) {
+        (Purpose::Rollback, _) => "Nothing was judged and nothing was changed.",
+        (Purpose::Doctor, _) => "Nothing was examined and nothing was changed.",
+        (Purpose::Drill, _) => "The rehearsal did not come to its end.",
+        (Purpose::Answer, _) => "Nothing was changed.",
+        (Purpose::Check, Ending::Undetermined) => {
             "Nothing was judged, because the rollout could not be seen: it may be healthy or not. No rollback is offered."
         }
         (
-            false,
+            Purpose::Check,
             Ending::Unexpected
             | Ending::BadInput
             | Ending::Credentials
@@ -64,21 +94,26 @@ const fn judged(outcome: Ending, aim: &Aim) -> &'static str {
 }
 
 /// Returns the heading of the page.
-pub(super) const fn heading(outcome: Ending, aim: &Aim) -> &'static str {
-    match (aim.rollback, outcome) {
-        (false, Ending::Undetermined) => "❔ The rollout's health is undetermined",
-        (false, Ending::BadInput) => "❌ Not checked: an input is wrong",
-        (false, Ending::Credentials) => "❌ Not checked: signing in failed",
-        (false, Ending::Unreachable) => "❌ Not checked: the cluster cannot be reached",
-        (false, Ending::Cancelled) => "⏹️ Not checked: cancelled",
-        (false, Ending::Unexpected) => "❌ Not checked: rollguard failed",
-        (true, Ending::Undetermined) => "❌ Not rolled back: the workload cannot be seen",
-        (true, Ending::BadInput) => "❌ Not rolled back: an input is wrong",
-        (true, Ending::Credentials) => "❌ Not rolled back: signing in failed",
-        (true, Ending::Unreachable) => "❌ Not rolled back: the cluster cannot be reached",
-        (true, Ending::Cancelled) => "⏹️ Not rolled back: cancelled",
-        (true, Ending::Unexpected) => "❌ Not rolled back: rollguard failed",
-    }
+pub(super) fn heading(outcome: Ending, aim: &Aim) -> String {
+    let not = match (aim.purpose, outcome) {
+        (Purpose::Check, Ending::Undetermined) => {
+            return "❔ The rollout's health is undetermined".to_owned();
+        }
+        (Purpose::Check, _) => "Not checked",
+        (Purpose::Rollback, _) => "Not rolled back",
+        (Purpose::Doctor, _) => "Not examined",
+        (Purpose::Drill, _) => "Not rehearsed",
+        (Purpose::Answer, _) => "No answer",
+    };
+    let (sign, why) = match outcome {
+        Ending::Undetermined => ("❌", "the workload cannot be seen"),
+        Ending::BadInput => ("❌", "an input is wrong"),
+        Ending::Credentials => ("❌", "signing in failed"),
+        Ending::Unreachable => ("❌", "the cluster cannot be reached"),
+        Ending::Cancelled => ("⏹️", "cancelled"),
+        Ending::Unexpected => ("❌", "rollguard failed"),
+    };
+    format!("{sign} {not}: {why}")
 }
 
 #[cfg(test)]
@@ -88,7 +123,7 @@ mod tests {
 
     fn aim() -> Aim {
         Aim {
-            rollback: false,
+            purpose: Purpose::Check,
             workloads: "deployment/web".to_owned(),
             namespace: "shop".to_owned(),
             cluster: Some(ClusterName::new("aks-prod")),
@@ -115,7 +150,7 @@ mod tests {
                 "the cluster does not answer a rollback",
                 failed(Ending::Unreachable),
                 Aim {
-                    rollback: true,
+                    purpose: Purpose::Rollback,
                     workloads: "deploy/web\nsts/db".to_owned(),
                     cluster: None,
                     ..aim()

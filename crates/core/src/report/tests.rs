@@ -368,7 +368,7 @@ fn the_json_report_says_of_a_suspect_when_it_was_seen_what_may_heal_it_and_when_
 fn the_page_says_of_a_suspect_when_it_was_seen_what_may_heal_it_and_when_it_decides() {
     let (_, report) = waiting_for_a_secret(60);
     let page = markdown(&report);
-    let rows = "| first seen | cause | what was seen | what could heal it | decides at |\n\
+    let rows = "| first seen | cause | what was seen | what could heal it | decides by |\n\
          | ---: | --- | --- | --- | ---: |\n\
          | +4s | ConfigObjectMissing | container `app` needs Secret `db¦x`, which does not exist | the \
          same pipeline or an operator may still create it | +1m |\n";

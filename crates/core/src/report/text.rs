@@ -83,10 +83,10 @@ pub fn event_lines(event: &SessionEvent, started: Timestamp, many: bool) -> Vec<
     }
 }
 
-/// Returns what may still heal a cause and when it decides, from the start of the check.
+/// Returns what may still heal a cause and until when it decides, by the time since the start of the check.
 pub(super) fn may_heal(finding: &Finding, started: Timestamp) -> Option<String> {
     let at = finding.decides_at?;
-    let decides = format!("decides at {}", Human(elapsed(started, at)));
+    let decides = format!("decides by +{}", Human(elapsed(started, at)));
     Some(if finding.heals.is_empty() {
         decides
     } else {

@@ -111,6 +111,16 @@ pub fn conclusion_lines(conclusion: &Conclusion, batch: &RollbackBatch) -> Vec<L
     objection_lines(batch).into_iter().chain(untold).collect()
 }
 
+/// Returns the line that says of a cancelled rollback that it was done all the same; none where another line has the word.
+#[must_use]
+pub fn cancelled_line(conclusion: &Conclusion) -> Option<Line> {
+    let restored = conclusion.workloads.iter().any(|(_, it)| it.is_restored());
+    // If the result was to be checked, the line about that says it.
+    let is_silent = conclusion.cancelled && restored && conclusion.health.is_none();
+    let text = "cancelled: the rollback had begun and was brought to its end";
+    is_silent.then(|| Line::styled(Style::Warn, text))
+}
+
 impl Report {
     /// Returns what the check tells the rollback before it.
     #[must_use]

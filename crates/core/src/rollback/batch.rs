@@ -20,6 +20,15 @@ pub enum Objection {
 }
 
 impl Objection {
+    /// Returns its stable name.
+    #[must_use]
+    pub fn code(&self) -> String {
+        match self {
+            Self::Refusal(refusal) => refusal.code().to_owned(),
+            Self::Finding(finding) => finding.code.to_string(),
+        }
+    }
+
     /// In one sentence.
     #[must_use]
     pub fn message(&self) -> String {

@@ -7,6 +7,7 @@ use crate::verdict::{Supersession, Verdict};
 
 /// The outcome of one workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum WorkloadOutcome {
     /// This run put the target in place.

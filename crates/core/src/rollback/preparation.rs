@@ -181,7 +181,8 @@ impl Preparation {
                 self.phase = Phase::Due(now);
                 self.begin_if_due(now, step);
             }
-            Some(Some(false)) | None => self.end(Ended::NotConfirmed),
+            Some(Some(false)) => self.end(Ended::NotConfirmed),
+            None => self.end(Ended::NoAnswer),
         }
     }
 

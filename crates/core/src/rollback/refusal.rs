@@ -89,6 +89,26 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Returns its stable name.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::OneRevision { .. } => "OneRevision",
+            Self::NoCandidate { .. } => "NoCandidate",
+            Self::Restored { .. } => "Restored",
+            Self::KnownGood { .. } => "KnownGood",
+            Self::UnknownRevision { .. } => "UnknownRevision",
+            Self::TargetGone { .. } => "TargetGone",
+            Self::OtherWorkload { .. } => "OtherWorkload",
+            Self::Superseded => "Superseded",
+            Self::Healed => "Healed",
+            Self::Unproven => "Unproven",
+            Self::Done => "Done",
+            Self::Paused => "Paused",
+            Self::Deleting => "Deleting",
+        }
+    }
+
     /// Returns what the user can do.
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {

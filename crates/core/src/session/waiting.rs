@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::duration::{Human, after, elapsed, parse};
 use crate::finding::{Finding, FindingCode, Prognosis};
 use crate::policy::{Policy, Rule};
-use crate::snapshot::{ContainerView, PodView};
+use crate::snapshot::{ContainerView, PodView, Snapshot, event_time};
+use crate::verdict::Pending;
+use crate::workload::Workload;
 
 /// How many suspects are named.
 const SUSPECTS: usize = 3;
@@ -78,45 +80,100 @@ pub(super) fn waiting(findings: &[Finding], pods: &[PodView<'_>], at: Moment<'_>
     }
 }
 
-/// Says how far a suspect is from deciding. The message comes last: a narrow terminal cuts there.
+/// Says how far a suspect is from deciding: one time, the latest, on the clock of the check. It only becomes earlier, once
+/// it is known exactly. The message comes last and in short, because a narrow terminal cuts there.
 fn suspect(
     finding: &Finding,
     rule: Rule,
     container: Option<&ContainerView<'_>>,
     at: Moment<'_>,
 ) -> String {
-    let (code, message) = (finding.code, &finding.message);
-    let lasted = elapsed(finding.since, at.now);
+    let (code, message) = (finding.code, brief(&finding.message));
+    let lasted = Human(elapsed(finding.since, at.now));
     let deadline = after(at.started, at.policy.timeout);
+    let decides = finding.decides_at.unwrap_or(deadline);
+    let decides = format!("decides by +{}", Human(elapsed(at.started, decides)));
     if rule.only_suspect() {
-        return format!(
-            "{code} for {}, decides at the timeout only: {message}",
-            Human(lasted)
-        );
+        return format!("{code} for {lasted}, {decides}, at the timeout only: {message}");
     }
     if finding.attempts < rule.attempts {
         let next = container.and_then(|it| next(it, at.now));
         let next = next.map_or_else(String::new, |it| format!(", {it}"));
-        let not_before = if lasted < rule.grace {
-            format!(", after {} at the earliest", Human(rule.grace))
-        } else {
-            String::new()
-        };
-        return format!(
-            "{code}: {} of {} {}{next}; decides at the {}{not_before}: {message}",
-            finding.attempts,
-            rule.attempts,
-            noun(code),
-            ordinal(rule.attempts)
-        );
+        let (seen, wanted) = (finding.attempts, rule.attempts);
+        let noun = noun(code);
+        return format!("{code}: {seen} of {wanted} {noun}{next}, {decides}: {message}");
     }
-    let decides = match finding.decides_at {
-        Some(decides) if decides < deadline => {
-            format!("decides at {}", Human(elapsed(finding.since, decides)))
-        }
-        Some(_) | None => "decides at the timeout at the latest".to_owned(),
+    format!("{code} for {lasted}, {decides}: {message}")
+}
+
+/// The longest pause of a controller after an error: each one doubles it, from 5 ms on
+/// (client-go `util/workqueue/default_rate_limiters.go`).
+const LONGEST_PAUSE: Duration = Duration::from_secs(1000);
+
+/// Says that a StatefulSet waits for its controller, which is pausing because it could not create a pod: nothing else
+/// moves then, and a quota that was freed is not noticed before. Known from events only.
+pub(super) fn pause(
+    snapshot: &Snapshot,
+    workload: &Workload,
+    pending: &Pending,
+    now: Timestamp,
+) -> Option<String> {
+    let (Workload::StatefulSet(_), Pending::Revision { .. } | Pending::NotObserved { .. }) =
+        (workload, pending)
+    else {
+        return None;
     };
-    format!("{code} for {}, {decides}: {message}", Human(lasted))
+    let newest = |reason: &str| {
+        let about = snapshot.events_about(workload.uid());
+        let events = about.filter(|it| it.reason.as_deref() == Some(reason));
+        events.filter_map(event_time).max()
+    };
+    let failed = newest("FailedCreate")?;
+    (newest("SuccessfulCreate") < Some(failed)).then(|| {
+        format!(
+            "the StatefulSet controller could not create a pod {} ago (FailedCreate) and tries again after its back-off, up to {}",
+            Human(elapsed(failed, now)),
+            Human(LONGEST_PAUSE)
+        )
+    })
+}
+
+/// The longest name of an image, in characters, that is not shortened.
+const IMAGE: usize = 24;
+
+/// Shortens a message to its deciding part: without the container, which is on the line of the cause itself, and with the
+/// last part of an image's path only.
+fn brief(message: &str) -> String {
+    let of_container = |rest: &&str| {
+        let mut parts = rest.splitn(3, '`');
+        let (_, name, after) = (parts.next(), parts.next(), parts.next());
+        name.is_some() && after.is_some_and(|it| it.starts_with(": "))
+    };
+    let kept = ["container ", "init container ", "sidecar "]
+        .iter()
+        .filter_map(|title| message.strip_prefix(title))
+        .find(of_container)
+        .and_then(|rest| rest.split_once("`: "))
+        .map_or(message, |(_, rest)| rest);
+    let parts = kept.split('`').enumerate().map(|(at, part)| {
+        let is_quoted = at % 2 == 1;
+        match part.rsplit_once('/') {
+            Some((_, last)) if is_quoted && is_image(part) && part.chars().count() > IMAGE => {
+                format!("…/{last}")
+            }
+            Some(_) | None => part.to_owned(),
+        }
+    });
+    parts.collect::<Vec<_>>().join("`")
+}
+
+/// Returns whether a quoted text has the form of an image: a path without spaces whose last part has a tag or a digest.
+fn is_image(text: &str) -> bool {
+    let last = text.rsplit('/').next().unwrap_or_default();
+    !text.starts_with('/')
+        && !text.contains(char::is_whitespace)
+        && !text.contains("://")
+        && last.contains(':')
 }
 
 /// Returns what comes next in a container that ends again and again.
@@ -181,12 +238,4 @@ const fn noun(code: FindingCode) -> &'static str {
     } else {
         "attempts"
     }
-}
-
-fn ordinal(number: u32) -> String {
-    const WORDS: [&str; 6] = ["first", "second", "third", "fourth", "fifth", "sixth"];
-    let index = usize::try_from(number).unwrap_or_default().wrapping_sub(1);
-    WORDS
-        .get(index)
-        .map_or_else(|| format!("{number}th"), |it| (*it).to_owned())
 }

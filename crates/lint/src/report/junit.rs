@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rollguard_core::foreign_text::visible;
+use rollguard_core::report::xml_attribute as attribute;
 
 use crate::finding::Finding;
 use crate::run::{LintedFile, Report};
@@ -78,21 +78,4 @@ fn test(path: &str, finding: &Finding, out: &mut String) {
         );
     }
     *out += "    </testcase>\n";
-}
-
-/// Escapes a text for XML. A number sign is written as a reference, so that no two stand together.
-fn attribute(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in visible(text).chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '#' => out += "&#35;",
-            '\n' => out += "&#10;",
-            c => out.push(c),
-        }
-    }
-    out
 }

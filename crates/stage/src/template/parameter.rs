@@ -11,6 +11,8 @@ pub struct Parameter {
     pub name: String,
     /// The type of its value.
     pub kind: ParameterType,
+    /// The same as the template writes it.
+    pub type_name: String,
     /// The value it has when none is given; `None` makes it required.
     pub default: Option<Value>,
     /// The values it may have; empty allows all.
@@ -109,12 +111,12 @@ fn one(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<Paramete
     let known = &["name", "displayName", "type", "default", "values"];
     let fields = Fields::read(item, path, known, problems)?;
     let name = fields.required("name", problems)?;
-    let kind = fields
+    let type_name = fields
         .text("type", problems)
         .unwrap_or_else(|| "string".to_owned());
-    let Some(kind) = ParameterType::named(&kind) else {
-        let what = format!("found the type `{kind}`, which is not known to the local runner");
-        problems.add(&fields.path("type"), &format!("type: {kind}"), what);
+    let Some(kind) = ParameterType::named(&type_name) else {
+        let what = format!("found the type `{type_name}`, which is not known to the local runner");
+        problems.add(&fields.path("type"), &format!("type: {type_name}"), what);
         return None;
     };
     let default = fields.get("default").map(|value| {
@@ -136,6 +138,7 @@ fn one(item: &Value, path: &str, problems: &mut Problems<'_>) -> Option<Paramete
     Some(Parameter {
         name,
         kind,
+        type_name,
         default,
         values,
     })

@@ -40,6 +40,7 @@ pub(crate) enum Place {
 pub(super) struct DrillEnvironment {
     connection: Connection,
     namespace: String,
+    place: String,
     images: manifest::Images,
     /// Keeps the embedded cluster alive; none on the user's.
     sandbox: Option<Sandbox>,
@@ -88,6 +89,7 @@ impl DrillEnvironment {
         let environment = Self {
             connection,
             namespace,
+            place,
             images,
             sandbox,
         };
@@ -121,6 +123,11 @@ impl DrillEnvironment {
     /// The namespace of the drill.
     pub(super) fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    /// The words for where it takes place.
+    pub(super) fn place(&self) -> &str {
+        &self.place
     }
 
     /// The cluster's time.

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rollguard_agent::env::TEMP_DIRECTORY;
 use rollguard_agent::{AgentEnv, Outcome};
+use rollguard_core::duration::elapsed;
 use rollguard_core::report::{Line, Style};
 use rollguard_stage::{ResolvedTask, StageEvent, StepOutcome, StepRunner, TaskResult};
 
@@ -15,7 +18,7 @@ use super::environment::DrillEnvironment;
 use super::screen::Screen;
 use crate::cancel::Cancel;
 use crate::failure::Failure;
-use crate::prompt;
+use crate::prompt::{self, Answered};
 use crate::recorder::Recorder;
 use crate::run::task::task;
 use crate::run::tools::Tools;
@@ -44,6 +47,9 @@ pub(super) struct Rehearsal<'a> {
     cancel: &'a Cancel,
     failure: Option<Failure>,
     pages: Option<PathBuf>,
+    /// The job that runs, and since when.
+    running: Option<(String, Timestamp)>,
+    took: BTreeMap<String, Duration>,
 }
 
 impl<'a> Rehearsal<'a> {
@@ -60,6 +66,8 @@ impl<'a> Rehearsal<'a> {
             cancel,
             failure: None,
             pages: None,
+            running: None,
+            took: BTreeMap::new(),
         }
     }
 
@@ -81,9 +89,17 @@ impl<'a> Rehearsal<'a> {
             .await
     }
 
-    /// Returns what went wrong with the rehearsal itself, if anything.
+    /// Returns what went wrong with the rehearsal itself, if anything. One that was cancelled has no result.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        if self.cancel.is_requested() {
+            return Err(Failure::new(Outcome::Cancelled, "cancelled"));
+        }
         self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Returns how long each job took.
+    pub(super) const fn took(&self) -> &BTreeMap<String, Duration> {
+        &self.took
     }
 
     /// Runs rollguard's task as the agent would: inputs and service connection as variables, its
@@ -124,8 +140,20 @@ impl<'a> Rehearsal<'a> {
         }
     }
 
+    /// Notes how long the jobs take.
+    fn keep_time(&mut self, event: &StageEvent) {
+        let now = self.environment.now();
+        if let StageEvent::JobStarted { job, .. } = event {
+            self.running = Some((job.clone(), now));
+        } else if matches!(event, StageEvent::JobFinished { .. }) {
+            let running = self.running.take();
+            let took = running.map(|(job, since)| (job, elapsed(since, now)));
+            self.took.extend(took);
+        }
+    }
+
     /// Shows what an approver would see, and asks.
-    async fn approval(&self, step: &ResolvedTask) -> StepOutcome {
+    async fn approval(&mut self, step: &ResolvedTask) -> StepOutcome {
         let mut console = self.screen.console();
         console.line(&Line::styled(Style::Dim, "an approver would see:"));
         for line in step
@@ -137,24 +165,25 @@ impl<'a> Rehearsal<'a> {
         {
             console.line(&Line::styled(Style::Dim, "│ ").then(Style::Plain, line));
         }
-        let approved = match self.answer {
-            Answer::Approve => true,
-            Answer::Reject => false,
+        let answered = match self.answer {
+            Answer::Approve => Answered::Yes,
+            Answer::Reject => Answered::No,
             Answer::Ask => {
                 prompt::yes_or_no("approve the rollback? (y/n)", &mut console, self.cancel).await
             }
         };
-        let (style, text) = if approved {
-            (Style::Good, "approved")
-        } else {
-            (Style::Warn, "rejected")
+        let (style, text, result) = match answered {
+            Answered::Yes => (Style::Good, "approved", TaskResult::Succeeded),
+            Answered::No => (Style::Warn, "rejected", TaskResult::Failed),
+            Answered::Ended => {
+                let message = "no answer: the input has ended";
+                self.failure = Some(Failure::new(Outcome::Cancelled, message));
+                return StepOutcome::of(TaskResult::Canceled);
+            }
+            Answered::Cancelled => return StepOutcome::of(TaskResult::Canceled),
         };
         console.line(&Line::styled(style, text));
-        StepOutcome::of(if approved {
-            TaskResult::Succeeded
-        } else {
-            TaskResult::Failed
-        })
+        StepOutcome::of(result)
     }
 }
 
@@ -211,7 +240,12 @@ impl StepRunner for Rehearsal<'_> {
         }
     }
 
+    fn canceled(&self) -> bool {
+        self.cancel.is_requested()
+    }
+
     fn event(&mut self, event: &StageEvent) {
+        self.keep_time(event);
         let mut console = self.screen.console().with_indent("  ");
         match event {
             StageEvent::JobStarted { job, display_name } => {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use rollguard_core::report::preparation_lines;
+use rollguard_core::report::{Line, preparation_lines};
 use rollguard_core::rollback::preparation::{
     self, Ended, Observation, Preparation, PreparationRequest, Seen,
 };
@@ -68,6 +68,8 @@ pub(super) async fn prepared(case: &Case<'_>, tools: &mut Tools<'_>) -> Ended {
         .on(case.connection.cluster.clone());
     let mut calls: FuturesUnordered<BoxFuture<'_, Seen>> = FuturesUnordered::new();
     let mut wake_at = clock.now();
+    // Whether the cursor stands behind a question.
+    let mut asked = false;
     loop {
         let seen = tokio::select! {
             biased;
@@ -75,11 +77,15 @@ pub(super) async fn prepared(case: &Case<'_>, tools: &mut Tools<'_>) -> Ended {
             Some(seen) = calls.next() => seen,
             () = clock.sleep_until(wake_at) => Seen::Tick,
         };
+        asked &= !matches!(seen, Seen::Answered(Some(_)));
         let at = clock.now();
         let step = preparation.observe(Observation { at, seen });
         let lines = step.events.iter().flat_map(preparation_lines);
         lines.for_each(|line| tools.console.line(&line));
         if let Some(ended) = step.ended {
+            if asked {
+                tools.console.line(&Line::default());
+            }
             return ended;
         }
         wake_at = step.wake_at;
@@ -87,6 +93,7 @@ pub(super) async fn prepared(case: &Case<'_>, tools: &mut Tools<'_>) -> Ended {
             PreparationRequest::Read(read) => carry(case.connection, read).map(Seen::Read).boxed(),
             PreparationRequest::Ask(question) => {
                 tools.console.ask(&question.to_string());
+                asked = true;
                 consent.answer().map(Seen::Answered).boxed()
             }
         }));

@@ -10,7 +10,7 @@ use rollguard_agent::{AgentEnv, LoggingCommand, Outcome};
 use rollguard_cluster::Connection;
 use rollguard_core::doctor::doctor_markdown;
 use rollguard_core::report::{
-    Aim, Report, RollbackPage, markdown, not_checked_markdown, rollback_markdown, without_markers,
+    Aim, Purpose, Report, markdown, not_checked_markdown, without_markers,
 };
 use rollguard_core::rollback::{
     BatchOutcome, Objection, RollbackBatch, RollbackHealth, RollbackPlan,
@@ -64,25 +64,13 @@ pub(super) fn of_rollback(
     if done.word.is_none() {
         return;
     }
-    let page = rollback_markdown(&RollbackPage {
-        batch: &done.batch,
-        ended: &done.ended,
-        errors: &done.errors,
-        cluster: Some(&connection.cluster),
-        at,
-    });
-    let after = done.report.as_ref().map(markdown);
     let workloads: Vec<&WorkloadRef> = done.batch.workloads().into_iter().collect();
     let name = name(&workloads);
     let kept = Kept {
         // The check of the same run may end in the same second.
         file: format!("rollguard-rollback-{name}-{}", at.as_second()),
         name,
-        page: [page]
-            .into_iter()
-            .chain(after)
-            .collect::<Vec<_>>()
-            .join("\n"),
+        page: done.result().to_markdown(),
         document: rollback_document(done),
     };
     upload(env, kept, tools.console);
@@ -130,7 +118,11 @@ pub(super) fn of_failure(env: &AgentEnv, failed: Failed<'_>, tools: &mut Tools<'
 fn aim(raw: &RawInputs, command: Option<CommandName>) -> Aim {
     let text = |spec| raw.get(spec).unwrap_or_default().to_owned();
     Aim {
-        rollback: command == Some(CommandName::Rollback),
+        purpose: if command == Some(CommandName::Rollback) {
+            Purpose::Rollback
+        } else {
+            Purpose::Check
+        },
         workloads: text(&WORKLOADS),
         namespace: text(&NAMESPACE),
         cluster: raw.get(&AKS_CLUSTER).map(ClusterName::new),

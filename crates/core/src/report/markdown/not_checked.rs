@@ -7,7 +7,7 @@ use crate::report::not_checked::{Aim, heading, not_checked_lines};
 #[must_use]
 pub fn not_checked_markdown(failure: &NotChecked, aim: &Aim) -> String {
     super::first_block(
-        heading(failure.outcome, aim),
+        &heading(failure.outcome, aim),
         &not_checked_lines(failure, aim),
     )
 }

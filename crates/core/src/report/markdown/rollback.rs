@@ -61,6 +61,12 @@ fn heading(page: &RollbackPage<'_>) -> &'static str {
         Some(BatchOutcome::of(&ended))
     };
     match outcome {
+        None if page.errors.is_empty() && page.batch.plans.is_empty() => {
+            "✅ Dry run: there is nothing to roll back; nothing was changed"
+        }
+        None if page.errors.is_empty() => {
+            "✅ Dry run: the rollback is possible; nothing was changed"
+        }
         None => "❌ Not rolled back; nothing was changed",
         // Whether it helped is for the check after it to say.
         Some(BatchOutcome::RolledBack) => "↩️ Rolled back",

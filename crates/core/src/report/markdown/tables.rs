@@ -96,7 +96,7 @@ pub(super) fn workloads(report: &Report) -> String {
     rows.join("\n")
 }
 
-/// When each cause was first seen, what could heal it, and when it decides.
+/// When each cause was first seen, what could heal it, and until when it decides.
 pub(super) fn suspects(report: &Report) -> Option<String> {
     if report.suspects.is_empty() {
         return None;
@@ -112,7 +112,7 @@ pub(super) fn suspects(report: &Report) -> Option<String> {
         let first = since(it.first_seen);
         row(&[first, it.code.to_string(), message, heals, end])
     });
-    let head = "| first seen | cause | what was seen | what could heal it | decides at |\n| ---: | --- | --- | --- | ---: |";
+    let head = "| first seen | cause | what was seen | what could heal it | decides by |\n| ---: | --- | --- | --- | ---: |";
     let rows: Vec<String> = rows.collect();
     Some(format!("### Suspects\n\n{head}\n{}\n", rows.join("\n")))
 }

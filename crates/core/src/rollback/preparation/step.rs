@@ -144,8 +144,10 @@ pub enum Ended {
         /// The objections.
         batch: RollbackBatch,
     },
-    /// The person said no, or could not be asked.
+    /// The person said no.
     NotConfirmed,
+    /// The input ended before the person said yes or no.
+    NoAnswer,
     /// The user or the agent asked to stop.
     Cancelled,
     /// A workload could not be read; of several, the first that was named.

@@ -179,6 +179,7 @@ fn end(ended: &Ended) -> String {
             conclusion.outcome.as_str().to_owned()
         }
         Ended::NotConfirmed => "not confirmed".to_owned(),
+        Ended::NoAnswer => "no answer".to_owned(),
         Ended::Cancelled => "cancelled".to_owned(),
         Ended::Failed(failure) => failure.text(),
     }
@@ -211,12 +212,12 @@ fn a_plan_is_carried_out_only_as_it_was_shown() {
         (
             "the input is closed",
             scene(vec![failing()], vec![]),
-            &["not confirmed"],
+            &["no answer"],
         ),
         (
             "the input is closed after an unclear answer",
             scene(vec![failing()], vec!["\n"]),
-            &[ASK, "not confirmed"],
+            &[ASK, "no answer"],
         ),
         (
             "a newer rollout began while the person thought",

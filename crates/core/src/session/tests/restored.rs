@@ -7,8 +7,8 @@ use crate::annotation::{ROLLBACK_RECORD, RollbackRecord};
 use crate::approval::{ApprovedRollback, HealthCriteria};
 use crate::report::Report;
 use crate::rollback::RollbackHealth;
-use crate::testing::{db, db_pod, listed_for, pod_of, stateful_set};
-use crate::workload::{Revision, RevisionId, WorkloadKind, WorkloadRef};
+use crate::testing::{db, db_pod, listed_for, pod_of, stateful_set, workload_event};
+use crate::workload::{Revision, RevisionId, Workload, WorkloadKind, WorkloadRef};
 
 fn id(uid: &str, revision: u64) -> RevisionId {
     RevisionId {
@@ -369,4 +369,39 @@ fn a_stateful_set_is_waited_for_until_its_controller_has_seen_the_change() {
         "undetermined",
         "never observed: {verdict:?}"
     );
+}
+
+#[test]
+fn a_set_that_waits_for_its_pausing_controller_says_so() {
+    let object = |said: &str| {
+        let mut object = stateful_set().version("v1").counts(2, 2, 1).json();
+        object["status"]["updateRevision"] = json!("db-v2");
+        let object = Workload::read(&db(), &object).unwrap();
+        let refused = workload_event(10, "s-1", said, "exceeded quota: q");
+        let mut all = vec![Observation::new(at(1), Seen::Workload { object })];
+        all.extend(listed_for(WorkloadKind::StatefulSet, 1, &["s-1"]));
+        all.push(refused);
+        all
+    };
+    let rows = [
+        (
+            "FailedCreate",
+            "the StatefulSet controller could not create a pod 30s ago (FailedCreate) and tries again after its back-off, up to 16m40s",
+        ),
+        ("SuccessfulDelete", ""),
+    ];
+    for (said, expected) in rows {
+        let target = after_rollback(db(), "s-1", ("cr-db-v2", "cr-db-v1"));
+        let mut session = Session::new([target], Policy::default(), start());
+        for observation in object(said) {
+            let _ = session.observe(observation);
+        }
+        let waiting = session.waiting(&session.workloads()[0], at(40));
+        assert_eq!(
+            waiting.suspects.concat(),
+            expected,
+            "{said}: {:?}",
+            session.workloads()[0].verdict()
+        );
+    }
 }

@@ -29,7 +29,7 @@ fn the_first_line_about_a_cause_says_what_may_heal_it_and_when_it_decides() {
     let rule = Policy::default().rule(FindingCode::ConfigObjectMissing);
     let decides = crate::duration::Human(rule.unwrap().grace);
     let expected = format!(
-        "   +0s  container `app` needs Secret `db`, which does not exist (ConfigObjectMissing); the same pipeline or an operator may still create it; decides at {decides}"
+        "   +0s  container `app` needs Secret `db`, which does not exist (ConfigObjectMissing); the same pipeline or an operator may still create it; decides by +{decides}"
     );
     assert_eq!(line, Some(&expected), "{told:#?}");
 }

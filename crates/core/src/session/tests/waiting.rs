@@ -41,7 +41,7 @@ fn a_wait_says_for_what_it_waits_when_that_decides_and_how_much_time_is_left() {
             timeout: 300,
             at: 5,
             suspects: &[
-                "CrashAtStart: 3 of 4 ends, next start in 15s; decides at the fourth, after 2m30s at the earliest: container `app` ended 3 times with exit code 1 and was never ready",
+                "CrashAtStart: 3 of 4 ends, next start in 15s, decides by +5m: container `app` ended 3 times with exit code 1 and was never ready",
             ],
             total: "2 restarts, 4m55s left",
         },
@@ -51,7 +51,7 @@ fn a_wait_says_for_what_it_waits_when_that_decides_and_how_much_time_is_left() {
             timeout: 300,
             at: 25,
             suspects: &[
-                "CrashAtStart: 2 of 4 ends, the next start is due; decides at the fourth, after 2m30s at the earliest: container `app` ended 2 times with exit code 1 and was never ready",
+                "CrashAtStart: 2 of 4 ends, the next start is due, decides by +5m: container `app` ended 2 times with exit code 1 and was never ready",
             ],
             total: "1 restart, 4m35s left",
         },
@@ -61,7 +61,7 @@ fn a_wait_says_for_what_it_waits_when_that_decides_and_how_much_time_is_left() {
             timeout: 300,
             at: 5,
             suspects: &[
-                "CrashAtStart: 2 of 4 ends; decides at the fourth, after 2m30s at the earliest: container `app` ended 2 times with exit code 1 and was never ready",
+                "CrashAtStart: 2 of 4 ends, decides by +5m: container `app` ended 2 times with exit code 1 and was never ready",
             ],
             total: "1 restart, 4m55s left",
         },
@@ -71,7 +71,7 @@ fn a_wait_says_for_what_it_waits_when_that_decides_and_how_much_time_is_left() {
             timeout: 300,
             at: 12,
             suspects: &[
-                "CrashAtStart for 12s, decides at 2m30s: container `app` ended 4 times with exit code 1 and was never ready",
+                "CrashAtStart for 12s, decides by +2m30s: container `app` ended 4 times with exit code 1 and was never ready",
             ],
             total: "3 restarts, 4m48s left",
         },
@@ -81,7 +81,7 @@ fn a_wait_says_for_what_it_waits_when_that_decides_and_how_much_time_is_left() {
             timeout: 300,
             at: 12,
             suspects: &[
-                "ConfigObjectMissing for 12s, decides at 2m: container `app` needs ConfigMap `app-config`, which does not exist",
+                "ConfigObjectMissing for 12s, decides by +2m: container `app` needs ConfigMap `app-config`, which does not exist",
             ],
             total: "4m48s left",
         },
@@ -91,9 +91,22 @@ fn a_wait_says_for_what_it_waits_when_that_decides_and_how_much_time_is_left() {
             timeout: 60,
             at: 12,
             suspects: &[
-                "ConfigObjectMissing for 12s, decides at the timeout at the latest: container `app` needs ConfigMap `app-config`, which does not exist",
+                "ConfigObjectMissing for 12s, decides by +1m: container `app` needs ConfigMap `app-config`, which does not exist",
             ],
             total: "48s left",
+        },
+        Wait {
+            says: "an image with a long name cannot be pulled, and more pulls must fail",
+            pod: pod("a").waiting("ErrImagePull", "x: not found").with(
+                "/spec/containers/0/image",
+                json!("contoso.azurecr.io/shop/web:2026.11.30"),
+            ),
+            timeout: 300,
+            at: 12,
+            suspects: &[
+                "ImagePullFailing: 1 of 3 pulls, decides by +5m: image `…/web:2026.11.30` cannot be pulled",
+            ],
+            total: "4m48s left",
         },
         Wait {
             says: "nothing is suspected",
@@ -137,7 +150,7 @@ fn a_reminder_has_a_line_for_each_suspect() {
     assert!(wait.starts_with("  +30s  still waiting: "), "{wait}");
     assert!(wait.ends_with("; 4m30s left"), "{wait}");
     assert!(
-        suspect.starts_with("        ConfigObjectMissing for 30s, decides at 2m: "),
+        suspect.starts_with("        ConfigObjectMissing for 30s, decides by +2m: "),
         "{suspect}"
     );
 }
