@@ -68,7 +68,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "manifest",
-        says: "any manifest is judged or refused within bounds, and no document holds a command",
+        says: "any manifest is judged, changed or refused within bounds, and no document holds a command",
         run: |data| {
             with_text(data, |text| {
                 lint::manifest(text);

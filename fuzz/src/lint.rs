@@ -2,7 +2,9 @@
 
 use jiff::civil::date;
 use rollguard_lint::report::{finding_lines, json, junit, markdown, sarif, summary_line};
-use rollguard_lint::{Baseline, Config, FailOn, Level, Rules, Run, Source, judge};
+use rollguard_lint::{
+    Baseline, Config, FailOn, Level, Rules, Run, Source, fix, judge, objects, unified_diff,
+};
 
 /// Judges a manifest: nothing panics, every finding has a place, and no document holds a command.
 pub(crate) fn manifest(text: &str) {
@@ -10,6 +12,10 @@ pub(crate) fn manifest(text: &str) {
     rules.levels = Level::ALL.into_iter().collect();
     rules.startup_time = Some(std::time::Duration::from_secs(60));
     let judgement = judge(text, &rules);
+    if judgement.problem.is_some() {
+        assert_eq!(fix(text, &rules).text, text);
+    }
+    let _ = objects(text);
     for finding in &judgement.findings {
         assert!(!finding.message.is_empty() && !finding.fix.is_empty());
         assert!(
@@ -46,6 +52,15 @@ pub(crate) fn manifest(text: &str) {
             "{document}"
         );
     }
+    // What is changed is changed once, and what could be read still can.
+    let fixed = fix(text, &rules);
+    let again = fix(&fixed.text, &rules);
+    assert_eq!(again.text, fixed.text);
+    assert_eq!(fixed.applied.is_empty(), fixed.text == text);
+    if !fixed.applied.is_empty() {
+        assert!(judge(&fixed.text, &rules).problem.is_none());
+        assert!(!unified_diff(path, text, &fixed.text).is_empty());
+    }
     // What is in the baseline does not count, however often it is there.
     let baseline = Baseline::of(report.findings());
     let baseline = Baseline::parse(&baseline.to_json().unwrap()).unwrap();
@@ -60,7 +75,7 @@ pub(crate) fn manifest(text: &str) {
         judge(text, &rules),
     );
     let again = again.finish(Some(&baseline));
-    assert!(again.findings().all(|it| it.excuse.is_some()));
+    assert!(again.findings().all(|it| it.suppression.is_some()));
 }
 
 /// The configuration file: read, or refused with reasons.

@@ -1,8 +1,10 @@
 //! Measures beside other tools on a real cluster: the time to verdict, in `docs/benchmarks.md`, the same
 //! of rollouts from the field, in `docs/field-cases.md`, what a rollback leaves behind, in
-//! `docs/rollback-cases.md`, and the start of a job, in `docs/start.md`. All of it is shown and never asserted.
+//! `docs/rollback-cases.md`, the start of a job, in `docs/start.md`, and `lint` without a cluster, in
+//! `docs/lint-benchmark.md`. All of it is shown and never asserted.
 
 mod fields;
+mod lints;
 mod page;
 mod rollbacks;
 mod starts;
@@ -141,6 +143,22 @@ pub(crate) fn starts() -> Result<()> {
     let page = starts::render(&page, &setting()?);
     println!("\n{page}");
     write("docs/start.md", &page)
+}
+
+/// Judges generated manifests beside other linters, compares what each finds in public sets of manifests, and writes both.
+///
+/// # Errors
+/// When a linter cannot be built, installed or understood, or when the linters differ in a way that the page does not explain.
+pub(crate) fn lints() -> Result<()> {
+    test::install(&[("time", &["/usr/bin/time"])])?;
+    let linters = lints::Linters {
+        rollguard: release_build()?,
+        kube_score: test::build_kube_score()?,
+        checkov: test::install_checkov()?,
+    };
+    let page = lints::page(&linters, &setting()?)?;
+    println!("\n{page}");
+    write("docs/lint-benchmark.md", &page)
 }
 
 /// Runs the test program `real` as a comparison of this kind, with a release build: that is what

@@ -32,6 +32,10 @@ fn cli() -> Command {
                 ),
         )
         .subcommand(
+            Command::new("bench-lint")
+                .about("Judges 10,000 manifests beside other linters, compares what they find, and writes docs/lint-benchmark.md"),
+        )
+        .subcommand(
             Command::new("bench-rollback")
                 .about("Rolls back beside kubectl rollout undo, and writes docs/rollback-cases.md"),
         )
@@ -188,6 +192,7 @@ fn main() -> Result<()> {
             m.get_one::<std::path::PathBuf>("measured")
                 .map(std::path::PathBuf::as_path),
         ),
+        Some(("bench-lint", _)) => bench::lints(),
         Some(("bench-rollback", _)) => bench::rollbacks(),
         Some(("bench-start", _)) => bench::starts(),
         Some(("bench-verdict", m)) => {

@@ -1,9 +1,9 @@
 //! Sets up and runs every rung of the test ladder, and counts what it ran.
 
-mod actionlint;
 mod ahead;
 mod azure_cli;
 mod cluster_binaries;
+mod go_tools;
 mod packages;
 mod rung;
 mod snapshots;
@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+pub(crate) use azure_cli::install_checkov;
 pub(crate) use cluster_binaries::Modules;
+pub(crate) use go_tools::build_kube_score;
 pub(crate) use packages::{Package, install, install_npm, is_root};
 use rung::{RUNGS, Ran, Rung};
 pub(crate) use rung::{clients, real_with as real_cluster};

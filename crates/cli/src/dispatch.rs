@@ -78,7 +78,8 @@ pub(crate) async fn dispatch(
 async fn run_lint(matches: &ArgMatches, environment: &Environment) -> Outcome {
     let form = matches.get_one::<LintForm>("output").copied();
     let form = form.unwrap_or_default();
-    let mut console = environment.console(form.is_for_programs());
+    let mut console =
+        environment.console(form.is_for_programs() || lint::has_data_on_stdout(matches));
     let cancel = Cancel::on_signals();
     let today = environment.now().to_zoned(TimeZone::UTC).date();
     let linted = match lint::options(matches) {

@@ -7,7 +7,6 @@ mod restricted;
 use crate::finding::Findings;
 use crate::level::{KubernetesVersion, Level};
 use crate::pod::Pod;
-use crate::severity::Severity;
 
 /// A check of Pod Security admission.
 pub(crate) struct Check {
@@ -101,16 +100,10 @@ pub(crate) fn judge(
 ) {
     let applies = |check: &&Check| check.level <= level && version.at_least(check.since);
     let checks: Vec<&Check> = CHECKS.iter().filter(applies).collect();
-    let mut found = Findings::default();
     for check in &checks {
         let replaced = checks.iter().any(|it| it.replaces == Some(check.id));
         if !replaced {
-            (check.judge)(pod, version, &mut found);
+            (check.judge)(pod, version, findings);
         }
-    }
-    for mut finding in found.into_vec() {
-        // The API server refuses the pod.
-        finding.severity = Severity::Error;
-        findings.push(finding);
     }
 }

@@ -6,12 +6,11 @@
 use rollguard_core::quantity::Quantity;
 
 use crate::code::LintCode;
+use crate::field::{Location, Scope};
 use crate::finding::Findings;
 use crate::manifest::Object;
 use crate::pod::Pod;
 use crate::severity::Severity;
-use crate::spot::{Place, Scope};
-use crate::{image, practice};
 
 /// Reserved for AKS, with every name behind the slash.
 const RESERVED_LABEL: &str = "kubernetes.azure.com";
@@ -36,46 +35,39 @@ fn labels(scope: &Scope<'_>, findings: &mut Findings) {
             let message = format!("the label {} is reserved for AKS", field.key);
             let path = format!("{}[\"{}\"]", labels.path(), field.key);
             let mark = field.mark;
-            findings.add_at(LintCode::AksReservedLabel, Place { mark, path }, message);
+            findings.add_at(LintCode::AksReservedLabel, Location { mark, path }, message);
         }
     }
 }
 
 fn storage_class(object: &Object<'_>, findings: &mut Findings) {
-    let spot = object.scope.at("provisioner");
-    let driver = match spot.text() {
+    let field = object.scope.at("provisioner");
+    let driver = match field.text() {
         Some("kubernetes.io/azure-disk") => "disk.csi.azure.com",
         Some("kubernetes.io/azure-file") => "file.csi.azure.com",
         Some(_) | None => return,
     };
     let message = format!(
         "the StorageClass uses the in-tree provisioner {}",
-        spot.text().unwrap_or_default()
+        field.text().unwrap_or_default()
     );
     findings
-        .add(LintCode::AksInTreeStorage, &spot, message)
+        .add(LintCode::AksInTreeStorage, &field, message)
         .fixed_by(format!("use {driver}"));
 }
 
 fn node(object: &Object<'_>, findings: &mut Findings) {
-    for field in ["metadata.labels", "spec.taints"] {
-        let spot = object.scope.at(field);
-        if spot.is_set() {
-            let message = format!("the manifest sets {field} of a single node");
-            findings.add(LintCode::AksNodeEdit, &spot, message);
+    for path in ["metadata.labels", "spec.taints"] {
+        let field = object.scope.at(path);
+        if field.is_set() {
+            let message = format!("the manifest sets {path} of a single node");
+            findings.add(LintCode::AksNodeEdit, &field, message);
         }
     }
 }
 
-/// Judges the pod template of an object.
+/// Finds what the mutators change in the pod template of an object.
 pub(crate) fn judge_pod(object: &Object<'_>, pod: &Pod<'_>, findings: &mut Findings) {
-    let mut refused = Findings::default();
-    practice::judge_probes(pod, &mut refused);
-    image::judge(pod, &mut refused);
-    for mut finding in refused.into_vec() {
-        finding.severity = Severity::Error;
-        findings.push(finding);
-    }
     for container in pod.lasting() {
         requests(&container.scope, container.name, findings);
     }
@@ -113,31 +105,31 @@ fn requests(container: &Scope<'_>, name: &str, findings: &mut Findings) {
             format!("resources.requests.{resource}"),
             format!("resources.limits.{resource}"),
         );
-        let spots = [
+        let fields = [
             ("request", container.at(&request)),
             ("limit", container.at(&limit)),
         ];
-        if spots.iter().all(|(_, spot)| !spot.is_set()) {
+        if fields.iter().all(|(_, field)| !field.is_set()) {
             let message = format!(
                 "AKS sets the {resource} request and limit of container \"{name}\" to {default}"
             );
-            let [(_, spot), _] = &spots;
+            let [(_, field), _] = &fields;
             findings
-                .add(LintCode::AksMutatesResources, spot, message)
+                .add(LintCode::AksMutatesResources, field, message)
                 .of_container(name);
         }
-        for (what, spot) in &spots {
-            let amount = spot.written().and_then(Quantity::parse);
+        for (what, field) in &fields {
+            let amount = field.written().and_then(Quantity::parse);
             let is_less = amount
                 .zip(Quantity::parse(least))
                 .is_some_and(|(it, least)| it < least);
             if is_less {
-                let written = spot.written().unwrap_or_default();
+                let written = field.written().unwrap_or_default();
                 let message = format!(
                     "AKS raises the {resource} {what} of container \"{name}\" from {written} to {least}"
                 );
                 findings
-                    .add(LintCode::AksMutatesResources, spot, message)
+                    .add(LintCode::AksMutatesResources, field, message)
                     .of_container(name);
             }
         }
@@ -158,6 +150,6 @@ fn spread(object: &Object<'_>, pod: &Pod<'_>, findings: &mut Findings) {
         let message = "AKS adds a pod anti-affinity and a topology spread constraint over nodes, both preferred";
         findings
             .add(LintCode::AksAddsSpread, &replicas, message)
-            .weighing(Severity::Info);
+            .with_severity(Severity::Info);
     }
 }

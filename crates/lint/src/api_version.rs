@@ -2,11 +2,12 @@
 
 use crate::code::LintCode;
 use crate::finding::Findings;
+use crate::fix::Edit;
 use crate::level::KubernetesVersion;
 use crate::manifest::Object;
 
 /// An API version of some kinds that goes, or has gone.
-struct Old {
+struct OldVersion {
     api_version: &'static str,
     /// Every kind of the API version, if there are none.
     kinds: &'static [&'static str],
@@ -22,8 +23,8 @@ const fn old(
     kinds: &'static [&'static str],
     [deprecated, removed]: [u32; 2],
     instead: &'static str,
-) -> Old {
-    Old {
+) -> OldVersion {
+    OldVersion {
         api_version,
         kinds,
         deprecated,
@@ -34,7 +35,7 @@ const fn old(
 
 const WORKLOADS: &[&str] = &["Deployment", "DaemonSet", "ReplicaSet", "StatefulSet"];
 
-const OLD: &[Old] = &[
+const OLD: &[OldVersion] = &[
     old("extensions/v1beta1", WORKLOADS, [9, 16], "apps/v1"),
     old("apps/v1beta1", WORKLOADS, [9, 16], "apps/v1"),
     old("apps/v1beta2", WORKLOADS, [9, 16], "apps/v1"),
@@ -194,6 +195,32 @@ const OLD: &[Old] = &[
     ),
 ];
 
+/// What reads the same in the version that replaces it: the migration guide names no change, and none of its fields or
+/// defaults differ.
+///
+/// Left out are what the guide names changes of (Ingress, `CustomResourceDefinition`, webhooks, `EndpointSlice`, Event,
+/// `HorizontalPodAutoscaler`, flow control), workloads before `apps/v1beta2`, whose selector became mandatory and whose
+/// defaults changed, and `PodDisruptionBudget`, whose empty selector turned from no pod to every pod.
+const SAME_SCHEMA: [(&str, &str); 17] = [
+    ("apps/v1beta2", "Deployment"),
+    ("apps/v1beta2", "DaemonSet"),
+    ("apps/v1beta2", "ReplicaSet"),
+    ("apps/v1beta2", "StatefulSet"),
+    ("batch/v1beta1", "CronJob"),
+    ("coordination.k8s.io/v1beta1", "Lease"),
+    ("networking.k8s.io/v1beta1", "IngressClass"),
+    ("node.k8s.io/v1beta1", "RuntimeClass"),
+    ("rbac.authorization.k8s.io/v1beta1", "ClusterRole"),
+    ("rbac.authorization.k8s.io/v1beta1", "ClusterRoleBinding"),
+    ("rbac.authorization.k8s.io/v1beta1", "Role"),
+    ("rbac.authorization.k8s.io/v1beta1", "RoleBinding"),
+    ("scheduling.k8s.io/v1beta1", "PriorityClass"),
+    ("storage.k8s.io/v1beta1", "CSIDriver"),
+    ("storage.k8s.io/v1beta1", "CSINode"),
+    ("storage.k8s.io/v1beta1", "StorageClass"),
+    ("storage.k8s.io/v1beta1", "VolumeAttachment"),
+];
+
 pub(crate) fn judge(object: &Object<'_>, version: KubernetesVersion, findings: &mut Findings) {
     let kind = object.name.kind.as_str();
     let found = OLD
@@ -215,8 +242,11 @@ pub(crate) fn judge(object: &Object<'_>, version: KubernetesVersion, findings: &
         ),
         _ => return,
     };
-    let spot = object.scope.at("apiVersion");
+    let field = object.scope.at("apiVersion");
+    let is_same = SAME_SCHEMA.contains(&(old.api_version, kind));
+    let edit = is_same.then(|| Edit::scalar(&field, old.instead)).flatten();
     findings
-        .add(code, &spot, message)
-        .fixed_by(format!("use {}", old.instead));
+        .add(code, &field, message)
+        .fixed_by(format!("use {}", old.instead))
+        .with_edit(edit);
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::finding::{Excuse, Finding};
+use crate::finding::{Finding, Suppression};
 
 const VERSION: u32 = 1;
 
@@ -37,7 +37,7 @@ impl Baseline {
     pub fn of<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Self {
         let mut known = BTreeMap::new();
         for finding in findings {
-            if !matches!(finding.excuse, Some(Excuse::Annotation { .. })) {
+            if !matches!(finding.suppression, Some(Suppression::Annotation { .. })) {
                 *known.entry(key(finding)).or_default() += 1;
             }
         }
@@ -67,17 +67,29 @@ impl Baseline {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// Excuses the findings that the file knows, each as often as it is known.
-    pub fn apply<'f>(&self, findings: impl IntoIterator<Item = &'f mut Finding>) {
-        let mut left = self.findings.clone();
-        for finding in findings {
-            if finding.excuse.is_some() {
-                continue;
-            }
-            if let Some(count) = left.get_mut(&key(finding)).filter(|it| **it > 0) {
-                *count -= 1;
-                finding.excuse = Some(Excuse::Baseline);
-            }
+    /// Returns how often each finding is known.
+    pub(crate) fn known(&self) -> Known {
+        Known {
+            left: self.findings.clone(),
+        }
+    }
+}
+
+/// How often a baseline still knows each finding.
+#[derive(Debug)]
+pub(crate) struct Known {
+    left: BTreeMap<String, usize>,
+}
+
+impl Known {
+    /// Suppresses a finding that is known.
+    pub(crate) fn apply(&mut self, finding: &mut Finding) {
+        if finding.suppression.is_some() {
+            return;
+        }
+        if let Some(count) = self.left.get_mut(&key(finding)).filter(|it| **it > 0) {
+            *count -= 1;
+            finding.suppression = Some(Suppression::Baseline);
         }
     }
 }

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use jiff::civil::Date;
 
 use crate::code::LintCode;
-use crate::finding::{Excuse, Finding, Findings};
-use crate::spot::{Place, Scope};
+use crate::field::{Location, Scope};
+use crate::finding::{Finding, Findings, Suppression};
 use crate::yaml::Field;
 
 /// What the name of such an annotation begins with.
@@ -43,7 +43,7 @@ impl Exemptions {
                 Err(message) => {
                     let path = format!("{}[\"{}\"]", annotations.path(), field.key);
                     let mark = field.value.mark();
-                    findings.add_at(LintCode::InvalidExemption, Place { mark, path }, message);
+                    findings.add_at(LintCode::InvalidExemption, Location { mark, path }, message);
                 }
             }
         }
@@ -55,7 +55,7 @@ impl Exemptions {
             let mut of_code = self.all.iter().filter(|it| it.code == finding.code);
             let holds = |it: &&Exemption| it.until.is_none_or(|until| today <= until);
             if let Some(exemption) = of_code.clone().find(holds) {
-                finding.excuse = Some(Excuse::Annotation {
+                finding.suppression = Some(Suppression::Annotation {
                     reason: exemption.reason.clone(),
                     until: exemption.until,
                 });

@@ -5,8 +5,10 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::code::LintCode;
+use crate::field::{FieldRef, Location};
+use crate::fix::Edit;
+use crate::level::Level;
 use crate::severity::Severity;
-use crate::spot::{Place, Spot};
 use crate::yaml::Mark;
 
 /// The object that a finding is about.
@@ -51,13 +53,17 @@ pub struct Finding {
     pub message: String,
     /// The change that resolves it.
     pub fix: String,
+    /// The levels that find it; none for what every level finds.
+    pub levels: Vec<Level>,
+    /// The change of the text that resolves it and cannot break the application, if there is one.
+    pub edit: Option<Edit>,
     /// Why it does not count.
-    pub excuse: Option<Excuse>,
+    pub suppression: Option<Suppression>,
 }
 
 /// The reason why a finding does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Excuse {
+pub enum Suppression {
     /// An annotation of the object exempts it.
     Annotation {
         /// The reason that the annotation gives.
@@ -69,7 +75,7 @@ pub enum Excuse {
     Baseline,
 }
 
-impl fmt::Display for Excuse {
+impl fmt::Display for Suppression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Annotation {
@@ -91,27 +97,37 @@ pub const MAX_FINDINGS: usize = 10_000;
 /// The findings of one object, while its rules are applied.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
+    /// The level whose rules are applied.
+    level: Option<Level>,
     found: Vec<Finding>,
 }
 
 impl Findings {
+    /// Makes the findings of a level.
+    pub(crate) fn of_level(level: Level) -> Self {
+        Self {
+            level: Some(level),
+            ..Self::default()
+        }
+    }
+
     /// Adds a finding at a place, with the code's own severity and fix.
     pub(crate) fn add(
         &mut self,
         code: LintCode,
-        spot: &Spot<'_, '_>,
+        field: &FieldRef<'_, '_>,
         message: impl Into<String>,
     ) -> &mut Finding {
-        self.add_at(code, spot.place(), message)
+        self.add_at(code, field.place(), message)
     }
 
     pub(crate) fn add_at(
         &mut self,
         code: LintCode,
-        place: Place,
+        place: Location,
         message: impl Into<String>,
     ) -> &mut Finding {
-        let Place { mark, path } = place;
+        let Location { mark, path } = place;
         // One above the limit shows that there are more: a container without fields has a dozen.
         self.found.truncate(MAX_FINDINGS);
         self.found.push(Finding {
@@ -123,15 +139,26 @@ impl Findings {
             mark,
             message: message.into(),
             fix: code.fix().to_owned(),
-            excuse: None,
+            levels: self.level.into_iter().collect(),
+            edit: None,
+            suppression: None,
         });
         // It was pushed a line above.
         let last = self.found.len() - 1;
         &mut self.found[last]
     }
 
-    pub(crate) fn push(&mut self, finding: Finding) {
-        self.found.push(finding);
+    /// Adds those of another level.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.found.extend(other.found);
+    }
+
+    /// Gives all of them a severity.
+    pub(crate) fn with_severity(mut self, severity: Severity) -> Self {
+        for finding in &mut self.found {
+            finding.severity = severity;
+        }
+        self
     }
 
     pub(crate) fn into_vec(self) -> Vec<Finding> {
@@ -146,14 +173,26 @@ impl Finding {
         self
     }
 
+    /// Names the container, if it is about one.
+    pub(crate) fn of(&mut self, container: Option<&str>) -> &mut Self {
+        self.container = container.map(str::to_owned);
+        self
+    }
+
     /// Replaces the code's own fix.
     pub(crate) fn fixed_by(&mut self, fix: impl Into<String>) -> &mut Self {
         self.fix = fix.into();
         self
     }
 
+    /// Says which change of the text resolves it.
+    pub(crate) fn with_edit(&mut self, edit: Option<Edit>) -> &mut Self {
+        self.edit = edit;
+        self
+    }
+
     /// Replaces the code's own severity.
-    pub(crate) fn weighing(&mut self, severity: Severity) -> &mut Self {
+    pub(crate) fn with_severity(&mut self, severity: Severity) -> &mut Self {
         self.severity = severity;
         self
     }

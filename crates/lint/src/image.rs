@@ -6,8 +6,8 @@ use crate::pod::Pod;
 
 pub(crate) fn judge(pod: &Pod<'_>, findings: &mut Findings) {
     for container in pod.lasting() {
-        let spot = container.at("image");
-        let image = spot.written().unwrap_or_default();
+        let field = container.at("image");
+        let image = field.written().unwrap_or_default();
         let what = match tag(image) {
             Tag::Fixed => continue,
             Tag::Latest => "has the tag latest",
@@ -20,7 +20,7 @@ pub(crate) fn judge(pod: &Pod<'_>, findings: &mut Findings) {
         let name = container.name;
         let message = format!("the image {image} of container \"{name}\" {what}");
         findings
-            .add(LintCode::MutableImage, &spot, message)
+            .add(LintCode::MutableImage, &field, message)
             .of_container(name);
     }
 }

@@ -7,14 +7,15 @@ use jiff::civil::Date;
 
 use crate::code::LintCode;
 use crate::exemption::Exemptions;
+use crate::field::{Location, Scope};
 use crate::finding::{Finding, Findings, ObjectName};
 use crate::level::{KubernetesVersion, Level};
 use crate::manifest::{Found, Object, Objects, Template, TemplatePaths, template};
 use crate::pod::Pod;
+use crate::service::{Labels, Service, Worker};
 use crate::severity::Severity;
-use crate::spot::{Place, Scope};
 use crate::yaml::{Document, Documents, Field, ReadError};
-use crate::{admission, aks, api_version, image, practice, probe, types};
+use crate::{admission, aks, api_version, fix, image, practice, probe, types};
 
 pub use crate::finding::MAX_FINDINGS;
 
@@ -51,48 +52,6 @@ impl Rules {
 
     fn has(&self, level: Level) -> bool {
         self.levels.contains(&level)
-    }
-}
-
-/// The labels that a Service selects, or that a pod has.
-pub(crate) type Labels = BTreeMap<String, String>;
-
-/// A Service of a text.
-#[derive(Debug, Clone)]
-pub(crate) struct Service {
-    name: ObjectName,
-    selector: Labels,
-    /// The finding that holds if another Service selects the same pods, where that matters.
-    pub(crate) objection: Option<Finding>,
-}
-
-impl Service {
-    /// Returns whether another Service selects the same pods.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
-        !self.selector.is_empty()
-            && self.selector == other.selector
-            && self.name.namespace == other.name.namespace
-            && self.name.name != other.name.name
-    }
-}
-
-/// A pod without a declared port: it needs to be ready for requests only if a Service sends it some.
-#[derive(Debug, Clone)]
-pub(crate) struct Worker {
-    namespace: Option<String>,
-    labels: Labels,
-    /// The findings that then hold.
-    pub(crate) findings: Vec<Finding>,
-}
-
-impl Worker {
-    /// Returns whether a Service sends it requests. A manifest that names no namespace may be applied to any.
-    pub(crate) fn is_served_by(&self, service: &Service) -> bool {
-        let elsewhere = self.namespace.as_ref().zip(service.name.namespace.as_ref());
-        let labelled = |(key, value): (&String, &String)| self.labels.get(key) == Some(value);
-        elsewhere.is_none_or(|(own, its)| own == its)
-            && !service.selector.is_empty()
-            && service.selector.iter().all(labelled)
     }
 }
 
@@ -146,21 +105,24 @@ impl Judgement {
         {
             self.duplicates(document, &first.name, rules);
         }
+        let before = self.findings.len();
         for object in &objects.objects {
             self.object(object, rules);
             if self.findings.len() > MAX_FINDINGS {
                 return;
             }
         }
+        let of_document = self.findings.get_mut(before..).unwrap_or_default();
+        fix::keep_local(document, of_document);
     }
 
     fn duplicates(&mut self, document: &Document<'_>, object: &ObjectName, rules: &Rules) {
-        let mut findings = Findings::default();
+        let mut findings = Findings::of_level(Level::Practices);
         for duplicate in document.duplicates() {
             let key = &duplicate.key;
             let message = format!("the key {key} stands twice: only the last one has an effect");
             let (mark, path) = (duplicate.mark, key.clone());
-            findings.add_at(LintCode::DuplicateKey, Place { mark, path }, message);
+            findings.add_at(LintCode::DuplicateKey, Location { mark, path }, message);
         }
         self.take(findings, object, rules);
     }
@@ -168,10 +130,14 @@ impl Judgement {
     fn object(&mut self, object: &Object<'_>, rules: &Rules) {
         let mut findings = Findings::default();
         if rules.has(Level::Practices) {
-            api_version::judge(object, rules.version, &mut findings);
+            let mut of_level = Findings::of_level(Level::Practices);
+            api_version::judge(object, rules.version, &mut of_level);
+            findings.extend(of_level);
         }
         if rules.has(Level::AksSafeguards) {
-            aks::judge_object(object, &mut findings);
+            let mut of_level = Findings::of_level(Level::AksSafeguards);
+            aks::judge_object(object, &mut of_level);
+            findings.extend(of_level);
         }
         let metadata = object.scope.below("metadata");
         let mut exemptions = Exemptions::default();
@@ -189,7 +155,7 @@ impl Judgement {
                 exemptions.apply(&mut found, rules.today);
                 // The safeguards of AKS demand the probe in any case.
                 if !rules.has(Level::AksSafeguards) {
-                    self.set_aside(&pod, &object.name, &mut found);
+                    self.defer_readiness(&pod, &object.name, &mut found);
                 }
                 self.findings.extend(found);
                 return;
@@ -201,7 +167,7 @@ impl Judgement {
                 let kind = object.name.kind.clone();
                 *self.skipped.entry(kind).or_default() += 1;
                 if let Some(mut service) = service(object) {
-                    service.objection = objection(object, rules, &exemptions);
+                    service.shared_selector = shared_selector(object, rules, &exemptions);
                     self.services.push(service);
                 }
             }
@@ -215,13 +181,13 @@ impl Judgement {
         self.findings.extend(finished(findings, object, rules));
     }
 
-    /// Sets aside that a worker lacks a readiness probe: no one sends it requests, unless a Service does.
-    fn set_aside(&mut self, pod: &Pod<'_>, object: &ObjectName, found: &mut Vec<Finding>) {
+    /// Sets deferred that a worker lacks a readiness probe: no one sends it requests, unless a Service does.
+    fn defer_readiness(&mut self, pod: &Pod<'_>, object: &ObjectName, found: &mut Vec<Finding>) {
         let mut containers = pod.containers.iter();
         if containers.any(|it| it.at("ports").is_set()) {
             return;
         }
-        let (aside, rest) = std::mem::take(found)
+        let (deferred, rest) = std::mem::take(found)
             .into_iter()
             .partition(|it| it.code == LintCode::MissingReadinessProbe);
         *found = rest;
@@ -229,7 +195,7 @@ impl Judgement {
         self.workers.push(Worker {
             namespace: object.namespace.clone(),
             labels: labels.as_ref().map(labels_of).unwrap_or_default(),
-            findings: aside,
+            findings: deferred,
         });
     }
 }
@@ -241,23 +207,33 @@ fn pod<'d>(
     rules: &Rules,
     findings: &mut Findings,
 ) -> Pod<'d> {
-    let pod = Pod::new(template);
-    // What `baseline` refuses, `restricted` refuses as well.
-    if rules.has(Level::Restricted) {
-        admission::judge(&pod, Level::Restricted, rules.version, findings);
-    } else if rules.has(Level::Baseline) || rules.has(Level::AksSafeguards) {
-        admission::judge(&pod, Level::Baseline, rules.version, findings);
-    }
-    if rules.has(Level::AksSafeguards) {
-        aks::judge_pod(object, &pod, findings);
-    }
-    if rules.has(Level::Practices) {
-        practice::judge(&pod, rules.version, findings);
-        image::judge(&pod, findings);
-        types::judge(&pod, findings);
-        let metadata = object.scope.below("metadata");
-        let startup_time = startup_time(&pod, metadata.as_ref(), rules, findings);
-        probe::judge(&pod, startup_time, findings);
+    let pod = Pod::new(template, rules.version);
+    for level in &rules.levels {
+        let mut of_level = Findings::of_level(*level);
+        match level {
+            Level::Practices => {
+                practice::judge(&pod, rules.version, &mut of_level);
+                image::judge(&pod, &mut of_level);
+                types::judge(&pod, &mut of_level);
+                let metadata = object.scope.below("metadata");
+                let startup_time = startup_time(&pod, metadata.as_ref(), rules, &mut of_level);
+                probe::judge(&pod, startup_time, &mut of_level);
+            }
+            Level::Baseline | Level::Restricted => {
+                admission::judge(&pod, *level, rules.version, &mut of_level);
+                // The API server refuses the pod.
+                of_level = of_level.with_severity(Severity::Error);
+            }
+            Level::AksSafeguards => {
+                admission::judge(&pod, Level::Baseline, rules.version, &mut of_level);
+                practice::judge_probes(&pod, &mut of_level);
+                image::judge(&pod, &mut of_level);
+                // The safeguards refuse the pod.
+                of_level = of_level.with_severity(Severity::Error);
+                aks::judge_pod(object, &pod, &mut of_level);
+            }
+        }
+        findings.extend(of_level);
     }
     pod
 }
@@ -275,8 +251,8 @@ fn startup_time(
             Ok(None) => {}
             Err(error) => {
                 let message = format!("the annotation {}: {error}", probe::STARTUP_TIME);
-                let spot = metadata.at("annotations");
-                findings.add(LintCode::WrongType, &spot, message);
+                let field = metadata.at("annotations");
+                findings.add(LintCode::WrongType, &field, message);
             }
         }
     }
@@ -284,15 +260,25 @@ fn startup_time(
 }
 
 /// Returns the findings of an object in the order of their places, with the severities of the rules.
+///
+/// Two levels may find the same: that is one finding, which names both, with the heavier severity.
 fn finished(findings: Findings, object: &ObjectName, rules: &Rules) -> Vec<Finding> {
     let mut found = findings.into_vec();
-    // Two levels may find the same: the heavier finding stays.
     found.sort_by(|a, b| {
         let place = |it: &Finding| (it.mark, it.code);
         let order = place(a).cmp(&place(b)).then_with(|| a.path.cmp(&b.path));
         order.then_with(|| b.severity.cmp(&a.severity))
     });
-    found.dedup_by(|a, b| a.code == b.code && a.path == b.path && a.container == b.container);
+    found.dedup_by(|again, kept| {
+        let same = again.code == kept.code && again.path == kept.path;
+        if same {
+            kept.levels.append(&mut again.levels);
+            kept.levels.sort();
+            kept.levels.dedup();
+            kept.edit = kept.edit.take().or_else(|| again.edit.take());
+        }
+        same
+    });
     found.retain_mut(|finding| {
         finding.object = object.clone();
         match rules.severities.get(&finding.code) {
@@ -324,19 +310,19 @@ fn service(object: &Object<'_>) -> Option<Service> {
     Some(Service {
         name: object.name.clone(),
         selector: labels_of(&selector),
-        objection: None,
+        shared_selector: None,
     })
 }
 
 /// Returns the finding about a Service that selects the same pods as another one.
-fn objection(object: &Object<'_>, rules: &Rules, exemptions: &Exemptions) -> Option<Finding> {
+fn shared_selector(object: &Object<'_>, rules: &Rules, exemptions: &Exemptions) -> Option<Finding> {
     if !rules.has(Level::AksSafeguards) {
         return None;
     }
-    let mut findings = Findings::default();
-    let spot = object.scope.at("spec.selector");
+    let mut findings = Findings::of_level(Level::AksSafeguards);
+    let field = object.scope.at("spec.selector");
     let message = "another Service has the same selector";
-    findings.add(LintCode::AksSameSelector, &spot, message);
+    findings.add(LintCode::AksSameSelector, &field, message);
     let mut found = finished(findings, &object.name, rules);
     exemptions.apply(&mut found, rules.today);
     found.pop()

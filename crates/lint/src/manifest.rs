@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::field::Scope;
 use crate::finding::ObjectName;
-use crate::spot::Scope;
 use crate::yaml::{NodeRef, Value};
 
 /// The deepest nesting of `List` objects.

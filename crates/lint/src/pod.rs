@@ -1,7 +1,8 @@
 //! A pod template as its rules see it.
 
+use crate::field::{FieldRef, Scope};
+use crate::level::KubernetesVersion;
 use crate::manifest::Template;
-use crate::spot::{Scope, Spot};
 
 /// The part that a container plays in its pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(crate) struct Container<'d> {
 }
 
 impl<'d> Container<'d> {
-    pub(crate) fn at<'s>(&'s self, rest: &'s str) -> Spot<'s, 'd> {
+    pub(crate) fn at<'s>(&'s self, rest: &'s str) -> FieldRef<'s, 'd> {
         self.scope.at(rest)
     }
 }
@@ -39,10 +40,18 @@ pub(crate) struct Pod<'d> {
     pub(crate) containers: Vec<Container<'d>>,
     /// Whether its pods end by themselves.
     pub(crate) ends: bool,
+    /// Whether it runs on Windows: as Pod Security sees it, by `os.name` alone.
+    pub(crate) is_windows: bool,
+    /// Whether it has a user namespace of its own, in which root is no one on the node.
+    pub(crate) has_user_namespace: bool,
 }
 
+/// The version from which a user namespace counts, as in Pod Security (`relaxPolicyForUserNamespacePod`): before 1.33
+/// the API server drops the field, and before 1.35 a node of a supported older version may ignore it.
+const USER_NAMESPACE: u32 = 35;
+
 impl<'d> Pod<'d> {
-    pub(crate) fn new(template: Template<'d>) -> Self {
+    pub(crate) fn new(template: Template<'d>, version: KubernetesVersion) -> Self {
         let Template {
             spec,
             metadata,
@@ -65,26 +74,20 @@ impl<'d> Pod<'d> {
                 Container { scope, name, role }
             }));
         }
+        let is_windows = spec.at("os.name").text() == Some("windows");
+        let own_users = spec.at("hostUsers").bool() == Some(false);
         Self {
-            spec,
             metadata,
             containers,
             ends,
+            is_windows,
+            has_user_namespace: own_users && version.at_least(USER_NAMESPACE),
+            spec,
         }
     }
 
-    pub(crate) fn at<'s>(&'s self, rest: &'s str) -> Spot<'s, 'd> {
+    pub(crate) fn at<'s>(&'s self, rest: &'s str) -> FieldRef<'s, 'd> {
         self.spec.at(rest)
-    }
-
-    /// Returns whether it runs on Windows: as Pod Security sees it, by `os.name` alone.
-    pub(crate) fn is_windows(&self) -> bool {
-        self.at("os.name").text() == Some("windows")
-    }
-
-    /// Returns whether it has a user namespace of its own, in which root is no one on the node.
-    pub(crate) fn has_user_namespace(&self) -> bool {
-        self.at("hostUsers").bool() == Some(false)
     }
 
     /// Returns the containers that a template can have: ephemeral ones are only in pods.
@@ -94,18 +97,42 @@ impl<'d> Pod<'d> {
     }
 }
 
-/// Returns the place of a field of the security context that a container may take from its pod: the container's
-/// own if it is set, else the pod's if it is set, else the container's.
+/// A field of the security context that a container may take from its pod.
+pub(crate) struct Inherited<'s, 'd> {
+    pub(crate) field: FieldRef<'s, 'd>,
+    /// The container that sets it, or would; `None` for a value of the pod, which is told once for all containers.
+    pub(crate) container: Option<&'d str>,
+}
+
+impl Inherited<'_, '_> {
+    /// Returns who sets it.
+    pub(crate) fn owner(&self) -> String {
+        owner(self.container)
+    }
+}
+
+/// Returns a container, or the pod, in words.
+pub(crate) fn owner(container: Option<&str>) -> String {
+    container.map_or_else(|| "the pod".to_owned(), |it| format!("container \"{it}\""))
+}
+
+/// Looks up a field: the container's own if it is set, else the pod's if it is set, else the container's.
 pub(crate) fn inherited<'s, 'd>(
     pod: &'s Pod<'d>,
     container: &'s Container<'d>,
     rest: &'s str,
-) -> Spot<'s, 'd> {
+) -> Inherited<'s, 'd> {
     let own = container.at(rest);
     let of_pod = pod.at(rest);
     if own.is_set() || !of_pod.is_set() {
-        own
+        Inherited {
+            field: own,
+            container: Some(container.name),
+        }
     } else {
-        of_pod
+        Inherited {
+            field: of_pod,
+            container: None,
+        }
     }
 }

@@ -10,9 +10,9 @@ mod root_filesystem;
 mod sysctl;
 mod user;
 
-pub(crate) use capability::BASELINE as BASELINE_CAPABILITIES;
+pub(crate) use capability::{BASELINE as BASELINE_CAPABILITIES, normalised, spelling};
 pub(crate) use probes::judge as judge_probes;
-pub(crate) use sysctl::is_safe;
+pub(crate) use sysctl::{is_safe, sysctls_of};
 
 use crate::finding::Findings;
 use crate::level::KubernetesVersion;

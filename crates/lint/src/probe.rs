@@ -6,10 +6,10 @@ use rollguard_core::duration::{self, Human};
 use rollguard_core::probe::{Kill, Killer, Probes, Settings, Timing, Window};
 
 use crate::code::LintCode;
+use crate::field::Scope;
 use crate::finding::Findings;
 use crate::pod::{Container, Pod, Role};
 use crate::severity::Severity;
-use crate::spot::Scope;
 use crate::yaml::{NodeRef, Value};
 
 /// The annotation that says how long the application takes until it answers its readiness probe.
@@ -116,9 +116,9 @@ impl<'a, 'd> ContainerProbes<'a, 'd> {
                     Human(timing.timeout),
                     Human(timing.period)
                 );
-                let spot = scope.at("timeoutSeconds");
+                let field = scope.at("timeoutSeconds");
                 findings
-                    .add(LintCode::TimeoutLongerThanPeriod, &spot, message)
+                    .add(LintCode::TimeoutLongerThanPeriod, &field, message)
                     .of_container(name);
             }
         }
@@ -147,9 +147,9 @@ impl<'a, 'd> ContainerProbes<'a, 'd> {
                 Human(patience(liveness.timing)),
                 Human(patience(readiness.timing))
             );
-            let spot = liveness.scope.itself();
+            let field = liveness.scope.itself();
             findings
-                .add(LintCode::SameProbe, &spot, message)
+                .add(LintCode::SameProbe, &field, message)
                 .of_container(name);
         }
     }
@@ -158,8 +158,8 @@ impl<'a, 'd> ContainerProbes<'a, 'd> {
         let Some(liveness) = &self.liveness else {
             return;
         };
-        let spot = liveness.scope.at("httpGet.path");
-        let path = spot.text().unwrap_or_default();
+        let field = liveness.scope.at("httpGet.path");
+        let path = field.text().unwrap_or_default();
         let mut words = path.split(|c: char| !c.is_ascii_alphanumeric());
         let is_one = |word: &str| {
             let lower = word.to_ascii_lowercase();
@@ -171,7 +171,7 @@ impl<'a, 'd> ContainerProbes<'a, 'd> {
                 "the liveness probe of container \"{name}\" asks {path}, and \"{word}\" sounds like more than the process itself"
             );
             findings
-                .add(LintCode::LivenessAsksDependency, &spot, message)
+                .add(LintCode::LivenessAsksDependency, &field, message)
                 .of_container(name);
         }
     }
@@ -200,7 +200,7 @@ impl<'a, 'd> ContainerProbes<'a, 'd> {
                     message,
                 )
                 .of_container(name)
-                .weighing(Severity::Warning)
+                .with_severity(Severity::Warning)
                 .fixed_by(fix);
         }
     }
@@ -269,7 +269,7 @@ impl<'a, 'd> ContainerProbes<'a, 'd> {
         findings
             .add(LintCode::LivenessKillsStart, &by.scope.itself(), message)
             .of_container(name)
-            .weighing(severity)
+            .with_severity(severity)
             .fixed_by(fix);
     }
 }

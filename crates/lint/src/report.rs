@@ -13,7 +13,7 @@ pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use sarif::sarif;
-pub use text::{finding_lines, summary_line};
+pub use text::{finding_lines, finding_lines_with_suggestions, summary_line};
 
 #[cfg(test)]
 mod tests;

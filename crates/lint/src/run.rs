@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, Known};
 use crate::config::FailOn;
-use crate::finding::{Excuse, Finding};
-use crate::judge::{Judgement, Service, Worker};
+use crate::finding::{Finding, Suppression};
+use crate::judge::Judgement;
+use crate::service::{Service, ServiceIndex, Worker};
 use crate::severity::Severity;
 
 /// The longest part of a source line that is kept, in characters.
@@ -83,13 +84,17 @@ pub struct Run {
     problems: Vec<Problem>,
     summary: Summary,
     services: Vec<Service>,
-    workers: Vec<SetAside>,
-    objections: Vec<Objection>,
+    workers: Vec<Deferred>,
+    shared_selectors: Vec<SharedSelector>,
+    /// How often the baseline still knows each finding.
+    known: Option<Known>,
+    /// Whether a finding that counts is heavy enough to fail the call.
+    failed: bool,
 }
 
 /// A worker that is not served so far, with its findings and the file in which they would stand.
 #[derive(Debug)]
-struct SetAside {
+struct Deferred {
     file: usize,
     worker: Worker,
     located: Vec<Located>,
@@ -97,7 +102,7 @@ struct SetAside {
 
 /// The finding about a Service that holds if another one is like it.
 #[derive(Debug)]
-struct Objection {
+struct SharedSelector {
     file: usize,
     service: usize,
     located: Located,
@@ -120,6 +125,8 @@ pub struct Summary {
     pub exempted: usize,
     /// Findings that the baseline file knows.
     pub known: usize,
+    /// Findings that count and that a change of the text resolves.
+    pub fixable: usize,
 }
 
 impl Summary {
@@ -139,9 +146,58 @@ pub struct Report {
     pub summary: Summary,
     /// What could not be read.
     pub problems: Vec<Problem>,
+    /// Whether a finding that counts is heavy enough to fail the call, those that were taken before included.
+    failed: bool,
 }
 
 impl Run {
+    /// Begins a call whose files are taken one by one.
+    #[must_use]
+    pub fn streaming(baseline: Option<&Baseline>) -> Self {
+        Self {
+            known: baseline.map(Baseline::known),
+            ..Self::default()
+        }
+    }
+
+    /// Takes what is settled of the file that was added last, so that no more than it is in memory. What other files
+    /// decide is in the report at the end.
+    pub fn take(&mut self) -> Option<LintedFile> {
+        let at = self.files.len().checked_sub(1)?;
+        let file = self.files.get_mut(at)?;
+        let mut settled = LintedFile {
+            path: file.path.clone(),
+            fail_on: file.fail_on,
+            findings: std::mem::take(&mut file.findings),
+        };
+        let is_awaited = self.workers.last().is_some_and(|it| it.file == at)
+            || self.shared_selectors.last().is_some_and(|it| it.file == at);
+        if !is_awaited {
+            self.files.pop();
+        }
+        self.settle(&mut settled);
+        Some(settled).filter(|it| !it.findings.is_empty())
+    }
+
+    /// Suppresses what the baseline knows, and counts.
+    fn settle(&mut self, file: &mut LintedFile) {
+        for located in &mut file.findings {
+            let finding = &mut located.finding;
+            if let Some(known) = &mut self.known {
+                known.apply(finding);
+            }
+            match finding.suppression {
+                None => {
+                    *self.summary.counted.entry(finding.severity).or_default() += 1;
+                    self.summary.fixable += usize::from(finding.edit.is_some());
+                    self.failed |= file.fail_on.fails(finding.severity);
+                }
+                Some(Suppression::Annotation { .. }) => self.summary.exempted += 1,
+                Some(Suppression::Baseline) => self.summary.known += 1,
+            }
+        }
+    }
+
     /// Adds the judgement of a file.
     pub fn add(&mut self, source: Source<'_>, judgement: Judgement) {
         let Source {
@@ -161,7 +217,10 @@ impl Run {
         }
         let is_clean = judgement.findings.is_empty()
             && judgement.workers.is_empty()
-            && judgement.services.iter().all(|it| it.objection.is_none());
+            && judgement
+                .services
+                .iter()
+                .all(|it| it.shared_selector.is_none());
         if is_clean {
             self.services.extend(judgement.services);
             return;
@@ -170,21 +229,22 @@ impl Run {
         let located = |finding| Located::new(finding, &lines);
         let file = self.files.len();
         for mut worker in judgement.workers {
-            let aside = std::mem::take(&mut worker.findings).into_iter();
-            let located = aside.map(located).collect();
-            self.workers.push(SetAside {
+            let deferred = std::mem::take(&mut worker.findings).into_iter();
+            let located = deferred.map(located).collect();
+            self.workers.push(Deferred {
                 file,
                 worker,
                 located,
             });
         }
         for mut service in judgement.services {
-            let objection = service.objection.take();
-            self.objections.extend(objection.map(|it| Objection {
-                file,
-                service: self.services.len(),
-                located: located(it),
-            }));
+            let shared_selector = service.shared_selector.take();
+            self.shared_selectors
+                .extend(shared_selector.map(|it| SharedSelector {
+                    file,
+                    service: self.services.len(),
+                    located: located(it),
+                }));
             self.services.push(service);
         }
         self.files.push(LintedFile {
@@ -202,46 +262,38 @@ impl Run {
         });
     }
 
-    /// Ends the call: adds what the Services of all files decide, and excuses what the baseline knows.
+    /// Ends the call: adds what the Services of all files decide, and suppresses what the baseline knows.
     #[must_use]
     pub fn finish(mut self, baseline: Option<&Baseline>) -> Report {
-        for aside in self.workers {
-            let served = self.services.iter().any(|it| aside.worker.is_served_by(it));
-            if let Some(file) = self.files.get_mut(aside.file).filter(|_| served) {
-                file.findings.extend(aside.located);
-                file.findings.sort_by_key(|it| it.finding.mark);
-            }
-        }
-        for objection in self.objections {
-            let Some(own) = self.services.get(objection.service) else {
-                continue;
-            };
-            let is_shared = self.services.iter().any(|it| it.is_like(own));
-            if let Some(file) = self.files.get_mut(objection.file).filter(|_| is_shared) {
-                file.findings.push(objection.located);
-                file.findings.sort_by_key(|it| it.finding.mark);
-            }
-        }
-        self.files.retain(|it| !it.findings.is_empty());
         if let Some(baseline) = baseline {
-            let files = self.files.iter_mut();
-            let findings = files.flat_map(|it| &mut it.findings);
-            baseline.apply(findings.map(|it| &mut it.finding));
+            self.known = Some(baseline.known());
         }
-        for located in self.files.iter().flat_map(|it| &it.findings) {
-            match located.finding.excuse {
-                None => {
-                    let severity = located.finding.severity;
-                    *self.summary.counted.entry(severity).or_default() += 1;
-                }
-                Some(Excuse::Annotation { .. }) => self.summary.exempted += 1,
-                Some(Excuse::Baseline) => self.summary.known += 1,
+        let services = std::mem::take(&mut self.services);
+        let index = ServiceIndex::of(&services);
+        let mut files = std::mem::take(&mut self.files);
+        for deferred in std::mem::take(&mut self.workers) {
+            let served = index.serves(&deferred.worker);
+            if let Some(file) = files.get_mut(deferred.file).filter(|_| served) {
+                file.findings.extend(deferred.located);
             }
+        }
+        for shared in std::mem::take(&mut self.shared_selectors) {
+            let own = services.get(shared.service);
+            let is_shared = own.is_some_and(|it| index.has_another(it));
+            if let Some(file) = files.get_mut(shared.file).filter(|_| is_shared) {
+                file.findings.push(shared.located);
+            }
+        }
+        files.retain(|it| !it.findings.is_empty());
+        for file in &mut files {
+            file.findings.sort_by_key(|it| it.finding.mark);
+            self.settle(file);
         }
         Report {
-            files: self.files,
+            files,
             summary: self.summary,
             problems: self.problems,
+            failed: self.failed,
         }
     }
 }
@@ -255,15 +307,7 @@ impl Report {
 
     /// Returns whether a finding that counts is heavy enough to fail the call.
     #[must_use]
-    pub fn fails(&self) -> bool {
-        let fails = |file: &LintedFile| {
-            let counted = file
-                .findings
-                .iter()
-                .filter(|it| it.finding.excuse.is_none());
-            let mut severities = counted.map(|it| it.finding.severity);
-            severities.any(|it| file.fail_on.fails(it))
-        };
-        self.files.iter().any(fails)
+    pub const fn fails(&self) -> bool {
+        self.failed
     }
 }

@@ -4,6 +4,7 @@
 mod corners;
 mod exemptions;
 mod false_positives;
+mod fixes;
 mod inputs;
 mod laws;
 mod levels;

@@ -1,9 +1,10 @@
 //! Values of the wrong type in the fields that rules read: the API server refuses them, and a rule would not see them.
 
 use crate::code::LintCode;
+use crate::field::Scope;
 use crate::finding::Findings;
+use crate::fix::Edit;
 use crate::pod::Pod;
-use crate::spot::Scope;
 use crate::yaml::Value;
 
 /// The type of a field.
@@ -115,15 +116,36 @@ fn check(
     container: Option<&str>,
     findings: &mut Findings,
 ) {
-    for (field, kind) in fields {
-        let spot = scope.at(field);
-        let Some(value) = spot.value().filter(|it| !kind.is_of(*it)) else {
+    for (path, kind) in fields {
+        let field = scope.at(path);
+        let Some(value) = field.value().filter(|it| !kind.is_of(*it)) else {
             continue;
         };
-        let name = field.rsplit('.').next().unwrap_or(field);
+        let name = path.rsplit('.').next().unwrap_or(path);
         let (is, wanted) = (value.describe(), kind.describe());
         let message = format!("{name} is {is}, and the API server expects {wanted}");
-        let finding = findings.add(LintCode::WrongType, &spot, message);
+        let finding = findings.add(LintCode::WrongType, &field, message);
         finding.container = container.map(str::to_owned);
+        if is_meant(name, *kind, value) {
+            finding.with_edit(Edit::unquoted(&field));
+        }
+    }
+}
+
+/// Returns whether a string is surely the value that its field expects, only in quotes, and gives the pod nothing that
+/// it would not have without it.
+fn is_meant(name: &str, kind: Type, value: Value<'_>) -> bool {
+    let Value::Text(text) = value else {
+        return false;
+    };
+    let number = || text.parse().ok().filter(|it: &i32| it.to_string() == text);
+    match kind {
+        Type::Bool if matches!(name, "runAsNonRoot" | "readOnlyRootFilesystem") => text == "true",
+        // It is true without the field.
+        Type::Bool if name == "hostUsers" => false,
+        Type::Bool => text == "false",
+        Type::Int if name == "hostPort" => false,
+        Type::Int => number().is_some_and(|it| it > 0),
+        Type::List | Type::Mapping | Type::Text => false,
     }
 }

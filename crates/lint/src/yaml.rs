@@ -12,6 +12,8 @@ pub use reader::{Documents, MAX_VALUES, ReadError};
 
 use std::borrow::Cow;
 
+pub(crate) use scalar::is_plain_text;
+
 use scalar::Scalar;
 
 /// A position in a text; lines and columns begin at 1, columns and lengths count characters.
@@ -35,6 +37,7 @@ pub struct Document<'t> {
     root: NodeId,
     /// Keys that stand twice in one mapping: all but the last one have no effect.
     duplicates: Vec<Duplicate>,
+    has_aliases: bool,
 }
 
 /// A key that its mapping holds twice.
@@ -58,7 +61,68 @@ struct Node<'t> {
 enum Kind<'t> {
     Scalar(Scalar<'t>),
     Sequence(Vec<NodeId>),
-    Mapping(Vec<Entry<'t>>),
+    Mapping(Entries<'t>),
+}
+
+/// How many entries are looked through one by one.
+const SMALL: usize = 16;
+
+/// The entries of a mapping, in the order in which they stand.
+///
+/// A pod is asked for its fields by each of its containers, so that a mapping of many keys is looked up by halving.
+#[derive(Debug)]
+struct Entries<'t> {
+    all: Vec<Entry<'t>>,
+    /// The places of the entries by their keys, of equal ones the last one last; empty for a small mapping.
+    by_key: Vec<u32>,
+    /// Whether it is written with braces.
+    is_flow: bool,
+}
+
+impl<'t> Entries<'t> {
+    fn new(all: Vec<Entry<'t>>, is_flow: bool) -> Self {
+        let places = 0..u32::try_from(all.len()).unwrap_or_default();
+        let mut by_key: Vec<u32> = if all.len() > SMALL {
+            places.collect()
+        } else {
+            Vec::new()
+        };
+        let key = |at: u32| all.get(at as usize).map(|it| &it.key);
+        by_key.sort_by(|a, b| key(*a).cmp(&key(*b)));
+        Self {
+            all,
+            by_key,
+            is_flow,
+        }
+    }
+
+    fn get(&self, key: &str) -> Option<&Entry<'t>> {
+        if self.by_key.is_empty() {
+            count(self.all.len());
+            return self.all.iter().rfind(|it| it.key == key);
+        }
+        count(1 + self.by_key.len().ilog2() as usize);
+        let of = |at: &u32| self.all.get(*at as usize);
+        let after = self
+            .by_key
+            .partition_point(|at| of(at).is_some_and(|it| &*it.key <= key));
+        let last = after.checked_sub(1).and_then(|at| self.by_key.get(at));
+        last.and_then(of).filter(|it| it.key == key)
+    }
+}
+
+/// Counts the keys that are compared, for the law that work is linear.
+#[cfg(not(test))]
+const fn count(_: usize) {}
+
+#[cfg(test)]
+thread_local! {
+    pub(crate) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+fn count(keys: usize) {
+    COMPARED.set(COMPARED.get() + keys);
 }
 
 #[derive(Debug, Clone)]
@@ -112,6 +176,12 @@ impl Document<'_> {
             nodes: self.nodes.as_slice(),
             id: self.root,
         }
+    }
+
+    /// Returns whether a value is used in several places.
+    #[must_use]
+    pub const fn has_aliases(&self) -> bool {
+        self.has_aliases
     }
 
     /// Returns the keys that stand twice in one mapping.
@@ -191,20 +261,40 @@ impl<'d> NodeRef<'d> {
     #[must_use = "iterators are lazy"]
     pub fn fields(self) -> impl DoubleEndedIterator<Item = Field<'d>> + use<'d> {
         let entries: &'d [Entry<'d>] = match self.node().map(|it| &it.kind) {
-            Some(Kind::Mapping(entries)) => entries,
+            Some(Kind::Mapping(entries)) => &entries.all,
             Some(Kind::Scalar(_) | Kind::Sequence(_)) | None => &[],
         };
-        entries.iter().map(move |entry| Field {
+        entries.iter().map(move |entry| self.field(entry))
+    }
+
+    fn field(self, entry: &'d Entry<'d>) -> Field<'d> {
+        Field {
             key: &entry.key,
             mark: entry.mark,
             value: self.at(entry.value),
-        })
+        }
+    }
+
+    /// Returns whether this is a mapping in braces.
+    pub(crate) fn is_flow(self) -> bool {
+        match self.node().map(|it| &it.kind) {
+            Some(Kind::Mapping(entries)) => entries.is_flow,
+            Some(Kind::Scalar(_) | Kind::Sequence(_)) | None => false,
+        }
+    }
+
+    /// Returns what tells this node from the others of its document.
+    pub(crate) const fn id(self) -> usize {
+        self.id
     }
 
     /// Returns the entry with a key.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Field<'d>> {
-        self.fields().rfind(|it| it.key == key)
+        match self.node().map(|it| &it.kind) {
+            Some(Kind::Mapping(entries)) => entries.get(key).map(|it| self.field(it)),
+            Some(Kind::Scalar(_) | Kind::Sequence(_)) | None => None,
+        }
     }
 }
 

@@ -40,13 +40,17 @@ rollguard lint 'k8s/**/*.yaml' --level practices --level restricted --kubernetes
 rollguard lint k8s/ -o sarif > rollguard.sarif         # for the Scans tab: publish it as the artifact CodeAnalysisLogs
 rollguard lint k8s/ --write-baseline lint.json         # what exists today …
 rollguard lint k8s/ --baseline lint.json               # … does not count
+rollguard lint k8s/ --diff                             # what --fix would write; nothing is written
+rollguard lint k8s/ --fix                              # writes what cannot break an application
+helm template . | rollguard lint - --fix | kubectl apply -f -
 ```
 
 Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, PodTemplate, Job and CronJob are judged, in several documents, in a `List`, with
 anchors and merge keys, and as JSON. For custom kinds: `--pod-template-path Rollout=spec.template`, or `Rollout.argoproj.io=…` for one group. Other kinds are skipped and counted.
-A manifest may have 64 MiB and a document a million values, its aliases expanded.
+A manifest may have 64 MiB and a document a million values, its aliases expanded, and 100 levels. A file that is named in several ways is judged once.
 
-Exit code 0; 10 for findings at or above `--fail-on` (`error`, `warning`, `info` or `never`; default `warning`); 2 for a file that cannot be read or an option that is wrong, all of them at once.
+Exit code 0; 10 for findings at or above `--fail-on` (`error`, `warning`, `info` or `never`; default `warning`); 2 for a file that cannot be read or written or an option that is wrong, all of them at once.
+With `--fix` the result of the changes is judged, with `--diff` the text as it stands.
 
 ## Levels
 
@@ -62,7 +66,22 @@ The ten practices:
 
 A severity is `error` if the API server or Pod Security level `baseline` refuses the pod, if the pod can take over its node, or if it is bound to fail; `warning` if hardening is missing; `info` for heuristics. `--severity CODE=SEVERITY` changes it, `CODE=off` switches a code off.
 
-Some things are deliberately lenient. A user above 0 without `runAsNonRoot` is enough for practice 1, though not for `restricted`. A pod that declares no port and that no Service of the same call selects needs no readiness probe: it is taken for a worker.
+A finding is told once where several levels meet, names them, and has the heavier severity. What a pod sets for all its containers is one finding about the pod.
+
+`practices` is deliberately lenient in these things; `baseline` and `restricted` are exactly as strict as Pod Security:
+
+- Practice 1: a user above 0 without `runAsNonRoot` is enough. With `hostUsers: false` root is allowed from 1.35 on, as in Pod Security: before 1.33 the API server drops the field, and before 1.35 a node may still ignore it. `procMount` the same.
+- Practice 2: a privileged container is not also told that it may escalate.
+- Practice 3: `NET_BIND_SERVICE` may be added where ALL is dropped, in any spelling. That ALL is not dropped is a finding of `restricted` only.
+- Practice 4: the kernel parameters that are safe in the version may be set.
+- Practices 5 and 6: what a PersistentVolumeClaim or a CSI volume leads to is not seen.
+- Practice 7: `hostPort: 0`, and the `hostPort` that the API server sets itself with `hostNetwork`, are no finding of their own.
+- Practice 8: an ephemeral container may write.
+- Practice 9: a limit counts as the request that is absent, as in the API; a request of 0 counts as none, beside a limit, too. Pod-level `resources` count from 1.34. Memory in thousandths of a byte is accepted from 1 MiB on. Ephemeral containers have no resources.
+- Practice 10: init containers, Jobs, CronJobs and pods with `restartPolicy` `Never` or `OnFailure` need no probes. A pod that declares no port and that no Service of the same call selects needs no readiness probe: it is taken for a worker. A Service or a pod without a namespace fits every namespace.
+- Probes: a number of a port need not be declared; liveness and readiness may ask the same if liveness is three times as patient.
+- Windows pods (`os.name: windows`, not a node selector): practices 3, 4 and 8 and, of 2, everything but host processes do not apply.
+- Images: a container without an image is left to what completes the template.
 
 ## Exemptions
 
@@ -75,6 +94,40 @@ metadata:
 ```
 
 The finding is then counted and shown as exempted, and does not fail the command. An exemption without a reason, with an unknown code or an unreadable date is a finding of its own.
+
+## Changes
+
+`--fix` writes only what cannot break an application, in place: a scalar is replaced or a key is added, so that comments, quotes, order and line ends stay. The file is replaced at once, and only if the new text reads as the same document but for these values. What is changed
+is said line by line, and the result is judged. A second `--fix` changes nothing. From `-` the new text goes to stdout, and lines for people go to stderr. `--diff` prints a unified diff that `git apply` takes.
+
+| written | where | why it is safe |
+| --- | --- | --- |
+| a capability in upper case | `CapabilityName` | containerd compares upper case itself; only Pod Security is stricter |
+| a safe kernel parameter with dots | `SysctlName` | the kubelet takes both forms for the same; not where the pod has the form with dots as well, which the API server refuses |
+| `apiVersion` | `RemovedApiVersion`, `DeprecatedApiVersion` | only where the new version has the same fields and defaults: `apps/v1beta2`, CronJob, IngressClass, Lease, PriorityClass, RBAC, RuntimeClass, and StorageClass, CSIDriver, CSINode and VolumeAttachment |
+| `runAsNonRoot: true` | `MayRunAsRoot` | only where the effective `runAsUser` is above 0: the kubelet then starts the container as before |
+| `true`, `false` or a number without quotes | `WrongType` | the API server refuses the text as it is; only where the value hardens or is neutral: never a namespace of the node or a privilege |
+
+Not written, because it may break an application or because what was meant is a guess:
+
+| offered or only said | why |
+| --- | --- |
+| `allowPrivilegeEscalation: false` | programs with a setuid bit or with capabilities of their file stop working |
+| `readOnlyRootFilesystem: true` | an application that writes to its image fails; it needs volumes and their mounts |
+| `runAsNonRoot: true` without a user, `runAsUser` | the image may run as root, and its files belong to root |
+| `drop: [ALL]`, less `add` | entry points that change owners or users need capabilities |
+| `seccompProfile: RuntimeDefault` | rare system calls are refused |
+| a capability with `CAP_` | containerd puts `CAP_` before it once more, so that the entry has no effect today: without the prefix it grants or takes something |
+| memory of `512m` | `512Mi` or `512M`: a guess, and a request that the cluster may not have room for |
+| requests, limits, probes and their times | only the team knows them; a shorter timeout fails probes that pass today |
+| API versions with other fields or defaults | Ingress, HorizontalPodAutoscaler, PodDisruptionBudget, webhooks, custom resource definitions, workloads before `apps/v1beta2` |
+| one of two equal keys | which one was meant is not known |
+| a value that an alias uses elsewhere | the other place may mean it; a key that a merge key may take along is not added either |
+| what is exempted | it was meant |
+
+With `--fix` or `--diff` the first five of these are offered under their finding as YAML with what else they need, and always in the JSON (`suggestion`).
+
+Text from stdin that holds a logging command of Azure Pipelines or a control character is not printed to stdout (exit code 2): the agent would carry it out.
 
 ## Configuration
 

@@ -1,5 +1,5 @@
-//! The Azure CLI, installed once into a cache outside the repository. pip takes only the files that
-//! `tests/azure-cli/requirements.txt` names by hash.
+//! The Azure CLI and other programs of `PyPI`, installed once into a cache outside the repository. pip takes only the
+//! files that their `requirements.txt` names by hash.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,13 +27,30 @@ pub(crate) struct AzureCli {
 /// # Errors
 /// When Python, pip or a package is missing.
 pub(crate) fn install() -> Result<AzureCli> {
-    let requirements = root().join("tests/azure-cli/requirements.txt");
+    let folder = install_from("azure-cli")?;
+    Ok(AzureCli {
+        program: folder.join("environment/bin/az"),
+        wheels: folder.join("wheels"),
+    })
+}
+
+/// Installs checkov, a linter that ours is compared with, and returns the program.
+///
+/// # Errors
+/// When Python, pip or a package is missing.
+pub(crate) fn install_checkov() -> Result<PathBuf> {
+    Ok(install_from("checkov")?.join("environment/bin/checkov"))
+}
+
+/// Installs what `tests/NAME/requirements.txt` says unless that was done before, and returns the folder.
+fn install_from(name: &str) -> Result<PathBuf> {
+    let requirements = root().join("tests").join(name).join("requirements.txt");
     let wanted = fingerprint(std::slice::from_ref(&requirements))?;
-    let folder = cache_folder("azure-cli")?.join(wanted);
+    let folder = cache_folder(name)?.join(wanted);
     let (wheels, environment) = (folder.join("wheels"), folder.join("environment"));
     let done = folder.join("installed-by-rollguard");
     if !done.is_file() {
-        println!("installing the Azure CLI");
+        println!("installing {name}");
         // One that was left half done begins again.
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
@@ -46,10 +63,7 @@ pub(crate) fn install() -> Result<AzureCli> {
         fill(&python, &requirements, &wheels)?;
         fs::write(&done, "")?;
     }
-    Ok(AzureCli {
-        program: environment.join("bin/az"),
-        wheels,
-    })
+    Ok(folder)
 }
 
 fn create(environment: &Path) -> Result<()> {

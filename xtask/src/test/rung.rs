@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::azure_cli::{self, AzureCli};
 use super::cluster_binaries::{self, Modules};
 use super::tally::Tally;
-use super::{LEFT_OUT, actionlint, packages, snapshots};
+use super::{LEFT_OUT, go_tools, packages, snapshots};
 use crate::generate::root;
 use crate::package::image;
 
@@ -88,7 +88,7 @@ pub(super) const RUNGS: &[Rung] = &[
             packages::install_npm()?;
             let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--quiet"])?;
             command.env(REAL_CLUSTER, "0");
-            command.env("ROLLGUARD_ACTIONLINT", actionlint::build()?);
+            command.env("ROLLGUARD_ACTIONLINT", go_tools::build_actionlint()?);
             snapshots::follow(&mut command)?;
             Ok(command)
         },

@@ -1,6 +1,5 @@
 //! `rollguard lint`: judges manifests without a cluster.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -8,25 +7,24 @@ use clap::builder::PossibleValue;
 use jiff::civil::Date;
 use rollguard_agent::Outcome;
 use rollguard_core::report::{Line, Style};
-use rollguard_lint::report::{finding_lines, json, junit, markdown, sarif, summary_line};
-use rollguard_lint::{Baseline, Config, Report, Rules, Run, Source, config, judge};
+use rollguard_lint::report::{
+    finding_lines, finding_lines_with_suggestions, json, junit, markdown, sarif, summary_line,
+};
+use rollguard_lint::{Baseline, Config, LintedFile, Report};
+use tokio::sync::mpsc;
 
-use crate::bounded;
 use crate::cancel::Cancel;
 use crate::console::Console;
 use crate::failure::Failure;
 
 mod files;
 mod glob;
+mod linter;
 mod options;
+mod replace;
 
-pub(crate) use options::{command, options};
-
-/// The longest manifest: a List of everything that runs in a big cluster is smaller.
-const LONGEST: u64 = 64 << 20;
-
-/// The longest configuration or baseline file.
-const LONGEST_SETTINGS: u64 = 16 << 20;
+use linter::{Linter, Told};
+pub(crate) use options::{command, has_data_on_stdout, options};
 
 /// The form in which the result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,7 +89,24 @@ pub(crate) struct LintOptions {
     pub(crate) write_baseline: Option<PathBuf>,
     /// The form of the result.
     pub(crate) form: LintForm,
+    /// What becomes of the changes that cannot break an application.
+    pub(crate) fixing: Fixing,
 }
+
+/// The use that is made of the changes that cannot break an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Fixing {
+    /// They are counted.
+    #[default]
+    Off,
+    /// They are written.
+    Write,
+    /// They are printed as a unified diff.
+    Diff,
+}
+
+/// How many results may wait to be printed.
+const WAITING: usize = 16;
 
 /// Judges the manifests and prints the result.
 pub(crate) async fn lint(
@@ -101,16 +116,37 @@ pub(crate) async fn lint(
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
     let (write_baseline, form) = (options.write_baseline.clone(), options.form);
+    let (sender, mut results) = mpsc::channel(WAITING);
+    let offers = options.fixing != Fixing::Off;
     // A pipe may never end.
-    let reading = tokio::task::spawn_blocking(move || Linter::new(options, today).map(Linter::run));
-    let read = cancel.unless(reading).await?;
-    let report = read.map_err(anyhow::Error::from)??;
+    let reading =
+        tokio::task::spawn_blocking(move || Linter::new(options, today, sender).map(Linter::run));
+    let printing = async {
+        while let Some(result) = results.recv().await {
+            match result {
+                Told::File(file) => print_file(&file, offers, console),
+                Told::Document(text) => console.document(&text),
+                Told::Lines(lines) => console.lines(&lines),
+            }
+        }
+    };
+    let read = cancel.unless(async { (printing.await, reading.await).1 });
+    let report = read.await?.map_err(anyhow::Error::from)??;
     if let Some(path) = write_baseline {
-        write(&report, &path, console)?;
+        write_baseline_file(&report, &path, console)?;
         return Ok(outcome(&report, true));
     }
-    print(&report, form, console)?;
+    print(&report, form, offers, console)?;
     Ok(outcome(&report, false))
+}
+
+fn print_file(file: &LintedFile, offers: bool, console: &mut Console) {
+    let lines = if offers {
+        finding_lines_with_suggestions(file)
+    } else {
+        finding_lines(file)
+    };
+    console.lines(&lines);
 }
 
 fn outcome(report: &Report, accepted: bool) -> Outcome {
@@ -123,11 +159,16 @@ fn outcome(report: &Report, accepted: bool) -> Outcome {
     }
 }
 
-fn print(report: &Report, form: LintForm, console: &mut Console) -> Result<(), Failure> {
+fn print(
+    report: &Report,
+    form: LintForm,
+    offers: bool,
+    console: &mut Console,
+) -> Result<(), Failure> {
     let document = match form {
         LintForm::Human => {
             for file in &report.files {
-                console.lines(&finding_lines(file));
+                print_file(file, offers, console);
             }
             None
         }
@@ -150,7 +191,7 @@ fn print(report: &Report, form: LintForm, console: &mut Console) -> Result<(), F
     Ok(())
 }
 
-fn write(report: &Report, path: &Path, console: &mut Console) -> Result<(), Failure> {
+fn write_baseline_file(report: &Report, path: &Path, console: &mut Console) -> Result<(), Failure> {
     let text = Baseline::of(report.findings()).to_json();
     let text = text.map_err(anyhow::Error::from)?;
     std::fs::write(path, text).map_err(|error| {
@@ -165,128 +206,4 @@ fn write(report: &Report, path: &Path, console: &mut Console) -> Result<(), Fail
     console.line(&Line::plain(line));
     console.line(&summary_line(report));
     Ok(())
-}
-
-/// Reads and judges the files one by one, so that no more than one of them is in memory.
-struct Linter {
-    options: LintOptions,
-    default: Rules,
-    baseline: Option<Baseline>,
-    /// The configuration files by the folder for which they hold.
-    configs: HashMap<PathBuf, Config>,
-    run: Run,
-}
-
-impl Linter {
-    /// Reads the settings.
-    fn new(options: LintOptions, today: Date) -> Result<Self, Failure> {
-        let mut problems = Vec::new();
-        let baseline = options.baseline.as_ref().and_then(|path| {
-            let parsed = bounded::read_file(path, LONGEST_SETTINGS)
-                .map_err(|error| error.to_string())
-                .and_then(|text| Baseline::parse(&text).map_err(|error| error.to_string()));
-            let what = |error| format!("`--baseline`: cannot read `{}`: {error}", path.display());
-            parsed.map_err(|error| problems.push(what(error))).ok()
-        });
-        let mut configs = HashMap::new();
-        if let Some(path) = &options.config {
-            match read_config(path) {
-                Ok(config) => {
-                    configs.insert(PathBuf::new(), config);
-                }
-                Err(errors) => problems.extend(
-                    errors
-                        .iter()
-                        .map(|error| format!("`{}`: {error}", path.display())),
-                ),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(Failure::of(Outcome::BadInput, problems));
-        }
-        Ok(Self {
-            options,
-            default: Rules::new(today),
-            baseline,
-            configs,
-            run: Run::default(),
-        })
-    }
-
-    fn run(mut self) -> Report {
-        let found = files::find(&self.options.paths);
-        for missing in &found.problems {
-            self.run.add_problem(&missing.path, &missing.what);
-        }
-        for file in &found.paths {
-            self.file(file);
-        }
-        self.run.finish(self.baseline.as_ref())
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "`-` means stdin")]
-    fn file(&mut self, path: &str) {
-        let text = match path {
-            "-" => bounded::read(std::io::stdin(), LONGEST),
-            path => bounded::read_file(Path::new(path), LONGEST),
-        };
-        match text {
-            Ok(text) => {
-                let config = self.config_for(path).overridden_by(&self.options.flags);
-                let judgement = judge(&text, &config.rules(self.default.clone()));
-                let source = Source {
-                    path,
-                    text: &text,
-                    fail_on: config.fail_on.unwrap_or_default(),
-                };
-                self.run.add(source, judgement);
-            }
-            Err(error) => self.run.add_problem(path, error.to_string()),
-        }
-    }
-
-    /// Returns what the configuration file says that is found upward from a manifest.
-    fn config_for(&mut self, path: &str) -> Config {
-        if self.options.config.is_some() {
-            return self.configs.get(Path::new("")).cloned().unwrap_or_default();
-        }
-        let folder = match path {
-            "-" => PathBuf::from("."),
-            path => Path::new(path)
-                .parent()
-                .map(Path::to_owned)
-                .unwrap_or_default(),
-        };
-        if let Some(known) = self.configs.get(&folder) {
-            return known.clone();
-        }
-        let config = found_config(&folder).map_or_else(Config::default, |path| {
-            read_config(&path).unwrap_or_else(|errors| {
-                for error in errors {
-                    self.run.add_problem(&path.to_string_lossy(), error);
-                }
-                Config::default()
-            })
-        });
-        self.configs.insert(folder, config.clone());
-        config
-    }
-}
-
-/// Finds the configuration file of a folder: its own, or that of the nearest folder above it.
-fn found_config(folder: &Path) -> Option<PathBuf> {
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
-    let absolute = std::path::absolute(folder).ok()?;
-    let mut above = absolute.ancestors().map(|it| it.join(config::FILE));
-    above.find(|it| it.is_file())
-}
-
-fn read_config(path: &Path) -> Result<Config, Vec<String>> {
-    let text = bounded::read_file(path, LONGEST_SETTINGS);
-    let text = text.map_err(|error| vec![format!("cannot be read: {error}")])?;
-    Config::parse(&text)
 }

@@ -2,17 +2,17 @@
 
 use super::restricted::is_exempt_windows;
 use crate::code::LintCode;
+use crate::field::{FieldRef, Location};
 use crate::finding::Findings;
 use crate::level::KubernetesVersion;
-use crate::pod::{Container, Pod};
-use crate::spot::{Place, Spot};
+use crate::pod::{Container, Pod, owner};
 use crate::yaml::Field;
 
 /// Calls a function with the place of a field on the pod and on each container.
 fn everywhere<'d>(
     pod: &Pod<'d>,
     field: &str,
-    mut judge: impl FnMut(&Spot<'_, 'd>, Option<&Container<'d>>),
+    mut judge: impl FnMut(&FieldRef<'_, 'd>, Option<&Container<'d>>),
 ) {
     judge(&pod.at(field), None);
     for container in &pod.containers {
@@ -22,14 +22,11 @@ fn everywhere<'d>(
 
 /// Returns who sets a field.
 fn who(container: Option<&Container<'_>>) -> String {
-    container.map_or_else(
-        || "the pod".to_owned(),
-        |it| format!("container \"{}\"", it.name),
-    )
+    owner(container.map(|it| it.name))
 }
 
 /// Returns the profile's type if it is set and not allowed; a profile without a type is not allowed.
-fn bad_type<'d>(profile: &Spot<'_, 'd>) -> Option<&'d str> {
+fn bad_type<'d>(profile: &FieldRef<'_, 'd>) -> Option<&'d str> {
     let node = profile.node()?;
     let kind = node.get("type").and_then(|it| it.value.written());
     let kind = kind.unwrap_or_default();
@@ -37,13 +34,17 @@ fn bad_type<'d>(profile: &Spot<'_, 'd>) -> Option<&'d str> {
 }
 
 pub(super) fn app_armor(pod: &Pod<'_>, _: KubernetesVersion, findings: &mut Findings) {
-    everywhere(pod, "securityContext.appArmorProfile", |spot, container| {
-        if let Some(kind) = bad_type(spot) {
-            let message = format!("{} sets the AppArmor profile {kind}", who(container));
-            let finding = findings.add(LintCode::AppArmorProfile, spot, message);
-            finding.container = container.map(|it| it.name.to_owned());
-        }
-    });
+    everywhere(
+        pod,
+        "securityContext.appArmorProfile",
+        |field, container| {
+            if let Some(kind) = bad_type(field) {
+                let message = format!("{} sets the AppArmor profile {kind}", who(container));
+                let finding = findings.add(LintCode::AppArmorProfile, field, message);
+                finding.container = container.map(|it| it.name.to_owned());
+            }
+        },
+    );
     let allowed = |profile: &str| {
         profile.is_empty() || profile == "runtime/default" || profile.starts_with("localhost/")
     };
@@ -61,7 +62,7 @@ pub(super) fn app_armor(pod: &Pod<'_>, _: KubernetesVersion, findings: &mut Find
 
 /// An annotation that a rule refuses.
 struct Annotation<'d> {
-    place: Place,
+    place: Location,
     value: &'d str,
 }
 
@@ -78,7 +79,7 @@ fn refused_annotations<'d>(
         let value = field.value.written().unwrap_or_default();
         let path = format!("{}[\"{}\"]", scope.path(), field.key);
         let mark = field.value.mark();
-        let place = Place { mark, path };
+        let place = Location { mark, path };
         refuses(field.key, value).then_some(Annotation { place, value })
     };
     scope.node().fields().filter_map(of_field).collect()
@@ -90,18 +91,18 @@ pub(super) fn selinux(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut 
         "container_engine_t" => version.at_least(31),
         _ => false,
     };
-    everywhere(pod, "securityContext.seLinuxOptions", |spot, container| {
-        let field = |name: &str| {
-            let field = spot.node().and_then(|it| it.get(name));
-            field.and_then(|it| it.value.written()).unwrap_or_default()
+    everywhere(pod, "securityContext.seLinuxOptions", |field, container| {
+        let option = |name: &str| {
+            let option = field.node().and_then(|it| it.get(name));
+            option.and_then(|it| it.value.written()).unwrap_or_default()
         };
         let mut wrong = Vec::new();
-        if !allowed(field("type")) {
-            wrong.push(format!("type {}", field("type")));
+        if !allowed(option("type")) {
+            wrong.push(format!("type {}", option("type")));
         }
         for name in ["user", "role"] {
-            if !field(name).is_empty() {
-                wrong.push(format!("{name} {}", field(name)));
+            if !option(name).is_empty() {
+                wrong.push(format!("{name} {}", option(name)));
             }
         }
         if !wrong.is_empty() {
@@ -110,7 +111,7 @@ pub(super) fn selinux(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut 
                 who(container),
                 wrong.join(" and ")
             );
-            let finding = findings.add(LintCode::SelinuxOptions, spot, message);
+            let finding = findings.add(LintCode::SelinuxOptions, field, message);
             finding.container = container.map(|it| it.name.to_owned());
         }
     });
@@ -118,41 +119,16 @@ pub(super) fn selinux(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut 
 
 const SECCOMP: &str = "securityContext.seccompProfile";
 
-pub(super) fn seccomp_baseline(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Findings) {
-    if version.at_least(19) {
-        forbidden(pod, findings);
-    } else {
-        seccomp_annotations(pod, findings);
-    }
-}
-
-/// Before 1.19 there were annotations instead of fields.
-fn seccomp_annotations(pod: &Pod<'_>, findings: &mut Findings) {
-    const POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
-    const CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
-    let names: Vec<&str> = pod.containers.iter().map(|it| it.name).collect();
-    let is_one = |key: &str| {
-        let of_container = key.strip_prefix(CONTAINER);
-        key == POD || of_container.is_some_and(|it| names.contains(&it))
-    };
-    let allowed = |profile: &str| {
-        matches!(profile, "runtime/default" | "docker/default") || profile.starts_with("localhost/")
-    };
-    for annotation in refused_annotations(pod, |key, it| is_one(key) && !allowed(it)) {
-        let message = format!(
-            "an annotation sets the seccomp profile {}",
-            annotation.value
-        );
-        findings.add_at(LintCode::SeccompProfile, annotation.place, message);
-    }
+pub(super) fn seccomp_baseline(pod: &Pod<'_>, _: KubernetesVersion, findings: &mut Findings) {
+    forbidden(pod, findings);
 }
 
 /// Finds profiles that are not allowed.
 fn forbidden(pod: &Pod<'_>, findings: &mut Findings) {
-    everywhere(pod, SECCOMP, |spot, container| {
-        if let Some(kind) = bad_type(spot) {
+    everywhere(pod, SECCOMP, |field, container| {
+        if let Some(kind) = bad_type(field) {
             let message = format!("{} sets the seccomp profile {kind}", who(container));
-            let finding = findings.add(LintCode::SeccompProfile, spot, message);
+            let finding = findings.add(LintCode::SeccompProfile, field, message);
             finding.container = container.map(|it| it.name.to_owned());
         }
     });
@@ -167,18 +143,18 @@ pub(super) fn seccomp_restricted(
         return;
     }
     forbidden(pod, findings);
-    let of_pod = pod.at(SECCOMP);
-    if of_pod.is_set() && bad_type(&of_pod).is_none() {
+    // One that is not allowed has been found on the pod, once for all containers.
+    if pod.at(SECCOMP).is_set() {
         return;
     }
     for container in &pod.containers {
-        let spot = container.at(SECCOMP);
-        if !spot.is_set() {
+        let field = container.at(SECCOMP);
+        if !field.is_set() {
             let name = container.name;
             let message =
                 format!("neither container \"{name}\" nor its pod sets a seccomp profile");
             findings
-                .add(LintCode::SeccompProfile, &spot, message)
+                .add(LintCode::SeccompProfile, &field, message)
                 .of_container(name);
         }
     }

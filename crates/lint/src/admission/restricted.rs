@@ -1,26 +1,21 @@
 //! The checks of level `restricted`, without the seccomp profile.
 
-use super::baseline::unmasked;
+use super::baseline::{host_path, unmasked};
 use crate::code::LintCode;
+use crate::field::Scope;
 use crate::finding::Findings;
+use crate::fix::Edit;
 use crate::level::KubernetesVersion;
 use crate::pod::{Container, Pod};
-use crate::practice::BASELINE_CAPABILITIES;
+use crate::practice::{BASELINE_CAPABILITIES, normalised, spelling};
 use crate::yaml::Value;
 
 /// The minor version from which Windows pods are exempt from what their API refuses.
 const WINDOWS: u32 = 25;
 
-/// The minor version from which a user namespace lifts the rules about root.
-const USER_NAMESPACE: u32 = 35;
-
 /// Returns whether a rule for Linux does not hold for a pod.
 pub(super) fn is_exempt_windows(pod: &Pod<'_>, version: KubernetesVersion) -> bool {
-    version.at_least(WINDOWS) && pod.is_windows()
-}
-
-fn may_be_root(pod: &Pod<'_>, version: KubernetesVersion) -> bool {
-    version.at_least(USER_NAMESPACE) && pod.has_user_namespace()
+    version.at_least(WINDOWS) && pod.is_windows
 }
 
 pub(super) fn escalation(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Findings) {
@@ -28,14 +23,14 @@ pub(super) fn escalation(pod: &Pod<'_>, version: KubernetesVersion, findings: &m
         return;
     }
     for container in &pod.containers {
-        let spot = container.at("securityContext.allowPrivilegeEscalation");
-        if spot.bool() != Some(false) {
+        let field = container.at("securityContext.allowPrivilegeEscalation");
+        if field.bool() != Some(false) {
             let name = container.name;
             let message = format!(
                 "container \"{name}\" may escalate privileges: allowPrivilegeEscalation is not false"
             );
             findings
-                .add(LintCode::PrivilegeEscalation, &spot, message)
+                .add(LintCode::PrivilegeEscalation, &field, message)
                 .of_container(name);
         }
     }
@@ -48,19 +43,24 @@ pub(super) fn capabilities(pod: &Pod<'_>, version: KubernetesVersion, findings: 
     for container in &pod.containers {
         drops_all(container, findings);
         for item in container.scope.items("securityContext.capabilities.add") {
-            let spot = item.itself();
-            let capability = spot.written().unwrap_or_default();
+            let field = item.itself();
+            let capability = field.written().unwrap_or_default();
             if capability == "NET_BIND_SERVICE" {
                 continue;
             }
-            let code = if BASELINE_CAPABILITIES.contains(&capability) {
+            let meant = normalised(capability);
+            if meant == "NET_BIND_SERVICE" {
+                spelling(&field, container, findings);
+                continue;
+            }
+            let code = if BASELINE_CAPABILITIES.contains(&&*meant) {
                 LintCode::AddedCapability
             } else {
                 LintCode::DangerousCapability
             };
             let name = container.name;
             let message = format!("container \"{name}\" adds the capability {capability}");
-            findings.add(code, &spot, message).of_container(name);
+            findings.add(code, &field, message).of_container(name);
         }
     }
 }
@@ -112,46 +112,92 @@ pub(super) fn volumes(pod: &Pod<'_>, _: KubernetesVersion, findings: &mut Findin
         let Some(kind) = types.next().map(|it| it.key) else {
             continue;
         };
+        if volume.at("hostPath").is_set() {
+            host_path(&volume, findings);
+            continue;
+        }
         let name = volume.at("name").written().unwrap_or("(unnamed)");
-        let spot = volume.at(kind);
+        let field = volume.at(kind);
         let message = format!("volume \"{name}\" has the type {kind}");
-        findings.add(LintCode::RestrictedVolume, &spot, message);
+        findings.add(LintCode::RestrictedVolume, &field, message);
     }
 }
 
-pub(super) fn run_as_non_root(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Findings) {
-    const FIELD: &str = "securityContext.runAsNonRoot";
-    if may_be_root(pod, version) {
+const NON_ROOT: &str = "securityContext.runAsNonRoot";
+const USER: &str = "securityContext.runAsUser";
+
+pub(super) fn run_as_non_root(pod: &Pod<'_>, _: KubernetesVersion, findings: &mut Findings) {
+    if pod.has_user_namespace {
         return;
     }
-    let of_pod = pod.at(FIELD);
+    let of_pod = pod.at(NON_ROOT);
+    let for_pod = non_root_of_pod(pod);
     if of_pod.bool() == Some(false) {
         // Even where every container says otherwise.
         let message = "the pod sets runAsNonRoot to false";
-        findings.add(LintCode::MayRunAsRoot, &of_pod, message);
+        findings
+            .add(LintCode::MayRunAsRoot, &of_pod, message)
+            .with_edit(for_pod.clone());
     }
     for container in &pod.containers {
-        let spot = container.at(FIELD);
+        let field = container.at(NON_ROOT);
         let name = container.name;
-        let message = match (spot.bool(), of_pod.bool()) {
-            (Some(true), _) | (None, Some(true)) => continue,
+        let message = match (field.bool(), of_pod.bool()) {
+            // That the pod denies it is told once for all containers.
+            (Some(true), _) | (None, Some(_)) => continue,
             (Some(false), _) => format!("container \"{name}\" sets runAsNonRoot to false"),
-            (None, _) => format!(
+            (None, None) => format!(
                 "container \"{name}\" may run as root: neither it nor its pod sets runAsNonRoot to true"
             ),
         };
+        let user = container.at(USER);
+        let edit = if pod.is_windows {
+            None
+        } else if field.is_set() || user.is_set() {
+            let user = if user.is_set() { user } else { pod.at(USER) };
+            say_non_root(&container.scope, user.int())
+        } else {
+            for_pod.clone()
+        };
         findings
-            .add(LintCode::MayRunAsRoot, &spot, message)
-            .of_container(name);
+            .add(LintCode::MayRunAsRoot, &field, message)
+            .of_container(name)
+            .with_edit(edit);
     }
 }
 
-pub(super) fn run_as_user(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Findings) {
-    const FIELD: &str = "securityContext.runAsUser";
-    if may_be_root(pod, version) {
+/// Returns the edit that sets `runAsNonRoot` to true where it is false, or before the `runAsUser` beside it: the kubelet
+/// starts a container whose user is a number above 0 with it as without it.
+fn say_non_root(scope: &Scope<'_>, user: Option<i64>) -> Option<Edit> {
+    user.filter(|it| *it > 0)?;
+    let field = scope.at(NON_ROOT);
+    if field.bool() == Some(false) {
+        return Edit::scalar(&field, "true");
+    }
+    let context = scope.below("securityContext")?;
+    let key = context.node().get("runAsUser")?;
+    (!field.is_set()).then(|| Edit::before(key, context.node(), "runAsNonRoot", "true"))
+}
+
+/// Returns the edit on the pod, if the user of each container that takes the value from it is a number above 0.
+fn non_root_of_pod(pod: &Pod<'_>) -> Option<Edit> {
+    let user = pod.at(USER);
+    let is_safe = |container: &Container<'_>| {
+        let own = container.at(USER);
+        let effective = if own.is_set() { own } else { user };
+        container.at(NON_ROOT).is_set() || effective.int().is_some_and(|it| it > 0)
+    };
+    let all = !pod.is_windows && pod.containers.iter().all(is_safe);
+    // Without a user of its own, it is those of the containers that decide.
+    let user = user.int().or(Some(1)).filter(|_| all);
+    say_non_root(&pod.spec, user)
+}
+
+pub(super) fn run_as_user(pod: &Pod<'_>, _: KubernetesVersion, findings: &mut Findings) {
+    if pod.has_user_namespace {
         return;
     }
-    let of_pod = pod.at(FIELD);
+    let of_pod = pod.at(USER);
     if of_pod.int() == Some(0) {
         findings.add(
             LintCode::RunsAsRoot,
@@ -160,12 +206,12 @@ pub(super) fn run_as_user(pod: &Pod<'_>, version: KubernetesVersion, findings: &
         );
     }
     for container in &pod.containers {
-        let spot = container.at(FIELD);
-        if spot.int() == Some(0) {
+        let field = container.at(USER);
+        if field.int() == Some(0) {
             let name = container.name;
             let message = format!("container \"{name}\" runs as root: runAsUser is 0");
             findings
-                .add(LintCode::RunsAsRoot, &spot, message)
+                .add(LintCode::RunsAsRoot, &field, message)
                 .of_container(name);
         }
     }

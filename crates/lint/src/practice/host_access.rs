@@ -11,20 +11,20 @@ pub(super) fn judge(pod: &Pod<'_>, findings: &mut Findings) {
         let message = "the pod uses the network of its node";
         findings.add(LintCode::HostNetwork, &network, message);
     }
-    for (field, what) in [("hostPID", "processes"), ("hostIPC", "IPC namespace")] {
-        let spot = pod.at(field);
-        if spot.bool() == Some(true) {
-            let message = format!("the pod shares the {what} of its node: {field} is true");
-            let fix = format!("remove {field}: true");
+    for (name, what) in [("hostPID", "processes"), ("hostIPC", "IPC namespace")] {
+        let field = pod.at(name);
+        if field.bool() == Some(true) {
+            let message = format!("the pod shares the {what} of its node: {name} is true");
+            let fix = format!("remove {name}: true");
             findings
-                .add(LintCode::HostNamespace, &spot, message)
+                .add(LintCode::HostNamespace, &field, message)
                 .fixed_by(fix);
         }
     }
     for container in pod.lasting() {
         for port in container.scope.items("ports") {
-            let spot = port.at("hostPort");
-            let Some(number) = spot.int().filter(|it| *it != 0) else {
+            let field = port.at("hostPort");
+            let Some(number) = field.int().filter(|it| *it != 0) else {
                 continue;
             };
             // With hostNetwork the API server sets hostPort to containerPort: that is one finding, not two.
@@ -34,7 +34,7 @@ pub(super) fn judge(pod: &Pod<'_>, findings: &mut Findings) {
             let name = container.name;
             let message = format!("container \"{name}\" takes port {number} of its node");
             findings
-                .add(LintCode::HostPort, &spot, message)
+                .add(LintCode::HostPort, &field, message)
                 .of_container(name);
         }
     }

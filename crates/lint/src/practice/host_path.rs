@@ -25,10 +25,10 @@ pub(super) fn judge(pod: &Pod<'_>, findings: &mut Findings) {
             continue;
         }
         let name = volume.at("name").written().unwrap_or("(unnamed)");
-        let spot = volume.at("hostPath.path");
-        let path = spot.written().unwrap_or_default();
+        let field = volume.at("hostPath.path");
+        let path = field.written().unwrap_or_default();
         let message = format!("volume \"{name}\" is {path} of the node");
-        findings.add(LintCode::HostPathVolume, &spot, message);
+        findings.add(LintCode::HostPathVolume, &field, message);
         if let Some(socket) = socket(path) {
             let message = if socket.is_the_path {
                 format!("volume \"{name}\" is the container runtime's socket {path}")
@@ -37,7 +37,7 @@ pub(super) fn judge(pod: &Pod<'_>, findings: &mut Findings) {
                     "volume \"{name}\" is {path} of the node, which holds the container runtime's socket"
                 )
             };
-            findings.add(LintCode::RuntimeSocket, &spot, message);
+            findings.add(LintCode::RuntimeSocket, &field, message);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::pod::{Container, Pod, inherited};
 pub(super) fn judge(pod: &Pod<'_>, findings: &mut Findings) {
     for container in &pod.containers {
         host_process(pod, container, findings);
-        if !pod.is_windows() {
+        if !pod.is_windows {
             privileged(container, findings);
             escalation(container, findings);
             proc_mount(pod, container, findings);
@@ -18,24 +18,24 @@ pub(super) fn judge(pod: &Pod<'_>, findings: &mut Findings) {
 }
 
 fn privileged(container: &Container<'_>, findings: &mut Findings) {
-    let spot = container.at("securityContext.privileged");
-    if spot.bool() == Some(true) {
+    let field = container.at("securityContext.privileged");
+    if field.bool() == Some(true) {
         let message = format!("container \"{}\" is privileged", container.name);
         findings
-            .add(LintCode::PrivilegedContainer, &spot, message)
+            .add(LintCode::PrivilegedContainer, &field, message)
             .of_container(container.name);
     }
 }
 
 fn escalation(container: &Container<'_>, findings: &mut Findings) {
-    let spot = container.at("securityContext.allowPrivilegeEscalation");
+    let field = container.at("securityContext.allowPrivilegeEscalation");
     // A privileged container escalates in any case, and the API refuses `false` for it.
     let privileged = container.at("securityContext.privileged").bool() == Some(true);
-    if spot.bool() == Some(false) || privileged {
+    if field.bool() == Some(false) || privileged {
         return;
     }
     let name = container.name;
-    let message = match spot.bool() {
+    let message = match field.bool() {
         Some(_) => format!(
             "container \"{name}\" may escalate privileges: allowPrivilegeEscalation is true"
         ),
@@ -44,30 +44,27 @@ fn escalation(container: &Container<'_>, findings: &mut Findings) {
         ),
     };
     findings
-        .add(LintCode::PrivilegeEscalation, &spot, message)
+        .add(LintCode::PrivilegeEscalation, &field, message)
         .of_container(name);
 }
 
 fn host_process(pod: &Pod<'_>, container: &Container<'_>, findings: &mut Findings) {
-    let spot = inherited(pod, container, "securityContext.windowsOptions.hostProcess");
-    if spot.bool() == Some(true) {
-        let message = format!(
-            "container \"{}\" runs as a process of its node",
-            container.name
-        );
+    let host_process = inherited(pod, container, "securityContext.windowsOptions.hostProcess");
+    if host_process.field.bool() == Some(true) {
+        let message = format!("{} runs as a process of its node", host_process.owner());
         findings
-            .add(LintCode::HostProcessContainer, &spot, message)
-            .of_container(container.name);
+            .add(LintCode::HostProcessContainer, &host_process.field, message)
+            .of(host_process.container);
     }
 }
 
 fn proc_mount(pod: &Pod<'_>, container: &Container<'_>, findings: &mut Findings) {
-    let spot = container.at("securityContext.procMount");
-    let unmasked = spot.text().is_some_and(|it| it != "Default");
-    if unmasked && !pod.has_user_namespace() {
+    let field = container.at("securityContext.procMount");
+    let unmasked = field.text().is_some_and(|it| it != "Default");
+    if unmasked && !pod.has_user_namespace {
         let message = format!("container \"{}\" sees all of /proc", container.name);
         findings
-            .add(LintCode::UnmaskedProcMount, &spot, message)
+            .add(LintCode::UnmaskedProcMount, &field, message)
             .of_container(container.name);
     }
 }

@@ -23,11 +23,11 @@ fn missing(container: &Container<'_>, findings: &mut Findings) {
         ("readiness", LintCode::MissingReadinessProbe),
         ("liveness", LintCode::MissingLivenessProbe),
     ] {
-        let field = format!("{probe}Probe");
-        let spot = container.at(&field);
-        if !spot.is_set() {
+        let path = format!("{probe}Probe");
+        let field = container.at(&path);
+        if !field.is_set() {
             let message = format!("container \"{name}\" has no {probe} probe");
-            findings.add(code, &spot, message).of_container(name);
+            findings.add(code, &field, message).of_container(name);
         }
     }
 }
@@ -38,8 +38,8 @@ fn unknown_ports(container: &Container<'_>, findings: &mut Findings) {
     for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
         for handler in ["httpGet", "tcpSocket"] {
             let path = format!("{probe}.{handler}.port");
-            let spot = container.at(&path);
-            let Some(port) = spot.text() else { continue };
+            let field = container.at(&path);
+            let Some(port) = field.text() else { continue };
             let is_known = ports.iter().any(|it| it.at("name").text() == Some(port));
             // A number in quotes is a number to the kubelet.
             if !is_known && port.parse::<u16>().is_err() {
@@ -48,7 +48,7 @@ fn unknown_ports(container: &Container<'_>, findings: &mut Findings) {
                     "container \"{name}\" has a {probe} of port \"{port}\", which it does not declare"
                 );
                 findings
-                    .add(LintCode::ProbePortUnknown, &spot, message)
+                    .add(LintCode::ProbePortUnknown, &field, message)
                     .of_container(name);
             }
         }

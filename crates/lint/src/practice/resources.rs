@@ -3,10 +3,10 @@
 use rollguard_core::quantity::Quantity;
 
 use crate::code::LintCode;
+use crate::field::{FieldRef, Scope};
 use crate::finding::Findings;
 use crate::level::KubernetesVersion;
-use crate::pod::Pod;
-use crate::spot::{Scope, Spot};
+use crate::pod::{Pod, owner};
 
 /// The version from which pod-level resources are on by default.
 const POD_LEVEL: u32 = 34;
@@ -36,23 +36,32 @@ impl Resources<'_, '_> {
         is_set(self.container) || self.pod.is_some_and(is_set)
     }
 
-    fn judge(&self, name: &str, findings: &mut Findings) {
-        // The API server takes a limit for the request that is missing.
-        let requested = |resource: &str| {
-            self.has(&format!("resources.requests.{resource}"))
-                || self.has(&format!("resources.limits.{resource}"))
+    /// Returns whether a resource is requested. The API server takes a limit for a request that is absent, and only
+    /// for one: a request of zero stays (`SetDefaults_Pod`).
+    fn requests(&self, resource: &str) -> bool {
+        let (request, limit) = (
+            format!("resources.requests.{resource}"),
+            format!("resources.limits.{resource}"),
+        );
+        let requests = |scope: &Scope<'_>| {
+            let request = scope.at(&request);
+            is_some(&request) || !request.is_set() && is_some(&scope.at(&limit))
         };
+        requests(self.container) || self.pod.is_some_and(requests)
+    }
+
+    fn judge(&self, name: &str, findings: &mut Findings) {
         let missing: Vec<&str> = ["cpu", "memory"]
             .into_iter()
-            .filter(|it| !requested(it))
+            .filter(|it| !self.requests(it))
             .collect();
         if !missing.is_empty() {
             let what = missing.join(" and no ");
             let message = format!("container \"{name}\" requests no {what}");
             let fix = format!("set resources.requests for {}", missing.join(" and "));
-            let spot = self.container.at("resources.requests");
+            let field = self.container.at("resources.requests");
             findings
-                .add(LintCode::MissingRequest, &spot, message)
+                .add(LintCode::MissingRequest, &field, message)
                 .of_container(name)
                 .fixed_by(fix);
         }
@@ -63,42 +72,42 @@ impl Resources<'_, '_> {
             let path = format!("resources.limits.{resource}");
             if !self.has(&path) {
                 let message = format!("container \"{name}\" has no {resource} limit");
-                let spot = self.container.at(&path);
-                findings.add(code, &spot, message).of_container(name);
+                let field = self.container.at(&path);
+                findings.add(code, &field, message).of_container(name);
             }
         }
     }
 }
 
 /// Returns whether an amount is set: zero is as good as none.
-fn is_some(spot: &Spot<'_, '_>) -> bool {
-    let zero = quantity(spot).is_some_and(|it| it == Quantity::default());
-    spot.is_set() && !zero
+fn is_some(field: &FieldRef<'_, '_>) -> bool {
+    let zero = quantity(field).is_some_and(|it| it == Quantity::default());
+    field.is_set() && !zero
 }
 
-fn quantity(spot: &Spot<'_, '_>) -> Option<Quantity> {
-    spot.written().and_then(Quantity::parse)
+fn quantity(field: &FieldRef<'_, '_>) -> Option<Quantity> {
+    field.written().and_then(Quantity::parse)
 }
 
 /// Finds amounts that the API server refuses, or that mean something else than they look like.
 fn amounts(scope: &Scope<'_>, container: Option<&str>, findings: &mut Findings) {
-    let who = container.map_or_else(|| "the pod".to_owned(), |it| format!("container \"{it}\""));
+    let who = owner(container);
     for list in ["requests", "limits"] {
         let path = format!("resources.{list}.memory");
-        let spot = scope.at(&path);
-        let Some(written) = spot.written().filter(|it| it.ends_with('m')) else {
+        let field = scope.at(&path);
+        let Some(written) = field.written().filter(|it| it.ends_with('m')) else {
             continue;
         };
         // Programs write whole bytes as thousandths as well.
         let least = Quantity::parse("1Mi");
-        if quantity(&spot)
+        if quantity(&field)
             .zip(least)
             .is_some_and(|(it, least)| it < least)
         {
             let message =
                 format!("{who} has memory {list} of {written}: m means a thousandth of a byte");
             let fix = format!("write {}Mi", written.trim_end_matches('m'));
-            let finding = findings.add(LintCode::MemoryUnit, &spot, message);
+            let finding = findings.add(LintCode::MemoryUnit, &field, message);
             finding.container = container.map(str::to_owned);
             finding.fixed_by(fix);
         }
@@ -111,7 +120,7 @@ fn amounts(scope: &Scope<'_>, container: Option<&str>, findings: &mut Findings) 
         let (limit, request) = (scope.at(&limit), scope.at(&request));
         let amounts = quantity(&limit).zip(quantity(&request));
         if amounts.is_some_and(|(limit, request)| limit < request) {
-            let written = |spot: &Spot<'_, '_>| spot.written().unwrap_or_default().to_owned();
+            let written = |field: &FieldRef<'_, '_>| field.written().unwrap_or_default().to_owned();
             let message = format!(
                 "{who} has a {resource} limit of {}, which is lower than its request of {}",
                 written(&limit),

@@ -1,7 +1,12 @@
 //! 4: no kernel parameters.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use crate::code::LintCode;
+use crate::field::Scope;
 use crate::finding::Findings;
+use crate::fix::Edit;
 use crate::level::KubernetesVersion;
 use crate::pod::Pod;
 
@@ -30,33 +35,72 @@ pub(crate) fn is_safe(name: &str, version: KubernetesVersion) -> bool {
     safe.any(|(known, since)| *known == name && version.at_least(*since))
 }
 
-pub(super) fn judge(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Findings) {
-    if pod.is_windows() {
-        return;
+/// A kernel parameter that a pod sets.
+pub(crate) struct Sysctl<'d> {
+    scope: Scope<'d>,
+    pub(crate) written: &'d str,
+    /// Its name with dots.
+    name: Cow<'d, str>,
+    /// Whether the pod sets it under its name with dots as well: the API server refuses the same name twice.
+    is_repeated: bool,
+}
+
+/// Returns the kernel parameters of a pod.
+pub(crate) fn sysctls_of<'d>(pod: &Pod<'d>) -> Vec<Sysctl<'d>> {
+    let items = pod.spec.items("securityContext.sysctls");
+    let name = |it: &Scope<'d>| it.at("name").written().unwrap_or_default();
+    let all: HashSet<&str> = items.iter().map(name).collect();
+    let sysctl = |scope: Scope<'d>| {
+        let written = name(&scope);
+        let name = dotted(written);
+        let is_repeated = name != written && all.contains(&*name);
+        Sysctl {
+            scope,
+            written,
+            name,
+            is_repeated,
+        }
+    };
+    items.into_iter().map(sysctl).collect()
+}
+
+/// Returns a name with dots (`kubelet/sysctl/util.go`, `NormalizeName`: the first separator decides).
+fn dotted(written: &str) -> Cow<'_, str> {
+    let first = written.find(['.', '/']).and_then(|at| written.get(at..=at));
+    if first == Some("/") {
+        written.replace('/', ".").into()
+    } else {
+        written.into()
     }
-    for item in pod.spec.items("securityContext.sysctls") {
-        let spot = item.at("name");
-        let written = spot.written().unwrap_or_default();
-        // `kubelet/sysctl/util.go`, NormalizeName: the first separator decides.
-        let first = written.find(['.', '/']).and_then(|at| written.get(at..=at));
-        let slashes = first == Some("/");
-        let name = if slashes {
-            written.replace('/', ".")
-        } else {
-            written.to_owned()
-        };
-        if !is_safe(&name, version) {
+}
+
+impl Sysctl<'_> {
+    pub(crate) fn judge(&self, version: KubernetesVersion, findings: &mut Findings) {
+        let (name, written) = (&self.name, self.written);
+        let field = self.scope.at("name");
+        if !is_safe(name, version) {
             let message = format!(
                 "the pod sets the kernel parameter {name}, which is not safe in Kubernetes {version}: the kubelet refuses \
                  the pod unless the node allows it"
             );
-            findings.add(LintCode::UnsafeSysctl, &spot, message);
-        } else if slashes {
+            findings.add(LintCode::UnsafeSysctl, &field, message);
+        } else if name != written {
             let message =
                 format!("Pod Security does not recognise the kernel parameter \"{written}\"");
+            let edit = (!self.is_repeated).then(|| Edit::scalar(&field, name));
             findings
-                .add(LintCode::SysctlName, &spot, message)
-                .fixed_by(format!("write {name}"));
+                .add(LintCode::SysctlName, &field, message)
+                .fixed_by(format!("write {name}"))
+                .with_edit(edit.flatten());
         }
+    }
+}
+
+pub(super) fn judge(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Findings) {
+    if pod.is_windows {
+        return;
+    }
+    for sysctl in sysctls_of(pod) {
+        sysctl.judge(version, findings);
     }
 }

@@ -3,9 +3,10 @@
 use rollguard_core::report::without_markers;
 use serde_json::{Value, json};
 
-use crate::finding::{Excuse, Finding};
+use crate::finding::{Finding, Suppression};
 use crate::run::Report;
 use crate::severity::Severity;
+use crate::suggestion::suggestion;
 
 /// The version of the form: it rises when a key changes its meaning or goes.
 const VERSION: u32 = 1;
@@ -37,6 +38,7 @@ pub fn json(report: &Report) -> Result<String, serde_json::Error> {
             "infos": summary.count(Severity::Info),
             "exempted": summary.exempted,
             "inBaseline": summary.known,
+            "fixable": summary.fixable,
             "skippedKinds": summary.skipped,
             "foreignDocuments": summary.foreign,
         },
@@ -56,20 +58,23 @@ fn finding(file: &str, it: &Finding) -> Value {
         "column": it.mark.column,
         "object": it.object,
         "container": it.container,
+        "levels": it.levels.iter().map(|it| it.as_str()).collect::<Vec<_>>(),
         "path": it.path,
         "message": it.message,
         "fix": it.fix,
-        "excuse": it.excuse.as_ref().map(excuse),
+        "fixable": it.edit.is_some(),
+        "suggestion": suggestion(it),
+        "suppression": it.suppression.as_ref().map(suppression),
     })
 }
 
-fn excuse(excuse: &Excuse) -> Value {
-    match excuse {
-        Excuse::Annotation { reason, until } => json!({
+fn suppression(suppression: &Suppression) -> Value {
+    match suppression {
+        Suppression::Annotation { reason, until } => json!({
             "by": "annotation",
             "reason": reason,
             "until": until.map(|it| it.to_string()),
         }),
-        Excuse::Baseline => json!({"by": "baseline"}),
+        Suppression::Baseline => json!({"by": "baseline"}),
     }
 }

@@ -40,7 +40,7 @@ pub fn junit(report: &Report) -> String {
 }
 
 fn suite(file: &LintedFile, out: &mut String) {
-    let skipped = |it: &&crate::run::Located| it.finding.excuse.is_some();
+    let skipped = |it: &&crate::run::Located| it.finding.suppression.is_some();
     let (tests, skipped) = (
         file.findings.len(),
         file.findings.iter().filter(skipped).count(),
@@ -63,9 +63,9 @@ fn test(path: &str, finding: &Finding, out: &mut String) {
         attribute(&format!("{} {}", finding.code, finding.path)),
     );
     let _ = writeln!(out, "    <testcase classname=\"{class}\" name=\"{name}\">");
-    if let Some(excuse) = &finding.excuse {
-        let excuse = attribute(&excuse.to_string());
-        let _ = writeln!(out, "      <skipped message=\"{excuse}\"/>");
+    if let Some(suppression) = &finding.suppression {
+        let suppression = attribute(&suppression.to_string());
+        let _ = writeln!(out, "      <skipped message=\"{suppression}\"/>");
     } else {
         let place = format!("{path}:{}:{}", finding.mark.line, finding.mark.column);
         let _ = writeln!(

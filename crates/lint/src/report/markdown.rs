@@ -32,8 +32,8 @@ pub fn markdown(report: &Report) -> String {
     }
     for (file, finding) in all.iter().take(MOST) {
         let mark = finding.mark;
-        let severity = match &finding.excuse {
-            Some(excuse) => excuse.to_string(),
+        let severity = match &finding.suppression {
+            Some(suppression) => suppression.to_string(),
             None => finding.severity.to_string(),
         };
         let place = format!("{}:{}:{}", file.path, mark.line, mark.column);

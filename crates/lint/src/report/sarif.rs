@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::baseline::key;
 use crate::code::{LintCode, PRACTICES};
-use crate::finding::{Excuse, Finding};
+use crate::finding::{Finding, Suppression};
 use crate::run::{Located, Report};
 use crate::severity::Severity;
 
@@ -99,26 +99,29 @@ fn result(path: &str, located: &Located, codes: &[LintCode]) -> Value {
                 "kind": "object",
             }],
         }],
+        "properties": {"levels": finding.levels.iter().map(|it| it.as_str()).collect::<Vec<_>>()},
         "partialFingerprints": {"rollguardLint/v1": key(finding)},
     });
-    if let Some(excuse) = &finding.excuse
+    if let Some(suppression) = &finding.suppression
         && let Some(result) = result.as_object_mut()
     {
         result.insert(
             "suppressions".to_owned(),
-            json!([suppression(excuse, finding)]),
+            json!([suppression_of(suppression, finding)]),
         );
     }
     result
 }
 
-fn suppression(excuse: &Excuse, finding: &Finding) -> Value {
-    match excuse {
-        Excuse::Annotation { .. } => json!({
+fn suppression_of(suppression: &Suppression, finding: &Finding) -> Value {
+    match suppression {
+        Suppression::Annotation { .. } => json!({
             "kind": "inSource",
-            "justification": format!("{excuse} ({})", finding.object),
+            "justification": format!("{suppression} ({})", finding.object),
         }),
-        Excuse::Baseline => json!({"kind": "external", "justification": excuse.to_string()}),
+        Suppression::Baseline => {
+            json!({"kind": "external", "justification": suppression.to_string()})
+        }
     }
 }
 

@@ -51,7 +51,7 @@ fn json_has_every_finding_and_problem() {
     assert_eq!(document["summary"]["errors"], 1);
     assert_eq!(document["summary"]["exempted"], 1);
     assert_eq!(
-        document["findings"][0]["excuse"]["reason"],
+        document["findings"][0]["suppression"]["reason"],
         "a \"reason\" & more"
     );
     assert_eq!(document["problems"][0]["file"], "broken.yaml");

@@ -6,8 +6,9 @@ use rollguard_core::report::{Line, Style};
 
 use crate::run::{LintedFile, Located, Report, Summary};
 use crate::severity::Severity;
+use crate::suggestion::suggestion;
 
-/// Returns the lines of a file's findings. What is excused is shown as such, in one line.
+/// Returns the lines of a file's findings. What is suppressed is shown as such, in one line.
 #[must_use]
 pub fn finding_lines(file: &LintedFile) -> Vec<Line> {
     file.findings
@@ -16,12 +17,32 @@ pub fn finding_lines(file: &LintedFile) -> Vec<Line> {
         .collect()
 }
 
+/// Returns the lines of a file's findings, each with what it offers: a change that may break the application.
+#[must_use]
+pub fn finding_lines_with_suggestions(file: &LintedFile) -> Vec<Line> {
+    let mut all = Vec::new();
+    for located in &file.findings {
+        all.extend(lines(&file.path, located));
+        let finding = &located.finding;
+        let offered = suggestion(finding).filter(|_| finding.suppression.is_none());
+        if let Some(offered) = offered {
+            let gutter = " ".repeat(finding.mark.line.to_string().len());
+            let line = |it| Line::styled(Style::Dim, format!("  {gutter}     {it}"));
+            all.extend(offered.lines().map(line));
+        }
+    }
+    all
+}
+
 fn lines(path: &str, located: &Located) -> Vec<Line> {
     let finding = &located.finding;
     let mark = finding.mark;
     let place = format!("{path}:{}:{}: ", mark.line, mark.column);
-    if let Some(excuse) = &finding.excuse {
-        let text = format!("{place}{}: {} ({excuse})", finding.code, finding.message);
+    if let Some(suppression) = &finding.suppression {
+        let text = format!(
+            "{place}{}: {} ({suppression})",
+            finding.code, finding.message
+        );
         return vec![Line::styled(Style::Dim, text)];
     }
     let style = style_of(finding.severity);
@@ -40,7 +61,12 @@ fn lines(path: &str, located: &Located) -> Vec<Line> {
         .saturating_sub(located.column - 1);
     let caret = "^".repeat(mark.length.min(room.max(1)));
     let before = " ".repeat(located.column - 1);
-    let object = format!("  {gutter}   in {}: {}", finding.object, finding.path);
+    let mut object = format!("  {gutter}   in {}: {}", finding.object, finding.path);
+    // One level is what was asked for; of several, the reader wants to know.
+    if finding.levels.len() > 1 {
+        let levels: Vec<&str> = finding.levels.iter().map(|it| it.as_str()).collect();
+        let _ = write!(object, " (levels {})", levels.join(" and "));
+    }
     vec![
         head,
         Line::styled(Style::Dim, format!("  {number} | ")).then(Style::Plain, &located.source),
@@ -68,6 +94,7 @@ pub fn summary_line(report: &Report) -> Line {
         foreign,
         exempted,
         known,
+        fixable,
         ..
     } = &report.summary;
     let heaviest = Severity::ALL.into_iter().rev();
@@ -77,13 +104,19 @@ pub fn summary_line(report: &Report) -> Line {
             (count > 0).then(|| plural(count, severity.as_str()))
         })
         .collect();
-    let found = if counts.is_empty() {
-        "nothing found".to_owned()
-    } else {
-        counts.join(", ")
+    let unread = report.problems.len();
+    if unread > 0 && *judged == 0 && counts.is_empty() {
+        // That nothing was found in nothing would read as if all were well.
+        return Line::styled(Style::Bad, "nothing was judged");
+    }
+    let found = match (counts.is_empty(), unread) {
+        (false, _) => counts.join(", "),
+        (true, 0) => "nothing found".to_owned(),
+        (true, _) => "nothing else found".to_owned(),
     };
     let style = match report.summary.counted.keys().next_back() {
         Some(severity) => style_of(*severity),
+        None if unread > 0 => Style::Bad,
         None => Style::Good,
     };
     let mut rest = format!(
@@ -98,6 +131,7 @@ pub fn summary_line(report: &Report) -> Line {
     };
     more(*exempted, "exempted");
     more(*known, "in the baseline file");
+    more(*fixable, "that --fix resolves");
     if !skipped.is_empty() {
         let kinds: Vec<String> = skipped
             .iter()

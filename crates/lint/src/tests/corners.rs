@@ -172,6 +172,39 @@ fn root_of_a_user_namespace_is_no_one() {
 }
 
 #[test]
+fn a_user_namespace_counts_from_the_version_in_which_every_node_has_it() {
+    let root =
+        "securityContext: {<<: *secure, runAsNonRoot: null, runAsUser: 0, procMount: Unmasked}";
+    let text = deployment("hostUsers: false,", root);
+    for (says, minor, expected) in [
+        (
+            "the API server drops the field",
+            32,
+            "RunsAsRoot UnmaskedProcMount",
+        ),
+        (
+            "it is on by default, but a node of 1.30 may ignore it",
+            33,
+            "RunsAsRoot UnmaskedProcMount",
+        ),
+        (
+            "a node of 1.31 may ignore it",
+            34,
+            "RunsAsRoot UnmaskedProcMount",
+        ),
+        ("as Pod Security has it", 35, ""),
+        ("later", 37, ""),
+    ] {
+        let mut rules = rules();
+        rules.version = KubernetesVersion::minor(minor);
+        let report = report(&[&text], &rules);
+        let mut found: Vec<_> = report.findings().map(|it| it.code.as_str()).collect();
+        found.sort_unstable();
+        assert_eq!(found.join(" "), expected, "1.{minor}: {says}");
+    }
+}
+
+#[test]
 fn resources_may_stand_on_the_pod_and_limits_count_as_requests() {
     let none = "resources: null";
     all(&[
@@ -210,6 +243,30 @@ fn resources_may_stand_on_the_pod_and_limits_count_as_requests() {
             "",
             "resources: {requests: {cpu: 0, memory: '0'}, limits: {cpu: '0', memory: 0}}",
             &["MissingCpuLimit", "MissingMemoryLimit", "MissingRequest"],
+        ),
+        (
+            "a request of zero beside a limit: the API server takes the limit only for a request that is absent",
+            "",
+            "resources: {requests: {cpu: 0}, limits: {cpu: 1, memory: 1Gi}}",
+            &["MissingRequest"],
+        ),
+        (
+            "the same of the pod",
+            "resources: {requests: {cpu: 0, memory: 1Gi}, limits: {cpu: 1, memory: 1Gi}},",
+            none,
+            &["MissingRequest"],
+        ),
+        (
+            "a request of zero, and one of the pod",
+            "resources: {requests: {cpu: 1}},",
+            "resources: {requests: {cpu: 0}, limits: {cpu: 1, memory: 1Gi}}",
+            &[],
+        ),
+        (
+            "the smallest request beside a limit",
+            "",
+            "resources: {requests: {cpu: 1m}, limits: {cpu: 1, memory: 1Gi}}",
+            &[],
         ),
         (
             "a fraction of a byte",

@@ -6,7 +6,7 @@ use super::{add, deployment, report, rules};
 use crate::baseline::Baseline;
 use crate::code::LintCode;
 use crate::config::FailOn;
-use crate::finding::Excuse;
+use crate::finding::Suppression;
 use crate::judge::judge;
 use crate::run::{Run, Source};
 use crate::severity::Severity;
@@ -86,7 +86,7 @@ fn an_exemption_needs_a_reason_and_may_end() {
             .findings()
             .find(|it| it.code == LintCode::HostNamespace)
             .unwrap();
-        assert_eq!(found.excuse.is_some(), exempted, "{says}");
+        assert_eq!(found.suppression.is_some(), exempted, "{says}");
         assert_eq!(report.summary.exempted, usize::from(exempted), "{says}");
         let invalid = report
             .findings()
@@ -118,11 +118,11 @@ fn an_exemption_may_stand_on_the_template() {
         "labels: {app: web}, annotations: {rollguard.dev/exempt-HostNamespace: 'x; until 2027-01-31'}",
     );
     let report = report(&[&text], &rules());
-    let excuse = report.findings().next().unwrap().excuse.clone();
+    let suppression = report.findings().next().unwrap().suppression.clone();
     let until = Some(date(2027, 1, 31));
     assert_eq!(
-        excuse,
-        Some(Excuse::Annotation {
+        suppression,
+        Some(Suppression::Annotation {
             reason: "x".to_owned(),
             until
         })

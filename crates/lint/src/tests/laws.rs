@@ -103,6 +103,37 @@ fn hostile_text_is_harmless_in_every_document() {
     );
 }
 
+/// How many keys are compared while a pod is judged that has so many fields, containers and ports.
+fn compared(size: usize) -> usize {
+    let many = |item: &dyn Fn(usize) -> String| {
+        let items: Vec<String> = (0..size).map(item).collect();
+        items.join(", ")
+    };
+    let containers = many(&|at| {
+        format!("{{name: c{at}, image: 'x:1', readinessProbe: {{tcpSocket: {{port: p}}}}}}")
+    });
+    let fields = many(&|at| format!("x{at}: 1"));
+    let volumes = many(&|at| format!("{{name: v{at}, emptyDir: {{}}}}"));
+    let labels = many(&|at| format!("l{at}: a"));
+    let text = format!(
+        "{{apiVersion: v1, kind: Pod, metadata: {{name: x, labels: {{{labels}}}}}, spec: {{{fields}, volumes: [{volumes}], \
+         securityContext: {{{fields}}}, containers: [{containers}]}}}}"
+    );
+    let mut rules = rules();
+    rules.levels = Level::ALL.into_iter().collect();
+    crate::yaml::COMPARED.set(0);
+    let judgement = judge(&text, &rules);
+    assert!(judgement.findings.len() > size);
+    crate::yaml::COMPARED.get()
+}
+
+#[test]
+fn the_work_grows_as_the_pod_does() {
+    let (small, large) = (compared(100), compared(400));
+    // Four times as much, and two more steps of halving; the square would be sixteen times.
+    assert!(large < 6 * small, "{small} and {large}");
+}
+
 #[test]
 fn findings_of_one_file_are_bounded() {
     let containers = "{name: a},".repeat(5000);

@@ -78,7 +78,7 @@ fn a_level_has_the_checks_of_pod_security_and_no_others() {
             "",
             &[Restricted],
             37,
-            &["RestrictedVolume"],
+            &["HostPathVolume"],
         ),
         (
             "the check of baseline",
@@ -167,7 +167,47 @@ fn a_level_has_the_checks_of_pod_security_and_no_others() {
             "",
             &[Baseline],
             37,
+            &["SysctlName"],
+        ),
+        (
+            "an unsafe one with slashes is unsafe",
+            "securityContext: {sysctls: [{name: net/core/somaxconn, value: '1'}]},",
+            "",
+            &[Baseline],
+            37,
             &["UnsafeSysctl"],
+        ),
+        (
+            "the name of a capability is refused for its spelling",
+            "",
+            "securityContext: {<<: *secure, capabilities: {add: [chown], drop: [ALL]}}",
+            &[Baseline],
+            37,
+            &["CapabilityName"],
+        ),
+        (
+            "and so is the one that restricted allows",
+            "",
+            "securityContext: {<<: *secure, capabilities: {add: [net_bind_service], drop: [ALL]}}",
+            &[Restricted],
+            37,
+            &["CapabilityName"],
+        ),
+        (
+            "one that is dangerous is dangerous",
+            "",
+            "securityContext: {<<: *secure, capabilities: {add: [sys_admin], drop: [ALL]}}",
+            &[Baseline],
+            37,
+            &["DangerousCapability"],
+        ),
+        (
+            "a profile of the pod that is not allowed is told once",
+            "securityContext: {seccompProfile: {type: Unconfined}}, initContainers: [{<<: *good, name: more, securityContext: {<<: *secure, seccompProfile: null}}],",
+            "securityContext: {<<: *secure, seccompProfile: null}",
+            &[Restricted],
+            37,
+            &["SeccompProfile"],
         ),
         (
             "the pod denies non-root, and every container says it",
@@ -192,6 +232,91 @@ fn a_level_has_the_checks_of_pod_security_and_no_others() {
         let mut expected: Vec<_> = expected.iter().map(ToString::to_string).collect();
         expected.sort();
         assert_eq!(codes, expected, "{says}");
+    }
+}
+
+#[test]
+fn what_two_levels_find_is_one_finding_that_names_both() {
+    use Level::{AksSafeguards, Baseline, Practices, Restricted};
+    let two = "initContainers: [{<<: *good, name: more, securityContext: {<<: *secure, runAsNonRoot: null}}],";
+    let bare = "securityContext: {<<: *secure, runAsNonRoot: null}";
+    let of_pod = |context: &str| format!("securityContext: {{{context}}}, {two}");
+    let both: &[Level] = &[Practices, Restricted];
+    let rows: &[(&str, String, &str, &[Level], &str)] = &[
+        (
+            "the pod is root, and so are two containers",
+            of_pod("runAsUser: 0"),
+            bare,
+            both,
+            "MayRunAsRoot more spec.template.spec.initContainers[0].securityContext.runAsNonRoot [restricted], \
+             MayRunAsRoot web spec.template.spec.containers[0].securityContext.runAsNonRoot [restricted], \
+             RunsAsRoot - spec.template.spec.securityContext.runAsUser [practices, restricted]",
+        ),
+        (
+            "the pod denies non-root for two containers",
+            of_pod("runAsNonRoot: false"),
+            bare,
+            both,
+            "MayRunAsRoot - spec.template.spec.securityContext.runAsNonRoot [practices, restricted]",
+        ),
+        (
+            "two containers may be root, and nothing says so on the pod",
+            two.to_owned(),
+            bare,
+            both,
+            "MayRunAsRoot more spec.template.spec.initContainers[0].securityContext.runAsNonRoot [practices, restricted], \
+             MayRunAsRoot web spec.template.spec.containers[0].securityContext.runAsNonRoot [practices, restricted]",
+        ),
+        (
+            "a folder of the node",
+            "volumes: [{name: v, hostPath: {path: /x}}],".to_owned(),
+            "",
+            both,
+            "HostPathVolume - spec.template.spec.volumes[0].hostPath.path [practices, restricted]",
+        ),
+        (
+            "a process of the node, for all containers of the pod",
+            format!(
+                "os: {{name: windows}}, securityContext: {{runAsNonRoot: true, windowsOptions: {{hostProcess: true}}}}, {two}"
+            ),
+            bare,
+            &[Practices, Baseline],
+            "HostProcessContainer - spec.template.spec.securityContext.windowsOptions.hostProcess [practices, baseline]",
+        ),
+        (
+            "three levels",
+            "hostPID: true,".to_owned(),
+            "resources: {limits: {cpu: 1, memory: 1Gi}}",
+            &[Practices, Baseline, AksSafeguards],
+            "HostNamespace - spec.template.spec.hostPID [practices, baseline, aks-safeguards]",
+        ),
+        (
+            "a near miss: one level",
+            "hostPID: true,".to_owned(),
+            "",
+            &[Practices],
+            "HostNamespace - spec.template.spec.hostPID [practices]",
+        ),
+    ];
+    for (says, pod, container, levels, expected) in rows {
+        let mut rules = rules();
+        rules.levels = levels.iter().copied().collect();
+        let report = report(&[&deployment(pod, container)], &rules);
+        let mut found: Vec<String> = report
+            .findings()
+            .map(|it| {
+                let container = it.container.as_deref().unwrap_or("-");
+                let levels: Vec<&str> = it.levels.iter().map(|it| it.as_str()).collect();
+                format!(
+                    "{} {container} {} [{}]",
+                    it.code,
+                    it.path,
+                    levels.join(", ")
+                )
+            })
+            .collect();
+        found.sort();
+        assert_eq!(found.join(", "), *expected, "{says}");
     }
 }
 

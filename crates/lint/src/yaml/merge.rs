@@ -82,7 +82,7 @@ fn sources<'n, 't>(
     nodes: &'n [Node<'t>],
 ) -> Result<Vec<&'n [Entry<'t>]>, MergeError> {
     let mapping = |id: NodeId| match nodes.get(id).map(|it| &it.kind) {
-        Some(Kind::Mapping(entries)) => Ok(entries.as_slice()),
+        Some(Kind::Mapping(entries)) => Ok(entries.all.as_slice()),
         Some(Kind::Scalar(_) | Kind::Sequence(_)) | None => Err(MergeError::NoMapping(entry.mark)),
     };
     match nodes.get(entry.value).map(|it| &it.kind) {

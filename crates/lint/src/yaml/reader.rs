@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput};
+use granit_parser::{
+    Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle,
+};
 
 use super::merge::{MergeError, merged};
 use super::scalar::Scalar;
-use super::{Document, Duplicate, Entry, Kind, Mark, Node, NodeId};
+use super::{Document, Duplicate, Entries, Entry, Kind, Mark, Node, NodeId};
 
 /// The most values of a document, each alias counted as often as it is used.
 pub const MAX_VALUES: usize = 1_000_000;
@@ -108,6 +110,7 @@ enum Open<'t> {
         mark: Mark,
         anchor: usize,
         entries: Vec<Entry<'t>>,
+        is_flow: bool,
         /// The key whose value comes next.
         key: Option<Key<'t>>,
     },
@@ -127,6 +130,7 @@ struct Builder<'t> {
     anchors: HashMap<usize, NodeId>,
     duplicates: Vec<Duplicate>,
     root: Option<NodeId>,
+    has_aliases: bool,
     /// How many values there are, each alias expanded.
     values: usize,
 }
@@ -137,6 +141,7 @@ impl<'t> Builder<'t> {
             root: self.root.unwrap_or_default(),
             nodes: self.nodes,
             duplicates: self.duplicates,
+            has_aliases: self.has_aliases,
         }
     }
 
@@ -173,12 +178,13 @@ impl<'t> Builder<'t> {
                 anchor,
                 items,
             });
-        } else if let Event::MappingStart(_, anchor, _) = event {
+        } else if let Event::MappingStart(style, anchor, _) = event {
             self.not_a_key(mark)?;
             self.open.push(Open::Mapping {
                 mark,
                 anchor,
                 entries: Vec::new(),
+                is_flow: style == StructureStyle::Flow,
                 key: None,
             });
         } else if matches!(event, Event::SequenceEnd | Event::MappingEnd) {
@@ -206,6 +212,7 @@ impl<'t> Builder<'t> {
         if let Some(Open::Mapping { key: None, .. }) = self.open.last() {
             return Err(ReadError::at(mark, "a key is an alias"));
         }
+        self.has_aliases = true;
         let weight = self.nodes.get(id).map_or(1, |it| it.weight);
         self.count(weight, mark)?;
         self.attach(id);
@@ -223,19 +230,20 @@ impl<'t> Builder<'t> {
                 mark,
                 anchor,
                 entries,
+                is_flow,
                 ..
-            }) => (mark, anchor, self.mapping(entries)?),
+            }) => (mark, anchor, self.mapping(entries, is_flow)?),
             None => return Ok(()),
         };
         let weight_of = |id: &NodeId| self.nodes.get(*id).map_or(1, |it| it.weight);
         let below: usize = match &kind {
             Kind::Scalar(_) => 0,
             Kind::Sequence(items) => items.iter().map(weight_of).sum(),
-            Kind::Mapping(entries) => entries.iter().map(|it| weight_of(&it.value)).sum(),
+            Kind::Mapping(entries) => entries.all.iter().map(|it| weight_of(&it.value)).sum(),
         };
         let mark = match &kind {
             // The first key is what a person takes for the beginning of a mapping.
-            Kind::Mapping(entries) => entries.first().map_or(mark, |it| it.mark),
+            Kind::Mapping(entries) => entries.all.first().map_or(mark, |it| it.mark),
             Kind::Scalar(_) | Kind::Sequence(_) => mark,
         };
         let id = self.add(mark, kind, below.saturating_add(1))?;
@@ -243,7 +251,7 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn mapping(&mut self, entries: Vec<Entry<'t>>) -> Result<Kind<'t>, ReadError> {
+    fn mapping(&mut self, entries: Vec<Entry<'t>>, is_flow: bool) -> Result<Kind<'t>, ReadError> {
         let begin = entries.first().map_or_else(Mark::default, |it| it.mark);
         let room = MAX_VALUES.saturating_sub(self.values);
         let merged = merged(entries, &self.nodes, room, &mut self.duplicates);
@@ -256,7 +264,7 @@ impl<'t> Builder<'t> {
             MergeError::TooMany => too_many(begin),
         })?;
         self.count(merged.taken, begin)?;
-        Ok(Kind::Mapping(merged.entries))
+        Ok(Kind::Mapping(Entries::new(merged.entries, is_flow)))
     }
 
     fn count(&mut self, values: usize, mark: Mark) -> Result<(), ReadError> {

@@ -55,6 +55,14 @@ fn resolve(text: &str) -> Value<'_> {
     }
 }
 
+/// Returns whether a text that is written without quotes is a string, and the same one.
+pub(crate) fn is_plain_text(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/');
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(plain)
+        && resolve(text) == Value::Text(text)
+}
+
 /// Reads a whole number in Go's notation: `0x`, `0o`, `0b`, a leading zero for octal, and `_` anywhere.
 fn integer(text: &str) -> Option<i64> {
     let digits: Cow<'_, str> = if text.contains('_') {

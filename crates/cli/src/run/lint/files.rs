@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rollguard_lint::{Problem, config};
 
@@ -16,7 +16,10 @@ const MAX_DEPTH: usize = 64;
 pub(super) struct Files {
     pub(super) paths: Vec<String>,
     pub(super) problems: Vec<Problem>,
-    known: HashSet<String>,
+    /// How many were found, those that were known included.
+    found: usize,
+    /// The files by what they are, not by how they are named: `k8s` and `./k8s/a.yaml` name one file once.
+    known: HashSet<PathBuf>,
 }
 
 /// Finds the files of paths: a file itself, the manifests below a folder, what a pattern matches, `-` as it is.
@@ -34,9 +37,9 @@ impl Files {
         if named == "-" || path.is_file() {
             self.add(named);
         } else if path.is_dir() {
-            let before = self.paths.len();
+            let before = (self.found, self.problems.len());
             self.folder(path, 0);
-            if self.paths.len() == before && self.problems.is_empty() {
+            if (self.found, self.problems.len()) == before {
                 self.problem(named, "the folder has no .yaml, .yml or .json files");
             }
         } else if let Ok(metadata) = fs::metadata(path) {
@@ -57,7 +60,13 @@ impl Files {
     }
 
     fn add(&mut self, path: &str) {
-        if self.known.insert(path.to_owned()) {
+        self.found += 1;
+        // A pipe has no path of its own.
+        let identity = match path {
+            "-" => PathBuf::from(path),
+            path => fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path)),
+        };
+        if self.known.insert(identity) {
             self.paths.push(path.to_owned());
         }
     }

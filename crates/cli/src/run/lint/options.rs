@@ -6,7 +6,7 @@ use rollguard_core::duration;
 use rollguard_lint::config::{parse_severity, parse_template_path, unknown_level};
 use rollguard_lint::{Config, FailOn, KubernetesVersion, Level};
 
-use super::{LintForm, LintOptions};
+use super::{Fixing, LintForm, LintOptions};
 use crate::failure::Failure;
 
 /// Returns the command with its options.
@@ -72,6 +72,7 @@ pub(crate) fn command() -> Command {
             )
             .conflicts_with("baseline"),
         )
+        .args(changing())
         .arg(
             Arg::new("output")
                 .long("output")
@@ -83,12 +84,42 @@ pub(crate) fn command() -> Command {
         )
 }
 
+/// Returns the options that change manifests.
+fn changing() -> [Arg; 2] {
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .help(help)
+            .action(ArgAction::SetTrue)
+    };
+    [
+        flag(
+            "fix",
+            "Write what cannot break an application into the files, or from - to stdout, and judge the result",
+        )
+        .conflicts_with("diff"),
+        flag(
+            "diff",
+            "Print what --fix would write as a unified diff on stdout, and write nothing",
+        ),
+    ]
+}
+
 /// Reads the options; every bad one is reported.
 pub(crate) fn options(matches: &ArgMatches) -> Result<LintOptions, Failure> {
     let mut reader = Reader {
         matches,
         problems: Vec::new(),
     };
+    if has_data_on_stdout(matches) && form_of(matches).is_for_programs() {
+        let what = if matches.get_flag("diff") {
+            "with `--diff`, stdout is the diff"
+        } else {
+            "with `--fix` and `-`, stdout is the new text"
+        };
+        let problem = format!("`--output`: {what}; leave out `--output`");
+        reader.problems.push(problem);
+    }
     let mut flags = Config {
         levels: None,
         version: reader.one("kubernetes-version", |text| {
@@ -126,8 +157,23 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<LintOptions, Failure> {
         config: path("config"),
         baseline: path("baseline"),
         write_baseline: path("write-baseline"),
-        form: matches.get_one("output").copied().unwrap_or_default(),
+        form: form_of(matches),
+        fixing: match (matches.get_flag("fix"), matches.get_flag("diff")) {
+            (true, _) => Fixing::Write,
+            (false, true) => Fixing::Diff,
+            (false, false) => Fixing::Off,
+        },
     })
+}
+
+fn form_of(matches: &ArgMatches) -> LintForm {
+    matches.get_one("output").copied().unwrap_or_default()
+}
+
+/// Returns whether stdout is a diff or the new text of stdin, so that lines for people go to stderr.
+pub(crate) fn has_data_on_stdout(matches: &ArgMatches) -> bool {
+    let mut paths = matches.get_many::<String>("paths").into_iter().flatten();
+    matches.get_flag("diff") || matches.get_flag("fix") && paths.any(|it| it == "-")
 }
 
 struct Reader<'a> {

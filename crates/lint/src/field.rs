@@ -4,7 +4,7 @@ use crate::yaml::{Mark, NodeRef, Value};
 
 /// Where a field stands, or would stand.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     /// The nearest thing to it that is there.
     pub(crate) mark: Mark,
     /// Its path from the root of the document.
@@ -39,7 +39,7 @@ impl<'d> Scope<'d> {
     }
 
     /// Returns the place of a field; the names of a path are separated by dots.
-    pub(crate) fn at<'s>(&'s self, rest: &'s str) -> Spot<'s, 'd> {
+    pub(crate) fn at<'s>(&'s self, rest: &'s str) -> FieldRef<'s, 'd> {
         let mut mark = self.mark;
         let mut node = Some(self.node);
         for name in rest.split('.') {
@@ -55,7 +55,7 @@ impl<'d> Scope<'d> {
         {
             mark = node.mark();
         }
-        Spot {
+        FieldRef {
             scope: self,
             rest,
             node,
@@ -64,8 +64,8 @@ impl<'d> Scope<'d> {
     }
 
     /// Returns the place of this node itself.
-    pub(crate) fn itself(&self) -> Spot<'_, 'd> {
-        Spot {
+    pub(crate) fn itself(&self) -> FieldRef<'_, 'd> {
+        FieldRef {
             scope: self,
             rest: "",
             node: Some(self.node),
@@ -75,16 +75,16 @@ impl<'d> Scope<'d> {
 
     /// Returns the field as a scope of its own, if it is a mapping.
     pub(crate) fn below(&self, rest: &str) -> Option<Self> {
-        let spot = self.at(rest);
-        let node = spot.node.filter(|it| it.value() == Value::Mapping)?;
-        Some(Self::new(node, spot.path(), spot.mark))
+        let field = self.at(rest);
+        let node = field.node.filter(|it| it.value() == Value::Mapping)?;
+        Some(Self::new(node, field.path(), field.mark))
     }
 
     /// Returns the items of a list, each marked by its `name`, or else by its first key.
     pub(crate) fn items(&self, rest: &str) -> Vec<Self> {
-        let spot = self.at(rest);
-        let path = spot.path();
-        let items = spot.node.into_iter().flat_map(NodeRef::items).enumerate();
+        let field = self.at(rest);
+        let path = field.path();
+        let items = field.node.into_iter().flat_map(NodeRef::items).enumerate();
         items
             .map(|(at, node)| {
                 let name = node.get("name").map(|it| it.value);
@@ -97,14 +97,14 @@ impl<'d> Scope<'d> {
 
 /// The place of a field: its value, or the nearest thing that is there.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Spot<'s, 'd> {
+pub(crate) struct FieldRef<'s, 'd> {
     scope: &'s Scope<'d>,
     rest: &'s str,
     node: Option<NodeRef<'d>>,
     mark: Mark,
 }
 
-impl<'d> Spot<'_, 'd> {
+impl<'d> FieldRef<'_, 'd> {
     /// Returns the value; `None` for a field that is absent or null.
     pub(crate) fn value(&self) -> Option<Value<'d>> {
         self.node.map(NodeRef::value)
@@ -144,8 +144,8 @@ impl<'d> Spot<'_, 'd> {
         self.node.and_then(NodeRef::written)
     }
 
-    pub(crate) fn place(&self) -> Place {
-        Place {
+    pub(crate) fn place(&self) -> Location {
+        Location {
             mark: self.mark,
             path: self.path(),
         }
