@@ -3,7 +3,7 @@
 use jiff::civil::date;
 use rollguard_lint::report::{finding_lines, json, junit, markdown, sarif, summary_line};
 use rollguard_lint::{
-    Baseline, Config, FailOn, Level, Rules, Run, Source, fix, judge, objects, unified_diff,
+    Baseline, Config, FailOn, Level, Rules, Run, Source, fix, judge, parsed, unified_diff,
 };
 
 /// Judges a manifest: nothing panics, every finding has a place, and no document holds a command.
@@ -15,7 +15,7 @@ pub(crate) fn manifest(text: &str) {
     if judgement.problem.is_some() {
         assert_eq!(fix(text, &rules).text, text);
     }
-    let _ = objects(text);
+    let _ = parsed(text);
     for finding in &judgement.findings {
         assert!(!finding.message.is_empty() && !finding.fix.is_empty());
         assert!(

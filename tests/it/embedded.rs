@@ -11,6 +11,8 @@ mod embedded {
     pub(crate) mod documents;
     pub(crate) mod faults;
     pub(crate) mod jobs;
+    pub(crate) mod lint_live;
+    pub(crate) mod lint_task;
     pub(crate) mod many;
     pub(crate) mod races;
     pub(crate) mod recorded_pods;
@@ -26,7 +28,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use embedded::{
-    cancelled, doctor, faults, jobs, many, races, rollback, standstill, traffic, walk, way_in,
+    cancelled, doctor, faults, jobs, lint_live, lint_task, many, races, rollback, standstill,
+    traffic, walk, way_in,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -43,6 +46,8 @@ fn main() -> ExitCode {
         .chain(standstill::trials())
         .chain(way_in::trials())
         .chain(traffic::trials())
+        .chain(lint_live::trials())
+        .chain(lint_task::trials())
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

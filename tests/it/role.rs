@@ -114,6 +114,7 @@ fn the_published_roles_are_kubernetes_objects() {
         .iter()
         .chain(&of_both)
         .chain(&of_drill)
+        .chain(&of_both)
         .copied()
         .collect();
     assert_eq!(kinds, expected);

@@ -1,4 +1,5 @@
-//! Measures beside other tools on a real cluster: the time to verdict, in `docs/benchmarks.md`, the same
+//! Measures beside other tools on a real cluster: the time to verdict and the predictions before it, in
+//! `docs/benchmarks.md`, the time
 //! of rollouts from the field, in `docs/field-cases.md`, what a rollback leaves behind, in
 //! `docs/rollback-cases.md`, the start of a job, in `docs/start.md`, and `lint` without a cluster, in
 //! `docs/lint-benchmark.md`. All of it is shown and never asserted.
@@ -6,6 +7,7 @@
 mod fields;
 mod lints;
 mod page;
+mod predictions;
 mod rollbacks;
 mod starts;
 
@@ -17,8 +19,8 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use rollguard_measured::{
-    fields as field_rows, rollbacks as rollback_rows, starts as start_rows,
-    verdicts as verdict_rows,
+    fields as field_rows, predictions as prediction_rows, rollbacks as rollback_rows,
+    starts as start_rows, verdicts as verdict_rows,
 };
 use serde::de::DeserializeOwned;
 
@@ -46,12 +48,38 @@ pub(crate) fn verdicts(part: Option<&str>) -> Result<()> {
     println!("\n{page}");
     if part.is_none() {
         page::ensure_complete(&measured)?;
-        write(PAGE, &page)?;
+        // The other command's part stays.
+        let before = fs::read_to_string(root().join(PAGE)).unwrap_or_default();
+        write(PAGE, &format!("{page}{}", predictions::section_of(&before)))?;
     }
     ensure!(
         status.success(),
         "not every scenario went as it should: {status}"
     );
+    Ok(())
+}
+
+/// Predicts before every update, prints the tables and writes them at the end of the page. Of what was `measured`
+/// before, only the page is written.
+///
+/// # Errors
+/// When the cluster cannot be set up, when a scenario was not looked at, or, once the page is written, when something
+/// was called certain that does not happen.
+pub(crate) fn predictions(measured: Option<&Path>) -> Result<()> {
+    let default = root().join("target/bench-prediction.json");
+    let status = match measured {
+        Some(_) => None,
+        None => Some(measure(Modules::Cluster, "prediction", None, &default)?),
+    };
+    let measured: prediction_rows::Measured = read(measured.unwrap_or(&default))?;
+    let section = predictions::render(&measured, &setting()?);
+    println!("\n{section}");
+    predictions::ensure_complete(&measured)?;
+    let before = fs::read_to_string(root().join(PAGE)).context("failed to read the page")?;
+    write(PAGE, &predictions::replaced(&before, &section))?;
+    if let Some(status) = status {
+        ensure!(status.success(), "not every prediction came true: {status}");
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod bench;
 mod deny;
 mod fuzz;
 mod generate;
+mod manual;
 mod package;
 mod pictures;
 mod provenance;
@@ -20,38 +21,7 @@ fn cli() -> Command {
     Command::new("xtask")
         .about("Generates, packages, and sets up and runs every test")
         .subcommand_required(true)
-        .subcommand(
-            Command::new("bench-field")
-                .about("Judges rollouts from the field beside kubectl, and writes docs/field-cases.md")
-                .arg(
-                    Arg::new("measured")
-                        .long("measured")
-                        .value_name("FILE")
-                        .value_parser(clap::value_parser!(std::path::PathBuf))
-                        .help("Only writes the page of what was measured before (ROLLGUARD_BENCH_FILE)"),
-                ),
-        )
-        .subcommand(
-            Command::new("bench-lint")
-                .about("Judges 10,000 manifests beside other linters, compares what they find, and writes docs/lint-benchmark.md"),
-        )
-        .subcommand(
-            Command::new("bench-rollback")
-                .about("Rolls back beside kubectl rollout undo, and writes docs/rollback-cases.md"),
-        )
-        .subcommand(
-            Command::new("bench-start")
-                .about("Measures a fresh job beside the Azure CLI, kubelogin and kubectl, and writes docs/start.md"),
-        )
-        .subcommand(
-            Command::new("bench-verdict")
-                .about(
-                    "Measures the time to cause and to verdict beside kubectl's, and writes docs/benchmarks.md",
-                )
-                .arg(Arg::new("name").help(
-                    "Only scenarios whose name or sentence contains this; then nothing is written",
-                )),
-        )
+        .subcommands(benchmarks())
         .subcommand(
             Command::new("deny").about(
                 "Checks dependencies: duplicates, licences, sources, and advisories where they can be had",
@@ -66,6 +36,16 @@ fn cli() -> Command {
                         .long("check")
                         .action(ArgAction::SetTrue)
                         .help("Only compare"),
+                ),
+        )
+        .subcommand(
+            Command::new("manual")
+                .about("Writes the man pages and the completions of shells below a folder")
+                .arg(
+                    Arg::new("folder")
+                        .default_value("target/manual")
+                        .value_parser(clap::value_parser!(std::path::PathBuf))
+                        .help("The folder; its folders man and completions are written again"),
                 ),
         )
         .subcommand(package_command())
@@ -84,6 +64,43 @@ fn cli() -> Command {
                         .help("Only rungs whose name contains one of these"),
                 ),
         )
+}
+
+/// Returns the commands that measure, and write what they measured.
+fn benchmarks() -> [Command; 6] {
+    [
+            Command::new("bench-field")
+                .about("Judges rollouts from the field beside kubectl, and writes docs/field-cases.md")
+                .arg(
+                    Arg::new("measured")
+                        .long("measured")
+                        .value_name("FILE")
+                        .value_parser(clap::value_parser!(std::path::PathBuf))
+                        .help("Only writes the page of what was measured before (ROLLGUARD_BENCH_FILE)"),
+                ),
+            Command::new("bench-lint")
+                .about("Judges 10,000 manifests beside other linters, compares what they find, and writes docs/lint-benchmark.md"),
+            Command::new("bench-prediction")
+                .about("Measures what lint --live predicts before each update, and writes it into docs/benchmarks.md")
+                .arg(
+                    Arg::new("measured")
+                        .long("measured")
+                        .value_name("FILE")
+                        .value_parser(clap::value_parser!(std::path::PathBuf))
+                        .help("Only writes the page of what was measured before (ROLLGUARD_BENCH_FILE)"),
+                ),
+            Command::new("bench-rollback")
+                .about("Rolls back beside kubectl rollout undo, and writes docs/rollback-cases.md"),
+            Command::new("bench-start")
+                .about("Measures a fresh job beside the Azure CLI, kubelogin and kubectl, and writes docs/start.md"),
+            Command::new("bench-verdict")
+                .about(
+                    "Measures the time to cause and to verdict beside kubectl's, and writes docs/benchmarks.md",
+                )
+                .arg(Arg::new("name").help(
+                    "Only scenarios whose name or sentence contains this; then nothing is written",
+                )),
+    ]
 }
 
 fn package_command() -> Command {
@@ -193,6 +210,10 @@ fn main() -> Result<()> {
                 .map(std::path::PathBuf::as_path),
         ),
         Some(("bench-lint", _)) => bench::lints(),
+        Some(("bench-prediction", m)) => bench::predictions(
+            m.get_one::<std::path::PathBuf>("measured")
+                .map(std::path::PathBuf::as_path),
+        ),
         Some(("bench-rollback", _)) => bench::rollbacks(),
         Some(("bench-start", _)) => bench::starts(),
         Some(("bench-verdict", m)) => {
@@ -209,6 +230,9 @@ fn main() -> Result<()> {
                 .unwrap_or(fuzz::DEFAULT_SECONDS),
         ),
         Some(("generate", m)) => generate::run(m.get_flag("check")),
+        Some(("manual", m)) => m
+            .get_one::<std::path::PathBuf>("folder")
+            .map_or(Ok(()), |folder| manual::write(folder)),
         Some(("package", m)) => package(m),
         Some(("pictures", _)) => pictures::run(),
         Some(("provenance", m)) => provenance(m),

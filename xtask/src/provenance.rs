@@ -199,7 +199,10 @@ mod tests {
 
     const SUMS: &str = "aa  rollguard-1.0.0-linux-x64.tar.gz\nbb  rollguard-1.0.0.cdx.json\n";
 
-    #[expect(clippy::unnecessary_wraps, reason = "a variable may be unset elsewhere")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "a variable may be unset elsewhere"
+    )]
     fn of_a_run(name: &str) -> Option<String> {
         Some(
             match name {

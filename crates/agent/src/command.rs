@@ -37,6 +37,17 @@ impl Severity {
     }
 }
 
+/// A place in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The path of the file, from the working directory on.
+    pub path: &'a str,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+}
+
 /// One line for the agent, complete and safe to print: every text in it is neutralised and escaped.
 ///
 /// It has no `Debug`: one that registers a secret contains it.
@@ -79,6 +90,20 @@ impl LoggingCommand {
         let first = first.map(|it| Self::error(it.as_ref()));
         let more = (more > 0).then(|| Self::error(&format!("… and {more} more, see the log")));
         first.chain(more).collect()
+    }
+
+    /// Adds an issue about a place in a file of the repository, to which the run's page links.
+    #[must_use]
+    pub fn issue_in_file(severity: Severity, code: &str, place: &Place<'_>, message: &str) -> Self {
+        let [line, column] = [place.line, place.column].map(|it| it.to_string());
+        let properties = [
+            ("type", severity.as_str()),
+            ("sourcepath", place.path),
+            ("linenumber", &line),
+            ("columnnumber", &column),
+            ("code", code),
+        ];
+        Self::new("task.logissue", &properties, &neutralise(message))
     }
 
     /// Shows how far the task is, beside its name.
@@ -147,6 +172,19 @@ impl LoggingCommand {
         Self::new("task.addattachment", &properties, &path)
     }
 
+    /// Puts a file into an artifact of the run. The agent reads it after the line has arrived; one that does not
+    /// exist fails the step.
+    #[must_use]
+    pub fn upload_artifact(name: &str, absolute: &Path) -> Self {
+        let name = file_name(name);
+        let properties = [
+            ("containerfolder", name.as_str()),
+            ("artifactname", name.as_str()),
+        ];
+        let path = absolute.to_string_lossy();
+        Self::new("artifact.upload", &properties, &path)
+    }
+
     /// A property without a value is left out: the agent does not read it.
     fn new(name: &str, properties: &[(&str, &str)], data: &str) -> Self {
         let filled = properties.iter().filter(|(_, value)| !value.is_empty());
@@ -195,6 +233,25 @@ mod tests {
                 "an error",
                 LoggingCommand::error("image not found; 100% sure"),
                 "##vso[task.logissue type=error]image not found; 100%AZP25 sure",
+            ),
+            (
+                "a place in a file",
+                LoggingCommand::issue_in_file(
+                    Severity::Warning,
+                    "MayRunAsRoot",
+                    &Place {
+                        path: "k8s/web;1.yaml",
+                        line: 18,
+                        column: 7,
+                    },
+                    "may run as root",
+                ),
+                "##vso[task.logissue type=warning;sourcepath=k8s/web%3B1.yaml;linenumber=18;columnnumber=7;code=MayRunAsRoot]may run as root",
+            ),
+            (
+                "a file of an artifact",
+                LoggingCommand::upload_artifact("CodeAnalysisLogs", Path::new("/tmp/a.sarif")),
+                "##vso[artifact.upload containerfolder=CodeAnalysisLogs;artifactname=CodeAnalysisLogs]/tmp/a.sarif",
             ),
             (
                 "a warning with a code",

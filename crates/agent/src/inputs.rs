@@ -18,17 +18,19 @@ mod reader;
 mod selector;
 mod spec;
 mod values;
+mod workload_words;
 
 pub use error::{InputError, InputErrors, InputProblem};
 pub use form::{CliForm, Group, InputKind, InputSpec};
 pub use raw::{RawInputs, Source};
 pub use spec::{
     AKS_CLUSTER, ALLOW_ON_DELETE, ALLOW_SCHEMA_DOWNGRADE, APPROVED, AZURE_RESOURCE_GROUP,
-    AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID, COMMAND, CONNECTION_TYPE, DOCTOR_COMMANDS,
-    EVIDENCE, FORCE_OWNER, GRACES, HTTP, INPUTS, KUBERNETES_SERVICE_CONNECTION, LOGS, MARK,
-    NAMESPACE, PUBLIC_FQDN, REVISION, SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION, TRAFFIC,
-    USE_CLUSTER_ADMIN, WAIT, WORKLOADS,
+    AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID, BASELINE, COMMAND, CONFIG_FILE,
+    CONNECTION_TYPE, DOCTOR_COMMANDS, EVIDENCE, FAIL_ON, FORCE_OWNER, GRACES, HTTP, INPUTS,
+    KUBERNETES_SERVICE_CONNECTION, LOGS, MANIFESTS, MARK, NAMESPACE, PUBLIC_FQDN, REVISION,
+    SELECTOR, STABLE_FOR, TIMEOUT, TO_REVISION, TRAFFIC, USE_CLUSTER_ADMIN, WAIT, WORKLOADS,
 };
+pub use workload_words::workload_words;
 
 /// The command, with its inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +41,13 @@ pub enum CommandName {
     Rollback,
     /// Tell whether the others would work.
     Doctor,
+    /// Judge manifests, or what runs in the cluster, by practices.
+    Lint,
 }
 
 impl CommandName {
     /// Every command.
-    pub const ALL: [Self; 3] = [Self::Check, Self::Rollback, Self::Doctor];
+    pub const ALL: [Self; 4] = [Self::Check, Self::Rollback, Self::Doctor, Self::Lint];
 
     /// The word for it.
     #[must_use]
@@ -52,6 +56,7 @@ impl CommandName {
             Self::Check => "check",
             Self::Rollback => "rollback",
             Self::Doctor => "doctor",
+            Self::Lint => "lint",
         }
     }
 
@@ -62,20 +67,23 @@ impl CommandName {
     }
 }
 
-/// A type of service connection, in the words of `KubernetesManifest@1`.
+/// A type of service connection, in the words of `KubernetesManifest@1` and `HelmDeploy@1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionType {
     /// Through Azure to a cluster of AKS.
     AzureResourceManager,
     /// To any cluster, with the connection's own credentials.
     KubernetesServiceConnection,
+    /// None: no cluster is asked.
+    NoConnection,
 }
 
 impl ConnectionType {
     /// Every type.
-    pub const ALL: [Self; 2] = [
+    pub const ALL: [Self; 3] = [
         Self::AzureResourceManager,
         Self::KubernetesServiceConnection,
+        Self::NoConnection,
     ];
 
     /// The word for it.
@@ -84,6 +92,7 @@ impl ConnectionType {
         match self {
             Self::AzureResourceManager => "azureResourceManager",
             Self::KubernetesServiceConnection => "kubernetesServiceConnection",
+            Self::NoConnection => "none",
         }
     }
 
@@ -99,7 +108,8 @@ impl ConnectionType {
 pub struct Inputs {
     /// What to do, with its own inputs.
     pub command: CommandInputs,
-    /// Which cluster; `None`: the command line, and the cluster of the kubeconfig.
+    /// Which cluster; `None`: the command line, and the cluster of the kubeconfig; or a lint of a task that
+    /// asks no cluster.
     pub cluster: Option<ClusterTarget>,
 }
 
@@ -112,6 +122,8 @@ pub enum CommandInputs {
     Rollback(RollbackInputs),
     /// Tell whether the others would work.
     Doctor(DoctorInputs),
+    /// Judge manifests, or what runs in the cluster, by practices.
+    Lint(LintInputs),
 }
 
 /// The inputs of a check.
@@ -166,8 +178,12 @@ impl CheckInputs {
 pub struct RollbackInputs {
     /// Where the workloads are; also those of `workloads`.
     pub namespace: String,
-    /// What to roll back, each once and at least one; with evidence, all or some of what it names.
+    /// What to roll back by name, each once; with evidence, all or some of what it names; empty only where
+    /// there is a selector.
     pub workloads: Vec<WorkloadRef>,
+    /// What to roll back besides, by the workloads' own labels, where their rollout fails; not with
+    /// evidence.
+    pub selector: Option<String>,
     /// The revision that a person named; only with one workload and no evidence.
     pub to_revision: Option<Revision>,
     /// The check's approval.
@@ -199,6 +215,25 @@ pub struct DoctorInputs {
     pub workloads: Vec<WorkloadRef>,
     /// The commands and options whose permissions are asked for.
     pub usage: Usage,
+}
+
+/// The inputs of a lint in a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LintInputs {
+    /// Where the named workloads are, and the manifests that name no namespace.
+    pub namespace: String,
+    /// Workloads of the cluster, each once.
+    pub workloads: Vec<WorkloadRef>,
+    /// More workloads of the cluster, by their own labels.
+    pub selector: Option<String>,
+    /// Files, folders and patterns of manifests.
+    pub manifests: Vec<String>,
+    /// From which severity on findings fail the task; `None`: as the configuration file says.
+    pub fail_on: Option<String>,
+    /// The configuration file, instead of the one that is found.
+    pub config: Option<String>,
+    /// A file of findings that do not count.
+    pub baseline: Option<String>,
 }
 
 /// A cluster, and the way to it.
@@ -267,6 +302,7 @@ impl RollbackInputs {
         Self {
             namespace: workload.namespace.clone(),
             workloads: vec![workload],
+            selector: None,
             to_revision: None,
             evidence: None,
             allowed: Allowed::default(),
@@ -316,20 +352,25 @@ impl Inputs {
     pub fn parse(raw: &RawInputs) -> Result<Self, InputErrors> {
         let mut reader = reader::Reader::new(raw);
         let name = reader.command();
-        let by_kubeconfig = raw.source() == Source::CommandLine && !reader.names_aks_cluster();
+        let names_cluster = match raw.source() {
+            Source::Task => !reader.asks_no_cluster(name),
+            // Otherwise it is that of the kubeconfig.
+            Source::CommandLine => reader.names_aks_cluster(),
+        };
         let cluster = match raw.source() {
+            _ if !names_cluster => None,
             Source::Task => reader.cluster_of_task(),
-            Source::CommandLine if by_kubeconfig => None,
             Source::CommandLine => reader.cluster_of_command_line(),
         };
         let command = match name {
             Some(CommandName::Check) => reader.check().map(CommandInputs::Check),
             Some(CommandName::Rollback) => reader.rollback().map(CommandInputs::Rollback),
             Some(CommandName::Doctor) => reader.doctor().map(CommandInputs::Doctor),
+            Some(CommandName::Lint) => reader.lint().map(CommandInputs::Lint),
             None => None,
         };
         let inputs = command
-            .filter(|_| by_kubeconfig || cluster.is_some())
+            .filter(|_| !names_cluster || cluster.is_some())
             .map(|command| Self { command, cluster });
         reader.finish(inputs)
     }

@@ -183,8 +183,8 @@ pub fn of_failure(task: FailedTask<'_>) -> Vec<LoggingCommand> {
             ),
             (OutputVariable::RollbackHealth, unknown),
         ],
-        // It never looked at a rollout.
-        Some(CommandName::Doctor) => Vec::new(),
+        // They never look at a rollout.
+        Some(CommandName::Doctor | CommandName::Lint) => Vec::new(),
         Some(CommandName::Check) | None => vec![
             (OutputVariable::Verdict, VerdictKind::Undetermined.as_str()),
             (OutputVariable::RollbackTo, ""),

@@ -14,7 +14,7 @@ use rollguard_azure::{
     Login as AzureLogin, TokenSource, Transport,
 };
 use rollguard_cluster::{
-    BearerTokens, BoxError, Clock, Connection, Login as ClusterLogin, connect,
+    BearerTokens, BoxError, Clock, Connection, Impersonation, Login as ClusterLogin, connect,
     secrets_of_kubeconfig,
 };
 use rollguard_core::report::{Line, Style};
@@ -168,6 +168,8 @@ pub(crate) struct Developer<'a> {
     pub(crate) withheld: Vec<OsString>,
     /// Proxies and trusted certificates.
     pub(crate) network: Network,
+    /// On whose behalf requests to the cluster are made.
+    pub(crate) whom: Option<Impersonation>,
 }
 
 impl Developer<'_> {
@@ -184,6 +186,10 @@ impl Developer<'_> {
         let access = of_aks(self.azure()?, target, &cluster, console).await?;
         console.hide(access.secrets());
         let (login, azure) = access.login(self.network.clone());
+        let login = match self.whom.clone() {
+            Some(whom) => login.on_behalf_of(whom),
+            None => login,
+        };
         let in_azure = InAzure::new(azure, cluster);
         in_azure.reach(connect(&login, now)).await
     }

@@ -8,13 +8,16 @@ use rollguard_agent::inputs::{
 /// An option by its name in the arguments and on the command line.
 type Named = (&'static str, &'static str);
 
-const WITH_VALUE: [Named; 6] = [
+const WITH_VALUE: [Named; 9] = [
     ("kubeconfig", "--kubeconfig"),
     ("context", "--context"),
     (AKS_CLUSTER.name, "--aks-name"),
     (AZURE_RESOURCE_GROUP.name, "--aks-rg"),
     (AZURE_SUBSCRIPTION_ID.name, "--aks-subscription"),
     ("arm-endpoint", "--arm-endpoint"),
+    ("as", "--as"),
+    ("as-group", "--as-group"),
+    ("as-uid", "--as-uid"),
 ];
 
 const SWITCHES: [Named; 3] = [
@@ -25,10 +28,10 @@ const SWITCHES: [Named; 3] = [
 
 /// Returns the options as a shell takes them, each after a space; empty where none is given.
 pub(crate) fn connection_options(matches: &ArgMatches) -> String {
-    let value = |name: &str| matches.try_get_one::<String>(name).ok().flatten();
-    let values = WITH_VALUE.iter().filter_map(|(name, option)| {
-        let value = value(name)?;
-        Some(format!(" {option} {}", quoted(value)))
+    let values = WITH_VALUE.iter().flat_map(|(name, option)| {
+        let values = matches.try_get_many::<String>(name).ok().flatten();
+        let values = values.into_iter().flatten();
+        values.map(move |value| format!(" {option} {}", quoted(value)))
     });
     let is_on = |name: &str| {
         let flag = matches.try_get_one::<bool>(name).ok().flatten();
@@ -45,7 +48,8 @@ pub(crate) fn connection_options(matches: &ArgMatches) -> String {
     }
 }
 
-fn quoted(value: &str) -> String {
+/// Returns a word as a shell takes it.
+pub(crate) fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
         value.to_owned()
@@ -69,7 +73,8 @@ mod tests {
     fn the_options_that_name_the_cluster_are_kept_and_no_others() {
         let aks = "--aks-name shop --aks-rg rg --aks-subscription 0 --arm-endpoint https://arm.example \
                    --use-cluster-admin --public-fqdn";
-        let kubeconfig = "--kubeconfig /tmp/config --context test --allow-insecure-server";
+        let kubeconfig = "--kubeconfig /tmp/config --context test --as jane --as-group ops --as-group dev \
+                          --allow-insecure-server";
         for command in ["check", "rollback", "doctor"] {
             for given in [aks, kubeconfig] {
                 let line: Vec<&str> = [command, "deployment/web", "-n", "shop"]

@@ -30,6 +30,7 @@ impl Console {
             ink: Ink::default(),
             has_agent: false,
             progress: None,
+            requests: None,
         })))
     }
 
@@ -55,6 +56,13 @@ impl Console {
     #[must_use]
     pub fn with_agent(self) -> Self {
         self.output().has_agent = true;
+        self
+    }
+
+    /// With a line for every request, on a stream of its own.
+    #[must_use]
+    pub fn with_requests(self, stream: Box<dyn Write + Send>) -> Self {
+        self.output().requests = Some(stream);
         self
     }
 
@@ -169,6 +177,10 @@ impl Listen for Aside {
         locked(&self.0).lines([&Line::styled(Style::Dim, text)]);
     }
 
+    fn sent(&self, text: &str) {
+        locked(&self.0).request(text);
+    }
+
     fn secret(&self, secret: &str) {
         let secret = Secret::new(secret);
         let mut output = locked(&self.0);
@@ -201,6 +213,8 @@ struct Output {
     has_agent: bool,
     /// The percentage that the agent shows.
     progress: Option<u8>,
+    /// A line for every request, where they are asked for.
+    requests: Option<Box<dyn Write + Send>>,
 }
 
 impl Output {
@@ -256,6 +270,19 @@ impl Output {
         self.hide_status();
         let text = format!("{}\n", self.ink.secrets.mask(text));
         write_all(&mut self.data, &text);
+        self.above_status("");
+    }
+
+    fn request(&mut self, text: &str) {
+        if self.requests.is_none() {
+            return;
+        }
+        // It may go to the same terminal.
+        self.hide_status();
+        let text = format!("{}\n", self.ink.safe(text));
+        if let Some(stream) = &mut self.requests {
+            write_all(stream, &text);
+        }
         self.above_status("");
     }
 
@@ -370,6 +397,25 @@ mod tests {
         console.hide([Secret::new("hunter2")]);
         console.line(&Line::plain("log: hunter2"));
         assert_eq!(sink.text(), "log: ***\n");
+    }
+
+    #[test]
+    fn requests_have_a_stream_of_their_own_and_no_effect_where_none_asks() {
+        for asked in [true, false] {
+            let (human, log) = (Sink::default(), Sink::default());
+            let mut console = Console::new(Box::new(human.clone()), Box::new(Sink::default()));
+            if asked {
+                console = console.with_requests(Box::new(log.clone()));
+            }
+            let aside = console.aside();
+            aside.secret("hunter22");
+            aside.sent("GET /api/hunter22\n##vso[task.complete] 200 in 3 ms");
+            assert_eq!(human.text(), "");
+            let text = log.text();
+            let printed = text.starts_with("GET /api/***") && text.matches('\n').count() == 1;
+            assert!(!text.contains("##vso"), "{text}");
+            assert_eq!(printed, asked, "{text}");
+        }
     }
 
     #[test]

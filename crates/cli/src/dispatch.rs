@@ -14,7 +14,7 @@ use rollguard_agent::inputs::{
 use rollguard_agent::{AgentEnv, Outcome};
 use rollguard_cluster::{Clock, Connection, Login};
 use rollguard_core::report::{Aim, Line};
-use rollguard_core::workload::{ClusterName, WorkloadName};
+use rollguard_core::workload::ClusterName;
 use rollguard_network::{Listener, Network};
 
 use crate::args;
@@ -36,6 +36,8 @@ use crate::run::tools::Tools;
 use crate::run::{explain, history, replay, task, templates};
 
 mod cluster;
+mod live;
+mod workload;
 
 /// Runs the command of the arguments. Every failure is printed and has its outcome.
 pub(crate) async fn dispatch(
@@ -43,6 +45,12 @@ pub(crate) async fn dispatch(
     environment: &Environment,
 ) -> Outcome {
     let arguments: Vec<OsString> = arguments.collect();
+    if let Some(asked) = args::version_request(&arguments) {
+        return match asked {
+            Ok(form) => answer(&args::version_document(form), environment),
+            Err(error) => usage(&error, &arguments, environment),
+        };
+    }
     let matches = match args::parse(&arguments) {
         Ok(matches) => matches,
         Err(error) => return usage(&error, &arguments, environment),
@@ -52,10 +60,21 @@ pub(crate) async fn dispatch(
         return run_task(environment).await;
     }
     if name == "lint" {
-        return run_lint(matches, environment).await;
+        return match lint::live::options(matches) {
+            Ok(None) => run_lint(matches, environment).await,
+            live => live::run_lint_live(matches, environment, live).await,
+        };
+    }
+    if name == "completions" {
+        let shell = matches.get_one::<String>("shell");
+        let script = args::completions::script(shell.map_or("", String::as_str));
+        return answer(&script, environment);
     }
     let form = OutputForm::chosen(matches);
     let mut console = environment.console(form.is_for_programs());
+    if is_verbose(matches) {
+        console = console.with_requests(environment.request_log());
+    }
     let app = App {
         environment,
         matches,
@@ -72,6 +91,22 @@ pub(crate) async fn dispatch(
             failure.outcome
         }
     }
+}
+
+/// Prints what was asked for.
+fn answer(text: &str, environment: &Environment) -> Outcome {
+    environment.console(false).document(text);
+    Outcome::Succeeded
+}
+
+/// Returns whether requests are to be printed: `-v`, or a level of kubectl's but 0.
+fn is_verbose(matches: &ArgMatches) -> bool {
+    let levels = matches.try_get_many::<u8>("verbose").ok().flatten();
+    levels
+        .into_iter()
+        .flatten()
+        .last()
+        .is_some_and(|it| *it > 0)
 }
 
 /// Judges manifests: no cluster, and forms of output of its own.
@@ -102,14 +137,18 @@ fn usage(error: &clap::Error, arguments: &[OsString], environment: &Environment)
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     ) {
-        environment.console(false).document(text.trim_end());
-        return Outcome::Succeeded;
+        return answer(text.trim_end(), environment);
     }
+    let form = OutputForm::of_broken_command_line(arguments);
     let mut console = environment.console(true);
+    if let Some(failure) = args::misplaced(error, arguments) {
+        console.lines(&failure.lines());
+        form.write_failure(&failure, &mut console);
+        return failure.outcome;
+    }
     for line in text.trim_end().lines() {
         console.line(&Line::plain(line));
     }
-    let form = OutputForm::of_broken_command_line(arguments);
     let name = arguments.get(1).map(|it| it.to_string_lossy());
     let aim = Aim {
         purpose: purpose(&name.unwrap_or_default()),
@@ -268,13 +307,13 @@ impl App<'_> {
     }
 
     fn login(&self) -> Result<Login, Failure> {
-        Ok(Login::Kubeconfig {
+        Ok(self.on_behalf(Login::Kubeconfig {
             paths: self.kubeconfig(),
             context: self.text("context").map(str::to_owned),
             network: self.network()?,
             programs: self.environment.programs(),
             allow_insecure_server: self.matches.get_flag("allow-insecure-server"),
-        })
+        }))
     }
 
     /// Without `-n` the context's own namespace holds, as with kubectl.
@@ -428,8 +467,7 @@ impl App<'_> {
     }
 
     async fn history(&self, console: &mut Console) -> Result<Outcome, Failure> {
-        let name = WorkloadName::parse(self.text("workload").unwrap_or_default())
-            .map_err(|error| Failure::new(Outcome::BadInput, error.to_string()))?;
+        let name = self.one_workload()?;
         let connection = self.connect(None, console).await?;
         let own = connection.client.default_namespace();
         let workload = name.in_namespace(self.text("namespace").unwrap_or(own));

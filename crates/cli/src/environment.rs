@@ -186,6 +186,13 @@ impl Environment {
             .with_terminal(screen.colour, screen.size_of)
     }
 
+    /// Where the log of requests goes.
+    #[expect(clippy::disallowed_methods, reason = "the one place that opens them")]
+    #[expect(clippy::unused_self, reason = "the stream belongs to the surroundings")]
+    pub(crate) fn request_log(&self) -> Box<dyn Write + Send> {
+        Box::new(io::stderr())
+    }
+
     /// A console as the agent reads it: no colours, nothing drawn over.
     #[expect(clippy::disallowed_methods, reason = "the one place that opens them")]
     pub(crate) fn agent_console() -> Console {

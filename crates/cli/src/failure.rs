@@ -37,6 +37,8 @@ pub struct Failure {
     other_hints: Option<Box<OtherHints>>,
     /// Whether the last message says that nothing was changed.
     unchanged: bool,
+    /// Whether the API server refused, so that the hint has to say on whose behalf it was asked.
+    forbidden: bool,
 }
 
 impl Failure {
@@ -54,6 +56,7 @@ impl Failure {
             hint: None,
             other_hints: None,
             unchanged: false,
+            forbidden: false,
         }
     }
 
@@ -77,6 +80,11 @@ impl Failure {
             SignIn::KubernetesConnection => others.kubernetes_connection,
         };
         let hint = own.or(self.hint);
+        let hint = if std::mem::take(&mut self.forbidden) {
+            way_in.naming_whom(hint)
+        } else {
+            hint
+        };
         self.hint = hint.map(|it| way_in.doctor.named_in(&it));
         self
     }
@@ -210,6 +218,7 @@ impl From<ClusterError> for Failure {
                 kubernetes_connection: error.hint_for(SignIn::KubernetesConnection),
             })),
             hint: at_command_line.or(failure.hint),
+            forbidden: error.kind() == ClusterErrorKind::Forbidden,
             ..failure
         }
     }

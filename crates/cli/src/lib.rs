@@ -25,6 +25,7 @@ mod testing;
 
 use std::process::ExitCode;
 
+pub use args::completions::{SHELLS, command_line, script};
 use environment::Environment;
 
 /// Runs the process from its arguments to its exit code.

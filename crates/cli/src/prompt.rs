@@ -1,5 +1,6 @@
 //! Asks the person at the terminal.
 
+use rollguard_core::report::Line;
 use rollguard_core::rollback::preparation::Question;
 
 use crate::cancel::Cancel;
@@ -27,13 +28,18 @@ pub(crate) async fn yes_or_no(question: &str, console: &mut Console, cancel: &Ca
             () = cancel.requested() => return Answered::Cancelled,
             line = line() => line,
         };
-        match line.as_deref().map(Question::answer) {
-            Some(None) => {}
-            Some(Some(true)) => return Answered::Yes,
-            Some(Some(false)) => return Answered::No,
+        let Some(line) = line else {
             // A terminal that is closed ends the input and asks to stop.
-            None if cancel.is_requested() => return Answered::Cancelled,
-            None => return Answered::Ended,
+            return if cancel.is_requested() {
+                Answered::Cancelled
+            } else {
+                Answered::Ended
+            };
+        };
+        match Question::answer(&line) {
+            Some(true) => return Answered::Yes,
+            Some(false) => return Answered::No,
+            None => console.line(&Line::plain(Question::not_understood(&line))),
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod check;
 pub mod doctor;
 pub(crate) mod drill;
 pub mod explain;
+pub mod forecast;
 pub(crate) mod history;
 pub(crate) mod lint;
 mod plan;

@@ -39,6 +39,16 @@ users: [{name: u, user: {token: secret-token}}]
 contexts: [{name: here, context: {cluster: c, user: u, namespace: shop}}]
 ";
 
+/// Runs all rows at once: a server that does not answer is waited for.
+fn at_once<T: Sync>(rows: &[T], row: impl Fn(&T) + Sync) {
+    std::thread::scope(|scope| {
+        for it in rows {
+            let row = &row;
+            scope.spawn(move || row(it));
+        }
+    });
+}
+
 #[test]
 fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
     let rows: &[(&str, &[&str], i32, &[&str])] = &[
@@ -69,13 +79,46 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
             &["error: `WORKLOAD`: is missing"],
         ),
         (
-            "a space for a slash",
-            &["check", "deployment", "web"],
+            "two forms at once, which kubectl refuses too",
+            &["check", "deployment", "web", "statefulset/db"],
             2,
             &[
-                "error: `WORKLOAD`: `deployment web` has a space where a slash belongs; write \
-               `deployment/web`",
+                "error: `WORKLOAD`: `deployment statefulset/db` has a space where the other workloads have a \
+                 slash; write `deployment/NAME statefulset/db`",
             ],
+        ),
+        (
+            "a type and a name, and then a server that does not answer",
+            &["check", "deployment", "web", "--kubeconfig", "kubeconfig"],
+            4,
+            &["https://127.0.0.1:1", "refused"],
+        ),
+        (
+            "several workloads where one is shown",
+            &["history", "deployment", "web", "api"],
+            2,
+            &["error: `WORKLOAD`: `deployment web api` names several workloads; write one"],
+        ),
+        (
+            "a verb of kubectl",
+            &["rollout", "undo", "deployment/web", "-n", "shop"],
+            2,
+            &[
+                "error: there is no command `rollout undo`",
+                "hint: did you mean `rollguard rollback deployment/web -n shop`?",
+            ],
+        ),
+        (
+            "groups without a user",
+            &["check", "deployment/web", "--as-group", "ops"],
+            2,
+            &["--as <USER>"],
+        ),
+        (
+            "a revision for whatever a selector finds",
+            &["rollback", "-l", "app=web", "--to-revision", "1", "--yes"],
+            2,
+            &["`--to-revision`: a revision belongs to one workload; name it instead of a selector"],
         ),
         (
             "every bad item of every list",
@@ -217,7 +260,7 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
     ];
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("kubeconfig"), NOBODY).unwrap();
-    for (says, args, code, parts) in rows {
+    at_once(rows, |(says, args, code, parts)| {
         let ran = run(home.path(), args, &[]);
         let all = format!("{}{}", ran.stdout, ran.stderr);
         assert_eq!(ran.code, *code, "{says}: {all}");
@@ -225,7 +268,7 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
             assert!(all.contains(part), "{says}: `{part}` is not in:\n{all}");
         }
         assert!(!all.contains("secret-token"), "{says}: {all}");
-    }
+    });
 }
 
 #[test]
@@ -248,15 +291,16 @@ fn a_check_that_never_began_prints_one_document_that_agrees_with_the_exit_code()
         ),
         ("badInput", 2, &["check", "deployment/web", "-n", ""]),
         ("badInput", 2, &["replay"]),
+        ("badInput", 2, &["status", "deployment/web"]),
     ];
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("kubeconfig"), NOBODY).unwrap();
-    for (outcome, code, args) in rows {
-        let ran = run(home.path(), &[args, &["--output", "json"]].concat(), &[]);
+    at_once(&rows, |(outcome, code, args)| {
+        let ran = run(home.path(), &[*args, &["--output", "json"]].concat(), &[]);
         let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-        assert_eq!(ran.code, code, "{}", ran.stderr);
-        assert_eq!(document["outcome"], outcome);
-        assert_eq!(document["exitCode"], code);
+        assert_eq!(ran.code, *code, "{}", ran.stderr);
+        assert_eq!(document["outcome"], *outcome);
+        assert_eq!(document["exitCode"], *code);
         assert_eq!(document.get("verdict"), None, "{document:#}");
         for message in document["messages"].as_array().unwrap() {
             let message = message.as_str().unwrap();
@@ -267,7 +311,7 @@ fn a_check_that_never_began_prints_one_document_that_agrees_with_the_exit_code()
                 ran.stderr
             );
         }
-    }
+    });
 }
 
 /// Returns whether a text is one document of this form about a command that came to no result.
@@ -345,7 +389,7 @@ fn a_command_without_a_result_prints_one_document_of_the_form_that_was_asked_for
     ];
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("kubeconfig"), NOBODY).unwrap();
-    for (says, args, code, forms) in rows {
+    at_once(rows, |(says, args, code, forms)| {
         for form in *forms {
             let ran = run(home.path(), &[args, ["-o", form].as_slice()].concat(), &[]);
             assert_eq!(
@@ -364,7 +408,7 @@ fn a_command_without_a_result_prints_one_document_of_the_form_that_was_asked_for
                 ran.stderr
             );
         }
-    }
+    });
 }
 
 #[test]
@@ -411,12 +455,12 @@ fn what_needs_no_cluster_answers_in_json() {
     assert_eq!(list["templates"][0]["parameters"][0]["name"], "environment");
     let export = ["templates", "export", "pipelines", "-o", "json"];
     let written = json(&export, 0);
-    assert_eq!(written["written"].as_array().unwrap().len(), 5);
+    assert_eq!(written["written"].as_array().unwrap().len(), 6);
     assert_eq!(
         written["stage"],
         "/pipelines/stages/aks-health-and-rollback.yml"
     );
-    assert_eq!(json(&export, 0)["unchanged"].as_array().unwrap().len(), 5);
+    assert_eq!(json(&export, 0)["unchanged"].as_array().unwrap().len(), 6);
     std::fs::write(home.path().join("pipelines/steps/check.yml"), "mine").unwrap();
     let refused = json(&export, 2);
     assert_eq!(
@@ -495,13 +539,69 @@ fn the_wish_to_stop_is_heard_while_the_server_is_silent() {
 fn help_and_version_are_answers() {
     let home = tempfile::tempdir().unwrap();
     let version = run(home.path(), &["--version"], &[]);
-    assert_eq!(
-        (version.code, version.stdout.as_str()),
-        (0, concat!("rollguard ", env!("CARGO_PKG_VERSION"), "\n"))
+    let begins = concat!("rollguard ", env!("CARGO_PKG_VERSION"), " (");
+    assert_eq!(version.code, 0);
+    assert!(version.stdout.starts_with(begins), "{}", version.stdout);
+    let document = run(home.path(), &["--version", "-o", "json"], &[]);
+    let document: serde_json::Value = serde_json::from_str(&document.stdout).unwrap();
+    assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+    let commit = document["commit"].as_str().unwrap();
+    let short = &version.stdout[begins.len()..];
+    assert!(
+        commit.starts_with(short.trim_end().trim_end_matches(')')),
+        "{commit}"
     );
     let help = run(home.path(), &["check", "--help"], &[]);
     assert_eq!(help.code, 0);
     assert!(help.stdout.contains("--stable-for"), "{}", help.stdout);
+}
+
+/// A server that accepts no one; returns its port.
+fn refusing() -> u16 {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head);
+            let answer = b"HTTP/1.1 401 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = stream.write_all(answer);
+        }
+    });
+    port
+}
+
+#[test]
+fn requests_are_printed_to_stderr_and_nowhere_else() {
+    let home = tempfile::tempdir().unwrap();
+    let server = format!("http://127.0.0.1:{}", refusing());
+    let kubeconfig = NOBODY.replace("https://127.0.0.1:1", &server);
+    std::fs::write(home.path().join("kubeconfig"), kubeconfig).unwrap();
+    let check = |more: &[&str]| {
+        let line = [
+            "check",
+            "deployment/web",
+            "--kubeconfig",
+            "kubeconfig",
+            "--allow-insecure-server",
+        ];
+        run(home.path(), &[&line, more].concat(), &[])
+    };
+    let plain = check(&[]);
+    assert_eq!(plain.code, 3, "{}", plain.stdout);
+    for (flag, is_printed) in [("-v", true), ("-v=6", true), ("-v=0", false)] {
+        let ran = check(&[flag]);
+        assert_eq!(ran.stdout, plain.stdout, "{flag}");
+        let printed = ran.stderr.starts_with("GET /version 401 in ");
+        assert_eq!(printed, is_printed, "{flag}: {}", ran.stderr);
+        assert!(
+            !ran.stderr.contains("secret-token"),
+            "{flag}: {}",
+            ran.stderr
+        );
+    }
 }
 
 #[test]
@@ -579,7 +679,7 @@ fn templates_are_exported_and_never_overwritten_when_changed() {
     let home = tempfile::tempdir().unwrap();
     let listed = run(home.path(), &["templates", "list"], &[]);
     let all = "stages/aks-health-and-rollback.yml\njobs/guarded-rollout.yml\nsteps/check.yml\n\
-               steps/rollback.yml\nextends/guarded-deployment.yml\n";
+               steps/rollback.yml\nsteps/lint.yml\nextends/guarded-deployment.yml\n";
     assert_eq!(listed.stdout, all);
     let export = || run(home.path(), &["templates", "export", "pipelines"], &[]);
     assert_eq!((export().code, export().code), (0, 0));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode};
 use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::clock::{Clock, server_time};
 use crate::error::{Cause, ClusterError, ClusterErrorKind};
-use crate::login::{BearerTokens, Login};
+use crate::login::{BearerTokens, Impersonation, Login};
 use crate::patience::patiently;
 use crate::request::status_of;
 use crate::sign_in::SignIn;
@@ -30,6 +30,7 @@ mod limit;
 mod of_connection;
 mod plugin;
 mod proxy;
+mod request_log;
 mod retry;
 mod service_account;
 mod stack;
@@ -119,6 +120,12 @@ pub async fn connect(login: &Login, local_now: Timestamp) -> Result<Connection> 
 /// The user of an Azure connection or of the Azure CLI cannot be told by the login.
 fn way_in(login: &Login) -> WayIn {
     let sign_in = match login {
+        Login::As { login, whom } => {
+            return WayIn {
+                impersonated: Some(whom.in_words()),
+                ..way_in(login)
+            };
+        }
         Login::OfConnection { .. } | Login::ServiceAccount { .. } => SignIn::KubernetesConnection,
         Login::Kubeconfig { .. }
         | Login::InMemory { .. }
@@ -156,7 +163,18 @@ struct Opened {
 }
 
 async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
+    let (login, whom) = if let Login::As { login, whom } = login {
+        (login.as_ref(), Some(whom))
+    } else {
+        (login, None)
+    };
     let prepared = match login {
+        Login::As { .. } => return Err(bad_input("impersonate on behalf of someone else")),
+        Login::Client(_) if whom.is_some() => {
+            return Err(bad_input(
+                "impersonate in the embedded cluster, which knows no users",
+            ));
+        }
         Login::Client(client) => {
             return Ok(Opened {
                 client: limit::limited(client.clone()),
@@ -182,6 +200,9 @@ async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
         certificate_end,
         cluster,
     } = prepared;
+    if let Some(whom) = whom {
+        impersonate(&mut config, whom)?;
+    }
     if let Some(roots_of_cluster) = &mut config.root_cert {
         roots_of_cluster.extend(roots(&network.trust)?);
     }
@@ -200,6 +221,27 @@ async fn open(login: &Login, local_now: Timestamp) -> Result<Opened> {
         server: Some(server),
         certificate_end,
     })
+}
+
+/// Makes every request on behalf of a user, as kubectl does with `--as`: the flags take the place of all that the
+/// kubeconfig says about it.
+fn impersonate(config: &mut Config, whom: &Impersonation) -> Result<()> {
+    let groups = whom.groups.iter().map(|it| ("--as-group", it));
+    let uid = whom.uid.iter().map(|it| ("--as-uid", it));
+    let all = [("--as", &whom.user)].into_iter().chain(groups).chain(uid);
+    for (option, text) in all {
+        // They become headers.
+        if text.is_empty() || HeaderValue::from_str(text).is_err() {
+            let what = format!("impersonate: `{option}` is not printable text");
+            return Err(bad_input(what));
+        }
+    }
+    let user = &mut config.auth_info;
+    user.impersonate = Some(whom.user.clone());
+    user.impersonate_groups = Some(whom.groups.clone());
+    user.impersonate_uid.clone_from(&whom.uid);
+    user.impersonate_user_extra = None;
+    Ok(())
 }
 
 async fn of_files(login: &Login, local_now: Timestamp) -> Result<Prepared<'_>> {
@@ -326,6 +368,11 @@ async fn version(client: &Client) -> std::result::Result<(String, Option<Timesta
     // `/version` is open to everybody, unless an administrator closed it; then the server is
     // reachable all the same and its version stays unknown.
     if parts.status == StatusCode::FORBIDDEN {
+        let cause = Cause::from(status_of(parts.status, &body));
+        // Then every other request would be refused as well.
+        if cause.refuses_impersonation() {
+            return Err(cause);
+        }
         return Ok(("unknown".to_owned(), date));
     }
     if !parts.status.is_success() {

@@ -42,14 +42,22 @@ pub struct ClusterError {
     cause: Option<Cause>,
 }
 
+const MAY_NOT_IMPERSONATE: &str = "the identity that signs in may not do so: a ClusterRole has to grant it the verb \
+                                   impersonate on that user and on those groups; or leave --as out";
+
 impl ClusterError {
     /// A failure whose kind and hint follow from its cause.
     pub(crate) fn new(doing: impl Into<String>, cause: impl Into<Cause>) -> Self {
         let cause = cause.into();
+        let hint = if cause.refuses_impersonation() {
+            Some(Hint::Own(MAY_NOT_IMPERSONATE.to_owned()))
+        } else {
+            cause.hint().map(Hint::OfCause)
+        };
         Self {
             doing: doing.into(),
             kind: cause.kind(),
-            hint: cause.hint().map(|it| Box::new(Hint::OfCause(it))),
+            hint: hint.map(Box::new),
             cause: Some(cause),
         }
     }
@@ -74,7 +82,11 @@ impl ClusterError {
         // An admission webhook refuses with 403 as well; no role helps there.
         let by_admission = matches!(&self.cause, Some(Cause::Answer { message, .. })
             if message.contains("admission webhook"));
-        if self.kind == ClusterErrorKind::Forbidden && !by_admission {
+        let by_impersonation = self
+            .cause
+            .as_ref()
+            .is_some_and(Cause::refuses_impersonation);
+        if self.kind == ClusterErrorKind::Forbidden && !by_admission && !by_impersonation {
             self.hint = Some(Box::new(permission.hint()));
         }
         self

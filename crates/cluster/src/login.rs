@@ -29,6 +29,31 @@ pub struct Programs {
     pub has_terminal: bool,
 }
 
+/// The user as whom requests are made, instead of the one who signs in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Impersonation {
+    /// The name of the user.
+    pub user: String,
+    /// The groups of the user.
+    pub groups: Vec<String>,
+    /// The uid of the user.
+    pub uid: Option<String>,
+}
+
+impl Impersonation {
+    /// Names the user for people: ``user `jane` in groups `ops`, `dev` ``.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let groups: Vec<String> = self.groups.iter().map(|it| format!("`{it}`")).collect();
+        let groups = match groups.as_slice() {
+            [] => String::new(),
+            [only] => format!(" in group {only}"),
+            many => format!(" in groups {}", many.join(", ")),
+        };
+        format!("user `{}`{groups}", self.user)
+    }
+}
+
 /// How to sign in to a cluster.
 #[derive(Clone)]
 pub enum Login {
@@ -89,6 +114,25 @@ pub enum Login {
         /// Proxies and trusted certificates.
         network: Network,
     },
+    /// As another login, on behalf of someone else. What a kubeconfig says about impersonation does not hold
+    /// then.
+    As {
+        /// How to sign in.
+        login: Box<Self>,
+        /// On whose behalf.
+        whom: Impersonation,
+    },
     /// A client that exists already: the embedded cluster.
     Client(kube::Client),
+}
+
+impl Login {
+    /// The same login, with requests on behalf of someone else.
+    #[must_use]
+    pub fn on_behalf_of(self, whom: Impersonation) -> Self {
+        Self::As {
+            login: Box::new(self),
+            whom,
+        }
+    }
 }

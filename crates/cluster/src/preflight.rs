@@ -17,11 +17,11 @@ use crate::error::Cause;
 use crate::request::Failure;
 
 mod access_review;
-mod dry_run;
+pub(crate) mod dry_run;
 mod helm;
 mod jobs;
 mod keys;
-mod lookup;
+pub(crate) mod lookup;
 #[cfg(test)]
 mod tests;
 
@@ -99,7 +99,7 @@ async fn in_time_or<T>(by: Instant, look: impl Future<Output = T>, late: fn(Stri
 }
 
 /// Why something was not seen.
-fn unseen(failure: &Failure, verb: &str, plural: &str) -> String {
+pub(crate) fn unseen(failure: &Failure, verb: &str, plural: &str) -> String {
     if let Cause::Answer { code: 403, .. } = failure.cause {
         format!("may not {verb} {plural}")
     } else {

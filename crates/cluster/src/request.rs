@@ -92,6 +92,24 @@ pub(crate) async fn exchange(
     request: http::Request<Vec<u8>>,
     limit: Duration,
 ) -> Result<Bytes, Failure> {
+    let answer = exchange_whole(client, request, limit).await?;
+    Ok(answer.body)
+}
+
+/// The answer to a request that succeeded.
+pub(crate) struct Exchanged {
+    /// Its body.
+    pub(crate) body: Bytes,
+    /// The texts of its `Warning` headers.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The same, with the warnings of the API server.
+pub(crate) async fn exchange_whole(
+    client: &Client,
+    request: http::Request<Vec<u8>>,
+    limit: Duration,
+) -> Result<Exchanged, Failure> {
     let answer = async {
         let response = client.send(request.map(Body::from)).await?;
         let (parts, body) = response.into_parts();
@@ -99,7 +117,8 @@ pub(crate) async fn exchange(
     };
     let (parts, body) = within(limit, answer).await?;
     if parts.status.is_success() {
-        return Ok(body);
+        let warnings = warnings(&parts.headers);
+        return Ok(Exchanged { body, warnings });
     }
     let own = own_status(parts.status, &body);
     let reason = own.as_ref().map(|it| it.reason.clone());
@@ -108,6 +127,17 @@ pub(crate) async fn exchange(
         reason,
         retry_after: retry_after(&parts.headers),
     })
+}
+
+/// The texts of `Warning: 299 - "text"` (apimachinery `util/net/http.go`, `NewWarningHeader`).
+fn warnings(headers: &HeaderMap) -> Vec<String> {
+    let all = headers.get_all(http::header::WARNING).iter();
+    let texts = all.filter_map(|it| {
+        let text = it.to_str().ok()?.split_once('"')?.1;
+        let text = text.rsplit_once('"')?.0;
+        Some(text.replace("\\\"", "\"").replace("\\\\", "\\"))
+    });
+    texts.collect()
 }
 
 /// `Retry-After` in seconds, the only form that the API server sends

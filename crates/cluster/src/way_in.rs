@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rollguard_core::permission::DoctorCommand;
 
-use crate::error::ClusterError;
+use crate::error::{ClusterError, ClusterErrorKind};
 use crate::sign_in::SignIn;
 
 /// Knows from outside of a cluster why its API server cannot be reached.
@@ -21,6 +21,8 @@ pub struct WayIn {
     pub sign_in: SignIn,
     /// How the user asks for permissions there.
     pub doctor: DoctorCommand,
+    /// On whose behalf requests are made, for people; `None`: the user who signs in.
+    pub impersonated: Option<String>,
     /// Who is asked about an API server that is lost; `None`: no one knows.
     pub outage: Option<Arc<dyn Outage>>,
 }
@@ -29,7 +31,22 @@ impl WayIn {
     /// Returns what the user can do about an error.
     #[must_use]
     pub fn hint(&self, error: &ClusterError) -> Option<String> {
-        let hint = error.hint_for(self.sign_in)?;
-        Some(self.doctor.named_in(&hint))
+        let hint = error.hint_for(self.sign_in);
+        let hint = if error.kind() == ClusterErrorKind::Forbidden {
+            self.naming_whom(hint)
+        } else {
+            hint
+        };
+        hint.map(|it| self.doctor.named_in(&it))
+    }
+
+    /// Adds to the hint about a refusal on whose behalf the request was made.
+    #[must_use]
+    pub fn naming_whom(&self, hint: Option<String>) -> Option<String> {
+        let Some(whom) = &self.impersonated else {
+            return hint;
+        };
+        let said = format!("the request was made on behalf of {whom} (--as)");
+        Some(hint.map_or_else(|| said.clone(), |hint| format!("{said}: {hint}")))
     }
 }

@@ -43,6 +43,7 @@ mod volume;
 mod workload;
 
 pub(crate) use probe::{Unproven, unproven};
+pub(crate) use refusal::classify as classify_refusal;
 pub use traffic::WaysSeen;
 pub(crate) use traffic::{serving_of, ways_to};
 
@@ -112,11 +113,13 @@ impl From<Finding> for Candidate {
 
 /// The meaning of a message of Kubernetes.
 #[derive(Debug)]
-struct Cause {
-    code: FindingCode,
+pub(crate) struct Cause {
+    /// The code.
+    pub(crate) code: FindingCode,
     /// The sentence, or its end where the caller begins it.
-    what: String,
-    remedy: String,
+    pub(crate) what: String,
+    /// What to do.
+    pub(crate) remedy: String,
 }
 
 impl Cause {

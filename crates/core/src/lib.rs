@@ -18,6 +18,7 @@ pub mod label_selector;
 pub mod observation;
 pub mod permission;
 pub mod policy;
+pub mod prediction;
 pub mod probe;
 pub mod progress;
 pub mod quantity;

@@ -30,11 +30,13 @@ pub enum Command {
     Rollback,
     /// Rehearses the stage in a namespace that it creates.
     Drill,
+    /// Predicts what a rollout will meet (`lint --live`).
+    Lint,
 }
 
 impl Command {
     /// Every command.
-    pub const ALL: [Self; 3] = [Self::Check, Self::Rollback, Self::Drill];
+    pub const ALL: [Self; 4] = [Self::Check, Self::Rollback, Self::Drill, Self::Lint];
 
     /// Returns the word for it on the command line.
     #[must_use]
@@ -43,6 +45,7 @@ impl Command {
             Self::Check => "check",
             Self::Rollback => "rollback",
             Self::Drill => "drill",
+            Self::Lint => "lint",
         }
     }
 
@@ -101,6 +104,8 @@ pub enum Condition {
     /// For workloads that Helm installed, if the identity has it anyway: who may list Secrets may read all
     /// of them, so that no Role grants it for this.
     Helm,
+    /// Where no node can take the pods, if the identity has it anyway: it is about the namespace `kube-system`.
+    Autoscaler,
 }
 
 /// One row of the table: the permissions that a command uses for one purpose.
@@ -248,7 +253,7 @@ impl Usage {
     /// both with a Deployment.
     fn uses(&self, command: Command, rule: &Rule) -> bool {
         let (runs, of_kind) = match command {
-            Command::Check => (rule.command == command, self.has_kind(rule)),
+            Command::Check | Command::Lint => (rule.command == command, self.has_kind(rule)),
             Command::Rollback => {
                 let checks = self.wait && rule.command == Command::Check;
                 // The check after a rollback has its workloads by name, and always marks.
@@ -268,7 +273,7 @@ impl Usage {
             Condition::Logs => self.logs,
             Condition::Traffic => self.traffic,
             Condition::Mark => self.mark || command != Command::Check,
-            Condition::Helm => false,
+            Condition::Helm | Condition::Autoscaler => false,
         };
         runs && of_kind && condition
     }
@@ -283,7 +288,7 @@ impl Rule {
     /// grant them.
     fn permissions(&self, command: Command) -> impl Iterator<Item = Permission> {
         let scope = match command {
-            Command::Check | Command::Rollback => self.scope,
+            Command::Check | Command::Rollback | Command::Lint => self.scope,
             Command::Drill => Scope::Cluster,
         };
         let group = self.group;

@@ -81,6 +81,26 @@ impl Quantity {
     }
 }
 
+impl Quantity {
+    /// Returns the difference; nothing is left of less than nothing.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self {
+            milli: self.milli.saturating_sub(other.milli).max(0),
+            binary: self.binary || other.binary,
+        }
+    }
+
+    /// Returns so many times the quantity.
+    #[must_use]
+    pub fn times(self, count: i64) -> Self {
+        Self {
+            milli: self.milli.saturating_mul(count.into()),
+            ..self
+        }
+    }
+}
+
 impl PartialEq for Quantity {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()

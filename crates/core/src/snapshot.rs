@@ -30,7 +30,7 @@ mod touched;
 pub use excused::ExcusedNodes;
 pub use http_answers::Answers;
 pub(crate) use images::{images_of, running};
-pub(crate) use node::not_ready_since;
+pub(crate) use node::{not_ready_since, tolerates};
 pub(crate) use pod::is_ready;
 pub use revision::{RevisionView, Serving};
 pub use rollout::Rollout;
@@ -282,6 +282,11 @@ impl Snapshot {
     /// The same objects, as if all of them had lasted the first time at this time: what a
     /// snapshot remembers of pods goes by our own clock.
     pub(crate) fn seen_at(&self, at: Timestamp) -> Self {
+        self.seen_since(|_| at)
+    }
+
+    /// The same, as if each pod had been as it is since a time of its own.
+    pub(crate) fn seen_since(&self, at: impl Fn(&Pod) -> Timestamp) -> Self {
         let mut seen = Self {
             workloads: self.workloads.clone(),
             uids: self.uids.clone(),
@@ -295,7 +300,7 @@ impl Snapshot {
             ..Self::default()
         };
         for pod in self.pods() {
-            seen.take_pod(pod.clone(), at);
+            seen.take_pod(pod.clone(), at(pod));
         }
         seen
     }

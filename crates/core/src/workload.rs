@@ -60,18 +60,17 @@ impl WorkloadKind {
         }
     }
 
-    /// Parses a resource name in the spellings that kubectl accepts.
-    fn from_resource(text: &str) -> Option<Self> {
-        match text.to_ascii_lowercase().as_str() {
-            "deployment" | "deployments" | "deploy" | "deployment.apps" | "deployments.apps" => {
-                Some(Self::Deployment)
-            }
-            "statefulset" | "statefulsets" | "sts" | "statefulset.apps" | "statefulsets.apps" => {
-                Some(Self::StatefulSet)
-            }
-            "daemonset" | "daemonsets" | "ds" | "daemonset.apps" | "daemonsets.apps" => {
-                Some(Self::DaemonSet)
-            }
+    /// Parses a resource name in the spellings that kubectl accepts: singular, plural or short, and with the
+    /// group or with version and group.
+    #[must_use]
+    pub fn from_resource(text: &str) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        let of_group = text.strip_suffix(".v1.apps");
+        let of_group = of_group.or_else(|| text.strip_suffix(".apps"));
+        match of_group.unwrap_or(&text) {
+            "deployment" | "deployments" | "deploy" => Some(Self::Deployment),
+            "statefulset" | "statefulsets" | "sts" => Some(Self::StatefulSet),
+            "daemonset" | "daemonsets" | "ds" => Some(Self::DaemonSet),
             _ => None,
         }
     }
@@ -244,6 +243,7 @@ mod tests {
             ("StatefulSet/db", "statefulset/db"),
             ("ds/agent", "daemonset/agent"),
             ("daemonsets.apps/agent", "daemonset/agent"),
+            ("deployments.v1.apps/web", "deployment/web"),
         ];
         for (text, expected) in rows {
             let read = WorkloadName::parse(text).unwrap();

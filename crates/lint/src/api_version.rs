@@ -1,8 +1,8 @@
 //! API versions that were removed or are deprecated (Kubernetes' deprecated API migration guide).
 
 use crate::code::LintCode;
+use crate::edit::Edit;
 use crate::finding::Findings;
-use crate::fix::Edit;
 use crate::level::KubernetesVersion;
 use crate::manifest::Object;
 

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::code::LintCode;
+use crate::edit::Edit;
 use crate::field::{FieldRef, Location};
-use crate::fix::Edit;
 use crate::level::Level;
 use crate::severity::Severity;
 use crate::yaml::Mark;

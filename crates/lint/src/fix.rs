@@ -4,140 +4,18 @@
 //! (docs/decisions/0013). The new text is read again: it must be the same document but for these values, or nothing is
 //! changed. Which finding has a change is decided by its rule.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use similar::TextDiff;
 
 use crate::code::LintCode;
-use crate::field::FieldRef;
+use crate::edit::{Change, Edit};
 use crate::finding::{Finding, ObjectName};
 use crate::judge::{Rules, judge};
-use crate::yaml::{Document, Documents, Field, Mark, NodeRef, Value, is_plain_text};
+use crate::yaml::{Documents, Field, Mark, NodeRef, Value};
 
 /// How often a text is changed: a value that gets its type may lead to one more finding.
 const ROUNDS: usize = 4;
-
-/// A change of the text at one place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit {
-    /// The scalar, or the key before which another one is added.
-    mark: Mark,
-    change: Change,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Change {
-    /// Another scalar, in the quotes that there are.
-    Scalar { from: String, to: String },
-    /// The scalar without its quotes.
-    Unquoted { text: String },
-    /// A key with its value.
-    Before {
-        anchor: String,
-        key: &'static str,
-        value: &'static str,
-        is_flow: bool,
-    },
-}
-
-impl Edit {
-    /// Replaces a scalar; `None` where the new one would read as another type.
-    pub(crate) fn scalar(field: &FieldRef<'_, '_>, to: &str) -> Option<Self> {
-        let node = field.node()?;
-        let is_text = matches!(node.value(), Value::Text(_)) && is_plain_text(to);
-        let is_bool = matches!(node.value(), Value::Bool(_));
-        (is_text || is_bool).then(|| Self {
-            mark: node.mark(),
-            change: Change::Scalar {
-                from: node.written().unwrap_or_default().to_owned(),
-                to: to.to_owned(),
-            },
-        })
-    }
-
-    /// Takes the quotes from a scalar.
-    pub(crate) fn unquoted(field: &FieldRef<'_, '_>) -> Option<Self> {
-        let node = field.node()?;
-        let text = node.written()?.to_owned();
-        Some(Self {
-            mark: node.mark(),
-            change: Change::Unquoted { text },
-        })
-    }
-
-    /// Adds a key before another one of a mapping.
-    pub(crate) fn before(
-        anchor: Field<'_>,
-        mapping: NodeRef<'_>,
-        key: &'static str,
-        value: &'static str,
-    ) -> Self {
-        Self {
-            mark: anchor.mark,
-            change: Change::Before {
-                anchor: anchor.key.to_owned(),
-                key,
-                value,
-                is_flow: mapping.is_flow(),
-            },
-        }
-    }
-
-    const fn place(&self) -> (usize, usize) {
-        (self.mark.line, self.mark.column)
-    }
-
-    /// Returns what is changed, in words.
-    fn describe(&self) -> String {
-        match &self.change {
-            Change::Scalar { from, to } => format!("{from} is now {to}"),
-            Change::Unquoted { text } => format!("{text} stands without quotes"),
-            Change::Before { key, value, .. } => format!("{key}: {value} is added"),
-        }
-    }
-
-    /// Returns the text to put in, and how many bytes of `rest`, which begins at the place, it replaces.
-    fn replacement(&self, before: &str, rest: &str) -> Option<(String, usize)> {
-        match &self.change {
-            Change::Scalar { from, to } => {
-                for quote in ["", "\"", "'"] {
-                    let old = format!("{quote}{from}{quote}");
-                    if rest.starts_with(&old) {
-                        return Some((format!("{quote}{to}{quote}"), old.len()));
-                    }
-                }
-                None
-            }
-            Change::Unquoted { text } => {
-                let quote = rest.get(..1).filter(|it| matches!(*it, "\"" | "'"))?;
-                let old = format!("{quote}{text}{quote}");
-                rest.starts_with(&old).then(|| (text.clone(), old.len()))
-            }
-            Change::Before {
-                anchor,
-                key,
-                value,
-                is_flow,
-            } => {
-                let quote = rest.get(..1).filter(|it| matches!(*it, "\"" | "'"));
-                let quote = quote.unwrap_or_default();
-                if !rest.starts_with(&format!("{quote}{anchor}{quote}")) {
-                    return None;
-                }
-                let comma = if *is_flow { "," } else { "" };
-                // What stands before the key is its indentation, the dash of a list included.
-                let is_indent = before.chars().all(|c| matches!(c, ' ' | '\t' | '-'));
-                let gap = match (is_indent, is_flow) {
-                    (true, _) => format!("\n{}", before.replace('-', " ")),
-                    (false, true) => " ".to_owned(),
-                    (false, false) => return None,
-                };
-                let text = format!("{quote}{key}{quote}: {value}{comma}{gap}");
-                Some((text, 0))
-            }
-        }
-    }
-}
 
 /// A change that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -365,46 +243,6 @@ fn same_scalar(
 
 fn change_at<'e>(edits: &Edits<'e>, mark: Mark) -> Option<&'e Change> {
     edits.get(&(mark.line, mark.column)).map(|it| &it.change)
-}
-
-/// Takes away the edits of what is used in more places than it was found in: a document with aliases.
-pub(crate) fn keep_local(document: &Document<'_>, findings: &mut [Finding]) {
-    if !document.has_aliases() || findings.iter().all(|it| it.edit.is_none()) {
-        return;
-    }
-    let mut used = count_scalars(document.root());
-    for finding in findings.iter() {
-        let place = finding.edit.as_ref().map(Edit::place);
-        if let Some(count) = place.and_then(|it| used.get_mut(&it)) {
-            *count = count.saturating_sub(1);
-        }
-    }
-    for finding in findings {
-        // A key may be merged into other mappings, which no count shows.
-        let is_local = finding.edit.as_ref().is_some_and(|edit| {
-            !matches!(edit.change, Change::Before { .. }) && used.get(&edit.place()) == Some(&0)
-        });
-        if !is_local {
-            finding.edit = None;
-        }
-    }
-}
-
-/// Counts how often each scalar is used. A document is bounded with its aliases expanded.
-fn count_scalars(root: NodeRef<'_>) -> HashMap<(usize, usize), usize> {
-    let mut used: HashMap<(usize, usize), usize> = HashMap::new();
-    let mut left = vec![root];
-    while let Some(node) = left.pop() {
-        match node.value() {
-            Value::Sequence => left.extend(node.items()),
-            Value::Mapping => left.extend(node.fields().map(|it| it.value)),
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => {
-                let mark = node.mark();
-                *used.entry((mark.line, mark.column)).or_default() += 1;
-            }
-        }
-    }
-    used
 }
 
 /// Returns what a text was changed to as a unified diff; empty if it is the same.

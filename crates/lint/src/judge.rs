@@ -15,7 +15,7 @@ use crate::pod::Pod;
 use crate::service::{Labels, Service, Worker};
 use crate::severity::Severity;
 use crate::yaml::{Document, Documents, Field, ReadError};
-use crate::{admission, aks, api_version, fix, image, practice, probe, types};
+use crate::{admission, aks, alias, api_version, image, practice, probe, types};
 
 pub use crate::finding::MAX_FINDINGS;
 
@@ -113,7 +113,7 @@ impl Judgement {
             }
         }
         let of_document = self.findings.get_mut(before..).unwrap_or_default();
-        fix::keep_local(document, of_document);
+        alias::keep_local(document, of_document);
     }
 
     fn duplicates(&mut self, document: &Document<'_>, object: &ObjectName, rules: &Rules) {

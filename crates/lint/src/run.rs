@@ -8,6 +8,7 @@ use crate::finding::{Finding, Suppression};
 use crate::judge::Judgement;
 use crate::service::{Service, ServiceIndex, Worker};
 use crate::severity::Severity;
+use crate::yaml::Mark;
 
 /// The longest part of a source line that is kept, in characters.
 const SOURCE_WIDTH: usize = 160;
@@ -29,21 +30,28 @@ const LONGEST_LINE: usize = 16 * 1024;
 
 impl Located {
     fn new(finding: Finding, lines: &[&str]) -> Self {
-        let line = finding.mark.line.checked_sub(1);
-        let line = line
-            .and_then(|it| lines.get(it))
-            .copied()
-            .filter(|it| it.len() <= LONGEST_LINE)
-            .unwrap_or_default();
-        let column = finding.mark.column.max(1);
-        // Enough before the place to tell where it is.
-        let skipped = column.saturating_sub(SOURCE_WIDTH / 2);
+        let (source, column) = excerpt(finding.mark, lines);
         Self {
-            source: line.chars().skip(skipped).take(SOURCE_WIDTH).collect(),
-            column: column - skipped,
             finding,
+            source,
+            column,
         }
     }
+}
+
+/// Returns the line of a place, or the part around it, and the column of the place in that.
+pub(crate) fn excerpt(mark: Mark, lines: &[&str]) -> (String, usize) {
+    let line = mark.line.checked_sub(1);
+    let line = line
+        .and_then(|it| lines.get(it))
+        .copied()
+        .filter(|it| it.len() <= LONGEST_LINE)
+        .unwrap_or_default();
+    let column = mark.column.max(1);
+    // Enough before the place to tell where it is.
+    let skipped = column.saturating_sub(SOURCE_WIDTH / 2);
+    let source = line.chars().skip(skipped).take(SOURCE_WIDTH).collect();
+    (source, column - skipped)
 }
 
 /// A file with what was found in it.

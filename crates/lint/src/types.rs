@@ -1,9 +1,9 @@
 //! Values of the wrong type in the fields that rules read: the API server refuses them, and a rule would not see them.
 
 use crate::code::LintCode;
+use crate::edit::Edit;
 use crate::field::Scope;
 use crate::finding::Findings;
-use crate::fix::Edit;
 use crate::pod::Pod;
 use crate::yaml::Value;
 

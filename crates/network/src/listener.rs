@@ -7,6 +7,11 @@ pub trait Listen: Send + Sync {
     /// A request failed in a way that may pass, and is repeated; the text is foreign.
     fn repeated(&self, text: &str);
 
+    /// A request was answered, or failed; the text is foreign.
+    fn sent(&self, text: &str) {
+        let _ = text;
+    }
+
     /// A secret was received, or is about to be sent. Called before anything else sees it.
     fn secret(&self, secret: &str);
 }
@@ -26,6 +31,13 @@ impl Listener {
     pub fn repeated(&self, text: &str) {
         if let Some(listen) = &self.0 {
             listen.repeated(text);
+        }
+    }
+
+    /// Says how a request went.
+    pub fn sent(&self, text: &str) {
+        if let Some(listen) = &self.0 {
+            listen.sent(text);
         }
     }
 

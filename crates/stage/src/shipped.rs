@@ -22,6 +22,10 @@ pub const SHIPPED: &[(&str, &str)] = &[
         include_str!("../../../templates/steps/rollback.yml"),
     ),
     (
+        "steps/lint.yml",
+        include_str!("../../../templates/steps/lint.yml"),
+    ),
+    (
         "extends/guarded-deployment.yml",
         include_str!("../../../templates/extends/guarded-deployment.yml"),
     ),

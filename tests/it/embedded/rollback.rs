@@ -22,6 +22,7 @@ mod again;
 mod batch;
 mod kills;
 mod refused;
+mod selected;
 mod sets;
 mod target;
 
@@ -34,6 +35,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         .chain(sets::trials())
         .chain(batch::trials())
         .chain(kills::trials())
+        .chain(selected::trials())
 }
 
 /// Where v1 is healthy and marked, and every later version crashes.

@@ -190,6 +190,14 @@ impl TestCluster {
             .count()
     }
 
+    /// How many of them were no dry run.
+    pub(crate) fn writes_in_earnest(&self) -> usize {
+        let requests = self.sandbox.requests();
+        let reads = [Verb::Get, Verb::List, Verb::Watch];
+        let writes = requests.iter().filter(|it| !reads.contains(&it.verb));
+        writes.filter(|it| !it.path.contains("dryRun")).count()
+    }
+
     /// How many pods were deleted by request.
     pub(crate) fn deleted_pods(&self) -> usize {
         let requests = self.sandbox.requests();

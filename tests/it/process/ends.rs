@@ -98,7 +98,7 @@ fn drills() -> impl Iterator<Item = Trial> {
             "no answer: the input has ended",
         ),
     ];
-    let at_approval = at_approval.into_iter().map(|(says, key, word)| {
+    let at_approval = at_approval.into_iter().map(move |(says, key, word)| {
         let name = format!("at the approval of a drill {says} is no answer");
         trial(name, move || at_approval_of_drill(key, word)).with_ignored_flag(!has_script)
     });

@@ -14,6 +14,7 @@ mod field;
 mod image;
 mod peers;
 mod permissions;
+mod predictions;
 mod refusals;
 mod rollback;
 mod smoke;
@@ -43,7 +44,7 @@ use tokio::signal::unix::{SignalKind, signal};
 const TRIALS_AT_ONCE: usize = 8;
 
 /// Says what is compared: `1` verdicts, `rollback` rollbacks, `field` the cases from the field, `start`
-/// the start-up.
+/// the start-up, `prediction` the predictions before the updates.
 const BENCH: &str = "ROLLGUARD_BENCH";
 
 /// Names the file that takes what was measured.
@@ -101,6 +102,10 @@ impl Stage {
 
     /// Shows what was measured, and writes it where it is asked for.
     fn tell(&self) -> Result<()> {
+        // Its trial writes what it measured.
+        if compares_predictions() {
+            return Ok(());
+        }
         if compares_starts() {
             let measured = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
             return written(&*measured);
@@ -159,6 +164,11 @@ fn compares_rollbacks() -> bool {
 /// Returns whether kubectl follows the cases from the field as well, and nothing else is tried.
 fn compares_fields() -> bool {
     compares_what("field")
+}
+
+/// Returns whether only the predictions before the updates are measured.
+fn compares_predictions() -> bool {
+    compares_what("prediction")
 }
 
 /// Returns whether only the start-up is measured.
@@ -257,6 +267,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(conclusion.exit_code())
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one statement for each kind of trial"
+)]
 fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
     let smoke = trial(
         "a deployment of two replicas rolls out",
@@ -297,6 +311,11 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
         let name = format!("a drill on a cluster ends: {}", case.says);
         trial(&name, stage, move |stage| drill::ends(stage, case))
     });
+    let predictions = trial(
+        "what is predicted as certain before an update happens",
+        stage,
+        predictions::come_true,
+    );
     let stable = trial(
         "a rollout that has long been stable passes at once",
         stage,
@@ -326,6 +345,9 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
             starts::are_measured,
         )]);
     }
+    if compares_predictions() {
+        return Ok(vec![predictions]);
+    }
     if clients::are_asked_for() {
         return Ok(clients::trials(stage));
     }
@@ -333,7 +355,7 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
         return Ok(image::trials(stage));
     }
     // The longest of all goes first.
-    let others = [smoke, contract, refusals, may_look, stable];
+    let others = [smoke, contract, refusals, may_look, stable, predictions];
     let all = std::iter::once(pipeline).chain(updates).chain(others);
     let all = all
         .chain(permissions::trials(stage))

@@ -38,7 +38,7 @@ const UPDATES: [&str; 3] = [
     "agent-image-tag-missing",
 ];
 
-pub(crate) fn trials(stage: &Arc<Stage>) -> [Trial; 3] {
+pub(crate) fn trials(stage: &Arc<Stage>) -> [Trial; 4] {
     [
         trial(
             "each command works under exactly its Role",
@@ -49,6 +49,11 @@ pub(crate) fn trials(stage: &Arc<Stage>) -> [Trial; 3] {
             "a drill works under exactly its Role",
             stage,
             a_drill_works_under_its_role,
+        ),
+        trial(
+            "a prediction works under exactly its Role",
+            stage,
+            a_prediction_works_under_its_role,
         ),
         trial(
             "a doctor names each permission that is taken away",
@@ -331,6 +336,53 @@ async fn a_drill_works_under_its_role(stage: Arc<Stage>) -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// Predictions before an update, by an identity that has nothing but their own Role; without it nothing is certain.
+async fn a_prediction_works_under_its_role(stage: Arc<Stage>) -> Result<()> {
+    let cluster = stage.cluster()?;
+    for (name, code) in [
+        ("secret-missing", "ConfigObjectMissing"),
+        ("limit-range-violated", "LimitRangeViolated"),
+        ("db-claim-unbound", "ClaimNotProvisioned"),
+        ("agent-quota-exceeded", "QuotaExceeded"),
+    ] {
+        let scenario = scenario(name)?;
+        with_namespace(cluster, "lint-role", async |_, namespace| {
+            let usage = Usage::of([Command::Lint]).with_kinds([kind_of(scenario.kind)]);
+            let seer = account(cluster, &namespace, "seer", &usage.permissions()).await?;
+            let nobody = account(cluster, &namespace, "nobody", &[]).await?;
+            seer.is_ready(&["lint", scenario.kind.workload(), "-n", &namespace])
+                .await?;
+            let play = Play::new(cluster, &namespace, scenario)?;
+            play.deploy_v1().await?;
+            play.prepare_v2().await?;
+            let file = NamedTempFile::with_suffix(".yaml")?;
+            std::fs::write(file.path(), play.v2())?;
+            let path = file.path().to_string_lossy().into_owned();
+            let args = [
+                "lint",
+                "--live",
+                &path,
+                "-n",
+                &namespace,
+                "--fail-on",
+                "never",
+                "--fail-on-prediction",
+                "likely",
+            ];
+            let ran = seer.rollguard.run(&args).await?;
+            ended(&ran, 10)?;
+            ensure!(ran.all().contains(code), "no {code}: {}", ran.all());
+            let blind = nobody.rollguard.run(&args).await?;
+            ensure!(blind.code == 0, "{}", blind.all());
+            ensure!(blind.all().contains("not seen"), "{}", blind.all());
+            Ok(())
+        })
+        .await
+        .with_context(|| format!("{name} under the Role of lint"))?;
+    }
+    Ok(())
 }
 
 /// Takes each permission of the table away, one at a time.

@@ -104,7 +104,7 @@ fn rows() -> Vec<Row> {
                 "deploymentName": "", "workloads": "deployment/web\nstatefulset/db\n",
                 "selector": "tier=back", "timeout": "10m", "stableFor": "1m",
                 "postCheckTimeout": "15m", "http": "/healthz\n/ready:8080=204\n",
-                "graces": "ImageNotFound=2m\n", "logs": false, "mark": false,
+                "graces": "ImageNotFound=2m\n", "logs": false, "traffic": false, "lint": "warn", "mark": false,
                 "toRevision": "7", "approvers": ["[Shop]\\Release managers", "ops@example.org"],
                 "notifyUsers": "ops@example.org\non-call@example.org\n",
                 "allowApproversToApproveTheirOwnRuns": false, "approvalTimeout": 60,
@@ -162,6 +162,25 @@ fn rows() -> Vec<Row> {
             ),
             failed: &["Apply", "Apply", "Undo"],
             timed_out: &["Apply", "Apply", "Undo"],
+        },
+        Row {
+            name: "lint",
+            pipeline: "stages:
+  - stage: Release
+    jobs:
+      - job: Judge
+        steps:
+          - template: steps/lint.yml
+            parameters: { connectionType: none, manifests: k8s }
+      - template: jobs/guarded-rollout.yml
+        parameters: PARAMETERS
+"
+            .replace(
+                "PARAMETERS",
+                &with_cluster(json!({"dependsOn": "Judge", "lint": "fail"})).to_string(),
+            ),
+            failed: &["Judge", CHECK, APPROVAL, ROLLBACK, RECHECK],
+            timed_out: &["Judge", CHECK, APPROVAL, ROLLBACK, RECHECK],
         },
         Row {
             name: "extends",

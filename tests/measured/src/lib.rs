@@ -3,6 +3,7 @@
 //! it.
 
 pub mod fields;
+pub mod predictions;
 pub mod rollbacks;
 pub mod starts;
 pub mod verdicts;

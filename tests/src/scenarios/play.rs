@@ -95,6 +95,20 @@ impl Play {
         Ok(())
     }
 
+    /// Does what belongs before v2, and leaves v2 alone.
+    ///
+    /// # Errors
+    /// When an object is refused.
+    pub async fn prepare_v2(&self) -> Result<()> {
+        self.extras(When::BeforeV2).await
+    }
+
+    /// The manifest of v2 as it is applied.
+    #[must_use]
+    pub fn v2(&self) -> String {
+        self.scene.placed(self.scenario.v2)
+    }
+
     async fn extras(&self, when: When) -> Result<()> {
         for extra in self
             .scenario
@@ -166,13 +180,17 @@ impl Scene {
         Ok(())
     }
 
-    async fn apply(&self, yaml: &str) -> Result<()> {
-        let yaml = yaml
-            .replace("${NAMESPACE}", &self.namespace)
+    /// A manifest with the names of this place.
+    fn placed(&self, yaml: &str) -> String {
+        yaml.replace("${NAMESPACE}", &self.namespace)
             .replace("${SECOND_NODE}", &self.cluster.second_node())
             .replace("${REGISTRY}", &self.cluster.registry())
             .replace("${PRIVATE_REGISTRY}", &self.cluster.private_registry())
-            .replace("${SLEEPING_REGISTRY}", &self.sleeping.address());
+            .replace("${SLEEPING_REGISTRY}", &self.sleeping.address())
+    }
+
+    async fn apply(&self, yaml: &str) -> Result<()> {
+        let yaml = self.placed(yaml);
         let applied = apply(&self.client, &self.namespace, &yaml).await;
         applied.with_context(|| format!("failed to set the scene in `{}`", self.namespace))
     }

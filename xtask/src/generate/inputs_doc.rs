@@ -21,13 +21,16 @@ pub(super) fn render() -> String {
              cluster may be meant. How each connection signs in: [connections.md](connections.md).\n";
     text += "\nAn empty input counts as not given. All wrong inputs, including a `$(variable)` \
              that does not exist, are reported together, before anything is touched.\n";
-    for command in CommandName::ALL {
+    // The command line of lint has options of its own.
+    let commands = CommandName::ALL.into_iter();
+    for command in commands.filter(|it| *it != CommandName::Lint) {
         text += &["\n## `rollguard ", command.as_str(), "`\n\n"].concat();
         text += &table(
             ["argument", "default", "meaning"],
             InputSpec::on_command_line(command).map(argument_row),
         );
     }
+    text += "\nThe options of `rollguard lint`: [lint.md](lint.md).\n";
     text += "\nA doctor also takes the names of commands as arguments: put `doctor` before the command \
              line that you want to try, such as `rollguard doctor check deployment/web -n shop`. \
              Without any, it asks for `check` and `rollback`.\n";

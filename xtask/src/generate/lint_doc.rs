@@ -45,6 +45,8 @@ rollguard lint k8s/ --fix                              # writes what cannot brea
 helm template . | rollguard lint - --fix | kubectl apply -f -
 ```
 
+With a cluster, `--live` predicts what the rollout will meet: [prediction.md](prediction.md).
+
 Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, PodTemplate, Job and CronJob are judged, in several documents, in a `List`, with
 anchors and merge keys, and as JSON. For custom kinds: `--pod-template-path Rollout=spec.template`, or `Rollout.argoproj.io=…` for one group. Other kinds are skipped and counted.
 A manifest may have 64 MiB and a document a million values, its aliases expanded, and 100 levels. A file that is named in several ways is judged once.

@@ -71,6 +71,10 @@ const fn introduction(command: Command) -> &'static str {
              granted. The Role has the permissions of all kinds and options.\n"
         }
         Command::Rollback => "With every option, the check after it included.\n",
+        Command::Lint => {
+            "Only `rollguard lint --live` talks to a cluster. Nothing is written: `create` and `patch` are asked for dry runs, which the API server \
+             authorises as it would the write itself.\n"
+        }
         Command::Drill => {
             "These, and those of `check` and `rollback` for a Deployment. Only `rollguard drill --context` talks to a cluster. Its namespace does not exist \
              before, so that all of it must be granted for the whole cluster: use a test cluster.\n"
@@ -86,7 +90,7 @@ fn full(command: Command) -> Usage {
         ..Usage::of([command])
     };
     match command {
-        Command::Check | Command::Rollback => usage,
+        Command::Check | Command::Rollback | Command::Lint => usage,
         Command::Drill => usage.with_kinds([WorkloadKind::Deployment]),
     }
 }
@@ -136,6 +140,7 @@ fn used_for(rule: &Rule) -> String {
         Condition::Traffic => Some("unless `--no-traffic`"),
         Condition::Mark => Some("unless `--no-mark`"),
         Condition::Helm => Some("owned by Helm"),
+        Condition::Autoscaler => Some("no node fits"),
     };
     let all = rule.kinds.len() == WorkloadKind::ALL.len() || rule.command == Command::Drill;
     let kinds = rule.kinds.iter().map(|it| it.as_str());
@@ -162,8 +167,8 @@ mod tests {
         });
         let objects: Vec<(&str, &str)> = objects.collect();
         let distinct: BTreeSet<&(&str, &str)> = objects.iter().collect();
-        // Three commands: a Role and a ClusterRole each for two of them, and their bindings.
-        assert_eq!(objects.len(), 10, "{objects:?}");
+        // Four commands: a Role and a ClusterRole each for three of them, and their bindings.
+        assert_eq!(objects.len(), 14, "{objects:?}");
         assert_eq!(distinct.len(), objects.len(), "{objects:?}");
     }
 

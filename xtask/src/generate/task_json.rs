@@ -179,13 +179,17 @@ const fn kind(kind: InputKind) -> &'static str {
         InputKind::Boolean => "boolean",
         InputKind::ServiceConnection => "connectedService:AzureRM",
         InputKind::KubernetesConnection => "connectedService:kubernetes",
-        InputKind::Workloads | InputKind::HttpChecks | InputKind::Graces => "multiLine",
+        InputKind::Workloads | InputKind::HttpChecks | InputKind::Graces | InputKind::Paths => {
+            "multiLine"
+        }
         InputKind::Commands
         | InputKind::Namespace
         | InputKind::Selector
         | InputKind::Duration
         | InputKind::Revision
         | InputKind::LateBoolean
+        | InputKind::Path
+        | InputKind::Severity
         | InputKind::Evidence => "string",
     }
 }
@@ -210,6 +214,7 @@ const fn command(command: CommandName) -> (&'static str, &'static str) {
         CommandName::Check => "Check a rollout",
         CommandName::Rollback => "Roll back",
         CommandName::Doctor => "Tell whether a check and a rollback would work",
+        CommandName::Lint => "Judge manifests",
     };
     (command.as_str(), label)
 }
@@ -219,6 +224,7 @@ const fn connection(connection: ConnectionType) -> (&'static str, &'static str) 
     let label = match connection {
         ConnectionType::AzureResourceManager => "Azure Resource Manager",
         ConnectionType::KubernetesServiceConnection => "Kubernetes Service Connection",
+        ConnectionType::NoConnection => "None",
     };
     (connection.as_str(), label)
 }

@@ -12,6 +12,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::builds::file_name;
 use crate::generate::{VERSION, root};
+use crate::manual::Page;
 
 /// 1980-01-01, the first time that a zip archive can hold; of no meaning.
 const TIME: u64 = 315_532_800;
@@ -38,8 +39,8 @@ fn folder(platform: &str) -> String {
     format!("rollguard-{VERSION}-{platform}")
 }
 
-/// Packs a binary with the licence and a first text.
-pub(super) fn pack(platform: &str, binary: &Path) -> Result<Vec<u8>> {
+/// Packs a binary with the licence, a first text, the man pages and the completions.
+pub(super) fn pack(platform: &str, binary: &Path, pages: &[Page]) -> Result<Vec<u8>> {
     let read =
         |path: &Path| fs::read(path).with_context(|| format!("failed to read {}", path.display()));
     let folder = folder(platform);
@@ -48,11 +49,16 @@ pub(super) fn pack(platform: &str, binary: &Path) -> Result<Vec<u8>> {
         content,
         is_program,
     };
-    let parts = [
+    let mut parts = vec![
         part("LICENSE", read(&root().join("LICENSE"))?, false),
         part("README.md", read(&root().join("README.md"))?, false),
         part(file_name(platform), read(binary)?, true),
     ];
+    parts.extend(
+        pages
+            .iter()
+            .map(|it| part(&it.name, it.content.clone(), false)),
+    );
     if platform.starts_with("win32") {
         zipped(&parts)
     } else {
@@ -117,10 +123,17 @@ mod tests {
         file
     }
 
+    fn pages() -> Vec<Page> {
+        vec![Page {
+            name: "man/rollguard.1".to_owned(),
+            content: b".TH rollguard 1".to_vec(),
+        }]
+    }
+
     #[test]
     fn an_archive_for_linux_holds_the_program_with_its_mode() {
         let binary = binary();
-        let bytes = pack("linux-x64", binary.path()).unwrap();
+        let bytes = pack("linux-x64", binary.path(), &pages()).unwrap();
         let mut archive = tar::Archive::new(GzDecoder::new(bytes.as_slice()));
         let found: Vec<(String, u32)> = archive
             .entries()
@@ -136,6 +149,7 @@ mod tests {
             (inside("LICENSE"), 0o644),
             (inside("README.md"), 0o644),
             (inside("rollguard"), 0o755),
+            (inside("man/rollguard.1"), 0o644),
         ];
         assert_eq!(found, expected);
         assert_eq!(
@@ -147,7 +161,7 @@ mod tests {
     #[test]
     fn an_archive_for_windows_is_a_zip() {
         let binary = binary();
-        let bytes = pack("win32-x64", binary.path()).unwrap();
+        let bytes = pack("win32-x64", binary.path(), &pages()).unwrap();
         let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
         let mut content = Vec::new();
         let file = format!("rollguard-{VERSION}-win32-x64/rollguard.exe");
@@ -168,8 +182,8 @@ mod tests {
         for platform in ["linux-arm64", "win32-x64"] {
             let (one, other) = (binary(), binary());
             assert_eq!(
-                pack(platform, one.path()).unwrap(),
-                pack(platform, other.path()).unwrap()
+                pack(platform, one.path(), &pages()).unwrap(),
+                pack(platform, other.path(), &pages()).unwrap()
             );
         }
     }

@@ -10,6 +10,7 @@ use super::builds::staged;
 use super::sums::{LIST, sha256};
 use super::{archive, image, sbom};
 use crate::generate::root;
+use crate::manual;
 
 /// Writes them into `dist/`, for these platforms; returns what to tell.
 pub(super) fn write(
@@ -29,9 +30,13 @@ pub(super) fn write(
         written.push(file);
         Ok(())
     };
+    let pages = manual::pages()?;
     for platform in platforms {
         let binary = staged(bin, platform);
-        add(archive::name(platform), &archive::pack(platform, &binary)?)?;
+        add(
+            archive::name(platform),
+            &archive::pack(platform, &binary, &pages)?,
+        )?;
         if let Some(architecture) = image::architecture(platform) {
             add(image::name(platform), &image::pack(architecture, &binary)?)?;
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::generate::root;
 use crate::test::{Package, install};
@@ -116,13 +116,15 @@ impl Build {
             "release"
         };
         install(self.packages)?;
+        add_target(self.triple)?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command
             .current_dir(root())
             .args(["build", "--locked", "--package", "rollguard"])
             .args(["--profile", profile, "--target", self.triple])
-            .envs(self.environment.iter().copied());
+            .envs(self.environment.iter().copied())
+            .envs(crate::manual::commit());
         super::run_to_end(&mut command)
             .with_context(|| format!("failed to build for {}", self.platform))?;
         Ok(target_folder()
@@ -130,6 +132,19 @@ impl Build {
             .join(profile)
             .join(file_name(self.platform)))
     }
+}
+
+/// Adds the target's standard library. `rust-toolchain.toml` names it, but rustup reads that only when it installs the
+/// toolchain. A compiler from elsewhere brings its own.
+fn add_target(triple: &str) -> Result<()> {
+    let mut command = Command::new("rustup");
+    command.current_dir(root()).args(["target", "add", triple]);
+    let status = match command.status() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        status => status.context("failed to start rustup")?,
+    };
+    ensure!(status.success(), "failed to add the target {triple}");
+    Ok(())
 }
 
 fn target_folder() -> PathBuf {

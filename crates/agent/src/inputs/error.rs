@@ -29,17 +29,35 @@ pub enum InputProblem {
     #[error("is for the command {0} only; leave it empty")]
     OtherCommand(String),
     /// No such command.
-    #[error("`{0}` is not a command; write `check`, `rollback` or `doctor`")]
+    #[error("`{0}` is not a command; write `check`, `rollback`, `doctor` or `lint`")]
     Command(String),
     /// No such type of service connection.
     #[error(
-        "`{0}` is not a type of service connection; write `azureResourceManager` or \
-         `kubernetesServiceConnection`"
+        "`{0}` is not a type of service connection; write `azureResourceManager`, \
+         `kubernetesServiceConnection` or, to lint without a cluster, `none`"
     )]
     ConnectionType(String),
     /// It belongs to another type of service connection.
     #[error("is read only with `connectionType: {0}`; write that, or leave the input empty")]
     OtherConnection(&'static str),
+    /// A command that needs a cluster.
+    #[error(
+        "`none` is for the command `lint` only, because `{0}` needs a cluster; write `azureResourceManager` or `kubernetesServiceConnection`"
+    )]
+    NeedsCluster(&'static str),
+    /// Workloads of a cluster that is not asked.
+    #[error(
+        "names workloads of a cluster, which `connectionType: none` does not ask; choose a service connection, or write `manifests`"
+    )]
+    AsksNoCluster,
+    /// Nothing to lint.
+    #[error(
+        "is missing; write for example `k8s/*.yaml`, or give `workloads` or `selector` of the cluster"
+    )]
+    NothingToLint,
+    /// Not a severity.
+    #[error("`{0}` is not a severity; write `error`, `warning`, `info` or `never`")]
+    Severity(String),
     /// No command whose permissions a doctor knows.
     #[error("`{0}` is not a command that needs permissions; write `check`, `rollback` or `drill`")]
     DoctorCommand(String),
@@ -75,12 +93,14 @@ pub enum InputProblem {
     Workload(WorkloadError),
     /// Nothing to roll back.
     #[error(
-        "is missing; write for example `deployment/web`, or give {evidence}, which names the \
-             workloads"
+        "is missing; write for example `deployment/web`, or give {selector}, or {evidence}, which \
+             names the workloads"
     )]
     NothingToRollBack {
         /// The input for the evidence as the user writes it.
         evidence: String,
+        /// The input for a selector as the user writes it.
+        selector: String,
     },
     /// A workload that the check did not hand over.
     #[error("`{0}` is not in the evidence; name only workloads from it, or none")]
@@ -106,13 +126,35 @@ pub enum InputProblem {
         /// The input for a selector as the user writes it.
         selector: String,
     },
-    /// The kind stands apart from the name, as in `kubectl get deployment web`.
-    #[error("{}", apart(.kind, .names))]
-    KindApart {
-        /// The kind.
+    /// A kind without a name.
+    #[error("`{0}` has no name; write for example `{0}/web`")]
+    KindAlone(String),
+    /// `TYPE NAME` beside `TYPE/NAME`, which kubectl does not take either.
+    #[error("`{given}` has a space where the other workloads have a slash; write `{write}`")]
+    TwoForms {
+        /// The words.
+        given: String,
+        /// The same with slashes.
+        write: String,
+    },
+    /// A list of names that are not apart from each other.
+    #[error("`{given}` has a comma between names; write `{write}`")]
+    NamesWithComma {
+        /// The words.
+        given: String,
+        /// The same with spaces.
+        write: String,
+    },
+    /// A kind behind another one, where kubectl would take it for a name.
+    #[error(
+        "`{kind}` is a kind where a name belongs; write `{kind}/NAME` and give every workload a slash, or \
+         `{of}/{kind}` for a workload of that name"
+    )]
+    KindForName {
+        /// The word.
         kind: String,
-        /// The names behind it; perhaps none.
-        names: Vec<String>,
+        /// The kind before it.
+        of: String,
     },
     /// Not a label selector.
     #[error(
@@ -150,6 +192,9 @@ pub enum InputProblem {
     /// A revision to restore for more than one workload.
     #[error("{0} workloads are given, but a revision belongs to one; name exactly one")]
     ToRevisionOfSeveral(usize),
+    /// A revision to restore for whatever a selector finds.
+    #[error("a revision belongs to one workload; name it instead of a selector")]
+    ToRevisionOfSelector,
     /// Not a duration.
     #[error(transparent)]
     Duration(DurationError),
@@ -176,18 +221,6 @@ pub enum InputProblem {
     /// Not the approval of a check.
     #[error("is not the evidence of a check: {0}")]
     Evidence(ApprovalError),
-}
-
-fn apart(kind: &str, names: &[String]) -> String {
-    if names.is_empty() {
-        return format!("`{kind}` has no name; write for example `{kind}/web`");
-    }
-    let right: Vec<String> = names.iter().map(|name| format!("{kind}/{name}")).collect();
-    format!(
-        "`{kind} {}` has a space where a slash belongs; write `{}`",
-        names.join(" "),
-        right.join(" ")
-    )
 }
 
 /// One input that is wrong.
@@ -218,6 +251,10 @@ impl InputError {
             | InputProblem::Command(_)
             | InputProblem::ConnectionType(_)
             | InputProblem::OtherConnection(_)
+            | InputProblem::NeedsCluster(_)
+            | InputProblem::AsksNoCluster
+            | InputProblem::NothingToLint
+            | InputProblem::Severity(_)
             | InputProblem::DoctorCommand(_)
             | InputProblem::ServiceConnections(_)
             | InputProblem::SubscriptionId(_)
@@ -231,8 +268,12 @@ impl InputError {
             | InputProblem::SelectorBesidesEvidence
             | InputProblem::Boolean(_)
             | InputProblem::ToRevisionOfSeveral(_)
+            | InputProblem::ToRevisionOfSelector
             | InputProblem::NoWorkload { .. }
-            | InputProblem::KindApart { .. }
+            | InputProblem::KindAlone(_)
+            | InputProblem::TwoForms { .. }
+            | InputProblem::NamesWithComma { .. }
+            | InputProblem::KindForName { .. }
             | InputProblem::Selector(_)
             | InputProblem::Http(_)
             | InputProblem::Grace(_)

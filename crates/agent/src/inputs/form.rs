@@ -68,7 +68,10 @@ impl InputSpec {
             | InputKind::Duration
             | InputKind::Revision
             | InputKind::Boolean
-            | InputKind::LateBoolean => self.help.to_owned(),
+            | InputKind::LateBoolean
+            | InputKind::Paths
+            | InputKind::Path
+            | InputKind::Severity => self.help.to_owned(),
         }
     }
 
@@ -172,6 +175,12 @@ pub enum InputKind {
     /// The same, known only when the job runs: editors take nothing but `true` and `false` for a boolean, so
     /// that the task declares a text.
     LateBoolean,
+    /// Files, folders and patterns, one in a line.
+    Paths,
+    /// A file.
+    Path,
+    /// A severity of a finding of `lint`, or `never`.
+    Severity,
     /// The approval of a check, as JSON. On the command line it is a file that holds it, or `-`;
     /// the caller passes the content on.
     Evidence,
@@ -182,7 +191,7 @@ impl InputKind {
     #[must_use]
     pub const fn is_list(self) -> bool {
         match self {
-            Self::Workloads | Self::HttpChecks | Self::Graces => true,
+            Self::Workloads | Self::HttpChecks | Self::Graces | Self::Paths => true,
             Self::Command
             | Self::ConnectionType
             | Self::ServiceConnection
@@ -197,6 +206,8 @@ impl InputKind {
             | Self::Revision
             | Self::Boolean
             | Self::LateBoolean
+            | Self::Path
+            | Self::Severity
             | Self::Evidence => false,
         }
     }
@@ -213,11 +224,19 @@ pub enum Group {
     Check,
     /// What is rolled back to, and what is allowed on the way; a check proposes by the same settings.
     Rollback,
+    /// What is judged before it is applied.
+    Lint,
 }
 
 impl Group {
     /// Every group, in the order of the form.
-    pub const ALL: [Self; 4] = [Self::Cluster, Self::Workload, Self::Check, Self::Rollback];
+    pub const ALL: [Self; 5] = [
+        Self::Cluster,
+        Self::Workload,
+        Self::Check,
+        Self::Rollback,
+        Self::Lint,
+    ];
 
     /// Its name in task.json.
     #[must_use]
@@ -227,6 +246,7 @@ impl Group {
             Self::Workload => "workload",
             Self::Check => "check",
             Self::Rollback => "rollback",
+            Self::Lint => "lint",
         }
     }
 
@@ -238,6 +258,7 @@ impl Group {
             Self::Workload => "Workloads",
             Self::Check => "Check",
             Self::Rollback => "Rollback",
+            Self::Lint => "Lint",
         }
     }
 }

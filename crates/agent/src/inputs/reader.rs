@@ -16,12 +16,12 @@ use super::error::{InputError, InputErrors, InputProblem};
 use super::form::InputSpec;
 use super::raw::{RawInputs, Source};
 use super::selector::selector;
-use super::values::{
-    boolean, commands, distinct, grace, lines, namespace, revision, workload_names,
-};
+use super::values::{boolean, commands, distinct, grace, lines, namespace, revision};
+use super::workload_words::{workload_lines, workload_words};
 use super::{CheckInputs, CommandName, DoctorInputs, RollbackInputs, spec, workloads_of};
 
 mod cluster;
+mod lint;
 
 /// Every function returns `None` when something is wrong with its inputs, and keeps what it is.
 pub(super) struct Reader<'a> {
@@ -110,10 +110,16 @@ impl<'a> Reader<'a> {
 
     pub(super) fn rollback(&mut self) -> Option<RollbackInputs> {
         let about = self.about();
-        if self.is_absent(&spec::WORKLOADS) && self.is_absent(&spec::EVIDENCE) {
+        let selector = self.optional(&spec::SELECTOR, selector);
+        let absent = self.is_absent(&spec::WORKLOADS) && self.is_absent(&spec::SELECTOR);
+        if absent && self.is_absent(&spec::EVIDENCE) {
             let evidence = self.raw.source().written(&spec::EVIDENCE);
-            let problem = InputProblem::NothingToRollBack { evidence };
+            let selector = self.raw.source().written(&spec::SELECTOR);
+            let problem = InputProblem::NothingToRollBack { evidence, selector };
             self.wrong(&spec::WORKLOADS, problem);
+        }
+        if about.evidence.is_some() && selector.is_some() {
+            self.wrong(&spec::SELECTOR, InputProblem::SelectorBesidesEvidence);
         }
         self.nothing_for_other_commands_than(CommandName::Rollback);
         let health = self.health();
@@ -124,6 +130,7 @@ impl<'a> Reader<'a> {
         Some(RollbackInputs {
             namespace: about.namespace?,
             workloads: about.workloads?,
+            selector,
             to_revision,
             evidence: about.evidence,
             allowed: allowed?,
@@ -192,6 +199,8 @@ impl<'a> Reader<'a> {
         let count = about.count();
         if about.evidence.is_some() {
             self.wrong(&spec::TO_REVISION, InputProblem::BesidesEvidence);
+        } else if !self.is_absent(&spec::SELECTOR) {
+            self.wrong(&spec::TO_REVISION, InputProblem::ToRevisionOfSelector);
         } else if count > 1 {
             let problem = InputProblem::ToRevisionOfSeveral(count);
             self.wrong(&spec::TO_REVISION, problem);
@@ -317,7 +326,12 @@ impl<'a> Reader<'a> {
     /// The workloads that are named; none where the input is wrong as a whole.
     fn workloads(&mut self) -> Option<Vec<WorkloadName>> {
         let before = self.errors.len();
-        let names = self.each(&spec::WORKLOADS, workload_names);
+        let read = match self.raw.source() {
+            Source::Task => workload_lines,
+            // Each word is a line there, and only all of them together make sense.
+            Source::CommandLine => workload_words,
+        };
+        let names = self.each(&spec::WORKLOADS, read);
         (self.errors.len() == before).then_some(names)
     }
 
@@ -371,7 +385,7 @@ impl<'a> Reader<'a> {
                     .iter()
                     .map(|it| format!("`{}`", it.as_str()))
                     .collect();
-                self.wrong(spec, InputProblem::OtherCommand(names.join(" or ")));
+                self.wrong(spec, InputProblem::OtherCommand(listed(&names)));
             }
         }
     }
@@ -423,5 +437,13 @@ impl<'a> Reader<'a> {
         let (_, macro_and_rest) = text.split_once("$(")?;
         let (name, _) = macro_and_rest.split_once(')')?;
         Some(InputProblem::UnknownVariable(name.to_owned()))
+    }
+}
+
+/// Returns the names as a list in a sentence: `a`, `b` or `c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => names.concat(),
     }
 }

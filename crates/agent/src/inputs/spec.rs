@@ -3,16 +3,20 @@
 
 use super::CommandName;
 use super::form::{CliForm, Group, InputKind, InputSpec};
-use CommandName::{Check, Doctor, Rollback};
+use CommandName::{Check, Doctor, Lint, Rollback};
 
 mod cluster;
+mod lint;
 
 pub use cluster::{
     AKS_CLUSTER, AZURE_RESOURCE_GROUP, AZURE_SERVICE_CONNECTION, AZURE_SUBSCRIPTION_ID,
     CONNECTION_TYPE, KUBERNETES_SERVICE_CONNECTION, PUBLIC_FQDN, USE_CLUSTER_ADMIN,
 };
+pub use lint::{BASELINE, CONFIG_FILE, FAIL_ON, MANIFESTS};
 
-const ALL_COMMANDS: &[CommandName] = &[Check, Rollback, Doctor];
+const ALL_COMMANDS: &[CommandName] = &[Check, Rollback, Doctor, Lint];
+/// The commands about a rollout.
+const ROLLOUT: &[CommandName] = &[Check, Rollback, Doctor];
 /// The commands that judge a rollout.
 const BOTH: &[CommandName] = &[Check, Rollback];
 
@@ -22,7 +26,8 @@ pub const COMMAND: InputSpec = InputSpec {
     cli: CliForm::None,
     label: "Command",
     help: "`check` follows a rollout to a verdict; `rollback` restores the last good revision; \
-           `doctor` tells whether both would work here: connection, permissions, network.",
+           `doctor` tells whether both would work here: connection, permissions, network; `lint` judges \
+           manifests before they are applied, or workloads of the cluster.",
     kind: InputKind::Command,
     default: Some("check"),
     required: true,
@@ -74,8 +79,8 @@ pub const WORKLOADS: InputSpec = InputSpec {
     cli: CliForm::Positional { value: "WORKLOAD" },
     label: "Workloads",
     help: "The workloads, written as in kubectl, one per line: `deployment/web`, \
-           `statefulset/db`, `daemonset/agent`. May be left empty if evidence or, in a \
-           check, a selector is given. With evidence, only workloads that it names are allowed.",
+           `statefulset/db`, `daemonset/agent`, or `deployment web api`. May be left empty if \
+           evidence or a selector is given. With evidence, only workloads that it names are allowed.",
     kind: InputKind::Workloads,
     default: None,
     // A selector or the evidence may stand for it.
@@ -86,7 +91,7 @@ pub const WORKLOADS: InputSpec = InputSpec {
     task: true,
 };
 
-/// What else a check is about.
+/// What else a check or a rollback is about.
 pub const SELECTOR: InputSpec = InputSpec {
     name: "selector",
     cli: CliForm::Flag {
@@ -95,12 +100,13 @@ pub const SELECTOR: InputSpec = InputSpec {
         value: "SELECTOR",
     },
     label: "Selector",
-    help: "Checks every workload in the namespace whose own labels match, such as `app=web` or \
-           `tier in (web, api)`, in addition to the named workloads.",
+    help: "Every workload in the namespace whose own labels match, such as `app=web` or \
+           `tier in (web, api)`, in addition to the named workloads. A rollback takes only those \
+           whose rollout shows a failure, and leaves healthy ones alone.",
     kind: InputKind::Selector,
     default: None,
     required: false,
-    commands: &[Check, Doctor],
+    commands: ALL_COMMANDS,
     connection: None,
     group: Some(Group::Workload),
     task: true,
@@ -164,7 +170,7 @@ pub const HTTP: InputSpec = InputSpec {
     kind: InputKind::HttpChecks,
     default: None,
     required: false,
-    commands: ALL_COMMANDS,
+    commands: ROLLOUT,
     connection: None,
     group: Some(Group::Check),
     task: true,
@@ -290,7 +296,7 @@ pub const LOGS: InputSpec = InputSpec {
     kind: InputKind::Boolean,
     default: Some("true"),
     required: false,
-    commands: ALL_COMMANDS,
+    commands: ROLLOUT,
     connection: None,
     group: Some(Group::Check),
     task: true,
@@ -313,7 +319,7 @@ pub const TRAFFIC: InputSpec = InputSpec {
     kind: InputKind::Boolean,
     default: Some("true"),
     required: false,
-    commands: ALL_COMMANDS,
+    commands: ROLLOUT,
     connection: None,
     group: Some(Group::Check),
     task: true,
@@ -449,6 +455,10 @@ pub const INPUTS: &[InputSpec] = &[
     ALLOW_ON_DELETE,
     WAIT,
     DOCTOR_COMMANDS,
+    MANIFESTS,
+    FAIL_ON,
+    CONFIG_FILE,
+    BASELINE,
 ];
 
 impl InputSpec {
@@ -541,7 +551,9 @@ mod tests {
     fn the_editor_shows_an_input_where_it_is_read() {
         let rows = [
             ("namespace", None),
-            ("selector", Some("command = check || command = doctor")),
+            ("selector", None),
+            ("mark", Some("command = check || command = doctor")),
+            ("manifests", Some("command = lint")),
             ("aksCluster", Some("connectionType = azureResourceManager")),
             (
                 "kubernetesServiceConnection",
@@ -612,6 +624,7 @@ mod tests {
                 "publicFqdn",
                 "workloads",
                 "namespace",
+                "selector",
                 "timeout",
                 "stableFor",
                 "http",

@@ -9,6 +9,7 @@ use crate::env::AgentEnv;
 mod check;
 mod cluster;
 mod doctor;
+mod lint;
 mod rollback;
 mod switches;
 mod wrong;
@@ -63,7 +64,9 @@ fn web_check(timeout: Duration) -> CheckInputs {
 fn checked(changes: &[(&str, &str)]) -> CheckInputs {
     match Inputs::parse(&task(changes)).unwrap().command {
         CommandInputs::Check(check) => check,
-        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) => panic!("another command"),
+        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) | CommandInputs::Lint(_) => {
+            panic!("another command")
+        }
     }
 }
 
@@ -72,7 +75,9 @@ fn rolled_back(changes: &[(&str, &str)]) -> RollbackInputs {
     let changes: Vec<(&str, &str)> = [&[("command", "rollback")], changes].concat();
     match Inputs::parse(&task(&changes)).unwrap().command {
         CommandInputs::Rollback(rollback) => rollback,
-        CommandInputs::Check(_) | CommandInputs::Doctor(_) => panic!("another command"),
+        CommandInputs::Check(_) | CommandInputs::Doctor(_) | CommandInputs::Lint(_) => {
+            panic!("another command")
+        }
     }
 }
 

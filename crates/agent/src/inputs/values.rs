@@ -7,7 +7,7 @@ use rollguard_core::duration;
 use rollguard_core::finding::FindingCode;
 use rollguard_core::permission::Command;
 use rollguard_core::policy::Policy;
-use rollguard_core::workload::{Revision, WorkloadName, is_dns_label};
+use rollguard_core::workload::{Revision, is_dns_label};
 
 use super::error::InputProblem;
 
@@ -68,6 +68,14 @@ pub(super) fn commands(text: &str) -> Result<BTreeSet<Command>, InputProblem> {
     Ok(commands)
 }
 
+/// A severity of a finding, or `never`: the words of `FailOn` in `crates/lint`.
+pub(super) fn severity(text: &str) -> Result<String, InputProblem> {
+    if ["error", "warning", "info", "never"].contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(InputProblem::Severity(text.to_owned()))
+}
+
 pub(super) fn namespace(text: &str) -> Result<String, InputProblem> {
     if is_dns_label(text) {
         return Ok(text.to_owned());
@@ -104,27 +112,6 @@ pub(super) fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
 
 pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty())
-}
-
-/// Parses words such as `deployment/web`. kubectl also takes `deployment web`, so that slip has an
-/// error of its own.
-pub(super) fn workload_names(text: &str) -> Vec<Result<WorkloadName, InputProblem>> {
-    let is_kind = |word: &str| WorkloadName::parse(&format!("{word}/x")).is_ok();
-    let mut words = text.split_whitespace().peekable();
-    let mut names = Vec::new();
-    while let Some(word) = words.next() {
-        names.push(if is_kind(word) {
-            let name = |next: &&str| !next.contains('/') && !is_kind(next);
-            let behind = std::iter::from_fn(|| words.next_if(name));
-            Err(InputProblem::KindApart {
-                kind: word.to_owned(),
-                names: behind.map(str::to_owned).collect(),
-            })
-        } else {
-            WorkloadName::parse(word).map_err(InputProblem::Workload)
-        });
-    }
-    names
 }
 
 pub(super) fn grace(line: &str) -> Result<(FindingCode, Duration), InputProblem> {

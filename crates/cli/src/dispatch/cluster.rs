@@ -1,7 +1,7 @@
 //! From a command line to an open cluster.
 
 use rollguard_agent::inputs::{AKS_CLUSTER, ClusterTarget};
-use rollguard_cluster::{Connection, Login, SignIn, WayIn, connect};
+use rollguard_cluster::{Connection, Impersonation, Login, SignIn, WayIn, connect};
 use rollguard_core::permission::DoctorCommand;
 use rollguard_core::report::{Line, Style};
 
@@ -26,7 +26,30 @@ impl App<'_> {
             doctor: DoctorCommand::CommandLine {
                 options: connection_options(self.matches),
             },
+            impersonated: self.impersonation().map(|it| it.in_words()),
             outage: None,
+        }
+    }
+
+    /// Returns on whose behalf requests are made.
+    fn impersonation(&self) -> Option<Impersonation> {
+        let text = |name: &str| {
+            let text = self.matches.try_get_one::<String>(name);
+            text.ok().flatten().cloned()
+        };
+        let groups = self.matches.try_get_many::<String>("as-group");
+        let groups = groups.ok().flatten().into_iter().flatten();
+        Some(Impersonation {
+            user: text("as")?,
+            groups: groups.cloned().collect(),
+            uid: text("as-uid"),
+        })
+    }
+
+    pub(super) fn on_behalf(&self, login: Login) -> Login {
+        match self.impersonation() {
+            Some(whom) => login.on_behalf_of(whom),
+            None => login,
         }
     }
 
@@ -43,7 +66,7 @@ impl App<'_> {
             let line = "no kubeconfig: signing in with the service account of this pod";
             console.line(&Line::styled(Style::Dim, line));
         }
-        Ok(login)
+        Ok(login.map(|it| self.on_behalf(it)))
     }
 
     /// Signs in and connects.
@@ -78,6 +101,7 @@ impl App<'_> {
             arm: self.text("arm-endpoint").unwrap_or(ARM),
             withheld: self.environment.programs().withheld,
             network: self.network()?,
+            whom: self.impersonation(),
         })
     }
 

@@ -20,6 +20,7 @@ use crate::failure::Failure;
 mod files;
 mod glob;
 mod linter;
+pub(crate) mod live;
 mod options;
 mod replace;
 
@@ -75,7 +76,7 @@ impl LintForm {
 }
 
 /// The options of the command line.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct LintOptions {
     /// Files, folders, patterns, or `-`.
     pub(crate) paths: Vec<String>,
@@ -119,8 +120,9 @@ pub(crate) async fn lint(
     let (sender, mut results) = mpsc::channel(WAITING);
     let offers = options.fixing != Fixing::Off;
     // A pipe may never end.
-    let reading =
-        tokio::task::spawn_blocking(move || Linter::new(options, today, sender).map(Linter::run));
+    let reading = tokio::task::spawn_blocking(move || {
+        Linter::new(options, today, Some(sender)).map(Linter::run)
+    });
     let printing = async {
         while let Some(result) = results.recv().await {
             match result {
@@ -149,6 +151,17 @@ fn print_file(file: &LintedFile, offers: bool, console: &mut Console) {
     console.lines(&lines);
 }
 
+/// Judges the manifests, and keeps all findings.
+///
+/// # Errors
+/// When an option is wrong.
+pub(crate) async fn judge_all(reading: live::Reading, cancel: &Cancel) -> Result<Report, Failure> {
+    let live::Reading { options, today } = reading;
+    let reading =
+        tokio::task::spawn_blocking(move || Linter::new(options, today, None).map(Linter::run));
+    cancel.unless(reading).await?.map_err(anyhow::Error::from)?
+}
+
 fn outcome(report: &Report, accepted: bool) -> Outcome {
     if !report.problems.is_empty() {
         Outcome::BadInput
@@ -165,13 +178,18 @@ fn print(
     offers: bool,
     console: &mut Console,
 ) -> Result<(), Failure> {
-    let document = match form {
-        LintForm::Human => {
-            for file in &report.files {
-                print_file(file, offers, console);
-            }
-            None
-        }
+    match document_of(report, form)? {
+        Some(document) => console.document(&document),
+        None => print_human(report, offers, console),
+    }
+    print_problems(report, console);
+    Ok(())
+}
+
+/// Returns the document for a program; `None` for people.
+fn document_of(report: &Report, form: LintForm) -> Result<Option<String>, Failure> {
+    Ok(match form {
+        LintForm::Human => None,
         LintForm::Json => Some(json(report).map_err(anyhow::Error::from)?),
         LintForm::Sarif => {
             let version = env!("CARGO_PKG_VERSION");
@@ -179,16 +197,22 @@ fn print(
         }
         LintForm::Junit => Some(junit(report)),
         LintForm::Markdown => Some(markdown(report)),
-    };
-    if let Some(document) = document {
-        console.document(&document);
+    })
+}
+
+fn print_human(report: &Report, offers: bool, console: &mut Console) {
+    for file in &report.files {
+        print_file(file, offers, console);
     }
+}
+
+/// Prints what could not be read, and the counts.
+fn print_problems(report: &Report, console: &mut Console) {
     let problem = |it: &rollguard_lint::Problem| {
         Line::styled(Style::Bad, "error").then(Style::Plain, format!(": {}: {}", it.path, it.what))
     };
     console.lines(&report.problems.iter().map(problem).collect::<Vec<_>>());
     console.line(&summary_line(report));
-    Ok(())
 }
 
 fn write_baseline_file(report: &Report, path: &Path, console: &mut Console) -> Result<(), Failure> {

@@ -21,11 +21,13 @@ use crate::failure::Failure;
 mod carry;
 mod consent;
 mod shell;
+mod subjects;
 mod verify;
 
 use consent::prepared;
 pub use consent::{AtTerminal, Consent, Person};
 use shell::{Next, Shell};
+use subjects::{Subject, subjects};
 use verify::{Restored, Verified, verify};
 
 /// How a rollback is run.
@@ -132,6 +134,7 @@ struct Case<'a> {
     connection: &'a Connection,
     inputs: &'a RollbackInputs,
     how: &'a How<'a>,
+    workloads: Vec<Subject>,
 }
 
 /// Looks, shows, carries out and checks again.
@@ -145,10 +148,15 @@ pub async fn rollback(
     how: &How<'_>,
     tools: &mut Tools<'_>,
 ) -> Result<RolledBack, Failure> {
+    let finding = subjects(connection, inputs);
+    let found = tools.cancel.unless(finding).await.and_then(|it| it);
+    let found = found.map_err(Failure::unchanged)?;
+    tools.console.lines(&found.lines());
     let case = Case {
         connection,
         inputs,
         how,
+        workloads: found.workloads,
     };
     let clock = connection.clock;
     let started = clock.now();
@@ -182,17 +190,18 @@ pub async fn rollback(
 fn wanted(case: &Case<'_>) -> Vec<(WorkloadRef, Request)> {
     let inputs = case.inputs;
     let evidence = inputs.evidence.as_ref();
-    let request = |workload: &WorkloadRef| Request {
+    let request = |subject: &Subject| Request {
         to_revision: inputs.to_revision,
-        approval: evidence.and_then(|it| it.of(workload)).cloned(),
+        selected: subject.selected,
+        approval: evidence.and_then(|it| it.of(&subject.workload)).cloned(),
         evidence_at: evidence.map(|it| it.at),
         allowed: inputs.allowed,
         run: case.how.by.clone(),
         doctor: case.connection.way_in.doctor.clone(),
         ..Request::default()
     };
-    let each = inputs.workloads.iter();
-    each.map(|it| (it.clone(), request(it))).collect()
+    let each = case.workloads.iter();
+    each.map(|it| (it.workload.clone(), request(it))).collect()
 }
 
 /// Carries the requests of the execution until it ends.

@@ -18,6 +18,7 @@ use super::tools::Tools;
 use crate::failure::Failure;
 
 mod files;
+mod lint;
 mod outputs;
 
 /// Connects to the cluster that the inputs name.
@@ -109,7 +110,7 @@ fn way_in(target: &ClusterTarget) -> WayIn {
             ClusterTarget::Kubernetes { .. } => SignIn::KubernetesConnection,
         },
         doctor: DoctorCommand::Task,
-        outage: None,
+        ..WayIn::default()
     }
 }
 
@@ -119,6 +120,10 @@ async fn carried_out(
     connector: &dyn Connector,
     tools: &mut Tools<'_>,
 ) -> Result<Outcome, Failure> {
+    if let (CommandInputs::Lint(lint_inputs), None) = (&inputs.command, &inputs.cluster) {
+        let at = connector.local_time();
+        return lint::lint((env, at), None, lint_inputs, tools).await;
+    }
     let target = inputs
         .cluster
         .as_ref()
@@ -126,7 +131,9 @@ async fn carried_out(
     let cancel = tools.cancel.clone();
     let survey = match &inputs.command {
         CommandInputs::Doctor(_) => cancel.unless(connector.survey(env, target)).await?,
-        CommandInputs::Check(_) | CommandInputs::Rollback(_) => Survey::default(),
+        CommandInputs::Check(_) | CommandInputs::Rollback(_) | CommandInputs::Lint(_) => {
+            Survey::default()
+        }
     };
     let connected = if let Some(failure) = &survey.failure {
         Err(failure.clone())
@@ -144,6 +151,10 @@ async fn carried_out(
     });
     match &inputs.command {
         CommandInputs::Check(inputs) => run_check(env, &connected?, inputs, tools).await,
+        CommandInputs::Lint(inputs) => {
+            let at = connector.local_time();
+            lint::lint((env, at), Some(&connected?), inputs, tools).await
+        }
         CommandInputs::Rollback(inputs) => {
             let connection = connected.map_err(Failure::unchanged)?;
             run_rollback(env, &connection, inputs, tools).await

@@ -63,7 +63,8 @@ pub(super) fn prepared(login: &Login) -> Result<Prepared<'_>> {
                 cluster: None,
             })
         }
-        Login::Kubeconfig { .. }
+        Login::As { .. }
+        | Login::Kubeconfig { .. }
         | Login::InMemory { .. }
         | Login::OfConnection { .. }
         | Login::Client(_) => Err(bad_input("use the service account")),

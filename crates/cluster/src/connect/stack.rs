@@ -1,4 +1,4 @@
-//! The client's layers, the outermost first: address, repeated reads, credentials, time limit, TLS.
+//! The client's layers, the outermost first: address, repeated reads, credentials, impersonation, log, time limit, TLS.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use tower::retry::RetryLayer;
 use super::bearer::Bearer;
 use super::limit::AnswerLimit;
 use super::proxy::Route;
+use super::request_log::RequestLog;
 use super::retry::ReadsOnly;
 use crate::login::{BearerTokens, BoxError};
 
@@ -41,6 +42,7 @@ pub(super) fn build(
     } else {
         config.auth_layer()?
     };
+    let log = listener.clone();
     let server = format!("the API server {}", config.cluster_url);
     let retry = ReadsOnly::new(server, listener.clone());
     let service = ServiceBuilder::new()
@@ -51,6 +53,10 @@ pub(super) fn build(
         .option_layer(bearer)
         .map_err(BoxError::from)
         .layer(config.extra_headers_layer()?)
+        .layer(layer_fn(move |inner| RequestLog {
+            inner,
+            listener: log.clone(),
+        }))
         .layer(layer_fn(AnswerLimit))
         .service(http);
     Ok(Client::new(service, config.default_namespace.clone()))

@@ -8,6 +8,7 @@ use super::*;
 use crate::login::Programs;
 use crate::testing::{Server, refused, silence, status};
 
+mod impersonation;
 mod logins;
 mod loopback;
 

@@ -83,6 +83,13 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Returns whether the identity that signs in may not make requests on behalf of the user or of one of
+    /// the groups (apiserver `endpoints/filters/impersonation.go`).
+    pub(crate) fn refuses_impersonation(&self) -> bool {
+        matches!(self, Self::Answer { code: 403, message, .. }
+            if message.contains("cannot impersonate resource"))
+    }
+
     /// Returns whether the API server itself says that an object does not exist. The code alone does
     /// not: a gateway without a route answers 404, and so does an API server that does not serve the
     /// resource.

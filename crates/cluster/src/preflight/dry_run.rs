@@ -54,7 +54,8 @@ async fn not_accepted(client: &Client, plan: &RollbackPlan, trial: DryRun) -> Dr
     }
 }
 
-fn of(failure: Failure) -> DryRun {
+/// Tells a refusal by the API server from a dry run that was not possible.
+pub(crate) fn of(failure: Failure) -> DryRun {
     match (failure.cause, failure.reason) {
         (Cause::Answer { code, message, .. }, own) if is_refusal(code, &message, own.is_some()) => {
             DryRun::Refused { code, message }

@@ -18,7 +18,7 @@ use crate::request::{Failure, READ_LIMIT, exchange};
 const METADATA: HeaderValue =
     HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
 
-pub(super) async fn reference(
+pub(crate) async fn reference(
     client: &Client,
     namespace: &str,
     reference: &Reference,

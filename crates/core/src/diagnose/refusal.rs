@@ -12,7 +12,7 @@ use crate::policy::Patience;
 use crate::quantity::Quantity;
 
 /// Classifies a refusal.
-pub(super) fn classify(message: &str) -> Cause {
+pub(crate) fn classify(message: &str) -> Cause {
     // Messages that quote others come first: a webhook or a policy may quote any of them.
     of_webhook(message)
         .or_else(|| of_policy(message))

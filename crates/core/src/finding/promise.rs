@@ -56,6 +56,12 @@ impl SecretWriter {
         },
     ];
 
+    /// Returns the API kind.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// Returns the promise of an object that writes this Secret.
     #[must_use]
     pub fn promise(&self, object: &Value, secret: &str) -> Option<Promise> {

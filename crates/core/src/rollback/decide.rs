@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::changes::changes;
+use super::healed::Standing;
 use super::patch::TemplateChange;
 use super::plan::{Already, ChosenBy, RollbackDecision, RollbackPlan};
 use super::preflight;
@@ -18,6 +19,9 @@ use crate::workload::{RevisionId, WorkloadKind, WorkloadRef};
 /// Decides what to do about a workload.
 #[must_use]
 pub fn decide(history: &History, request: &Request) -> RollbackDecision {
+    if let Some(refusal) = not_failing(history, request) {
+        return RollbackDecision::Refuse(refusal);
+    }
     if is_done(history, request) {
         return RollbackDecision::Refuse(Refusal::Done);
     }
@@ -55,6 +59,19 @@ fn used_again<'a>(history: &'a History, to: Entry<'a>) -> Entry<'a> {
     let template = to.template();
     let mut same = history.former().filter(|it| it.template() == template);
     same.next().unwrap_or(to)
+}
+
+/// Returns why a workload that a selector found is left alone. One that a rollback has restored already is
+/// none of them: a re-run goes on with it.
+fn not_failing(history: &History, request: &Request) -> Option<Refusal> {
+    if !request.selected || history.restored().is_some() {
+        return None;
+    }
+    match history.standing(request.now) {
+        Standing::Failing => None,
+        Standing::Healthy => Some(Refusal::Healthy),
+        Standing::Unclear => Some(Refusal::NotFailing),
+    }
 }
 
 /// Returns whether this run has rolled back before, and another revision was deployed since.

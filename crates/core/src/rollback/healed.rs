@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::duration::{after, elapsed};
+use crate::finding::{Finding, FindingCode};
 use crate::history::History;
 use crate::policy::Policy;
 use crate::progress;
@@ -13,6 +14,20 @@ use crate::session::{View, judge};
 use crate::snapshot::{BACK_OFF_MEMORY, has_ended};
 use crate::verdict::{Pending, Verdict};
 use crate::workload::Workload;
+
+/// The kubelet's fifth pull comes 150 s after the first, and a tag of Azure's registry may take 4m to appear.
+const FIVE_PULLS: Duration = Duration::from_secs(240);
+
+/// How the present rollout of a workload stands, by a single look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// A cause that does not heal has lasted for longer than its grace, and a rollback helps against it.
+    Failing,
+    /// It is complete.
+    Healthy,
+    /// It may become either.
+    Unclear,
+}
 
 /// A single look has no end of its own, and its events are not shown.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -69,6 +84,46 @@ impl History {
         Some(from?.max(self.outlives_the_ended(stable_for)))
     }
 
+    /// Judges the present rollout from a single look. Only what a check would call failed is failing: a
+    /// rollout that is under way looks incomplete, too.
+    pub(super) fn standing(&self, now: Timestamp) -> Standing {
+        let policy = Policy {
+            timeout: NEVER,
+            reminder: NEVER,
+            ..Policy::default()
+        };
+        let since = |pod: &Pod| last_change(pod).unwrap_or(now).min(now);
+        let view = View {
+            snapshot: &self.snapshot().seen_since(since),
+            target: &self.workload().clone().into(),
+            started: self.began().unwrap_or(now),
+            complete_since: None,
+            asking_since: None,
+            ways: None,
+        };
+        let fails = || {
+            let judgement = judge(&view, &policy, now);
+            let pulls = |it: &Finding| fails_to_pull(it, &policy, now);
+            judgement.verdict.offers_rollback() || judgement.findings.iter().any(pulls)
+        };
+        if self.observed() && fails() {
+            Standing::Failing
+        } else if self.complete() {
+            Standing::Healthy
+        } else {
+            Standing::Unclear
+        }
+    }
+
+    /// When the present rollout began at the earliest. A ReplicaSet that is used again is older than
+    /// its rollout, and so may be the first pod of it, which a restart of the workload leaves behind.
+    fn began(&self) -> Option<Timestamp> {
+        let current = self.current()?;
+        let created = |pod: &Pod| Some(pod.metadata.creation_timestamp.as_ref()?.0);
+        let first_pod = current.pods().filter_map(created).min();
+        current.created().max(first_pod)
+    }
+
     /// When the pods of the present revision will have lived longer than those of it that have ended,
     /// such as by an eviction. A session counts the ends that it sees; one look has to go by what is
     /// left of them.
@@ -90,6 +145,49 @@ impl History {
         let outlive = living.map(|at| after(after(at, longest), stable_for));
         outlive.max().unwrap_or(Timestamp::MIN)
     }
+}
+
+/// Returns whether an image cannot be pulled, for longer than a check would wait. One look shows no second pull,
+/// which a check requires as well, but the kubelet has pulled five times by then: its back-off begins with 10 s
+/// and doubles (`pkg/kubelet/kubelet.go`).
+fn fails_to_pull(finding: &Finding, policy: &Policy, now: Timestamp) -> bool {
+    let of_pull = matches!(
+        finding.code,
+        FindingCode::ImageNotFound
+            | FindingCode::ImagePullDenied
+            | FindingCode::ImagePullFailing
+            | FindingCode::ImageSignatureRefused
+            | FindingCode::ImageWrongPlatform
+            | FindingCode::RegistryNotTrusted
+    );
+    let rule = policy.rule(finding.code).filter(|_| of_pull);
+    rule.is_some_and(|it| elapsed(finding.since, now) >= it.grace.max(FIVE_PULLS))
+}
+
+/// Returns the last change that a pod's status has a time for. The reason why a container waits has none: it has
+/// lasted since then, or it would have left a trace.
+fn last_change(pod: &Pod) -> Option<Timestamp> {
+    let status = pod.status.as_ref();
+    let conditions = status.and_then(|it| it.conditions.as_ref());
+    let conditions = conditions.into_iter().flatten();
+    let changed = conditions.filter_map(|it| Some(it.last_transition_time.as_ref()?.0));
+    let containers = [
+        status.and_then(|it| it.init_container_statuses.as_ref()),
+        status.and_then(|it| it.container_statuses.as_ref()),
+    ];
+    let containers = containers.into_iter().flatten().flatten();
+    let instances = containers.flat_map(|it| [it.state.as_ref(), it.last_state.as_ref()]);
+    let ends = instances.flatten().flat_map(|state| {
+        let running = state.running.as_ref();
+        let ended = state.terminated.as_ref();
+        [
+            running.and_then(|it| it.started_at.as_ref()),
+            ended.and_then(|it| it.finished_at.as_ref()),
+        ]
+    });
+    let ends = ends.flatten().map(|it| it.0);
+    let created = pod.metadata.creation_timestamp.as_ref().map(|it| it.0);
+    changed.chain(ends).chain(created).max()
 }
 
 /// Returns whether a Deployment's controller has written down that it is done. The other kinds have no

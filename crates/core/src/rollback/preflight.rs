@@ -21,7 +21,7 @@ pub(super) mod workload;
 
 pub use finding::{PreflightCode, PreflightFinding, Weight};
 pub use helm::{HelmRelease, HelmRevision, helm_revision};
-pub use references::{Reference, ReferenceKind, references};
+pub use references::{Lack, Reference, ReferenceKind, references};
 pub use schema::{SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION};
 
 /// The most Jobs that are named.
@@ -130,75 +130,93 @@ pub struct Answers {
 pub fn questions(plan: &RollbackPlan, history: &History) -> Questions {
     let template = plan.target_template();
     Questions {
-        references: references(&without_claims(template, history), &plan.workload.namespace),
+        references: references(
+            &without_claims(template, &claims(history.object())),
+            &plan.workload.namespace,
+        ),
         pod: pod(plan, history, template),
         rights: rights(plan, history),
         helm: HelmRelease::of(history),
     }
 }
 
-/// Makes a pod as the controller would: with its owner, since policies refuse pods without one. It
-/// is never stored.
+/// Makes a pod of the target as the controller would, with its owner.
 fn pod(plan: &RollbackPlan, history: &History, template: &Value) -> Value {
-    let mut pod = template.clone();
     let kind = plan.workload.kind;
     let owner = match kind {
-        WorkloadKind::Deployment => json!({"apiVersion": "apps/v1", "kind": "ReplicaSet",
-            "name": plan.to.name, "uid": plan.to.uid, "controller": true}),
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => json!({"apiVersion": "apps/v1",
-            "kind": kind.to_string(), "name": plan.workload.name, "uid": plan.uid, "controller": true}),
+        WorkloadKind::Deployment => ("ReplicaSet", plan.to.name.as_str(), plan.to.uid.as_str()),
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => (
+            kind.as_str(),
+            plan.workload.name.as_str(),
+            plan.uid.as_str(),
+        ),
     };
+    trial_pod(&plan.workload, owner, template, &claims(history.object()))
+}
+
+/// Makes a pod for a dry run as the controller would: with its owner (kind, name and uid), since policies refuse
+/// pods without one, and with the volumes of a StatefulSet's claim templates. It is never stored.
+pub(crate) fn trial_pod(
+    workload: &WorkloadRef,
+    (kind, name, uid): (&str, &str, &str),
+    template: &Value,
+    claims: &[&str],
+) -> Value {
+    let mut pod = template.clone();
+    let owner = json!({"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": uid,
+        "controller": true});
     let mut metadata = match pod.pointer_mut("/metadata").map(Value::take) {
         Some(Value::Object(metadata)) => metadata,
         _ => serde_json::Map::new(),
     };
-    let name = format!("{}-rollguard-", plan.workload.name);
+    let name = format!("{}-rollguard-", workload.name);
     metadata.insert("generateName".to_owned(), json!(name));
-    metadata.insert("namespace".to_owned(), json!(plan.workload.namespace));
+    metadata.insert("namespace".to_owned(), json!(workload.namespace));
     metadata.insert("ownerReferences".to_owned(), json!([owner]));
     let mut spec = pod
         .pointer_mut("/spec")
         .map(Value::take)
         .unwrap_or_default();
-    add_claims(&mut spec, history);
+    add_claims(&mut spec, &workload.name, claims);
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 }
 
 /// Returns the names of a StatefulSet's claim templates.
-fn claims(history: &History) -> impl Iterator<Item = &str> {
-    let templates = history.object().pointer("/spec/volumeClaimTemplates");
+pub(crate) fn claims(workload: &Value) -> Vec<&str> {
+    let templates = workload.pointer("/spec/volumeClaimTemplates");
     let templates = templates.and_then(Value::as_array).into_iter().flatten();
-    templates.map(|it| text(it, "/metadata/name"))
+    templates.map(|it| text(it, "/metadata/name")).collect()
 }
 
 /// Drops volumes that a claim template of the same name replaces (`updateStorage`).
-fn drop_replaced(volumes: &mut Vec<Value>, history: &History) {
-    volumes.retain(|it| claims(history).all(|claim| claim != text(it, "/name")));
+fn drop_replaced(volumes: &mut Vec<Value>, claims: &[&str]) {
+    volumes.retain(|it| claims.iter().all(|claim| *claim != text(it, "/name")));
 }
 
 /// Returns the template without the volumes that claim templates replace: the controller creates
 /// those claims, so that the template does not need them.
-fn without_claims(template: &Value, history: &History) -> Value {
+pub(crate) fn without_claims(template: &Value, claims: &[&str]) -> Value {
     let mut template = template.clone();
     let volumes = template.pointer_mut("/spec/volumes");
     if let Some(volumes) = volumes.and_then(Value::as_array_mut) {
-        drop_replaced(volumes, history);
+        drop_replaced(volumes, claims);
     }
     template
 }
 
 /// Adds the volumes of the claim templates, as the StatefulSet controller does.
-fn add_claims(spec: &mut Value, history: &History) {
-    let volumes: Vec<Value> = claims(history)
+fn add_claims(spec: &mut Value, workload: &str, claims: &[&str]) {
+    let volumes: Vec<Value> = claims
+        .iter()
         .map(|name| {
-            let claim = format!("{name}-{}-0", history.workload().name);
+            let claim = format!("{name}-{workload}-0");
             json!({"name": name, "persistentVolumeClaim": {"claimName": claim}})
         })
         .collect();
     if let (Some(spec), false) = (spec.as_object_mut(), volumes.is_empty()) {
         let all = spec.entry("volumes").or_insert_with(|| json!([]));
         if let Some(all) = all.as_array_mut() {
-            drop_replaced(all, history);
+            drop_replaced(all, claims);
             all.extend(volumes);
         }
     }
@@ -330,30 +348,23 @@ fn lacks(plan: &RollbackPlan, code: PreflightCode, message: impl Into<String>) -
 }
 
 fn of_reference(reference: &Reference, looked: &Lookup<ObjectState>) -> Option<PreflightFinding> {
-    let title = format!("{} `{}`", reference.kind.as_str(), reference.name);
-    match looked {
-        Lookup::Seen(kept) => {
-            let keys = kept.keys.as_ref()?;
-            let missing: Vec<&str> = reference
-                .keys
-                .iter()
-                .filter(|key| !keys.contains(*key))
-                .map(String::as_str)
-                .collect();
-            (!missing.is_empty()).then(|| {
-                let message = format!(
-                    "{title} lacks key `{}`, which the target references",
-                    missing.join("`, `")
-                );
-                PreflightFinding::refusal(PreflightCode::MissingKey, message)
-            })
+    let title = reference.title();
+    match reference.lack(looked)? {
+        Lack::Keys(missing) => {
+            let message = format!(
+                "{title} lacks key `{}`, which the target references",
+                missing.join("`, `")
+            );
+            Some(PreflightFinding::refusal(
+                PreflightCode::MissingKey,
+                message,
+            ))
         }
-        Lookup::Missing | Lookup::Unseen(_) if reference.optional => None,
-        Lookup::Missing => {
+        Lack::Object => {
             let message = format!("{title}, which the target references, does not exist");
             Some(PreflightFinding::refusal(reference.kind.missing(), message))
         }
-        Lookup::Unseen(why) => Some(PreflightFinding::note(
+        Lack::Unknown(why) => Some(PreflightFinding::note(
             PreflightCode::NotLooked,
             format!("cannot tell whether {title}, which the target references, exists: {why}"),
         )),

@@ -146,6 +146,10 @@ impl Preparation {
 
     fn first_plan(&mut self, prepared: PreparedRollback, step: &mut Step) {
         let batch = prepared.batch.clone();
+        if !prepared.left_alone.is_empty() {
+            step.events
+                .push(Event::LeftAlone(prepared.left_alone.clone()));
+        }
         step.events.push(Event::Planned(Box::new(batch.clone())));
         if let Some(conclusion) = Conclusion::refused(&batch) {
             self.end(Ended::Refused { conclusion, batch });
@@ -174,7 +178,11 @@ impl Preparation {
             return;
         };
         match line.map(Question::answer) {
-            Some(None) => self.ask(shown, step),
+            Some(None) => {
+                let said = line.unwrap_or_default().to_owned();
+                step.events.push(Event::NotUnderstood(said));
+                self.ask(shown, step);
+            }
             Some(Some(true)) => {
                 self.agreed = Some(shown);
                 self.patience = Patience::new(self.evidence.as_ref(), now);

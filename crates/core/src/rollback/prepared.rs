@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decide::decide;
 use super::stuck_pods::stuck_now;
-use super::{Already, Request, RollbackBatch, RollbackDecision, RollbackPlan};
+use super::{Already, Refusal, Request, RollbackBatch, RollbackDecision, RollbackPlan};
 use crate::approval::{ApprovedRollback, HealthCriteria};
 use crate::history::{Entry, History};
 use crate::workload::{Images, WorkloadRef};
@@ -19,6 +19,9 @@ pub struct PreparedRollback {
     /// What the check after the rollback is bound to, of each workload that is or will be restored, in
     /// the order in which the workloads were named.
     pub approved: Vec<ApprovedRollback>,
+    /// The workloads that a selector found and that need no rollback.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_alone: Vec<WorkloadRef>,
     /// Whether stuck pods of a workload that is restored already would be deleted.
     pub deletes_pods: bool,
     /// The highest number of stuck pods of one workload.
@@ -28,11 +31,28 @@ pub struct PreparedRollback {
 impl PreparedRollback {
     /// Adds a workload.
     pub fn add(&mut self, it: PreparedWorkload) {
+        if it.decision == RollbackDecision::Refuse(Refusal::Healthy) {
+            self.left_alone.push(it.workload);
+            return;
+        }
         let is_restored = matches!(it.decision, RollbackDecision::Already(_));
         self.approved.extend(it.approved);
         self.deletes_pods |= is_restored && it.stuck_pods > 0;
         self.stuck_pods = self.stuck_pods.max(it.stuck_pods);
         self.batch.add(&it.workload, it.decision);
+    }
+
+    /// Returns the batch once every workload was added. Where all of them were left alone, that is the reason why
+    /// nothing is rolled back, and no success.
+    #[must_use]
+    pub fn or_refused(mut self) -> Self {
+        if self.batch.workloads().is_empty() {
+            for workload in std::mem::take(&mut self.left_alone) {
+                let healthy = RollbackDecision::Refuse(Refusal::Healthy);
+                self.batch.add(&workload, healthy);
+            }
+        }
+        self
     }
 
     /// Returns whether carrying it out would change anything that a person has to agree to.

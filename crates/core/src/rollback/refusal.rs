@@ -64,6 +64,12 @@ pub enum Refusal {
         /// What it is about.
         evidence: String,
     },
+    /// A selector found it, and its present rollout is complete.
+    #[error("its rollout is complete, and nothing shows that it fails")]
+    Healthy,
+    /// A selector found it, and its present rollout may still become healthy.
+    #[error("its rollout is not complete, and nothing shows yet that it fails")]
+    NotFailing,
     /// Another rollout began since the check.
     #[error("a newer rollout began after the check; it is left alone")]
     Superseded,
@@ -100,6 +106,8 @@ impl Refusal {
             Self::UnknownRevision { .. } => "UnknownRevision",
             Self::TargetGone { .. } => "TargetGone",
             Self::OtherWorkload { .. } => "OtherWorkload",
+            Self::Healthy => "Healthy",
+            Self::NotFailing => "NotFailing",
             Self::Superseded => "Superseded",
             Self::Healed => "Healed",
             Self::Unproven => "Unproven",
@@ -123,6 +131,11 @@ impl Refusal {
             Self::UnknownRevision { .. } => "choose one of the listed revisions",
             Self::TargetGone { .. } => {
                 "deploy a corrected version, or name another revision: --to-revision N, or input toRevision"
+            }
+            Self::Healthy => "to roll it back all the same, name it instead of the selector",
+            Self::NotFailing => {
+                "check it, and pass the evidence of that check if it fails; or name the workload to roll it back \
+                 all the same"
             }
             Self::Superseded => "check the newer rollout first",
             Self::Unproven => {

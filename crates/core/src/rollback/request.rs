@@ -29,6 +29,9 @@ pub struct Allowed {
 pub struct Request {
     /// A revision named by a person.
     pub to_revision: Option<Revision>,
+    /// Whether a selector found the workload, so that no person and no check has said that it fails: then
+    /// its present state has to show it.
+    pub selected: bool,
     /// The approval's part about this workload.
     pub approval: Option<ApprovedRollback>,
     /// The uid of the revision that a check saw serving when it began.

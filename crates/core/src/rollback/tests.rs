@@ -15,5 +15,6 @@ mod patch;
 mod preflight;
 mod preparation;
 mod refusals;
+mod selected;
 mod stuck_pods;
 mod workload;

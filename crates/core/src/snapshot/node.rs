@@ -7,7 +7,7 @@ use super::created;
 
 /// Returns whether a pod tolerates the taints of a node (`component-helpers`,
 /// `scheduling/corev1/helpers.go`, `FindMatchingUntoleratedTaint`).
-pub(super) fn tolerates(pod: &Pod, node: &Node) -> bool {
+pub(crate) fn tolerates(pod: &Pod, node: &Node) -> bool {
     let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref());
     let tolerations = pod.spec.as_ref().and_then(|it| it.tolerations.as_deref());
     let repels = |taint: &&Taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute");

@@ -2,9 +2,9 @@
 
 use super::baseline::{host_path, unmasked};
 use crate::code::LintCode;
+use crate::edit::Edit;
 use crate::field::Scope;
 use crate::finding::Findings;
-use crate::fix::Edit;
 use crate::level::KubernetesVersion;
 use crate::pod::{Container, Pod};
 use crate::practice::{BASELINE_CAPABILITIES, normalised, spelling};

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use crate::code::LintCode;
+use crate::edit::Edit;
 use crate::field::FieldRef;
 use crate::finding::Findings;
-use crate::fix::Edit;
 use crate::pod::{Container, Pod};
 
 /// The capabilities that Pod Security `baseline` lets a container add (`check_capabilities_baseline.go`). `NET_RAW` is

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::code::LintCode;
+use crate::edit::Edit;
 use crate::field::Scope;
 use crate::finding::Findings;
-use crate::fix::Edit;
 use crate::level::KubernetesVersion;
 use crate::pod::Pod;
 

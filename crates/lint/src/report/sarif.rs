@@ -134,7 +134,7 @@ const fn level(severity: Severity) -> &'static str {
 }
 
 /// Returns a path as a relative URI: every byte that is not allowed in a path is percent-encoded.
-fn uri(path: &str) -> String {
+pub(super) fn uri(path: &str) -> String {
     let path = path.replace('\\', "/");
     let path = path.strip_prefix("./").unwrap_or(&path);
     let mut out = String::with_capacity(path.len());

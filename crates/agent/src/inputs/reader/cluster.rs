@@ -2,10 +2,24 @@
 
 use super::super::error::InputProblem;
 use super::super::values::{boolean, cluster, one_connection, resource_group, subscription_id};
-use super::super::{AksTarget, ClusterTarget, ConnectionType, spec};
+use super::super::{AksTarget, ClusterTarget, CommandName, ConnectionType, spec};
 use super::Reader;
 
 impl Reader<'_> {
+    /// Returns whether the inputs of a task say that no cluster is asked, which only a lint may.
+    pub(in crate::inputs) fn asks_no_cluster(&mut self, command: Option<CommandName>) -> bool {
+        let none = ConnectionType::NoConnection;
+        if self.raw.get(&spec::CONNECTION_TYPE) != Some(none.as_str()) {
+            return false;
+        }
+        if let Some(other) = command.filter(|it| *it != CommandName::Lint) {
+            let problem = InputProblem::NeedsCluster(other.as_str());
+            self.wrong(&spec::CONNECTION_TYPE, problem);
+        }
+        self.nothing_for_others_than(none);
+        true
+    }
+
     /// The cluster of a task.
     pub(in crate::inputs) fn cluster_of_task(&mut self) -> Option<ClusterTarget> {
         let connection = self.required(&spec::CONNECTION_TYPE, |text| {
@@ -27,6 +41,7 @@ impl Reader<'_> {
                     service_connection_id,
                 })
             }
+            ConnectionType::NoConnection => None,
         }
     }
 

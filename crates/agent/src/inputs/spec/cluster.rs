@@ -10,7 +10,7 @@ pub const CONNECTION_TYPE: InputSpec = InputSpec {
     cli: CliForm::None,
     label: "Service connection type",
     help: "`azureResourceManager`: an AKS cluster, through Azure; `kubernetesServiceConnection`: any \
-           cluster, through the connection's own credentials.",
+           cluster, through the connection's own credentials; `none`: `lint` asks no cluster.",
     kind: InputKind::ConnectionType,
     default: Some("azureResourceManager"),
     required: true,

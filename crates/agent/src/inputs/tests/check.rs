@@ -126,7 +126,7 @@ fn a_revision_belongs_to_one_workload() {
 #[test]
 fn everything_that_is_wrong_in_a_list_is_told() {
     let raw = task(&[
-        ("workloads", "web\ndeployment/api\ndeployment db"),
+        ("workloads", "web\ndeployment/api\ndeployment db,x"),
         ("http", "a\n/b:0"),
         ("graces", "Banana=1m\nImageNotFound=x"),
     ]);

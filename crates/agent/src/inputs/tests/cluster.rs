@@ -91,7 +91,7 @@ fn each_type_of_connection_needs_its_own_inputs_and_all_that_are_missing_are_tol
     ];
     assert_eq!(names, expected);
     let says = "input `connectionType`: `kubernetes` is not a type of service connection; write \
-                `azureResourceManager` or `kubernetesServiceConnection`";
+                `azureResourceManager`, `kubernetesServiceConnection` or, to lint without a cluster, `none`";
     assert_eq!(
         complaints(&task(&[("connectionType", "kubernetes")])),
         [says]

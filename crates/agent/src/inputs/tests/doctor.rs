@@ -12,7 +12,9 @@ fn examined(changes: &[(&str, &str)]) -> DoctorInputs {
         .collect();
     match Inputs::parse(&task(&all)).unwrap().command {
         CommandInputs::Doctor(inputs) => inputs,
-        CommandInputs::Check(_) | CommandInputs::Rollback(_) => panic!("another command"),
+        CommandInputs::Check(_) | CommandInputs::Rollback(_) | CommandInputs::Lint(_) => {
+            panic!("another command")
+        }
     }
 }
 

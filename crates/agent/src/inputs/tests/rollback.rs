@@ -47,6 +47,34 @@ fn a_rollback_takes_many_workloads_each_once() {
 }
 
 #[test]
+fn a_selector_of_a_rollback_stands_beside_workloads_or_for_them() {
+    let beside = rolled_back(&[("selector", "app=web")]);
+    assert_eq!(beside.workloads, [web()]);
+    assert_eq!(beside.selector.as_deref(), Some("app=web"));
+    let alone = rolled_back(&[("selector", "app=web"), ("workloads", "")]);
+    assert_eq!(alone.workloads, []);
+    let rows = [
+        (
+            ("toRevision", "3"),
+            "input `toRevision`: a revision belongs to one workload; name it instead of a selector",
+        ),
+        (
+            ("evidence", EVIDENCE_JSON),
+            "input `selector`: the evidence names the workloads; give one of the two",
+        ),
+    ];
+    for (beside, says) in rows {
+        let raw = task(&[
+            ("command", "rollback"),
+            ("workloads", ""),
+            ("selector", "app=web"),
+            beside,
+        ]);
+        assert_eq!(complaints(&raw), [says]);
+    }
+}
+
+#[test]
 fn the_evidence_names_the_workloads_where_nobody_else_does() {
     let approved: Vec<WorkloadRef> = workloads_of(&evidence()).into_iter().cloned().collect();
     // The task's form fills in the namespace `default`.
@@ -189,7 +217,7 @@ fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
             "workloads",
             "",
             "input `workloads`: is missing; write for example `deployment/web`, or give input \
-             `evidence`, which names the workloads",
+             `selector`, or input `evidence`, which names the workloads",
         ),
         (
             "workloads",
@@ -198,8 +226,9 @@ fn a_wrong_input_of_a_rollback_says_what_is_wrong() {
         ),
         (
             "selector",
-            "app=web",
-            "input `selector`: is for the command `check` or `doctor` only; leave it empty",
+            "app:web",
+            "input `selector`: `app:web` is not a label selector; write for example `app=web`, \
+             `app!=web` or `tier in (web, api)`, and a `,` between several",
         ),
         (
             "revision",

@@ -9,7 +9,7 @@ const fn allowed(inputs: &CommandInputs) -> Allowed {
     match inputs {
         CommandInputs::Check(check) => check.allowed,
         CommandInputs::Rollback(rollback) => rollback.allowed,
-        CommandInputs::Doctor(_) => panic!("another command"),
+        CommandInputs::Doctor(_) | CommandInputs::Lint(_) => panic!("another command"),
     }
 }
 
@@ -27,27 +27,39 @@ const SWITCHES: &[Switch] = &[
     ("allowOnDelete", "rollback", |it| allowed(it).on_delete),
     ("mark", "check", |it| match it {
         CommandInputs::Check(check) => check.mark,
-        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) => panic!("another command"),
+        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) | CommandInputs::Lint(_) => {
+            panic!("another command")
+        }
     }),
     ("traffic", "check", |it| match it {
         CommandInputs::Check(check) => check.traffic,
-        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) => panic!("another command"),
+        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) | CommandInputs::Lint(_) => {
+            panic!("another command")
+        }
     }),
     ("traffic", "rollback", |it| match it {
         CommandInputs::Rollback(rollback) => rollback.traffic,
-        CommandInputs::Check(_) | CommandInputs::Doctor(_) => panic!("another command"),
+        CommandInputs::Check(_) | CommandInputs::Doctor(_) | CommandInputs::Lint(_) => {
+            panic!("another command")
+        }
     }),
     ("logs", "check", |it| match it {
         CommandInputs::Check(check) => check.logs,
-        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) => panic!("another command"),
+        CommandInputs::Rollback(_) | CommandInputs::Doctor(_) | CommandInputs::Lint(_) => {
+            panic!("another command")
+        }
     }),
     ("logs", "rollback", |it| match it {
         CommandInputs::Rollback(rollback) => rollback.logs,
-        CommandInputs::Check(_) | CommandInputs::Doctor(_) => panic!("another command"),
+        CommandInputs::Check(_) | CommandInputs::Doctor(_) | CommandInputs::Lint(_) => {
+            panic!("another command")
+        }
     }),
     ("wait", "rollback", |it| match it {
         CommandInputs::Rollback(rollback) => rollback.wait,
-        CommandInputs::Check(_) | CommandInputs::Doctor(_) => panic!("another command"),
+        CommandInputs::Check(_) | CommandInputs::Doctor(_) | CommandInputs::Lint(_) => {
+            panic!("another command")
+        }
     }),
 ];
 

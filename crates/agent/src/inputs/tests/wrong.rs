@@ -9,12 +9,12 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "command",
         "undo",
-        "input `command`: `undo` is not a command; write `check`, `rollback` or `doctor`",
+        "input `command`: `undo` is not a command; write `check`, `rollback`, `doctor` or `lint`",
     ),
     (
         "command",
         "Check",
-        "input `command`: `Check` is not a command; write `check`, `rollback` or `doctor`",
+        "input `command`: `Check` is not a command; write `check`, `rollback`, `doctor` or `lint`",
     ),
     (
         "azureServiceConnection",
@@ -69,15 +69,9 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "workloads",
-        "deployment web",
-        "input `workloads`: `deployment web` has a space where a slash belongs; write \
-         `deployment/web`",
-    ),
-    (
-        "workloads",
-        "deploy web api\ndeployment/db",
-        "input `workloads`: `deploy web api` has a space where a slash belongs; write \
-         `deploy/web deploy/api`",
+        "deployment/db deploy web api",
+        "input `workloads`: `deploy web api` has a space where the other workloads have a slash; \
+         write `deploy/web deploy/api`",
     ),
     (
         "workloads",
@@ -209,7 +203,9 @@ fn a_macro_that_was_not_replaced_names_its_variable() {
         let changes = [("command", command), (spec.name, "$(my.variable)")];
         let raw = match spec.connection {
             Some(ConnectionType::KubernetesServiceConnection) => kubernetes(&changes),
-            Some(ConnectionType::AzureResourceManager) | None => task(&changes),
+            Some(ConnectionType::AzureResourceManager | ConnectionType::NoConnection) | None => {
+                task(&changes)
+            }
         };
         let complaints = complaints(&raw);
         let says = format!(
@@ -262,7 +258,7 @@ fn on_the_command_line_inputs_are_named_as_they_are_written_there() {
     let raw = RawInputs::from_flags([
         ("command", "check"),
         ("workloads", "deployment"),
-        ("workloads", "web"),
+        ("workloads", "web,api"),
         ("http", "/a:0"),
         ("graces", "x"),
         ("timeout", "$(x)"),
@@ -273,8 +269,7 @@ fn on_the_command_line_inputs_are_named_as_they_are_written_there() {
     assert_eq!(
         complaints(&raw),
         [
-            "`WORKLOAD`: `deployment web` has a space where a slash belongs; write \
-             `deployment/web`",
+            "`WORKLOAD`: `deployment web,api` has a comma between names; write `deployment web api`",
             "`--timeout`: `$(x)` is not a duration; write for example `90s`, `5m` or `1m30s`",
             "`--stable-for`: `0s` is not longer than zero; write for example `90s` or `5m`",
             "`--http`: `/a:0`: `0` is not a port; write a number from 1 to 65535 or the name of a \

@@ -41,7 +41,8 @@ pub(super) struct Linter {
     run: Run,
     /// Whether each file is printed when it is judged, so that the findings of one are in memory.
     streams: bool,
-    results: mpsc::Sender<Told>,
+    /// The printer; none where only the report at the end is wanted.
+    results: Option<mpsc::Sender<Told>>,
 }
 
 impl Linter {
@@ -49,7 +50,7 @@ impl Linter {
     pub(super) fn new(
         options: LintOptions,
         today: Date,
-        results: mpsc::Sender<Told>,
+        results: Option<mpsc::Sender<Told>>,
     ) -> Result<Self, Failure> {
         let mut problems = Vec::new();
         let baseline = options.baseline.as_ref().and_then(|path| {
@@ -75,7 +76,9 @@ impl Linter {
         if !problems.is_empty() {
             return Err(Failure::of(Outcome::BadInput, problems));
         }
-        let streams = options.form == LintForm::Human && options.write_baseline.is_none();
+        let streams = results.is_some()
+            && options.form == LintForm::Human
+            && options.write_baseline.is_none();
         Ok(Self {
             default: Rules::new(today),
             run: Run::streaming(baseline.as_ref()),
@@ -87,38 +90,50 @@ impl Linter {
     }
 
     pub(super) fn run(mut self) -> Report {
+        for path in self.find() {
+            if let Some(text) = self.read(&path) {
+                self.judge(&path, text);
+            }
+            if self.results.as_ref().is_some_and(mpsc::Sender::is_closed) {
+                break;
+            }
+        }
+        self.finish()
+    }
+
+    pub(super) fn finish(self) -> Report {
+        self.run.finish(None)
+    }
+
+    /// Returns the files that are meant; what is missing is a problem of the report.
+    pub(super) fn find(&mut self) -> Vec<String> {
         let found = files::find(&self.options.paths);
         for missing in &found.problems {
             self.run.add_problem(&missing.path, &missing.what);
         }
-        for file in &found.paths {
-            self.file(file);
-            if self.results.is_closed() {
-                break;
-            }
-        }
-        self.run.finish(None)
+        found.paths
     }
 
     /// Hands a result to the printer, and waits while it has enough to print.
     fn tell(&self, result: Told) {
-        // Without a printer the command was cancelled.
-        let _ = self.results.blocking_send(result);
+        if let Some(results) = &self.results {
+            // Without a printer the command was cancelled.
+            let _ = results.blocking_send(result);
+        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "`-` means stdin")]
-    fn file(&mut self, path: &str) {
+    pub(super) fn read(&mut self, path: &str) -> Option<String> {
         let text = match path {
             "-" => bounded::read(std::io::stdin(), LONGEST),
             path => bounded::read_file(Path::new(path), LONGEST),
         };
-        match text {
-            Ok(text) => self.text(path, text),
-            Err(error) => self.run.add_problem(path, error.to_string()),
-        }
+        let problem = |error: std::io::Error| self.run.add_problem(path, error.to_string());
+        text.map_err(problem).ok()
     }
 
-    fn text(&mut self, path: &str, mut text: String) {
+    /// Judges a text; where it may be changed, that first.
+    pub(super) fn judge(&mut self, path: &str, mut text: String) {
         let config = self.config_for(path).overridden_by(&self.options.flags);
         let rules = config.rules(self.default.clone());
         if self.options.fixing != Fixing::Off {

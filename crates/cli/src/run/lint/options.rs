@@ -6,7 +6,7 @@ use rollguard_core::duration;
 use rollguard_lint::config::{parse_severity, parse_template_path, unknown_level};
 use rollguard_lint::{Config, FailOn, KubernetesVersion, Level};
 
-use super::{Fixing, LintForm, LintOptions};
+use super::{Fixing, LintForm, LintOptions, live};
 use crate::failure::Failure;
 
 /// Returns the command with its options.
@@ -20,9 +20,9 @@ pub(crate) fn command() -> Command {
         .arg(
             Arg::new("paths")
                 .value_name("FILE|FOLDER|PATTERN|-")
-                .required(true)
+                .required_unless_present("selector")
                 .num_args(1..)
-                .help("The manifests: files, folders, patterns such as 'k8s/**/*.yaml', or - for stdin"),
+                .help("The manifests: files, folders, patterns such as 'k8s/**/*.yaml', or - for stdin; or workloads of the cluster, such as deployment/web"),
         )
         .arg(values(
             "level",
@@ -82,6 +82,7 @@ pub(crate) fn command() -> Command {
                 .default_value("human")
                 .help("Output format"),
         )
+        .args(live::args())
 }
 
 /// Returns the options that change manifests.

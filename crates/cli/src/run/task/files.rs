@@ -97,14 +97,13 @@ pub(super) struct Failed<'a> {
 }
 
 /// Puts on the run's page why there is no result: it would show nothing of this run otherwise. A doctor has
-/// a page of its own, and who cancels knows why.
+/// a page of its own, a lint follows no rollout, and who cancels knows why.
 pub(super) fn of_failure(env: &AgentEnv, failed: Failed<'_>, tools: &mut Tools<'_>) {
     let Failed { raw, failure, at } = failed;
     let command = raw.get(&COMMAND).and_then(CommandName::parse);
-    let is_doctor = command == Some(CommandName::Doctor);
+    let follows = !matches!(command, Some(CommandName::Doctor | CommandName::Lint));
     let folder = env.get(&TEMP_DIRECTORY).map(Path::new);
-    let Some(folder) = folder.filter(|_| !is_doctor && failure.outcome != Outcome::Cancelled)
-    else {
+    let Some(folder) = folder.filter(|_| follows && failure.outcome != Outcome::Cancelled) else {
         return;
     };
     let page = not_checked_markdown(&failure.document(), &aim(raw, command));
@@ -155,14 +154,14 @@ fn upload(env: &AgentEnv, kept: Kept, console: &mut Console) {
     tell(command, console);
 }
 
-fn tell(written: anyhow::Result<LoggingCommand>, console: &mut Console) {
+pub(super) fn tell(written: anyhow::Result<LoggingCommand>, console: &mut Console) {
     let command = written.unwrap_or_else(|error| {
         LoggingCommand::warning(&format!("the report could not be stored: {error:#}"))
     });
     console.command(&command);
 }
 
-fn write(folder: &Path, file: &str, text: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn write(folder: &Path, file: &str, text: &str) -> anyhow::Result<PathBuf> {
     let path = folder.join(file);
     std::fs::write(&path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
     Ok(path)

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::finding::PreflightCode;
+use super::{Lookup, ObjectState};
 use crate::workload::raw::text;
 
 /// A kind of object that a pod template refers to.
@@ -59,6 +60,41 @@ pub struct Reference {
     pub keys: BTreeSet<String>,
     /// Whether pods start without it.
     pub optional: bool,
+}
+
+/// The part of a referenced object that a pod template lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack<'a> {
+    /// The object.
+    Object,
+    /// Keys of it.
+    Keys(Vec<&'a str>),
+    /// It cannot be told, for this reason.
+    Unknown(&'a str),
+}
+
+impl Reference {
+    /// Returns what people call the object, such as ``Secret `db` ``.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{} `{}`", self.kind.as_str(), self.name)
+    }
+
+    /// Returns what the pods lack; an object without which they start is never lacking.
+    #[must_use]
+    pub fn lack<'a>(&'a self, looked: &'a Lookup<ObjectState>) -> Option<Lack<'a>> {
+        match looked {
+            Lookup::Seen(state) => {
+                let keys = state.keys.as_ref()?;
+                let missing = self.keys.iter().filter(|key| !keys.contains(*key));
+                let missing: Vec<&str> = missing.map(String::as_str).collect();
+                (!missing.is_empty()).then_some(Lack::Keys(missing))
+            }
+            Lookup::Missing | Lookup::Unseen(_) if self.optional => None,
+            Lookup::Missing => Some(Lack::Object),
+            Lookup::Unseen(why) => Some(Lack::Unknown(why)),
+        }
+    }
 }
 
 /// Returns the objects that a template needs in its namespace, each once; an object that is

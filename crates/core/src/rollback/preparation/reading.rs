@@ -148,7 +148,7 @@ impl Reading {
                 Stage::Due | Stage::Reading | Stage::Asking(_) => return None,
             }
         }
-        Some(Ok(all))
+        Some(Ok(all.or_refused()))
     }
 }
 

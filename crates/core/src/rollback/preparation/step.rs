@@ -89,6 +89,26 @@ impl Question {
             _ => None,
         }
     }
+
+    /// Returns what to say about an answer that is neither, before the question is asked again.
+    #[must_use]
+    pub fn not_understood(line: &str) -> String {
+        match line.trim() {
+            "" => "nothing was answered; write y or n".to_owned(),
+            said => format!("`{}` is neither yes nor no; write y or n", clipped(said)),
+        }
+    }
+}
+
+/// The longest answer that is quoted in full.
+const QUOTED: usize = 40;
+
+fn clipped(answer: &str) -> String {
+    let mut quoted: String = answer.chars().take(QUOTED).collect();
+    if quoted.len() < answer.len() {
+        quoted.push('…');
+    }
+    quoted
 }
 
 impl fmt::Display for Question {
@@ -117,6 +137,10 @@ fn named(workloads: &[&WorkloadRef], cluster: Option<&ClusterName>) -> String {
 pub enum Event {
     /// A workload looks healed, but not for long enough.
     LooksHealed(Pause),
+    /// Workloads that a selector found need no rollback.
+    LeftAlone(Vec<WorkloadRef>),
+    /// An answer was neither yes nor no.
+    NotUnderstood(String),
     /// The plan, or what is in place already.
     Planned(Box<RollbackBatch>),
     /// The plan would be carried out, if this were no dry run.

@@ -11,8 +11,8 @@ use crate::rollback::execution::{FailedCall, FailureKind};
 use crate::rollback::patch::record;
 use crate::rollback::preflight::{Answers, DryRun, Lookup};
 use crate::rollback::preparation::{
-    Consent, Ended, Event, Observation, Preparation, PreparationRequest, ReadAnswer, ReadRequest,
-    Seen, Step,
+    Consent, Ended, Event, Observation, Preparation, PreparationRequest, Question, ReadAnswer,
+    ReadRequest, Seen, Step,
 };
 use crate::rollback::{Request, RollbackDecision, RollbackHealth};
 use crate::testing::{at, db_pod, pod_of};
@@ -166,6 +166,8 @@ fn event(event: &Event) -> String {
             plans => format!("show the plan to revision {}", plans[0].to.revision),
         },
         Event::DryRun(_) => "say that it is a dry run".to_owned(),
+        Event::LeftAlone(workloads) => format!("leave {} alone", workloads.len()),
+        Event::NotUnderstood(answer) => Question::not_understood(answer),
         Event::PlanChanged => "say that the plan changed".to_owned(),
     }
 }
@@ -192,6 +194,7 @@ const ASK: &str =
     "Roll back deployment/web in namespace shop on cluster aks-prod (context aks-prod)? (y/n)";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of named rows")]
 fn a_plan_is_carried_out_only_as_it_was_shown() {
     let rows: Vec<(&str, Scene, &[&str])> = vec![
         (
@@ -207,7 +210,12 @@ fn a_plan_is_carried_out_only_as_it_was_shown() {
         (
             "the answer is unclear, and given again",
             scene(vec![failing()], vec!["perhaps\n", " YES \n"]),
-            &[ASK, "read", "carry out 1"],
+            &[
+                "`perhaps` is neither yes nor no; write y or n",
+                ASK,
+                "read",
+                "carry out 1",
+            ],
         ),
         (
             "the input is closed",
@@ -217,7 +225,7 @@ fn a_plan_is_carried_out_only_as_it_was_shown() {
         (
             "the input is closed after an unclear answer",
             scene(vec![failing()], vec!["\n"]),
-            &[ASK, "no answer"],
+            &["nothing was answered; write y or n", ASK, "no answer"],
         ),
         (
             "a newer rollout began while the person thought",

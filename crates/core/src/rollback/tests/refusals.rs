@@ -31,6 +31,8 @@ const fn reason(refusal: &Refusal) -> &'static str {
         Refusal::UnknownRevision { .. } => "UnknownRevision",
         Refusal::TargetGone { .. } => "TargetGone",
         Refusal::OtherWorkload { .. } => "OtherWorkload",
+        Refusal::Healthy => "Healthy",
+        Refusal::NotFailing => "NotFailing",
         Refusal::Superseded => "Superseded",
         Refusal::Healed => "Healed",
         Refusal::Unproven => "Unproven",
@@ -40,7 +42,7 @@ const fn reason(refusal: &Refusal) -> &'static str {
     }
 }
 
-const ALL: [&str; 13] = [
+const ALL: [&str; 15] = [
     "OneRevision",
     "NoCandidate",
     "Restored",
@@ -48,6 +50,8 @@ const ALL: [&str; 13] = [
     "UnknownRevision",
     "TargetGone",
     "OtherWorkload",
+    "Healthy",
+    "NotFailing",
     "Superseded",
     "Healed",
     "Unproven",
@@ -70,6 +74,15 @@ fn to(revision: u64) -> Request {
 fn judged(uid: &str) -> Request {
     Request {
         judged: Some(uid.to_owned()),
+        ..any()
+    }
+}
+
+/// Found by a selector.
+fn selected() -> Request {
+    Request {
+        selected: true,
+        now: at(200),
         ..any()
     }
 }
@@ -203,6 +216,20 @@ fn rows() -> Vec<Ends> {
             "OtherWorkload",
             (failing(), wrong),
             "the evidence of this workload's own check is passed",
+            (failing(), approved()),
+            "2 → 1, named in the check's evidence",
+        ),
+        row(
+            "Healthy",
+            (healed(), selected()),
+            "the workload is named",
+            (healed(), to(1)),
+            "2 → 1, named by you",
+        ),
+        row(
+            "NotFailing",
+            (failing(), selected()),
+            "it is checked, and found bad",
             (failing(), approved()),
             "2 → 1, named in the check's evidence",
         ),

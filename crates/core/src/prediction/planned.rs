@@ -1,0 +1,347 @@
+//! A workload as it would be after the manifest is applied.
+
+use std::borrow::Cow;
+
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+use super::certainty::{Certainty, PredictedCode, Prediction};
+use super::manifest::{Manifest, patch};
+use super::question::{Change, Place, Trial};
+use super::view::{Found, View, not_tried};
+use super::{immutable, items, view};
+use crate::diagnose::classify_refusal;
+use crate::finding::FindingCode;
+use crate::history::History;
+use crate::rollback::preflight::{claims, trial_pod, without_claims};
+use crate::workload::raw::{plain, text};
+use crate::workload::{WorkloadKind, WorkloadRef};
+
+/// A workload with its manifest, its present state and what the API server would make of it.
+pub(super) struct Planned<'a> {
+    /// The index of its manifest.
+    pub(super) index: usize,
+    pub(super) manifest: &'a Manifest,
+    pub(super) workload: WorkloadRef,
+    /// The present object.
+    pub(super) current: Option<&'a Value>,
+    /// Its revisions and pods.
+    pub(super) history: Option<&'a History>,
+    /// The object as the API server would store it, or the manifest where that is not seen.
+    pub(super) object: Cow<'a, Value>,
+    /// Whether pods are created with the new template.
+    pub(super) rolls: bool,
+}
+
+/// How far the plan of a workload has come.
+pub(super) enum Stage<'a> {
+    /// An answer is awaited.
+    Waits,
+    /// There is no rollout: the API server refuses the manifest, or nothing can be said.
+    Refused(Vec<Prediction>),
+    /// This is going to be rolled out.
+    Rolls(Planned<'a>),
+}
+
+pub(super) fn plan<'a>(view: &View<'a>, index: usize, manifest: &'a Manifest) -> Stage<'a> {
+    let Some(workload) = manifest.workload() else {
+        return Stage::Refused(Vec::new());
+    };
+    if manifest.stands {
+        let history = view.history(&workload).there();
+        return Stage::Rolls(Planned {
+            index,
+            manifest,
+            current: Some(&manifest.object),
+            history,
+            object: Cow::Borrowed(&manifest.object),
+            rolls: true,
+            workload,
+        });
+    }
+    let what = format!("what the manifest changes in {workload}");
+    let current = match view.object(Place::of(&workload), &what) {
+        Found::There(current) => Some(current),
+        Found::Missing => None,
+        Found::Pending => return Stage::Waits,
+        Found::Unseen => {
+            return Stage::Rolls(Planned::unseen(index, manifest, workload));
+        }
+    };
+    let change = Change {
+        body: body(manifest, current),
+        exists: current.is_some(),
+        workload: workload.clone(),
+    };
+    let Some(trial) = view.apply(change) else {
+        return Stage::Waits;
+    };
+    view.warn(index, &trial.warnings);
+    if let Some(why) = not_tried(&trial.result) {
+        if let Some(stage) = without_namespace(view, index, manifest, why) {
+            return stage;
+        }
+        view.note(format!("the API server's word for {workload}: {why}"));
+    }
+    let immutable = current.map(|it| immutable::judge(index, manifest, it));
+    let immutable = immutable.unwrap_or_default();
+    if let Some(refused) = refusal(index, manifest, trial, immutable) {
+        return Stage::Refused(refused);
+    }
+    let history = current.and_then(|_| view.history(&workload).there());
+    Stage::Rolls(Planned::of(
+        index,
+        manifest,
+        (current, history, trial.written.as_ref()),
+        workload,
+    ))
+}
+
+fn body(manifest: &Manifest, current: Option<&Value>) -> Value {
+    if let Some(current) = current {
+        return patch(current, &manifest.object);
+    }
+    let mut object = manifest.object.clone();
+    if let Some(metadata) = object
+        .pointer_mut("/metadata")
+        .and_then(Value::as_object_mut)
+    {
+        metadata.insert("namespace".to_owned(), json!(manifest.namespace()));
+    }
+    object
+}
+
+/// Ends the prediction of a workload whose namespace does not exist: nothing can be asked about it.
+fn without_namespace<'a>(
+    view: &View<'a>,
+    index: usize,
+    manifest: &Manifest,
+    why: &str,
+) -> Option<Stage<'a>> {
+    let namespace = manifest.namespace();
+    if !why.contains(&format!("namespaces \"{namespace}\" not found")) {
+        return None;
+    }
+    if view.manifests.brings("Namespace", namespace) {
+        view.note(format!(
+            "what happens in namespace `{namespace}`: it does not exist before the manifests are applied"
+        ));
+        return Some(Stage::Refused(Vec::new()));
+    }
+    let message = format!("namespace `{namespace}` does not exist");
+    let prediction = Prediction::own(PredictedCode::ApplyRefused, index, message)
+        .surely(Certainty::Likely)
+        .about(format!("Namespace `{namespace}`"))
+        .remedy("create the namespace before the manifest is applied, or correct --namespace");
+    Some(Stage::Refused(vec![prediction]))
+}
+
+/// Returns why the API server refuses the manifest; `None` if it does not.
+fn refusal(
+    index: usize,
+    manifest: &Manifest,
+    trial: &Trial,
+    immutable: Vec<Prediction>,
+) -> Option<Vec<Prediction>> {
+    let is_known = not_tried(&trial.result).is_none();
+    let refused = view::refusal(&trial.result);
+    // Where the API server accepts the manifest, its word counts.
+    if !immutable.is_empty() && (refused.is_some() || !is_known) {
+        return Some(immutable);
+    }
+    let message = refused?;
+    let subject = format!("{} `{}`", manifest.kind(), manifest.name());
+    let cause = classify_refusal(message);
+    let unknown = matches!(
+        cause.code,
+        FindingCode::PodCreationRefused | FindingCode::InvalidPod
+    );
+    let prediction = if unknown {
+        Prediction::own(
+            PredictedCode::ApplyRefused,
+            index,
+            format!("the API server refuses {subject}: {message}"),
+        )
+        .at(pointer_in(message))
+        .remedy("correct the field that the message names")
+    } else {
+        let message = format!("the API server refuses {subject}: {message}");
+        Prediction::finding(cause.code, index, message).remedy(cause.remedy)
+    };
+    Some(vec![prediction.about(subject)])
+}
+
+/// Returns the pointer of the field that a message names first, such as `spec.template.spec.containers[0].image: …`.
+fn pointer_in(message: &str) -> String {
+    let named = message
+        .split_once("is invalid: ")
+        .map_or("", |(_, fields)| fields);
+    let field = named.trim_start_matches('[').split(": ").next();
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".[]".contains(c);
+    let field = field.filter(|it| it.starts_with("spec.") && it.chars().all(plain));
+    field.map_or_else(String::new, |it| {
+        format!(
+            "/{}",
+            it.replace('[', ".").replace(']', "").replace('.', "/")
+        )
+    })
+}
+
+impl<'a> Planned<'a> {
+    /// Where the present state may not be read.
+    fn unseen(index: usize, manifest: &'a Manifest, workload: WorkloadRef) -> Self {
+        Self {
+            index,
+            manifest,
+            current: None,
+            history: None,
+            object: Cow::Borrowed(&manifest.object),
+            rolls: true,
+            workload,
+        }
+    }
+
+    fn of(
+        index: usize,
+        manifest: &'a Manifest,
+        (current, history, written): (Option<&'a Value>, Option<&'a History>, Option<&'a Value>),
+        workload: WorkloadRef,
+    ) -> Self {
+        let object = written.unwrap_or(&manifest.object);
+        let template = |of: &'a Value| of.pointer("/spec/template").map(plain);
+        // Without the API server's word its defaults would look like a change.
+        let same = written.is_some() && current.and_then(template) == template(object);
+        Self {
+            index,
+            manifest,
+            current,
+            history,
+            object: Cow::Borrowed(object),
+            rolls: !same,
+            workload,
+        }
+    }
+
+    /// The pod template.
+    pub(super) fn template(&self) -> &Value {
+        self.object
+            .pointer("/spec/template")
+            .unwrap_or(&Value::Null)
+    }
+
+    /// The pod template as its type; `None` if it is malformed.
+    pub(super) fn typed_template(&self) -> Option<PodTemplateSpec> {
+        PodTemplateSpec::deserialize(self.template()).ok()
+    }
+
+    /// The pod's spec.
+    pub(super) fn spec(&self) -> &Value {
+        self.template().pointer("/spec").unwrap_or(&Value::Null)
+    }
+
+    /// The present pod template; `None` for a new workload.
+    pub(super) fn former_template(&self) -> Option<&'a Value> {
+        self.current?.pointer("/spec/template")
+    }
+
+    /// The objects in a template that no claim template replaces.
+    pub(super) fn needed(&self) -> Value {
+        without_claims(self.template(), &claims(&self.object))
+    }
+
+    /// The title, such as ``Deployment `web` ``.
+    pub(super) fn title(&self) -> String {
+        format!("{} `{}`", self.workload.kind, self.workload.name)
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.workload.namespace
+    }
+
+    /// A pod of a template as the controller would make it.
+    pub(super) fn pod_of(&self, template: &Value) -> Value {
+        let uid = self.current.map_or("", |it| text(it, "/metadata/uid"));
+        // Of an object that does not exist yet no uid is known; a pod's owner must have one.
+        let uid = if uid.is_empty() { UNKNOWN_UID } else { uid };
+        let kind = match self.workload.kind {
+            WorkloadKind::Deployment => "ReplicaSet",
+            other @ (WorkloadKind::StatefulSet | WorkloadKind::DaemonSet) => other.as_str(),
+        };
+        let owner = (kind, self.workload.name.as_str(), uid);
+        trial_pod(&self.workload, owner, template, &claims(&self.object))
+    }
+
+    /// How many pods are wanted: those of a DaemonSet are counted by its status.
+    pub(super) fn desired(&self) -> i64 {
+        let number = |of: &Value, at: &str| of.pointer(at).and_then(Value::as_i64);
+        match self.workload.kind {
+            WorkloadKind::DaemonSet => self
+                .current
+                .and_then(|it| number(it, "/status/desiredNumberScheduled"))
+                .unwrap_or_default(),
+            WorkloadKind::Deployment | WorkloadKind::StatefulSet => {
+                let own = number(&self.object, "/spec/replicas");
+                let now = || number(self.current?, "/spec/replicas");
+                own.or_else(now).unwrap_or(1)
+            }
+        }
+    }
+
+    /// How many pods there are now.
+    pub(super) fn present(&self) -> i64 {
+        let at = match self.workload.kind {
+            WorkloadKind::DaemonSet => "/status/currentNumberScheduled",
+            WorkloadKind::Deployment | WorkloadKind::StatefulSet => "/status/replicas",
+        };
+        let count = self.current.and_then(|it| it.pointer(at)?.as_i64());
+        count.unwrap_or_default()
+    }
+
+    /// Where a field of the pod's spec stands in the manifest.
+    pub(super) fn in_spec(rest: &str) -> String {
+        format!("/spec/template/spec{rest}")
+    }
+
+    /// Returns where the manifest's pod template names something: the pointer of the first string with this value
+    /// below a key of these.
+    pub(super) fn named(&self, keys: &[&str], name: &str) -> String {
+        let template = self.manifest.object.pointer("/spec/template");
+        let found = template.and_then(|it| {
+            pointer_to(it, "/spec/template", &|key, value| {
+                keys.contains(&key) && value.as_str() == Some(name)
+            })
+        });
+        found.unwrap_or_default()
+    }
+
+    /// The containers of the template, with their pointers; init containers first.
+    pub(super) fn containers(&self) -> Vec<(String, &Value)> {
+        let groups = ["/initContainers", "/containers"];
+        let each = groups.iter().flat_map(|group| {
+            let all = items(self.spec(), group).enumerate();
+            all.map(move |(at, it)| (Self::in_spec(&format!("{group}/{at}")), it))
+        });
+        each.collect()
+    }
+}
+
+const UNKNOWN_UID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Returns the pointer of the first field that is meant.
+fn pointer_to(value: &Value, at: &str, is_meant: &dyn Fn(&str, &Value) -> bool) -> Option<String> {
+    match value {
+        Value::Object(fields) => fields.iter().find_map(|(key, value)| {
+            let here = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+            if is_meant(key, value) {
+                return Some(here);
+            }
+            pointer_to(value, &here, is_meant)
+        }),
+        Value::Array(all) => all
+            .iter()
+            .enumerate()
+            .find_map(|(index, value)| pointer_to(value, &format!("{at}/{index}"), is_meant)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}

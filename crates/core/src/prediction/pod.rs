@@ -1,0 +1,125 @@
+//! The demands of a pod on its node and on its namespace's quotas.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::items;
+use crate::quantity::Quantity;
+use crate::workload::raw::text;
+
+/// Amounts by resource.
+pub(super) type Amounts = BTreeMap<String, Quantity>;
+
+/// Returns what a pod requests, or its limits: its containers and sidecars together, or its largest init container
+/// with the sidecars before it (component-helpers `resource/helpers.go`, `PodRequests`).
+pub(super) fn amounts(spec: &Value, which: &str) -> Amounts {
+    let mut all = Amounts::new();
+    for container in items(spec, "/containers") {
+        add(&mut all, &of_container(container, which));
+    }
+    let mut sidecars = Amounts::new();
+    let mut starting = Amounts::new();
+    for container in items(spec, "/initContainers") {
+        let own = of_container(container, which);
+        if text(container, "/restartPolicy") == "Always" {
+            add(&mut all, &own);
+            add(&mut sidecars, &own);
+            raise(&mut starting, &sidecars);
+        } else {
+            let mut with = sidecars.clone();
+            add(&mut with, &own);
+            raise(&mut starting, &with);
+        }
+    }
+    raise(&mut all, &starting);
+    // Resources of the whole pod replace the sum.
+    all.extend(listed(spec, &format!("/resources/{which}")));
+    if let Some(overhead) = spec.get("overhead") {
+        add(&mut all, &read(overhead));
+    }
+    all
+}
+
+fn of_container(container: &Value, which: &str) -> Amounts {
+    let own = listed(container, &format!("/resources/{which}"));
+    if which != "requests" {
+        return own;
+    }
+    // A limit without a request is a request as well (`SetDefaults_Pod`).
+    let mut amounts = listed(container, "/resources/limits");
+    amounts.extend(own);
+    amounts
+}
+
+fn listed(object: &Value, pointer: &str) -> Amounts {
+    object.pointer(pointer).map(read).unwrap_or_default()
+}
+
+/// Reads amounts by resource; what cannot be read is left out.
+pub(super) fn read(amounts: &Value) -> Amounts {
+    let fields = amounts.as_object().into_iter().flatten();
+    fields
+        .filter_map(|(name, value)| Some((name.clone(), quantity(value)?)))
+        .collect()
+}
+
+fn quantity(value: &Value) -> Option<Quantity> {
+    match value {
+        Value::String(text) => Quantity::parse(text),
+        Value::Number(number) => Quantity::parse(&number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn add(to: &mut Amounts, more: &Amounts) {
+    for (name, amount) in more {
+        let sum = to.get(name).map_or(*amount, |it| it.plus(*amount));
+        to.insert(name.clone(), sum);
+    }
+}
+
+fn raise(to: &mut Amounts, least: &Amounts) {
+    for (name, amount) in least {
+        let most = to.get(name).map_or(*amount, |it| (*it).max(*amount));
+        to.insert(name.clone(), most);
+    }
+}
+
+/// Returns a spec with the defaults of a LimitRange for containers, as its admission fills them in
+/// (`limitranger/admission.go`, `mergePodResourceRequirements`).
+pub(super) fn with_defaults(spec: &Value, ranges: &[Value]) -> Value {
+    let mut spec = spec.clone();
+    for range in ranges {
+        for limit in items(range, "/spec/limits").filter(|it| text(it, "/type") == "Container") {
+            for group in ["initContainers", "containers"] {
+                let containers = spec.get_mut(group).and_then(Value::as_array_mut);
+                for container in containers.into_iter().flatten() {
+                    fill(container, "limits", limit.get("default"));
+                    fill(container, "requests", limit.get("defaultRequest"));
+                }
+            }
+        }
+    }
+    spec
+}
+
+fn fill(container: &mut Value, which: &str, defaults: Option<&Value>) {
+    let (Some(container), Some(defaults)) = (
+        container.as_object_mut(),
+        defaults.and_then(Value::as_object),
+    ) else {
+        return;
+    };
+    let empty = || Value::Object(serde_json::Map::new());
+    let resources = container.entry("resources").or_insert_with(empty);
+    let Some(resources) = resources.as_object_mut() else {
+        return;
+    };
+    let amounts = resources.entry(which).or_insert_with(empty);
+    if let Some(amounts) = amounts.as_object_mut() {
+        for (name, value) in defaults {
+            amounts.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! The namespace's quotas over the whole rollout: surge, old pods that go, and the other workloads of the call.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::admission::trial;
+use super::certainty::{Certainty, Prediction};
+use super::items;
+use super::planned::Planned;
+use super::pod::{Amounts, amounts, read, with_defaults};
+use super::question::Collection;
+use super::strategy::{Fences, fences};
+use super::view::{Found, View};
+use crate::diagnose::classify_refusal;
+use crate::finding::{FindingCode, Lookup as Promises};
+use crate::quantity::Quantity;
+use crate::rollback::preflight::DryRun;
+use crate::workload::WorkloadKind;
+use crate::workload::raw::text;
+
+/// Finds rollouts that a quota stops on their way.
+pub(super) fn judge(view: &View<'_>, planned: &[Planned<'_>]) -> Vec<Prediction> {
+    let namespaces: BTreeSet<&str> = planned.iter().map(Planned::namespace).collect();
+    let mut found = Vec::new();
+    for namespace in namespaces {
+        let rollouts: Vec<Rollout<'_, '_>> = planned
+            .iter()
+            .filter(|it| it.rolls && !it.manifest.stands && it.namespace() == namespace)
+            .filter_map(|plan| Rollout::of(view, plan))
+            .collect();
+        if rollouts.is_empty() {
+            continue;
+        }
+        for quota in quotas(view, namespace, &rollouts) {
+            found.extend(of_quota(view, namespace, &quota, &rollouts));
+        }
+    }
+    found
+}
+
+/// A quota with what is left of it.
+struct Quota {
+    name: String,
+    hard: Amounts,
+    used: Amounts,
+    scopes: Vec<String>,
+    /// Whether it has conditions that are not judged here.
+    is_selective: bool,
+}
+
+/// A workload whose pods are replaced.
+struct Rollout<'p, 'a> {
+    plan: &'p Planned<'a>,
+    fences: Fences,
+    /// How many old pods there are.
+    old: i64,
+    /// What each of them takes from a quota.
+    old_each: Amounts,
+    /// What each new pod takes.
+    new_each: Amounts,
+    new_spec: Value,
+}
+
+impl<'p, 'a> Rollout<'p, 'a> {
+    /// `None` while an answer is awaited.
+    fn of(view: &View<'a>, plan: &'p Planned<'a>) -> Option<Self> {
+        let trial = trial(view, plan, plan.template())?;
+        let spec = match &trial.written {
+            Some(pod) => pod.get("spec").cloned().unwrap_or_default(),
+            None => with_ranges(view, plan)?,
+        };
+        let old_spec = plan.history.and_then(|it| {
+            let pod = it.pods().next()?;
+            serde_json::to_value(pod.spec.as_ref()?).ok()
+        });
+        let former = || plan.former_template()?.get("spec").cloned();
+        Some(Self {
+            plan,
+            fences: fences(plan),
+            old: plan.present(),
+            old_each: old_spec
+                .or_else(former)
+                .map(|it| taken(&it))
+                .unwrap_or_default(),
+            new_each: taken(&spec),
+            new_spec: spec,
+        })
+    }
+}
+
+/// Returns the template's spec with the defaults of the namespace's limit ranges.
+fn with_ranges(view: &View<'_>, plan: &Planned<'_>) -> Option<Value> {
+    let collection = Collection {
+        api: "v1",
+        plural: "limitranges",
+        namespace: Some(plan.namespace().to_owned()),
+    };
+    match view.list(collection, "the defaults of the namespace's limit ranges") {
+        Found::There(ranges) => Some(with_defaults(plan.spec(), ranges)),
+        Found::Missing | Found::Unseen => Some(plan.spec().clone()),
+        Found::Pending => None,
+    }
+}
+
+/// Returns what a pod takes from a quota, under the quota's names (`quota/v1/evaluator/core/pods.go`).
+fn taken(spec: &Value) -> Amounts {
+    let mut taken = Amounts::new();
+    for (name, amount) in amounts(spec, "requests") {
+        taken.insert(format!("requests.{name}"), amount);
+        if ["cpu", "memory", "ephemeral-storage"].contains(&name.as_str()) {
+            taken.insert(name, amount);
+        }
+    }
+    for (name, amount) in amounts(spec, "limits") {
+        taken.insert(format!("limits.{name}"), amount);
+    }
+    let one = Quantity::whole(1);
+    taken.insert("pods".to_owned(), one);
+    taken.insert("count/pods".to_owned(), one);
+    taken
+}
+
+fn quotas(view: &View<'_>, namespace: &str, rollouts: &[Rollout<'_, '_>]) -> Vec<Quota> {
+    let collection = Collection {
+        api: "v1",
+        plural: "resourcequotas",
+        namespace: Some(namespace.to_owned()),
+    };
+    let listed = match view.list(collection, "whether the namespace's quotas have room") {
+        Found::There(listed) => listed.as_slice(),
+        Found::Missing | Found::Pending => &[],
+        Found::Unseen => {
+            let refused = rollouts.iter().filter_map(|it| of_refusal(view, it));
+            return refused.collect();
+        }
+    };
+    let each = listed.iter().map(|quota| {
+        let name = text(quota, "/metadata/name");
+        // The manifest of the same call is applied as well.
+        let brought = view.manifests.find("ResourceQuota", namespace, name);
+        let hard = brought.and_then(|it| it.object.pointer("/spec/hard"));
+        let at = |pointer: &str| quota.pointer(pointer).map(read).unwrap_or_default();
+        Quota {
+            name: name.to_owned(),
+            hard: hard.map_or_else(|| at("/spec/hard"), read),
+            used: at("/status/used"),
+            scopes: items(quota, "/spec/scopes")
+                .filter_map(|it| it.as_str().map(str::to_owned))
+                .collect(),
+            is_selective: quota.pointer("/spec/scopeSelector").is_some(),
+        }
+    });
+    each.collect()
+}
+
+/// Returns the quota that a refusal names, where quotas may not be listed.
+fn of_refusal(view: &View<'_>, rollout: &Rollout<'_, '_>) -> Option<Quota> {
+    let trial = trial(view, rollout.plan, rollout.plan.template())?;
+    let DryRun::Refused { message, .. } = &trial.result else {
+        return None;
+    };
+    if classify_refusal(message).code != FindingCode::QuotaExceeded {
+        return None;
+    }
+    let (_, rest) = message.split_once("exceeded quota: ")?;
+    let (name, rest) = rest.split_once(", requested: ")?;
+    let (_, rest) = rest.split_once(", used: ")?;
+    let (used, hard) = rest.split_once(", limited: ")?;
+    let pairs = |text: &str| -> Amounts {
+        let pairs = text.split(',').filter_map(|it| it.trim().split_once('='));
+        pairs
+            .filter_map(|(name, it)| Some((name.to_owned(), Quantity::parse(it)?)))
+            .collect()
+    };
+    Some(Quota {
+        name: name.to_owned(),
+        hard: pairs(hard),
+        used: pairs(used),
+        scopes: Vec::new(),
+        is_selective: false,
+    })
+}
+
+impl Quota {
+    /// Returns whether it counts a pod; `None` where that is not judged here.
+    fn counts(&self, spec: &Value) -> Option<bool> {
+        if self.is_selective {
+            return None;
+        }
+        let ends = spec
+            .get("activeDeadlineSeconds")
+            .is_some_and(|it| !it.is_null());
+        let is_best_effort = ["requests", "limits"].iter().all(|which| {
+            let amounts = amounts(spec, which);
+            !amounts.contains_key("cpu") && !amounts.contains_key("memory")
+        });
+        let each = self.scopes.iter().map(|scope| match scope.as_str() {
+            "Terminating" => Some(ends),
+            "NotTerminating" => Some(!ends),
+            "BestEffort" => Some(is_best_effort),
+            "NotBestEffort" => Some(!is_best_effort),
+            _ => None,
+        });
+        each.collect::<Option<Vec<bool>>>()
+            .map(|all| all.into_iter().all(|it| it))
+    }
+}
+
+fn of_quota(
+    view: &View<'_>,
+    namespace: &str,
+    quota: &Quota,
+    rollouts: &[Rollout<'_, '_>],
+) -> Vec<Prediction> {
+    let counted: Vec<&Rollout<'_, '_>> = rollouts
+        .iter()
+        .filter(|it| quota.counts(&it.new_spec) == Some(true))
+        .collect();
+    let mut found: Vec<Prediction> = Vec::new();
+    for (at, rollout) in counted.iter().enumerate() {
+        found.extend(replica_set(quota, rollout));
+        let Some(stop) = stop(quota, rollout) else {
+            continue;
+        };
+        let others = counted.iter().enumerate().filter(|(it, _)| *it != at);
+        // Another workload of the call that shrinks may make room.
+        let shrinks = others.into_iter().any(|(_, it)| it.frees(&stop.resource));
+        let Some(leaves) = is_anyone_leaving(view, namespace, rollout) else {
+            continue;
+        };
+        let certainty = if shrinks || leaves {
+            Certainty::Possible
+        } else {
+            Certainty::Certain
+        };
+        found.push(stopped(quota, rollout, &stop).surely(certainty));
+    }
+    if found.is_empty() {
+        found.extend(together(quota, &counted));
+    }
+    found
+}
+
+/// Returns whether another workload is about to free quota; `None` while that is not known.
+fn is_anyone_leaving(view: &View<'_>, namespace: &str, rollout: &Rollout<'_, '_>) -> Option<bool> {
+    let own = rollout.plan.title();
+    let promises = view.promises(namespace, Promises::LeavingPods)?;
+    Some(promises.iter().any(|it| it.by != own))
+}
+
+impl Rollout<'_, '_> {
+    /// Returns whether less of a resource is used after the rollout than before.
+    fn frees(&self, resource: &str) -> bool {
+        let of = |amounts: &Amounts, count: i64| {
+            amounts
+                .get(resource)
+                .copied()
+                .unwrap_or_default()
+                .times(count)
+        };
+        of(&self.new_each, self.fences.updated) < of(&self.old_each, self.old)
+    }
+}
+
+/// Where a rollout stops.
+struct Stop {
+    resource: String,
+    /// How many new pods there are then.
+    new: i64,
+    old: i64,
+}
+
+/// Walks the rollout pod by pod; everything else in the namespace stays as it is.
+fn stop(quota: &Quota, rollout: &Rollout<'_, '_>) -> Option<Stop> {
+    let Fences {
+        surge,
+        unavailable,
+        updated,
+    } = rollout.fences;
+    let (mut old, mut new) = (rollout.old, 0_i64);
+    let all = rollout.plan.desired();
+    // More need no proof that they are many.
+    let most = updated.min(MOST_PODS);
+    loop {
+        let before = (old, new);
+        let mut short = None;
+        while new < most && old + new < all + surge {
+            short = lacking(quota, rollout, (old, new + 1));
+            if short.is_some() {
+                break;
+            }
+            new += 1;
+        }
+        if new >= most {
+            return None;
+        }
+        let may_go = (old + new - (all - unavailable)).clamp(0, old);
+        old -= may_go;
+        if (old, new) == before {
+            return short.map(|resource| Stop { resource, new, old });
+        }
+    }
+}
+
+const MOST_PODS: i64 = 2_000;
+
+/// Returns the first resource of which so many old and new pods take more than there is.
+fn lacking(quota: &Quota, rollout: &Rollout<'_, '_>, (old, new): (i64, i64)) -> Option<String> {
+    let short = quota.hard.iter().find(|(name, hard)| {
+        let of = |amounts: &Amounts, count: i64| {
+            amounts.get(*name).copied().unwrap_or_default().times(count)
+        };
+        // Of what the new pods do not take nothing is refused.
+        if !rollout.new_each.contains_key(*name) {
+            return false;
+        }
+        let used = quota.used.get(*name).copied().unwrap_or_default();
+        let others = used.minus(of(&rollout.old_each, rollout.old));
+        let sum = others
+            .plus(of(&rollout.old_each, old))
+            .plus(of(&rollout.new_each, new));
+        sum > **hard
+    });
+    short.map(|(name, _)| name.clone())
+}
+
+fn stopped(quota: &Quota, rollout: &Rollout<'_, '_>, stop: &Stop) -> Prediction {
+    let Stop { resource, new, old } = stop;
+    let amount = |of: &Amounts| of.get(resource).copied().unwrap_or_default();
+    let (hard, used) = (amount(&quota.hard), amount(&quota.used));
+    let each = amount(&rollout.new_each);
+    let name = &quota.name;
+    let title = rollout.plan.title();
+    let beside = match old {
+        0 => String::new(),
+        1 => " beside 1 old pod".to_owned(),
+        old => format!(" beside {old} old pods"),
+    };
+    let message = format!(
+        "quota `{name}` stops the rollout of {title} at {new} of {} new pods{beside}: {resource} {each} for each new pod, {used} of {hard} used",
+        rollout.fences.updated
+    );
+    let remedy = format!(
+        "raise quota `{name}`, lower the pods' requests, or set maxSurge 0 and maxUnavailable 1 so that an old pod frees quota first"
+    );
+    Prediction::finding(FindingCode::QuotaExceeded, rollout.plan.index, message)
+        .about(title)
+        .at("/spec/template")
+        .remedy(remedy)
+}
+
+/// Finds a quota on the number of ReplicaSets: each new template needs one more.
+fn replica_set(quota: &Quota, rollout: &Rollout<'_, '_>) -> Option<Prediction> {
+    const COUNTED: &str = "count/replicasets.apps";
+    if rollout.plan.workload.kind != WorkloadKind::Deployment {
+        return None;
+    }
+    let hard = *quota.hard.get(COUNTED)?;
+    let used = quota.used.get(COUNTED).copied().unwrap_or_default();
+    (used.plus(Quantity::whole(1)) > hard).then(|| {
+        let (name, title) = (&quota.name, rollout.plan.title());
+        let message = format!(
+            "quota `{name}` does not allow the new ReplicaSet of {title}: {COUNTED} {used} of {hard} used"
+        );
+        // The template may be one of a revision that still has its ReplicaSet.
+        Prediction::finding(FindingCode::QuotaExceeded, rollout.plan.index, message)
+            .surely(Certainty::Likely)
+            .about(title)
+            .at("/spec/template")
+            .remedy(format!(
+                "raise quota `{name}`, or delete old ReplicaSets that have 0 replicas and lower revisionHistoryLimit"
+            ))
+    })
+}
+
+/// Finds workloads that fit one by one and not together.
+fn together(quota: &Quota, counted: &[&Rollout<'_, '_>]) -> Vec<Prediction> {
+    if counted.len() < 2 {
+        return Vec::new();
+    }
+    let short = quota.hard.iter().find(|(name, hard)| {
+        let of = |amounts: &Amounts, count: i64| {
+            amounts.get(*name).copied().unwrap_or_default().times(count)
+        };
+        let mut sum = quota.used.get(*name).copied().unwrap_or_default();
+        for it in counted {
+            sum = sum.minus(of(&it.old_each, it.old.min(it.fences.updated)));
+        }
+        for it in counted {
+            sum = sum.plus(of(&it.new_each, it.fences.updated));
+        }
+        let takes = counted.iter().any(|it| it.new_each.contains_key(*name));
+        takes && sum > **hard
+    });
+    let Some((resource, hard)) = short else {
+        return Vec::new();
+    };
+    let titles: Vec<String> = counted.iter().map(|it| it.plan.title()).collect();
+    let titles = titles.join(", ");
+    let name = &quota.name;
+    let each = counted.iter().map(|it| {
+        let message = format!(
+            "quota `{name}` has no room for all of {titles} together: {resource} is limited to {hard}"
+        );
+        Prediction::finding(FindingCode::QuotaExceeded, it.plan.index, message)
+            .surely(Certainty::Likely)
+            .about(it.plan.title())
+            .at("/spec/template")
+            .remedy(format!("raise quota `{name}`, or lower the pods' requests"))
+    });
+    each.collect()
+}
