@@ -9,9 +9,10 @@ use kube::Client;
 use kube::api::{GetParams, Patch, PatchParams, PostParams};
 use kube::core::Request;
 use rollguard_core::duration::Human;
+use rollguard_core::observation::ResourceKind;
 use rollguard_core::prediction::{Answer, Change, Collection, Place, Question, Trial};
 use rollguard_core::rollback::preflight::{DryRun, Lookup};
-use rollguard_core::workload::{WorkloadKind, is_dns_subdomain};
+use rollguard_core::workload::is_dns_subdomain;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
@@ -23,7 +24,7 @@ use crate::lookup::look_up;
 use crate::patience::patiently;
 use crate::preflight::{dry_run, lookup, unseen};
 use crate::request::{
-    FIELD_MANAGER, Failure, READ_LIMIT, WRITE_LIMIT, apps_of, exchange_whole, pods, within,
+    FIELD_MANAGER, Failure, READ_LIMIT, WRITE_LIMIT, apps, exchange_whole, pods, within,
 };
 
 /// How long the questions of one round may take in all: a webhook may take 30 s.
@@ -153,12 +154,7 @@ async fn listed(client: &Client, collection: &Collection) -> Lookup<Vec<Value>> 
 /// Sends a workload as a dry run: a new one is created, an existing one patched.
 async fn apply(client: &Client, change: &Change) -> Trial {
     let workload = &change.workload;
-    let plural = match workload.kind {
-        WorkloadKind::Deployment => "deployments",
-        WorkloadKind::StatefulSet => "statefulsets",
-        WorkloadKind::DaemonSet => "daemonsets",
-    };
-    let collection = apps_of(&workload.namespace, plural);
+    let collection = apps(&workload.namespace, ResourceKind::of(workload.kind));
     let request = if change.exists {
         let params = PatchParams {
             dry_run: true,

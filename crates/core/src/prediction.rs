@@ -54,16 +54,6 @@ impl Forecast {
         let mut all = self.predictions.iter();
         all.any(|it| fail_on.fails(it.certainty))
     }
-
-    /// Returns how many predictions have a certainty.
-    #[must_use]
-    pub fn count(&self, certainty: Certainty) -> usize {
-        let of_it = self
-            .predictions
-            .iter()
-            .filter(|it| it.certainty == certainty);
-        of_it.count()
-    }
 }
 
 /// The next step of a prediction.

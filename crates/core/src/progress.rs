@@ -15,6 +15,7 @@ mod pace;
 mod standstill;
 mod stateful_set;
 
+pub(crate) use pace::scaled;
 pub use pace::{Pace, min_ready_in_all};
 pub use standstill::{Moment, awaited_ends, standstill};
 

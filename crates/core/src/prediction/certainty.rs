@@ -110,13 +110,6 @@ pub enum PredictedCode {
 }
 
 impl PredictedCode {
-    /// The codes that no check reports.
-    pub const OWN: [Self; 3] = [
-        Self::ApplyRefused,
-        Self::FieldImmutable,
-        Self::RollbackImpossible,
-    ];
-
     /// Returns the code as reports write it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::certainty::{PredictedCode, Prediction};
 use super::manifest::Manifest;
-use crate::quantity::Quantity;
+use super::pod::quantity;
 
 /// The fields of each kind; of a StatefulSet only these may differ in a manifest that is valid otherwise.
 fn fields(kind: &str) -> &'static [&'static str] {
@@ -80,10 +80,5 @@ fn differs(new: &Value, old: &Value) -> bool {
 }
 
 fn is_same_quantity(a: &Value, b: &Value) -> bool {
-    let read = |it: &Value| match it {
-        Value::String(text) => Quantity::parse(text),
-        Value::Number(number) => Quantity::parse(&number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
-    read(a).is_some() && read(a) == read(b)
+    quantity(a).is_some() && quantity(a) == quantity(b)
 }

@@ -78,17 +78,6 @@ impl Manifests {
         });
     }
 
-    /// Returns a manifest by its index.
-    #[must_use]
-    pub fn get(&self, index: usize) -> Option<&Manifest> {
-        self.all.get(index)
-    }
-
-    /// Returns every manifest.
-    pub fn iter(&self) -> impl Iterator<Item = &Manifest> {
-        self.all.iter()
-    }
-
     /// Returns the workloads with their indices.
     pub(super) fn workloads(&self) -> impl Iterator<Item = (usize, &Manifest)> {
         let all = self.all.iter().enumerate();

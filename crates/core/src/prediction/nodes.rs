@@ -95,7 +95,7 @@ pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
     found.extend(never_pulled(plan, spec, &open));
     if !open.is_empty() {
         found.extend(one_per_node(plan, spec, open.len()));
-        found.extend(ports(view, plan, spec, &open));
+        found.extend(ports(view, plan, &open));
     }
     found
 }
@@ -566,12 +566,7 @@ fn host_ports(spec: &Value) -> Vec<(i64, String)> {
 }
 
 /// Finds host ports that pods of others hold on every node that could take a pod; of a DaemonSet, on any.
-fn ports(
-    view: &View<'_>,
-    plan: &Planned<'_>,
-    _spec: &PodSpec,
-    open: &[&Node],
-) -> Option<Prediction> {
+fn ports(view: &View<'_>, plan: &Planned<'_>, open: &[&Node]) -> Option<Prediction> {
     let wanted = host_ports(plan.spec());
     if wanted.is_empty() {
         return None;

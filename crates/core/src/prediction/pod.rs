@@ -64,7 +64,7 @@ pub(super) fn read(amounts: &Value) -> Amounts {
         .collect()
 }
 
-fn quantity(value: &Value) -> Option<Quantity> {
+pub(super) fn quantity(value: &Value) -> Option<Quantity> {
     match value {
         Value::String(text) => Quantity::parse(text),
         Value::Number(number) => Quantity::parse(&number.to_string()),

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::finding;
 use crate::history::History;
-use crate::observation::Seen;
+use crate::observation::{ResourceKind, Seen};
 use crate::rollback::preflight::{DryRun, Lookup, ObjectState, Reference};
-use crate::workload::{WorkloadKind, WorkloadRef};
+use crate::workload::WorkloadRef;
 
 /// One object of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,18 +27,10 @@ impl Place {
     pub fn of(workload: &WorkloadRef) -> Self {
         Self {
             api: "apps/v1",
-            plural: plural(workload.kind),
+            plural: ResourceKind::of(workload.kind).plural(),
             namespace: Some(workload.namespace.clone()),
             name: workload.name.clone(),
         }
-    }
-}
-
-const fn plural(kind: WorkloadKind) -> &'static str {
-    match kind {
-        WorkloadKind::Deployment => "deployments",
-        WorkloadKind::StatefulSet => "statefulsets",
-        WorkloadKind::DaemonSet => "daemonsets",
     }
 }
 

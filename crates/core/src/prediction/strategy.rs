@@ -1,10 +1,13 @@
 //! The workload's own settings: paused, OnDelete, and how many pods it replaces at a time.
 
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::certainty::Prediction;
 use super::planned::Planned;
 use crate::finding::FindingCode;
+use crate::progress::scaled;
 use crate::workload::WorkloadKind;
 use crate::workload::raw::text;
 
@@ -102,16 +105,7 @@ pub(super) fn fences(plan: &Planned<'_>) -> Fences {
             let unavailable = at(&format!("{rolling}/maxUnavailable")).unwrap_or(&quarter);
             let surge = amount(surge, all, true);
             let unavailable = amount(unavailable, all, false);
-            Fences {
-                surge,
-                // Neither would mean that nothing moves.
-                unavailable: if surge == 0 {
-                    unavailable.max(1)
-                } else {
-                    unavailable
-                },
-                updated: all,
-            }
+            moving(surge, unavailable, all)
         }
         WorkloadKind::StatefulSet => {
             let rolling = "/spec/updateStrategy/rollingUpdate";
@@ -128,31 +122,28 @@ pub(super) fn fences(plan: &Planned<'_>) -> Fences {
             let surge = at(&format!("{rolling}/maxSurge")).map_or(0, |it| amount(it, all, true));
             let unavailable = at(&format!("{rolling}/maxUnavailable"));
             let unavailable = unavailable.map_or(1, |it| amount(it, all, true));
-            Fences {
-                surge,
-                unavailable: if surge == 0 {
-                    unavailable.max(1)
-                } else {
-                    unavailable
-                },
-                updated: all,
-            }
+            moving(surge, unavailable, all)
         }
     }
 }
 
-/// Returns a number, or a share of all in percent (apimachinery `intstr.GetScaledValueFromIntOrPercent`).
+/// Returns the fences of a rollout of all pods. If both were 0, nothing would move.
+fn moving(surge: i64, unavailable: i64, all: i64) -> Fences {
+    Fences {
+        surge,
+        unavailable: if surge == 0 {
+            unavailable.max(1)
+        } else {
+            unavailable
+        },
+        updated: all,
+    }
+}
+
+/// Returns a number, or a share of all in percent.
 fn amount(value: &Value, all: i64, up: bool) -> i64 {
-    if let Some(number) = value.as_i64() {
-        return number;
-    }
-    let percent = value
-        .as_str()
-        .and_then(|it| it.trim().strip_suffix('%')?.parse::<i64>().ok());
-    let hundredths = percent.unwrap_or_default().saturating_mul(all);
-    if up {
-        hundredths.saturating_add(99) / 100
-    } else {
-        hundredths / 100
-    }
+    let Ok(value) = IntOrString::deserialize(value) else {
+        return 0;
+    };
+    scaled(&value, i32::try_from(all).unwrap_or(i32::MAX), up).into()
 }

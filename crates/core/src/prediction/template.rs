@@ -173,8 +173,7 @@ fn sub_paths(plan: &Planned<'_>, at: &str, container: &Value) -> Option<Predicti
 fn variables(expression: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = expression;
-    while let Some((before, after)) = rest.split_once('$') {
-        let _ = before;
+    while let Some((_, after)) = rest.split_once('$') {
         if let Some(escaped) = after.strip_prefix('$') {
             rest = escaped;
             continue;

@@ -127,7 +127,7 @@ fn batch(workload: &Workload, excused: &ExcusedNodes<'_>) -> usize {
 }
 
 /// Returns a count, or a share of all pods in whole pods (`intstr.GetScaledValueFromIntOrPercent`).
-fn scaled(value: &IntOrString, all: i32, up: bool) -> i32 {
+pub(crate) fn scaled(value: &IntOrString, all: i32, up: bool) -> i32 {
     match value {
         IntOrString::Int(count) => *count,
         IntOrString::String(text) => {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{RollbackPlan, changes, stuck_pods};
 use crate::history::History;
+use crate::observation::ResourceKind;
 use crate::quantity::Quantity;
 use crate::workload::raw::{plain, text};
 use crate::workload::{WorkloadKind, WorkloadRef};
@@ -223,11 +224,7 @@ fn add_claims(spec: &mut Value, workload: &str, claims: &[&str]) {
 }
 
 fn rights(plan: &RollbackPlan, history: &History) -> Vec<AccessReview> {
-    let resource = match plan.workload.kind {
-        WorkloadKind::Deployment => "deployments",
-        WorkloadKind::StatefulSet => "statefulsets",
-        WorkloadKind::DaemonSet => "daemonsets",
-    };
+    let resource = ResourceKind::of(plan.workload.kind).plural();
     let revision_objects = match plan.workload.kind {
         WorkloadKind::Deployment => "replicasets",
         WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "controllerrevisions",

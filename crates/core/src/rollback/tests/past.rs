@@ -6,8 +6,8 @@ use crate::annotation::LastKnownGood;
 use crate::history::History;
 use crate::rollback::{Request, RollbackDecision, RollbackPlan, decide};
 use crate::testing::{
-    PodBuilder, SetBuilder, at, daemon_set, deployment, replica_set_json, stateful_set, template,
-    web,
+    PodBuilder, SetBuilder, at, daemon_set, deployment, pod_of, replica_set_json, stateful_set,
+    template, web,
 };
 use crate::workload::{Revision, RevisionId, WorkloadRef};
 
@@ -18,6 +18,17 @@ pub(super) struct Past {
     pub(super) object: Value,
     pub(super) revision_objects: Vec<Value>,
     pods: Vec<PodBuilder>,
+}
+
+/// A Deployment whose `v2` is complete.
+pub(super) fn complete() -> Past {
+    let up = |name| pod_of(name, "v2").ready(100);
+    of_web()
+        .complete()
+        .had("v1", 1, 0)
+        .had("v2", 2, 2)
+        .pod(up("a"))
+        .pod(up("b"))
 }
 
 /// Deployment `web`, two replicas of which one of `v2` does not come up.

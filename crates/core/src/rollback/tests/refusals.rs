@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::past::{Past, of_web};
+use super::past::{Past, complete, of_web};
 use crate::rollback::{Refusal, Request, RollbackDecision};
-use crate::testing::{at, pod_of};
+use crate::testing::at;
 use crate::workload::Revision;
 
 /// A refusal, and the same after the user did what its words and its hint ask for.
@@ -121,13 +121,7 @@ fn restored() -> Past {
 
 /// `v2` has become healthy since its check.
 fn healed() -> Past {
-    let up = |name| pod_of(name, "v2").ready(100);
-    of_web()
-        .complete()
-        .had("v1", 1, 0)
-        .had("v2", 2, 2)
-        .pod(up("a"))
-        .pod(up("b"))
+    complete()
 }
 
 fn own_run() -> Request {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::past::{Past, of_db, of_web};
+use super::past::{Past, complete, of_db, of_web};
 use crate::rollback::{
     BatchOutcome, PreparedRollback, PreparedWorkload, Request, RollbackBatch, RollbackDecision,
 };
@@ -24,16 +24,6 @@ fn updating() -> Past {
 
 fn crashing() -> Past {
     updating().pod(pod_of("a", "v2").crash_loop(5, CRASHED))
-}
-
-fn complete() -> Past {
-    let up = |name| pod_of(name, "v2").ready(100);
-    of_web()
-        .complete()
-        .had("v1", 1, 0)
-        .had("v2", 2, 2)
-        .pod(up("a"))
-        .pod(up("b"))
 }
 
 /// A batch of these, all found by a selector.
