@@ -34,7 +34,7 @@ pub(crate) fn manifest(text: &str) {
         },
         judgement,
     );
-    let report = run.finish(None);
+    let report = run.finish();
     for file in &report.files {
         assert!(!finding_lines(file).is_empty());
     }
@@ -64,7 +64,7 @@ pub(crate) fn manifest(text: &str) {
     // What is in the baseline does not count, however often it is there.
     let baseline = Baseline::of(report.findings());
     let baseline = Baseline::parse(&baseline.to_json().unwrap()).unwrap();
-    let mut again = Run::default();
+    let mut again = Run::with_baseline(Some(&baseline));
     let path = "x";
     again.add(
         Source {
@@ -74,7 +74,7 @@ pub(crate) fn manifest(text: &str) {
         },
         judge(text, &rules),
     );
-    let again = again.finish(Some(&baseline));
+    let again = again.finish();
     assert!(again.findings().all(|it| it.suppression.is_some()));
 }
 

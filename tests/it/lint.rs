@@ -210,7 +210,7 @@ fn report() -> rollguard_lint::Report {
         };
         run.add(source, judge(text, &rules));
     }
-    run.finish(None)
+    run.finish()
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn sarif_keeps_its_schema() {
     let validator = jsonschema::draft4::new(&schema).unwrap();
     let report = report();
     assert!(report.findings().count() > 10);
-    for report in [report, Run::default().finish(None)] {
+    for report in [report, Run::default().finish()] {
         let document: Value = serde_json::from_str(&sarif(&report, "0.1.0").unwrap()).unwrap();
         let errors = validator.iter_errors(&document);
         let errors: Vec<String> = errors

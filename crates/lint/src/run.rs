@@ -159,9 +159,9 @@ pub struct Report {
 }
 
 impl Run {
-    /// Begins a call whose files are taken one by one.
+    /// Begins a call in which the findings that the baseline knows do not count.
     #[must_use]
-    pub fn streaming(baseline: Option<&Baseline>) -> Self {
+    pub fn with_baseline(baseline: Option<&Baseline>) -> Self {
         Self {
             known: baseline.map(Baseline::known),
             ..Self::default()
@@ -272,10 +272,7 @@ impl Run {
 
     /// Ends the call: adds what the Services of all files decide, and suppresses what the baseline knows.
     #[must_use]
-    pub fn finish(mut self, baseline: Option<&Baseline>) -> Report {
-        if let Some(baseline) = baseline {
-            self.known = Some(baseline.known());
-        }
+    pub fn finish(mut self) -> Report {
         let services = std::mem::take(&mut self.services);
         let index = ServiceIndex::of(&services);
         let mut files = std::mem::take(&mut self.files);

@@ -73,7 +73,7 @@ fn report(texts: &[&str], rules: &Rules) -> Report {
         let path = format!("{at}.yaml");
         add(&mut run, &path, text, rules);
     }
-    run.finish(None)
+    run.finish()
 }
 
 fn findings(text: &str) -> Vec<Finding> {

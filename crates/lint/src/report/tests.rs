@@ -35,7 +35,7 @@ spec:
     };
     add("a b/x.yaml", text);
     add("broken.yaml", "a: [");
-    run.finish(None)
+    run.finish()
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn a_severity_decides_whether_the_call_fails() {
             fail_on,
         };
         run.add(source, judge(&text, &rules()));
-        assert_eq!(run.finish(None).fails(), fails, "{fail_on:?}");
+        assert_eq!(run.finish().fails(), fails, "{fail_on:?}");
     }
 }
 
@@ -187,9 +187,9 @@ fn a_baseline_excuses_what_exists_and_nothing_more() {
             1,
         ),
     ] {
-        let mut run = Run::default();
+        let mut run = Run::with_baseline(Some(&baseline));
         add(&mut run, "x", &text, &rules());
-        let report = run.finish(Some(&baseline));
+        let report = run.finish();
         let known = report.summary.known;
         assert_eq!(
             (known, report.summary.count(Severity::Error)),
@@ -199,7 +199,7 @@ fn a_baseline_excuses_what_exists_and_nothing_more() {
     }
     // As often as it is known, and not more often.
     let twice = format!("{today}---\n{today}");
-    let mut run = Run::default();
+    let mut run = Run::with_baseline(Some(&baseline));
     add(&mut run, "x", &twice, &rules());
-    assert_eq!(run.finish(Some(&baseline)).summary.known, 1);
+    assert_eq!(run.finish().summary.known, 1);
 }

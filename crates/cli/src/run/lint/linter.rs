@@ -81,7 +81,7 @@ impl Linter {
             && options.write_baseline.is_none();
         Ok(Self {
             default: Rules::new(today),
-            run: Run::streaming(baseline.as_ref()),
+            run: Run::with_baseline(baseline.as_ref()),
             options,
             configs,
             streams,
@@ -102,7 +102,7 @@ impl Linter {
     }
 
     pub(super) fn finish(self) -> Report {
-        self.run.finish(None)
+        self.run.finish()
     }
 
     /// Returns the files that are meant; what is missing is a problem of the report.
