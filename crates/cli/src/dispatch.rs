@@ -60,9 +60,9 @@ pub(crate) async fn dispatch(
         return run_task(environment).await;
     }
     if name == "lint" {
-        return match lint::live::options(matches) {
-            Ok(None) => run_lint(matches, environment).await,
-            live => live::run_lint_live(matches, environment, live).await,
+        return match lint::live::options(matches).transpose() {
+            None => run_lint(matches, environment).await,
+            Some(live) => live::run_lint_live(matches, environment, live).await,
         };
     }
     if name == "completions" {
@@ -121,13 +121,16 @@ async fn run_lint(matches: &ArgMatches, environment: &Environment) -> Outcome {
         Ok(options) => lint::lint(options, today, &mut console, &cancel).await,
         Err(failure) => Err(failure),
     };
-    linted.unwrap_or_else(|failure| {
-        console.lines(&failure.lines());
-        if form == LintForm::Json {
-            OutputForm::Json.write_failure(&failure, &mut console);
-        }
-        failure.outcome
-    })
+    linted.unwrap_or_else(|failure| not_linted(form, &failure, &mut console))
+}
+
+/// Tells why a lint came to no result.
+fn not_linted(form: LintForm, failure: &Failure, console: &mut Console) -> Outcome {
+    console.lines(&failure.lines());
+    if form == LintForm::Json {
+        OutputForm::Json.write_failure(failure, console);
+    }
+    failure.outcome
 }
 
 /// Help and version are answers; everything else is a wrong command line.

@@ -4,7 +4,7 @@ use clap::ArgMatches;
 use jiff::tz::TimeZone;
 use rollguard_agent::Outcome;
 
-use super::App;
+use super::{App, not_linted};
 use crate::cancel::Cancel;
 use crate::console::Console;
 use crate::environment::Environment;
@@ -17,7 +17,7 @@ use crate::run::lint::{self, LintForm};
 pub(super) async fn run_lint_live(
     matches: &ArgMatches,
     environment: &Environment,
-    live: Result<Option<LiveOptions>, Failure>,
+    live: Result<LiveOptions, Failure>,
 ) -> Outcome {
     let form = matches.get_one::<LintForm>("output").copied();
     let form = form.unwrap_or_default();
@@ -32,30 +32,25 @@ pub(super) async fn run_lint_live(
     let linted = app.lint(live, &mut console).await;
     linted.unwrap_or_else(|failure| {
         let failure = failure.for_user(&app.way_in());
-        console.lines(&failure.lines());
-        if form == LintForm::Json {
-            OutputForm::Json.write_failure(&failure, &mut console);
-        }
-        failure.outcome
+        not_linted(form, &failure, &mut console)
     })
 }
 
 impl App<'_> {
     async fn lint(
         &self,
-        live: Result<Option<LiveOptions>, Failure>,
+        live: Result<LiveOptions, Failure>,
         console: &mut Console,
     ) -> Result<Outcome, Failure> {
         let options = lint::options(self.matches);
         // All that is wrong is said at once.
         let (options, live) = match (options, live) {
-            (Ok(options), Ok(Some(live))) => (options, live),
+            (Ok(options), Ok(live)) => (options, live),
             (Err(failure), Err(other)) => {
                 let messages = failure.messages().into_iter().chain(other.messages());
                 return Err(Failure::of(Outcome::BadInput, messages.collect()));
             }
             (Err(failure), _) | (_, Err(failure)) => return Err(failure),
-            (Ok(_), Ok(None)) => return Ok(Outcome::Succeeded),
         };
         let today = self.environment.now().to_zoned(TimeZone::UTC).date();
         let connection = self.connect(None, console).await?;
