@@ -1,7 +1,6 @@
 //! Writes what is derived from code, or only compares.
 
 mod clippy_toml;
-mod doctor_schema;
 mod extension;
 mod findings_doc;
 mod inputs_doc;
@@ -10,8 +9,7 @@ mod outputs_doc;
 mod preflight_doc;
 mod rbac_doc;
 mod refusals_doc;
-mod report_schema;
-mod rollback_schema;
+mod schemas;
 mod task_json;
 
 use std::fs;
@@ -78,7 +76,7 @@ const GENERATED: &[Generated] = &[
     },
     Generated {
         path: "docs/doctor.schema.json",
-        text: Text::Parts(doctor_schema::render),
+        text: Text::Parts(schemas::doctor),
     },
     Generated {
         path: "docs/refusals.md",
@@ -86,11 +84,11 @@ const GENERATED: &[Generated] = &[
     },
     Generated {
         path: "docs/report.schema.json",
-        text: Text::Parts(report_schema::render),
+        text: Text::Parts(schemas::report),
     },
     Generated {
         path: "docs/rollback.schema.json",
-        text: Text::Parts(rollback_schema::render),
+        text: Text::Parts(schemas::rollback),
     },
     Generated {
         path: "clippy.toml",
