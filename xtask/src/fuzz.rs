@@ -1,8 +1,11 @@
 //! Runs the fuzz targets of `fuzz/` for a bounded time, with libFuzzer and the pinned compiler.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -40,16 +43,7 @@ pub(crate) fn run(filter: &[String], seconds: u64) -> Result<()> {
         "no target is named {filter:?}; there are {}",
         all.join(", ")
     );
-    let mut failed = 0;
-    for target in &chosen {
-        match fuzz(&driver, target, seconds) {
-            Ok(executed) => println!("{target:<14} ok, {executed} inputs"),
-            Err(error) => {
-                failed += 1;
-                println!("{target:<14} FAILED: {error:#}");
-            }
-        }
-    }
+    let failed = fuzz_all(&driver, &chosen, seconds)?;
     let passed = chosen.len() - failed;
     let word = if failed == 0 { "ok" } else { "FAILED" };
     println!("test result: {word}. {passed} passed; {failed} failed; 0 ignored");
@@ -104,6 +98,30 @@ fn targets(driver: &Path) -> Result<Vec<String>> {
         .collect();
     ensure!(!names.is_empty(), "the fuzz driver names no target");
     Ok(names)
+}
+
+/// Runs the targets, one on each processor at a time, and says how many failed.
+fn fuzz_all(driver: &Path, targets: &[&String], seconds: u64) -> Result<usize> {
+    let at_once = thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    let failed = AtomicUsize::new(0);
+    let work = || {
+        while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match fuzz(driver, target, seconds) {
+                Ok(executed) => println!("{target:<14} ok, {executed} inputs"),
+                Err(error) => {
+                    failed.fetch_add(1, Ordering::Relaxed);
+                    println!("{target:<14} FAILED: {error:#}");
+                }
+            }
+        }
+    };
+    let panicked = thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().any(|worker| worker.join().is_err())
+    });
+    ensure!(!panicked, "a worker panicked");
+    Ok(failed.into_inner())
 }
 
 /// Runs one target and says how many inputs it took.

@@ -3,6 +3,7 @@
 mod ahead;
 mod azure_cli;
 mod cluster_binaries;
+mod failed;
 mod go_tools;
 mod packages;
 mod rung;
@@ -15,6 +16,7 @@ use anyhow::{Context as _, Result, bail};
 
 pub(crate) use azure_cli::install_checkov;
 pub(crate) use cluster_binaries::Modules;
+use failed::FailedTest;
 pub(crate) use go_tools::build_kube_score;
 pub(crate) use packages::{Package, install, install_npm, is_root};
 use rung::{RUNGS, Ran, Rung};
@@ -28,6 +30,7 @@ pub(crate) const LEFT_OUT: &str = "left out: ";
 struct Outcome {
     name: &'static str,
     tally: Tally,
+    failed: Vec<FailedTest>,
     took: Duration,
     /// Why the rung counts as failed, beyond the tests that failed in it.
     complaint: Option<String>,
@@ -82,6 +85,7 @@ fn run_rung(rung: &Rung, once_set_up: impl FnOnce() -> Result<()>) -> Outcome {
     let outcome = Outcome {
         name: rung.name,
         tally: ran.tally,
+        failed: ran.failed,
         took: started.elapsed(),
         complaint: ran.complaint,
         left_out: ran.left_out,
@@ -90,11 +94,17 @@ fn run_rung(rung: &Rung, once_set_up: impl FnOnce() -> Result<()>) -> Outcome {
     outcome
 }
 
-/// Prints the totals; true when nothing failed.
+/// Prints the totals, with the tests that failed; true when nothing failed.
 fn close(outcomes: &[Outcome]) -> bool {
     println!();
     for outcome in outcomes {
         println!("{}", outcome.line());
+        for test in &outcome.failed {
+            println!("    {}", test.name);
+            test.output
+                .iter()
+                .for_each(|line| println!("        {line}"));
+        }
     }
     let passed: u64 = outcomes.iter().map(|outcome| outcome.tally.passed).sum();
     let failed: u64 = outcomes.iter().map(Outcome::failures).sum();
@@ -123,6 +133,7 @@ impl Outcome {
             took,
             complaint,
             left_out,
+            failed: _,
         } = self;
         let verdict = if self.failures() == 0 { "ok" } else { "FAILED" };
         let counts = match (tally.passed, tally.failed) {
@@ -155,6 +166,7 @@ mod tests {
                 failed,
                 ignored: 0,
             },
+            failed: Vec::new(),
             took: Duration::from_secs(2),
             complaint: complaint.map(str::to_owned),
             left_out: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -125,8 +126,14 @@ impl Build {
             .args(["--profile", profile, "--target", self.triple])
             .envs(self.environment.iter().copied())
             .envs(crate::manual::commit());
+        let started = Instant::now();
         super::run_to_end(&mut command)
             .with_context(|| format!("failed to build for {}", self.platform))?;
+        println!(
+            "built {} ({profile}) in {:.0} s",
+            self.platform,
+            started.elapsed().as_secs_f32()
+        );
         Ok(target_folder()
             .join(self.triple)
             .join(profile)

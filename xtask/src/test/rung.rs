@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::azure_cli::{self, AzureCli};
 use super::cluster_binaries::{self, Modules};
+use super::failed::{FailedTest, FailedTests};
 use super::tally::Tally;
 use super::{LEFT_OUT, go_tools, packages, snapshots};
 use crate::generate::root;
@@ -33,6 +34,7 @@ pub(super) struct Rung {
 #[derive(Default)]
 pub(super) struct Ran {
     pub(super) tally: Tally,
+    pub(super) failed: Vec<FailedTest>,
     /// What else is wrong with it than failed tests.
     pub(super) complaint: Option<String>,
     /// What it could not do, and said so.
@@ -280,12 +282,14 @@ impl Rung {
             bail!("failed to read from `{program}`")
         };
         let mut tally = Tally::default();
+        let mut failed = FailedTests::default();
         let mut left_out = Vec::new();
         for line in BufReader::new(output).split(b'\n') {
             let line = line.with_context(|| format!("failed to read from `{program}`"))?;
             let line = String::from_utf8_lossy(&line);
             println!("{line}");
             tally.add(&line);
+            failed.add(&line);
             // Node puts `# ` before what a test prints.
             let said = line.strip_prefix("# ").unwrap_or(&line);
             left_out.extend(said.strip_prefix(LEFT_OUT).map(str::to_owned));
@@ -304,6 +308,7 @@ impl Rung {
         };
         Ok(Ran {
             tally,
+            failed: failed.into_tests(),
             complaint,
             left_out,
         })
