@@ -9,7 +9,12 @@ use std::process::Command;
 
 fn main() {
     let commit = commit();
-    let short: String = commit.chars().take(9).collect();
+    // For people: what is not known is better not named.
+    let short = if commit == unknown() {
+        "built from source".to_owned()
+    } else {
+        commit.chars().take(9).collect()
+    };
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let target = env::var("TARGET").unwrap_or_default();
     for (name, value) in [

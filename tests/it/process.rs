@@ -6,6 +6,7 @@ mod process {
     pub(crate) mod emulation;
     pub(crate) mod ends;
     pub(crate) mod issues;
+    pub(crate) mod lint;
     pub(crate) mod secrets;
     pub(crate) mod task;
 }
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         .chain(process::secrets::trials())
         .chain(process::ends::trials())
         .chain(process::emulation::trials())
+        .chain(process::lint::trials())
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -5,6 +5,7 @@ mod templates {
     pub(crate) mod approval;
     pub(crate) mod expansions;
     pub(crate) mod jobs;
+    pub(crate) mod lint;
     pub(crate) mod parameters;
     pub(crate) mod support;
     pub(crate) mod task;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
-use templates::{approval, expansions, jobs, parameters, task};
+use templates::{approval, expansions, jobs, lint, parameters, task};
 
 /// Set by the full test run, where nothing may be left out.
 const FULL_RUN: &str = "ROLLGUARD_REAL_CLUSTER";
@@ -82,6 +83,14 @@ fn main() -> ExitCode {
             jobs::lists,
         ),
         trial("all steps of rollguard read logs, or none does", jobs::logs),
+        trial(
+            "with `lint: warn` no failure of the lint fails the stage",
+            lint::failure_of_the_step,
+        ),
+        trial(
+            "only `lint: warn` goes on after an error of its step, and never after one of the check",
+            lint::continues,
+        ),
         trial(
             "an environment with a hyphen, space or dot gives a stage name with underscores",
             parameters::environment,

@@ -22,6 +22,8 @@ const BANNED: &[&str] = &[
     "mended",
     "mending",
     "whose like",
+    "is told",
+    "what serves",
     "for good",
     "nobody",
     "lies",

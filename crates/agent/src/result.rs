@@ -293,7 +293,8 @@ impl Outcome {
             }
             Self::Failed => "The rollout cannot recover without a change; the cause is named.",
             Self::Findings => {
-                "Only from `lint`: a manifest breaks rules, as heavily as `--fail-on` says or worse."
+                "Only from `lint`: a manifest breaks rules, as heavily as `--fail-on` says or worse, or a prediction is as \
+                 sure as `--fail-on-prediction` says or surer."
             }
             Self::TimedOut => "The rollout was not complete within the timeout.",
             Self::Undetermined => {

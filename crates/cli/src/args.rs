@@ -13,7 +13,7 @@ mod options;
 mod verbs;
 mod version;
 
-pub(crate) use inputs::raw_inputs;
+pub(crate) use inputs::{raw_cluster, raw_inputs};
 pub(crate) use options::CONNECTION;
 pub(crate) use verbs::misplaced;
 pub(crate) use version::{document as version_document, request as version_request};

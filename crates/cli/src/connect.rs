@@ -35,7 +35,7 @@ pub(crate) const ARM: &str = "https://management.azure.com";
 pub(crate) struct ByServiceConnection {
     /// The local time, until the API server tells its own.
     pub(crate) now: Timestamp,
-    /// Proxies and trusted certificates; read when it is needed, so that a mistake in them is told as the
+    /// Proxies and trusted certificates; read when it is needed, so that a mistake in them is reported as the
     /// task's own failure.
     pub(crate) settings: NetworkSettings,
     /// Goes on with the local time.

@@ -1,6 +1,7 @@
 //! The options of a command line that name the cluster, for hints that name another command.
 
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 use rollguard_agent::inputs::{
     AKS_CLUSTER, AZURE_RESOURCE_GROUP, AZURE_SUBSCRIPTION_ID, PUBLIC_FQDN, USE_CLUSTER_ADMIN,
 };
@@ -48,6 +49,19 @@ pub(crate) fn connection_options(matches: &ArgMatches) -> String {
     }
 }
 
+/// Returns the names of the options that are given.
+pub(crate) fn given_connection_options(matches: &ArgMatches) -> impl Iterator<Item = &'static str> {
+    let all = WITH_VALUE.iter().chain(&SWITCHES);
+    let given = all.filter(|(name, _)| is_given(matches, name));
+    given.map(|(_, option)| *option)
+}
+
+/// Returns whether an argument stands on the command line.
+pub(crate) fn is_given(matches: &ArgMatches, name: &str) -> bool {
+    let is_known = matches.ids().any(|it| it == name);
+    is_known && matches.value_source(name) == Some(ValueSource::CommandLine)
+}
+
 /// Returns a word as a shell takes it.
 pub(crate) fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
@@ -75,7 +89,7 @@ mod tests {
                    --use-cluster-admin --public-fqdn";
         let kubeconfig = "--kubeconfig /tmp/config --context test --as jane --as-group ops --as-group dev \
                           --allow-insecure-server";
-        for command in ["check", "rollback", "doctor"] {
+        for command in ["check", "rollback", "doctor", "history", "lint"] {
             for given in [aks, kubeconfig] {
                 let line: Vec<&str> = [command, "deployment/web", "-n", "shop"]
                     .into_iter()

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
-use jiff::tz::TimeZone;
 use rollguard_agent::inputs::{
     AKS_CLUSTER, CommandInputs, CommandName, EVIDENCE, Inputs, NAMESPACE, WORKLOADS,
 };
@@ -30,14 +29,16 @@ use crate::recorder::Recorder;
 use crate::run::check::check;
 use crate::run::doctor::{Subject, doctor};
 use crate::run::drill::{Answer, DrillInputs, Place, drill};
-use crate::run::lint::{self, LintForm};
+use crate::run::lint::LintForm;
 use crate::run::rollback::{AtTerminal, Consent, How, rollback};
 use crate::run::tools::Tools;
 use crate::run::{explain, history, replay, task, templates};
 
 mod cluster;
-mod live;
+mod lint;
 mod workload;
+
+use cluster::all_right;
 
 /// Runs the command of the arguments. Every failure is printed and has its outcome.
 pub(crate) async fn dispatch(
@@ -60,10 +61,7 @@ pub(crate) async fn dispatch(
         return run_task(environment).await;
     }
     if name == "lint" {
-        return match lint::live::options(matches).transpose() {
-            None => run_lint(matches, environment).await,
-            Some(live) => live::run_lint_live(matches, environment, live).await,
-        };
+        return lint::run_lint(matches, environment).await;
     }
     if name == "completions" {
         let shell = matches.get_one::<String>("shell");
@@ -109,30 +107,6 @@ fn is_verbose(matches: &ArgMatches) -> bool {
         .is_some_and(|it| *it > 0)
 }
 
-/// Judges manifests: no cluster, and forms of output of its own.
-async fn run_lint(matches: &ArgMatches, environment: &Environment) -> Outcome {
-    let form = matches.get_one::<LintForm>("output").copied();
-    let form = form.unwrap_or_default();
-    let mut console =
-        environment.console(form.is_for_programs() || lint::has_data_on_stdout(matches));
-    let cancel = Cancel::on_signals();
-    let today = environment.now().to_zoned(TimeZone::UTC).date();
-    let linted = match lint::options(matches) {
-        Ok(options) => lint::lint(options, today, &mut console, &cancel).await,
-        Err(failure) => Err(failure),
-    };
-    linted.unwrap_or_else(|failure| not_linted(form, &failure, &mut console))
-}
-
-/// Tells why a lint came to no result.
-fn not_linted(form: LintForm, failure: &Failure, console: &mut Console) -> Outcome {
-    console.lines(&failure.lines());
-    if form == LintForm::Json {
-        OutputForm::Json.write_failure(failure, console);
-    }
-    failure.outcome
-}
-
 /// Help and version are answers; everything else is a wrong command line.
 fn usage(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> Outcome {
     let text = error.render().to_string();
@@ -152,12 +126,19 @@ fn usage(error: &clap::Error, arguments: &[OsString], environment: &Environment)
     for line in text.trim_end().lines() {
         console.line(&Line::plain(line));
     }
-    let name = arguments.get(1).map(|it| it.to_string_lossy());
+    let (name, failure) = (arguments.get(1), wrong_usage(&text));
+    let name = name.map(|it| it.to_string_lossy()).unwrap_or_default();
+    if name == "lint" {
+        // It has forms of its own.
+        let form = LintForm::of_broken_command_line(arguments);
+        form.write_failure(&failure, &mut console);
+        return Outcome::BadInput;
+    }
     let aim = Aim {
-        purpose: purpose(&name.unwrap_or_default()),
+        purpose: purpose(&name),
         ..Aim::default()
     };
-    form.write_failure_of(&aim, &wrong_usage(&text), &mut console);
+    form.write_failure_of(&aim, &failure, &mut console);
     Outcome::BadInput
 }
 
@@ -470,8 +451,8 @@ impl App<'_> {
     }
 
     async fn history(&self, console: &mut Console) -> Result<Outcome, Failure> {
-        let name = self.one_workload()?;
-        let connection = self.connect(None, console).await?;
+        let (name, cluster) = all_right(self.one_workload(), self.cluster())?;
+        let connection = self.connect(cluster.as_ref(), console).await?;
         let own = connection.client.default_namespace();
         let workload = name.in_namespace(self.text("namespace").unwrap_or(own));
         history::show(&connection, &workload, &self.cancel, (self.form, console)).await

@@ -66,23 +66,9 @@ impl OutputForm {
         own.copied().or_else(below).unwrap_or_default()
     }
 
-    /// Reads the form from a command line that cannot be parsed: a program that asks for a document gets one
-    /// even so.
+    /// Reads the form from a command line that cannot be parsed.
     pub(crate) fn of_broken_command_line(arguments: &[OsString]) -> Self {
-        let words: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
-        let apart = words.windows(2).find_map(|pair| {
-            let [flag, form] = pair else { return None };
-            let is_flag = matches!(flag.as_ref(), "-o" | "--output");
-            is_flag.then(|| Self::named(form)).flatten()
-        });
-        let joined = || {
-            words.iter().find_map(|word| {
-                let prefixes = ["--output=", "-o=", "-o"];
-                let form = prefixes.iter().find_map(|it| word.strip_prefix(it));
-                Self::named(form?)
-            })
-        };
-        apart.or_else(joined).unwrap_or_default()
+        of_broken_command_line(arguments, Self::named).unwrap_or_default()
     }
 
     /// Returns whether stdout is for a program, so that lines for people go to stderr.
@@ -181,6 +167,27 @@ impl OutputForm {
     }
 }
 
+/// Reads a form from a command line that cannot be parsed: a program that asks for a document gets one even so.
+pub(crate) fn of_broken_command_line<T>(
+    arguments: &[OsString],
+    named: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let words: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
+    let apart = words.windows(2).find_map(|pair| {
+        let [flag, form] = pair else { return None };
+        let is_flag = matches!(flag.as_ref(), "-o" | "--output");
+        is_flag.then(|| named(form)).flatten()
+    });
+    let joined = || {
+        words.iter().find_map(|word| {
+            let prefixes = ["--output=", "-o=", "-o"];
+            let form = prefixes.iter().find_map(|it| word.strip_prefix(it));
+            named(form?)
+        })
+    };
+    apart.or_else(joined)
+}
+
 /// The documents of one result; only the one that is asked for is made.
 struct Parts<J, M, X> {
     json: J,
@@ -214,6 +221,7 @@ pub(crate) fn purpose(name: &str) -> Purpose {
         "rollback" => Purpose::Rollback,
         "doctor" => Purpose::Doctor,
         "drill" => Purpose::Drill,
+        "lint" => Purpose::Lint,
         "check" | "replay" => Purpose::Check,
         _ => Purpose::Answer,
     }

@@ -177,7 +177,7 @@ impl Session {
         }
     }
 
-    /// Judges the workloads that may be judged otherwise than before. Before something is told of all of
+    /// Judges the workloads that may be judged otherwise than before. Before something is said of all of
     /// them, a verdict or a reminder, the others are judged as well: their findings say how long
     /// something has lasted.
     fn look(&mut self, touched: &Touched, now: Timestamp, events: &mut Vec<SessionEvent>) {

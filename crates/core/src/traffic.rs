@@ -2,7 +2,7 @@
 //! pods of a template, and which led to those of the former one.
 //!
 //! The objects are those of now. What they would do with the former template is computed from its
-//! labels and ports, so that a change of the template that loses a Service is told from a Service that
+//! labels and ports, so that a change of the template that loses a Service is distinguished from a Service that
 //! never led anywhere. Only the loss of every way in by Services is certain; everything else is a note.
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;

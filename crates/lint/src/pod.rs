@@ -100,7 +100,7 @@ impl<'d> Pod<'d> {
 /// A field of the security context that a container may take from its pod.
 pub(crate) struct Inherited<'s, 'd> {
     pub(crate) field: FieldRef<'s, 'd>,
-    /// The container that sets it, or would; `None` for a value of the pod, which is told once for all containers.
+    /// The container that sets it, or would; `None` for a value of the pod, which is reported once for all containers.
     pub(crate) container: Option<&'d str>,
 }
 

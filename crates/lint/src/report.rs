@@ -6,19 +6,20 @@
 mod json;
 mod junit;
 mod markdown;
+mod pieces;
 mod prediction;
 mod sarif;
 mod text;
+mod writer;
 
-pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use prediction::{
     Origin, Placed, Predicted, add_to_json, add_to_junit, add_to_markdown, add_to_sarif,
-    forecast_line, prediction_lines,
+    forecast_line, prediction_lines, severity_of,
 };
-pub use sarif::sarif;
 pub use text::{finding_lines, finding_lines_with_suggestions, summary_line};
+pub use writer::{DocumentWriter, json, sarif};
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             standing,
         ),
         trial(
+            "what is only possible is on the page of the task's lint, and no issue",
+            possible,
+        ),
+        trial(
             "the task's lint asks no cluster without a connection",
             without_cluster,
         ),
@@ -134,12 +138,43 @@ async fn predicted() -> Result<()> {
     Ok(())
 }
 
+async fn possible() -> Result<()> {
+    const CERTIFICATE: &str = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: { name: web }\nspec: { secretName: tls }\n";
+    let run = Run::new().await?;
+    let update = web("v2");
+    let text = format!(
+        "{update}          envFrom: [{{ secretRef: {{ name: tls }} }}]\n---\n{CERTIFICATE}"
+    );
+    std::fs::write(run.manifest(), text)?;
+    let manifest = run.manifest();
+    let inputs = [&OF_CLUSTER[..], &[("manifests", &manifest)]].concat();
+    let (_, said) = run.task(&inputs, "build").await;
+    ensure!(said.contains("possible ConfigObjectMissing"), "{said}");
+    ensure!(!said.contains("code=ConfigObjectMissing"), "{said}");
+    let page = run.left("md")?.concat();
+    ensure!(
+        page.contains("| possible | ConfigObjectMissing |"),
+        "{page}"
+    );
+    Ok(())
+}
+
 async fn standing() -> Result<()> {
     let run = Run::new().await?;
     let inputs = [&OF_CLUSTER[..], &[("workloads", "deployment/web")]].concat();
     let (outcome, said) = run.task(&inputs, "build").await;
     ensure!(outcome == Outcome::Findings, "{outcome:?}: {said}");
     ensure!(said.contains("MayRunAsRoot"), "{said}");
+    // The repository has no file to which the run's page could link.
+    let issues: Vec<&str> = said
+        .lines()
+        .filter(|it| it.contains("task.logissue"))
+        .collect();
+    let of_workload = |it: &&str| it.contains("]deployment/web: ") && !it.contains("sourcepath");
+    ensure!(
+        !issues.is_empty() && issues.iter().all(of_workload),
+        "{said}"
+    );
     let never = [&inputs[..], &[("failOn", "never")]].concat();
     let (outcome, said) = run.task(&never, "build").await;
     ensure!(outcome == Outcome::Succeeded, "{outcome:?}: {said}");

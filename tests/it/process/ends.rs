@@ -194,7 +194,7 @@ async fn cancelled_drill(marker: &'static str, signal: Signal, form: &'static st
     ensure!(said.contains("cancelled") || form == "human", "{said}");
     let rest = String::from_utf8_lossy(&output.stdout);
     let all = format!("{said}{rest}{}", String::from_utf8_lossy(&output.stderr));
-    ensure!(all.contains("cancelled"), "{all}");
+    ensure!(all.contains("cancelled; nothing was changed"), "{all}");
     for wrong in OTHER_ENDS {
         ensure!(!all.contains(wrong), "`{wrong}`: {all}");
     }

@@ -54,6 +54,9 @@ A manifest may have 64 MiB and a document a million values, its aliases expanded
 Exit code 0; 10 for findings at or above `--fail-on` (`error`, `warning`, `info` or `never`; default `warning`); 2 for a file that cannot be read or written or an option that is wrong, all of them at once.
 With `--fix` the result of the changes is judged, with `--diff` the text as it stands.
 
+In memory are one file and its findings, however many files there are, for people as well as with `-o json` and `-o sarif`, which are written while files are judged. `-o junit` and `-o markdown` begin with the counts of all files, and so hold
+all findings until the end; so does `--live`, which asks the cluster about all manifests together. Every form is one document, also of a call that came to no result ([outputs.md](outputs.md#-o---output)).
+
 ## Levels
 
 - `practices` (default): the ten practices below, and what is bound to fail.
@@ -68,7 +71,7 @@ The ten practices:
 
 A severity is `error` if the API server or Pod Security level `baseline` refuses the pod, if the pod can take over its node, or if it is bound to fail; `warning` if hardening is missing; `info` for heuristics. `--severity CODE=SEVERITY` changes it, `CODE=off` switches a code off.
 
-A finding is told once where several levels meet, names them, and has the heavier severity. What a pod sets for all its containers is one finding about the pod.
+Where several levels meet, a finding is reported once with all of them, and has the heavier severity. What a pod sets for all its containers is one finding about the pod.
 
 `practices` is deliberately lenient in these things; `baseline` and `restricted` are exactly as strict as Pod Security:
 
@@ -126,6 +129,8 @@ Not written, because it may break an application or because what was meant is a 
 | one of two equal keys | which one was meant is not known |
 | a value that an alias uses elsewhere | the other place may mean it; a key that a merge key may take along is not added either |
 | what is exempted | it was meant |
+
+`lint` counts the changes that `--fix` would make, those included that are possible once another one is made. Workloads of the cluster are never changed: beside them `--fix`, `--diff` and `--write-baseline` are refused.
 
 With `--fix` or `--diff` the first five of these are offered under their finding as YAML with what else they need, and always in the JSON (`suggestion`).
 

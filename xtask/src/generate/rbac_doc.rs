@@ -72,7 +72,7 @@ const fn introduction(command: Command) -> &'static str {
         }
         Command::Rollback => "With every option, the check after it included.\n",
         Command::Lint => {
-            "Only `rollguard lint --live` talks to a cluster. Nothing is written: `create` and `patch` are asked for dry runs, which the API server \
+            "A lint talks to a cluster only with `--live`, about workloads of the cluster, and in a task with a service connection. Nothing is written: `create` and `patch` are asked for dry runs, which the API server \
              authorises as it would the write itself.\n"
         }
         Command::Drill => {

@@ -17,7 +17,7 @@ pub(super) struct Build {
     triple: &'static str,
     /// The C compiler for `ring`, and the linker, on Debian.
     packages: &'static [Package],
-    /// How cargo is told about them.
+    /// How cargo learns about them.
     environment: &'static [(&'static str, &'static str)],
 }
 

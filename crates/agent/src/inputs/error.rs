@@ -59,7 +59,9 @@ pub enum InputProblem {
     #[error("`{0}` is not a severity; write `error`, `warning`, `info` or `never`")]
     Severity(String),
     /// No command whose permissions a doctor knows.
-    #[error("`{0}` is not a command that needs permissions; write `check`, `rollback` or `drill`")]
+    #[error(
+        "`{0}` is not a command that needs permissions; write `check`, `rollback`, `drill` or `lint`"
+    )]
     DoctorCommand(String),
     /// More than one service connection.
     #[error("`{0}` names more than one service connection; write one")]

@@ -42,7 +42,7 @@ pub const DOCTOR_COMMANDS: InputSpec = InputSpec {
     name: "doctorCommands",
     cli: CliForm::None,
     label: "Commands to look at",
-    help: "The commands whose permissions the doctor asks for: `check`, `rollback`, `drill`. Name \
+    help: "The commands whose permissions the doctor asks for: `check`, `rollback`, `drill`, `lint`. Name \
            the workloads and set `http`, `mark`, `logs`, `traffic` and `wait` as for those commands: they \
            decide which permissions are needed. Without workloads, all kinds count.",
     kind: InputKind::Commands,

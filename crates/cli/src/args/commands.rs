@@ -5,7 +5,7 @@ use rollguard_agent::inputs::{
     ALLOW_ON_DELETE, ALLOW_SCHEMA_DOWNGRADE, CommandName, FORCE_OWNER, TIMEOUT, WORKLOADS,
 };
 
-use super::inputs::{input_arg, with_inputs};
+use super::inputs::{input_arg, with_cluster_inputs, with_inputs};
 use super::options::{cluster_args, flag, output};
 use super::{completions, version};
 use crate::output_form::OutputForm;
@@ -23,7 +23,7 @@ pub(super) fn root() -> Command {
         .subcommand(drill())
         .subcommand(replay())
         .subcommand(history())
-        .subcommand(lint::command().args(cluster_args()))
+        .subcommand(with_cluster_inputs(lint::command().args(cluster_args())))
         .subcommand(explain())
         .subcommand(templates())
         .subcommand(completions::command())
@@ -86,7 +86,7 @@ fn doctor() -> Command {
         .about("Tells whether a check and a rollback would work here, and which permissions are missing")
         .mut_arg(WORKLOADS.name, |arg| {
             arg.value_name("COMMAND|WORKLOAD").help(
-                "The commands `check`, `rollback` or `drill`, and the workloads; their kinds decide which \
+                "The commands `check`, `rollback`, `drill` or `lint`, and the workloads; their kinds decide which \
                  permissions are needed [default: check rollback, and all kinds]",
             )
         })
@@ -134,7 +134,7 @@ fn replay() -> Command {
 }
 
 fn history() -> Command {
-    Command::new("history")
+    let command = Command::new("history")
         .about("Shows the revisions of a workload, and which are known to be good")
         .arg(
             Arg::new("workload")
@@ -151,7 +151,8 @@ fn history() -> Command {
                 .help("The namespace of the workload [default: the context's]"),
         )
         .args(cluster_args())
-        .arg(output(OutputForm::OF_ANSWER))
+        .arg(output(OutputForm::OF_ANSWER));
+    with_cluster_inputs(command)
 }
 
 fn explain() -> Command {

@@ -2,7 +2,8 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use rollguard_agent::inputs::{
-    AKS_CLUSTER, CliForm, CommandName, DOCTOR_COMMANDS, InputKind, InputSpec, RawInputs, WORKLOADS,
+    AKS_CLUSTER, CliForm, CommandName, ConnectionType, DOCTOR_COMMANDS, InputKind, InputSpec,
+    RawInputs, WORKLOADS,
 };
 use rollguard_core::permission;
 
@@ -11,8 +12,22 @@ use crate::failure::Failure;
 
 /// Adds the inputs of a command.
 pub(super) fn with_inputs(name: CommandName, command: Command) -> Command {
+    with_azure(command.args(InputSpec::on_command_line(name).map(input_arg)))
+}
+
+/// Adds the inputs that lead to an AKS cluster, for a command that shares no others with the task.
+pub(super) fn with_cluster_inputs(command: Command) -> Command {
+    with_azure(command.args(of_cluster().map(input_arg)))
+}
+
+/// The inputs that lead to an AKS cluster. Every command that the task has with a cluster has them.
+fn of_cluster() -> impl Iterator<Item = &'static InputSpec> {
+    let all = InputSpec::on_command_line(CommandName::Doctor);
+    all.filter(|it| it.connection == Some(ConnectionType::AzureResourceManager))
+}
+
+fn with_azure(command: Command) -> Command {
     command
-        .args(InputSpec::on_command_line(name).map(input_arg))
         .arg(
             Arg::new("arm-endpoint")
                 .long("arm-endpoint")
@@ -59,6 +74,22 @@ pub(super) fn input_arg(spec: &InputSpec) -> Arg {
             .allow_hyphen_values(false),
         CliForm::None => arg.hide(true),
     }
+}
+
+/// Returns what was said about the cluster; the command is one that needs nothing else.
+pub(crate) fn raw_cluster(matches: &ArgMatches) -> RawInputs {
+    let doctor = CommandName::Doctor.as_str().to_owned();
+    let mut said = vec![("command".to_owned(), doctor)];
+    for spec in of_cluster() {
+        if let CliForm::Switch { gives, .. } = spec.cli {
+            let given = matches.get_flag(spec.name);
+            said.extend(given.then(|| (spec.name.to_owned(), gives.to_string())));
+            continue;
+        }
+        let values = matches.get_many::<String>(spec.name).into_iter().flatten();
+        said.extend(values.map(|it| (spec.name.to_owned(), it.clone())));
+    }
+    RawInputs::from_flags(said)
 }
 
 /// Returns what was said for a command's inputs. A file's content takes the place of its name.

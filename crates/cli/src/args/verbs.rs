@@ -81,6 +81,12 @@ fn of_unknown(words: &[String]) -> Option<Failure> {
     if command().find_subcommand(first).is_some() {
         return None;
     }
+    if are_workloads(words) {
+        // Of all commands, the one that people mean most with a workload, and that changes nothing.
+        let message = format!("`{first}` is a workload, and a command comes before it");
+        let failure = Failure::new(Outcome::BadInput, message);
+        return Some(failure.hint(did_you_mean("check", words)));
+    }
     let (verb, rest) = match (first.as_str(), rest.split_first()) {
         // `kubectl rollout VERB`.
         ("rollout" | "rollouts" | "kubectl", Some((verb, rest))) => (verb, rest),
@@ -140,14 +146,24 @@ fn meant(verb: &str, rest: &[String]) -> Option<&'static str> {
     })
 }
 
-fn names_workloads(rest: &[String]) -> bool {
+/// Reads the words before the first option as workloads.
+fn named(rest: &[String]) -> Vec<bool> {
     let words: Vec<&str> = rest
         .iter()
         .map(String::as_str)
         .take_while(|it| !it.starts_with('-'))
         .collect();
     let named = workload_words(&words.join(" "));
-    named.iter().any(Result::is_ok)
+    named.iter().map(Result::is_ok).collect()
+}
+
+fn are_workloads(words: &[String]) -> bool {
+    let named = named(words);
+    !named.is_empty() && named.iter().all(|it| *it)
+}
+
+fn names_workloads(rest: &[String]) -> bool {
+    named(rest).contains(&true)
         || rest
             .iter()
             .any(|it| it == "-l" || it.starts_with("--selector"))
@@ -264,6 +280,13 @@ mod tests {
                 "rollback deployment/web -n shop",
             ),
             ("get 'a$b'", "check ''\\''a$b'\\'''"),
+            ("deployment/web", "check deployment/web"),
+            ("deploy web", "check deploy web"),
+            ("sts/db ds/agent -n shop", "check sts/db ds/agent -n shop"),
+            (
+                "deployment/web --dry-run -n shop",
+                "check deployment/web -n shop",
+            ),
         ];
         for (line, meant) in rows {
             let hint = said(&format!("rollguard {line}")).unwrap();
@@ -292,6 +315,7 @@ mod tests {
             "rollout",
             "rollout pause deployment/web",
             "apply -f web.yaml",
+            "cronjob/web",
         ] {
             let hint = said(&format!("rollguard {line}")).unwrap();
             assert_eq!(hint, "`rollguard --help` lists the commands", "{line}");

@@ -16,6 +16,9 @@ pub(super) const SHORT: &str = concat!(
     ")"
 );
 
+/// The version of the document; it rises when a reader would have to change.
+const SCHEMA_VERSION: u32 = 1;
+
 /// Understands `--version` beside `--output` and nothing else; `None` for every other command line.
 pub(crate) fn request(arguments: &[OsString]) -> Option<Result<OutputForm, clap::Error>> {
     let options = arguments.get(1..).unwrap_or_default();
@@ -50,6 +53,7 @@ pub(crate) fn document(form: OutputForm) -> String {
         return format!("rollguard {SHORT}");
     }
     let document = json!({
+        "schemaVersion": SCHEMA_VERSION,
         "version": env!("CARGO_PKG_VERSION"),
         "commit": env!("ROLLGUARD_BUILT_FROM"),
         "target": env!("ROLLGUARD_BUILT_FOR"),
@@ -95,10 +99,16 @@ mod tests {
         let document: serde_json::Value =
             serde_json::from_str(&document(OutputForm::Json)).unwrap();
         assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(document["schemaVersion"], 1);
         for field in ["commit", "target", "rustc"] {
             let text = document[field].as_str().unwrap();
             assert!(!text.is_empty(), "{document}");
         }
         assert!(document["target"].as_str().unwrap().contains('-'));
+    }
+
+    #[test]
+    fn a_build_without_a_commit_says_that_it_is_one_of_the_source() {
+        assert!(!SHORT.contains("unknown"), "{SHORT}");
     }
 }

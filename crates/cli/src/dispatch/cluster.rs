@@ -1,18 +1,41 @@
 //! From a command line to an open cluster.
 
-use rollguard_agent::inputs::{AKS_CLUSTER, ClusterTarget};
+use rollguard_agent::inputs::{AKS_CLUSTER, ClusterTarget, Inputs};
 use rollguard_cluster::{Connection, Impersonation, Login, SignIn, WayIn, connect};
 use rollguard_core::permission::DoctorCommand;
 use rollguard_core::report::{Line, Style};
 
 use super::App;
+use crate::args::raw_cluster;
 use crate::connect::{ARM, Developer};
 use crate::connection_options::connection_options;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::run::doctor::Survey;
 
+/// Returns both results; where both are failures, all that is wrong is said at once.
+pub(super) fn all_right<A, B>(
+    one: Result<A, Failure>,
+    other: Result<B, Failure>,
+) -> Result<(A, B), Failure> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(failure), Err(other)) => {
+            let messages = failure.messages().into_iter().chain(other.messages());
+            let mut both = Failure::of(failure.outcome, messages.collect());
+            both.hint = failure.hint.or(other.hint);
+            Err(both)
+        }
+        (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
+    }
+}
+
 impl App<'_> {
+    /// Reads the AKS cluster of a command that shares nothing else with the task; `None`: that of the kubeconfig.
+    pub(super) fn cluster(&self) -> Result<Option<ClusterTarget>, Failure> {
+        Ok(Inputs::parse(&raw_cluster(self.matches))?.cluster)
+    }
+
     /// Returns how the person comes to the cluster.
     pub(super) fn way_in(&self) -> WayIn {
         let name = self.matches.try_get_one::<String>(AKS_CLUSTER.name);

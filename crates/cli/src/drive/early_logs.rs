@@ -1,4 +1,4 @@
-//! The logs of containers that fail, read while the check goes on: the line that says why is told
+//! The logs of containers that fail, read while the check goes on: the line that says why is shown
 //! within seconds, not only with the verdict.
 
 use std::collections::BTreeMap;

@@ -68,12 +68,12 @@ pub(crate) async fn drill(
     let mut rehearsal = Rehearsal::new(&environment, answer, screen, cancel).with_pages(pages);
     let result = tokio::select! {
         biased;
-        () = cancel.requested() => Err(Failure::new(Outcome::Cancelled, "cancelled")),
+        () = cancel.requested() => Err(environment.cancelled()),
         result = rehearse(&mut rehearsal, form, console) => result,
     };
     // The stop may have been heard by the rehearsal first.
     let result = if cancel.is_requested() {
-        Err(Failure::new(Outcome::Cancelled, "cancelled"))
+        Err(environment.cancelled())
     } else {
         result
     };

@@ -1,14 +1,16 @@
 //! `rollguard lint`: judges manifests without a cluster.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use jiff::civil::Date;
 use rollguard_agent::Outcome;
-use rollguard_core::report::{Line, Style};
+use rollguard_core::report::{Aim, Line, Purpose, Style};
 use rollguard_lint::report::{
-    finding_lines, finding_lines_with_suggestions, json, junit, markdown, sarif, summary_line,
+    DocumentWriter, finding_lines, finding_lines_with_suggestions, json, junit, markdown, sarif,
+    summary_line,
 };
 use rollguard_lint::{Baseline, Config, LintedFile, Report};
 use tokio::sync::mpsc;
@@ -16,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::cancel::Cancel;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::output_form::{self, OutputForm};
 
 mod files;
 mod glob;
@@ -26,6 +29,9 @@ mod replace;
 
 use linter::{Linter, Told};
 pub(crate) use options::{command, has_data_on_stdout, options};
+
+/// The version of the program, for SARIF.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The form in which the result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +72,47 @@ impl ValueEnum for LintForm {
 }
 
 impl LintForm {
+    /// Reads the word on the command line.
+    fn named(word: &str) -> Option<Self> {
+        <Self as ValueEnum>::from_str(word, false).ok()
+    }
+
+    /// Returns what writes the document file by file; `None` where it begins with counts, or is for people.
+    fn writer(self) -> Option<DocumentWriter> {
+        match self {
+            Self::Json => Some(DocumentWriter::json()),
+            Self::Sarif => Some(DocumentWriter::sarif(VERSION)),
+            Self::Human | Self::Junit | Self::Markdown => None,
+        }
+    }
+
+    /// Writes why there is no result.
+    pub(crate) fn write_failure(self, failure: &Failure, console: &mut Console) {
+        let aim = Aim {
+            purpose: Purpose::Lint,
+            ..Aim::default()
+        };
+        let form = match self {
+            Self::Human => return,
+            Self::Json => OutputForm::Json,
+            Self::Junit => OutputForm::Junit,
+            Self::Markdown => OutputForm::Markdown,
+            Self::Sarif => {
+                // It holds text only, which can always be written as JSON.
+                if let Ok(log) = DocumentWriter::sarif(VERSION).fail(&failure.document()) {
+                    console.document(&log);
+                }
+                return;
+            }
+        };
+        form.write_failure_of(&aim, failure, console);
+    }
+
+    /// Reads the form from a command line that cannot be parsed.
+    pub(crate) fn of_broken_command_line(arguments: &[OsString]) -> Self {
+        output_form::of_broken_command_line(arguments, Self::named).unwrap_or_default()
+    }
+
     /// Returns whether stdout is for a program, so that lines for people go to stderr.
     pub(crate) const fn is_for_programs(self) -> bool {
         match self {
@@ -117,29 +164,73 @@ pub(crate) async fn lint(
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
     let (write_baseline, form) = (options.write_baseline.clone(), options.form);
+    let fixing = options.fixing;
+    let mut writer = form.writer().filter(|_| write_baseline.is_none());
     let (sender, mut results) = mpsc::channel(WAITING);
-    let offers = options.fixing != Fixing::Off;
+    let offers = fixing != Fixing::Off;
     // A pipe may never end.
     let reading = tokio::task::spawn_blocking(move || {
         Linter::new(options, today, Some(sender)).map(Linter::run)
     });
     let printing = async {
         while let Some(result) = results.recv().await {
-            match result {
-                Told::File(file) => print_file(&file, offers, console),
-                Told::Document(text) => console.document(&text),
-                Told::Lines(lines) => console.lines(&lines),
+            match (result, &mut writer) {
+                (Told::File(file), Some(writer)) => {
+                    if let Some(piece) = writer.file(&file).map_err(anyhow::Error::from)? {
+                        console.document(&piece);
+                    }
+                }
+                (Told::File(file), None) => print_file(&file, offers, console),
+                (Told::Document(text), _) => console.document(&text),
+                (Told::Lines(lines), _) => console.lines(&lines),
             }
         }
+        Ok(())
     };
-    let read = cancel.unless(async { (printing.await, reading.await).1 });
-    let report = read.await?.map_err(anyhow::Error::from)??;
+    let judging = async {
+        let printed: Result<(), Failure> = printing.await;
+        let read = reading.await.map_err(anyhow::Error::from)?;
+        printed.and(read)
+    };
+    let judged = cancel.unless(judging).await;
+    let report = match judged.and_then(|it| it) {
+        Ok(report) => report,
+        Err(failure) => return unfinished(failure, fixing, writer, console),
+    };
     if let Some(path) = write_baseline {
         write_baseline_file(&report, &path, console)?;
         return Ok(outcome(&report, true));
     }
-    print(&report, form, offers, console)?;
+    match writer {
+        Some(writer) => {
+            console.document(&writer.end(&report).map_err(anyhow::Error::from)?);
+            print_problems(&report, console);
+        }
+        None => print(&report, form, offers, console)?,
+    }
     Ok(outcome(&report, false))
+}
+
+/// Ends a call that came to no result. A document that was begun is completed, so that a program can read it.
+fn unfinished(
+    failure: Failure,
+    fixing: Fixing,
+    writer: Option<DocumentWriter>,
+    console: &mut Console,
+) -> Result<Outcome, Failure> {
+    let failure = if fixing == Fixing::Write && failure.outcome == Outcome::Cancelled {
+        let message = "cancelled; the files that are named as changed stay so";
+        Failure::new(Outcome::Cancelled, message)
+    } else {
+        failure
+    };
+    let Some(writer) = writer.filter(DocumentWriter::has_begun) else {
+        return Err(failure);
+    };
+    console.lines(&failure.lines());
+    let document = writer.fail(&failure.document());
+    console.document(&document.map_err(anyhow::Error::from)?);
+    Ok(failure.outcome)
 }
 
 fn print_file(file: &LintedFile, offers: bool, console: &mut Console) {
@@ -191,10 +282,7 @@ fn document_of(report: &Report, form: LintForm) -> Result<Option<String>, Failur
     Ok(match form {
         LintForm::Human => None,
         LintForm::Json => Some(json(report).map_err(anyhow::Error::from)?),
-        LintForm::Sarif => {
-            let version = env!("CARGO_PKG_VERSION");
-            Some(sarif(report, version).map_err(anyhow::Error::from)?)
-        }
+        LintForm::Sarif => Some(sarif(report, VERSION).map_err(anyhow::Error::from)?),
         LintForm::Junit => Some(junit(report)),
         LintForm::Markdown => Some(markdown(report)),
     })

@@ -95,6 +95,10 @@ fn lines(exported: &Exported) -> Vec<Line> {
         Line::plain(format!("  - template: {}", exported.stage)),
         Line::styled(
             Style::Dim,
+            "  it needs the extension with the task Rollguard@1 in your organisation: docs/installing.md",
+        ),
+        Line::styled(
+            Style::Dim,
             "  its parameters: rollguard templates list -o json, or the file itself",
         ),
     ];

@@ -23,7 +23,7 @@ pub struct OwnStatus {
 /// The reason that kube gives to an answer that is no `Status` (kube-client 5.0 `client/mod.rs`,
 /// `handle_api_errors`).
 const NO_STATUS: &str = "Failed to parse error data";
-/// The longest text of an answer without a `Status` that is told; an HTML page never is.
+/// The longest text of an answer without a `Status` that is shown; an HTML page never is.
 const PLAIN_TEXT: usize = 200;
 
 impl OwnStatus {

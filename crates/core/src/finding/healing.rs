@@ -54,7 +54,7 @@ macro_rules! healing {
 }
 
 healing! {
-    ImageNotFound => seen(10), "the tag may still be pushed", "the scenario `tag-pushed-late`: the second pull, 10s after the first, finds it; Shopify/krane#819: two minutes in a geo-replicated registry, which is told apart";
+    ImageNotFound => seen(10), "the tag may still be pushed", "the scenario `tag-pushed-late`: the second pull, 10s after the first, finds it; Shopify/krane#819: two minutes in a geo-replicated registry, which is recognised";
     InvalidImageName => Excluded, "only another pod template heals it", "the image's name is in the pod template";
     ImagePullDenied => seen(300), "the registry may still learn of a role assignment or token", "microsoft/GitHub-Copilot-for-Azure#1701: AcrPull took up to 5m to become effective";
     ImagePullFailing => seen(120), "the registry may answer at the next pull", "Shopify/krane#477: registry errors passed within a couple of minutes";
@@ -69,8 +69,8 @@ healing! {
     CrashAfterReady => seen(75), "a lost dependency may come back before the next start", "apecloud/kubeblocks#6933: a database that is restarted is away for half a minute to a minute; the fifth start comes 75s after the first by the kubelet's back-off";
     ExitsAtOnce => NotSeen, "the next start may keep running", "a program that ends with 0 has done what it was told to do";
     NotRestarted => NotSeen, "a restart rule may start it again", "a restart rule acts within seconds";
-    CommandNotRunnable => Excluded, "only another pod template heals it", "command and image are in the pod template; a command on a volume is told apart";
-    ExecFormatError => Excluded, "only another pod template heals it", "the image is in the pod template; a program on a volume is told apart";
+    CommandNotRunnable => Excluded, "only another pod template heals it", "command and image are in the pod template; a command on a volume is recognised";
+    ExecFormatError => Excluded, "only another pod template heals it", "the image is in the pod template; a program on a volume is recognised";
     PostStartHookFailing => seen(15), "the hook may find what it needs at the next start", "the third start by the kubelet's back-off";
     PostStartHookRunning => Undecided, "", "";
     OutOfMemory => NotSeen, "the next start may need less memory", "kubernetes/kube-state-metrics#958: the peak of a start comes again at every start";

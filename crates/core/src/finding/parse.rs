@@ -40,6 +40,16 @@ impl FindingCode {
                 nearest: nearest(text, known),
             })
     }
+
+    /// Returns the codes behind a word of kubectl or of an event, such as `ImagePullBackOff`, the most frequent one first;
+    /// empty for any other word.
+    #[must_use]
+    pub fn behind(word: &str) -> &'static [Self] {
+        let of_kubernetes =
+            |(words, _): &&(&[&str], _)| words.iter().any(|it| it.eq_ignore_ascii_case(word));
+        let found = BEHIND.iter().find(of_kubernetes);
+        found.map_or(&[], |(_, codes)| codes.as_slice())
+    }
 }
 
 /// The codes behind the words of kubectl and of events, the most frequent ones first.
@@ -106,10 +116,9 @@ const BEHIND: &[(&[&str], [FindingCode; SUGGESTIONS])] = {
 };
 
 fn nearest(text: &str, known: impl Iterator<Item = FindingCode>) -> Vec<FindingCode> {
-    let of_kubernetes =
-        |(words, _): &&(&[&str], _)| words.iter().any(|word| word.eq_ignore_ascii_case(text));
-    if let Some((_, codes)) = BEHIND.iter().find(of_kubernetes) {
-        return codes.to_vec();
+    let behind = FindingCode::behind(text);
+    if !behind.is_empty() {
+        return behind.to_vec();
     }
     let bare = letters(text);
     let mut rated: Vec<(f64, FindingCode)> = known
@@ -190,7 +199,9 @@ mod tests {
         ] {
             let error = FindingCode::parse(word).unwrap_err();
             assert_eq!(error.nearest.first(), Some(&first), "{word}");
+            assert_eq!(FindingCode::behind(word).first(), Some(&first), "{word}");
         }
+        assert_eq!(FindingCode::behind("Banana"), []);
         for (words, _) in BEHIND {
             assert!(words.iter().all(|it| FindingCode::parse(it).is_err()));
         }

@@ -188,7 +188,7 @@ fn variables(expression: &str) -> Vec<&str> {
     found
 }
 
-/// Finds a container that must not run as root and is told to (kubelet `security_context_others.go`,
+/// Finds a container that must not run as root and whose user is root (kubelet `security_context_others.go`,
 /// `verifyRunAsNonRoot`).
 fn root(plan: &Planned<'_>, at: &str, container: &Value) -> Option<Prediction> {
     let field = |name: &str| {

@@ -15,6 +15,8 @@ pub enum Purpose {
     Doctor,
     /// To rehearse the stage.
     Drill,
+    /// To judge manifests.
+    Lint,
     /// To answer a question about a workload, a code or a template.
     Answer,
 }
@@ -40,6 +42,7 @@ impl Aim {
             Purpose::Rollback => "rollguard rollback",
             Purpose::Doctor => "rollguard doctor",
             Purpose::Drill => "rollguard drill",
+            Purpose::Lint => "rollguard lint",
             Purpose::Answer => "rollguard",
         }
     }
@@ -78,6 +81,7 @@ const fn judged(outcome: Ending, aim: &Aim) -> &'static str {
         (Purpose::Rollback, _) => "Nothing was judged and nothing was changed.",
         (Purpose::Doctor, _) => "Nothing was examined and nothing was changed.",
         (Purpose::Drill, _) => "The rehearsal did not come to its end.",
+        (Purpose::Lint, _) => "The manifests were not judged to the end.",
         (Purpose::Answer, _) => "Nothing was changed.",
         (Purpose::Check, Ending::Undetermined) => {
             "Nothing was judged, because the rollout could not be seen: it may be healthy or not. No rollback is offered."
@@ -103,6 +107,7 @@ pub(super) fn heading(outcome: Ending, aim: &Aim) -> String {
         (Purpose::Rollback, _) => "Not rolled back",
         (Purpose::Doctor, _) => "Not examined",
         (Purpose::Drill, _) => "Not rehearsed",
+        (Purpose::Lint, _) => "Not judged",
         (Purpose::Answer, _) => "No answer",
     };
     let (sign, why) = match outcome {

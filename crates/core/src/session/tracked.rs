@@ -24,7 +24,7 @@ use crate::snapshot::{ExcusedNodes, RevisionView, Rollout, Snapshot, Touched, sa
 use crate::verdict::{Pending, Standstill, Supersession, Undetermined, Verdict};
 use crate::workload::{Workload, WorkloadRef};
 
-/// A cause is told again when it has been seen this many times as often.
+/// A cause is reported again when it has been seen this many times as often.
 const TENFOLD: u32 = 10;
 
 /// The objects that a session is bound to once it has seen the workload.
@@ -589,7 +589,7 @@ impl TrackedWorkload {
     }
 
     /// The step that is waited for, as the last look showed it; `None` once nothing is. The walk takes a
-    /// quarter of the time of a look, so that it is taken only where it is told.
+    /// quarter of the time of a look, so that it is taken only where it is shown.
     #[must_use]
     pub fn standstill(&self, snapshot: &Snapshot) -> Option<Standstill> {
         if let Some(known) = self.verdict.standstill() {

@@ -143,7 +143,7 @@ pub(super) fn run_as_non_root(pod: &Pod<'_>, _: KubernetesVersion, findings: &mu
         let field = container.at(NON_ROOT);
         let name = container.name;
         let message = match (field.bool(), of_pod.bool()) {
-            // That the pod denies it is told once for all containers.
+            // That the pod denies it is reported once for all containers.
             (Some(true), _) | (None, Some(_)) => continue,
             (Some(false), _) => format!("container \"{name}\" sets runAsNonRoot to false"),
             (None, None) => format!(

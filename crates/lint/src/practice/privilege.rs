@@ -5,6 +5,7 @@
 use crate::code::LintCode;
 use crate::finding::Findings;
 use crate::pod::{Container, Pod, inherited};
+use crate::yaml::Value;
 
 pub(super) fn judge(pod: &Pod<'_>, findings: &mut Findings) {
     for container in &pod.containers {
@@ -35,14 +36,13 @@ fn escalation(container: &Container<'_>, findings: &mut Findings) {
         return;
     }
     let name = container.name;
-    let message = match field.bool() {
-        Some(_) => format!(
-            "container \"{name}\" may escalate privileges: allowPrivilegeEscalation is true"
-        ),
-        None => format!(
-            "container \"{name}\" may escalate privileges: allowPrivilegeEscalation is not set, and its default is true"
-        ),
+    let why = match field.value() {
+        Some(Value::Bool(_)) => "is true".to_owned(),
+        Some(other) => format!("is {}, and must be a boolean", other.describe()),
+        None => "is not set, and its default is true".to_owned(),
     };
+    let message =
+        format!("container \"{name}\" may escalate privileges: allowPrivilegeEscalation {why}");
     findings
         .add(LintCode::PrivilegeEscalation, &field, message)
         .of_container(name);

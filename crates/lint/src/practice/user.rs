@@ -6,6 +6,7 @@
 use crate::code::LintCode;
 use crate::finding::Findings;
 use crate::pod::{Container, Pod, inherited};
+use crate::yaml::Value;
 
 const USER: &str = "securityContext.runAsUser";
 const NON_ROOT: &str = "securityContext.runAsNonRoot";
@@ -39,6 +40,12 @@ fn on_linux(pod: &Pod<'_>, container: &Container<'_>, findings: &mut Findings) {
         (None, Some(false)) => {
             let message =
                 format!("{owner} may run as root: runAsNonRoot is false and no runAsUser is set");
+            (LintCode::MayRunAsRoot, &non_root, message)
+        }
+        (None, None) if non_root.field.is_set() => {
+            let is = non_root.field.value().map_or("null", Value::describe);
+            let message =
+                format!("{owner} may run as root: runAsNonRoot is {is}, and must be a boolean");
             (LintCode::MayRunAsRoot, &non_root, message)
         }
         (None, None) => {

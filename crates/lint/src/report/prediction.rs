@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use rollguard_core::prediction::{Certainty, Forecast, PredictedCode, Prediction};
+use rollguard_core::prediction::{
+    Certainty, FailOnPrediction, Forecast, PredictedCode, Prediction,
+};
 use rollguard_core::report::{
     Line, Style, markdown_cell as cell, without_markers, xml_attribute as attribute,
 };
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::parsed::Parsed;
 use crate::run::excerpt;
+use crate::severity::Severity;
 use crate::yaml::Mark;
 
 /// A prediction with its place.
@@ -53,12 +56,24 @@ pub struct Predicted {
     pub unseen: Vec<String>,
     /// The warnings of the API server, with the file of the manifest.
     pub warnings: Vec<(String, String)>,
+    /// From which certainty on a prediction fails the call.
+    pub fail_on: FailOnPrediction,
+}
+
+/// Returns how much a prediction of a certainty weighs.
+#[must_use]
+pub const fn severity_of(certainty: Certainty) -> Severity {
+    match certainty {
+        Certainty::Certain => Severity::Error,
+        Certainty::Likely => Severity::Warning,
+        Certainty::Possible => Severity::Info,
+    }
 }
 
 impl Predicted {
     /// Places the predictions; the origins are in the order of the manifests.
     #[must_use]
-    pub fn new(forecast: Forecast, origins: &[Origin<'_>]) -> Self {
+    pub fn new(forecast: Forecast, origins: &[Origin<'_>], fail_on: FailOnPrediction) -> Self {
         let file = |index: usize| origins.get(index).map_or("", |it| it.file).to_owned();
         let warnings = forecast.warnings.into_iter();
         let warnings = warnings.map(|(index, text)| (file(index), text));
@@ -66,6 +81,7 @@ impl Predicted {
             warnings: warnings.collect(),
             judged: forecast.judged,
             unseen: forecast.unseen,
+            fail_on,
             placed: forecast
                 .predictions
                 .into_iter()
@@ -75,6 +91,16 @@ impl Predicted {
                 })
                 .collect(),
         }
+    }
+
+    /// Returns whether a prediction is sure enough to fail the call.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        self.placed.iter().any(|it| self.is_failure(it))
+    }
+
+    fn is_failure(&self, placed: &Placed) -> bool {
+        self.fail_on.fails(placed.prediction.certainty)
     }
 
     fn count(&self, certainty: Certainty) -> usize {
@@ -108,11 +134,7 @@ fn place(prediction: Prediction, origin: &Origin<'_>) -> Placed {
 }
 
 const fn style_of(certainty: Certainty) -> Style {
-    match certainty {
-        Certainty::Certain => Style::Bad,
-        Certainty::Likely => Style::Warn,
-        Certainty::Possible => Style::Dim,
-    }
+    super::text::style_of(severity_of(certainty))
 }
 
 /// Returns the lines of all predictions, and of what the API server warned about.
@@ -283,11 +305,7 @@ fn rule(code: PredictedCode) -> Value {
 fn result(placed: &Placed, rule: Option<usize>) -> Value {
     let it = &placed.prediction;
     let mark = placed.mark;
-    let level = match it.certainty {
-        Certainty::Certain => "error",
-        Certainty::Likely => "warning",
-        Certainty::Possible => "note",
-    };
+    let level = super::sarif::level(severity_of(it.certainty));
     let fix = match it.remedy.as_str() {
         "" => String::new(),
         remedy => format!(" Fix: {remedy}."),
@@ -316,10 +334,11 @@ fn result(placed: &Placed, rule: Option<usize>) -> Value {
     })
 }
 
-/// Adds the predictions to the XML of `JUnit`, as a suite of their own: what is certain has failed.
+/// Adds the predictions to the XML of `JUnit`, as a suite of their own: what is sure enough to fail the call has failed.
 #[must_use]
 pub fn add_to_junit(document: &str, predicted: &Predicted) -> String {
-    let failed = predicted.count(Certainty::Certain);
+    let failed = predicted.placed.iter();
+    let failed = failed.filter(|it| predicted.is_failure(it)).count();
     let all = predicted.placed.len();
     let mut suite = format!(
         "  <testsuite name=\"predictions\" tests=\"{all}\" failures=\"{failed}\" skipped=\"{}\">\n",
@@ -338,10 +357,11 @@ pub fn add_to_junit(document: &str, predicted: &Predicted) -> String {
             suite,
             "    <testcase classname=\"{class}\" name=\"{name}\">"
         );
-        if it.certainty == Certainty::Certain {
+        if predicted.is_failure(placed) {
+            let certainty = it.certainty;
             let _ = writeln!(
                 suite,
-                "      <failure type=\"certain\" message=\"{message}\">{}&#10;fix: {}</failure>",
+                "      <failure type=\"{certainty}\" message=\"{message}\">{}&#10;fix: {}</failure>",
                 attribute(&place),
                 attribute(&it.remedy)
             );

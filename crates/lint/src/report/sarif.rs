@@ -4,60 +4,87 @@
 
 use std::fmt::Write as _;
 
-use std::collections::BTreeSet;
+use rollguard_core::report::document::NotChecked;
+use serde_json::{Error, Value, json};
 
-use rollguard_core::report::without_markers;
-use serde_json::{Value, json};
-
+use super::pieces::Pieces;
 use crate::baseline::key;
 use crate::code::{LintCode, PRACTICES};
 use crate::finding::{Finding, Suppression};
-use crate::run::{Located, Report};
+use crate::run::{LintedFile, Located, Report};
 use crate::severity::Severity;
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// Returns the report as SARIF; `version` is that of the program.
-///
-/// # Errors
-/// When it cannot be written as JSON.
-pub fn sarif(report: &Report, version: &str) -> Result<String, serde_json::Error> {
-    let codes: BTreeSet<LintCode> = report.findings().map(|it| it.code).collect();
-    let codes: Vec<LintCode> = codes.into_iter().collect();
-    let files = report.files.iter();
-    let results: Vec<Value> = files
-        .flat_map(|file| {
-            let all = file.findings.iter();
-            all.map(|it| result(&file.path, it, &codes))
-        })
-        .collect();
-    let notifications = report.problems.iter().map(|problem| {
-        json!({
-            "level": "error",
-            "message": {"text": problem.what},
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri(&problem.path)}}}],
-        })
-    });
-    let notifications: Vec<Value> = notifications.collect();
-    let document = json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "rollguard",
-                "version": version,
-                "rules": codes.iter().map(|it| rule(*it)).collect::<Vec<_>>(),
-            }},
+/// The log on its way out.
+#[derive(Debug)]
+pub(super) struct SarifWriter {
+    version: &'static str,
+    /// The codes so far, each at the index of its rule.
+    codes: Vec<LintCode>,
+    results: Pieces,
+}
+
+impl SarifWriter {
+    pub(super) fn new(version: &'static str) -> Self {
+        let open = format!(
+            "{{\n  \"$schema\": \"{SCHEMA}\",\n  \"version\": \"2.1.0\",\n  \"runs\": [\n    {{\n      \"results\": ["
+        );
+        Self {
+            version,
+            codes: Vec::new(),
+            results: Pieces::new(open, 3, "    }\n  ]\n}"),
+        }
+    }
+
+    pub(super) const fn has_begun(&self) -> bool {
+        self.results.has_begun()
+    }
+
+    pub(super) fn file(&mut self, file: &LintedFile) -> Result<Option<String>, Error> {
+        for located in &file.findings {
+            if !self.codes.contains(&located.finding.code) {
+                self.codes.push(located.finding.code);
+            }
+        }
+        let all = file.findings.iter();
+        self.results
+            .add(all.map(|it| result(&file.path, it, &self.codes)))
+    }
+
+    pub(super) fn end(self, report: &Report) -> Result<String, Error> {
+        let notifications = report.problems.iter().map(|problem| {
+            json!({
+                "level": "error",
+                "message": {"text": problem.what},
+                "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri(&problem.path)}}}],
+            })
+        });
+        self.ended(&notifications.collect::<Vec<_>>())
+    }
+
+    pub(super) fn fail(self, failure: &NotChecked) -> Result<String, Error> {
+        let notification = |text: &String| json!({"level": "error", "message": {"text": text}});
+        let notifications = failure.messages.iter().map(notification);
+        self.ended(&notifications.collect::<Vec<_>>())
+    }
+
+    fn ended(self, notifications: &[Value]) -> Result<String, Error> {
+        let rules: Vec<Value> = self.codes.iter().map(|it| rule(*it)).collect();
+        self.results.end(&json!({
             "columnKind": "unicodeCodePoints",
             "invocations": [{
                 "executionSuccessful": notifications.is_empty(),
                 "toolExecutionNotifications": notifications,
             }],
-            "results": results,
-        }],
-    });
-    Ok(without_markers(&serde_json::to_string_pretty(&document)?))
+            "tool": {"driver": {
+                "name": "rollguard",
+                "version": self.version,
+                "rules": rules,
+            }},
+        }))
+    }
 }
 
 fn rule(code: LintCode) -> Value {
@@ -125,7 +152,7 @@ fn suppression_of(suppression: &Suppression, finding: &Finding) -> Value {
     }
 }
 
-const fn level(severity: Severity) -> &'static str {
+pub(super) const fn level(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",

@@ -1,6 +1,7 @@
 //! The forms of a small report.
 
 use jiff::civil::date;
+use rollguard_core::report::document::{Ending, NotChecked};
 use serde_json::Value;
 
 use super::*;
@@ -8,9 +9,8 @@ use crate::config::FailOn;
 use crate::judge::{Rules, judge};
 use crate::run::{Report, Run, Source};
 
-/// A report with a finding, an exempted one, and a file that cannot be read.
-fn small() -> Report {
-    let text = "\
+/// A pod with a finding, and with one that is exempted.
+const POD: &str = "\
 apiVersion: v1
 kind: Pod
 metadata:
@@ -22,9 +22,16 @@ spec:
   hostNetwork: true
   containers: []
 ";
+
+/// A report with a finding, an exempted one, and a file that cannot be read.
+fn small() -> Report {
+    report(&[("a b/x.yaml", POD), ("broken.yaml", "a: [")])
+}
+
+fn report(files: &[(&str, &str)]) -> Report {
     let mut run = Run::default();
     let rules = Rules::new(date(2026, 11, 30));
-    let mut add = |path, text| {
+    for (path, text) in files {
         let fail_on = FailOn::default();
         let source = Source {
             path,
@@ -32,9 +39,7 @@ spec:
             fail_on,
         };
         run.add(source, judge(text, &rules));
-    };
-    add("a b/x.yaml", text);
-    add("broken.yaml", "a: [");
+    }
     run.finish()
 }
 
@@ -70,6 +75,69 @@ fn sarif_has_rules_results_places_and_suppressions() {
     assert_eq!(place["region"]["startLine"], 9);
     assert_eq!(run["results"][0]["suppressions"][0]["kind"], "inSource");
     assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+}
+
+/// A report with findings in two files.
+fn two() -> Report {
+    report(&[("a.yaml", POD), ("broken.yaml", "a: ["), ("b.yaml", POD)])
+}
+
+/// Writes a report as while files are judged: each but the last one before the end.
+fn in_pieces(mut writer: DocumentWriter) -> String {
+    let mut report = two();
+    let mut pieces = Vec::new();
+    let last = report.files.split_off(report.files.len() - 1);
+    for file in std::mem::replace(&mut report.files, last) {
+        pieces.extend(writer.file(&file).unwrap());
+    }
+    pieces.push(writer.end(&report).unwrap());
+    pieces.join("\n")
+}
+
+#[test]
+fn a_document_that_is_written_file_by_file_is_the_same() {
+    assert_eq!(two().files.len(), 2);
+    assert_eq!(in_pieces(DocumentWriter::json()), json(&two()).unwrap());
+    let whole = sarif(&two(), "0.1.0").unwrap();
+    assert_eq!(in_pieces(DocumentWriter::sarif("0.1.0")), whole);
+    let value: Value = serde_json::from_str(&json(&two()).unwrap()).unwrap();
+    assert_eq!(
+        json(&two()).unwrap(),
+        serde_json::to_string_pretty(&value).unwrap(),
+        "it is indented like any other"
+    );
+    let empty = json(&Run::default().finish()).unwrap();
+    let empty: Value = serde_json::from_str(&empty).unwrap();
+    assert_eq!(empty["findings"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_call_without_a_result_ends_its_document() {
+    let failure = NotChecked::new(Ending::Cancelled, 130, &["cancelled".to_owned()]);
+    let file = &small().files[0];
+    for writes in [false, true] {
+        let [mut json, mut sarif] = [DocumentWriter::json(), DocumentWriter::sarif("0.1.0")];
+        let mut texts = Vec::new();
+        for writer in [&mut json, &mut sarif] {
+            let piece = writes.then(|| writer.file(file).unwrap().unwrap());
+            assert_eq!(writer.has_begun(), writes);
+            texts.push(piece.unwrap_or_default());
+        }
+        let read = |text: &str, end: String| -> Value {
+            serde_json::from_str(&format!("{text}\n{end}")).unwrap()
+        };
+        let json = read(&texts[0], json.fail(&failure).unwrap());
+        assert_eq!(json["outcome"], "cancelled");
+        let found = json["findings"].as_array().unwrap().len();
+        assert_eq!(found, if writes { file.findings.len() } else { 0 });
+        let sarif = read(&texts[1], sarif.fail(&failure).unwrap());
+        let run = &sarif["runs"][0];
+        assert_eq!(run["results"].as_array().unwrap().len(), found);
+        let invocation = &run["invocations"][0];
+        assert_eq!(invocation["executionSuccessful"], false);
+        let told = &invocation["toolExecutionNotifications"][0]["message"]["text"];
+        assert_eq!(told, "cancelled");
+    }
 }
 
 #[test]

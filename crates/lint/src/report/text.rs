@@ -76,7 +76,7 @@ fn lines(path: &str, located: &Located) -> Vec<Line> {
     ]
 }
 
-const fn style_of(severity: Severity) -> Style {
+pub(super) const fn style_of(severity: Severity) -> Style {
     match severity {
         Severity::Error => Style::Bad,
         Severity::Warning => Style::Warn,

@@ -258,3 +258,35 @@ spec:
     );
     assert_eq!(request.fix, "set resources.requests for cpu and memory");
 }
+
+#[test]
+fn a_value_of_another_type_is_not_called_missing() {
+    let rows = [
+        (
+            "allowPrivilegeEscalation: 'false'",
+            "PrivilegeEscalation",
+            "container \"web\" may escalate privileges: allowPrivilegeEscalation is a string, and must be a boolean",
+        ),
+        (
+            "allowPrivilegeEscalation: null",
+            "PrivilegeEscalation",
+            "container \"web\" may escalate privileges: allowPrivilegeEscalation is not set, and its default is true",
+        ),
+        (
+            "runAsNonRoot: 'true'",
+            "MayRunAsRoot",
+            "container \"web\" may run as root: runAsNonRoot is a string, and must be a boolean",
+        ),
+        (
+            "runAsNonRoot: null",
+            "MayRunAsRoot",
+            "container \"web\" may run as root: neither runAsNonRoot nor runAsUser is set",
+        ),
+    ];
+    for (field, code, message) in rows {
+        let container = format!("securityContext: {{<<: *secure, {field}}}");
+        let found = findings(&deployment("", &container));
+        let one = found.iter().find(|it| it.code.as_str() == code);
+        assert_eq!(one.map(|it| it.message.as_str()), Some(message), "{field}");
+    }
+}

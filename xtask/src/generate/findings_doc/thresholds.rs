@@ -62,7 +62,7 @@ const HTTP: &str = "HTTP checks of each new pod; without one, a pod only has to 
 const TRAFFIC: &str = "whether a complete rollout is followed on to the users: a check does so, and a look at a single moment does not";
 const HTTP_INTERVAL: &str = "a pod that did not answer as expected is asked again";
 
-/// A check follows the traffic unless it is told not to.
+/// A check follows the traffic unless an option says not to.
 fn followed(by_default: bool) -> String {
     if by_default { "always" } else { "in a check" }.to_owned()
 }

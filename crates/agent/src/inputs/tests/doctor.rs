@@ -79,12 +79,12 @@ fn a_doctor_refuses_what_it_would_ignore() {
     let rows = [
         (
             ("doctorCommands", "undo"),
-            "input `doctorCommands`: `undo` is not a command that needs permissions; write `check`, `rollback` or \
-             `drill`",
+            "input `doctorCommands`: `undo` is not a command that needs permissions; write `check`, `rollback`, \
+             `drill` or `lint`",
         ),
         (
             ("doctorCommands", ","),
-            "input `doctorCommands`: `,` is not a command that needs permissions; write `check`, `rollback` or `drill`",
+            "input `doctorCommands`: `,` is not a command that needs permissions; write `check`, `rollback`, `drill` or `lint`",
         ),
         (
             ("toRevision", "3"),

@@ -10,7 +10,7 @@ use super::power_state::why_it_is_down;
 use super::{NetworkSettings, Survey, credential};
 use crate::failure::Failure;
 
-/// Reads the connection, and asks Azure for the cluster. What fails here is told by the connection as well, so that only
+/// Reads the connection, and asks Azure for the cluster. What fails here is reported by the connection as well, so that only
 /// what it cannot know ends the examination. `now` is the local time.
 pub(crate) async fn survey(
     env: &AgentEnv,

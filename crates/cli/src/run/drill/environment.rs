@@ -190,6 +190,16 @@ impl DrillEnvironment {
         Ok(())
     }
 
+    /// Returns the end of a drill that was cancelled, with what it changed.
+    pub(super) fn cancelled(&self) -> Failure {
+        if self.sandbox.is_some() {
+            return Failure::new(Outcome::Cancelled, "cancelled").unchanged();
+        }
+        let namespace = &self.namespace;
+        let message = format!("cancelled; nothing outside namespace `{namespace}` was changed");
+        Failure::new(Outcome::Cancelled, message)
+    }
+
     /// Removes what the drill made.
     pub(super) async fn close(self, console: &mut Console) -> Result<(), Failure> {
         if self.sandbox.is_some() {

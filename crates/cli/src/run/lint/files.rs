@@ -105,9 +105,12 @@ impl Files {
 }
 
 fn is_manifest(name: &str) -> bool {
-    let extension = Path::new(name).extension().and_then(|it| it.to_str());
+    has_ending_of_manifest(name) && name != config::FILE
+}
+
+/// Returns whether a path ends as that of a manifest does, whether it exists or not.
+pub(super) fn has_ending_of_manifest(path: &str) -> bool {
+    let extension = Path::new(path).extension().and_then(|it| it.to_str());
     let known = ["yaml", "yml", "json"];
-    let is_one =
-        extension.is_some_and(|it| known.iter().any(|known| it.eq_ignore_ascii_case(known)));
-    is_one && name != config::FILE
+    extension.is_some_and(|it| known.iter().any(|known| it.eq_ignore_ascii_case(known)))
 }

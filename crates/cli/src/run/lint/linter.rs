@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use rollguard_agent::Outcome;
 use rollguard_core::report::{Line, Style};
 use rollguard_lint::{
-    Applied, Baseline, Config, Fixed, LintedFile, Report, Rules, Run, Source, config, fix, judge,
-    unified_diff,
+    Applied, Baseline, Config, Finding, Fixed, Judgement, LintedFile, Report, Rules, Run, Source,
+    config, fix, judge, unified_diff,
 };
 use tokio::sync::mpsc;
 
@@ -41,6 +41,8 @@ pub(super) struct Linter {
     run: Run,
     /// Whether each file is printed when it is judged, so that the findings of one are in memory.
     streams: bool,
+    /// How many changes were made or shown.
+    changes: usize,
     /// The printer; none where only the report at the end is wanted.
     results: Option<mpsc::Sender<Told>>,
 }
@@ -76,15 +78,18 @@ impl Linter {
         if !problems.is_empty() {
             return Err(Failure::of(Outcome::BadInput, problems));
         }
-        let streams = results.is_some()
-            && options.form == LintForm::Human
-            && options.write_baseline.is_none();
+        let by_file = match options.form {
+            LintForm::Human | LintForm::Json | LintForm::Sarif => true,
+            LintForm::Junit | LintForm::Markdown => false,
+        };
+        let streams = results.is_some() && by_file && options.write_baseline.is_none();
         Ok(Self {
             default: Rules::new(today),
             run: Run::with_baseline(baseline.as_ref()),
             options,
             configs,
             streams,
+            changes: 0,
             results,
         })
     }
@@ -98,11 +103,21 @@ impl Linter {
                 break;
             }
         }
+        if self.options.fixing != Fixing::Off && self.changes == 0 {
+            let line =
+                "nothing to change: no finding has a change that cannot break an application";
+            self.tell(Told::Lines(vec![Line::plain(line)]));
+        }
         self.finish()
     }
 
     pub(super) fn finish(self) -> Report {
-        self.run.finish()
+        let mut report = self.run.finish();
+        // A change may lead to another one. Those that were made have resolved their findings.
+        if self.options.fixing != Fixing::Write {
+            report.summary.fixable = self.changes;
+        }
+        report
     }
 
     /// Returns the files that are meant; what is missing is a problem of the report.
@@ -132,20 +147,42 @@ impl Linter {
         text.map_err(problem).ok()
     }
 
-    /// Judges a text; where it may be changed, that first.
+    /// Judges the text of a file; where it may be changed, that first.
     pub(super) fn judge(&mut self, path: &str, mut text: String) {
-        let config = self.config_for(path).overridden_by(&self.options.flags);
-        let rules = config.rules(self.default.clone());
+        let (config, rules) = self.settings_for(path);
         if self.options.fixing != Fixing::Off {
             text = self.fixed(path, text, &rules);
         }
         let judgement = judge(&text, &rules);
-        let source = Source {
-            path,
-            text: &text,
-            fail_on: config.fail_on.unwrap_or_default(),
-        };
-        self.run.add(source, judgement);
+        let has_change = |it: &Finding| it.edit.is_some() && it.suppression.is_none();
+        if self.options.fixing == Fixing::Off && judgement.findings.iter().any(has_change) {
+            self.changes += fix(&text, &rules).applied.len();
+        }
+        self.add((path, &text), &config, judgement);
+    }
+
+    /// Judges a text that is no file's, so that nothing of it can be changed.
+    pub(super) fn judge_standing(&mut self, path: &str, text: &str) {
+        let (config, rules) = self.settings_for(path);
+        self.add((path, text), &config, judge(text, &rules));
+    }
+
+    fn settings_for(&mut self, path: &str) -> (Config, Rules) {
+        let config = self.config_for(path).overridden_by(&self.options.flags);
+        let rules = config.rules(self.default.clone());
+        (config, rules)
+    }
+
+    fn add(&mut self, (path, text): (&str, &str), config: &Config, judgement: Judgement) {
+        let fail_on = config.fail_on.unwrap_or_default();
+        self.run.add(
+            Source {
+                path,
+                text,
+                fail_on,
+            },
+            judgement,
+        );
         if self.streams
             && let Some(file) = self.run.take()
         {
@@ -193,6 +230,7 @@ impl Linter {
                 .then(Style::Plain, format!(" in {}: {}", it.object, it.what))
         };
         let lines: Vec<Line> = fixed.applied.iter().map(line).collect();
+        self.changes += lines.len();
         if !lines.is_empty() {
             self.tell(Told::Lines(lines));
         }

@@ -1,5 +1,7 @@
 //! `rollguard lint --live`: judges manifests, or workloads of the cluster, and predicts what a rollout of them meets.
 
+use std::collections::BTreeSet;
+
 use clap::{Arg, ArgAction, ArgMatches};
 use jiff::civil::Date;
 use rollguard_agent::Outcome;
@@ -14,8 +16,10 @@ use rollguard_lint::report::{
 use rollguard_lint::{Parsed, Report, parsed};
 use serde_json::Value;
 
+use super::files::has_ending_of_manifest;
 use super::{LintForm, LintOptions, Linter, document_of, outcome, print_human, print_problems};
 use crate::cancel::Cancel;
+use crate::connection_options::{given_connection_options, is_given, quoted};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::run::forecast::forecast;
@@ -65,13 +69,15 @@ pub(crate) struct LiveOptions {
 /// Reads the options; `None` without a cluster. A workload or a selector asks for the cluster by itself.
 pub(crate) fn options(matches: &ArgMatches) -> Result<Option<LiveOptions>, Failure> {
     let text = |name: &str| matches.get_one::<String>(name).cloned();
-    let paths = matches.get_many::<String>("paths");
-    let names_workload = paths.into_iter().flatten().any(|it| workload(it).is_some());
-    let selector = text("selector");
-    if !matches.get_flag("live") && selector.is_none() && !names_workload {
-        return Ok(None);
+    let standing = Standing::named(matches);
+    if !matches.get_flag("live") && standing.words.is_empty() {
+        let problems = for_a_cluster(matches);
+        if problems.is_empty() {
+            return Ok(None);
+        }
+        return Err(Failure::of(Outcome::BadInput, problems));
     }
-    let mut problems = Vec::new();
+    let mut problems = standing.that_is_not_written(matches);
     let namespace = text("namespace");
     if let Some(wrong) = namespace.as_deref().filter(|it| !is_dns_label(it)) {
         problems.push(format!(
@@ -97,15 +103,82 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Option<LiveOptions>, Failu
     }
     Ok(Some(LiveOptions {
         namespace,
-        selector,
+        selector: text("selector"),
         fail_on,
     }))
 }
 
-/// Returns the workload that an argument names; a file of that name is meant as such.
+/// Returns what is wrong with options that only matter to a cluster, where none is asked.
+fn for_a_cluster(matches: &ArgMatches) -> Vec<String> {
+    let own = [
+        ("namespace", "--namespace"),
+        ("fail-on-prediction", "--fail-on-prediction"),
+    ];
+    let own = own.into_iter().filter(|(name, _)| is_given(matches, name));
+    let own = own.map(|(_, option)| option);
+    let problem =
+        |option| format!("`{option}`: no cluster is asked; add `--live`, or leave out `{option}`");
+    own.chain(given_connection_options(matches))
+        .map(problem)
+        .collect()
+}
+
+/// The arguments that name workloads of the cluster, and those that name manifests.
+struct Standing<'a> {
+    words: Vec<String>,
+    paths: Vec<&'a str>,
+}
+
+impl<'a> Standing<'a> {
+    fn named(matches: &'a ArgMatches) -> Self {
+        let all = matches.get_many::<String>("paths").into_iter().flatten();
+        let (workloads, paths): (Vec<&str>, Vec<&str>) = all
+            .map(String::as_str)
+            .partition(|it| workload(it).is_some());
+        let selector = matches.get_one::<String>("selector");
+        let selector = selector.map(|it| format!("-l {}", quoted(it)));
+        let workloads = workloads.into_iter().map(quoted);
+        Self {
+            words: workloads.chain(selector).collect(),
+            paths,
+        }
+    }
+
+    /// Returns what is wrong with options that write files, where workloads of the cluster are judged.
+    fn that_is_not_written(&self, matches: &ArgMatches) -> Vec<String> {
+        if self.words.is_empty() {
+            return Vec::new();
+        }
+        let baseline = matches.get_one::<String>("write-baseline");
+        let baseline = baseline.map(|it| format!("--write-baseline {}", quoted(it)));
+        let flag = |name: &str| matches.get_flag(name).then(|| format!("--{name}"));
+        let written = [flag("fix"), flag("diff"), baseline];
+        let standing = self.words.join(" ");
+        let paths: Vec<String> = self.paths.iter().map(|it| quoted(it)).collect();
+        let instead = |option: &str| match paths.as_slice() {
+            [] => format!("write `rollguard lint {standing}`"),
+            paths => format!(
+                "write `rollguard lint {} {option}` and `rollguard lint {standing}`",
+                paths.join(" ")
+            ),
+        };
+        let problem = |option: String| {
+            let name = option.split(' ').next().unwrap_or(&option);
+            let instead = instead(&option);
+            format!(
+                "`{name}`: it is for manifests, and `{standing}` is read from the cluster; {instead}"
+            )
+        };
+        written.into_iter().flatten().map(problem).collect()
+    }
+}
+
+/// Returns the workload that an argument names; a file of that name is meant as such, and so is one that does not exist
+/// but has the ending of a manifest.
 fn workload(path: &str) -> Option<WorkloadName> {
     let name = WorkloadName::parse(path).ok()?;
-    (!std::path::Path::new(path).exists()).then_some(name)
+    let is_file = has_ending_of_manifest(path) || std::path::Path::new(path).exists();
+    (!is_file).then_some(name)
 }
 
 /// The texts that are judged: of files, and of objects of the cluster.
@@ -132,8 +205,8 @@ pub(crate) struct Judged {
     pub(crate) report: Report,
     /// The predictions; none where no cluster was asked.
     pub(crate) predicted: Option<Predicted>,
-    /// Whether the predictions fail the call.
-    pub(crate) fails: bool,
+    /// The paths of the report that are no files: objects of the cluster.
+    pub(crate) standing: BTreeSet<String>,
 }
 
 impl Judged {
@@ -142,14 +215,15 @@ impl Judged {
         Self {
             report,
             predicted: None,
-            fails: false,
+            standing: BTreeSet::new(),
         }
     }
 
     /// Returns the outcome of the call.
     pub(crate) fn outcome(&self) -> Outcome {
         let judged = outcome(&self.report, false);
-        if judged == Outcome::Succeeded && self.fails {
+        let fails = self.predicted.as_ref().is_some_and(Predicted::fails);
+        if judged == Outcome::Succeeded && fails {
             Outcome::Findings
         } else {
             judged
@@ -235,12 +309,14 @@ pub(crate) async fn judge_live(
         });
     }
     let forecast = forecast(connection, &manifests, cancel).await?;
-    let fails = forecast.fails(fail_on);
-    let predicted = Predicted::new(forecast, &origins);
+    let predicted = Predicted::new(forecast, &origins, fail_on);
+    let texts = sources.texts.iter();
+    let standing = texts.filter(|(.., stands)| *stands);
+    let standing = standing.map(|(path, ..)| path.clone()).collect();
     Ok(Judged {
         report: sources.report,
         predicted: Some(predicted),
-        fails,
+        standing,
     })
 }
 
@@ -290,7 +366,7 @@ fn read(reading: Reading, standing: Vec<(String, String)>) -> Result<Sources, Fa
         }
     }
     for (path, text) in standing {
-        linter.judge(&path, text.clone());
+        linter.judge_standing(&path, &text);
         texts.push((path, text, true));
     }
     Ok(Sources {

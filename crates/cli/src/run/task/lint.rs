@@ -1,5 +1,6 @@
 //! The command `lint` of the task: judges manifests, and with a connection asks the cluster what it would say to them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -10,8 +11,10 @@ use rollguard_agent::env::{HOST_TYPE, TEMP_DIRECTORY};
 use rollguard_agent::inputs::LintInputs;
 use rollguard_agent::{AgentEnv, LoggingCommand, Outcome};
 use rollguard_cluster::Connection;
-use rollguard_core::prediction::{Certainty, FailOnPrediction};
-use rollguard_lint::{Config, FailOn, Finding};
+use rollguard_core::prediction::FailOnPrediction;
+use rollguard_lint::report::severity_of;
+use rollguard_lint::yaml::Mark;
+use rollguard_lint::{Config, FailOn, Severity as Weight};
 
 use super::files;
 use crate::failure::Failure;
@@ -82,32 +85,66 @@ struct Issue<'a> {
     message: &'a str,
 }
 
-impl Issue<'_> {
-    fn command(&self) -> LoggingCommand {
-        LoggingCommand::issue_in_file(self.severity, self.code, &self.place, self.message)
+impl<'a> Issue<'a> {
+    /// Makes one; `None` for what is only worth knowing.
+    fn new(weight: Weight, code: &'a str, place: Place<'a>, message: &'a str) -> Option<Self> {
+        let severity = match weight {
+            Weight::Error => Severity::Error,
+            Weight::Warning => Severity::Warning,
+            Weight::Info => return None,
+        };
+        Some(Self {
+            severity,
+            code,
+            place,
+            message,
+        })
+    }
+
+    /// The page links to a file of the repository, and a workload of the cluster is none: it is named in the message.
+    fn command(&self, standing: &BTreeSet<String>) -> LoggingCommand {
+        let Self {
+            severity,
+            code,
+            place,
+            message,
+        } = self;
+        if standing.contains(place.path) {
+            let message = format!("{}: {message}", place.path);
+            return LoggingCommand::issue(*severity, Some(code), &message);
+        }
+        LoggingCommand::issue_in_file(*severity, code, place, message)
+    }
+}
+
+fn place(path: &str, mark: Mark) -> Place<'_> {
+    Place {
+        path,
+        line: mark.line,
+        column: mark.column,
     }
 }
 
 /// Shows the gravest on the run's page: the agent keeps ten errors and ten warnings of a step. The log has all.
 fn issues(judged: &Judged, tools: &mut Tools<'_>) {
     let predicted = judged.predicted.iter().flat_map(|it| &it.placed);
-    let predicted = predicted.map(|it| Issue {
-        severity: match it.prediction.certainty {
-            Certainty::Certain => Severity::Error,
-            Certainty::Likely | Certainty::Possible => Severity::Warning,
-        },
-        code: it.prediction.code.as_str(),
-        place: Place {
-            path: &it.file,
-            line: it.mark.line,
-            column: it.mark.column,
-        },
-        message: &it.prediction.message,
+    let predicted = predicted.filter_map(|it| {
+        let weight = severity_of(it.prediction.certainty);
+        let code = it.prediction.code.as_str();
+        Issue::new(
+            weight,
+            code,
+            place(&it.file, it.mark),
+            &it.prediction.message,
+        )
     });
     let files = judged.report.files.iter();
     let found = files.flat_map(|file| file.findings.iter().map(move |it| (file, &it.finding)));
     let found = found.filter(|(_, it)| it.suppression.is_none());
-    let found = found.filter_map(|(file, it)| issue(&file.path, it));
+    let found = found.filter_map(|(file, it)| {
+        let code = it.code.as_str();
+        Issue::new(it.severity, code, place(&file.path, it.mark), &it.message)
+    });
     let (errors, warnings): (Vec<_>, Vec<_>) = predicted
         .chain(found)
         .partition(|it| it.severity == Severity::Error);
@@ -116,25 +153,8 @@ fn issues(judged: &Judged, tools: &mut Tools<'_>) {
         .take(ISSUES)
         .chain(warnings.iter().take(ISSUES))
     {
-        tools.console.command(&issue.command());
+        tools.console.command(&issue.command(&judged.standing));
     }
-}
-
-fn issue<'a>(path: &'a str, finding: &'a Finding) -> Option<Issue<'a>> {
-    Some(Issue {
-        severity: match finding.severity {
-            rollguard_lint::Severity::Error => Severity::Error,
-            rollguard_lint::Severity::Warning => Severity::Warning,
-            rollguard_lint::Severity::Info => return None,
-        },
-        code: finding.code.as_str(),
-        place: Place {
-            path,
-            line: finding.mark.line,
-            column: finding.mark.column,
-        },
-        message: &finding.message,
-    })
 }
 
 /// Puts the findings on the run's page, and in a run of a pipeline into its Scans tab.

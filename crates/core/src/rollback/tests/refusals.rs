@@ -1,4 +1,4 @@
-//! Every refusal ends: what the user is told to do makes it go away.
+//! Every refusal ends: what the hint says to do makes it go away.
 #![expect(clippy::too_many_lines, reason = "a table of named rows")]
 
 use std::collections::BTreeSet;

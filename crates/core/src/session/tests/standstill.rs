@@ -94,7 +94,7 @@ fn on_node(name: &str) -> PodBuilder {
     pod(name).with("/spec/nodeName", json!("node-1"))
 }
 
-/// Returns what is told of a session that ends after 60 s without a cause that decides.
+/// Returns the report of a session that ends after 60 s without a cause that decides.
 fn told(workload: &WorkloadRef, observations: &[Observation]) -> (String, String) {
     let (session, verdict, _) = session_of(workload, 60, observations);
     let report = Report::new(&session, &verdict, at(60));
