@@ -19,8 +19,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::ClusterErrorKind;
 use crate::error::Cause;
 use crate::history::history;
-use crate::list::list;
-use crate::lookup::look_up;
+use crate::list::{list, list_once};
+use crate::lookup::{groups, look_up, preferred};
 use crate::patience::patiently;
 use crate::preflight::{dry_run, lookup, unseen};
 use crate::request::{
@@ -135,18 +135,39 @@ async fn listed(client: &Client, collection: &Collection) -> Lookup<Vec<Value>> 
     // A group that is not served answers as one that is not served yet, which a list waits for.
     if let Some((group, _)) = api.split_once('/')
         && !group.ends_with("k8s.io")
+        && group.contains('.')
     {
-        match crate::lookup::groups(client).await {
-            Ok(groups) if crate::lookup::preferred(&groups, group).is_none() => {
-                return Lookup::Missing;
-            }
-            Ok(_) | Err(_) => {}
-        }
+        return custom(client, collection, group).await;
     }
     let request = Request::new(path(api, plural, namespace.as_deref()));
     match list(client, &request, "").await {
         Ok(items) => Lookup::Seen(items),
         Err(cause) if cause.is_not_served() => Lookup::Missing,
+        Err(cause) => Lookup::Unseen(unseen(&cause.into(), "list", plural)),
+    }
+}
+
+/// Lists a custom resource in the version that discovery prefers. Only a group that is not served has none of its
+/// objects: in another version they may be called differently.
+async fn custom(client: &Client, collection: &Collection, group: &str) -> Lookup<Vec<Value>> {
+    let plural = collection.plural;
+    let groups = match patiently(|| groups(client)).await {
+        Ok(groups) => groups,
+        Err(cause) => return Lookup::Unseen(unseen(&cause.into(), "list", plural)),
+    };
+    let Some(version) = preferred(&groups, group) else {
+        return Lookup::Missing;
+    };
+    let request = Request::new(path(version, plural, collection.namespace.as_deref()));
+    let listed = patiently(|| async {
+        match list_once(client, &request, "").await {
+            Err(cause) if cause.is_not_served() => Ok(None),
+            listed => listed.map(Some),
+        }
+    });
+    match listed.await {
+        Ok(Some(items)) => Lookup::Seen(items),
+        Ok(None) => Lookup::Unseen(format!("the API has {version} without {plural}")),
         Err(cause) => Lookup::Unseen(unseen(&cause.into(), "list", plural)),
     }
 }
@@ -204,3 +225,6 @@ async fn trial(
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::workload::WorkloadKind;
 
 mod doctor_command;
+mod lint;
 mod role;
 mod table;
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod tests;
 
 pub use doctor_command::DoctorCommand;
 pub use role::{Binding, Subject, role};
-pub use table::{RULES, WITHOUT_RULE};
+pub use table::WITHOUT_RULE;
 
 /// A command that talks to a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -131,6 +132,11 @@ pub struct Rule {
     pub why: &'static str,
 }
 
+/// Returns every row of the table, in its order.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    table::RULES.iter().chain(lint::RULES)
+}
+
 /// One permission: a verb on a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -229,7 +235,7 @@ impl Usage {
     pub fn permissions(&self) -> Vec<UsedPermission> {
         let mut used: Vec<UsedPermission> = Vec::new();
         for command in &self.commands {
-            for rule in RULES.iter().filter(|rule| self.uses(*command, rule)) {
+            for rule in rules().filter(|rule| self.uses(*command, rule)) {
                 for permission in rule.permissions(*command) {
                     let reason = Reason {
                         command: *command,

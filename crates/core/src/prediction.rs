@@ -4,6 +4,8 @@
 //! the cluster and comes back, until nothing is left to ask. A judgement whose answer is not seen is left out, and the
 //! forecast says so: it never decides.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 mod admission;
@@ -11,12 +13,17 @@ mod autoscaler;
 mod certainty;
 mod claims;
 mod config;
+mod creation;
+mod defaults;
 mod former;
 mod immutable;
+mod ingress;
 mod manifest;
 mod nodes;
+mod order;
 mod planned;
 mod pod;
+mod policies;
 mod question;
 mod quota;
 mod services;
@@ -25,9 +32,11 @@ mod strategy;
 mod template;
 #[cfg(test)]
 mod tests;
+mod timeout;
 mod view;
 
 pub use certainty::{Certainty, FailOnPrediction, PredictedCode, Prediction};
+pub use defaults::ContainerDefaults;
 pub use manifest::{Manifest, Manifests};
 pub use question::{Answer, Answers, Change, Collection, Place, Question, Trial};
 
@@ -45,6 +54,8 @@ pub struct Forecast {
     pub unseen: Vec<String>,
     /// The warnings of the API server about the manifests, by their index.
     pub warnings: Vec<(usize, String)>,
+    /// What containers that set no request or limit have by default, by namespace.
+    pub defaults: BTreeMap<String, ContainerDefaults>,
 }
 
 impl Forecast {
@@ -76,12 +87,17 @@ pub fn step(manifests: &Manifests, answers: &Answers) -> Step {
         match planned::plan(&view, index, manifest) {
             Stage::Waits => {}
             Stage::Refused(found) => forecast.predictions.extend(found),
-            Stage::Rolls(plan) => planned.push(plan),
+            Stage::Rolls(mut plan) => {
+                plan.most = creation::most(&view, &plan);
+                planned.push(plan);
+            }
         }
     }
     for plan in &planned {
         forecast.predictions.extend(of_workload(&view, plan));
     }
+    forecast.predictions.extend(ingress::judge(&view));
+    forecast.defaults = defaults::judge(&view);
     forecast.predictions.extend(quota::judge(&view, &planned));
     let wanted = view.wanted();
     if !wanted.is_empty() {
@@ -89,23 +105,30 @@ pub fn step(manifests: &Manifests, answers: &Answers) -> Step {
     }
     forecast.unseen = view.unseen();
     forecast.warnings = view.warnings();
-    forecast.predictions = sorted(forecast.predictions);
+    forecast.predictions = sorted(order::lowered(forecast.predictions));
     Step::Done(forecast)
 }
 
 fn of_workload(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
     let mut found = strategy::judge(plan);
     // Where no pod is created, nothing of it fails.
-    if plan.rolls {
-        found.extend(template::judge(plan));
-        found.extend(config::judge(view, plan));
-        found.extend(claims::judge(view, plan));
-        found.extend(admission::judge(view, plan));
-        found.extend(nodes::judge(view, plan));
-        found.extend(services::judge(view, plan));
-        found.extend(startup::judge(plan));
-        found.extend(former::judge(view, plan));
+    if let Some(most) = plan.most {
+        let of_pods = of_pods(view, plan).into_iter();
+        found.extend(of_pods.map(|it| it.at_most(most)));
+        found.extend(timeout::judge(plan, view.manifests.timeout));
     }
+    found
+}
+
+fn of_pods(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
+    let mut found = template::judge(view, plan);
+    found.extend(config::judge(view, plan));
+    found.extend(claims::judge(view, plan));
+    found.extend(admission::judge(view, plan));
+    found.extend(nodes::judge(view, plan));
+    found.extend(services::judge(view, plan));
+    found.extend(startup::judge(plan));
+    found.extend(former::judge(view, plan));
     found
 }
 

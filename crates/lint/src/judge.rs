@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::civil::Date;
+use rollguard_core::prediction::ContainerDefaults;
 
 use crate::code::LintCode;
 use crate::exemption::Exemptions;
@@ -34,6 +35,24 @@ pub struct Rules {
     pub template_paths: TemplatePaths,
     /// The day on which exemptions hold or not.
     pub today: Date,
+    /// What containers have by default where the cluster was asked.
+    pub defaults: ClusterDefaults,
+}
+
+/// The requests and limits that a cluster gives to containers that set none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClusterDefaults {
+    /// The namespace of manifests that name none.
+    pub namespace: String,
+    /// The defaults of each namespace.
+    pub of: BTreeMap<String, ContainerDefaults>,
+}
+
+impl ClusterDefaults {
+    fn of_object(&self, name: &ObjectName) -> Option<&ContainerDefaults> {
+        let namespace = name.namespace.as_ref().unwrap_or(&self.namespace);
+        self.of.get(namespace)
+    }
 }
 
 impl Rules {
@@ -47,6 +66,7 @@ impl Rules {
             startup_time: None,
             template_paths: TemplatePaths::new(),
             today,
+            defaults: ClusterDefaults::default(),
         }
     }
 
@@ -212,7 +232,8 @@ fn pod<'d>(
         let mut of_level = Findings::of_level(*level);
         match level {
             Level::Practices => {
-                practice::judge(&pod, rules.version, &mut of_level);
+                let defaults = rules.defaults.of_object(&object.name);
+                practice::judge(&pod, rules.version, defaults, &mut of_level);
                 image::judge(&pod, &mut of_level);
                 types::judge(&pod, &mut of_level);
                 let metadata = object.scope.below("metadata");

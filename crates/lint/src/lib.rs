@@ -41,7 +41,7 @@ pub use edit::Edit;
 pub use exemption::EXEMPT;
 pub use finding::{Finding, ObjectName, Suppression};
 pub use fix::{Applied, Fixed, fix, unified_diff};
-pub use judge::{Judgement, MAX_FINDINGS, Rules, judge};
+pub use judge::{ClusterDefaults, Judgement, MAX_FINDINGS, Rules, judge};
 pub use level::{KubernetesVersion, Level};
 pub use parsed::{Parsed, parsed};
 pub use run::{LintedFile, Located, Problem, Report, Run, Source, Summary};

@@ -14,12 +14,19 @@ pub(crate) use capability::{BASELINE as BASELINE_CAPABILITIES, normalised, spell
 pub(crate) use probes::judge as judge_probes;
 pub(crate) use sysctl::{is_safe, sysctls_of};
 
+use rollguard_core::prediction::ContainerDefaults;
+
 use crate::finding::Findings;
 use crate::level::KubernetesVersion;
 use crate::pod::Pod;
 
 /// Applies the ten practices to a pod.
-pub(crate) fn judge(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Findings) {
+pub(crate) fn judge(
+    pod: &Pod<'_>,
+    version: KubernetesVersion,
+    defaults: Option<&ContainerDefaults>,
+    findings: &mut Findings,
+) {
     user::judge(pod, findings);
     privilege::judge(pod, findings);
     capability::judge(pod, findings);
@@ -27,6 +34,6 @@ pub(crate) fn judge(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Fi
     host_path::judge(pod, findings);
     host_access::judge(pod, findings);
     root_filesystem::judge(pod, findings);
-    resources::judge(pod, version, findings);
+    resources::judge(pod, version, defaults, findings);
     probes::judge(pod, findings);
 }

@@ -1,9 +1,12 @@
 //! `lint --live` on an embedded cluster: what is predicted, with which requests, and that nothing is written.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::Trial;
 use rollguard::cancel::Cancel;
 use rollguard::run::forecast::forecast;
+use rollguard_agent::AgentEnv;
 use rollguard_core::permission::{Command, Usage};
 use rollguard_core::prediction::{Certainty, Forecast, Manifests};
 use rollguard_sandbox::{Fault, PodRefusal, Requests, Verb};
@@ -36,6 +39,18 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a rollback that would lack its Secret is predicted", former),
         trial("a healthy update predicts nothing", healthy),
         trial("an unchanged manifest predicts nothing", unchanged),
+        trial(
+            "where the API has no classes of Ingresses, none is missing",
+            ingress_class,
+        ),
+        trial(
+            "of a workload without replicas nothing is predicted about pods",
+            no_replicas,
+        ),
+        trial(
+            "what a LimitRange sets is not missing in a manifest",
+            limit_range,
+        ),
         trial(
             "a prediction takes no permission that is not in its Role",
             permissions,
@@ -271,6 +286,61 @@ async fn unchanged() -> Result<()> {
     let cluster = deployed().await?;
     // Its own template needs nothing new, so that what is missing does not matter.
     is(&predict(&cluster, &web("v1")).await?, &[])
+}
+
+async fn ingress_class() -> Result<()> {
+    let cluster = deployed().await?;
+    let ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: web }\nspec: { ingressClassName: nginx }\n";
+    let forecast = predict(&cluster, ingress).await?;
+    is(&forecast, &[])?;
+    let unseen = forecast.unseen.concat();
+    ensure!(
+        unseen.contains("whether IngressClass `nginx` exists"),
+        "{unseen}"
+    );
+    Ok(())
+}
+
+async fn no_replicas() -> Result<()> {
+    let cluster = deployed().await?;
+    let update = with_container(FROM_CONFIG);
+    let (_, after) = update.split_once("  replicas: ").context("no replicas")?;
+    let count = after.lines().next().unwrap_or_default();
+    let none = update.replace(&format!("  replicas: {count}"), "  replicas: 0");
+    is(&predict(&cluster, &none).await?, &[])
+}
+
+async fn limit_range() -> Result<()> {
+    let cluster = deployed().await?;
+    let folder = tempfile::tempdir()?;
+    let manifest = folder.path().join("web.yaml");
+    std::fs::write(&manifest, web("v2"))?;
+    let inputs = [
+        ("COMMAND", "lint".to_owned()),
+        ("NAMESPACE", NAMESPACE.to_owned()),
+        ("CONNECTIONTYPE", "kubernetesServiceConnection".to_owned()),
+        ("KUBERNETESSERVICECONNECTION", "c".to_owned()),
+        ("MANIFESTS", manifest.to_string_lossy().into_owned()),
+    ];
+    let inputs = inputs.map(|(name, value)| (format!("INPUT_{name}"), value));
+    let env = AgentEnv::from_pairs(BTreeMap::from(inputs));
+    let missing = async || {
+        let before = cluster.said().len();
+        cluster.task(&env, &cluster.connection()).await;
+        let said = cluster.said().split_off(before);
+        ["MissingRequest", "MissingMemoryLimit", "MissingCpuLimit"]
+            .into_iter()
+            .filter(|it| said.contains(it))
+            .collect::<Vec<_>>()
+    };
+    let found = missing().await;
+    ensure!(found.len() == 3, "without a LimitRange: {found:?}");
+    cluster
+        .apply("apiVersion: v1\nkind: LimitRange\nmetadata: { name: defaults }\nspec: { limits: [{ type: Container, default: { memory: 64Mi }, defaultRequest: { cpu: 10m } }] }\n")
+        .await?;
+    let found = missing().await;
+    ensure!(found == ["MissingCpuLimit"], "with one: {found:?}");
+    Ok(())
 }
 
 async fn permissions() -> Result<()> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use rollguard_core::permission::{
-    Binding, Command, Condition, Need, RULES, Rule, Scope, Subject, Usage, WITHOUT_RULE, role,
+    Binding, Command, Condition, Need, Rule, Scope, Subject, Usage, WITHOUT_RULE, role, rules,
 };
 use rollguard_core::workload::WorkloadKind;
 
@@ -16,7 +16,7 @@ pub(super) fn render() -> String {
         let _ = write!(text, "\n## `{command}`\n\n{}\n", introduction(command));
         text += &table(
             ["permission", "granted by", "for", "need", "purpose"],
-            RULES.iter().filter(|it| it.command == command).map(row),
+            rules().filter(|it| it.command == command).map(row),
         );
         let role = role(&usage.permissions(), &binding());
         let _ = write!(text, "\n```yaml\n{role}```\n");
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn every_rule_has_a_row_that_says_what_for() {
         let text = render();
-        for rule in RULES {
+        for rule in rules() {
             let row = format!("| `{} ", rule.verbs.join(","));
             let of_rule = |it: &&str| it.starts_with(&row) && it.contains(rule.why);
             assert!(text.lines().any(|it| of_rule(&it)), "{rule:?}");

@@ -116,14 +116,14 @@ impl Permission<'_> {
 
 #[cfg(test)]
 mod tests {
-    use rollguard_core::permission::RULES;
+    use rollguard_core::permission::rules;
 
     use super::*;
 
     /// Returns whether the table has a verb on a resource as a hint writes it: `plural.group`.
     fn is_given(verb: &str, resource: &str) -> bool {
         let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
-        RULES.iter().any(|rule| {
+        rules().any(|rule| {
             rule.group == group && rule.resources.contains(&plural) && rule.verbs.contains(&verb)
         })
     }

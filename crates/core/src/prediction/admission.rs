@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::certainty::{Certainty, Prediction};
 use super::planned::Planned;
+use super::policies;
 use super::question::Trial;
 use super::view::{View, not_tried, refusal};
 use crate::diagnose::{Cause, classify_refusal};
@@ -12,9 +13,10 @@ use crate::workload::raw::text;
 
 /// Judges the dry run of a pod.
 pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
-    let Some(trial) = trial(view, plan, plan.template()) else {
+    let Some(tried) = trial(view, plan, plan.template()) else {
         return Vec::new();
     };
+    let trial = tried.trial;
     view.warn(plan.index, &trial.warnings);
     if let Some(why) = not_tried(&trial.result) {
         view.note(format!(
@@ -22,46 +24,86 @@ pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
             plan.title()
         ));
     }
-    of(view, plan, trial).into_iter().collect()
+    of(view, plan, tried).into_iter().collect()
 }
 
-/// Sends a pod of a template as a dry run. What another manifest of the call brings does not count against it:
-/// without that field the rest is judged.
+/// A pod that was sent as a dry run.
+#[derive(Clone, Copy)]
+pub(super) struct Tried<'a> {
+    pub(super) trial: &'a Trial,
+    /// Whether it was sent with all of its fields.
+    is_whole: bool,
+}
+
+/// Sends a pod of a template as a dry run. Where it is refused for an object that another manifest of the call brings,
+/// the rest is judged without that field.
 pub(super) fn trial<'a>(
     view: &View<'a>,
     plan: &Planned<'_>,
     template: &Value,
-) -> Option<&'a Trial> {
+) -> Option<Tried<'a>> {
     let mut pod = plan.pod_of(template);
-    let namespace = plan.namespace();
-    let account = text(&pod, "/spec/serviceAccountName").to_owned();
-    let brought = view.manifests.find("ServiceAccount", namespace, &account);
-    let class = text(&pod, "/spec/priorityClassName").to_owned();
-    let runtime = text(&pod, "/spec/runtimeClassName").to_owned();
-    let left_out = [
-        ("serviceAccountName", brought.is_some()),
-        ("serviceAccount", brought.is_some()),
-        (
-            "priorityClassName",
-            view.manifests.brings("PriorityClass", &class),
-        ),
-        (
-            "runtimeClassName",
-            view.manifests.brings("RuntimeClass", &runtime),
-        ),
-    ];
-    if let Some(spec) = pod.pointer_mut("/spec").and_then(Value::as_object_mut) {
-        for (field, is_brought) in left_out {
-            if is_brought {
-                spec.remove(field);
-            }
-        }
+    let mut is_whole = true;
+    loop {
+        let trial = view.create_pod(plan.namespace(), pod.clone())?;
+        let Some(fields) = brought(view, plan, &pod, trial) else {
+            return Some(Tried { trial, is_whole });
+        };
+        let spec = pod.pointer_mut("/spec").and_then(Value::as_object_mut)?;
+        spec.retain(|field, _| !fields.contains(&field.as_str()));
+        is_whole = false;
     }
-    view.create_pod(namespace, pod)
 }
 
-fn of(view: &View<'_>, plan: &Planned<'_>, trial: &Trial) -> Option<Prediction> {
-    let Cause { code, what, remedy } = refused(trial)?;
+/// The fields of a pod that name an object without which it is refused.
+const NAMED: [(FindingCode, &str, &[&str]); 3] = [
+    (
+        FindingCode::ServiceAccountMissing,
+        "ServiceAccount",
+        &["serviceAccountName", "serviceAccount"],
+    ),
+    (
+        FindingCode::PriorityClassMissing,
+        "PriorityClass",
+        &["priorityClassName"],
+    ),
+    (
+        FindingCode::RuntimeClassMissing,
+        "RuntimeClass",
+        &["runtimeClassName"],
+    ),
+];
+
+/// Returns the fields that name what is missing and what the call brings.
+fn brought(
+    view: &View<'_>,
+    plan: &Planned<'_>,
+    pod: &Value,
+    trial: &Trial,
+) -> Option<&'static [&'static str]> {
+    let code = refused(trial)?.code;
+    let (_, kind, fields) = NAMED.iter().find(|(it, ..)| *it == code)?;
+    let mut names = fields.iter().map(|it| text(pod, &format!("/spec/{it}")));
+    let name = names.find(|it| !it.is_empty())?;
+    let is_brought = if code == FindingCode::ServiceAccountMissing {
+        view.manifests.find(kind, plan.namespace(), name).is_some()
+    } else {
+        view.manifests.brings(kind, name)
+    };
+    is_brought.then_some(*fields)
+}
+
+/// Returns the spec of a pod as the API server would store it, changed by webhooks and defaults; that of the template
+/// where it is not seen.
+pub(super) fn stored_spec<'p>(view: &View<'p>, plan: &'p Planned<'_>) -> &'p Value {
+    let tried = trial(view, plan, plan.template());
+    let stored = tried.and_then(|it| it.trial.written.as_ref()?.get("spec"));
+    stored.unwrap_or_else(|| plan.spec())
+}
+
+fn of(view: &View<'_>, plan: &Planned<'_>, tried: Tried<'_>) -> Option<Prediction> {
+    let words = refusal(&tried.trial.result)?;
+    let Cause { code, what, remedy } = classify_refusal(words);
     // The arithmetic over the whole rollout decides about quotas, and the lookup about the account.
     if matches!(
         code,
@@ -72,15 +114,12 @@ fn of(view: &View<'_>, plan: &Planned<'_>, trial: &Trial) -> Option<Prediction> 
     let prediction = Prediction::finding(code, plan.index, what)
         .about(plan.title())
         .at(pointer(plan, code))
-        .remedy(remedy);
-    let limits = view.manifests.of("LimitRange", plan.namespace()).next();
-    let may_help = matches!(
-        code,
-        FindingCode::QuotaNeedsResources | FindingCode::LimitRangeViolated
-    );
-    Some(match limits.filter(|_| may_help) {
-        Some(_) => prediction.surely(Certainty::Possible),
-        None => prediction,
+        .remedy(remedy)
+        .at_most(policies::most(view, plan.namespace(), code, words));
+    Some(if tried.is_whole {
+        prediction
+    } else {
+        prediction.at_most(Certainty::Possible)
     })
 }
 

@@ -1,5 +1,6 @@
 //! Node pools that grow: they are named, and never guessed.
 
+use k8s_openapi::api::core::v1::Node;
 use serde_json::Value;
 
 use super::question::{Collection, Place};
@@ -20,8 +21,9 @@ pub(super) enum Growth {
 }
 
 /// Returns the pools that an autoscaler manages: those that the status of the cluster autoscaler names
-/// (`clusterstate/api/types.go`), and the pools of Karpenter, which node auto-provisioning of AKS uses.
-pub(super) fn growth(view: &View<'_>) -> Growth {
+/// (`clusterstate/api/types.go`), and the pools of Karpenter, which node auto-provisioning of AKS uses, those of the call
+/// included.
+pub(super) fn growth(view: &View<'_>, nodes: &[Node]) -> Growth {
     let status = view.object(
         Place {
             api: "v1",
@@ -39,7 +41,9 @@ pub(super) fn growth(view: &View<'_>) -> Growth {
         },
         "whether Karpenter or node auto-provisioning may add nodes",
     );
-    let mut named = Vec::new();
+    let brought = view.manifests.all().iter();
+    let brought = brought.filter(|it| it.group() == KARPENTER && it.kind() == "NodePool");
+    let mut named: Vec<String> = brought.map(|it| it.name().to_owned()).collect();
     match status {
         Found::There(status) => named.extend(groups(text(status, "/data/status"))),
         Found::Pending => return Growth::Pending,
@@ -56,12 +60,26 @@ pub(super) fn growth(view: &View<'_>) -> Growth {
     if matches!(status, Found::There(_)) && named.is_empty() {
         named.push("of the cluster autoscaler".to_owned());
     }
-    let unseen = status == Found::Unseen || pools == Found::<&Vec<Value>>::Unseen;
+    // A pool of an older version is not listed, and its nodes have its labels.
+    let unseen = status == Found::Unseen
+        || pools == Found::<&Vec<Value>>::Unseen
+        || nodes.iter().any(is_of_karpenter);
     match (named.is_empty(), unseen) {
         (false, _) => Growth::Pools(named),
         (true, true) => Growth::Unknown,
         (true, false) => Growth::None,
     }
+}
+
+/// The group of Karpenter's objects.
+const KARPENTER: &str = "karpenter.sh";
+
+fn is_of_karpenter(node: &Node) -> bool {
+    let mut labels = node.metadata.labels.iter().flatten();
+    labels.any(|(key, _)| {
+        key.split_once('/')
+            .is_some_and(|(group, _)| group == KARPENTER)
+    })
 }
 
 /// Returns the names of the node groups in the status, whose form differs between versions.

@@ -107,6 +107,8 @@ pub enum PredictedCode {
     FieldImmutable,
     /// If this rollout failed, the present revision could not be restored.
     RollbackImpossible,
+    /// An Ingress names a class that does not exist.
+    IngressClassMissing,
 }
 
 impl PredictedCode {
@@ -118,6 +120,7 @@ impl PredictedCode {
             Self::ApplyRefused => "ApplyRefused",
             Self::FieldImmutable => "FieldImmutable",
             Self::RollbackImpossible => "RollbackImpossible",
+            Self::IngressClassMissing => "IngressClassMissing",
         }
     }
 
@@ -134,6 +137,9 @@ impl PredictedCode {
             }
             Self::RollbackImpossible => {
                 "If this rollout failed, the present revision could not be restored."
+            }
+            Self::IngressClassMissing => {
+                "The Ingress names an IngressClass that does not exist, so that no controller serves it."
             }
         }
     }
@@ -192,6 +198,12 @@ impl Prediction {
     }
 
     pub(super) fn surely(self, certainty: Certainty) -> Self {
+        Self { certainty, ..self }
+    }
+
+    /// Lowers the certainty to this one where it is higher.
+    pub(super) fn at_most(self, most: Certainty) -> Self {
+        let certainty = self.certainty.min(most);
         Self { certainty, ..self }
     }
 

@@ -1,5 +1,6 @@
 //! PersistentVolumeClaims of the pods, each with its StorageClass.
 
+use k8s_openapi::api::core::v1::Volume;
 use serde_json::Value;
 
 use super::certainty::{Certainty, Prediction};
@@ -9,6 +10,7 @@ use super::question::Place;
 use super::strategy::fences;
 use super::view::{Found, View};
 use crate::finding::FindingCode;
+use crate::history::History;
 use crate::workload::WorkloadKind;
 use crate::workload::raw::text;
 
@@ -127,11 +129,12 @@ fn held(plan: &Planned<'_>, claim: &Value, title: &str) -> Option<Prediction> {
         let message = format!(
             "{title} is ReadWriteOncePod, and the rollout starts a new pod while an old one uses it"
         );
-        let stays = fences.unavailable == 0;
-        let certainty = if stays {
+        let certainty = if fences.unavailable > 0 {
+            Certainty::Possible
+        } else if is_in_use(plan, name) && !may_preempt(plan, former) {
             Certainty::Certain
         } else {
-            Certainty::Possible
+            Certainty::Likely
         };
         return Some(found(message, certainty));
     }
@@ -141,4 +144,26 @@ fn held(plan: &Planned<'_>, claim: &Value, title: &str) -> Option<Prediction> {
         );
         found(message, Certainty::Possible)
     })
+}
+
+/// Returns whether an old pod that uses a claim is on a node: only there the scheduler counts it
+/// (`volume_restrictions.go`).
+fn is_in_use(plan: &Planned<'_>, claim: &str) -> bool {
+    let mut pods = plan.history.into_iter().flat_map(History::pods);
+    pods.any(|pod| {
+        let is_going = pod.metadata.deletion_timestamp.is_some();
+        let spec = pod.spec.as_ref().filter(|it| it.node_name.is_some());
+        let mut volumes = spec.into_iter().flat_map(|it| it.volumes.iter().flatten());
+        let is_claim = |it: &Volume| {
+            let source = it.persistent_volume_claim.as_ref();
+            source.is_some_and(|it| it.claim_name == claim)
+        };
+        !is_going && volumes.any(is_claim)
+    })
+}
+
+/// Returns whether the new pod has another priority: a higher one removes the old pod.
+fn may_preempt(plan: &Planned<'_>, former: &Value) -> bool {
+    let at = "/spec/priorityClassName";
+    text(plan.template(), at) != text(former, at)
 }

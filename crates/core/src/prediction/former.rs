@@ -19,7 +19,7 @@ pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Option<Prediction> {
         .or_else(|| on_delete(plan))
         .or_else(|| lacking(view, plan))
         .or_else(|| {
-            let Cause { code, what, .. } = refused(trial(view, plan, former)?)?;
+            let Cause { code, what, .. } = refused(trial(view, plan, former)?.trial)?;
             // Pods of the bad revision free quota as they go.
             let counts = !matches!(
                 code,

@@ -1,5 +1,7 @@
 //! The manifests of a call.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use crate::workload::raw::text;
@@ -29,6 +31,13 @@ impl Manifest {
         text(&self.object, "/metadata/name")
     }
 
+    /// Returns the API group; empty for the core group.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        let api = text(&self.object, "/apiVersion");
+        api.split_once('/').map_or("", |(group, _)| group)
+    }
+
     /// Returns the namespace that it goes to.
     #[must_use]
     pub fn namespace(&self) -> &str {
@@ -53,6 +62,8 @@ impl Manifest {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Manifests {
     all: Vec<Manifest>,
+    /// The timeout of the check after the rollout, where it is known.
+    pub timeout: Option<Duration>,
 }
 
 impl Manifests {
@@ -76,6 +87,11 @@ impl Manifests {
             namespace,
             stands,
         });
+    }
+
+    /// Returns all of them, in the order of their indices.
+    pub(super) fn all(&self) -> &[Manifest] {
+        &self.all
     }
 
     /// Returns the workloads with their indices.

@@ -3,24 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{
-    Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSpec, Toleration,
+    Node, NodeSelectorRequirement, NodeSelectorTerm, NodeSpec, Pod, PodSpec, Taint, Toleration,
 };
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use super::admission::stored_spec;
 use super::autoscaler::{Growth, growth};
 use super::certainty::{Certainty, Prediction};
-use super::items;
 use super::planned::Planned;
 use super::pod::{Amounts, amounts, read};
 use super::question::Collection;
 use super::strategy::fences;
-use super::view::{Found, View};
+use super::view::View;
 use crate::finding::FindingCode;
 use crate::label_selector::Requirement;
 use crate::snapshot::{not_ready_since, tolerates};
 use crate::workload::WorkloadKind;
-use crate::workload::raw::text;
+
+mod ports;
 
 /// The taints that a DaemonSet's pods tolerate by themselves (`daemon/util/daemonset_util.go`,
 /// `AddOrUpdateDaemonPodTolerations`).
@@ -36,7 +37,7 @@ const OF_DAEMONS: [&str; 6] = [
 /// The state of a node, which passes.
 const PASSING: &str = "node.kubernetes.io/";
 
-/// Why a node does not take a pod.
+/// The reason why a node does not take a pod.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Obstacle {
     /// The pod's nodeSelector or node affinity.
@@ -47,39 +48,79 @@ enum Obstacle {
     Passing(String),
     /// Too little of a resource, even if the node were empty.
     TooSmall(String),
+    /// Too few devices of a plugin, which may still register more.
+    Device(String),
 }
 
 /// Finds pods that no node can take.
 pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
-    let collection = Collection {
-        api: "v1",
-        plural: "nodes",
-        namespace: None,
-    };
-    let Found::There(raw) = view.list(collection, "whether a node can take the pods") else {
+    let Some(nodes) = nodes(view).filter(|it| !it.is_empty()) else {
         return Vec::new();
     };
-    let nodes: Vec<Node> = raw
-        .iter()
-        .filter_map(|it| Node::deserialize(it).ok())
-        .collect();
-    let Some(pod) = pod_of(plan) else {
+    let stored = stored_spec(view, plan);
+    let Some(pod) = pod_of(plan, stored) else {
         return Vec::new();
     };
     let Some(spec) = &pod.spec else {
         return Vec::new();
     };
-    if nodes.is_empty() {
-        return Vec::new();
-    }
     let fits = Fits {
-        requests: amounts(plan.spec(), "requests"),
+        requests: amounts(stored, "requests"),
         pod: &pod,
         spec,
     };
+    let most = most(view, spec);
+    let found = of_nodes(view, plan, &fits, &nodes).into_iter();
+    found.map(|it| it.at_most(most)).collect()
+}
+
+/// Returns the nodes; `None` where they are not seen.
+fn nodes(view: &View<'_>) -> Option<Vec<Node>> {
+    let collection = Collection {
+        api: "v1",
+        plural: "nodes",
+        namespace: None,
+    };
+    let raw = view.list(collection, "whether a node can take the pods");
+    let nodes = raw.there()?.iter();
+    Some(nodes.filter_map(|it| Node::deserialize(it).ok()).collect())
+}
+
+/// Returns on how many nodes a DaemonSet creates a pod (`daemon_controller.go`, `NodeShouldRunDaemonPod`); `None` where
+/// that is not seen.
+pub(super) fn selected(view: &View<'_>, plan: &Planned<'_>) -> Option<usize> {
+    let nodes = nodes(view)?;
+    let pod = pod_of(plan, plan.spec())?;
+    let spec = pod.spec.as_ref()?;
+    let takes = |it: &&Node| is_selected(spec, it) && tolerates(&pod, it);
+    Some(nodes.iter().filter(takes).count())
+}
+
+/// Returns how sure a prediction about nodes can be.
+fn most(view: &View<'_>, spec: &PodSpec) -> Certainty {
+    let scheduler = spec.scheduler_name.as_deref().unwrap_or_default();
+    let gates = spec.scheduling_gates.as_deref().unwrap_or_default();
+    if !["", "default-scheduler"].contains(&scheduler) || !gates.is_empty() {
+        // Another scheduler has rules of its own, and who removes a gate may place the pod.
+        return Certainty::Possible;
+    }
+    let mut manifests = view.manifests.all().iter();
+    if manifests.any(|it| it.group().is_empty() && it.kind() == "Node") {
+        return Certainty::Likely;
+    }
+    Certainty::Certain
+}
+
+fn of_nodes(
+    view: &View<'_>,
+    plan: &Planned<'_>,
+    fits: &Fits<'_>,
+    nodes: &[Node],
+) -> Vec<Prediction> {
+    let spec = fits.spec;
     let mut found = Vec::new();
     if let Some(name) = spec.node_name.as_deref() {
-        found.extend(pinned(plan, name, &nodes));
+        found.extend(pinned(plan, name, nodes));
         return found;
     }
     let open: Vec<&Node> = nodes
@@ -87,22 +128,22 @@ pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
         .filter(|it| fits.obstacle(it).is_none())
         .collect();
     if open.is_empty() && plan.workload.kind != WorkloadKind::DaemonSet {
-        found.extend(nowhere(view, plan, &fits, &nodes));
+        found.extend(nowhere(view, plan, fits, nodes));
     }
-    found.extend(topology(view, plan, spec, &nodes));
-    found.extend(lost(plan, &fits, &nodes));
-    found.extend(too_small_for_daemon(plan, &fits, &nodes));
+    found.extend(topology(view, plan, spec, nodes));
+    found.extend(lost(plan, fits, nodes));
+    found.extend(too_small_for_daemon(plan, fits, nodes));
     found.extend(never_pulled(plan, spec, &open));
     if !open.is_empty() {
-        found.extend(one_per_node(plan, spec, open.len()));
-        found.extend(ports(view, plan, &open));
+        found.extend(ports::one_per_node(plan, spec, open.len()));
+        found.extend(ports::taken(view, plan, &open));
     }
     found
 }
 
-/// Returns a pod of the template, with the tolerations that its controller adds.
-fn pod_of(plan: &Planned<'_>) -> Option<Pod> {
-    let mut spec = PodSpec::deserialize(plan.spec()).ok()?;
+/// Returns a pod with this spec, and with the tolerations that its controller adds.
+fn pod_of(plan: &Planned<'_>, spec: &Value) -> Option<Pod> {
+    let mut spec = PodSpec::deserialize(spec).ok()?;
     if plan.workload.kind == WorkloadKind::DaemonSet {
         let own = OF_DAEMONS.iter().map(|key| Toleration {
             key: Some((*key).to_owned()),
@@ -125,57 +166,83 @@ struct Fits<'p> {
 }
 
 impl Fits<'_> {
-    /// Returns the first reason why a node does not take it.
+    /// Returns the first reason why a node does not take it. A node that is not ready may have more than it says, and one
+    /// that is too small stays so without its taint.
     fn obstacle(&self, node: &Node) -> Option<Obstacle> {
         if !is_selected(self.spec, node) {
             return Some(Obstacle::Selector);
         }
-        let state = state_of(node);
-        if !tolerates(self.pod, node) {
-            let key = repelling(self.pod, node);
-            return Some(if key.starts_with(PASSING) {
-                Obstacle::Passing(key)
-            } else {
-                Obstacle::Taint(key)
-            });
-        }
-        let small = self.too_small(node).map(Obstacle::TooSmall);
-        small.or_else(|| state.map(Obstacle::Passing))
+        let (passing, taints): (Vec<&Taint>, Vec<&Taint>) = self
+            .repelling(node)
+            .into_iter()
+            .partition(|it| it.key.starts_with(PASSING));
+        let passing = passing.first().map(|it| it.key.clone());
+        let passing = passing.or_else(|| self.state_of(node));
+        let small = self.too_small(node);
+        let size = match &small {
+            Some(resource) if passing.is_none() && !is_device(resource) => small.clone(),
+            Some(_) | None => None,
+        };
+        let taint = taints.first().map(|it| it.key.clone());
+        size.map(Obstacle::TooSmall)
+            .or_else(|| taint.map(Obstacle::Taint))
+            .or_else(|| passing.map(Obstacle::Passing))
+            .or_else(|| small.map(Obstacle::Device))
     }
 
-    /// Returns a resource that the node does not have enough of.
+    /// Returns the taints that repel it.
+    fn repelling<'n>(&self, node: &'n Node) -> Vec<&'n Taint> {
+        let taints = node.spec.as_ref().and_then(|it| it.taints.as_ref());
+        let taints = taints.into_iter().flatten();
+        taints
+            .filter(|it| !tolerates(self.pod, &tainted((*it).clone())))
+            .collect()
+    }
+
+    /// Returns a resource that the node does not have enough of, one of its own before that of a device.
     fn too_small(&self, node: &Node) -> Option<String> {
         let status = node.status.as_ref()?;
         let has = status.allocatable.as_ref()?;
         let has = read(&json!(has));
-        let mut lacking = self.requests.iter().filter(|(name, wanted)| {
+        let lacking = self.requests.iter().filter(|(name, wanted)| {
             let amount = has.get(*name).copied().unwrap_or_default();
             **wanted > amount
         });
-        lacking.next().map(|(name, _)| name.clone())
+        let lacking = lacking.map(|(name, _)| name);
+        lacking.min_by_key(|it| is_device(it)).cloned()
     }
-}
 
-/// Returns the key of the first taint that repels the pod.
-fn repelling(pod: &Pod, node: &Node) -> String {
-    let taints = node.spec.as_ref().and_then(|it| it.taints.as_ref());
-    let mut taints = taints.into_iter().flatten().filter(|taint| {
-        let mut alone = node.clone();
-        if let Some(spec) = &mut alone.spec {
-            spec.taints = Some(vec![(*taint).clone()]);
+    /// Returns a present state of a node that keeps pods away and passes.
+    fn state_of(&self, node: &Node) -> Option<String> {
+        let is_cordoned = node.spec.as_ref().and_then(|it| it.unschedulable) == Some(true);
+        // A DaemonSet's pods come to a cordoned node as well (`node_unschedulable.go`).
+        let cordon = tainted(Taint {
+            key: "node.kubernetes.io/unschedulable".to_owned(),
+            effect: "NoSchedule".to_owned(),
+            ..Taint::default()
+        });
+        if is_cordoned && !tolerates(self.pod, &cordon) {
+            return Some("cordoned".to_owned());
         }
-        !tolerates(pod, &alone)
-    });
-    taints.next().map(|it| it.key.clone()).unwrap_or_default()
+        not_ready_since(node).map(|_| "not ready".to_owned())
+    }
 }
 
-/// Returns a present state of a node that keeps pods away and passes.
-fn state_of(node: &Node) -> Option<String> {
-    let is_cordoned = node.spec.as_ref().and_then(|it| it.unschedulable) == Some(true);
-    if is_cordoned {
-        return Some("cordoned".to_owned());
+/// Returns whether a resource comes from a device plugin: its name has a domain.
+fn is_device(resource: &str) -> bool {
+    resource.contains('/')
+}
+
+/// Returns a node with this taint and nothing else.
+fn tainted(taint: Taint) -> Node {
+    let taints = Some(vec![taint]);
+    Node {
+        spec: Some(NodeSpec {
+            taints,
+            ..NodeSpec::default()
+        }),
+        ..Node::default()
     }
-    not_ready_since(node).map(|_| "not ready".to_owned())
 }
 
 /// Returns whether nodeSelector and required node affinity select a node (component-helpers
@@ -256,7 +323,7 @@ fn nowhere(
     let obstacles: Vec<Obstacle> = nodes.iter().filter_map(|it| fits.obstacle(it)).collect();
     let any = |wanted: fn(&Obstacle) -> bool| obstacles.iter().any(wanted);
     let counted = counted(&obstacles);
-    let growth = growth(view);
+    let growth = growth(view, nodes);
     // A node whose state passes would take them.
     if any(|it| matches!(it, Obstacle::Passing(_))) {
         let message = format!(
@@ -274,7 +341,8 @@ fn nowhere(
         );
     }
     let is_tainted = any(|it| matches!(it, Obstacle::Taint(_)));
-    let is_small = any(|it| matches!(it, Obstacle::TooSmall(_)));
+    let is_device = any(|it| matches!(it, Obstacle::Device(_)));
+    let is_small = is_device || any(|it| matches!(it, Obstacle::TooSmall(_)));
     let (code, at) = if is_small {
         (FindingCode::Unschedulable, resources_of(plan))
     } else {
@@ -284,8 +352,8 @@ fn nowhere(
     let prediction = Prediction::finding(code, plan.index, message)
         .about(plan.title())
         .at(at);
-    // A taint may be taken away; a label or a size stays.
-    let own = if is_tainted && !is_small {
+    // A taint may be taken away, a device registered; a label or a size stays.
+    let own = if is_tainted || is_device {
         Certainty::Likely
     } else {
         Certainty::Certain
@@ -336,7 +404,7 @@ fn counted(obstacles: &[Obstacle]) -> String {
                 format!("{nodes} with taint `{key}`, which the pods do not tolerate")
             }
             Obstacle::Passing(state) => format!("{nodes} {}", passing(state)),
-            Obstacle::TooSmall(resource) => {
+            Obstacle::TooSmall(resource) | Obstacle::Device(resource) => {
                 format!("{nodes} with less {resource} than a pod requests")
             }
         }
@@ -391,7 +459,7 @@ fn topology(
         .remedy(format!(
             "correct topologyKey `{key}` (usual: topology.kubernetes.io/zone, kubernetes.io/hostname), label the nodes, or set whenUnsatisfiable: ScheduleAnyway"
         ));
-    grown(prediction, growth(view))
+    grown(prediction, growth(view, nodes))
 }
 
 /// Finds nodes that are down and hold up a DaemonSet's rollout.
@@ -422,18 +490,24 @@ fn too_small_for_daemon(plan: &Planned<'_>, fits: &Fits<'_>, nodes: &[Node]) -> 
     if plan.workload.kind != WorkloadKind::DaemonSet {
         return None;
     }
-    let mut small = nodes.iter().filter_map(|it| match fits.obstacle(it)? {
-        Obstacle::TooSmall(resource) => Some((it.metadata.name.clone()?, resource)),
-        Obstacle::Selector | Obstacle::Taint(_) | Obstacle::Passing(_) => None,
+    // A taint keeps the DaemonSet away, whatever the size.
+    let nodes = nodes.iter().filter(|it| tolerates(fits.pod, it));
+    let small = nodes.filter_map(|it| {
+        let name = it.metadata.name.clone()?;
+        match fits.obstacle(it)? {
+            Obstacle::TooSmall(resource) => Some((Certainty::Certain, name, resource)),
+            Obstacle::Device(resource) => Some((Certainty::Likely, name, resource)),
+            Obstacle::Selector | Obstacle::Taint(_) | Obstacle::Passing(_) => None,
+        }
     });
-    let (node, resource) = small.next()?;
+    let (certainty, node, resource) = small.max_by_key(|(certainty, ..)| *certainty)?;
     let message = format!(
         "node `{node}` has less {resource} than a pod of {} requests, and the DaemonSet needs one there",
         plan.title()
     );
     Some(
         Prediction::finding(FindingCode::Unschedulable, plan.index, message)
-            .surely(Certainty::Certain)
+            .surely(certainty)
             .about(plan.title())
             .at(resources_of(plan))
             .remedy("lower the requests, or keep the DaemonSet off small nodes by nodeSelector or affinity"),
@@ -479,147 +553,4 @@ fn lists(node: &Node, image: &str) -> bool {
         format!("docker.io/library/{image}:latest"),
     ];
     names.any(|name| wanted.contains(name))
-}
-
-/// Finds a surge pod that finds no node, because each node takes one pod only and all have one: by a host port, or by
-/// anti-affinity to itself.
-fn one_per_node(plan: &Planned<'_>, spec: &PodSpec, open: usize) -> Option<Prediction> {
-    let fences = fences(plan);
-    let is_deployment = plan.workload.kind == WorkloadKind::Deployment;
-    let open = i64::try_from(open).unwrap_or(i64::MAX);
-    if !is_deployment || plan.manifest.stands || fences.unavailable > 0 || plan.present() < open {
-        return None;
-    }
-    let former = plan.former_template()?;
-    let former = former.get("spec").unwrap_or(&Value::Null);
-    let shared = host_ports(plan.spec())
-        .into_iter()
-        .find(|it| host_ports(former).contains(it));
-    let (why, at) = if let Some((port, _)) = shared {
-        (
-            format!("host port {port} can be used once per node"),
-            Planned::in_spec("/containers"),
-        )
-    } else if is_alone(plan, spec) {
-        (
-            "anti-affinity allows one pod per node".to_owned(),
-            Planned::in_spec("/affinity"),
-        )
-    } else {
-        return None;
-    };
-    let message = format!(
-        "{why}, every node that can take the pods has one, and {} may not miss any (maxUnavailable 0): the first new pod finds no node",
-        plan.title()
-    );
-    Some(
-        Prediction::finding(FindingCode::Unschedulable, plan.index, message)
-            .about(plan.title())
-            .at(at)
-            .remedy("set maxSurge 0 and maxUnavailable 1"),
-    )
-}
-
-/// Returns whether the pods keep away from one another by node.
-fn is_alone(plan: &Planned<'_>, spec: &PodSpec) -> bool {
-    let labels = plan.template().pointer("/metadata/labels");
-    let affinity = spec
-        .affinity
-        .as_ref()
-        .and_then(|it| it.pod_anti_affinity.as_ref());
-    let terms = affinity.and_then(|it| {
-        it.required_during_scheduling_ignored_during_execution
-            .as_ref()
-    });
-    terms.into_iter().flatten().any(|term| {
-        let selector = term.label_selector.as_ref();
-        let by_labels = selector.and_then(|it| it.match_labels.as_ref());
-        let has_rules = selector.is_some_and(|it| {
-            it.match_expressions
-                .as_ref()
-                .is_some_and(|it| !it.is_empty())
-        });
-        let own = by_labels.is_some_and(|it| {
-            !it.is_empty()
-                && it.iter().all(|(key, value)| {
-                    labels.and_then(|all| all.get(key)?.as_str()) == Some(value)
-                })
-        });
-        let others = term.namespaces.is_some() || term.namespace_selector.is_some();
-        term.topology_key == "kubernetes.io/hostname" && own && !has_rules && !others
-    })
-}
-
-/// The ports of a node that a pod takes, with their protocols.
-fn host_ports(spec: &Value) -> Vec<(i64, String)> {
-    let containers = ["/initContainers", "/containers"]
-        .into_iter()
-        .flat_map(|it| items(spec, it));
-    let ports = containers.flat_map(|it| items(it, "/ports"));
-    ports
-        .filter_map(|it| {
-            let port = it.get("hostPort")?.as_i64().filter(|it| *it > 0)?;
-            let protocol = it.get("protocol").and_then(Value::as_str).unwrap_or("TCP");
-            Some((port, protocol.to_owned()))
-        })
-        .collect()
-}
-
-/// Finds host ports that pods of others hold on every node that could take a pod; of a DaemonSet, on any.
-fn ports(view: &View<'_>, plan: &Planned<'_>, open: &[&Node]) -> Option<Prediction> {
-    let wanted = host_ports(plan.spec());
-    if wanted.is_empty() {
-        return None;
-    }
-    let collection = Collection {
-        api: "v1",
-        plural: "pods",
-        namespace: Some(plan.namespace().to_owned()),
-    };
-    let Found::There(pods) = view.list(collection, "whether other pods hold the host ports") else {
-        return None;
-    };
-    let selector = plan.object.pointer("/spec/selector/matchLabels");
-    let is_own = |pod: &Value| {
-        let labels = pod.pointer("/metadata/labels");
-        selector.and_then(Value::as_object).is_some_and(|all| {
-            all.iter()
-                .all(|(key, value)| labels.and_then(|it| it.get(key)) == Some(value))
-        })
-    };
-    let holds = |pod: &&Value, node: &str| {
-        let ended = ["Succeeded", "Failed"].contains(&text(pod, "/status/phase"));
-        let at = text(pod, "/spec/nodeName") == node;
-        at && !ended
-            && !is_own(pod)
-            && host_ports(pod.pointer("/spec").unwrap_or(&Value::Null))
-                .iter()
-                .any(|it| wanted.contains(it))
-    };
-    let holders = open.iter().filter_map(|node| {
-        let node = node.metadata.name.as_deref()?;
-        let holder = pods.iter().find(|pod| holds(pod, node))?;
-        Some((node, text(holder, "/metadata/name")))
-    });
-    let holders: Vec<(&str, &str)> = holders.collect();
-    let enough = match plan.workload.kind {
-        WorkloadKind::DaemonSet => !holders.is_empty(),
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet => holders.len() == open.len(),
-    };
-    let (node, holder) = holders.first().filter(|_| enough)?;
-    let message = format!(
-        "pod `{holder}` holds host port {} on node `{node}`, which {} needs",
-        wanted
-            .iter()
-            .map(|(it, _)| it.to_string())
-            .collect::<Vec<_>>()
-            .join(", "),
-        plan.title()
-    );
-    Some(
-        Prediction::finding(FindingCode::Unschedulable, plan.index, message)
-            .about(plan.title())
-            .at(Planned::in_spec("/containers"))
-            .remedy(format!("choose another hostPort, or end pod `{holder}`")),
-    )
 }

@@ -10,7 +10,7 @@ use super::certainty::{Certainty, PredictedCode, Prediction};
 use super::manifest::{Manifest, patch};
 use super::question::{Change, Place, Trial};
 use super::view::{Found, View, not_tried};
-use super::{immutable, items, view};
+use super::{immutable, items, policies, view};
 use crate::diagnose::classify_refusal;
 use crate::finding::FindingCode;
 use crate::history::History;
@@ -30,8 +30,12 @@ pub(super) struct Planned<'a> {
     pub(super) history: Option<&'a History>,
     /// The object as the API server would store it, or the manifest where that is not seen.
     pub(super) object: Cow<'a, Value>,
-    /// Whether pods are created with the new template.
+    /// Whether the template changes.
     pub(super) rolls: bool,
+    /// Whether that is known: without the API server's word its defaults would look like a change.
+    pub(super) is_known: bool,
+    /// How sure a prediction about the new pods can be; `None` where no pod is created.
+    pub(super) most: Option<Certainty>,
 }
 
 /// How far the plan of a workload has come.
@@ -57,6 +61,8 @@ pub(super) fn plan<'a>(view: &View<'a>, index: usize, manifest: &'a Manifest) ->
             history,
             object: Cow::Borrowed(&manifest.object),
             rolls: true,
+            is_known: true,
+            most: None,
             workload,
         });
     }
@@ -84,18 +90,25 @@ pub(super) fn plan<'a>(view: &View<'a>, index: usize, manifest: &'a Manifest) ->
         }
         view.note(format!("the API server's word for {workload}: {why}"));
     }
-    let immutable = current.map(|it| immutable::judge(index, manifest, it));
-    let immutable = immutable.unwrap_or_default();
-    if let Some(refused) = refusal(index, manifest, trial, immutable) {
+    if let Some(refused) = refusal(view, Indexed { index, manifest }, trial, current) {
         return Stage::Refused(refused);
     }
     let history = current.and_then(|_| view.history(&workload).there());
-    Stage::Rolls(Planned::of(
+    let written = trial.written.as_ref();
+    let object = written.unwrap_or(&manifest.object);
+    let template = |of: &'a Value| of.pointer("/spec/template").map(plain);
+    let same = written.is_some() && current.and_then(template) == template(object);
+    Stage::Rolls(Planned {
         index,
         manifest,
-        (current, history, trial.written.as_ref()),
+        current,
+        history,
+        object: Cow::Borrowed(object),
+        rolls: !same,
+        is_known: current.is_none() || not_tried(&trial.result).is_none(),
+        most: None,
         workload,
-    ))
+    })
 }
 
 fn body(manifest: &Manifest, current: Option<&Value>) -> Value {
@@ -139,37 +152,53 @@ fn without_namespace<'a>(
 
 /// Returns why the API server refuses the manifest; `None` if it does not.
 fn refusal(
-    index: usize,
-    manifest: &Manifest,
+    view: &View<'_>,
+    manifest: Indexed<'_>,
     trial: &Trial,
-    immutable: Vec<Prediction>,
+    current: Option<&Value>,
 ) -> Option<Vec<Prediction>> {
     let is_known = not_tried(&trial.result).is_none();
     let refused = view::refusal(&trial.result);
+    let immutable = current.map(|it| immutable::judge(manifest.index, manifest.manifest, it));
+    let immutable = immutable.unwrap_or_default();
     // Where the API server accepts the manifest, its word counts.
     if !immutable.is_empty() && (refused.is_some() || !is_known) {
-        return Some(immutable);
+        // A newer API server may allow the change.
+        let most = if is_known {
+            Certainty::Certain
+        } else {
+            Certainty::Likely
+        };
+        return Some(immutable.into_iter().map(|it| it.at_most(most)).collect());
     }
-    let message = refused?;
+    Some(vec![of_words(view, manifest, refused?)])
+}
+
+/// A manifest with its index.
+#[derive(Clone, Copy)]
+struct Indexed<'a> {
+    index: usize,
+    manifest: &'a Manifest,
+}
+
+fn of_words(view: &View<'_>, manifest: Indexed<'_>, message: &str) -> Prediction {
+    let Indexed { index, manifest } = manifest;
     let subject = format!("{} `{}`", manifest.kind(), manifest.name());
     let cause = classify_refusal(message);
-    let unknown = matches!(
+    let refuses = format!("the API server refuses {subject}: {message}");
+    let is_unknown = matches!(
         cause.code,
         FindingCode::PodCreationRefused | FindingCode::InvalidPod
     );
-    let prediction = if unknown {
-        Prediction::own(
-            PredictedCode::ApplyRefused,
-            index,
-            format!("the API server refuses {subject}: {message}"),
-        )
-        .at(pointer_in(message))
-        .remedy("correct the field that the message names")
+    let prediction = if is_unknown {
+        Prediction::own(PredictedCode::ApplyRefused, index, refuses)
+            .at(pointer_in(message))
+            .remedy("correct the field that the message names")
     } else {
-        let message = format!("the API server refuses {subject}: {message}");
-        Prediction::finding(cause.code, index, message).remedy(cause.remedy)
+        Prediction::finding(cause.code, index, refuses).remedy(cause.remedy)
     };
-    Some(vec![prediction.about(subject)])
+    let most = policies::most(view, manifest.namespace(), cause.code, message);
+    prediction.about(subject).at_most(most)
 }
 
 /// Returns the pointer of the field that a message names first, such as `spec.template.spec.containers[0].image: …`.
@@ -198,27 +227,8 @@ impl<'a> Planned<'a> {
             history: None,
             object: Cow::Borrowed(&manifest.object),
             rolls: true,
-            workload,
-        }
-    }
-
-    fn of(
-        index: usize,
-        manifest: &'a Manifest,
-        (current, history, written): (Option<&'a Value>, Option<&'a History>, Option<&'a Value>),
-        workload: WorkloadRef,
-    ) -> Self {
-        let object = written.unwrap_or(&manifest.object);
-        let template = |of: &'a Value| of.pointer("/spec/template").map(plain);
-        // Without the API server's word its defaults would look like a change.
-        let same = written.is_some() && current.and_then(template) == template(object);
-        Self {
-            index,
-            manifest,
-            current,
-            history,
-            object: Cow::Borrowed(object),
-            rolls: !same,
+            is_known: false,
+            most: None,
             workload,
         }
     }

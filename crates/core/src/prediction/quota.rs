@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::admission::trial;
 use super::certainty::{Certainty, Prediction};
+use super::defaults::ranges;
 use super::items;
 use super::planned::Planned;
 use super::pod::{Amounts, amounts, read, with_defaults};
@@ -26,23 +27,38 @@ pub(super) fn judge(view: &View<'_>, planned: &[Planned<'_>]) -> Vec<Prediction>
     for namespace in namespaces {
         let rollouts: Vec<Rollout<'_, '_>> = planned
             .iter()
-            .filter(|it| it.rolls && !it.manifest.stands && it.namespace() == namespace)
+            .filter(|it| it.most.is_some() && !it.manifest.stands && it.namespace() == namespace)
             .filter_map(|plan| Rollout::of(view, plan))
             .collect();
         if rollouts.is_empty() {
             continue;
         }
+        let scene = Scene {
+            view,
+            namespace,
+            planned,
+        };
         for quota in quotas(view, namespace, &rollouts) {
-            found.extend(of_quota(view, namespace, &quota, &rollouts));
+            found.extend(of_quota(&scene, &quota, &rollouts));
         }
     }
     found
 }
 
+/// A namespace with all workloads of the call.
+struct Scene<'s, 'a> {
+    view: &'s View<'a>,
+    namespace: &'s str,
+    planned: &'s [Planned<'a>],
+}
+
 /// A quota with what is left of it.
 struct Quota {
     name: String,
+    /// Its limits once the call is applied.
     hard: Amounts,
+    /// Its limits now.
+    hard_now: Amounts,
     used: Amounts,
     scopes: Vec<String>,
     /// Whether it has conditions that are not judged here.
@@ -65,38 +81,36 @@ struct Rollout<'p, 'a> {
 impl<'p, 'a> Rollout<'p, 'a> {
     /// `None` while an answer is awaited.
     fn of(view: &View<'a>, plan: &'p Planned<'a>) -> Option<Self> {
-        let trial = trial(view, plan, plan.template())?;
+        let trial = trial(view, plan, plan.template())?.trial;
         let spec = match &trial.written {
             Some(pod) => pod.get("spec").cloned().unwrap_or_default(),
             None => with_ranges(view, plan)?,
         };
-        let old_spec = plan.history.and_then(|it| {
-            let pod = it.pods().next()?;
-            serde_json::to_value(pod.spec.as_ref()?).ok()
-        });
-        let former = || plan.former_template()?.get("spec").cloned();
         Some(Self {
             plan,
             fences: fences(plan),
             old: plan.present(),
-            old_each: old_spec
-                .or_else(former)
-                .map(|it| taken(&it))
-                .unwrap_or_default(),
+            old_each: taken_by_old(plan),
             new_each: taken(&spec),
             new_spec: spec,
         })
     }
 }
 
+/// Returns what each pod of the present revision takes.
+fn taken_by_old(plan: &Planned<'_>) -> Amounts {
+    let of_pod = plan.history.and_then(|it| {
+        let pod = it.pods().next()?;
+        serde_json::to_value(pod.spec.as_ref()?).ok()
+    });
+    let former = || plan.former_template()?.get("spec").cloned();
+    let spec = of_pod.or_else(former);
+    spec.map(|it| taken(&it)).unwrap_or_default()
+}
+
 /// Returns the template's spec with the defaults of the namespace's limit ranges.
 fn with_ranges(view: &View<'_>, plan: &Planned<'_>) -> Option<Value> {
-    let collection = Collection {
-        api: "v1",
-        plural: "limitranges",
-        namespace: Some(plan.namespace().to_owned()),
-    };
-    match view.list(collection, "the defaults of the namespace's limit ranges") {
+    match ranges(view, plan.namespace()) {
         Found::There(ranges) => Some(with_defaults(plan.spec(), ranges)),
         Found::Missing | Found::Unseen => Some(plan.spec().clone()),
         Found::Pending => None,
@@ -141,9 +155,11 @@ fn quotas(view: &View<'_>, namespace: &str, rollouts: &[Rollout<'_, '_>]) -> Vec
         let brought = view.manifests.find("ResourceQuota", namespace, name);
         let hard = brought.and_then(|it| it.object.pointer("/spec/hard"));
         let at = |pointer: &str| quota.pointer(pointer).map(read).unwrap_or_default();
+        let hard_now = at("/spec/hard");
         Quota {
             name: name.to_owned(),
-            hard: hard.map_or_else(|| at("/spec/hard"), read),
+            hard: hard.map_or_else(|| hard_now.clone(), read),
+            hard_now,
             used: at("/status/used"),
             scopes: items(quota, "/spec/scopes")
                 .filter_map(|it| it.as_str().map(str::to_owned))
@@ -156,7 +172,7 @@ fn quotas(view: &View<'_>, namespace: &str, rollouts: &[Rollout<'_, '_>]) -> Vec
 
 /// Returns the quota that a refusal names, where quotas may not be listed.
 fn of_refusal(view: &View<'_>, rollout: &Rollout<'_, '_>) -> Option<Quota> {
-    let trial = trial(view, rollout.plan, rollout.plan.template())?;
+    let trial = trial(view, rollout.plan, rollout.plan.template())?.trial;
     let DryRun::Refused { message, .. } = &trial.result else {
         return None;
     };
@@ -176,6 +192,7 @@ fn of_refusal(view: &View<'_>, rollout: &Rollout<'_, '_>) -> Option<Quota> {
     Some(Quota {
         name: name.to_owned(),
         hard: pairs(hard),
+        hard_now: pairs(hard),
         used: pairs(used),
         scopes: Vec::new(),
         is_selective: false,
@@ -207,34 +224,23 @@ impl Quota {
     }
 }
 
-fn of_quota(
-    view: &View<'_>,
-    namespace: &str,
-    quota: &Quota,
-    rollouts: &[Rollout<'_, '_>],
-) -> Vec<Prediction> {
+fn of_quota(scene: &Scene<'_, '_>, quota: &Quota, rollouts: &[Rollout<'_, '_>]) -> Vec<Prediction> {
     let counted: Vec<&Rollout<'_, '_>> = rollouts
         .iter()
         .filter(|it| quota.counts(&it.new_spec) == Some(true))
         .collect();
     let mut found: Vec<Prediction> = Vec::new();
-    for (at, rollout) in counted.iter().enumerate() {
-        found.extend(replica_set(quota, rollout));
-        let Some(stop) = stop(quota, rollout) else {
+    for rollout in &counted {
+        let most = rollout.plan.most.unwrap_or(Certainty::Possible);
+        found.extend(replica_set(quota, rollout).map(|it| it.at_most(most)));
+        let Some(stop) = stop(quota, &quota.hard, rollout) else {
             continue;
         };
-        let others = counted.iter().enumerate().filter(|(it, _)| *it != at);
-        // Another workload of the call that shrinks may make room.
-        let shrinks = others.into_iter().any(|(_, it)| it.frees(&stop.resource));
-        let Some(leaves) = is_anyone_leaving(view, namespace, rollout) else {
+        let Some(certainty) = certainty(scene, quota, rollout, &stop.resource) else {
             continue;
         };
-        let certainty = if shrinks || leaves {
-            Certainty::Possible
-        } else {
-            Certainty::Certain
-        };
-        found.push(stopped(quota, rollout, &stop).surely(certainty));
+        let prediction = stopped(quota, rollout, &stop);
+        found.push(prediction.surely(certainty).at_most(most));
     }
     if found.is_empty() {
         found.extend(together(quota, &counted));
@@ -242,25 +248,90 @@ fn of_quota(
     found
 }
 
-/// Returns whether another workload is about to free quota; `None` while that is not known.
-fn is_anyone_leaving(view: &View<'_>, namespace: &str, rollout: &Rollout<'_, '_>) -> Option<bool> {
-    let own = rollout.plan.title();
-    let promises = view.promises(namespace, Promises::LeavingPods)?;
-    Some(promises.iter().any(|it| it.by != own))
+/// Returns how sure it is that a quota stays full; `None` while that is not known.
+fn certainty(
+    scene: &Scene<'_, '_>,
+    quota: &Quota,
+    rollout: &Rollout<'_, '_>,
+    resource: &str,
+) -> Option<Certainty> {
+    let title = rollout.plan.title();
+    let promises = scene.view.promises(scene.namespace, Promises::LeavingPods);
+    let ends = pods_that_end(scene, resource);
+    let leaves = promises?.iter().any(|it| it.by != title);
+    // Another workload of the call that shrinks may make room.
+    let others = scene.planned.iter();
+    let mut others =
+        others.filter(|it| it.namespace() == scene.namespace && it.index != rollout.plan.index);
+    let shrinks = others.any(|it| !it.manifest.stands && frees(it, resource));
+    let ends = ends?;
+    if leaves || shrinks || ends == Ends::Some {
+        return Some(Certainty::Possible);
+    }
+    // Where the call lowers the quota, the pods may come first.
+    let is_full_now = stop(quota, &quota.hard_now, rollout).is_some();
+    Some(if is_full_now && ends == Ends::None {
+        Certainty::Certain
+    } else {
+        Certainty::Likely
+    })
 }
 
-impl Rollout<'_, '_> {
-    /// Returns whether less of a resource is used after the rollout than before.
-    fn frees(&self, resource: &str) -> bool {
-        let of = |amounts: &Amounts, count: i64| {
-            amounts
-                .get(resource)
-                .copied()
-                .unwrap_or_default()
-                .times(count)
-        };
-        of(&self.new_each, self.fences.updated) < of(&self.old_each, self.old)
-    }
+/// The pods that free quota as they end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// There are some.
+    Some,
+    /// There is none.
+    None,
+    /// They may not be listed.
+    Unseen,
+}
+
+/// Returns whether pods that take a resource are about to end: those that are deleted, and those of Jobs and the like
+/// (`quota/v1/evaluator/core/pods.go`, `QuotaV1Pod`). `None` while that is not known.
+fn pods_that_end(scene: &Scene<'_, '_>, resource: &str) -> Option<Ends> {
+    let collection = Collection {
+        api: "v1",
+        plural: "pods",
+        namespace: Some(scene.namespace.to_owned()),
+    };
+    let what = "whether pods that end are about to free quota";
+    let pods = match scene.view.list(collection, what) {
+        Found::There(pods) => pods,
+        Found::Missing => return Some(Ends::None),
+        Found::Unseen => return Some(Ends::Unseen),
+        Found::Pending => return None,
+    };
+    let frees = |pod: &&Value| {
+        let has_ended = ["Succeeded", "Failed"].contains(&text(pod, "/status/phase"));
+        let is_going = !text(pod, "/metadata/deletionTimestamp").is_empty();
+        let mut owners = items(pod, "/metadata/ownerReferences");
+        let ends = ["Never", "OnFailure"].contains(&text(pod, "/spec/restartPolicy"))
+            || owners.any(|it| text(it, "/kind") == "Job");
+        let takes = || taken(pod.get("spec").unwrap_or(&Value::Null)).contains_key(resource);
+        !has_ended && (is_going || ends) && takes()
+    };
+    Some(if pods.iter().any(|it| frees(&it)) {
+        Ends::Some
+    } else {
+        Ends::None
+    })
+}
+
+/// Returns whether a workload takes less of a resource once its manifest is applied, also by fewer replicas alone.
+fn frees(plan: &Planned<'_>, resource: &str) -> bool {
+    let of = |amounts: &Amounts, count: i64| {
+        let each = amounts.get(resource).copied().unwrap_or_default();
+        each.times(count)
+    };
+    let old = taken_by_old(plan);
+    let new = if plan.rolls {
+        taken(plan.spec())
+    } else {
+        old.clone()
+    };
+    of(&new, plan.desired()) < of(&old, plan.present())
 }
 
 /// Where a rollout stops.
@@ -272,7 +343,7 @@ struct Stop {
 }
 
 /// Walks the rollout pod by pod; everything else in the namespace stays as it is.
-fn stop(quota: &Quota, rollout: &Rollout<'_, '_>) -> Option<Stop> {
+fn stop(quota: &Quota, hard: &Amounts, rollout: &Rollout<'_, '_>) -> Option<Stop> {
     let Fences {
         surge,
         unavailable,
@@ -286,7 +357,8 @@ fn stop(quota: &Quota, rollout: &Rollout<'_, '_>) -> Option<Stop> {
         let before = (old, new);
         let mut short = None;
         while new < most && old + new < all + surge {
-            short = lacking(quota, rollout, (old, new + 1));
+            let pods = Pods { old, new: new + 1 };
+            short = lacking(quota, hard, rollout, pods);
             if short.is_some() {
                 break;
             }
@@ -305,9 +377,16 @@ fn stop(quota: &Quota, rollout: &Rollout<'_, '_>) -> Option<Stop> {
 
 const MOST_PODS: i64 = 2_000;
 
-/// Returns the first resource of which so many old and new pods take more than there is.
-fn lacking(quota: &Quota, rollout: &Rollout<'_, '_>, (old, new): (i64, i64)) -> Option<String> {
-    let short = quota.hard.iter().find(|(name, hard)| {
+/// So many pods of the present and of the new revision.
+#[derive(Clone, Copy)]
+struct Pods {
+    old: i64,
+    new: i64,
+}
+
+/// Returns the first resource of which so many pods take more than there is.
+fn lacking(quota: &Quota, hard: &Amounts, rollout: &Rollout<'_, '_>, pods: Pods) -> Option<String> {
+    let short = hard.iter().find(|(name, hard)| {
         let of = |amounts: &Amounts, count: i64| {
             amounts.get(*name).copied().unwrap_or_default().times(count)
         };
@@ -318,8 +397,8 @@ fn lacking(quota: &Quota, rollout: &Rollout<'_, '_>, (old, new): (i64, i64)) -> 
         let used = quota.used.get(*name).copied().unwrap_or_default();
         let others = used.minus(of(&rollout.old_each, rollout.old));
         let sum = others
-            .plus(of(&rollout.old_each, old))
-            .plus(of(&rollout.new_each, new));
+            .plus(of(&rollout.old_each, pods.old))
+            .plus(of(&rollout.new_each, pods.new));
         sum > **hard
     });
     short.map(|(name, _)| name.clone())

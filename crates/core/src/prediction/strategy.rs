@@ -17,10 +17,22 @@ pub(super) fn judge(plan: &Planned<'_>) -> Vec<Prediction> {
     found.into_iter().flatten().collect()
 }
 
-fn paused(plan: &Planned<'_>) -> Option<Prediction> {
+/// Returns whether no pod is replaced before a person acts.
+pub(super) fn waits_for_person(plan: &Planned<'_>) -> bool {
+    !plan.manifest.stands && (is_paused(plan) || plan.current.is_some() && is_on_delete(plan))
+}
+
+fn is_paused(plan: &Planned<'_>) -> bool {
     let is_paused = plan.object.pointer("/spec/paused") == Some(&Value::Bool(true));
-    let is_deployment = plan.workload.kind == WorkloadKind::Deployment;
-    (is_paused && is_deployment && plan.rolls).then(|| {
+    is_paused && plan.workload.kind == WorkloadKind::Deployment
+}
+
+fn is_on_delete(plan: &Planned<'_>) -> bool {
+    text(&plan.object, "/spec/updateStrategy/type") == "OnDelete"
+}
+
+fn paused(plan: &Planned<'_>) -> Option<Prediction> {
+    (is_paused(plan) && plan.rolls).then(|| {
         let message = format!(
             "{} is paused: no pod of the new revision is created",
             plan.title()
@@ -32,25 +44,23 @@ fn paused(plan: &Planned<'_>) -> Option<Prediction> {
 }
 
 fn on_delete(plan: &Planned<'_>) -> Option<Prediction> {
-    let strategy = text(&plan.object, "/spec/updateStrategy/type");
-    (strategy == "OnDelete" && plan.current.is_some() && plan.rolls && !plan.manifest.stands).then(
-        || {
-            let message = format!(
-                "{} replaces a pod only when somebody deletes it (updateStrategy OnDelete)",
-                plan.title()
-            );
-            Prediction::finding(FindingCode::WaitsForDeletion, plan.index, message)
-                .about(plan.title())
-                .at("/spec/updateStrategy/type")
-        },
-    )
+    let waits = is_on_delete(plan) && plan.current.is_some() && !plan.manifest.stands;
+    (waits && plan.rolls && fences(plan).updated > 0).then(|| {
+        let message = format!(
+            "{} replaces a pod only when somebody deletes it (updateStrategy OnDelete)",
+            plan.title()
+        );
+        Prediction::finding(FindingCode::WaitsForDeletion, plan.index, message)
+            .about(plan.title())
+            .at("/spec/updateStrategy/type")
+    })
 }
 
 /// Finds a broken pod that an ordered StatefulSet waits for before it replaces any (`stateful_set_control.go`).
 fn stuck(plan: &Planned<'_>) -> Option<Prediction> {
     let is_ordered = plan.workload.kind == WorkloadKind::StatefulSet
         && text(&plan.object, "/spec/podManagementPolicy") != "Parallel";
-    if !is_ordered || !plan.rolls || plan.manifest.stands {
+    if !is_ordered || !plan.rolls || plan.manifest.stands || fences(plan).updated == 0 {
         return None;
     }
     let broken = plan.history?.pods().find(|pod| {
@@ -109,7 +119,10 @@ pub(super) fn fences(plan: &Planned<'_>) -> Fences {
         }
         WorkloadKind::StatefulSet => {
             let rolling = "/spec/updateStrategy/rollingUpdate";
-            let partition = at(&format!("{rolling}/partition")).and_then(Value::as_i64);
+            // A new StatefulSet has no former revision to keep.
+            let is_new = plan.current.is_none() && plan.is_known;
+            let partition = at(&format!("{rolling}/partition"));
+            let partition = partition.and_then(Value::as_i64).filter(|_| !is_new);
             let unavailable = at(&format!("{rolling}/maxUnavailable"));
             Fences {
                 surge: 0,

@@ -1,7 +1,13 @@
 //! Predictions against a cluster of answers.
 
+mod admission;
+mod creation;
+mod nodes;
 mod quotas;
+mod routes;
 mod templates;
+mod timeouts;
+mod way_back;
 
 use serde_json::{Value, json};
 
@@ -9,9 +15,12 @@ use super::*;
 use crate::finding::Promise;
 use crate::history::History;
 use crate::observation::Seen;
-use crate::rollback::preflight::{DryRun, Lookup};
+use crate::rollback::preflight::{DryRun, Lookup, ObjectState, ReferenceKind};
 use crate::traffic::NetworkObjects;
 use crate::workload::WorkloadKind;
+
+/// The word of an API server for a pod; `None` where it does not depend on the pod.
+type Judge = fn(&Value) -> Option<DryRun>;
 
 /// The answers of a cluster in which everything is visible and accepted.
 struct Cluster {
@@ -23,7 +32,20 @@ struct Cluster {
     autoscaler: Lookup<Value>,
     promises: Vec<Promise>,
     pod: DryRun,
+    /// The answer to a pod, where it depends on the pod.
+    judges_pod: Judge,
+    /// The spec of the pod as it is stored.
+    stored: Option<Value>,
     apply: DryRun,
+    /// More lists, by their plural.
+    lists: Vec<(&'static str, Lookup<Vec<Value>>)>,
+    /// The kinds of references that exist.
+    exists: Vec<ReferenceKind>,
+    services: Vec<Value>,
+    /// The pods of the present revision.
+    pods: Vec<Value>,
+    /// The timeout of the check that follows.
+    timeout: Option<std::time::Duration>,
 }
 
 impl Default for Cluster {
@@ -37,53 +59,85 @@ impl Default for Cluster {
             autoscaler: Lookup::Missing,
             promises: Vec::new(),
             pod: DryRun::Accepted,
+            judges_pod: |_| None,
+            stored: None,
             apply: DryRun::Accepted,
+            lists: Vec::new(),
+            exists: Vec::new(),
+            services: Vec::new(),
+            pods: Vec::new(),
+            timeout: None,
         }
     }
 }
 
 impl Cluster {
+    fn listed(&self, plural: &str) -> Lookup<Vec<Value>> {
+        let mut lists = self.lists.iter();
+        let named = lists.find(|(it, _)| *it == plural);
+        named.map_or(Lookup::Missing, |(_, list)| list.clone())
+    }
+
     fn answer(&self, question: &Question) -> Answer {
-        let trial = |result: &DryRun| {
+        let trial = |result: DryRun, written: Option<Value>| {
             Answer::Trial(Box::new(Trial {
-                result: result.clone(),
-                written: None,
+                result,
+                written,
                 warnings: Vec::new(),
             }))
         };
         match question {
             Question::Object(place) => Answer::Object(match place.plural {
                 "persistentvolumeclaims" => self.claim.clone(),
-                "storageclasses" => self.class.clone(),
+                "storageclasses" | "ingressclasses" => self.class.clone(),
                 "configmaps" => self.autoscaler.clone(),
                 _ => self.current.clone().map_or(Lookup::Missing, Lookup::Seen),
             }),
             Question::List(collection) => Answer::List(match collection.plural {
                 "nodes" => Lookup::Seen(self.nodes.clone()),
                 "resourcequotas" => self.quotas.clone(),
-                _ => Lookup::Missing,
+                plural => self.listed(plural),
             }),
-            Question::Reference { .. } => Answer::State(Lookup::Missing),
+            Question::Reference { reference, .. } => {
+                Answer::State(if self.exists.contains(&reference.kind) {
+                    Lookup::Seen(ObjectState::default())
+                } else {
+                    Lookup::Missing
+                })
+            }
             Question::History(workload) => {
                 let object = self.current.clone().unwrap_or_default();
-                let history = History::new(workload.clone(), object, Vec::new(), Vec::new());
+                let pods = serde_json::from_value(json!(self.pods)).unwrap();
+                let history = History::new(workload.clone(), object, Vec::new(), pods);
                 Answer::History(Lookup::Seen(Box::new(history)))
             }
             Question::LookUp { lookup, .. } if *lookup == crate::finding::Lookup::Traffic => {
-                let objects = Box::new(NetworkObjects::default());
+                let objects = json!({"services": self.services, "endpointSlices": []});
+                let objects: NetworkObjects = serde_json::from_value(objects).unwrap();
+                let objects = Box::new(objects);
                 Answer::LookedUp(Some(Box::new(Seen::Traffic { objects })))
             }
             Question::LookUp { lookup, .. } => Answer::LookedUp(Some(Box::new(Seen::LookedUp {
                 lookup: lookup.clone(),
                 promises: self.promises.clone(),
             }))),
-            Question::Apply(_) => trial(&self.apply),
-            Question::CreatePod { .. } => trial(&self.pod),
+            Question::Apply(_) => trial(self.apply.clone(), None),
+            Question::CreatePod { pod, .. } => {
+                let stored = self.stored.as_ref().map(|it| json!({"spec": it}));
+                let own = (self.judges_pod)(pod);
+                trial(own.unwrap_or_else(|| self.pod.clone()), stored)
+            }
         }
     }
 
     fn forecast(&self, manifests: &[Value]) -> Forecast {
+        self.forecast_where(manifests, |_| false)
+    }
+
+    /// Predicts where the API server would store some changes as they are sent.
+    fn forecast_where(&self, manifests: &[Value], stores: fn(&Change) -> bool) -> Forecast {
         let mut all = Manifests::default();
+        all.timeout = self.timeout;
         for it in manifests {
             all.add(it.clone(), "shop");
         }
@@ -93,7 +147,12 @@ impl Cluster {
                 Step::Done(forecast) => return forecast,
                 Step::Ask(questions) => {
                     let each = questions.into_iter().map(|it| {
-                        let answer = self.answer(&it);
+                        let mut answer = self.answer(&it);
+                        if let (Question::Apply(change), Answer::Trial(trial)) = (&it, &mut answer)
+                            && stores(change)
+                        {
+                            trial.written = Some(change.body.clone());
+                        }
                         (it, answer)
                     });
                     answers.extend(each.collect::<Vec<_>>());

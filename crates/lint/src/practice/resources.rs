@@ -1,5 +1,6 @@
 //! 9: CPU and memory requests and limits.
 
+use rollguard_core::prediction::ContainerDefaults;
 use rollguard_core::quantity::Quantity;
 
 use crate::code::LintCode;
@@ -11,7 +12,12 @@ use crate::pod::{Pod, owner};
 /// The version from which pod-level resources are on by default.
 const POD_LEVEL: u32 = 34;
 
-pub(super) fn judge(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Findings) {
+pub(super) fn judge(
+    pod: &Pod<'_>,
+    version: KubernetesVersion,
+    defaults: Option<&ContainerDefaults>,
+    findings: &mut Findings,
+) {
     let of_pod = version.at_least(POD_LEVEL).then_some(&pod.spec);
     amounts(&pod.spec, None, findings);
     for container in pod.lasting() {
@@ -19,6 +25,7 @@ pub(super) fn judge(pod: &Pod<'_>, version: KubernetesVersion, findings: &mut Fi
         let resources = Resources {
             container: &container.scope,
             pod: of_pod,
+            defaults,
         };
         resources.judge(container.name, findings);
     }
@@ -28,12 +35,19 @@ struct Resources<'a, 'd> {
     container: &'a Scope<'d>,
     /// The pod, where its resources count.
     pod: Option<&'a Scope<'d>>,
+    /// What a LimitRange of its namespace sets where the container sets nothing.
+    defaults: Option<&'a ContainerDefaults>,
 }
 
 impl Resources<'_, '_> {
-    fn has(&self, path: &str) -> bool {
-        let is_set = |scope: &Scope<'_>| is_some(&scope.at(path));
-        is_set(self.container) || self.pod.is_some_and(is_set)
+    fn limits(&self, resource: &str) -> bool {
+        let path = format!("resources.limits.{resource}");
+        let is_set = |scope: &Scope<'_>| is_some(&scope.at(&path));
+        let by_default = || self.defaults.is_some_and(|it| it.limits.contains(resource));
+        // A limit of zero stays.
+        is_set(self.container)
+            || self.pod.is_some_and(is_set)
+            || !self.container.at(&path).is_set() && by_default()
     }
 
     /// Returns whether a resource is requested. The API server takes a limit for a request that is absent, and only
@@ -47,7 +61,13 @@ impl Resources<'_, '_> {
             let request = scope.at(&request);
             is_some(&request) || !request.is_set() && is_some(&scope.at(&limit))
         };
-        requests(self.container) || self.pod.is_some_and(requests)
+        let by_default = || {
+            self.defaults
+                .is_some_and(|it| it.requests.contains(resource))
+        };
+        requests(self.container)
+            || self.pod.is_some_and(requests)
+            || !self.container.at(&request).is_set() && by_default()
     }
 
     fn judge(&self, name: &str, findings: &mut Findings) {
@@ -69,8 +89,8 @@ impl Resources<'_, '_> {
             ("memory", LintCode::MissingMemoryLimit),
             ("cpu", LintCode::MissingCpuLimit),
         ] {
-            let path = format!("resources.limits.{resource}");
-            if !self.has(&path) {
+            if !self.limits(resource) {
+                let path = format!("resources.limits.{resource}");
                 let message = format!("container \"{name}\" has no {resource} limit");
                 let field = self.container.at(&path);
                 findings.add(code, &field, message).of_container(name);

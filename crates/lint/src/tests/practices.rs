@@ -1,6 +1,9 @@
 //! Every practice: a hit and a near miss, with its place.
 
-use super::{codes, deployment, findings};
+use rollguard_core::prediction::ContainerDefaults;
+
+use super::{codes, deployment, findings, report, rules};
+use crate::judge::Rules;
 
 #[test]
 fn each_practice_is_found_and_its_near_miss_is_not() {
@@ -257,6 +260,81 @@ spec:
         (9, 15, 3)
     );
     assert_eq!(request.fix, "set resources.requests for cpu and memory");
+}
+
+/// A sentence, the resources of a container, the defaults of a namespace (requests and limits), and what is found.
+type Defaulted<'r> = (&'r str, &'r str, [&'r [&'r str]; 2], &'r str, &'r [&'r str]);
+
+#[test]
+fn what_a_limit_range_sets_is_not_missing() {
+    let set = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect();
+    let all = ["cpu", "memory"];
+    let rows: [Defaulted<'_>; 7] = [
+        ("all of it", "{}", [&all, &all], "shop", &[]),
+        (
+            "in another namespace",
+            "{}",
+            [&all, &all],
+            "other",
+            &["MissingCpuLimit", "MissingMemoryLimit", "MissingRequest"],
+        ),
+        (
+            "requests only",
+            "{}",
+            [&all, &[]],
+            "shop",
+            &["MissingCpuLimit", "MissingMemoryLimit"],
+        ),
+        (
+            "limits only",
+            "{}",
+            [&[], &all],
+            "shop",
+            &["MissingRequest"],
+        ),
+        (
+            "all but a CPU limit",
+            "{}",
+            [&all, &["memory"]],
+            "shop",
+            &["MissingCpuLimit"],
+        ),
+        (
+            "a limit of zero stays",
+            "{limits: {cpu: 0}}",
+            [&all, &all],
+            "shop",
+            &["MissingCpuLimit"],
+        ),
+        (
+            "a request of zero stays",
+            "{requests: {cpu: 0}}",
+            [&all, &all],
+            "shop",
+            &["MissingRequest"],
+        ),
+    ];
+    for (says, resources, [requests, limits], namespace, expected) in rows {
+        let mut rules = rules();
+        let defaults = ContainerDefaults {
+            requests: set(requests),
+            limits: set(limits),
+        };
+        rules.defaults.of.insert(namespace.to_owned(), defaults);
+        let text = deployment("", &format!("resources: {resources}"));
+        let found = |text: &str, rules: &Rules| {
+            let report = report(&[text], rules);
+            let mut codes: Vec<_> = report.findings().map(|it| it.code.as_str()).collect();
+            codes.sort_unstable();
+            codes
+        };
+        assert_eq!(found(&text, &rules), *expected, "{says}");
+        // One that names no namespace goes to that of the call.
+        rules.defaults.namespace = namespace.to_owned();
+        let without = text.replace(", namespace: shop", "");
+        let expected: &[&str] = if namespace == "shop" { expected } else { &[] };
+        assert_eq!(found(&without, &rules), expected, "{says}, by default");
+    }
 }
 
 #[test]

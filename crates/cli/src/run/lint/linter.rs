@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use rollguard_agent::Outcome;
 use rollguard_core::report::{Line, Style};
 use rollguard_lint::{
-    Applied, Baseline, Config, Finding, Fixed, Judgement, LintedFile, Report, Rules, Run, Source,
-    config, fix, judge, unified_diff,
+    Applied, Baseline, ClusterDefaults, Config, Finding, Fixed, Judgement, LintedFile, Report,
+    Rules, Run, Source, config, fix, judge, unified_diff,
 };
 use tokio::sync::mpsc;
 
@@ -92,6 +92,12 @@ impl Linter {
             changes: 0,
             results,
         })
+    }
+
+    /// Takes what the cluster gives to containers that set no request or limit.
+    pub(super) fn with_defaults(mut self, defaults: ClusterDefaults) -> Self {
+        self.default.defaults = defaults;
+        self
     }
 
     pub(super) fn run(mut self) -> Report {

@@ -1,11 +1,13 @@
 //! `rollguard lint --live`: judges manifests, or workloads of the cluster, and predicts what a rollout of them meets.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches};
 use jiff::civil::Date;
 use rollguard_agent::Outcome;
 use rollguard_cluster::{Connection, access};
+use rollguard_core::duration;
 use rollguard_core::prediction::{FailOnPrediction, Manifests};
 use rollguard_core::report::{Line, Style};
 use rollguard_core::workload::{Workload, WorkloadName, WorkloadRef, is_dns_label};
@@ -13,7 +15,7 @@ use rollguard_lint::report::{
     Origin, Predicted, add_to_json, add_to_junit, add_to_markdown, add_to_sarif, forecast_line,
     prediction_lines,
 };
-use rollguard_lint::{Parsed, Report, parsed};
+use rollguard_lint::{ClusterDefaults, Parsed, Report, parsed};
 use serde_json::Value;
 
 use super::files::has_ending_of_manifest;
@@ -48,6 +50,11 @@ pub(crate) fn args() -> Vec<Arg> {
         )
         .short('l'),
         value(
+            "timeout",
+            "DURATION",
+            "With --live: the timeout of the check after the rollout, which is compared with what the rollout needs [default: 5m]",
+        ),
+        value(
             "fail-on-prediction",
             "CERTAINTY",
             "With --live: exit with 10 for predictions that are so sure: certain, likely, possible or never [default: certain]",
@@ -64,6 +71,8 @@ pub(crate) struct LiveOptions {
     pub(crate) selector: Option<String>,
     /// From which certainty on a prediction fails the call.
     pub(crate) fail_on: FailOnPrediction,
+    /// The timeout of the check after the rollout.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// Reads the options; `None` without a cluster. A workload or a selector asks for the cluster by itself.
@@ -98,6 +107,11 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Option<LiveOptions>, Failu
             FailOnPrediction::default()
         }
     };
+    let timeout = text("timeout").map(|text| duration::parse(&text));
+    let timeout = timeout.transpose().unwrap_or_else(|error| {
+        problems.push(format!("`--timeout`: {error}"));
+        None
+    });
     if !problems.is_empty() {
         return Err(Failure::of(Outcome::BadInput, problems));
     }
@@ -105,6 +119,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Option<LiveOptions>, Failu
         namespace,
         selector: text("selector"),
         fail_on,
+        timeout,
     }))
 }
 
@@ -112,6 +127,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Option<LiveOptions>, Failu
 fn for_a_cluster(matches: &ArgMatches) -> Vec<String> {
     let own = [
         ("namespace", "--namespace"),
+        ("timeout", "--timeout"),
         ("fail-on-prediction", "--fail-on-prediction"),
     ];
     let own = own.into_iter().filter(|(name, _)| is_given(matches, name));
@@ -183,7 +199,7 @@ fn workload(path: &str) -> Option<WorkloadName> {
 
 /// The texts that are judged: of files, and of objects of the cluster.
 struct Sources {
-    report: Report,
+    linter: Linter,
     /// Each text with its path, and whether it was read from the cluster.
     texts: Vec<(String, String, bool)>,
 }
@@ -197,6 +213,8 @@ pub(crate) struct Subject {
     pub(crate) selector: Option<String>,
     /// Where these are, and the manifests that name no namespace.
     pub(crate) namespace: String,
+    /// The timeout of the check after the rollout, where it is known.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// The findings, and the predictions of the cluster.
@@ -256,6 +274,7 @@ pub(crate) async fn lint_live(
         named,
         selector: live.selector,
         namespace,
+        timeout: live.timeout,
     };
     let reading = Reading { options, today };
     let judged = judge_live(reading, (&subject, live.fail_on), connection, cancel).await?;
@@ -292,6 +311,7 @@ pub(crate) async fn judge_live(
         .flat_map(|(at, (_, text, _))| parsed(text).into_iter().map(move |it| (at, it)))
         .collect();
     let mut manifests = Manifests::default();
+    manifests.timeout = subject.timeout;
     let mut origins = Vec::new();
     for (at, it) in &all {
         let Some((path, text, stands)) = sources.texts.get(*at) else {
@@ -309,12 +329,19 @@ pub(crate) async fn judge_live(
         });
     }
     let forecast = forecast(connection, &manifests, cancel).await?;
+    // What LimitRanges set is not missing in a manifest.
+    let defaults = ClusterDefaults {
+        namespace: subject.namespace.clone(),
+        of: forecast.defaults.clone(),
+    };
     let predicted = Predicted::new(forecast, &origins, fail_on);
     let texts = sources.texts.iter();
     let standing = texts.filter(|(.., stands)| *stands);
     let standing = standing.map(|(path, ..)| path.clone()).collect();
+    let judging = tokio::task::spawn_blocking(move || sources.judge(defaults));
+    let report = cancel.unless(judging).await?.map_err(anyhow::Error::from)?;
     Ok(Judged {
-        report: sources.report,
+        report,
         predicted: Some(predicted),
         standing,
     })
@@ -355,24 +382,33 @@ fn text_of(workload: &Workload) -> Result<(String, String), serde_json::Error> {
     Ok((path, serde_json::to_string_pretty(&object)?))
 }
 
-/// Judges every text by the practices, and keeps it.
+/// Reads every text that is to be judged.
 fn read(reading: Reading, standing: Vec<(String, String)>) -> Result<Sources, Failure> {
     let mut linter = Linter::new(reading.options, reading.today, None)?;
     let mut texts: Vec<(String, String, bool)> = Vec::new();
     for path in linter.find() {
         if let Some(text) = linter.read(&path) {
-            linter.judge(&path, text.clone());
             texts.push((path, text, false));
         }
     }
-    for (path, text) in standing {
-        linter.judge_standing(&path, &text);
-        texts.push((path, text, true));
+    let standing = standing.into_iter();
+    texts.extend(standing.map(|(path, text)| (path, text, true)));
+    Ok(Sources { linter, texts })
+}
+
+impl Sources {
+    /// Judges every text by the practices.
+    fn judge(self, defaults: ClusterDefaults) -> Report {
+        let mut linter = self.linter.with_defaults(defaults);
+        for (path, text, stands) in self.texts {
+            if stands {
+                linter.judge_standing(&path, &text);
+            } else {
+                linter.judge(&path, text);
+            }
+        }
+        linter.finish()
     }
-    Ok(Sources {
-        report: linter.finish(),
-        texts,
-    })
 }
 
 fn print(judged: &Judged, form: LintForm, console: &mut Console) -> Result<(), Failure> {

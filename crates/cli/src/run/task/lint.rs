@@ -41,6 +41,7 @@ pub(super) async fn lint(
             named: inputs.workloads.clone(),
             selector: inputs.selector.clone(),
             namespace: inputs.namespace.clone(),
+            timeout: None,
         };
         let fail_on = predictions_that_fail(inputs);
         judge_live(reading, (&subject, fail_on), connection, tools.cancel).await?

@@ -196,3 +196,222 @@ fn where_quotas_may_not_be_listed_the_refusal_has_the_numbers() {
         assert_eq!(cluster.said(&[update]), expected, "{says}");
     }
 }
+
+/// A rollout that a full quota stops: the surge pod has no room.
+fn stopped() -> (Value, Cluster) {
+    let cluster = Cluster {
+        current: Some(running(WorkloadKind::Deployment)),
+        quotas: Lookup::Seen(vec![quota("80Mi", "64Mi")]),
+        ..Cluster::default()
+    };
+    let update = update(WorkloadKind::Deployment, "32Mi", &rolling(1, 0));
+    (update, cluster)
+}
+
+#[test]
+fn pods_that_end_free_quota() {
+    let takes = json!([{"name": "a", "resources": {"limits": {"memory": "16Mi"}}}]);
+    let pod = |metadata: Value, spec: Value, phase: &str| {
+        let mut pod = json!({"metadata": {"name": "p"}, "spec": {"containers": takes}, "status": {"phase": phase}});
+        merge(&mut pod["metadata"], &metadata);
+        merge(&mut pod["spec"], &spec);
+        pod
+    };
+    let none = || json!({});
+    let of =
+        |kind: &str| json!({"ownerReferences": [{"kind": kind, "name": "x", "controller": true}]});
+    let ends = json!({"restartPolicy": "Never"});
+    let goes = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
+    let rows = [
+        (
+            "a pod that runs on",
+            pod(of("ReplicaSet"), none(), "Running"),
+            Certain,
+        ),
+        (
+            "a pod of a Job",
+            pod(of("Job"), none(), "Running"),
+            Possible,
+        ),
+        (
+            "a pod of its own that ends",
+            pod(none(), ends.clone(), "Running"),
+            Possible,
+        ),
+        (
+            "a pod of its own that runs on",
+            pod(none(), json!({"restartPolicy": "Always"}), "Running"),
+            Certain,
+        ),
+        (
+            "a pod that ended frees nothing more",
+            pod(none(), ends.clone(), "Succeeded"),
+            Certain,
+        ),
+        (
+            "a pod that is being deleted",
+            pod(goes.clone(), none(), "Running"),
+            Possible,
+        ),
+        (
+            "a pod that takes nothing of the quota",
+            pod(goes, json!({"containers": [{"name": "a"}]}), "Running"),
+            Certain,
+        ),
+    ];
+    for (says, pod, certainty) in rows {
+        let (update, cluster) = stopped();
+        let cluster = Cluster {
+            lists: vec![("pods", Lookup::Seen(vec![pod]))],
+            ..cluster
+        };
+        assert_eq!(
+            cluster.said(&[update]),
+            [("QuotaExceeded", certainty)],
+            "{says}"
+        );
+    }
+    let (update, cluster) = stopped();
+    let cluster = Cluster {
+        lists: vec![("pods", Lookup::Unseen("may not list pods".to_owned()))],
+        ..cluster
+    };
+    assert_eq!(cluster.said(&[update]), [("QuotaExceeded", Likely)]);
+}
+
+#[test]
+fn another_workload_of_the_call_that_is_only_scaled_down_frees_quota() {
+    let (update, cluster) = stopped();
+    let other = |replicas: i64| {
+        let mut other = update.clone();
+        other["metadata"]["name"] = json!("api");
+        other["spec"]["replicas"] = json!(replicas);
+        other
+    };
+    // The template of the other stays as it is.
+    let same = |change: &Change| change.workload.name == "api";
+    for (says, replicas, certainty) in [
+        ("it is scaled down", 1, Possible),
+        ("it is scaled to zero", 0, Possible),
+        ("it stays", 2, Certain),
+    ] {
+        let call = [update.clone(), other(replicas)];
+        let found = cluster.forecast_where(&call, same).predictions;
+        let found = found.iter().map(|it| (it.code.as_str(), it.certainty));
+        assert_eq!(
+            found.collect::<Vec<_>>(),
+            [("QuotaExceeded", certainty)],
+            "{says}"
+        );
+    }
+}
+
+#[test]
+fn a_quota_that_the_call_lowers_may_come_after_the_pods() {
+    let brought = |hard: &str| {
+        json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "memory"},
+        "spec": {"hard": {"limits.memory": hard}}})
+    };
+    for (says, now, then, expected) in [
+        (
+            "it is full now and then",
+            "80Mi",
+            "80Mi",
+            vec![("QuotaExceeded", Certain)],
+        ),
+        (
+            "the call fills it",
+            "128Mi",
+            "80Mi",
+            vec![("QuotaExceeded", Likely)],
+        ),
+        ("the call makes room", "80Mi", "128Mi", vec![]),
+    ] {
+        let (update, cluster) = stopped();
+        let cluster = Cluster {
+            quotas: Lookup::Seen(vec![quota(now, "64Mi")]),
+            ..cluster
+        };
+        assert_eq!(cluster.said(&[update, brought(then)]), expected, "{says}");
+    }
+}
+
+#[test]
+fn the_defaults_of_containers_are_those_of_the_namespaces_limit_ranges() {
+    let range = |name: &str, kind: &str, fields: &Value| {
+        let mut limit = json!({"type": kind});
+        merge(&mut limit, fields);
+        json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": name}, "spec": {"limits": [limit]}})
+    };
+    let both = || json!({"default": {"memory": "1Gi"}, "defaultRequest": {"cpu": "100m"}});
+    let container = |fields: Value| Some(range("live", "Container", &fields));
+    let rows = [
+        ("there is none", None, None, vec![], vec![]),
+        (
+            "a limit is a request as well",
+            container(both()),
+            None,
+            vec!["cpu", "memory"],
+            vec!["memory"],
+        ),
+        (
+            "a maximum is a limit",
+            container(json!({"max": {"cpu": "2"}})),
+            None,
+            vec!["cpu"],
+            vec!["cpu"],
+        ),
+        (
+            "a minimum is a request",
+            container(json!({"min": {"cpu": "1m"}})),
+            None,
+            vec!["cpu"],
+            vec![],
+        ),
+        (
+            "zero is none",
+            container(json!({"defaultRequest": {"cpu": "0"}})),
+            None,
+            vec![],
+            vec![],
+        ),
+        (
+            "of pods there is no default",
+            Some(range("live", "Pod", &both())),
+            None,
+            vec![],
+            vec![],
+        ),
+        (
+            "the call brings it",
+            None,
+            Some(range("new", "Container", &both())),
+            vec!["cpu", "memory"],
+            vec!["memory"],
+        ),
+        (
+            "the call replaces it",
+            container(both()),
+            Some(range("live", "Container", &json!({}))),
+            vec![],
+            vec![],
+        ),
+    ];
+    for (says, live, brought, requests, limits) in rows {
+        let cluster = Cluster {
+            lists: vec![("limitranges", Lookup::Seen(live.into_iter().collect()))],
+            ..Cluster::default()
+        };
+        let call: Vec<Value> = [deployment(&json!({}))]
+            .into_iter()
+            .chain(brought)
+            .collect();
+        let found = cluster.forecast(&call).defaults["shop"].clone();
+        let names = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect();
+        let expected = ContainerDefaults {
+            requests: names(&requests),
+            limits: names(&limits),
+        };
+        assert_eq!(found, expected, "{says}");
+    }
+}
