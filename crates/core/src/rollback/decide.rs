@@ -69,6 +69,7 @@ fn not_failing(history: &History, request: &Request) -> Option<Refusal> {
     }
     match history.standing(request.now) {
         Standing::Failing => None,
+        Standing::LongComplete => Some(Refusal::LongComplete),
         Standing::Healthy => Some(Refusal::Healthy),
         Standing::Unclear => Some(Refusal::NotFailing),
     }

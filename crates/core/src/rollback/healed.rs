@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition};
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::duration::{after, elapsed};
-use crate::finding::{Finding, FindingCode};
+use crate::finding::{Finding, FindingCode, RollbackHelps};
 use crate::history::History;
 use crate::policy::Policy;
 use crate::progress;
@@ -21,13 +22,19 @@ const FIVE_PULLS: Duration = Duration::from_secs(240);
 /// How the present rollout of a workload stands, by a single look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// A cause that does not heal has lasted for longer than its grace, and a rollback helps against it.
+    /// A cause that does not heal has lasted for longer than its grace, and a rollback may help against it.
     Failing,
+    /// It fails, but long after it was complete.
+    LongComplete,
     /// It is complete.
     Healthy,
     /// It may become either.
     Unclear,
 }
+
+/// A leak, a nightly job or the load of a working day shows a bad revision within this time after its rollout. What
+/// fails later may be an outage that a rollback would only move. (estimated)
+const OWN_FAULTS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A single look has no end of its own, and its events are not shown.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -85,7 +92,7 @@ impl History {
     }
 
     /// Judges the present rollout from a single look. Only what a check would call failed is failing: a
-    /// rollout that is under way looks incomplete, too.
+    /// rollout that is under way looks incomplete, too, and no time limit says when it should be over.
     pub(super) fn standing(&self, now: Timestamp) -> Standing {
         let policy = Policy {
             timeout: NEVER,
@@ -103,16 +110,59 @@ impl History {
         };
         let fails = || {
             let judgement = judge(&view, &policy, now);
-            let pulls = |it: &Finding| fails_to_pull(it, &policy, now);
-            judgement.verdict.offers_rollback() || judgement.findings.iter().any(pulls)
+            let causes: &[Finding] = match &judgement.verdict {
+                Verdict::Failed { causes } => causes,
+                Verdict::Progressing { .. }
+                | Verdict::Succeeded
+                | Verdict::TimedOut { .. }
+                | Verdict::Undetermined { .. }
+                | Verdict::Superseded { .. } => &[],
+            };
+            let findings = judgement.findings.iter();
+            let pulls = findings.filter(|it| fails_to_pull(it, &policy, now));
+            let mut all = causes.iter().chain(pulls);
+            all.any(|it| it.rollback_helps != RollbackHelps::No)
         };
         if self.observed() && fails() {
-            Standing::Failing
+            if self.was_complete_long_ago(now) {
+                Standing::LongComplete
+            } else {
+                Standing::Failing
+            }
         } else if self.complete() {
             Standing::Healthy
         } else {
             Standing::Unclear
         }
+    }
+
+    /// Returns whether the present revision was rolled out to the end longer ago than its own faults take to show.
+    ///
+    /// A Deployment's controller keeps the time at which it was complete, whatever its pods do afterwards
+    /// (`deployment/progress.go`). Of the other kinds only the age of the revision is known: a StatefulSet keeps which
+    /// one was complete (`stateful_set_utils.go`, `completeRollingUpdate`), a DaemonSet has pods of it on every node.
+    fn was_complete_long_ago(&self, now: Timestamp) -> bool {
+        let long_ago = |at: Timestamp| elapsed(at, now) >= OWN_FAULTS;
+        let Some(current) = self.current() else {
+            return false;
+        };
+        let complete = match self.typed() {
+            Some(Workload::Deployment(it)) => complete_since(it),
+            Some(Workload::StatefulSet(it)) => {
+                let status = it.status.as_ref();
+                let complete = status.and_then(|it| it.current_revision.as_deref());
+                current
+                    .created()
+                    .filter(|_| complete == Some(current.name()))
+            }
+            Some(other @ Workload::DaemonSet(_)) => {
+                let counts = other.counts();
+                let reached = counts.desired > 0 && counts.updated >= counts.desired;
+                current.created().filter(|_| reached)
+            }
+            None => None,
+        };
+        complete.is_some_and(long_ago)
     }
 
     /// When the present rollout began at the earliest. A ReplicaSet that is used again is older than
@@ -190,16 +240,31 @@ fn last_change(pod: &Pod) -> Option<Timestamp> {
     changed.chain(ends).chain(created).max()
 }
 
+/// Returns when a Deployment's controller wrote down that it is done with the newest template.
+fn complete_since(deployment: &Deployment) -> Option<Timestamp> {
+    let progress = progressing(deployment).find(|it| is_complete(it))?;
+    let changed = progress.last_update_time.as_ref();
+    Some(changed.or(progress.last_transition_time.as_ref())?.0)
+}
+
 /// Returns whether a Deployment's controller has written down that it is done. The other kinds have no
 /// such condition, nor has a Deployment without a progress deadline.
 fn is_said_complete(workload: &Workload) -> bool {
     let Workload::Deployment(it) = workload else {
         return true;
     };
-    let conditions = it.status.as_ref().and_then(|it| it.conditions.as_ref());
-    conditions
-        .into_iter()
-        .flatten()
-        .filter(|it| it.type_ == "Progressing")
-        .all(|it| it.reason.as_deref() == Some("NewReplicaSetAvailable"))
+    progressing(it).all(is_complete)
+}
+
+fn progressing(deployment: &Deployment) -> impl Iterator<Item = &DeploymentCondition> {
+    let conditions = deployment
+        .status
+        .as_ref()
+        .and_then(|it| it.conditions.as_ref());
+    let conditions = conditions.into_iter().flatten();
+    conditions.filter(|it| it.type_ == "Progressing")
+}
+
+fn is_complete(progress: &DeploymentCondition) -> bool {
+    progress.reason.as_deref() == Some("NewReplicaSetAvailable")
 }

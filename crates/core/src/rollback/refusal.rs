@@ -70,6 +70,11 @@ pub enum Refusal {
     /// A selector found it, and its present rollout may still become healthy.
     #[error("its rollout is not complete, and nothing shows yet that it fails")]
     NotFailing,
+    /// A selector found it, and it fails long after its present rollout was complete.
+    #[error(
+        "its rollout was complete more than a day ago; what fails now began later, and may affect every revision"
+    )]
+    LongComplete,
     /// Another rollout began since the check.
     #[error("a newer rollout began after the check; it is left alone")]
     Superseded,
@@ -108,6 +113,7 @@ impl Refusal {
             Self::OtherWorkload { .. } => "OtherWorkload",
             Self::Healthy => "Healthy",
             Self::NotFailing => "NotFailing",
+            Self::LongComplete => "LongComplete",
             Self::Superseded => "Superseded",
             Self::Healed => "Healed",
             Self::Unproven => "Unproven",
@@ -133,6 +139,9 @@ impl Refusal {
                 "deploy a corrected version, or name another revision: --to-revision N, or input toRevision"
             }
             Self::Healthy => "to roll it back all the same, name it instead of the selector",
+            Self::LongComplete => {
+                "look for a cause that other workloads share; to roll it back all the same, name it instead of the selector"
+            }
             Self::NotFailing => {
                 "check it, and pass the evidence of that check if it fails; or name the workload to roll it back \
                  all the same"

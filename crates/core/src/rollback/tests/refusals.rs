@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::past::{Past, complete, of_web};
 use crate::rollback::{Refusal, Request, RollbackDecision};
-use crate::testing::at;
+use crate::testing::{at, pod_of};
 use crate::workload::Revision;
 
 /// A refusal, and the same after the user did what its words and its hint ask for.
@@ -33,6 +33,7 @@ const fn reason(refusal: &Refusal) -> &'static str {
         Refusal::OtherWorkload { .. } => "OtherWorkload",
         Refusal::Healthy => "Healthy",
         Refusal::NotFailing => "NotFailing",
+        Refusal::LongComplete => "LongComplete",
         Refusal::Superseded => "Superseded",
         Refusal::Healed => "Healed",
         Refusal::Unproven => "Unproven",
@@ -42,7 +43,7 @@ const fn reason(refusal: &Refusal) -> &'static str {
     }
 }
 
-const ALL: [&str; 15] = [
+const ALL: [&str; 16] = [
     "OneRevision",
     "NoCandidate",
     "Restored",
@@ -52,6 +53,7 @@ const ALL: [&str; 15] = [
     "OtherWorkload",
     "Healthy",
     "NotFailing",
+    "LongComplete",
     "Superseded",
     "Healed",
     "Unproven",
@@ -122,6 +124,23 @@ fn restored() -> Past {
 /// `v2` has become healthy since its check.
 fn healed() -> Past {
     complete()
+}
+
+/// `v2` was complete, and its pods crash since.
+fn outage() -> Past {
+    of_web()
+        .complete()
+        .with("/status/availableReplicas", 0.into())
+        .had("v1", 1, 0)
+        .had("v2", 2, 0)
+        .pod(pod_of("a", "v2").crash_loop(5, ("Error", 1, "no database")))
+}
+
+fn weeks_later() -> Request {
+    Request {
+        now: at(21 * 24 * 60 * 60),
+        ..selected()
+    }
 }
 
 fn own_run() -> Request {
@@ -226,6 +245,13 @@ fn rows() -> Vec<Ends> {
             "it is checked, and found bad",
             (failing(), approved()),
             "2 → 1, named in the check's evidence",
+        ),
+        row(
+            "LongComplete",
+            (outage(), weeks_later()),
+            "the workload is named",
+            (outage(), to(1)),
+            "2 → 1, named by you",
         ),
         row(
             "Superseded",

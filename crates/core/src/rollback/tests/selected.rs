@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::past::{Past, complete, of_db, of_web};
+use super::past::{Past, complete, of_agent, of_db, of_set, of_web};
 use crate::rollback::{
     BatchOutcome, PreparedRollback, PreparedWorkload, Request, RollbackBatch, RollbackDecision,
 };
-use crate::testing::{at, pod_of};
+use crate::testing::{agent_pod, at, daemon_set, db, db_pod, pod_of, stateful_set};
 
 const CRASHED: (&str, i32, &str) = ("Error", 1, "no database");
 
@@ -111,6 +111,164 @@ fn what_a_selector_found_goes_back_only_if_it_shows_a_failure() {
             "{says}: {by_name}"
         );
     }
+}
+
+const DAY: u64 = 24 * 60 * 60;
+const REGISTRY_DOWN: (&str, &str) = (
+    "ErrImagePull",
+    "dial tcp 10.0.0.1:443: connect: connection refused",
+);
+
+/// A Deployment whose `v2` was complete at the start, and none of whose pods is available now.
+fn was_complete() -> Past {
+    of_web()
+        .complete()
+        .with("/status/availableReplicas", 0.into())
+        .had("v1", 1, 0)
+        .had("v2", 2, 0)
+        .marked("v1", 1)
+}
+
+/// A StatefulSet that keeps a revision as the one that was complete.
+fn db_at(complete: &str) -> Past {
+    of_set(db(), stateful_set().counts(3, 3, 2))
+        .with("/status/currentRevision", json!(format!("db-{complete}")))
+        .pod(db_pod(0, "v2").crash_loop(5, CRASHED))
+}
+
+/// A DaemonSet with so many pods of `v2` on its three nodes.
+fn agent_on(nodes: i32) -> Past {
+    let updated = daemon_set().counts(3, nodes, 2).json();
+    of_agent()
+        .with("/status", updated["status"].clone())
+        .pod(agent_pod("node-1", "v2").crash_loop(5, CRASHED))
+        .pod(agent_pod("node-3", "v1").ready(100))
+}
+
+#[test]
+fn an_outage_rolls_no_rollout_back_that_was_complete_long_ago() {
+    let unclear = "its rollout is not complete, and nothing shows yet that it fails";
+    let long_complete = "its rollout was complete more than a day ago; what fails now began later, and may affect \
+                         every revision";
+    let no_node = "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.";
+    let crashes = |past: Past| past.pod(pod_of("a", "v2").crash_loop(5, CRASHED));
+    let (image, refused) = REGISTRY_DOWN;
+    let rows = [
+        (
+            "the database is gone",
+            crashes(was_complete()),
+            21 * DAY,
+            long_complete,
+        ),
+        (
+            "the node pool is gone",
+            was_complete().pod(pod_of("a", "v2").unschedulable(no_node)),
+            21 * DAY,
+            long_complete,
+        ),
+        (
+            "the registry is down",
+            was_complete().pod(pod_of("a", "v2").waiting(image, refused)),
+            21 * DAY,
+            unclear,
+        ),
+        ("a day is over", crashes(was_complete()), DAY, long_complete),
+        (
+            "a near miss: a day is not yet over",
+            crashes(was_complete()),
+            DAY - 1,
+            "2 → 1, a check found it healthy",
+        ),
+        (
+            "a near miss: the rollout was never complete",
+            crashes(updating()),
+            21 * DAY,
+            "2 → 1, its pods are still serving",
+        ),
+        ("of a StatefulSet", db_at("v2"), 21 * DAY, long_complete),
+        (
+            "a near miss: the StatefulSet was complete with the former revision",
+            db_at("v1"),
+            21 * DAY,
+            "2 → 1, its rollout was the last to complete",
+        ),
+        ("of a DaemonSet", agent_on(3), 21 * DAY, long_complete),
+        (
+            "a near miss: the DaemonSet stopped before the last node",
+            agent_on(2),
+            21 * DAY,
+            "2 → 1, its pods are still serving",
+        ),
+        (
+            "incomplete for more than a year, and no cause",
+            updating(),
+            400 * DAY,
+            unclear,
+        ),
+        (
+            "a near miss: a new pod that is not ready for more than a year",
+            updating().pod(pod_of("a", "v2").running(500, 0)),
+            400 * DAY,
+            "2 → 1, its pods are still serving",
+        ),
+    ];
+    for (says, past, now, expected) in rows {
+        let request = Request {
+            now: at(now),
+            ..selected()
+        };
+        assert_eq!(past.words(&request), expected, "{says}");
+    }
+}
+
+#[test]
+fn a_cause_that_no_rollback_helps_with_rolls_nothing_back() {
+    let unclear = "its rollout is not complete, and nothing shows yet that it fails";
+    let waits = |(reason, message): (&str, &str)| {
+        updating().pod(pod_of("a", "v2").waiting(reason, message))
+    };
+    let rows = [
+        ("the registry is down", waits(REGISTRY_DOWN), unclear),
+        (
+            "the node's disk is full",
+            waits((
+                "CreateContainerError",
+                "write /var/lib/x: no space left on device",
+            )),
+            unclear,
+        ),
+        (
+            "a near miss: the registry lacks the image",
+            waits(("ErrImagePull", "manifest unknown: not found")),
+            "2 → 1, its pods are still serving",
+        ),
+        (
+            "a near miss: another pod crashes as well",
+            waits(REGISTRY_DOWN).pod(pod_of("b", "v2").crash_loop(5, CRASHED)),
+            "2 → 1, its pods are still serving",
+        ),
+    ];
+    for (says, past, expected) in rows {
+        assert_eq!(past.words(&selected()), expected, "{says}");
+    }
+}
+
+#[test]
+fn a_shared_outage_holds_the_whole_batch() {
+    let late = Request {
+        now: at(21 * DAY),
+        ..selected()
+    };
+    let mut all = PreparedRollback::default();
+    for past in [
+        was_complete().pod(pod_of("a", "v2").crash_loop(5, CRASHED)),
+        db_at("v2"),
+    ] {
+        all.add(PreparedWorkload::new(&past.history(), &late));
+    }
+    let batch = all.or_refused().batch;
+    assert!(batch.plans.is_empty());
+    assert_eq!(batch.objections.len(), 2, "{batch:?}");
 }
 
 #[test]
