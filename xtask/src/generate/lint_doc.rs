@@ -110,7 +110,7 @@ is said line by line, and the result is judged. A second `--fix` changes nothing
 | a capability in upper case | `CapabilityName` | containerd compares upper case itself; only Pod Security is stricter |
 | a safe kernel parameter with dots | `SysctlName` | the kubelet takes both forms for the same; not where the pod has the form with dots as well, which the API server refuses |
 | `apiVersion` | `RemovedApiVersion`, `DeprecatedApiVersion` | only where the new version has the same fields and defaults: `apps/v1beta2`, CronJob, IngressClass, Lease, PriorityClass, RBAC, RuntimeClass, and StorageClass, CSIDriver, CSINode and VolumeAttachment |
-| `runAsNonRoot: true` | `MayRunAsRoot` | only where the effective `runAsUser` is above 0: the kubelet then starts the container as before |
+| `runAsNonRoot: true` | `MayRunAsRoot` | only where the effective `runAsUser` is above 0: the kubelet then starts the container as before; on the pod only where the pod itself names such a user, because a webhook may add containers |
 | `true`, `false` or a number without quotes | `WrongType` | the API server refuses the text as it is; only where the value hardens or is neutral: never a namespace of the node or a privilege |
 
 Not written, because it may break an application or because what was meant is a guess:

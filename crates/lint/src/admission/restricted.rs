@@ -179,7 +179,11 @@ fn say_non_root(scope: &Scope<'_>, user: Option<i64>) -> Option<Edit> {
     (!field.is_set()).then(|| Edit::before(key, context.node(), "runAsNonRoot", "true"))
 }
 
-/// Returns the edit on the pod, if the user of each container that takes the value from it is a number above 0.
+/// Returns the edit on the pod, if it names a user, and the user of each container that takes the value from it is a
+/// number above 0.
+///
+/// Users of containers are not enough: a container that a webhook adds takes the value from the pod, too, and would
+/// run as its image says.
 fn non_root_of_pod(pod: &Pod<'_>) -> Option<Edit> {
     let user = pod.at(USER);
     let is_safe = |container: &Container<'_>| {
@@ -188,9 +192,7 @@ fn non_root_of_pod(pod: &Pod<'_>) -> Option<Edit> {
         container.at(NON_ROOT).is_set() || effective.int().is_some_and(|it| it > 0)
     };
     let all = !pod.is_windows && pod.containers.iter().all(is_safe);
-    // Without a user of its own, it is those of the containers that decide.
-    let user = user.int().or(Some(1)).filter(|_| all);
-    say_non_root(&pod.spec, user)
+    say_non_root(&pod.spec, user.int().filter(|_| all))
 }
 
 pub(super) fn run_as_user(pod: &Pod<'_>, _: KubernetesVersion, findings: &mut Findings) {

@@ -117,6 +117,21 @@ fn what_cannot_break_an_application_is_written() {
             "runAsNonRoot: true",
         ),
         (
+            "the word that denies it on the pod, where the pod names a user",
+            pod("  securityContext: {runAsNonRoot: false, runAsUser: 1000}\n", ""),
+            "securityContext: {runAsNonRoot: true, runAsUser: 1000}",
+        ),
+        (
+            "where only the containers name one, a container that a webhook adds may be root",
+            pod("  securityContext: {runAsNonRoot: false}\n", "    securityContext: {runAsNonRoot: true, runAsUser: 1000}\n"),
+            "",
+        ),
+        (
+            "and so where they do not say the word themselves",
+            pod("  securityContext: {runAsNonRoot: false}\n", "    securityContext: {runAsUser: 1000}\n"),
+            "",
+        ),
+        (
             "a container that is root would not start",
             pod("  securityContext:\n    runAsUser: 1000\n", "  - name: root\n    image: x:1\n    securityContext: {runAsUser: 0}\n"),
             "",
