@@ -14,6 +14,7 @@ mod field;
 mod image;
 mod peers;
 mod permissions;
+mod pod_security;
 mod predictions;
 mod refusals;
 mod rollback;
@@ -316,6 +317,11 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
         stage,
         predictions::come_true,
     );
+    let pod_security = trial(
+        "the levels of Pod Security agree with the admission of the API server",
+        stage,
+        pod_security::agrees,
+    );
     let stable = trial(
         "a rollout that has long been stable passes at once",
         stage,
@@ -355,7 +361,15 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
         return Ok(image::trials(stage));
     }
     // The longest of all goes first.
-    let others = [smoke, contract, refusals, may_look, stable, predictions];
+    let others = [
+        smoke,
+        contract,
+        refusals,
+        may_look,
+        stable,
+        predictions,
+        pod_security,
+    ];
     let all = std::iter::once(pipeline).chain(updates).chain(others);
     let all = all
         .chain(permissions::trials(stage))
