@@ -179,11 +179,12 @@ pub(crate) fn starts() -> Result<()> {
 /// When a linter cannot be built, installed or understood, or when the linters differ in a way that the page does not explain.
 pub(crate) fn lints() -> Result<()> {
     test::install(&[("time", &["/usr/bin/time"])])?;
-    let linters = lints::Linters {
-        rollguard: release_build()?,
-        kube_score: test::build_kube_score()?,
-        checkov: test::install_checkov()?,
-    };
+    let linters = lints::Linters::new(
+        release_build()?,
+        test::build_kube_score()?,
+        test::install_checkov()?,
+        test::build_trivy(),
+    );
     let page = lints::page(&linters, &setting()?)?;
     println!("\n{page}");
     write("docs/lint-benchmark.md", &page)

@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, bail};
 pub(crate) use azure_cli::install_checkov;
 pub(crate) use cluster_binaries::Modules;
 use failed::FailedTest;
-pub(crate) use go_tools::build_kube_score;
+pub(crate) use go_tools::{build_kube_score, build_trivy};
 pub(crate) use packages::{Package, install, install_npm, is_root};
 use rung::{RUNGS, Ran, Rung};
 pub(crate) use rung::{clients, real_with as real_cluster};

@@ -25,7 +25,27 @@ pub(crate) fn build_kube_score() -> Result<PathBuf> {
     build_tool("kube-score", "github.com/zegl/kube-score/cmd/kube-score")
 }
 
+/// Builds trivy, a linter that ours is compared with, if it is missing, and returns the program. It needs Go. Two cores take
+/// a quarter of an hour for a first build.
+///
+/// # Errors
+/// When Go is missing, or the build fails.
+pub(crate) fn build_trivy() -> Result<PathBuf> {
+    println!("trivy: a first build takes a quarter of an hour");
+    // Its sources read JSON with a package that Go 1.26 has as an experiment only.
+    let experiment = [("GOEXPERIMENT", "jsonv2")];
+    build_with(
+        "trivy",
+        "github.com/aquasecurity/trivy/cmd/trivy",
+        &experiment,
+    )
+}
+
 fn build_tool(name: &str, package: &str) -> Result<PathBuf> {
+    build_with(name, package, &[])
+}
+
+fn build_with(name: &str, package: &str, environment: &[(&str, &str)]) -> Result<PathBuf> {
     let module = root().join("tests").join(name);
     let sources = ["go.mod", "go.sum"].map(|file| module.join(file));
     let folder = cache_folder(name)?.join(fingerprint(&sources)?);
@@ -50,6 +70,7 @@ fn build_tool(name: &str, package: &str) -> Result<PathBuf> {
         .arg(&half)
         .arg(package)
         .env("CGO_ENABLED", "0")
+        .envs(environment.iter().copied())
         .current_dir(module)
         .status()
         .context("failed to run go: install Go 1.25 or newer")?;

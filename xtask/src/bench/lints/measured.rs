@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use super::manifests::write_all;
+use super::peers::{Peer, TRIVY_ARGUMENTS};
 use super::{FEW, Linters, MANY};
 use crate::bench::page::median;
 
@@ -48,20 +49,36 @@ pub(super) fn measure(linters: &Linters, folder: &Path) -> Result<Vec<Measured>>
         };
         let words = |words: &[&str]| words.iter().map(PathBuf::from).collect::<Vec<_>>();
         add("rollguard", 3, &linters.rollguard, &words(&["lint", "."]))?;
-        let mut score = words(&["score", "--output-format", "human"]);
-        score.extend(files);
-        add("kube-score", 3, &linters.kube_score, &score)?;
-        // All of them take it a quarter of an hour.
-        if manifests == FEW {
-            let checkov = words(&[
-                "-d",
-                ".",
-                "--framework",
-                "kubernetes",
-                "--compact",
-                "--quiet",
-            ]);
-            add("checkov", 1, &linters.checkov, &checkov)?;
+        for installed in &linters.peers {
+            let peer = installed.peer;
+            let arguments = match peer {
+                Peer::KubeScore => {
+                    let mut all = words(&["score", "--output-format", "human"]);
+                    all.extend(files.iter().cloned());
+                    all
+                }
+                Peer::Checkov => words(&[
+                    "-d",
+                    ".",
+                    "--framework",
+                    "kubernetes",
+                    "--compact",
+                    "--quiet",
+                ]),
+                Peer::Trivy => {
+                    let mut all = words(TRIVY_ARGUMENTS);
+                    all.extend(words(&["--exit-code", "1", "."]));
+                    all
+                }
+            };
+            match peer {
+                Peer::KubeScore => add(peer.name(), 3, &installed.program, &arguments)?,
+                // All of them take checkov a quarter of an hour.
+                Peer::Checkov | Peer::Trivy if manifests == FEW => {
+                    add(peer.name(), 1, &installed.program, &arguments)?;
+                }
+                Peer::Checkov | Peer::Trivy => {}
+            }
         }
     }
     Ok(all)
