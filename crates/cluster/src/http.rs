@@ -1,5 +1,5 @@
-//! Asks a pod over HTTP through the API server's proxy: no way through the network from here to the
-//! pods is needed, only the permission `get pods/proxy`.
+//! Asks a pod or a Service over HTTP through the API server's proxy: no way through the network from here
+//! to the pods is needed, only the permission `get pods/proxy` or `get services/proxy`.
 //!
 //! Credentials stay with the API server: it drops `Authorization` and the headers of front proxies
 //! once they are checked (apiserver `endpoints/filters/authentication.go`, `withAuthentication`).
@@ -12,10 +12,12 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::client::Body;
 use kube::core::Status;
 use kube::{Client, ResourceExt};
 use rollguard_core::duration::Human;
+use rollguard_core::finding::PodPort;
 use rollguard_core::http::{BODY_LIMIT, HttpAnswer, HttpCheck};
 use rollguard_core::observation::{Answer, Blindness, NO_ANSWER, ResourceKind, Seen};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -47,8 +49,36 @@ pub async fn ask(client: &Client, pod: &Pod, index: usize, check: &HttpCheck) ->
     }
 }
 
+/// Returns whether a pod refused the connection to a port, as the API server that dialled it tells.
+///
+/// Any answer, one that is not HTTP included, comes from something that listens.
+pub(crate) async fn try_port(
+    client: &Client,
+    namespace: &str,
+    port: &PodPort,
+) -> Result<bool, Blindness> {
+    let metadata = ObjectMeta {
+        name: Some(port.pod.clone()),
+        namespace: Some(namespace.to_owned()),
+        ..ObjectMeta::default()
+    };
+    let pod = Pod {
+        metadata,
+        ..Pod::default()
+    };
+    let Ok(check) = HttpCheck::parse(&format!("/:{}", port.port)) else {
+        return Ok(false);
+    };
+    let refused = format!(":{}: connect: connection refused", port.port);
+    Ok(match answer(client, &pod, &check).await? {
+        Answer::Failed { message } => message.ends_with(&refused),
+        Answer::Came { .. } => false,
+    })
+}
+
 async fn answer(client: &Client, pod: &Pod, check: &HttpCheck) -> Result<Answer, Blindness> {
     let failed = |message: String| Ok(Answer::Failed { message });
+    let subject = Subject::of(pod, check);
     let request = match request(pod, check) {
         Ok(request) => request,
         Err(why) => return failed(why),
@@ -67,7 +97,7 @@ async fn answer(client: &Client, pod: &Pod, check: &HttpCheck) -> Result<Answer,
         // A pod that began to answer was reached. When it breaks off, so does the API server.
         Err(why) => return failed(format!("the answer ({status}) ends early: {why}")),
     };
-    if let Some(own) = of_api_server(status, &body, pod) {
+    if let Some(own) = of_api_server(status, &body, &subject) {
         return own;
     }
     if !passed && may_be_of_gateway(status) {
@@ -80,15 +110,45 @@ async fn answer(client: &Client, pod: &Pod, check: &HttpCheck) -> Result<Answer,
     })
 }
 
-/// The API server takes numbers only (`pkg/registry/core/pod/strategy.go`, `ResourceLocation`).
+/// The object that the API server is to ask.
+struct Subject<'a> {
+    kind: &'static str,
+    name: String,
+    /// The pod whose address it has; none for a Service, which leads to any of its endpoints.
+    pod: Option<&'a Pod>,
+}
+
+impl<'a> Subject<'a> {
+    fn of(pod: &'a Pod, check: &HttpCheck) -> Self {
+        match check.service() {
+            Some(service) => Self {
+                kind: "services",
+                name: service.to_owned(),
+                pod: None,
+            },
+            None => Self {
+                kind: "pods",
+                name: pod.name_any(),
+                pod: Some(pod),
+            },
+        }
+    }
+}
+
+/// The API server takes numbers only for the port of a pod (`pkg/registry/core/pod/strategy.go`,
+/// `ResourceLocation`), and names as well for that of a Service (`pkg/registry/core/service/storage`).
 fn request(pod: &Pod, check: &HttpCheck) -> Result<Request<Body>, String> {
-    let name = pod.name_any();
-    let port = check.port_of(pod)?;
-    let port = port.map_or_else(String::new, |number| format!(":{number}"));
+    let subject = Subject::of(pod, check);
+    let (kind, name) = (subject.kind, subject.name);
+    let port = match check.service() {
+        Some(_) => check.port().map(ToString::to_string),
+        None => check.port_of(pod)?.map(|it| it.to_string()),
+    };
+    let port = port.map_or_else(String::new, |port| format!(":{port}"));
     let namespace = pod.namespace().unwrap_or_default();
     let path = check.path();
     Request::get(format!(
-        "/api/v1/namespaces/{namespace}/pods/{name}{port}/proxy{path}"
+        "/api/v1/namespaces/{namespace}/{kind}/{name}{port}/proxy{path}"
     ))
     .extension(Once)
     .body(Body::empty())
@@ -127,7 +187,11 @@ fn may_be_of_gateway(status: StatusCode) -> bool {
 
 /// Returns what the API server itself says; `None` for an answer that came from the pod, even if that
 /// looks much like it.
-fn of_api_server(code: StatusCode, body: &[u8], pod: &Pod) -> Option<Result<Answer, Blindness>> {
+fn of_api_server(
+    code: StatusCode,
+    body: &[u8],
+    subject: &Subject<'_>,
+) -> Option<Result<Answer, Blindness>> {
     if code.is_success() {
         return None;
     }
@@ -137,10 +201,9 @@ fn of_api_server(code: StatusCode, body: &[u8], pod: &Pod) -> Option<Result<Answ
     if !is("kind", "Status") || !is("apiVersion", "v1") || status.code != code.as_u16() {
         return None;
     }
-    let about_pod = status
-        .details
-        .as_ref()
-        .is_some_and(|it| it.kind == "pods" && it.name.split(':').next() == Some(&pod.name_any()));
+    let about_it = status.details.as_ref().is_some_and(|it| {
+        it.kind == subject.kind && it.name.split(':').next() == Some(&subject.name)
+    });
     let message = status.message.clone();
     let failed = Some(Ok(Answer::Failed {
         message: message.clone(),
@@ -151,17 +214,19 @@ fn of_api_server(code: StatusCode, body: &[u8], pod: &Pod) -> Option<Result<Answ
         | ("TooManyRequests", 429)
         | ("InternalError", 500)
         | ("Timeout", 504) => blind(),
-        ("Forbidden", 403) if about_pod => blind(),
-        ("NotFound", 404) if about_pod => failed,
+        ("Forbidden", 403) if about_it => blind(),
+        ("NotFound", 404) if about_it => failed,
         // The pod has no address, or one that is not asked.
         ("BadRequest", 400) if message == "address not allowed" => failed,
         ("ServiceUnavailable", 503) => match message.strip_prefix(UNREACHED) {
-            Some(why) if of_tunnel(why, pod) => blind(),
+            Some(why) if of_tunnel(why, subject.pod) => blind(),
             // Nothing refused the connection either: a NetworkPolicy may have swallowed it.
             Some(why) if why.contains("i/o timeout") => Some(Ok(Answer::Failed {
                 message: format!("{NO_ANSWER} the API server's own limit: {why}"),
             })),
             Some(_) => failed,
+            // The Service has no endpoint for the port (`pkg/registry/core/service/storage/storage.go`).
+            None if subject.pod.is_none() && message.starts_with(NO_ENDPOINTS) => failed,
             None => blind(),
         },
         _ => None,
@@ -170,6 +235,8 @@ fn of_api_server(code: StatusCode, body: &[u8], pod: &Pod) -> Option<Result<Answ
 
 /// How the API server begins when it cannot reach a pod (apimachinery `util/proxy/transport.go`).
 const UNREACHED: &str = "error trying to reach service: ";
+/// How it begins when a Service leads to no pod.
+const NO_ENDPOINTS: &str = "no endpoints available for service";
 /// What it says when its own way to the nodes is cut: apiserver-network-proxy
 /// `konnectivity-client/pkg/client/client.go` and `pkg/server/server.go`, apiserver
 /// `pkg/server/egressselector/egress_selector.go`.
@@ -187,8 +254,8 @@ const TUNNEL: [&str; 10] = [
 ];
 
 /// Returns whether the API server's way to the nodes is cut, which is no word about the pod.
-fn of_tunnel(why: &str, pod: &Pod) -> bool {
-    TUNNEL.iter().any(|it| why.contains(it)) || is_elsewhere(why, pod)
+fn of_tunnel(why: &str, pod: Option<&Pod>) -> bool {
+    TUNNEL.iter().any(|it| why.contains(it)) || pod.is_some_and(|pod| is_elsewhere(why, pod))
 }
 
 /// Returns whether a connection failed to something that is not the pod: Go's `dial tcp ADDRESS: …`.
@@ -218,271 +285,4 @@ fn is_elsewhere(why: &str, pod: &Pod) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::testing::{Answer as Scripted, Server, ok, page, refused, silence, status, text};
-
-    fn pod() -> Pod {
-        serde_json::from_value(json!({
-            "metadata": {"name": "web-1", "namespace": "shop", "uid": "u-1"},
-            "spec": {"containers": [
-                {"name": "app", "ports": [{"name": "http", "containerPort": 8080}]},
-                {"name": "side", "ports": [{"name": "admin", "containerPort": 9000}]}]},
-            "status": {"podIP": "10.0.0.7", "podIPs": [{"ip": "10.0.0.7"}, {"ip": "fd00::7"}]},
-        }))
-        .unwrap()
-    }
-
-    async fn asked(server: &Server, check: &str) -> Seen {
-        let check = HttpCheck::parse(check).unwrap();
-        ask(&server.client(), &pod(), 2, &check).await
-    }
-
-    fn told(seen: &Seen) -> String {
-        if let Seen::Answered { answer, .. } = seen {
-            return match answer {
-                Answer::Came { answer } => format!("{} {}", answer.status, answer.body),
-                Answer::Failed { message } => format!("failed: {message}"),
-            };
-        }
-        let Seen::Blind { resource, why } = seen else {
-            panic!("{seen:?}");
-        };
-        assert_eq!(*resource, ResourceKind::PodProxy);
-        match why {
-            Blindness::Forbidden { .. } => "forbidden".to_owned(),
-            Blindness::Unauthorized { .. } => "unauthorized".to_owned(),
-            Blindness::Disconnected { message } => format!("disconnected: {message}"),
-        }
-    }
-
-    fn own(code: u16, reason: &str, message: &str, details: &Value) -> Scripted {
-        let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "code": code,
-            "status": "Failure", "message": message, "reason": reason, "details": details});
-        let code = StatusCode::from_u16(code).unwrap();
-        Scripted::Whole(code, body.to_string().into_bytes())
-    }
-
-    #[tokio::test]
-    async fn ports_and_queries_become_the_proxys_path() {
-        let rows = [
-            ("/healthz", "web-1:8080/proxy/healthz", ""),
-            ("/", "web-1:8080/proxy/", ""),
-            ("/ready?full=1:81", "web-1:81/proxy/ready", "full=1"),
-            ("/healthz:http", "web-1:8080/proxy/healthz", ""),
-            ("/healthz:admin", "web-1:9000/proxy/healthz", ""),
-        ];
-        for (check, path, query) in rows {
-            let server = Server::new().on("GET", "", |_| text("fine"));
-            let seen = asked(&server, check).await;
-            assert_eq!(told(&seen), "200 fine", "{check}");
-            let Seen::Answered {
-                pod, check: index, ..
-            } = &seen
-            else {
-                unreachable!()
-            };
-            assert_eq!((pod.as_str(), *index), ("u-1", 2));
-            let sent = server.requests("GET", "").pop().unwrap();
-            assert_eq!(sent.path, format!("/api/v1/namespaces/shop/pods/{path}"));
-            assert_eq!(sent.query, query);
-        }
-        let seen = asked(&Server::new(), "/healthz:grpc").await;
-        assert_eq!(
-            told(&seen),
-            "failed: no container of the pod has a port `grpc`"
-        );
-    }
-
-    #[tokio::test]
-    async fn the_api_servers_own_answers_are_told_apart_from_the_pods() {
-        let unreached = |why: &str| format!("error trying to reach service: {why}");
-        let of_pod = json!({"name": "web-1:8080", "kind": "pods"});
-        let gone = json!({"name": "web-1", "kind": "pods"});
-        let refused = unreached("dial tcp 10.0.0.7:8080: connect: connection refused");
-        let tunnel = unreached("No agent available");
-        let none = Value::Null;
-        let rows = [
-            (
-                "may not",
-                own(403, "Forbidden", "cannot get pods/proxy", &of_pod),
-                "forbidden",
-            ),
-            (
-                "the token",
-                own(401, "Unauthorized", "Unauthorized", &none),
-                "unauthorized",
-            ),
-            (
-                "gone",
-                own(404, "NotFound", "not found", &gone),
-                "failed: not found",
-            ),
-            (
-                "no address",
-                own(400, "BadRequest", "address not allowed", &none),
-                "failed: address not allowed",
-            ),
-            (
-                "does not listen",
-                own(503, "ServiceUnavailable", &refused, &none),
-                &format!("failed: {refused}"),
-            ),
-            (
-                "the tunnel to the nodes",
-                own(503, "ServiceUnavailable", &tunnel, &none),
-                &format!("disconnected: {tunnel} (HTTP 503)"),
-            ),
-            (
-                "overload",
-                own(429, "TooManyRequests", "later", &none),
-                "disconnected: later (HTTP 429)",
-            ),
-        ];
-        for (says, answer, expected) in rows {
-            let answer = std::sync::Mutex::new(Some(answer));
-            let server =
-                Server::new().on("GET", "", move |_| answer.lock().unwrap().take().unwrap());
-            assert_eq!(told(&asked(&server, "/healthz").await), expected, "{says}");
-        }
-    }
-
-    async fn unreached(why: &str) -> String {
-        let message = format!("{UNREACHED}{why}");
-        let server = Server::new().on("GET", "", move |_| {
-            own(503, "ServiceUnavailable", &message, &Value::Null)
-        });
-        told(&asked(&server, "/healthz").await)
-    }
-
-    #[tokio::test]
-    async fn a_cut_tunnel_is_no_word_about_the_pod() {
-        for why in [
-            "No agent available",
-            "tunnel closed",
-            "dial timeout, backstop",
-            "timed out waiting for backend dial",
-            "proxy error from 127.0.0.1:8132 while dialing 10.0.0.7:8080, code 500: 500 Internal Server Error",
-            "reading HTTP response from CONNECT to 10.0.0.7:8080 via proxy 127.0.0.1:8132 failed: EOF",
-            "dial tcp 127.0.0.1:8132: connect: connection refused",
-            "dial tcp 10.1.0.4:40312->10.1.0.9:8132: i/o timeout",
-            "dial tcp [fd00::8]:8132: connect: connection refused",
-            "dial tcp: lookup konnectivity-server: no such host",
-            "dial unix /etc/konnectivity-server.socket: connect: connection refused",
-        ] {
-            let told = unreached(why).await;
-            assert!(told.starts_with("disconnected: "), "{why}: {told}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_pod_that_is_dialled_in_vain_does_not_listen() {
-        for why in [
-            "dial tcp 10.0.0.7:8080: connect: connection refused",
-            "dial tcp 10.1.0.4:40312->10.0.0.7:8080: connect: no route to host",
-            "dial tcp [fd00:0::7]:8080: connect: connection refused",
-            "EOF",
-            "read tcp 10.1.0.4:40312->10.0.0.7:8080: read: connection reset by peer",
-        ] {
-            let told = unreached(why).await;
-            assert_eq!(told, format!("failed: {UNREACHED}{why}"));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_pod_that_swallows_the_connection_does_not_answer() {
-        let why = "dial tcp 10.0.0.7:8080: i/o timeout";
-        assert_eq!(
-            unreached(why).await,
-            format!("failed: no answer within the API server's own limit: {why}")
-        );
-    }
-
-    #[tokio::test]
-    async fn a_body_that_breaks_off_is_the_pods() {
-        let server = Server::new().on("GET", "", |_| {
-            crate::testing::ended_watch(&[json!("half")], Err("unexpected end of file"))
-        });
-        assert_eq!(
-            told(&asked(&server, "/healthz").await),
-            "failed: the answer (200 OK) ends early: unexpected end of file"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_pod_that_talks_like_an_api_server_is_a_pod() {
-        let elsewhere = json!({"name": "node-1", "kind": "nodes"});
-        let rows = [
-            own(
-                403,
-                "Forbidden",
-                "system:anonymous cannot get path",
-                &json!({}),
-            ),
-            own(404, "NotFound", "nodes not found", &elsewhere),
-            own(400, "BadRequest", "no such field", &Value::Null),
-            own(418, "Teapot", "short and stout", &Value::Null),
-            status(503, "no reason given"),
-            ok(&json!({"kind": "Status", "apiVersion": "v1", "status": "Success"})),
-            Scripted::Whole(StatusCode::FOUND, b"moved".to_vec()),
-            Scripted::Whole(StatusCode::SERVICE_UNAVAILABLE, b"warming up".to_vec()),
-        ];
-        for answer in rows {
-            let answer = std::sync::Mutex::new(Some(answer));
-            let server =
-                Server::new().on("GET", "", move |_| answer.lock().unwrap().take().unwrap());
-            let seen = asked(&server, "/healthz").await;
-            let came = matches!(
-                &seen,
-                Seen::Answered {
-                    answer: Answer::Came { .. },
-                    ..
-                }
-            );
-            assert!(came, "{seen:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_gateways_page_is_not_the_pods_answer() {
-        for code in [404, 502, 503, 504] {
-            let server = Server::new().on("GET", "", move |_| page(code));
-            let code = StatusCode::from_u16(code).unwrap();
-            let expected =
-                format!("disconnected: the answer ({code}) does not come from the API server");
-            assert_eq!(told(&asked(&server, "/healthz").await), expected);
-            // The same page through the API server is the pod's.
-            let server = Server::new().on("GET", "", move |_| {
-                Scripted::Whole(code, b"<html>gateway</html>".to_vec())
-            });
-            let expected = format!("{} <html>gateway</html>", code.as_u16());
-            assert_eq!(told(&asked(&server, "/healthz").await), expected);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn no_answer_is_the_pods_and_no_connection_is_ours() {
-        let server = Server::new().on("GET", "", |_| silence());
-        assert_eq!(
-            told(&asked(&server, "/").await),
-            "failed: no answer within 10s"
-        );
-        let server = Server::new().on("GET", "", |_| refused());
-        let seen = asked(&server, "/").await;
-        assert_eq!(told(&seen), "disconnected: connection refused");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_long_or_endless_body_is_cut() {
-        let long = "x".repeat(10 * BODY_LIMIT);
-        let server = Server::new().on("GET", "", move |_| text(&long));
-        assert_eq!(
-            told(&asked(&server, "/").await).len(),
-            "200 ".len() + BODY_LIMIT
-        );
-        let server = Server::new().on("GET", "", |_| crate::testing::open_watch(&[json!(1)]));
-        assert_eq!(told(&asked(&server, "/").await), "200 1\n");
-    }
-}
+mod tests;

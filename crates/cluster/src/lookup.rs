@@ -1,5 +1,7 @@
 //! Looks up what may still heal a cause, while a session asks for it.
 
+use std::collections::BTreeSet;
+
 use kube::Client;
 use kube::core::Request;
 use rollguard_core::finding::{Lookup, Promise, SecretWriter, Sibling, of_job, of_revision_quota};
@@ -24,8 +26,16 @@ pub async fn look_up(client: &Client, namespace: &str, lookup: Lookup) -> Option
         Lookup::RevisionQuota => revision_quotas(client, namespace).await?,
         Lookup::LeavingPods => leaving(client, namespace).await?,
         Lookup::Traffic => {
-            let objects = Box::new(traffic(client, namespace).await?);
-            return Some(Seen::Traffic { objects });
+            let objects = traffic(client, namespace, &BTreeSet::new()).await?;
+            return Some(Seen::Traffic {
+                objects: Box::new(objects),
+            });
+        }
+        Lookup::TrafficAndPorts { ports } => {
+            let objects = traffic(client, namespace, ports).await?;
+            return Some(Seen::Traffic {
+                objects: Box::new(objects),
+            });
         }
     };
     Some(Seen::LookedUp { lookup, promises })

@@ -44,8 +44,8 @@ mod workload;
 
 pub(crate) use probe::{Unproven, unproven};
 pub(crate) use refusal::classify as classify_refusal;
-pub use traffic::WaysSeen;
-pub(crate) use traffic::{serving_of, ways_to};
+pub use traffic::{Formers, WaysSeen};
+pub(crate) use traffic::{ports_of, serving_of, ways_to};
 
 /// The input of a diagnoser.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ mod remedy;
 
 pub use code::{Basis, FindingCode, RollbackHelps};
 pub use healing::{Healing, Longest};
-pub use lookup::{Lookup, Promise};
+pub use lookup::{Lookup, PodPort, Promise};
 pub use parse::UnknownCode;
 pub use promise::{SecretWriter, Sibling, of_job, of_revision_quota};
 pub use remedy::Look;

@@ -1,7 +1,8 @@
 //! Health over HTTP: what a pod is asked, and whether its answer is as expected.
 //!
 //! Written `PATH[:PORT][=STATUS][~REGEX]`, as in `/healthz`, `/healthz:8080`, `/ready:http=204`,
-//! `/ready~ok|ready` or `/ready=200~^OK$`; [`HttpCheck::parse`] says what holds where a path has such characters itself.
+//! `/ready~ok|ready` or `/ready=200~^OK$`, with `service/NAME` before it where a Service is asked in place of
+//! each pod, as in `service/web/healthz:80`; [`HttpCheck::parse`] says what holds where a path has such characters itself.
 
 use std::fmt;
 use std::time::Duration;
@@ -25,10 +26,14 @@ pub const BODY_LIMIT: usize = 4096;
 /// The largest compiled pattern, in bytes: matching takes at most its size times [`BODY_LIMIT`].
 const PATTERN_LIMIT: usize = 64 * 1024;
 
+/// The beginning of a check that asks a Service.
+const SERVICE: &str = "service/";
+
 /// A request to each new pod, and the answer of a healthy one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct HttpCheck {
+    service: Option<String>,
     path: String,
     port: Option<HttpPort>,
     expect: HttpExpectation,
@@ -113,14 +118,20 @@ impl HttpAnswer {
 }
 
 impl HttpCheck {
+    /// Returns the Service that is asked, once for each new pod, in place of the pod.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
     /// Returns path and query of the request, beginning with a slash.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Returns the port that the check names; `None` for that of the application, see
-    /// [`HttpCheck::port_of`].
+    /// Returns the port that the check names, of the Service where one is asked; `None` for that of the
+    /// application, see [`HttpCheck::port_of`].
     #[must_use]
     pub const fn port(&self) -> Option<&HttpPort> {
         self.port.as_ref()
@@ -193,6 +204,9 @@ impl fmt::Display for HttpPort {
 impl fmt::Display for HttpCheck {
     /// Renders the check as on the command line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(service) = &self.service {
+            write!(f, "{SERVICE}{service}")?;
+        }
         f.write_str(&self.path)?;
         if let Some(port) = &self.port {
             write!(f, ":{port}")?;

@@ -96,6 +96,8 @@ pub enum Condition {
     Selector,
     /// With `--http`.
     Http,
+    /// With `--http service/…`.
+    HttpService,
     /// Without `--no-logs`.
     Logs,
     /// Without `--no-traffic`.
@@ -105,6 +107,8 @@ pub enum Condition {
     /// For workloads that Helm installed, if the identity has it anyway: who may list Secrets may read all
     /// of them, so that no Role grants it for this.
     Helm,
+    /// Where the namespace has Ingresses, if the identity has it anyway: classes are the cluster's.
+    IngressClass,
     /// Where no node can take the pods, if the identity has it anyway: it is about the namespace `kube-system`.
     Autoscaler,
 }
@@ -197,6 +201,8 @@ pub struct Usage {
     pub selector: bool,
     /// Whether pods are asked over HTTP.
     pub http: bool,
+    /// Whether Services are asked over HTTP.
+    pub http_service: bool,
     /// Whether logs are read.
     pub logs: bool,
     /// Whether the way of users to the pods is judged.
@@ -216,6 +222,7 @@ impl Usage {
             kinds: WorkloadKind::ALL.into(),
             selector: false,
             http: false,
+            http_service: false,
             logs: true,
             traffic: true,
             mark: true,
@@ -268,7 +275,10 @@ impl Usage {
                 (runs, self.has_kind(rule))
             }
             Command::Drill => (
-                !matches!(rule.condition, Condition::Selector | Condition::Http),
+                !matches!(
+                    rule.condition,
+                    Condition::Selector | Condition::Http | Condition::HttpService
+                ),
                 rule.kinds.contains(&WorkloadKind::Deployment),
             ),
         };
@@ -276,10 +286,11 @@ impl Usage {
             Condition::Always => true,
             Condition::Selector => self.selector,
             Condition::Http => self.http,
+            Condition::HttpService => self.http_service,
             Condition::Logs => self.logs,
             Condition::Traffic => self.traffic,
             Condition::Mark => self.mark || command != Command::Check,
-            Condition::Helm | Condition::Autoscaler => false,
+            Condition::Helm | Condition::IngressClass | Condition::Autoscaler => false,
         };
         runs && of_kind && condition
     }

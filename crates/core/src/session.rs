@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::duration::{after, elapsed};
-use crate::finding::{Finding, Lookup, Prognosis, grouped};
+use crate::finding::{Finding, Lookup, PodPort, Prognosis, grouped};
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::snapshot::{Snapshot, Touched};
@@ -61,7 +61,7 @@ pub struct Step {
     /// [`Seen::Blind`] of [`ResourceKind::PodProxy`].
     pub http_requests: Vec<HttpRequest>,
     /// What is to be looked up now; each is to be answered with [`Seen::LookedUp`], and
-    /// [`Lookup::Traffic`] with [`Seen::Traffic`].
+    /// [`Lookup::Traffic`] and [`Lookup::TrafficAndPorts`] with [`Seen::Traffic`].
     pub lookups: Vec<Lookup>,
     /// When to hand in the next [`Seen::Tick`] if nothing else is seen before.
     pub wake_at: Timestamp,
@@ -288,10 +288,18 @@ impl Session {
         let open = self.workloads.iter();
         let open = open.filter(|tracked| !tracked.verdict().is_terminal());
         let traffic = open.clone().any(|it| it.wants_traffic(&self.policy, now));
+        let ports = open.clone().flat_map(TrackedWorkload::ports_to_try);
+        let ports: BTreeSet<PodPort> = ports.cloned().collect();
+        let lookup = if ports.is_empty() {
+            Lookup::Traffic
+        } else {
+            Lookup::TrafficAndPorts { ports }
+        };
+        let traffic = traffic.then_some(lookup);
         let findings = open.flat_map(TrackedWorkload::findings);
         let may_heal = findings.filter(|it| it.prognosis == Prognosis::Transient);
         let lookups = may_heal.filter_map(|it| it.lookup.clone());
-        lookups.chain(traffic.then_some(Lookup::Traffic)).collect()
+        lookups.chain(traffic).collect()
     }
 
     /// The one verdict over all workloads.

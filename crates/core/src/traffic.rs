@@ -5,6 +5,9 @@
 //! labels and ports, so that a change of the template that loses a Service is distinguished from a Service that
 //! never led anywhere. Only the loss of every way in by Services is certain; everything else is a note.
 
+use std::borrow::Borrow;
+
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use crate::finding::{FindingCode, Subject};
@@ -12,6 +15,7 @@ use crate::finding::{FindingCode, Subject};
 mod changes;
 mod dependency;
 mod ingress;
+mod listening;
 mod objects;
 mod policies;
 mod reach;
@@ -19,8 +23,10 @@ mod serving;
 #[cfg(test)]
 mod tests;
 
+pub use listening::ports_to_try;
 pub use objects::{
-    Autoscaler, EndpointSlice, Ingress, NetworkObjects, NetworkPolicy, Service, TrafficKind, Unseen,
+    Autoscaler, EndpointSlice, Ingress, IngressClass, NetworkObjects, NetworkPolicy, Service,
+    TrafficKind, TriedPort, Unseen,
 };
 pub use serving::{ServedBy, Serving, ServingPath, serving};
 
@@ -41,6 +47,11 @@ pub struct Situation<'a> {
     pub new: &'a PodTemplateSpec,
     /// The template before, where it is known.
     pub former: Option<&'a PodTemplateSpec>,
+    /// Whether the revision is known to be the workload's first.
+    pub first: bool,
+    /// After a rollback: when the release began that was rolled back. Its Services are of no use to the
+    /// pods that were restored, and were none to users before.
+    pub rolled_back: Option<Timestamp>,
     /// The pods of the new revision.
     pub pods: &'a [NewPod],
 }
@@ -48,6 +59,8 @@ pub struct Situation<'a> {
 /// A pod of the new revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewPod {
+    /// Its name; empty for one that is only planned.
+    pub name: String,
     /// Its uid.
     pub uid: String,
     /// Whether it is ready.
@@ -96,7 +109,9 @@ pub fn defects(situation: &Situation<'_>) -> Vec<Defect> {
         reach.left_behind(),
         reach.mixed(),
         reach.without_endpoints(),
+        listening::refused(&reach),
         ingress::broken(&reach),
+        ingress::unclassed(&reach),
         policies::shut_in(situation),
         policies::shut_out(situation),
         dependency::missing(situation),
@@ -105,6 +120,21 @@ pub fn defects(situation: &Situation<'_>) -> Vec<Defect> {
     ];
     let all: Vec<Defect> = found.into_iter().flatten().collect();
     one_for_each_code(all)
+}
+
+/// Returns the place of the template to compare with: of the first that Services lead users to, else 0.
+///
+/// A release that lost its Services is no measure for the next one. The templates are in the order in
+/// which they are believed.
+#[must_use]
+pub fn baseline<T: Borrow<PodTemplateSpec>>(objects: &NetworkObjects, templates: &[T]) -> usize {
+    let services = objects.services.iter().flatten();
+    let services: Vec<&Service> = services.filter(|it| reach::selects_by_port(it)).collect();
+    let served = |it: &T| {
+        let mut services = services.iter();
+        services.any(|service| reach::leads_users(service, it.borrow()))
+    };
+    templates.iter().position(served).unwrap_or_default()
 }
 
 /// Joins the defects of a code: the first speaks, and says how many more there are.

@@ -87,6 +87,7 @@ fn full(command: Command) -> Usage {
     let usage = Usage {
         selector: true,
         http: true,
+        http_service: true,
         ..Usage::of([command])
     };
     match command {
@@ -136,10 +137,12 @@ fn used_for(rule: &Rule) -> String {
         Condition::Always => None,
         Condition::Selector => Some("`--selector`"),
         Condition::Http => Some("`--http`"),
+        Condition::HttpService => Some("`--http service/…`"),
         Condition::Logs => Some("unless `--no-logs`"),
         Condition::Traffic => Some("unless `--no-traffic`"),
         Condition::Mark => Some("unless `--no-mark`"),
         Condition::Helm => Some("owned by Helm"),
+        Condition::IngressClass => Some("with Ingresses"),
         Condition::Autoscaler => Some("no node fits"),
     };
     let all = rule.kinds.len() == WorkloadKind::ALL.len() || rule.command == Command::Drill;

@@ -161,6 +161,7 @@ impl<'a> Reader<'a> {
         let usage = Usage {
             selector: selector.is_some(),
             http: !http.is_empty(),
+            http_service: http.iter().any(|it| it.service().is_some()),
             mark: mark?,
             logs: logs?,
             traffic: traffic?,

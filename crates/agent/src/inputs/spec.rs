@@ -165,6 +165,8 @@ pub const HTTP: InputSpec = InputSpec {
            `PATH[:PORT][=STATUS][~REGEX]`, such as `/healthz`, `/ready:8080=204`, \
            `/health:http~ok|up` or `/ready=200~^OK$`. Default port: that of the readiness probe, else the container's \
            first. Default status: any from 200 to 399. A pattern must also be found in the body. \
+           `service/NAME` before the path asks the Service in place of each pod, as in `service/web/healthz:80=200`; \
+           name its port if its ports have names. \
            Requests go through the API server, so the agent needs no network route to the pods. \
            In a path, write `%7E` for `~`, `%3D` for `=`, `%3A` for `:`.",
     kind: InputKind::HttpChecks,
@@ -312,8 +314,8 @@ pub const TRAFFIC: InputSpec = InputSpec {
     },
     label: "Follow the traffic",
     help: "Once the rollout is complete, looks whether Services still lead to the new pods: if \
-           those that led to the pods of the former revision lead to no pod any more, the check \
-           fails. Ingresses, NetworkPolicies, HorizontalPodAutoscalers and the Services that the \
+           those that led to the pods of the former revision lead to no pod any more, or every pod \
+           refuses their port, the check fails. Ingresses, NetworkPolicies, HorizontalPodAutoscalers and the Services that the \
            new revision names are read for notes, which never decide. What may not be listed is \
            said, and the verdict stays the same. If false, none of it is read.",
     kind: InputKind::Boolean,

@@ -1,12 +1,21 @@
 //! Reads what stands between users and the pods of a namespace: one list for each kind, all at once.
 
+use std::collections::BTreeSet;
+
+use futures::{StreamExt as _, stream};
 use kube::Client;
 use kube::core::Request;
-use rollguard_core::traffic::{NetworkObjects, TrafficKind, Unseen};
+use rollguard_core::finding::PodPort;
+use rollguard_core::observation::Blindness;
+use rollguard_core::traffic::{Ingress, NetworkObjects, TrafficKind, TriedPort, Unseen};
 use serde::de::DeserializeOwned;
 
 use crate::error::Cause;
+use crate::http;
 use crate::list::list_once;
+
+/// How many ports are tried at once.
+const AT_ONCE: usize = 8;
 
 /// The objects of one kind, or why there are none.
 enum Read<T> {
@@ -18,23 +27,68 @@ enum Read<T> {
 }
 
 /// Returns the objects; `None` if the cluster gave no usable answer about a kind.
-pub(super) async fn traffic(client: &Client, namespace: &str) -> Option<NetworkObjects> {
-    let (services, slices, ingresses, policies, autoscalers) = futures::join!(
+pub(super) async fn traffic(
+    client: &Client,
+    namespace: &str,
+    ports: &BTreeSet<PodPort>,
+) -> Option<NetworkObjects> {
+    let (tried, services, slices, ingresses, policies, autoscalers) = futures::join!(
+        try_ports(client, namespace, ports),
         read(client, namespace, TrafficKind::Service),
         read(client, namespace, TrafficKind::EndpointSlice),
         read(client, namespace, TrafficKind::Ingress),
         read(client, namespace, TrafficKind::NetworkPolicy),
         read(client, namespace, TrafficKind::Autoscaler),
     );
-    let mut unseen = Vec::new();
+    let (tried, forbidden) = tried;
+    let mut unseen = Vec::from_iter(forbidden);
+    let ingresses: Option<Vec<Ingress>> =
+        or_unseen(ingresses, TrafficKind::Ingress).listed(&mut unseen);
+    // No Role grants the classes, so that it is not said where they may not be listed.
+    let classes = match &ingresses {
+        Some(ingresses) if !ingresses.is_empty() => {
+            let classes = read(client, namespace, TrafficKind::IngressClass).await;
+            classes.and_then(|it| it.listed(&mut Vec::new()))
+        }
+        Some(_) | None => None,
+    };
     Some(NetworkObjects {
         services: services?.listed(&mut unseen),
         endpoint_slices: slices?.listed(&mut unseen),
-        ingresses: or_unseen(ingresses, TrafficKind::Ingress).listed(&mut unseen),
+        ingresses,
+        ingress_classes: classes,
         network_policies: or_unseen(policies, TrafficKind::NetworkPolicy).listed(&mut unseen),
         autoscalers: or_unseen(autoscalers, TrafficKind::Autoscaler).listed(&mut unseen),
+        tried,
         unseen,
     })
+}
+
+/// Tries ports of pods. One whose pod says nothing, for whatever reason, has not refused.
+async fn try_ports(
+    client: &Client,
+    namespace: &str,
+    ports: &BTreeSet<PodPort>,
+) -> (Vec<TriedPort>, Option<Unseen>) {
+    let tries = ports.iter().cloned();
+    let tries = tries.map(|it| try_one(client, namespace, it));
+    let tries: Vec<(TriedPort, bool)> = stream::iter(tries).buffered(AT_ONCE).collect().await;
+    let forbidden = tries.iter().any(|it| it.1).then(|| Unseen {
+        without: "whether the new pods listen on the ports of their Services".to_owned(),
+        why: "may not get pods/proxy".to_owned(),
+    });
+    (tries.into_iter().map(|it| it.0).collect(), forbidden)
+}
+
+/// Tries a port; returns as well whether that is forbidden.
+async fn try_one(client: &Client, namespace: &str, port: PodPort) -> (TriedPort, bool) {
+    let answer = http::try_port(client, namespace, &port).await;
+    let tried = TriedPort {
+        uid: port.uid,
+        port: port.port,
+        refused: matches!(answer, Ok(true)),
+    };
+    (tried, matches!(answer, Err(Blindness::Forbidden { .. })))
 }
 
 /// Objects that only explain hold up nothing that decides.
@@ -70,7 +124,11 @@ async fn read<T: DeserializeOwned>(
         "" => format!("/api/{version}"),
         group => format!("/apis/{group}/{version}"),
     };
-    let path = format!("{prefix}/namespaces/{namespace}/{plural}");
+    let path = if kind.is_namespaced() {
+        format!("{prefix}/namespaces/{namespace}/{plural}")
+    } else {
+        format!("{prefix}/{plural}")
+    };
     let unseen = |why: String| {
         Read::Unseen(Unseen {
             without: kind.without().to_owned(),

@@ -1,4 +1,6 @@
-//! Finds pods that are ready but do not answer HTTP checks as expected.
+//! Finds pods that are ready but do not answer HTTP checks as expected, by themselves or behind a Service.
+
+use jiff::Timestamp;
 
 use super::workload::is_complete;
 use super::{Candidate, Case};
@@ -16,24 +18,23 @@ const WAY: &str = "; the check goes through the API server: make sure that the p
 const SILENCE: &str = "; no pod of this rollout has ever answered, not even by refusing a connection: a NetworkPolicy that blocks the control plane everywhere looks the same, so this alone never fails the check";
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
-    let rule = case.policy.rule(FindingCode::HttpCheckFailing);
     // While the rollout is in progress, peers that a pod depends on may still be missing.
     let early = case.policy.patience.check_under_way;
-    let grace = rule.map(|rule| rule.grace.saturating_mul(early));
-    let grace = grace.filter(|_| !is_complete(case));
+    let under_way = !is_complete(case);
     let silent = is_silent(case);
     let ready = case.pods.iter().filter(|pod| pod.ready_since().is_some());
     ready
         .filter_map(|pod| {
             let mut checks = case.policy.http.iter().enumerate();
-            checks.find_map(|(index, check)| one(pod, check, index))
+            checks.find_map(|(index, check)| one(case, pod, (index, check)))
         })
         .map(|mut finding| {
             if silent {
                 finding.remedy += SILENCE;
             }
+            let rule = case.policy.rule(finding.code).filter(|_| under_way);
             Candidate {
-                grace,
+                grace: rule.map(|rule| rule.grace.saturating_mul(early)),
                 blocked: silent,
                 ..Candidate::from(finding)
             }
@@ -53,35 +54,82 @@ fn is_silent(case: &Case<'_>) -> bool {
     !case.pods.iter().any(reached)
 }
 
-fn one(pod: &PodView<'_>, check: &HttpCheck, index: usize) -> Option<Finding> {
+fn one(case: &Case<'_>, pod: &PodView<'_>, (index, check): (usize, &HttpCheck)) -> Option<Finding> {
     let answers = pod.snapshot().answers(pod.uid(), index)?;
     if answers.ready_since() != pod.ready_since() {
         return None;
     }
     let (_, newest) = answers.newest()?;
-    let mut remedy = REMEDY.to_owned();
-    let (what, words) = match newest {
-        Answer::Came { answer } => (check.judge(answer).err()?, answer.body.as_str()),
-        Answer::Failed { message } => {
-            remedy += WAY;
-            ("it does not answer".to_owned(), message.as_str())
-        }
+    let (what, words, reached) = match newest {
+        Answer::Came { answer } => (check.judge(answer).err()?, answer.body.as_str(), true),
+        Answer::Failed { message } => ("it does not answer".to_owned(), message.as_str(), false),
     };
-    let finding = Finding::new(
-        FindingCode::HttpCheckFailing,
-        Subject::new("Pod", pod.name()),
-        answers.first().unwrap_or_default(),
-    )
-    .attempts(answers.times())
-    .message(format!(
-        "pods are ready, but HTTP check `{check}`{} fails: {what}",
-        chosen_port(pod, check)
-    ))
-    .remedy(remedy);
+    let since = answers.first().unwrap_or_default();
+    let finding = match check.service() {
+        Some(service) => {
+            let alone = answers_alone(case, pod, check);
+            of_service(service, since, check, (&what, alone))
+        }
+        None => of_pod(pod, since, check, (&what, reached)),
+    };
+    let finding = finding.attempts(answers.times());
     Some(if words.is_empty() {
         finding
     } else {
         finding.evidence(EvidenceKind::HttpAnswer, words)
+    })
+}
+
+fn of_pod(
+    pod: &PodView<'_>,
+    since: Timestamp,
+    check: &HttpCheck,
+    (what, reached): (&str, bool),
+) -> Finding {
+    let way = if reached { "" } else { WAY };
+    Finding::new(
+        FindingCode::HttpCheckFailing,
+        Subject::new("Pod", pod.name()),
+        since,
+    )
+    .message(format!(
+        "pods are ready, but HTTP check `{check}`{} fails: {what}",
+        chosen_port(pod, check)
+    ))
+    .remedy(format!("{REMEDY}{way}"))
+}
+
+fn of_service(
+    service: &str,
+    since: Timestamp,
+    check: &HttpCheck,
+    (what, pods_answer): (&str, bool),
+) -> Finding {
+    let pods = if pods_answer {
+        "pods answer as expected by themselves"
+    } else {
+        "pods are ready"
+    };
+    Finding::new(
+        FindingCode::ServiceCheckFailing,
+        Subject::new("Service", service),
+        since,
+    )
+    .message(format!("{pods}, but HTTP check `{check}` fails: {what}"))
+    .remedy(format!(
+        "compare the ports, the selector and the endpoints of Service `{service}` with the pods (`kubectl describe service {service}`), and name its port in the check if its ports have names"
+    ))
+}
+
+/// Returns whether a pod passes the same request as the check of a Service, where both are asked for.
+fn answers_alone(case: &Case<'_>, pod: &PodView<'_>, of_service: &HttpCheck) -> bool {
+    let mut checks = case.policy.http.iter().enumerate();
+    checks.any(|(index, check)| {
+        let answers = pod.snapshot().answers(pod.uid(), index);
+        let newest = answers.and_then(|it| it.newest());
+        let passed =
+            matches!(newest, Some((_, Answer::Came { answer })) if check.judge(answer).is_ok());
+        check.service().is_none() && check.path() == of_service.path() && passed
     })
 }
 

@@ -159,7 +159,9 @@ fn diagnosed(policy: &Policy, observations: &[Observation], seconds: u64) -> Dia
         snapshot.apply(observation.clone());
     }
     let policy = Policy {
-        http: vec![HttpCheck::parse("/healthz").unwrap()],
+        http: ["/healthz", "service/web/healthz"]
+            .map(|it| HttpCheck::parse(it).unwrap())
+            .to_vec(),
         ..policy.clone()
     };
     let workload = observations.iter().find_map(subject);

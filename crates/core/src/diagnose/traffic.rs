@@ -1,15 +1,20 @@
 //! Finds rollouts that are complete and that users do not reach, from the objects between them.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use super::{Candidate, Case};
 use crate::duration::after;
-use crate::finding::Finding;
+use crate::finding::{Finding, PodPort};
 use crate::policy::Policy;
 use crate::snapshot::{RevisionView, Rollout};
-use crate::traffic::{Defect, NewPod, Serving, Situation, defects, serving};
+use crate::traffic::{
+    Defect, NewPod, Serving, Situation, baseline, defects, ports_to_try, serving,
+};
 
 /// The newest answer about the ways to the pods of a complete rollout.
 #[derive(Debug, Clone, Copy)]
@@ -47,20 +52,39 @@ fn candidate(case: &Case<'_>, ways: &WaysSeen<'_>, defect: &Defect) -> Candidate
     }
 }
 
+/// The revisions that a new one is compared with.
+#[derive(Debug, Clone, Default)]
+pub struct Formers<'a> {
+    /// Those that may have served, the most credible first.
+    pub revisions: Vec<RevisionView<'a>>,
+    /// Whether the first of them was rolled back.
+    pub rolled_back: bool,
+}
+
 /// Finds what is wrong with the ways to the pods of a rollout, by the newest answer.
 pub(crate) fn ways_to(
     rollout: &Rollout<'_>,
-    former: Option<RevisionView<'_>>,
+    formers: &Formers<'_>,
     policy: &Policy,
 ) -> Vec<Defect> {
-    let former = former.and_then(|it| it.template());
+    let first = formers.revisions.first().filter(|_| formers.rolled_back);
+    let rolled_back = first.and_then(RevisionView::created);
+    let templates = formers.revisions.iter().filter_map(RevisionView::template);
+    let templates: Vec<Cow<'_, PodTemplateSpec>> = templates.collect();
     situated(rollout, policy, |situation| {
+        let former = baseline(situation.objects, &templates);
         defects(&Situation {
-            former: former.as_deref(),
+            former: templates.get(former).map(|it| &**it),
+            rolled_back,
             ..*situation
         })
     })
     .unwrap_or_default()
+}
+
+/// Returns the ports of the new pods that are to be tried.
+pub(crate) fn ports_of(rollout: &Rollout<'_>, policy: &Policy) -> BTreeSet<PodPort> {
+    situated(rollout, policy, ports_to_try).unwrap_or_default()
 }
 
 /// Returns how users reach the new pods of a rollout, by the newest answer.
@@ -83,6 +107,7 @@ fn situated<T>(
             let since = pod.ready_since();
             let lag = policy.patience.endpoint_lag;
             NewPod {
+                name: pod.name().to_owned(),
                 uid: pod.uid().to_owned(),
                 ready: since.is_some(),
                 settled: since.is_some_and(|since| after(since, lag) <= at),
@@ -96,6 +121,8 @@ fn situated<T>(
         namespace: workload.metadata().namespace.as_deref().unwrap_or_default(),
         new: workload.template()?,
         former: None,
+        first: rollout.revisions().count() == 1,
+        rolled_back: None,
         pods: &pods,
     }))
 }

@@ -477,6 +477,11 @@ finding_codes! {
         signals: Sources = "the pod's own answers, requested through the API server's pod proxy; never more than a suspect while no pod of the rollout has answered at all, not even with a refused connection: a NetworkPolicy looks the same",
         rollback: Yes = "the former revision answered, unless what it depends on has changed",
     }
+    /// Pods are ready, but their Service does not answer over HTTP as expected.
+    ServiceCheckFailing {
+        signals: Sources = "the Service's answers, requested through the API server's Service proxy once for each new pod; never more than a suspect while nothing has answered at all",
+        rollback: Partly = "it helps if the new pods answer otherwise; a Service has no revision",
+    }
     /// The workload is paused: nothing will happen.
     Paused {
         signals: Node = "`spec.paused` of the Deployment, since its condition with reason `DeploymentPaused` (`deployment/sync.go`)",
@@ -510,13 +515,23 @@ finding_codes! {
     }
     /// No Service selects the new pods any more, and those that selected the former ones have no endpoint.
     ServiceSelectsNoPod {
-        signals: Sources = "`spec.selector` of each Service matches the labels of the former template and not of the new one, no other Service leads to the new pods, and the EndpointSlices of these Services have no endpoint but those of pods that terminate (`endpointslice/reconciler.go`); not for pods with host ports, nor for a Service whose ports are named after metrics",
+        signals: Sources = "`spec.selector` of each Service matches the labels of the former template and not of the new one, no other Service leads to the new pods, and the EndpointSlices of these Services have no endpoint but those of pods that terminate (`endpointslice/reconciler.go`); not for pods with host ports, nor for a Service whose ports are named after metrics, nor while a Service that differs only in a label such as `version` or `color` has endpoints; the former template is that of the revision that served last and that Services lead to, marked revisions included, and after a rollback that of the revision that was rolled back",
         rollback: Yes = "the labels of the former revision are those that the Services select",
     }
     /// No Service leads to the new pods any more, because the ports that they name are not in the template.
     ServicePortMissing {
         signals: Sources = "`spec.ports[].targetPort` of each Service is a name that the former template has and the new one has not, or has with another protocol (`pkg/api/v1/pod/util.go`, `FindPort`), no other Service leads to the new pods, and the EndpointSlices of these Services have no endpoint that takes connections",
         rollback: Yes = "the former revision has the port that the Services name",
+    }
+    /// Every new pod refuses connections to the port that its Services lead to.
+    NoPodListens {
+        signals: Sources = "the API server's pod proxy answers for every new pod, up to ten, that the connection to the Service's target port was refused (`apimachinery/pkg/util/proxy/transport.go`), while a probe of the former template asks that port, or there is no former revision; only with a readiness probe, no other port as a way in, and no NetworkPolicy that isolates the pods",
+        rollback: Yes = "the former revision listened on the port that the Services lead to",
+    }
+    /// Every new pod refuses connections to a port that a Service leads to.
+    PortNotListening {
+        signals: Sources = "as `NoPodListens`, where nothing shows that the former revision listened there, another port is a way in, a NetworkPolicy may have refused, or the pods have no readiness probe",
+        rollback: Partly = "it helps if the former revision listened there",
     }
     /// A Service that led to the former pods does not lead to the new ones, while others do.
     ServiceLeftBehind {
@@ -537,6 +552,11 @@ finding_codes! {
     IngressBackendMissing {
         signals: Sources = "`spec.rules[].http.paths[].backend.service` and `spec.defaultBackend` of the Ingress, against the Services of the namespace",
         rollback: No = "an Ingress and its Services are not part of the workload's revisions",
+    }
+    /// An Ingress that leads to the workload has a class that does not exist, or none.
+    IngressClassMissing {
+        signals: Sources = "`spec.ingressClassName` of the Ingress, against the IngressClasses of the cluster and the annotation `ingressclass.kubernetes.io/is-default-class`; not with the annotation `kubernetes.io/ingress.class`",
+        rollback: No = "an Ingress and its class are not part of the workload's revisions",
     }
     /// NetworkPolicies admit nothing to the new pods, and admitted something to the former ones.
     TrafficDenied {
@@ -574,7 +594,10 @@ impl FindingCode {
     /// Returns whether users do not reach pods that are ready and stable.
     #[must_use]
     pub const fn keeps_users_away(self) -> bool {
-        matches!(self, Self::ServiceSelectsNoPod | Self::ServicePortMissing)
+        matches!(
+            self,
+            Self::ServiceSelectsNoPod | Self::ServicePortMissing | Self::NoPodListens
+        )
     }
 }
 

@@ -136,13 +136,15 @@ healing! {
     StillStarting => Undecided, "", "";
     Paused => seen(5), "the same script may resume it", "the scenario `paused-then-resumed`";
     HttpCheckFailing => seen(12), "the application may still fill its caches or find its peers", "the scenarios of HTTP checks: the third answer was right";
+    ServiceCheckFailing => seen(12), "the application may still fill its caches or find its peers", "as for `HttpCheckFailing`";
     WaitsForDeletion => seen(300), "an operator may delete the pods", "an operator that takes its time with each pod";
     StatefulSetStuck => seen(30), "the pod of the former revision may become ready", "the scenario `db-slow-pods`";
     NodeNotReady => Undecided, "", "";
     NodeNotUpdated => NotSeen, "the node may come back", "it is only ever a suspect";
     ControllerLagging => NotSeen, "the controller may catch up", "it is only ever a suspect";
     ServiceSelectsNoPod | ServicePortMissing => NotSeen, "the same pipeline may still apply the Service that goes with it", "a Service that is applied after the workload: seconds";
-    ServiceLeftBehind | ServiceMixesWorkloads | EndpointsNotReady | IngressBackendMissing | TrafficDenied | EgressDenied | DependencyNotServed | AutoscalerCannotAct | DnsChanged => Undecided, "", "";
+    NoPodListens => NotSeen, "the application may still open the port", "a port that is opened after the pod is ready: seconds";
+    PortNotListening | ServiceLeftBehind | ServiceMixesWorkloads | EndpointsNotReady | IngressBackendMissing | IngressClassMissing | TrafficDenied | EgressDenied | DependencyNotServed | AutoscalerCannotAct | DnsChanged => Undecided, "", "";
     ProgressDeadlineExceeded => Undecided, "", "";
     NothingToVerify => Undecided, "", "";
 }

@@ -1,5 +1,7 @@
 //! Lookups in the cluster that are made only while a cause makes them matter.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,23 @@ pub enum Lookup {
     LeavingPods,
     /// Which Services, Ingresses and policies stand between users and the pods.
     Traffic,
+    /// The same, and which ports of pods refuse connections.
+    TrafficAndPorts {
+        /// The ports to try.
+        ports: BTreeSet<PodPort>,
+    },
+}
+
+/// A port of a pod.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodPort {
+    /// The pod's name.
+    pub pod: String,
+    /// Its uid.
+    pub uid: String,
+    /// The port.
+    pub port: u16,
 }
 
 /// Something in the cluster that may heal a cause, or explains it.

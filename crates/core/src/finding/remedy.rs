@@ -154,6 +154,7 @@ remedies! {
     StartupProbeExhausted => Pod, "raise failureThreshold × periodSeconds of the startupProbe above the time that the application needs";
     StillStarting => Pod, "wait until the startup probe's time is over";
     HttpCheckFailing => Pod, "ask the pod yourself with `kubectl port-forward`, and compare path, port and answer";
+    ServiceCheckFailing => Services, "compare the ports, the selector and the endpoints of the Service with the pods";
     Paused => Workload, "kubectl rollout resume TYPE/NAME";
     WaitsForDeletion => Workload, "delete the pods yourself, one at a time: with the strategy OnDelete nothing else replaces them";
     StatefulSetStuck => Workload, "delete the stuck pod: an ordered StatefulSet does not replace it by itself (kubernetes/kubernetes#67250)";
@@ -162,10 +163,13 @@ remedies! {
     ProgressDeadlineExceeded => Workload, "look at the pods: Kubernetes says only that nothing moved for `progressDeadlineSeconds`";
     ServiceSelectsNoPod => Services, "give the pod template the labels that the Service selects, or let the Service select what the new pods have";
     ServicePortMissing => Services, "name the container's port as the Service's targetPort does, with the same protocol, or correct the targetPort";
+    NoPodListens => Services, "let the application listen on the Service's target port at the pod's address, or correct the targetPort";
+    PortNotListening => Services, "let the application listen on the Service's target port at the pod's address, or correct the targetPort";
     ServiceLeftBehind => Services, "if users still need the Service, let its selector and its targetPort fit the new pod template; otherwise delete it";
     ServiceMixesWorkloads => Services, "if the pods should not share the Service, give it a selector that matches only one workload's labels";
     EndpointsNotReady => Services, "look at the EndpointSlices of the Service, and at the log of the kube-controller-manager that writes them";
     IngressBackendMissing => Ingresses, "create the Service or the port that the Ingress names, or correct the Ingress";
+    IngressClassMissing => Ingresses, "name an IngressClass that exists (`kubectl get ingressclass`), or install the controller that brings it";
     TrafficDenied => Policies, "admit traffic to the labels of the new pods in a NetworkPolicy, or restore the labels";
     EgressDenied => Policies, "allow the labels of the new pods what they send, DNS (port 53) included, in a NetworkPolicy, or restore the labels";
     DependencyNotServed => Services, "correct the name or the port, or bring up the Service that the new revision names";

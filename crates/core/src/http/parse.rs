@@ -1,6 +1,6 @@
-//! Parses `PATH[:PORT][=STATUS][~REGEX]`.
+//! Parses `[service/NAME]PATH[:PORT][=STATUS][~REGEX]`.
 
-use super::{HttpCheck, HttpExpectation, HttpPort, Pattern};
+use super::{HttpCheck, HttpExpectation, HttpPort, Pattern, SERVICE};
 
 /// The longest check, in bytes: about the longest URL that servers accept.
 const LONGEST: usize = 2000;
@@ -11,6 +11,19 @@ pub enum HttpCheckError {
     /// Nothing before the port or the expectation.
     #[error("`{0}` has no path; write for example `/healthz` or `/healthz:8080`")]
     NoPath(String),
+    /// A Service without a path.
+    #[error("`{0}` has no path behind the Service; write for example `service/web/healthz`")]
+    NoServicePath(String),
+    /// A name that no Service can have.
+    #[error(
+        "`{text}`: `{name}` is not the name of a Service; write for example `service/web/healthz`"
+    )]
+    BadService {
+        /// What was written.
+        text: String,
+        /// What stands in place of the name.
+        name: String,
+    },
     /// A whole URL.
     #[error(
         "`{0}` is a URL; write only its path and the port of the container, such as \
@@ -103,7 +116,7 @@ pub enum HttpCheckError {
 }
 
 impl HttpCheck {
-    /// Reads `PATH[:PORT][=STATUS][~REGEX]`.
+    /// Reads `[service/NAME]PATH[:PORT][=STATUS][~REGEX]`. With a Service, the port is the Service's.
     ///
     /// The first `~` begins the pattern, whatever it holds. Before it, the last `=` with three digits
     /// behind it begins the status. Before that, the last `:` begins the port, unless `/`,
@@ -118,15 +131,45 @@ impl HttpCheck {
         if text.len() > LONGEST {
             return Err(HttpCheckError::TooLong(text.chars().count()));
         }
-        let (place, expect) = expectation(text)?;
-        let (path, port) = port(text, place)?;
-        path_is_right(text, path)?;
+        let (service, of_pod) = service(text)?;
+        let (place, expect) = expectation(of_pod)?;
+        let (path, port) = port(of_pod, place)?;
+        path_is_right(of_pod, path)?;
         Ok(Self {
+            service: service.map(str::to_owned),
             path: path.to_owned(),
             port,
             expect,
         })
     }
+}
+
+/// Splits off the Service that is asked.
+fn service(text: &str) -> Result<(Option<&str>, &str), HttpCheckError> {
+    let Some(rest) = text.strip_prefix(SERVICE) else {
+        return Ok((None, text));
+    };
+    let Some(slash) = rest.find('/') else {
+        return Err(HttpCheckError::NoServicePath(text.to_owned()));
+    };
+    let (name, path) = rest.split_at(slash);
+    if is_service_name(name) {
+        return Ok((Some(name), path));
+    }
+    Err(HttpCheckError::BadService {
+        text: text.to_owned(),
+        name: name.to_owned(),
+    })
+}
+
+/// Returns whether a Service may have this name (`k8s.io/apimachinery/pkg/util/validation`,
+/// `IsDNS1035Label`, and digits in front since `RelaxedServiceNameValidation`).
+fn is_service_name(name: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    (1..=63).contains(&name.len())
+        && name.bytes().all(allowed)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
 }
 
 fn expectation(text: &str) -> Result<(&str, HttpExpectation), HttpCheckError> {

@@ -10,7 +10,7 @@ use super::{HttpCheck, HttpPort};
 pub const DEFAULT_CONTAINER_ANNOTATION: &str = "kubectl.kubernetes.io/default-container";
 
 impl HttpCheck {
-    /// The number of the port that is asked of a pod.
+    /// The number of the port that is asked of a pod; `None` where a Service is asked.
     ///
     /// A check without a port asks the container that [`DEFAULT_CONTAINER_ANNOTATION`] names, else the
     /// first one whose readiness probe asks a port, else the first one that has ports: an injected
@@ -21,6 +21,9 @@ impl HttpCheck {
     /// # Errors
     /// When no container has a port of that name; the error says so.
     pub fn port_of(&self, pod: &Pod) -> Result<Option<i32>, String> {
+        if self.service.is_some() {
+            return Ok(None);
+        }
         match &self.port {
             Some(HttpPort::Number(number)) => Ok(Some(i32::from(*number))),
             Some(HttpPort::Name(name)) => named(pod, name)

@@ -167,9 +167,48 @@ fn what_a_path_holds_itself_is_told_from_port_status_and_pattern() {
 }
 
 #[test]
+fn a_check_of_a_service_has_its_name_before_the_path() {
+    let rows = [
+        (
+            "service/web/healthz=200",
+            Some("web"),
+            ["/healthz", "", "=200"],
+        ),
+        ("service/web/:80", Some("web"), ["/", "#80", ""]),
+        (
+            "service/web-2/a:http~ok",
+            Some("web-2"),
+            ["/a", "http", "~ok"],
+        ),
+        (
+            "/service/web/healthz",
+            None,
+            ["/service/web/healthz", "", ""],
+        ),
+    ];
+    for (text, service, expected) in rows {
+        assert_eq!(check(text).service(), service, "{text}");
+        assert_eq!(parts(text), expected, "{text}");
+        assert_eq!(check(text).to_string(), text);
+    }
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a table of named rows")]
 fn a_wrong_check_says_what_to_write() {
     let rows = [
+        (
+            "service/web",
+            "`service/web` has no path behind the Service; write for example `service/web/healthz`",
+        ),
+        (
+            "service//healthz",
+            "`service//healthz`: `` is not the name of a Service; write for example",
+        ),
+        (
+            "service/Web/healthz",
+            "`service/Web/healthz`: `Web` is not the name of a Service",
+        ),
         (
             "",
             "`` has no path; write for example `/healthz` or `/healthz:8080`",

@@ -146,11 +146,25 @@ pub(super) const RULES: &[Rule] = &[
         ..CHECK
     },
     Rule {
+        resources: &["pods/proxy"],
+        verbs: &["get"],
+        why: "to try the ports that Services lead to and that no probe asks; without it it is not noted that no pod listens",
+        ..TRAFFIC
+    },
+    Rule {
         condition: Condition::Http,
         resources: &["pods/proxy"],
         verbs: &["get"],
         need: Need::Needed,
         why: "to send HTTP checks to pods through the API server",
+        ..CHECK
+    },
+    Rule {
+        condition: Condition::HttpService,
+        resources: &["services/proxy"],
+        verbs: &["get"],
+        need: Need::Needed,
+        why: "to send HTTP checks to Services through the API server",
         ..CHECK
     },
     Rule {
@@ -184,6 +198,16 @@ pub(super) const RULES: &[Rule] = &[
         group: "networking.k8s.io",
         resources: &["ingresses", "networkpolicies"],
         why: "to note Ingresses that lead nowhere and policies that shut the new pods off; without it that is not noted",
+        ..TRAFFIC
+    },
+    Rule {
+        condition: Condition::IngressClass,
+        scope: Scope::Cluster,
+        group: "networking.k8s.io",
+        resources: &["ingressclasses"],
+        need: Need::Optional,
+        why: "to note an Ingress whose class does not exist. No Role here has it, because classes are the cluster's; without it \
+              that is not noted",
         ..TRAFFIC
     },
     Rule {

@@ -70,9 +70,27 @@ fn what_a_permission_is_needed_for_decides_how_much_depends_on_it() {
             Some(Needed),
         ),
         (
-            "without HTTP they are not",
+            "without HTTP they are asked for the ports of Services only",
             check.clone(),
             "get pods/proxy",
+            Some(Narrows),
+        ),
+        (
+            "without HTTP and traffic they are not",
+            with(|it| it.traffic = false, check.clone()),
+            "get pods/proxy",
+            None,
+        ),
+        (
+            "a Service is asked over HTTP",
+            with(|it| it.http_service = true, check.clone()),
+            "get services/proxy",
+            Some(Needed),
+        ),
+        (
+            "with HTTP checks of pods only it is not",
+            with(|it| it.http = true, check.clone()),
+            "get services/proxy",
             None,
         ),
         (
@@ -236,7 +254,9 @@ fn what_a_session_looks_up_stands_in_the_table() {
     let listed = used(&of(Command::Check, Deployment));
     let writers = SecretWriter::ALL.iter().map(|it| (it.plural, it.group));
     let siblings = Sibling::ALL.iter().map(|it| (it.plural, "apps"));
-    let traffic = TrafficKind::ALL.iter().map(|it| (it.plural(), it.group()));
+    // Classes are the cluster's, and read only with what the identity has anyway.
+    let traffic = TrafficKind::ALL.iter().filter(|it| it.is_namespaced());
+    let traffic = traffic.map(|it| (it.plural(), it.group()));
     for (plural, group) in writers.chain(siblings).chain(traffic) {
         let permission = format!("list {plural}.{group}");
         let permission = permission.trim_end_matches('.').to_owned();

@@ -107,8 +107,6 @@ pub enum PredictedCode {
     FieldImmutable,
     /// If this rollout failed, the present revision could not be restored.
     RollbackImpossible,
-    /// An Ingress names a class that does not exist.
-    IngressClassMissing,
 }
 
 impl PredictedCode {
@@ -120,7 +118,6 @@ impl PredictedCode {
             Self::ApplyRefused => "ApplyRefused",
             Self::FieldImmutable => "FieldImmutable",
             Self::RollbackImpossible => "RollbackImpossible",
-            Self::IngressClassMissing => "IngressClassMissing",
         }
     }
 
@@ -137,9 +134,6 @@ impl PredictedCode {
             }
             Self::RollbackImpossible => {
                 "If this rollout failed, the present revision could not be restored."
-            }
-            Self::IngressClassMissing => {
-                "The Ingress names an IngressClass that does not exist, so that no controller serves it."
             }
         }
     }

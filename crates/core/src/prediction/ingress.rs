@@ -1,9 +1,10 @@
 //! Ingresses of the call that name a class which does not exist.
 
-use super::certainty::{Certainty, PredictedCode, Prediction};
+use super::certainty::{Certainty, Prediction};
 use super::manifest::Manifest;
 use super::question::Place;
 use super::view::{Found, View};
+use crate::finding::FindingCode;
 use crate::workload::raw::text;
 
 /// Finds them. The annotation of old names no object: a controller compares it with a name of its own.
@@ -34,7 +35,7 @@ fn class(view: &View<'_>, index: usize, ingress: &Manifest) -> Option<Prediction
         let message = format!(
             "{title} names IngressClass `{class}`, which does not exist, so that no controller serves it"
         );
-        Prediction::own(PredictedCode::IngressClassMissing, index, message)
+        Prediction::finding(FindingCode::IngressClassMissing, index, message)
             .surely(Certainty::Likely)
             .about(title)
             .at(at)

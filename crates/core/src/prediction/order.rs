@@ -20,7 +20,7 @@ enum Step {
 fn stops(code: PredictedCode) -> Option<Step> {
     let code = match code {
         PredictedCode::ApplyRefused | PredictedCode::FieldImmutable => return Some(Step::Created),
-        PredictedCode::RollbackImpossible | PredictedCode::IngressClassMissing => return None,
+        PredictedCode::RollbackImpossible => return None,
         PredictedCode::Finding(code) => code,
     };
     let of_creation = [

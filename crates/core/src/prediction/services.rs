@@ -34,6 +34,7 @@ pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
     let objects = after_rollout(view, plan, objects);
     // A pod that the template will have: it is ready, and no endpoint is expected of it yet.
     let pods = [NewPod {
+        name: String::new(),
         uid: String::new(),
         ready: true,
         settled: false,
@@ -45,6 +46,8 @@ pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
         namespace: plan.namespace(),
         new: &new,
         former: Some(&former),
+        first: false,
+        rolled_back: None,
         pods: &pods,
     };
     let found = defects(&situation).into_iter();

@@ -2,7 +2,7 @@
 
 use super::{FormerRevision, Proposal, Proposed, Report, WorkloadReport};
 use crate::duration::{Human, elapsed};
-use crate::finding::{Finding, RollbackHelps};
+use crate::finding::{Finding, FindingCode, RollbackHelps};
 use crate::rollback::PreflightCode;
 use crate::verdict::VerdictKind;
 use crate::workload::place;
@@ -81,9 +81,15 @@ fn capitalised(text: &str) -> String {
 fn stands(it: &WorkloadReport, findings: &[Finding]) -> String {
     let named = it.workload.to_string();
     let mut lost = findings.iter().filter(|it| it.code.keeps_users_away());
-    if it.verdict == VerdictKind::Failed && lost.any(|it| it.workloads.contains(&named)) {
+    let lost = lost.find(|it| it.workloads.contains(&named));
+    if let Some(lost) = lost.filter(|_| it.verdict == VerdictKind::Failed) {
+        let why = if lost.code == FindingCode::NoPodListens {
+            "they refuse the connections of their Service"
+        } else {
+            "no Service leads to them"
+        };
         return format!(
-            "{} of {} replicas are available, but no Service leads to them: users are not served.",
+            "{} of {} replicas are available, but {why}: users are not served.",
             it.available, it.desired
         );
     }

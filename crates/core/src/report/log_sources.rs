@@ -124,7 +124,7 @@ const ENDS: [FindingCode; 4] = [
 ];
 
 /// The causes that a log may explain: only a line that reads like an error does.
-const EXPLAINED: [FindingCode; 11] = [
+const EXPLAINED: [FindingCode; 12] = [
     FindingCode::OutOfMemory,
     FindingCode::PostStartHookFailing,
     FindingCode::InitRunsLong,
@@ -135,6 +135,7 @@ const EXPLAINED: [FindingCode; 11] = [
     FindingCode::StartupProbeExhausted,
     FindingCode::StillStarting,
     FindingCode::HttpCheckFailing,
+    FindingCode::ServiceCheckFailing,
     FindingCode::EvictedForOwnLimit,
 ];
 

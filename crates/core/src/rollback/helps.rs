@@ -177,9 +177,12 @@ const fn named(code: FindingCode) -> Named {
         | Code::RuntimeHandlerMissing
         | Code::DeviceNotPrepared
         | Code::HttpCheckFailing
+        | Code::ServiceCheckFailing
         | Code::ReadinessGateClosed
         | Code::ServiceSelectsNoPod
         | Code::ServicePortMissing
+        | Code::NoPodListens
+        | Code::PortNotListening
         | Code::ServiceLeftBehind
         | Code::ServiceMixesWorkloads
         | Code::TrafficDenied
@@ -232,6 +235,7 @@ const fn named(code: FindingCode) -> Named {
         | Code::ProgressDeadlineExceeded
         | Code::EndpointsNotReady
         | Code::IngressBackendMissing
+        | Code::IngressClassMissing
         | Code::NothingToVerify => Named::Outside,
     }
 }

@@ -54,6 +54,14 @@ impl<K: Ord + Clone> Asked<K> {
         self.0.insert(key, Last { at, answered: true });
     }
 
+    /// Takes note of an answer to whatever was asked of a kind.
+    pub(super) fn answered_where(&mut self, of_kind: impl Fn(&K) -> bool, at: Timestamp) {
+        let asked = self.0.iter_mut().filter(|(key, _)| of_kind(key));
+        for (_, last) in asked {
+            *last = Last { at, answered: true };
+        }
+    }
+
     /// Takes note of an answer that holds for all that is open.
     pub(super) fn all_answered(&mut self, at: Timestamp) {
         for open in self.0.values_mut().filter(|it| !it.answered) {

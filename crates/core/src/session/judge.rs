@@ -39,6 +39,8 @@ pub struct Judgement {
     pub wake_at: Timestamp,
     /// What a success rests on.
     pub stability: Option<Stability>,
+    /// From when the last answer about the ways to the pods must be for a success.
+    pub traffic_final_from: Option<Timestamp>,
 }
 
 /// Judges what is known at `now`.
@@ -287,6 +289,7 @@ const fn simply(verdict: Verdict) -> Judgement {
         looked: false,
         wake_at: Timestamp::MAX,
         stability: None,
+        traffic_final_from: None,
     }
 }
 
@@ -307,16 +310,15 @@ fn looking(wake_at: Timestamp) -> Judgement {
 impl Progress {
     /// Returns until when a complete rollout waits for what is known of the ways to its pods.
     fn held(&self, view: &View<'_>, policy: &Policy, now: Timestamp) -> Held {
-        let (Self::Complete(Some(_)), Some(ways)) = (self, view.ways) else {
+        let (Self::Complete(Some(stable)), Some(ways)) = (self, view.ways) else {
             return Held::default();
         };
-        let moment = ways::Moment {
-            complete_since: view.complete_since.unwrap_or(now),
-            now,
-        };
+        let complete_since = view.complete_since.unwrap_or(now);
+        let moment = ways::Moment::new(complete_since, stable.at, policy, now);
         Held {
             until: ways.held_until(moment, policy),
-            wake_at: ways.wake_at(moment, policy),
+            wake_at: ways.wake_at(moment),
+            final_from: Some(moment.final_from),
         }
     }
 
@@ -339,6 +341,8 @@ struct Held {
     until: Option<Timestamp>,
     /// When to look again.
     wake_at: Option<Timestamp>,
+    /// From when the last answer must be.
+    final_from: Option<Timestamp>,
 }
 
 impl Held {
@@ -472,6 +476,7 @@ fn decide(progress: Progress, diagnosis: Diagnosis, limits: Limits<'_>) -> Judge
         looked: true,
         wake_at,
         stability,
+        traffic_final_from: held.final_from,
     }
 }
 

@@ -16,14 +16,16 @@ pub(super) struct Lookups(Asked<Lookup>);
 impl Lookups {
     /// Takes note of an answer.
     pub(super) fn answered(&mut self, observation: &Observation) {
-        let traffic = matches!(observation.seen, Seen::Traffic { .. });
-        let answered = if let Seen::LookedUp { lookup, .. } = &observation.seen {
-            Some(lookup)
-        } else {
-            traffic.then_some(&Lookup::Traffic)
-        };
-        if let Some(lookup) = answered.filter(|it| self.0.contains(it)) {
-            self.0.answered(lookup.clone(), observation.at);
+        let at = observation.at;
+        if let Seen::LookedUp { lookup, .. } = &observation.seen
+            && self.0.contains(lookup)
+        {
+            self.0.answered(lookup.clone(), at);
+        }
+        if matches!(observation.seen, Seen::Traffic { .. }) {
+            let traffic =
+                |it: &Lookup| matches!(it, Lookup::Traffic | Lookup::TrafficAndPorts { .. });
+            self.0.answered_where(traffic, at);
         }
     }
 

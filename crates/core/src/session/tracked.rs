@@ -1,5 +1,6 @@
 //! One workload of a session: what it is bound to, how it stands, what was reported about it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -14,9 +15,11 @@ use super::stability::Stability;
 use super::suspect::{Suspect, Suspects};
 use super::target::{Target, View};
 use super::ways::Ways;
+use crate::annotation::LastKnownGood;
 use crate::approval::ApprovedRollback;
+use crate::diagnose::Formers;
 use crate::duration::after;
-use crate::finding::{Finding, FindingCode, Prognosis};
+use crate::finding::{Finding, FindingCode, PodPort, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress::{self, Moment};
@@ -209,7 +212,8 @@ impl TrackedWorkload {
         if judgement.verdict.pending() != self.verdict.pending() {
             self.pending_since = now;
         }
-        self.ways.keep(&judgement.findings);
+        self.ways
+            .keep(&judgement.findings, judgement.traffic_final_from);
         self.findings = judgement.findings;
         self.stability = judgement.stability;
         self.looked_at = judgement.looked.then_some(now);
@@ -367,28 +371,44 @@ impl TrackedWorkload {
             return;
         };
         if self.ways.has_news(rollout.snapshot(), complete_since) {
-            let former = self.former(rollout);
-            self.ways.take(rollout, former, policy);
+            let formers = self.formers(rollout);
+            self.ways.take(rollout, &formers, policy);
         }
     }
 
-    /// The revision that served before, where that is known for certain enough to compare with it: the
-    /// one that was seen serving, else the one before by number. After a rollback there is none, nor
-    /// where an automation has changed the template since.
-    fn former<'a>(&self, rollout: &Rollout<'a>) -> Option<RevisionView<'a>> {
-        if self.target.restored.is_some() {
-            return None;
-        }
+    /// The revisions to compare with: the one that was seen serving, else the one before by number, and
+    /// then those that a check found healthy, the newest first. After a rollback the first is the one
+    /// that was rolled back: the Services may have moved on to it. Where an automation has changed the
+    /// template since, the one before by number did not serve.
+    fn formers<'a>(&self, rollout: &Rollout<'a>) -> Formers<'a> {
         let served = self.served.as_deref().and_then(|it| rollout.revision(it));
         let previous = || rollout.previous().filter(|_| self.followed.is_empty());
-        let former = served.or_else(previous)?;
-        (Some(former.uid()) != rollout.new_uid()).then_some(former)
+        let former = served.or_else(previous);
+        let marks = rollout.revisions().filter_map(|it| {
+            let mark = it.annotation(&LastKnownGood::annotation(it.uid()))?;
+            let mark = LastKnownGood::parse(mark, it.uid())?;
+            Some((mark.verified_at, it))
+        });
+        let mut marked: Vec<(Timestamp, RevisionView<'a>)> = marks.collect();
+        marked.sort_by_key(|(at, _)| Reverse(*at));
+        let all = former.into_iter().chain(marked.into_iter().map(|it| it.1));
+        Formers {
+            revisions: all
+                .filter(|it| Some(it.uid()) != rollout.new_uid())
+                .collect(),
+            rolled_back: self.target.restored.is_some(),
+        }
     }
 
     /// Returns whether the objects between users and its pods are to be read now.
     pub(super) fn wants_traffic(&self, policy: &Policy, now: Timestamp) -> bool {
         let complete = self.complete_since.filter(|_| policy.traffic);
         complete.is_some_and(|since| self.ways.are_wanted(since, policy, now))
+    }
+
+    /// Returns the ports of its pods that are to be tried as well.
+    pub(super) fn ports_to_try(&self) -> impl Iterator<Item = &PodPort> {
+        self.ways.ports().iter()
     }
 
     /// Returns whether an answer has told of the ways to its pods.

@@ -225,7 +225,10 @@ const fn noun(code: FindingCode) -> &'static str {
             | FindingCode::ImageSignatureRefused
     ) {
         "pulls"
-    } else if matches!(code, FindingCode::HttpCheckFailing) {
+    } else if matches!(
+        code,
+        FindingCode::HttpCheckFailing | FindingCode::ServiceCheckFailing
+    ) {
         "answers"
     } else if matches!(
         code,

@@ -1,14 +1,15 @@
 //! The ways of users to the pods of one complete rollout, as the newest answer shows them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::diagnose::{WaysSeen, ways_to};
+use crate::diagnose::{Formers, WaysSeen, ports_of, ways_to};
 use crate::duration::after;
-use crate::finding::Finding;
+use crate::finding::{Finding, PodPort};
 use crate::policy::Policy;
-use crate::snapshot::{RevisionView, Rollout, Snapshot};
+use crate::snapshot::{Rollout, Snapshot};
 use crate::traffic::Defect;
 
 /// The knowledge about the ways to a workload's pods.
@@ -20,6 +21,12 @@ pub struct Ways {
     defects: Vec<Defect>,
     /// Since when, without a break, answers have shown that no way is left.
     lost_since: Option<Timestamp>,
+    /// From when an answer must be for a success.
+    final_from: Option<Timestamp>,
+    /// The ports of pods that are to be tried.
+    ports: BTreeSet<PodPort>,
+    /// Whether the newest answer tells of all of them.
+    are_tried: bool,
 }
 
 impl Ways {
@@ -31,20 +38,27 @@ impl Ways {
     }
 
     /// Takes the newest answer.
-    pub(super) fn take(
-        &mut self,
-        rollout: &Rollout<'_>,
-        former: Option<RevisionView<'_>>,
-        policy: &Policy,
-    ) {
+    pub(super) fn take(&mut self, rollout: &Rollout<'_>, formers: &Formers<'_>, policy: &Policy) {
         self.answered_at = rollout.snapshot().traffic().map(|(at, _)| at);
-        self.defects = ways_to(rollout, former, policy);
+        self.defects = ways_to(rollout, formers, policy);
+        self.ports = ports_of(rollout, policy);
+        let answer = rollout.snapshot().traffic();
+        let tried = answer.into_iter().flat_map(|(_, objects)| &objects.tried);
+        let tried: BTreeSet<(&str, u16)> = tried.map(|it| (it.uid.as_str(), it.port)).collect();
+        let mut ports = self.ports.iter();
+        self.are_tried = ports.all(|it| tried.contains(&(it.uid.as_str(), it.port)));
     }
 
-    /// Remembers since when no way is left.
-    pub(super) fn keep(&mut self, findings: &[Finding]) {
+    /// Remembers since when no way is left, and from when the last answer must be.
+    pub(super) fn keep(&mut self, findings: &[Finding], final_from: Option<Timestamp>) {
+        self.final_from = final_from;
         let lost = findings.iter().find(|it| it.code.keeps_users_away());
         self.lost_since = lost.map(|it| it.since);
+    }
+
+    /// Returns the ports of pods that are to be tried.
+    pub(super) const fn ports(&self) -> &BTreeSet<PodPort> {
+        &self.ports
     }
 
     /// Returns what a diagnosis reads.
@@ -67,31 +81,42 @@ impl Ways {
         let Some(answered_at) = self.answered_at else {
             return true;
         };
-        let late = late(complete_since, policy);
-        !self.defects.is_empty() || (now >= late && answered_at < late)
+        let late = self
+            .final_from
+            .unwrap_or_else(|| late(complete_since, policy));
+        !self.defects.is_empty() || !self.are_tried || (now >= late && answered_at < late)
     }
 
-    /// Until when a success waits: for the first answer, and while no way is left.
+    /// Until when a success waits: for the first answer and one from the end of the window, and while no
+    /// way is left.
     pub(super) fn held_until(&self, view: Moment, policy: &Policy) -> Option<Timestamp> {
-        let patience = &policy.patience;
         let Moment {
             complete_since,
             now,
+            final_from,
         } = view;
-        if self.answered_at.is_none() {
-            return Some(after(complete_since, patience.traffic_answer));
-        }
-        let lost = self.defects.iter().find(|it| it.code.keeps_users_away())?;
-        let since = self.lost_since.unwrap_or(now);
-        let grace = policy.rule(lost.code)?.grace;
-        // The last answer must be from after the grace; without one, it is not said.
-        Some(after(since, grace.saturating_add(patience.traffic_again)))
+        let patience = &policy.patience;
+        let answered = self.answered_at.is_some_and(|at| at >= final_from) && self.are_tried;
+        let awaited = if self.answered_at.is_some() {
+            final_from.max(complete_since)
+        } else {
+            complete_since
+        };
+        let answer = (!answered).then(|| after(awaited, patience.traffic_answer));
+        let lost = self.defects.iter().find(|it| it.code.keeps_users_away());
+        let lost = lost.and_then(|lost| {
+            let since = self.lost_since.unwrap_or(now);
+            let grace = policy.rule(lost.code)?.grace;
+            // The last answer must be from after the grace; without one, it is not said.
+            Some(after(since, grace.saturating_add(patience.traffic_again)))
+        });
+        answer.max(lost)
     }
 
     /// When to look again, for an answer at the end of the window.
-    pub(super) fn wake_at(&self, view: Moment, policy: &Policy) -> Option<Timestamp> {
-        let late = late(view.complete_since, policy);
-        self.answered_at.is_some_and(|at| at < late).then_some(late)
+    pub(super) fn wake_at(&self, view: Moment) -> Option<Timestamp> {
+        let early = self.answered_at.is_some_and(|at| at < view.final_from);
+        early.then_some(view.final_from)
     }
 }
 
@@ -100,6 +125,25 @@ impl Ways {
 pub(super) struct Moment {
     pub(super) complete_since: Timestamp,
     pub(super) now: Timestamp,
+    /// From when an answer must be for a success.
+    pub(super) final_from: Timestamp,
+}
+
+impl Moment {
+    /// A rollout that is stable from a time on: its last answer must be from when its window is nearly
+    /// over.
+    pub(super) fn new(
+        complete_since: Timestamp,
+        stable_at: Timestamp,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            complete_since,
+            now,
+            final_from: late(complete_since, policy).min(stable_at),
+        }
+    }
 }
 
 /// When the window in which a rollout must stay complete is nearly over.

@@ -1,18 +1,25 @@
 //! Objects between users and pods.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use serde_json::{Value, json};
 
 use super::{at, deployment, pod, replica_set_json, seen, seen_set, template, typed};
+use crate::annotation::LastKnownGood;
+use crate::finding::PodPort;
 use crate::observation::{Observation, Seen};
 
 /// A Deployment of two pods, complete since the start, with its former revision and the objects between
 /// users and its pods.
 #[derive(Debug, Clone)]
 pub struct Ways {
+    /// A revision before the former one, which a check found healthy.
+    checked: Option<Value>,
     former: Value,
     new: Value,
     objects: Value,
+    refused: Vec<u16>,
 }
 
 /// Both revisions have the labels `app: web` and `tier: front` and the port `http`, and Service `web`
@@ -27,6 +34,7 @@ pub fn ways() -> Ways {
         template
     };
     Ways {
+        checked: None,
         former: of("v1"),
         new: of("v2"),
         objects: json!({
@@ -36,6 +44,7 @@ pub fn ways() -> Ways {
             "networkPolicies": [],
             "autoscalers": [],
         }),
+        refused: Vec::new(),
     }
 }
 
@@ -60,6 +69,13 @@ pub fn slice(service: &str, pods: &[&str]) -> Value {
 }
 
 impl Ways {
+    /// An older revision that a check found healthy, whose template is the former one as it is now.
+    #[must_use]
+    pub fn checked_before(mut self) -> Self {
+        self.checked = Some(self.former.clone());
+        self
+    }
+
     /// Another value in the new template.
     #[must_use]
     pub fn new_has(mut self, pointer: &str, value: Value) -> Self {
@@ -88,6 +104,24 @@ impl Ways {
         self
     }
 
+    /// The ports that pods refuse.
+    #[must_use]
+    pub fn refusing(mut self, ports: &[u16]) -> Self {
+        self.refused = ports.to_vec();
+        self
+    }
+
+    /// The same once these ports have been tried.
+    #[must_use]
+    pub fn tried(mut self, ports: &BTreeSet<PodPort>) -> Self {
+        let tried = ports.iter().map(|it| {
+            json!({"uid": it.uid, "port": it.port, "refused": self.refused.contains(&it.port)})
+        });
+        let tried: Vec<Value> = tried.collect();
+        put(&mut self.objects, "/tried", json!(tried));
+        self
+    }
+
     /// The Deployment, its revisions and its pods.
     #[must_use]
     pub fn rollout(&self) -> Vec<Observation> {
@@ -97,12 +131,24 @@ impl Ways {
             set["spec"]["template"]["metadata"]["labels"]["pod-template-hash"] = json!(version);
             typed(set)
         };
+        let checked = self.checked.as_ref().map(|template| {
+            let mut checked = set("v0", 0, (0, 0), template);
+            let mark = LastKnownGood::new("rs-v0", at(0), "run 1", [].into());
+            let mark = (LastKnownGood::annotation("rs-v0"), mark.to_text());
+            checked
+                .metadata
+                .annotations
+                .get_or_insert_default()
+                .extend([mark]);
+            seen_set(0, checked)
+        });
         let complete = deployment("web").counts(2, 2, 2, 2);
         let mut all = vec![
             seen(0, complete.spec("template", self.new.clone())),
             seen_set(0, set("v1", 1, (0, 0), &self.former)),
             seen_set(0, set("v2", 2, (2, 2), &self.new)),
         ];
+        all.extend(checked);
         all.extend(["a", "b"].iter().flat_map(|it| pod(it).ready(0).seen(0)));
         all
     }

@@ -1,7 +1,7 @@
 //! Ingresses that lead to Services which are not there.
 
 use super::Defect;
-use super::objects::{Ingress, Service, ServiceBackend};
+use super::objects::{Ingress, IngressClass, Service, ServiceBackend};
 use super::reach::Reach;
 use crate::finding::{FindingCode, Subject};
 
@@ -26,20 +26,66 @@ pub(super) fn routes(ingress: &Ingress) -> impl Iterator<Item = Route<'_>> {
     })
 }
 
-/// Finds paths that lead to a Service or a port that does not exist, of Ingresses that lead to the
-/// workload as well. An Ingress of others may be broken for years.
-pub(super) fn broken(reach: &Reach<'_>) -> Vec<Defect> {
+/// The Ingresses that lead to the workload. One of others may be broken for years.
+fn ours<'a>(reach: &Reach<'a>) -> impl Iterator<Item = &'a Ingress> {
     let objects = reach.situation.objects;
-    let (Some(services), Some(ingresses)) = (&objects.services, &objects.ingresses) else {
+    let known = objects.services.iter().flatten();
+    let ours: Vec<&str> = known
+        .clone()
+        .filter(|it| reach.concerns(it))
+        .map(|it| it.metadata.name.as_str())
+        .collect();
+    let missing = known
+        .clone()
+        .all(|it| it.metadata.name != reach.situation.name);
+    let own = reach.situation.name;
+    let leads = move |route: Route<'_>| {
+        let name = route.backend.name.as_str();
+        ours.contains(&name) || (missing && name == own)
+    };
+    let ingresses = objects.ingresses.iter().flatten();
+    ingresses.filter(move |it| routes(it).any(&leads))
+}
+
+/// Finds Ingresses whose class does not exist, or that have none while no class is the default: then
+/// perhaps no controller serves them. A class in the old annotation is the controller's own affair.
+pub(super) fn unclassed(reach: &Reach<'_>) -> Vec<Defect> {
+    let objects = reach.situation.objects;
+    let (Some(classes), Some(_)) = (&objects.ingress_classes, &objects.services) else {
+        return Vec::new();
+    };
+    let is_default =
+        |it: &IngressClass| it.metadata.annotations.is_default_class.as_deref() == Some("true");
+    ours(reach)
+        .filter(|it| it.metadata.annotations.ingress_class.is_none())
+        .filter_map(|ingress| {
+            let name = &ingress.metadata.name;
+            let message = match &ingress.spec.ingress_class_name {
+                Some(class) if classes.iter().any(|it| it.metadata.name == *class) => return None,
+                Some(class) => {
+                    format!("Ingress `{name}` names IngressClass `{class}`, which does not exist")
+                }
+                None if classes.iter().any(is_default) => return None,
+                None => format!("Ingress `{name}` names no IngressClass, and none is the default"),
+            };
+            let subject = Subject::new("Ingress", name);
+            Some(Defect::new(
+                FindingCode::IngressClassMissing,
+                subject,
+                message,
+            ))
+        })
+        .collect()
+}
+
+/// Finds paths that lead to a Service or a port that does not exist, of Ingresses that lead to the
+/// workload as well.
+pub(super) fn broken(reach: &Reach<'_>) -> Vec<Defect> {
+    let Some(services) = &reach.situation.objects.services else {
         return Vec::new();
     };
     let named = |name: &str| services.iter().find(|it| it.metadata.name == name);
-    let ours = |route: &Route<'_>| match named(&route.backend.name) {
-        Some(service) => reach.concerns(service),
-        None => route.backend.name == reach.situation.name,
-    };
-    let ingresses = ingresses.iter().filter(|it| routes(it).any(|it| ours(&it)));
-    ingresses
+    ours(reach)
         .flat_map(|ingress| {
             let broken = routes(ingress).filter_map(move |route| {
                 let service = named(&route.backend.name);

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 mod autoscaler;
@@ -13,8 +14,8 @@ mod policy;
 mod service;
 
 pub use autoscaler::Autoscaler;
-pub use ingress::Ingress;
 pub(super) use ingress::ServiceBackend;
+pub use ingress::{Ingress, IngressClass};
 pub use policy::NetworkPolicy;
 pub(super) use policy::{PolicyPort, PolicyRule};
 pub(super) use service::{Endpoint, ServicePort};
@@ -29,6 +30,8 @@ pub enum TrafficKind {
     EndpointSlice,
     /// Ingresses.
     Ingress,
+    /// The cluster's `IngressClasses`.
+    IngressClass,
     /// NetworkPolicies.
     NetworkPolicy,
     /// HorizontalPodAutoscalers.
@@ -37,10 +40,11 @@ pub enum TrafficKind {
 
 impl TrafficKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Service,
         Self::EndpointSlice,
         Self::Ingress,
+        Self::IngressClass,
         Self::NetworkPolicy,
         Self::Autoscaler,
     ];
@@ -51,7 +55,7 @@ impl TrafficKind {
         match self {
             Self::Service => "",
             Self::EndpointSlice => "discovery.k8s.io",
-            Self::Ingress | Self::NetworkPolicy => "networking.k8s.io",
+            Self::Ingress | Self::IngressClass | Self::NetworkPolicy => "networking.k8s.io",
             Self::Autoscaler => "autoscaling",
         }
     }
@@ -60,7 +64,11 @@ impl TrafficKind {
     #[must_use]
     pub const fn version(self) -> &'static str {
         match self {
-            Self::Service | Self::EndpointSlice | Self::Ingress | Self::NetworkPolicy => "v1",
+            Self::Service
+            | Self::EndpointSlice
+            | Self::Ingress
+            | Self::IngressClass
+            | Self::NetworkPolicy => "v1",
             Self::Autoscaler => "v2",
         }
     }
@@ -72,9 +80,16 @@ impl TrafficKind {
             Self::Service => "services",
             Self::EndpointSlice => "endpointslices",
             Self::Ingress => "ingresses",
+            Self::IngressClass => "ingressclasses",
             Self::NetworkPolicy => "networkpolicies",
             Self::Autoscaler => "horizontalpodautoscalers",
         }
+    }
+
+    /// Returns whether its objects are in a namespace.
+    #[must_use]
+    pub const fn is_namespaced(self) -> bool {
+        !matches!(self, Self::IngressClass)
     }
 
     /// Returns what cannot be told without it, as the end of a sentence.
@@ -84,6 +99,7 @@ impl TrafficKind {
             Self::Service => "whether Services lead to the new pods",
             Self::EndpointSlice => "whether Services have endpoints",
             Self::Ingress => "whether Ingresses lead to the new pods",
+            Self::IngressClass => "whether a controller serves the Ingresses",
             Self::NetworkPolicy => "whether NetworkPolicies shut the new pods off",
             Self::Autoscaler => "whether HorizontalPodAutoscalers can act",
         }
@@ -103,15 +119,33 @@ pub struct NetworkObjects {
     /// Its Ingresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingresses: Option<Vec<Ingress>>,
+    /// The cluster's `IngressClasses`, where the namespace has Ingresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress_classes: Option<Vec<IngressClass>>,
     /// Its NetworkPolicies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_policies: Option<Vec<NetworkPolicy>>,
     /// Its HorizontalPodAutoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscalers: Option<Vec<Autoscaler>>,
+    /// The ports that were tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<TriedPort>,
     /// What may not be listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<Unseen>,
+}
+
+/// A port of a pod that was tried through the API server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TriedPort {
+    /// The pod's uid.
+    pub uid: String,
+    /// The port.
+    pub port: u16,
+    /// Whether the pod refused the connection.
+    pub refused: bool,
 }
 
 /// A resource that may not be listed.
@@ -130,6 +164,20 @@ pub struct Metadata {
     /// The name.
     #[serde(default)]
     pub name: String,
+    /// When the object was created.
+    #[serde(
+        default,
+        rename = "creationTimestamp",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub creation_timestamp: Option<Timestamp>,
+    /// The annotations that name a class.
+    #[serde(
+        default,
+        deserialize_with = "or_empty",
+        skip_serializing_if = "is_empty"
+    )]
+    pub annotations: Annotations,
     /// The labels.
     #[serde(
         default,
@@ -137,6 +185,29 @@ pub struct Metadata {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub labels: BTreeMap<String, String>,
+}
+
+/// The annotations that are judged; others may say more than a trace should.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Annotations {
+    /// The class of an Ingress, as it was written before there were `IngressClasses`.
+    #[serde(
+        default,
+        rename = "kubernetes.io/ingress.class",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ingress_class: Option<String>,
+    /// Whether an `IngressClass` is that of Ingresses without one.
+    #[serde(
+        default,
+        rename = "ingressclass.kubernetes.io/is-default-class",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub is_default_class: Option<String>,
+}
+
+fn is_empty(annotations: &Annotations) -> bool {
+    *annotations == Annotations::default()
 }
 
 /// The API writes `null` for an empty list.

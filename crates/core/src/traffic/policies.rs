@@ -95,6 +95,13 @@ fn admits_dns(rule: &PolicyRule) -> bool {
     rule.ports.is_empty() || rule.ports.iter().any(covers)
 }
 
+/// Returns whether any policy isolates the pods of a template for what comes in: it may refuse in their
+/// place.
+pub(super) fn isolates_ingress(policies: &[NetworkPolicy], template: &PodTemplateSpec) -> bool {
+    let isolation = Isolation::of(policies, template, Direction::Ingress);
+    !isolation.by.is_empty()
+}
+
 /// Finds policies that admit nothing to the new pods and admitted something to the former ones.
 pub(super) fn shut_in(situation: &Situation<'_>) -> Vec<Defect> {
     let (Some(policies), Some(former)) = (&situation.objects.network_policies, situation.former)

@@ -1,17 +1,25 @@
 //! Which Services lead to the pods of a template.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Container, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::objects::{Endpoint, EndpointSlice, Service, ServicePort};
 use super::{Defect, Situation};
+use crate::duration::after;
 use crate::finding::{FindingCode, Subject};
 use crate::workload::TEMPLATE_HASH_LABEL;
 
 /// How many labels or ports are named at most.
 const NAMED: usize = 3;
+
+/// The names of labels that tell versions of the same pods apart.
+const VERSIONS: [&str; 6] = ["version", "color", "colour", "slot", "track", "revision"];
+
+/// Within this time a release applies its Services and then its workload. (estimated)
+const RELEASE: Duration = Duration::from_secs(600);
 
 type Labels = BTreeMap<String, String>;
 
@@ -58,12 +66,34 @@ impl<'a> Reach<'a> {
         let led = self.led(leads_users);
         let certain = !self.is_open_otherwise()
             && !self.has_new_endpoint()
+            && !led.iter().all(|it| self.came_with_release(it))
+            && !led.iter().any(|it| self.serves_elsewhere(it))
             && !self.services.iter().any(|it| self.leads_now(it))
             && led.iter().all(|it| self.is_deserted(it));
         if !certain {
             return Vec::new();
         }
         led.into_iter().map(|it| self.loss(it)).collect()
+    }
+
+    /// Returns whether a Service was made for the release that was rolled back.
+    fn came_with_release(&self, service: &Service) -> bool {
+        let created = service.metadata.creation_timestamp;
+        let release = self.situation.rolled_back.zip(created);
+        release.is_some_and(|(release, created)| after(created, RELEASE) >= release)
+    }
+
+    /// Returns whether users are led to another version than the one of this Service, by a Service that
+    /// differs only in the version that it selects: a later step of the pipeline switches them.
+    fn serves_elsewhere(&self, service: &Service) -> bool {
+        let mut others = self.services.iter();
+        others.any(|other| differ_by_version(service, other) && self.is_alive(other))
+    }
+
+    /// Returns whether a Service sends connections to a pod that is not about to end.
+    fn is_alive(&self, service: &Service) -> bool {
+        let mut endpoints = endpoints(self.situation, service);
+        endpoints.any(|it| it.conditions.terminating != Some(true))
     }
 
     /// Returns whether connections to any Service are sent to a new pod: a webhook may have given the pods
@@ -76,7 +106,7 @@ impl<'a> Reach<'a> {
     }
 
     /// Pods with ports of their nodes may be reached without a Service.
-    fn is_open_otherwise(&self) -> bool {
+    pub(super) fn is_open_otherwise(&self) -> bool {
         let Some(spec) = &self.situation.new.spec else {
             return true;
         };
@@ -128,9 +158,18 @@ impl<'a> Reach<'a> {
         }
         let led = self.led(leads);
         let services = led.iter().filter(|it| !self.leads_now(it));
-        let whole = services.map(|it| Defect {
-            code: FindingCode::ServiceLeftBehind,
-            ..self.loss(it)
+        let whole = services.map(|it| {
+            let loss = self.loss(it);
+            let message = if self.is_alive(it) {
+                format!("{}; it still leads to the old version", loss.message)
+            } else {
+                loss.message
+            };
+            Defect {
+                code: FindingCode::ServiceLeftBehind,
+                message,
+                ..loss
+            }
         });
         let ports = led.iter().filter(|it| self.leads_now(it));
         let ports = ports.filter_map(|it| self.port_left_behind(it));
@@ -275,6 +314,19 @@ pub(super) fn endpoints<'a>(
         .filter(|it| it.conditions.takes_connections())
 }
 
+/// Returns whether two Services select different versions of the same pods.
+fn differ_by_version(one: &Service, other: &Service) -> bool {
+    let (one, other) = (&one.spec.selector, &other.spec.selector);
+    let mut differing = one
+        .iter()
+        .filter(|(key, value)| other.get(*key) != Some(value));
+    let versions = |(key, _): (&String, &String)| {
+        let name = key.rsplit('/').next().unwrap_or_default();
+        VERSIONS.contains(&name)
+    };
+    one != other && one.keys().eq(other.keys()) && differing.all(versions)
+}
+
 fn subject(service: &Service) -> Subject {
     Subject::new("Service", &service.metadata.name)
 }
@@ -325,15 +377,17 @@ pub(super) fn leads(service: &Service, template: &PodTemplateSpec) -> bool {
     leads_by(service, template, |_| true)
 }
 
-/// Returns whether it does so by a port that is not for collecting metrics: a worker without users may have
-/// such a Service.
-fn leads_users(service: &Service, template: &PodTemplateSpec) -> bool {
+/// Returns whether it does so by a port that is for users.
+pub(super) fn leads_users(service: &Service, template: &PodTemplateSpec) -> bool {
+    leads_by(service, template, is_for_users)
+}
+
+/// Returns whether a port is not for collecting metrics: a worker without users may have such a Service.
+pub(super) fn is_for_users(port: &ServicePort) -> bool {
     const METRICS: [&str; 2] = ["metric", "prom"];
-    leads_by(service, template, |port| {
-        let names = [port.name.as_deref(), named_target(port)];
-        let mut names = names.into_iter().flatten();
-        !names.any(|name| METRICS.iter().any(|it| name.contains(it)))
-    })
+    let names = [port.name.as_deref(), named_target(port)];
+    let mut names = names.into_iter().flatten();
+    !names.any(|name| METRICS.iter().any(|it| name.contains(it)))
 }
 
 fn leads_by(

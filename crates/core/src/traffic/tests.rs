@@ -18,6 +18,7 @@ fn template() -> PodTemplateSpec {
 
 fn told(objects: Value) -> Option<String> {
     let pod = |uid: &str| NewPod {
+        name: uid.to_owned(),
         uid: uid.to_owned(),
         ready: true,
         settled: true,
@@ -29,6 +30,8 @@ fn told(objects: Value) -> Option<String> {
         namespace: "shop",
         new: &template(),
         former: None,
+        first: false,
+        rolled_back: None,
         pods: &[pod("pod-a"), pod("pod-b")],
     });
     found.map(|it| it.to_string())
@@ -146,4 +149,53 @@ fn several_defects_of_a_code_are_told_as_one() {
             "Service `c` is left behind"
         ]
     );
+}
+
+#[test]
+fn only_ready_pods_show_that_a_way_is_lost() {
+    let former = json!({"metadata": {"labels": {"app": "old"}}, "spec": {"containers": [
+        {"name": "app", "ports": [{"name": "http", "containerPort": 8080}]}]}});
+    let former: PodTemplateSpec = serde_json::from_value(former).unwrap();
+    let selecting = |app: &str| {
+        json!([{"metadata": {"name": "web"}, "spec": {"selector": {"app": app}, "clusterIP": "10.0.0.1",
+            "publishNotReadyAddresses": true, "ports": [{"port": 80, "targetPort": "http"}]}}])
+    };
+    let lost = json!({"services": selecting("old"), "endpointSlices": [slice("web", &[])]});
+    let published = json!({"services": selecting("web"), "endpointSlices": [slice("web", &["a"])]});
+    let rows = [
+        (
+            "ready pods that no Service selects",
+            &lost,
+            true,
+            vec![FindingCode::ServiceSelectsNoPod],
+        ),
+        ("a readiness gate is still closed", &lost, false, vec![]),
+        (
+            "a Service that publishes pods that are not ready",
+            &published,
+            false,
+            vec![],
+        ),
+        ("and then are ready", &published, true, vec![]),
+    ];
+    for (says, objects, ready, expected) in rows {
+        let found = defects(&Situation {
+            objects: &read(objects.clone()),
+            kind: "Deployment",
+            name: "web",
+            namespace: "shop",
+            new: &template(),
+            former: Some(&former),
+            first: false,
+            rolled_back: None,
+            pods: &[NewPod {
+                name: "a".to_owned(),
+                uid: "pod-a".to_owned(),
+                ready,
+                settled: ready,
+            }],
+        });
+        let codes: Vec<FindingCode> = found.iter().map(|it| it.code).collect();
+        assert_eq!(codes, expected, "{says}");
+    }
 }

@@ -242,7 +242,9 @@ impl<'a> Place<'a> {
             [] => (None, None),
             [name] => (Some(*name), None),
             [name, subresource] => (Some(*name), Some(*subresource)),
-            [name, "proxy", ..] if resource == Resource::Pods => (Some(*name), Some("proxy")),
+            [name, "proxy", ..] if matches!(resource, Resource::Pods | Resource::Services) => {
+                (Some(*name), Some("proxy"))
+            }
             _ => return None,
         };
         let scoped = resource.namespaced();

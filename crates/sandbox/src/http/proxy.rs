@@ -1,9 +1,12 @@
-//! `…/pods/[SCHEME:]NAME[:PORT]/proxy/PATH`: the API server asks the pod.
+//! `…/pods/[SCHEME:]NAME[:PORT]/proxy/PATH`: the API server asks the pod; `…/services/…`: one of the ready
+//! pods that the Service selects.
+
+use serde_json::Value;
 
 use super::Call;
 use crate::cluster::Cluster;
 use crate::fake_kubelet::{Answer, PodRequest};
-use crate::object::{items, text};
+use crate::object::{being_deleted, int, int_or, items, labels, text, texts};
 use crate::resource::Resource;
 use crate::status::ApiFailure;
 use crate::store::Key;
@@ -32,6 +35,9 @@ pub(super) fn ask(cluster: &Cluster, call: &Call) -> Result<Asked, ApiFailure> {
     let place = Place::parse(id)
         .ok_or_else(|| ApiFailure::bad_request(format!("invalid pod request \"{id}\"")))?;
     let namespace = call.namespace.as_deref().unwrap_or_default();
+    if call.resource() == Some(Resource::Services) {
+        return ask_service(cluster, namespace, &place, &call.tail);
+    }
     let pod = cluster.find(&Key::new(Resource::Pods, namespace, place.name))?;
     let ip = text(&pod, "/status/podIP");
     if ip.is_empty() {
@@ -50,15 +56,72 @@ pub(super) fn ask(cluster: &Cluster, call: &Call) -> Result<Asked, ApiFailure> {
     let Some(port) = port else {
         return Ok(Asked::Aborted);
     };
-    let path = if call.tail.is_empty() {
-        "/"
-    } else {
-        &call.tail
+    Ok(answered(cluster, &pod, port, &call.tail))
+}
+
+fn answered(cluster: &Cluster, pod: &Value, port: u16, tail: &str) -> Asked {
+    let path = if tail.is_empty() { "/" } else { tail };
+    Asked::Answered {
+        answer: cluster.answer_of(pod, PodRequest { port, path }),
+        address: format!("{}:{port}", text(pod, "/status/podIP")),
+    }
+}
+
+/// Asks a ready pod by the Service's port: by its number or name, or without either the one that has no
+/// name (`pkg/registry/core/service/storage/storage.go`, `ResourceLocation`).
+fn ask_service(
+    cluster: &Cluster,
+    namespace: &str,
+    place: &Place<'_>,
+    tail: &str,
+) -> Result<Asked, ApiFailure> {
+    let service = cluster.find(&Key::new(Resource::Services, namespace, place.name))?;
+    let selector = texts(&service, "/spec/selector");
+    let wanted = place.port.unwrap_or_default();
+    let port = items(&service, "/spec/ports").iter().find(|it| {
+        text(it, "/name") == wanted
+            || (!wanted.is_empty() && int(it, "/port").to_string() == wanted)
+    });
+    let selected = |pod: &Value| {
+        let labels = labels(pod);
+        !selector.is_empty()
+            && selector
+                .iter()
+                .all(|(key, value)| labels.get(key) == Some(value))
     };
-    Ok(Asked::Answered {
-        answer: cluster.answer_of(&pod, PodRequest { port, path }),
-        address: format!("{ip}:{port}"),
-    })
+    let pods = cluster.store.all();
+    let mut pods = pods
+        .filter(|(key, _)| key.resource == Resource::Pods && key.namespace == namespace)
+        .map(|(_, pod)| pod)
+        .filter(|pod| selected(pod) && is_ready(pod) && !being_deleted(pod));
+    let found = port.zip(pods.next());
+    let target = found.and_then(|(port, pod)| Some((target(port, pod)?, pod)));
+    let Some((port, pod)) = target else {
+        let message = format!("no endpoints available for service \"{}\"", place.name);
+        return Err(ApiFailure::new(503, "ServiceUnavailable", message));
+    };
+    Ok(answered(cluster, pod, port, tail))
+}
+
+/// The port of a pod that a Service's port leads to.
+fn target(port: &Value, pod: &Value) -> Option<u16> {
+    let name = text(port, "/targetPort");
+    let number = if name.is_empty() {
+        int_or(port, "/targetPort", int(port, "/port"))
+    } else {
+        let containers = items(pod, "/spec/containers").iter();
+        let mut ports = containers.flat_map(|it| items(it, "/ports"));
+        int(
+            ports.find(|it| text(it, "/name") == name)?,
+            "/containerPort",
+        )
+    };
+    u16::try_from(number).ok()
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let mut conditions = items(pod, "/status/conditions").iter();
+    conditions.any(|it| text(it, "/type") == "Ready" && text(it, "/status") == "True")
 }
 
 /// The parts of `[SCHEME:]NAME[:PORT]` (k8s.io/apimachinery `pkg/util/net/port_split.go`).

@@ -86,7 +86,8 @@ async fn serve(
             Err(failure) => respond(&shared, refusal(&failure)),
         };
     }
-    if call.subresource.as_deref() == Some("proxy") && call.resource() == Some(Resource::Pods) {
+    let proxied = matches!(call.resource(), Some(Resource::Pods | Resource::Services));
+    if call.subresource.as_deref() == Some("proxy") && proxied {
         return respond(&shared, pass_on(&shared, &call).await?);
     }
     let body = body.collect().await?.to_bytes();

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use http::{Method, Request};
+use k8s_openapi::api::core::v1::Service;
+use kube::Api;
 use kube::api::PostParams;
 use rollguard_sandbox::{Answer, Sandbox, Script, Verb};
 use serde_json::{Value, json};
@@ -12,7 +14,11 @@ use crate::support::{Shop, pod, seconds, shop};
 
 /// The status and the body of a request through the proxy.
 async fn ask(sandbox: &Sandbox, pod: &str, path: &str) -> (u16, String) {
-    let uri = format!("/api/v1/namespaces/shop/pods/{pod}/proxy{path}");
+    send(sandbox, &format!("pods/{pod}/proxy{path}")).await
+}
+
+async fn send(sandbox: &Sandbox, path: &str) -> (u16, String) {
+    let uri = format!("/api/v1/namespaces/shop/{path}");
     let request = Request::builder().method(Method::GET).uri(uri);
     let request = request.body(kube::client::Body::empty()).unwrap();
     let response = sandbox.client().send(request).await.unwrap();
@@ -126,4 +132,39 @@ async fn the_proxy_can_be_forbidden() {
         "pods \"web-1:8080\" is forbidden: User \"sandbox\" cannot get resource \"pods/proxy\" in \
          API group \"\" in the namespace \"shop\""
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_asks_one_of_its_ready_pods() {
+    let script = Script::healthy().answering("9090/*", Answer::new(200, "metrics"));
+    let sandbox = with_pod(script).await;
+    let services: Api<Service> = Api::namespaced(sandbox.client(), "shop");
+    let create = |name: &str, selector: Value, ports: Value| {
+        let service =
+            json!({"metadata": {"name": name}, "spec": {"selector": selector, "ports": ports}});
+        let service: Service = serde_json::from_value(service).unwrap();
+        let services = services.clone();
+        async move { services.create(&PostParams::default(), &service).await }
+    };
+    let labelled = json!({"app": "web"});
+    let ports = json!([{"name": "http", "port": 80, "targetPort": 8080}, {"name": "metrics", "port": 81, "targetPort": 9090}]);
+    create("web", labelled.clone(), ports).await.unwrap();
+    let unnamed = json!([{"port": 80, "targetPort": 9090}]);
+    create("one", labelled, unnamed.clone()).await.unwrap();
+    create("none", json!({"app": "other"}), unnamed)
+        .await
+        .unwrap();
+    let rows = [
+        ("web:http", 200, "ok"),
+        ("web:81", 200, "metrics"),
+        ("one", 200, "metrics"),
+        ("web", 503, "no endpoints available for service"),
+        ("none", 503, "no endpoints available for service"),
+        ("gone", 404, "services \\\"gone\\\" not found"),
+    ];
+    for (service, code, says) in rows {
+        let (found, body) = send(&sandbox, &format!("services/{service}/proxy/")).await;
+        assert_eq!(found, code, "{service}: {body}");
+        assert!(body.contains(says), "{service}: {body}");
+    }
 }

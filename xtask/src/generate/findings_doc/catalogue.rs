@@ -94,6 +94,7 @@ const PROBES: &[Cause] = causes! {
     "a probe that a redirect makes pass; informational" => ProbeRedirected;
     "readiness gate of an application gateway or a mesh stays closed" => ReadinessGateClosed;
     "ready, but fails an HTTP check of the user" => HttpCheckFailing;
+    "ready, but its Service fails an HTTP check of the user" => ServiceCheckFailing;
 };
 
 const INIT: &[Cause] = causes! {
@@ -165,10 +166,13 @@ const WORKLOAD: &[Cause] = causes! {
 const TRAFFIC: &[Cause] = causes! {
     "the labels changed, and no Service selects the pods any more" => ServiceSelectsNoPod;
     "the named port is gone from the template, or has another protocol, and no Service leads to the pods any more" => ServicePortMissing;
+    "every new pod refuses connections to the target port of its Services, where the former revision listened" => NoPodListens;
+    "every new pod refuses connections to a target port, and it may always have been so; informational" => PortNotListening;
     "one of several Services, or one port of a Service, leads to no new pod; informational" => ServiceLeftBehind;
     "the Service of another workload selects the pods as well; informational" => ServiceMixesWorkloads;
     "ready pods are no endpoints of their Service; informational" => EndpointsNotReady;
     "an Ingress leads to a Service or port that does not exist; informational" => IngressBackendMissing;
+    "an Ingress names a class that does not exist, or none while no class is the default; informational" => IngressClassMissing;
     "NetworkPolicies admit nothing to the changed labels; informational" => TrafficDenied;
     "NetworkPolicies deny the changed labels all egress, or DNS; informational" => EgressDenied;
     "a changed variable, argument or probe names a Service that is not there or has no endpoint; informational" => DependencyNotServed;

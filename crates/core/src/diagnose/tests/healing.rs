@@ -122,6 +122,7 @@ fn what_heals_at_four_fifths_of_its_patience_is_no_failure() {
         StatefulSetStuck,
         ServiceSelectsNoPod,
         ServicePortMissing,
+        NoPodListens,
     ];
     let early = |code: &FindingCode| {
         let policy = Policy::default();

@@ -22,6 +22,15 @@ fn seen_answer(second: u64, answer: Answer) -> Observation {
     Observation::new(at(second), seen)
 }
 
+/// The answer of the Service, which is asked as the second check.
+fn service_answered(second: u64, status: u16) -> Observation {
+    let mut answered = answered(second, status);
+    if let Seen::Answered { check, .. } = &mut answered.seen {
+        *check = 1;
+    }
+    answered
+}
+
 fn ready(says: &'static str, answers: Vec<Observation>, judged: (u64, Expect)) -> Row {
     let mut row = rollout(
         says,
@@ -96,6 +105,24 @@ pub(super) fn rows() -> Vec<Row> {
             "no answer for half a minute",
             refusals.collect(),
             (30, Terminal(HttpCheckFailing)),
+        ),
+        ready(
+            "the Service answers 503, and the pod as expected",
+            std::iter::once(answered(0, 200))
+                .chain((0..=15).map(|it| service_answered(it * 2, 503)))
+                .collect(),
+            (30, Terminal(ServiceCheckFailing)),
+        )
+        .healed_by(34, vec![service_answered(34, 200)]),
+        ready(
+            "the Service answers 503 for ten seconds: its endpoints may lag",
+            (0..=5).map(|it| service_answered(it * 2, 503)).collect(),
+            (10, Transient(ServiceCheckFailing)),
+        ),
+        ready(
+            "the Service answers as expected",
+            vec![service_answered(1, 200)],
+            (60, Absent(ServiceCheckFailing)),
         ),
         ready(
             "answered as expected",

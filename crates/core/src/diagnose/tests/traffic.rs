@@ -1,7 +1,7 @@
 //! Complete rollouts, and the objects between users and their pods.
 
 use super::*;
-use crate::diagnose::traffic::{WaysSeen, ways_to};
+use crate::diagnose::traffic::{Formers, WaysSeen, ways_to};
 use crate::snapshot::Rollout;
 use crate::testing::{Ways, service, slice, ways};
 use crate::traffic::Defect;
@@ -31,7 +31,11 @@ impl Followed {
                 continue;
             }
             let rollout = snapshot.rollout(&workload)?;
-            let defects = ways_to(&rollout, rollout.previous(), policy);
+            let formers = Formers {
+                revisions: rollout.previous().into_iter().collect(),
+                rolled_back: false,
+            };
+            let defects = ways_to(&rollout, &formers, policy);
             let lost = defects.iter().any(|it| it.code.keeps_users_away());
             let before = followed.and_then(|it| it.lost_since);
             followed = Some(Self {
@@ -110,6 +114,7 @@ pub(super) fn rows() -> Vec<Row> {
     [
         selectors(),
         ports(),
+        listening(),
         endpoints(),
         ingresses(),
         policies(),
@@ -263,6 +268,30 @@ fn selectors() -> Vec<Row> {
             Absent(code),
         ),
         row(
+            "a Service for the live version differs from the one that is left: a later step switches them",
+            &switched(json!({"app": "web", "version": "v1"})),
+            40,
+            Noted(ServiceLeftBehind),
+        ),
+        row(
+            "a Service for another component is no other version",
+            &relabelled()
+                .with("services", both(service("api", json!({"tier": "api"}))))
+                .with(
+                    "endpointSlices",
+                    json!([empty("web"), slice("api", &["api-1"])]),
+                ),
+            40,
+            Terminal(code),
+        ),
+        row(
+            "the Service for another version has no endpoint",
+            &switched(json!({"app": "web", "version": "v1"}))
+                .with("endpointSlices", json!([empty("web"), empty("live")])),
+            40,
+            Terminal(code),
+        ),
+        row(
             "a Service left for the former version is noted",
             &versions(),
             40,
@@ -345,6 +374,22 @@ fn versions() -> Ways {
         )
 }
 
+/// The next version beside the live one, each with a Service of its own.
+fn switched(left: Value) -> Ways {
+    versions()
+        .with(
+            "services",
+            json!([
+                service("web", left),
+                service("live", json!({"app": "web", "version": "v0"})),
+            ]),
+        )
+        .with(
+            "endpointSlices",
+            json!([empty("web"), slice("live", &["live-1"])]),
+        )
+}
+
 fn mixed() -> Ways {
     let services = json!([
         service("web", json!({"app": "web"})),
@@ -411,6 +456,124 @@ fn ports() -> Vec<Row> {
     ]
 }
 
+/// The Service leads to port 8080, which the new revision has left together with its probe.
+fn moved_port() -> Ways {
+    let probe = format!("{CONTAINER}/readinessProbe/httpGet/port");
+    let ports = format!("{CONTAINER}/ports");
+    let mut service = service("web", json!({"app": "web"}));
+    service["spec"]["ports"] = json!([{"port": 80, "targetPort": 8080}]);
+    ways()
+        .new_has(&probe, json!(9090))
+        .new_has(&ports, json!([{"containerPort": 9090}]))
+        .former_has(&ports, json!([]))
+        .with("services", json!([service]))
+        .with("tried", tried(&[("a", true), ("b", true)]))
+}
+
+fn tried(pods: &[(&str, bool)]) -> Value {
+    let tried = pods.iter().map(
+        |(pod, refused)| json!({"uid": format!("pod-{pod}"), "port": 8080, "refused": refused}),
+    );
+    tried.collect()
+}
+
+fn listening() -> Vec<Row> {
+    let code = NoPodListens;
+    let note = Noted(PortNotListening);
+    let isolating = json!([{"metadata": {"name": "web"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]}}]);
+    let also = |port: u16| {
+        let mut service = service("web", json!({"app": "web"}));
+        service["spec"]["ports"] = json!([{"name": "http", "port": 80, "targetPort": 8080}, {"name": "https", "port": 443, "targetPort": port}]);
+        moved_port().with("services", json!([service]))
+    };
+    vec![
+        row(
+            "every new pod refuses the port that the former revision's probe asked",
+            &moved_port(),
+            40,
+            Terminal(code),
+        )
+        .healed_by(
+            45,
+            vec![
+                moved_port()
+                    .with("tried", tried(&[("a", false), ("b", false)]))
+                    .answer(45),
+            ],
+        ),
+        row(
+            "so for twenty seconds only",
+            &moved_port(),
+            30,
+            Transient(code),
+        ),
+        row(
+            "one new pod answers, with TLS, an error or another protocol",
+            &moved_port().with("tried", tried(&[("a", true), ("b", false)])),
+            40,
+            Absent(code),
+        ),
+        row(
+            "no pod was tried",
+            &moved_port().with("tried", json!([])),
+            40,
+            Absent(code),
+        ),
+        row(
+            "a probe of the former revision did not ask the port: it may always have been so",
+            &moved_port().former_has(
+                &format!("{CONTAINER}/readinessProbe/httpGet/port"),
+                json!(9090),
+            ),
+            40,
+            note,
+        )
+        .healed_by(45, vec![ways().answer(45)]),
+        row(
+            "a NetworkPolicy isolates the pods and may have refused",
+            &moved_port().with("networkPolicies", isolating),
+            40,
+            note,
+        ),
+        row(
+            "NetworkPolicies may not be listed",
+            &moved_port().with("networkPolicies", json!(null)),
+            40,
+            note,
+        ),
+        row(
+            "without a readiness probe the application may still be starting",
+            &moved_port().new_has(&format!("{CONTAINER}/readinessProbe"), json!(null)),
+            40,
+            note,
+        ),
+        row(
+            "another port of the Service is a way in",
+            &also(8443),
+            40,
+            note,
+        ),
+        row(
+            "the Service's other port is refused as well",
+            &also(8080),
+            40,
+            Terminal(code),
+        ),
+        row(
+            "the port is for collecting metrics",
+            &metrics_only(),
+            40,
+            Absent(PortNotListening),
+        ),
+    ]
+}
+
+fn metrics_only() -> Ways {
+    let mut service = service("web", json!({"app": "web"}));
+    service["spec"]["ports"] = json!([{"name": "metrics", "port": 80, "targetPort": 8080}]);
+    moved_port().with("services", json!([service]))
+}
+
 fn endpoints() -> Vec<Row> {
     let without = || ways().with("endpointSlices", json!([empty("web")]));
     vec![
@@ -451,6 +614,25 @@ fn ingress(service: &str, port: Value) -> Value {
         {"host": "shop.example.com", "http": {"paths": [path("web", json!({"number": 80})), path(service, port)]}}]}}])
 }
 
+fn classes(name: &str) -> Value {
+    json!([{"metadata": {"name": name}, "spec": {"controller": "example.com/ingress"}}])
+}
+
+fn default_class() -> Value {
+    let annotations = json!({"ingressclass.kubernetes.io/is-default-class": "true"});
+    json!([{"metadata": {"name": "nginx", "annotations": annotations}}])
+}
+
+/// An Ingress that leads to the Service and names no class.
+fn classless(annotations: Value) -> Ways {
+    let mut ingress = ingress("web", json!({"number": 80}));
+    ingress[0]["metadata"]["annotations"] = annotations;
+    if let Some(spec) = ingress[0]["spec"].as_object_mut() {
+        spec.remove("ingressClassName");
+    }
+    ways().with("ingresses", ingress)
+}
+
 fn ingresses() -> Vec<Row> {
     let with = |service, port| ways().with("ingresses", ingress(service, port));
     vec![
@@ -472,6 +654,51 @@ fn ingresses() -> Vec<Row> {
             &with("web", json!({"number": 80})),
             40,
             Absent(IngressBackendMissing),
+        ),
+        row(
+            "the class of an Ingress does not exist",
+            &with("web", json!({"number": 80})).with("ingressClasses", classes("traefik")),
+            40,
+            Noted(IngressClassMissing),
+        )
+        .healed_by(
+            45,
+            vec![
+                with("web", json!({"number": 80}))
+                    .with("ingressClasses", classes("nginx"))
+                    .answer(45),
+            ],
+        ),
+        row(
+            "the class of an Ingress exists",
+            &with("web", json!({"number": 80})).with("ingressClasses", classes("nginx")),
+            40,
+            Absent(IngressClassMissing),
+        ),
+        row(
+            "the classes may not be listed",
+            &with("web", json!({"number": 80})),
+            40,
+            Absent(IngressClassMissing),
+        ),
+        row(
+            "an Ingress without a class, and none is the default",
+            &classless(json!({})).with("ingressClasses", classes("nginx")),
+            40,
+            Noted(IngressClassMissing),
+        ),
+        row(
+            "an Ingress without a class gets the default",
+            &classless(json!({})).with("ingressClasses", default_class()),
+            40,
+            Absent(IngressClassMissing),
+        ),
+        row(
+            "an Ingress has its class in the old annotation",
+            &classless(json!({"kubernetes.io/ingress.class": "nginx"}))
+                .with("ingressClasses", classes("traefik")),
+            40,
+            Absent(IngressClassMissing),
         ),
         row(
             "an Ingress of others is broken",

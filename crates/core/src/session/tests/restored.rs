@@ -18,7 +18,11 @@ fn id(uid: &str, revision: u64) -> RevisionId {
     }
 }
 
-fn after_rollback(workload: WorkloadRef, uid: &str, (bad, target): (&str, &str)) -> Target {
+pub(super) fn after_rollback(
+    workload: WorkloadRef,
+    uid: &str,
+    (bad, target): (&str, &str),
+) -> Target {
     Target {
         workload: workload.clone(),
         revision: None,

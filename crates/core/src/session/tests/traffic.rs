@@ -1,5 +1,6 @@
 //! Sessions that follow a complete rollout on to the users.
 
+use super::restored::after_rollback;
 use super::*;
 use crate::finding::Lookup;
 use crate::observation::Observation;
@@ -23,12 +24,26 @@ struct Ended {
 /// Follows a complete rollout; `answer` says which objects are there some seconds after the begin, and a
 /// lookup takes a second.
 fn follow(policy: &Policy, target: Target, answer: impl Fn(u64) -> Option<Ways>) -> Ended {
-    let begin = at(BEGIN);
+    follow_from((BEGIN, 1), policy, target, answer)
+}
+
+/// The same with a session that begins so many seconds after the pods became ready, and with lookups
+/// that take so many.
+fn follow_from(
+    (begins, takes): (u64, u64),
+    policy: &Policy,
+    target: Target,
+    answer: impl Fn(u64) -> Option<Ways>,
+) -> Ended {
+    let begin = at(begins);
     let mut session = Session::new([target], policy.clone(), begin);
     let shown = answer(0).unwrap_or_else(ways);
     let seen = shown.rollout().into_iter().map(|it| it.seen);
     let mut queue: Vec<Observation> = seen.map(|it| Observation::new(begin, it)).collect();
-    let lists = listed(0, &ALL).into_iter().map(|it| it.seen);
+    let all = ALL.iter().copied().chain(["rs-v0"]);
+    let lists = listed(0, &all.collect::<Vec<_>>())
+        .into_iter()
+        .map(|it| it.seen);
     queue.extend(lists.map(|it| Observation::new(begin, it)));
     let mut asked = 0;
     let mut wake_at = begin;
@@ -44,14 +59,21 @@ fn follow(policy: &Policy, target: Target, answer: impl Fn(u64) -> Option<Ways>)
             return Ended {
                 report: Report::new(&session, &step.verdict, now),
                 verdict: step.verdict,
-                after: elapsed_seconds(now) - BEGIN,
+                after: elapsed_seconds(now) - begins,
                 asked,
             };
         }
-        if step.lookups.contains(&Lookup::Traffic) {
+        let traffic = step.lookups.iter().find_map(|it| {
+            if let Lookup::TrafficAndPorts { ports } = it {
+                Some(ports.clone())
+            } else {
+                (*it == Lookup::Traffic).then(BTreeSet::new)
+            }
+        });
+        if let Some(ports) = traffic {
             asked += 1;
-            let second = elapsed_seconds(now) + 1;
-            queue.extend(answer(second - BEGIN).map(|it| it.answer(second)));
+            let second = elapsed_seconds(now) + takes;
+            queue.extend(answer(second - begins).map(|it| it.tried(&ports).answer(second)));
         }
         wake_at = step.wake_at;
         assert!(now < at(3600), "it does not end: {:?}", step.verdict);
@@ -194,4 +216,175 @@ fn a_rollout_that_loses_its_way_at_the_timeout_is_decided_all_the_same() {
         "{:?}",
         ended.verdict
     );
+}
+
+/// Both templates had the labels that the Service does not select; the one before them had those.
+fn second_bad() -> Ways {
+    ways()
+        .checked_before()
+        .both_have("/metadata/labels/tier", json!("back"))
+        .with("endpointSlices", json!([slice("web", &[])]))
+}
+
+#[test]
+fn a_release_is_compared_with_the_one_that_was_served_last() {
+    let code = "ServiceSelectsNoPod";
+    let unmarked = lost().former_has("/metadata/labels/tier", json!("back"));
+    let rows = [
+        (
+            "the second release that no Service selects",
+            second_bad(),
+            Some(code),
+        ),
+        ("no check found an older one healthy", unmarked, None),
+        (
+            "the former one was served, and the older one by a Service that has gone",
+            ways()
+                .both_have("/metadata/labels/tier", json!("back"))
+                .checked_before()
+                .both_have("/metadata/labels/tier", json!("front")),
+            None,
+        ),
+    ];
+    for (says, ways, expected) in rows {
+        let ended = follow(&with_traffic(), web().into(), |_| Some(ways.clone()));
+        let Verdict::Failed { causes } = &ended.verdict else {
+            assert_eq!(expected, None, "{says}: {:?}", ended.verdict);
+            continue;
+        };
+        let code = causes.first().map(|it| it.code.as_str());
+        assert_eq!(code, expected, "{says}: {:?}", ended.verdict);
+    }
+}
+
+#[test]
+fn after_a_rollback_the_services_must_lead_to_what_was_restored() {
+    let restored = || after_rollback(web(), "d-1", ("rs-v1", "rs-v2"));
+    let created = |at: jiff::Timestamp| {
+        let mut service = service("web", json!({"app": "web", "tier": "front"}));
+        service["metadata"]["creationTimestamp"] = json!(at);
+        json!([service])
+    };
+    let long_ago: jiff::Timestamp = "1969-01-01T00:00:00Z".parse().unwrap();
+    let rows = [
+        (
+            "the Service has moved on to the release that was rolled back",
+            lost().with("services", created(long_ago)),
+            false,
+        ),
+        (
+            "the Service came with that release, and none was there before",
+            lost().with("services", created(at(0))),
+            true,
+        ),
+        (
+            "the Service selects what was restored",
+            ways().former_has("/metadata/labels/tier", json!("back")),
+            true,
+        ),
+    ];
+    for (says, ways, healthy) in rows {
+        let ended = follow(&with_traffic(), restored(), |_| Some(ways.clone()));
+        let verdict = &ended.verdict;
+        assert_eq!(
+            *verdict == Verdict::Succeeded,
+            healthy,
+            "{says}: {verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn a_success_waits_for_an_answer_from_the_end_of_its_window() {
+    type Answer = fn(u64) -> Option<Ways>;
+    let gone = |second| {
+        let before = lost()
+            .with("services", json!([service("web", json!({"app": "web"}))]))
+            .with("endpointSlices", json!([slice("web", &["a", "b"])]));
+        Some(if second < 6 { before } else { lost() })
+    };
+    let rows: [(&str, Answer, bool, u64); 4] = [
+        ("the Service leads to the pods", |_| Some(ways()), true, 11),
+        (
+            "the Service selects others six seconds later",
+            gone,
+            false,
+            43,
+        ),
+        (
+            "the last answer does not come",
+            |second| (second < 6).then(ways),
+            true,
+            18,
+        ),
+        ("no answer comes", |_| None, true, 10),
+    ];
+    for (says, answer, healthy, after) in rows {
+        // Both pods become ready as the session begins, and the API server is slow.
+        let ended = follow_from((0, 3), &with_traffic(), web().into(), answer);
+        let verdict = &ended.verdict;
+        assert_eq!(
+            *verdict == Verdict::Succeeded,
+            healthy,
+            "{says}: {verdict:?}"
+        );
+        assert_eq!(ended.after, after, "{says}");
+    }
+}
+
+/// The application and its probe have moved to another port, and the Service has not.
+fn moved() -> Ways {
+    let mut service = service("web", json!({"app": "web"}));
+    service["spec"]["ports"] = json!([{"port": 80, "targetPort": 8080}]);
+    ways()
+        .new_has(
+            "/spec/containers/0/readinessProbe/httpGet/port",
+            json!(9090),
+        )
+        .with("services", json!([service]))
+}
+
+#[test]
+fn a_port_that_no_probe_asks_is_tried_once_more_after_the_first_answer() {
+    type Answer = fn(u64) -> Option<Ways>;
+    let rows: [(&str, Answer, bool, u64, usize); 4] = [
+        ("the port answers", |_| Some(moved()), true, 2, 2),
+        (
+            "the port is the probe's",
+            |_| Some(ways().refusing(&[8080])),
+            true,
+            1,
+            1,
+        ),
+        (
+            "the port refuses",
+            |_| Some(moved().refusing(&[8080])),
+            false,
+            32,
+            7,
+        ),
+        (
+            "the port refuses for ten seconds",
+            |second| {
+                Some(if second < 10 {
+                    moved().refusing(&[8080])
+                } else {
+                    moved()
+                })
+            },
+            true,
+            14,
+            4,
+        ),
+    ];
+    for (says, answer, healthy, after, asked) in rows {
+        let ended = follow(&with_traffic(), web().into(), answer);
+        let verdict = &ended.verdict;
+        assert_eq!(
+            *verdict == Verdict::Succeeded,
+            healthy,
+            "{says}: {verdict:?}"
+        );
+        assert_eq!((ended.after, ended.asked), (after, asked), "{says}");
+    }
 }

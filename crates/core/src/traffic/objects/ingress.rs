@@ -18,6 +18,9 @@ pub struct Ingress {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IngressSpec {
+    /// The class, whose controller serves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress_class_name: Option<String>,
     /// The backend of everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_backend: Option<Backend>,
@@ -83,4 +86,11 @@ pub struct BackendPort {
     /// Its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<i32>,
+}
+
+/// An `IngressClass`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IngressClass {
+    /// Its name, and whether it is the default.
+    pub metadata: Metadata,
 }

@@ -1,0 +1,174 @@
+//! Ports that Services lead to and on which no new pod listens.
+//!
+//! A port that is not declared may be listened on all the same, and one that is declared need not be.
+//! The readiness probe of a ready pod shows that its own port is listened on; every other port is tried
+//! through the API server. Only a refused connection says something: silence may be a policy's, and
+//! every answer, an error or another protocol included, shows that somebody listens.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, Probe};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::objects::{Service, ServicePort, TriedPort};
+use super::policies::isolates_ingress;
+use super::reach::{Reach, containers, is_for_users, is_selecting, leads, resolve};
+use super::{Defect, NewPod, Situation};
+use crate::finding::{FindingCode, PodPort, Subject};
+
+/// How many pods are tried at most.
+const PODS: usize = 10;
+/// How many ports of each are tried at most.
+const PORTS: usize = 3;
+
+/// A port of a Service, and the port of the pods behind it.
+struct Way<'a> {
+    service: &'a Service,
+    port: &'a ServicePort,
+    number: i32,
+}
+
+/// Returns the ports of the new pods that are to be tried.
+#[must_use]
+pub fn ports_to_try(situation: &Situation<'_>) -> BTreeSet<PodPort> {
+    let ways = ways(situation).filter(|it| !is_proven(situation.new, it.number));
+    let numbers: BTreeSet<i32> = ways.map(|it| it.number).collect();
+    let ports = numbers.into_iter().take(PORTS);
+    let ports: Vec<u16> = ports.filter_map(|it| it.try_into().ok()).collect();
+    tried_pods(situation)
+        .flat_map(|pod| {
+            ports.iter().map(|port| PodPort {
+                pod: pod.name.clone(),
+                uid: pod.uid.clone(),
+                port: *port,
+            })
+        })
+        .collect()
+}
+
+/// Finds ports of Services on which every new pod that was tried refused the connection.
+///
+/// That keeps users away for certain if no other port is a way in, nothing but the pod can have
+/// refused, and the former revision listened there, or there was none.
+pub(super) fn refused(reach: &Reach<'_>) -> Vec<Defect> {
+    let situation = reach.situation;
+    let refused: Vec<Way<'_>> = ways(situation)
+        .filter(|it| is_refused(situation, it.number))
+        .collect();
+    let all = refused.len() == ways(situation).count();
+    let isolated = match &situation.objects.network_policies {
+        Some(policies) => isolates_ingress(policies, situation.new),
+        None => true,
+    };
+    // Without a readiness probe a pod counts as ready while its application still starts.
+    let certain = all
+        && !isolated
+        && !reach.is_open_otherwise()
+        && has_readiness(situation.new)
+        && refused.iter().all(|it| listened(situation, it));
+    let code = if certain {
+        FindingCode::NoPodListens
+    } else {
+        FindingCode::PortNotListening
+    };
+    refused.iter().map(|it| defect(it, code)).collect()
+}
+
+fn defect(way: &Way<'_>, code: FindingCode) -> Defect {
+    let (name, number) = (&way.service.metadata.name, way.number);
+    Defect::new(
+        code,
+        Subject::new("Service", name),
+        format!(
+            "Service `{name}` leads to port {number}, and every new pod refuses connections to it"
+        ),
+    )
+    .remedy(format!(
+        "let the application listen on port {number} at the pod's address, not only on localhost, or correct the targetPort of Service `{name}`"
+    ))
+}
+
+/// The ports over TCP by which Services lead users to the new pods.
+fn ways<'a>(situation: &Situation<'a>) -> impl Iterator<Item = Way<'a>> {
+    let (services, new) = (situation.objects.services.iter().flatten(), situation.new);
+    let services = services.filter(move |it| is_selecting(it) && leads(it, new));
+    services.flat_map(move |service| {
+        let ports = service.spec.ports.iter();
+        let ports = ports.filter(|it| is_for_users(it));
+        let ports = ports.filter(|it| matches!(it.protocol.as_deref(), None | Some("TCP")));
+        ports.filter_map(move |port| {
+            let number = resolve(port, new)?;
+            Some(Way {
+                service,
+                port,
+                number,
+            })
+        })
+    })
+}
+
+fn tried_pods<'a>(situation: &Situation<'a>) -> impl Iterator<Item = &'a NewPod> {
+    let pods = situation.pods.iter();
+    pods.filter(|it| it.ready && !it.name.is_empty()).take(PODS)
+}
+
+/// Returns whether every pod that was to be tried has refused.
+fn is_refused(situation: &Situation<'_>, number: i32) -> bool {
+    let mut pods = tried_pods(situation).peekable();
+    let refused = |pod: &NewPod| {
+        let mut tried = situation.objects.tried.iter();
+        tried.any(|it| is_of(it, pod, number) && it.refused)
+    };
+    pods.peek().is_some() && pods.all(refused)
+}
+
+fn is_of(tried: &TriedPort, pod: &NewPod, number: i32) -> bool {
+    tried.uid == pod.uid && i32::from(tried.port) == number
+}
+
+/// Returns whether the former revision listened on the port behind a Service's port, or there was none.
+fn listened(situation: &Situation<'_>, way: &Way<'_>) -> bool {
+    match situation.former {
+        Some(former) => {
+            leads(way.service, former)
+                && resolve(way.port, former).is_some_and(|it| is_proven(former, it))
+        }
+        None => situation.first,
+    }
+}
+
+/// Returns whether the pods of a template, once ready, listen on a port, because a probe of theirs asks it.
+fn is_proven(template: &PodTemplateSpec, number: i32) -> bool {
+    let mut containers = containers(template);
+    containers.any(|container| {
+        let probes = [&container.readiness_probe, &container.startup_probe];
+        let mut ports = probes
+            .into_iter()
+            .flatten()
+            .filter_map(|it| asked(it, container));
+        ports.any(|it| it == number)
+    })
+}
+
+fn has_readiness(template: &PodTemplateSpec) -> bool {
+    containers(template).any(|it| it.readiness_probe.is_some())
+}
+
+/// Returns the port of the pod that a probe asks.
+fn asked(probe: &Probe, container: &Container) -> Option<i32> {
+    let (host, port) = match (&probe.http_get, &probe.tcp_socket, &probe.grpc) {
+        (Some(http), _, _) => (&http.host, &http.port),
+        (None, Some(tcp), _) => (&tcp.host, &tcp.port),
+        (None, None, Some(grpc)) => return Some(grpc.port),
+        (None, None, None) => return None,
+    };
+    match port {
+        _ if host.as_ref().is_some_and(|it| !it.is_empty()) => None,
+        IntOrString::Int(number) => Some(*number),
+        IntOrString::String(name) => {
+            let mut ports = container.ports.iter().flatten();
+            let named = ports.find(|it| it.name.as_ref() == Some(name));
+            named.map(|it| it.container_port)
+        }
+    }
+}
