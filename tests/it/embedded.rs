@@ -10,6 +10,7 @@ mod embedded {
     pub(crate) mod doctor;
     pub(crate) mod documents;
     pub(crate) mod faults;
+    pub(crate) mod job_runs;
     pub(crate) mod jobs;
     pub(crate) mod lint_live;
     pub(crate) mod lint_task;
@@ -28,8 +29,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use embedded::{
-    cancelled, doctor, faults, jobs, lint_live, lint_task, many, races, rollback, standstill,
-    traffic, walk, way_in,
+    cancelled, doctor, faults, job_runs, jobs, lint_live, lint_task, many, races, rollback,
+    standstill, traffic, walk, way_in,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         .chain(many::trials())
         .chain(rollback::trials())
         .chain(jobs::trials())
+        .chain(job_runs::trials())
         .chain(cancelled::trials())
         .chain(doctor::trials())
         .chain(standstill::trials())

@@ -131,8 +131,10 @@ pub enum CommandInputs {
 pub struct CheckInputs {
     /// Where the workloads are; also those of `workloads`.
     pub namespace: String,
-    /// What to check by name, each once; empty only where there is a selector.
+    /// What to check by name, each once; empty only where there is a selector or a `CronJob`.
     pub workloads: Vec<WorkloadRef>,
+    /// The `CronJob`s of the namespace whose newest Jobs are to be checked, each once.
+    pub cron_jobs: Vec<String>,
     /// What to check besides, by the workloads' own labels.
     pub selector: Option<String>,
     /// How long the rollout may take.
@@ -272,6 +274,7 @@ impl CheckInputs {
         Self {
             namespace: workload.namespace.clone(),
             workloads: vec![workload],
+            cron_jobs: Vec::new(),
             selector: None,
             timeout,
             stable_for,

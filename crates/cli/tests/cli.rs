@@ -144,10 +144,10 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
         ),
         (
             "another kind",
-            &["check", "cronjob/web"],
+            &["check", "ingress/web"],
             2,
             &[
-                "error: `WORKLOAD`: `cronjob/web`: kind `cronjob` is not supported; write `deployment/web`",
+                "error: `WORKLOAD`: `ingress/web`: kind `ingress` is not supported; write `deployment/web`",
             ],
         ),
         (

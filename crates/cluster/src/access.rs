@@ -9,6 +9,7 @@ use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt};
@@ -21,6 +22,10 @@ use crate::error::{Cause, ClusterError, ClusterErrorKind, Permission};
 use crate::patience::patiently;
 use crate::request::{PAGE, READ_LIMIT, within};
 use crate::typed::Typed;
+
+mod cron_job;
+
+pub use cron_job::latest_job;
 
 /// How many other names a hint lists at most.
 const NAMES: u32 = 20;
@@ -65,6 +70,9 @@ async fn read(client: &Client, workload: &WorkloadRef) -> std::result::Result<Wo
         WorkloadKind::DaemonSet => get(client, namespace, name)
             .await
             .map(|it| Workload::DaemonSet(Box::new(it))),
+        WorkloadKind::Job => get(client, namespace, name)
+            .await
+            .map(|it| Workload::Job(Box::new(it))),
     }
 }
 
@@ -120,26 +128,93 @@ pub struct Selected {
     pub unseen: Vec<WorkloadKind>,
 }
 
-/// The workloads of every kind whose own labels match a selector. That one kind may not be listed
+/// The workloads with revisions whose own labels match a selector. That one kind may not be listed
 /// does not keep the others from being followed; but a success is none then, as some may be left out.
 ///
 /// # Errors
 /// Not found when nothing matches; bad input when it is no selector; forbidden when no kind may be
 /// listed; credentials; unreachable.
 pub async fn select(client: &Client, namespace: &str, selector: &str) -> Result<Selected> {
+    let found = with_revisions(client, namespace, selector).await;
+    let about = Selection {
+        client,
+        namespace,
+        selector,
+        what: "Deployment, StatefulSet or DaemonSet",
+    };
+    selected(about, found.into()).await
+}
+
+/// The same, with the Jobs that match.
+///
+/// # Errors
+/// As [`select`].
+pub async fn select_with_jobs(
+    client: &Client,
+    namespace: &str,
+    selector: &str,
+) -> Result<Selected> {
+    let (found, jobs) = futures::join!(
+        with_revisions(client, namespace, selector),
+        matching(client, namespace, selector),
+    );
+    let mut found: Vec<Found> = found.into();
+    let jobs = of_kind(jobs, |it| Workload::Job(Box::new(it)));
+    found.push((WorkloadKind::Job, jobs));
+    let about = Selection {
+        client,
+        namespace,
+        selector,
+        what: "Deployment, StatefulSet, DaemonSet or Job",
+    };
+    selected(about, found).await
+}
+
+/// The workloads of a kind, or why they were not listed.
+type Found = (WorkloadKind, std::result::Result<Vec<Workload>, Cause>);
+
+async fn with_revisions(client: &Client, namespace: &str, selector: &str) -> [Found; 3] {
     let (deployments, stateful_sets, daemon_sets) = futures::join!(
         matching(client, namespace, selector),
         matching(client, namespace, selector),
         matching(client, namespace, selector),
     );
-    let found = [
-        of_kind(deployments, |it| Workload::Deployment(Box::new(it))),
-        of_kind(stateful_sets, |it| Workload::StatefulSet(Box::new(it))),
-        of_kind(daemon_sets, |it| Workload::DaemonSet(Box::new(it))),
-    ];
+    [
+        (
+            WorkloadKind::Deployment,
+            of_kind(deployments, |it| Workload::Deployment(Box::new(it))),
+        ),
+        (
+            WorkloadKind::StatefulSet,
+            of_kind(stateful_sets, |it| Workload::StatefulSet(Box::new(it))),
+        ),
+        (
+            WorkloadKind::DaemonSet,
+            of_kind(daemon_sets, |it| Workload::DaemonSet(Box::new(it))),
+        ),
+    ]
+}
+
+/// A selection of workloads.
+#[derive(Clone, Copy)]
+struct Selection<'a> {
+    client: &'a Client,
+    namespace: &'a str,
+    selector: &'a str,
+    /// The kinds, for people.
+    what: &'a str,
+}
+
+async fn selected(about: Selection<'_>, found: Vec<Found>) -> Result<Selected> {
+    let Selection {
+        namespace,
+        selector,
+        ..
+    } = about;
+    let kinds = found.len();
     let mut selected = Selected::default();
     let mut refusal = None;
-    for (kind, found) in WorkloadKind::ALL.into_iter().zip(found) {
+    for (kind, found) in found {
         match found {
             Ok(found) => selected.workloads.extend(found),
             Err(cause @ Cause::Answer { code: 403, .. }) => {
@@ -154,12 +229,8 @@ pub async fn select(client: &Client, namespace: &str, selector: &str) -> Result<
         }
     }
     match refusal {
-        Some(cause) if selected.notes.len() == WorkloadKind::ALL.len() => {
-            Err(not_listed(namespace, selector, cause))
-        }
-        _ if selected.workloads.is_empty() => {
-            Err(nothing(client, namespace, selector, &selected.notes).await)
-        }
+        Some(cause) if selected.notes.len() == kinds => Err(not_listed(namespace, selector, cause)),
+        _ if selected.workloads.is_empty() => Err(nothing(about, &selected.notes).await),
         _ => {
             selected.workloads.sort_by_key(Workload::reference);
             Ok(selected)
@@ -210,19 +281,18 @@ fn not_listed(namespace: &str, selector: &str, cause: Cause) -> ClusterError {
     ClusterError::new(doing, cause).needs(&needed)
 }
 
-async fn nothing(
-    client: &Client,
-    namespace: &str,
-    selector: &str,
-    notes: &[String],
-) -> ClusterError {
+async fn nothing(about: Selection<'_>, notes: &[String]) -> ClusterError {
+    let Selection {
+        client,
+        namespace,
+        selector,
+        what,
+    } = about;
     if let Some(error) = no_namespace(client, namespace, "workloads").await {
         return error;
     }
-    let doing = format!(
-        "find workloads: no Deployment, StatefulSet or DaemonSet in namespace `{namespace}` has \
-         labels `{selector}`"
-    );
+    let doing =
+        format!("find workloads: no {what} in namespace `{namespace}` has labels `{selector}`");
     let hint = match notes {
         [] => "the selector applies to the labels of the workloads themselves, not of their \
                pods: kubectl get deployments,statefulsets,daemonsets --show-labels"
@@ -262,15 +332,22 @@ async fn missing(client: &Client, workload: &WorkloadRef) -> ClusterError {
         ClusterErrorKind::NotFound,
         format!("find {workload}: it does not exist in namespace `{namespace}`"),
     );
+    // A Job that is not there may have been, unlike any other kind.
+    let gone = match kind {
+        WorkloadKind::Job => "; a Job with ttlSecondsAfterFinished is deleted once it has ended",
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "",
+    };
     match others(client, workload).await {
         Some(others) if others.is_empty() => error.with_hint(format!(
-            "namespace `{namespace}` has no {kind}s; check the namespace and the cluster"
+            "namespace `{namespace}` has no {kind}s; check the namespace and the cluster{gone}"
         )),
         Some(mut others) => {
             others.sort_by_key(|other| (distance(other, name), other.clone()));
-            error.with_hint(format!("{kind}s there: {}", others.join(", ")))
+            error.with_hint(format!("{kind}s there: {}{gone}", others.join(", ")))
         }
-        None => error.with_hint("check the name, the namespace and the cluster"),
+        None => error.with_hint(format!(
+            "check the name, the namespace and the cluster{gone}"
+        )),
     }
 }
 
@@ -280,6 +357,7 @@ async fn others(client: &Client, workload: &WorkloadRef) -> Option<Vec<String>> 
         WorkloadKind::Deployment => names::<Deployment>(client, namespace).await,
         WorkloadKind::StatefulSet => names::<StatefulSet>(client, namespace).await,
         WorkloadKind::DaemonSet => names::<DaemonSet>(client, namespace).await,
+        WorkloadKind::Job => names::<Job>(client, namespace).await,
     }
 }
 

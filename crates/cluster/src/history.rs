@@ -12,7 +12,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::Result;
-use crate::error::{Cause, ClusterError, Permission};
+use crate::error::{Cause, ClusterError, ClusterErrorKind, Permission};
 use crate::list::list;
 use crate::patience::patiently;
 use crate::request::{READ_LIMIT, apps, pods, within};
@@ -26,10 +26,17 @@ use crate::request::{READ_LIMIT, apps, pods, within};
 /// # Errors
 /// Forbidden with the permission to grant, not found, unreachable and the like.
 pub async fn history(client: &Client, workload: &WorkloadRef) -> Result<History> {
+    if !workload.kind.has_revisions() {
+        let doing =
+            format!("read the revisions of {workload}: Jobs have no revisions to go back to");
+        return Err(ClusterError::plain(ClusterErrorKind::BadInput, doing));
+    }
     let object = object(client, workload).await?;
     let named = match workload.kind {
         WorkloadKind::Deployment => "ReplicaSets",
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "ControllerRevisions",
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => {
+            "ControllerRevisions"
+        }
     };
     let selector = selector(&object).map_err(not_listed(workload, named))?;
     let collection = apps(&workload.namespace, revision_resource(workload.kind));
@@ -54,7 +61,9 @@ pub async fn history(client: &Client, workload: &WorkloadRef) -> Result<History>
 pub(crate) const fn revision_resource(kind: WorkloadKind) -> ResourceKind {
     match kind {
         WorkloadKind::Deployment => ResourceKind::ReplicaSet,
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => ResourceKind::ControllerRevision,
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => {
+            ResourceKind::ControllerRevision
+        }
     }
 }
 

@@ -88,6 +88,7 @@ impl ResourceStream<'_> {
             ResourceKind::Deployment => self.workloads(Workload::Deployment),
             ResourceKind::StatefulSet => self.workloads(Workload::StatefulSet),
             ResourceKind::DaemonSet => self.workloads(Workload::DaemonSet),
+            ResourceKind::Job => self.workloads(Workload::Job),
             ResourceKind::ReplicaSet => {
                 self.labelled(|object: Box<ReplicaSet>| Seen::ReplicaSet { object })
             }

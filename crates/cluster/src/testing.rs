@@ -337,7 +337,7 @@ pub(crate) fn revision_objects(kind: WorkloadKind) -> (&'static str, Vec<Value>)
             "/replicasets",
             vec![replica_set(1, "v1"), replica_set(2, "v2")],
         ),
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => (
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => (
             "/controllerrevisions",
             vec![controller_revision(1, "v1"), controller_revision(2, "v2")],
         ),
@@ -350,6 +350,7 @@ pub(crate) fn path(kind: WorkloadKind) -> &'static str {
         WorkloadKind::Deployment => "/deployments/web",
         WorkloadKind::StatefulSet => "/statefulsets/web",
         WorkloadKind::DaemonSet => "/daemonsets/web",
+        WorkloadKind::Job => "/jobs/web",
     }
 }
 

@@ -25,6 +25,7 @@ mod deletion;
 mod hook;
 mod http;
 mod image;
+mod job;
 mod node;
 mod probe;
 mod promise;
@@ -162,6 +163,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
         probe::diagnose(case),
         http::diagnose(case),
         workload::diagnose(case),
+        job::diagnose(case),
         scheduler::diagnose(case),
         provider::diagnose(case),
         hook::diagnose(case),

@@ -321,6 +321,7 @@ fn revision_seen(kind: WorkloadKind, object: &Value) -> Option<Seen> {
             let object = Box::deserialize(object).ok()?;
             Some(Seen::ControllerRevision { object })
         }
+        WorkloadKind::Job => None,
     }
 }
 
@@ -328,7 +329,9 @@ fn revision_seen(kind: WorkloadKind, object: &Value) -> Option<Seen> {
 fn held(kind: WorkloadKind, object: &Value) -> &Value {
     let pointer = match kind {
         WorkloadKind::Deployment => "/spec/template",
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "/data/spec/template",
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => {
+            "/data/spec/template"
+        }
     };
     object.pointer(pointer).unwrap_or(&Value::Null)
 }

@@ -43,6 +43,8 @@ pub enum ResourceKind {
     StatefulSet,
     /// DaemonSets.
     DaemonSet,
+    /// Jobs.
+    Job,
     /// The ReplicaSets of Deployments.
     ReplicaSet,
     /// The revisions of StatefulSets and DaemonSets.
@@ -65,13 +67,17 @@ impl ResourceKind {
             WorkloadKind::Deployment => Self::Deployment,
             WorkloadKind::StatefulSet => Self::StatefulSet,
             WorkloadKind::DaemonSet => Self::DaemonSet,
+            WorkloadKind::Job => Self::Job,
         }
     }
 
     /// Returns whether the resource is a workload.
     #[must_use]
     pub const fn is_workload(self) -> bool {
-        matches!(self, Self::Deployment | Self::StatefulSet | Self::DaemonSet)
+        matches!(
+            self,
+            Self::Deployment | Self::StatefulSet | Self::DaemonSet | Self::Job
+        )
     }
 
     /// Returns the resources to watch for workloads of a kind; the first ones decide which pods
@@ -95,6 +101,7 @@ impl ResourceKind {
                 Self::Event,
                 Self::Node,
             ],
+            WorkloadKind::Job => &[Self::Job, Self::Pod, Self::Event],
         }
     }
 
@@ -105,6 +112,7 @@ impl ResourceKind {
             Self::Deployment => "Deployment",
             Self::StatefulSet => "StatefulSet",
             Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
             Self::ReplicaSet => "ReplicaSet",
             Self::ControllerRevision => "ControllerRevision",
             Self::Pod | Self::PodProxy => "Pod",
@@ -120,6 +128,7 @@ impl ResourceKind {
             Self::Deployment => "deployments",
             Self::StatefulSet => "statefulsets",
             Self::DaemonSet => "daemonsets",
+            Self::Job => "jobs",
             Self::ReplicaSet => "replicasets",
             Self::ControllerRevision => "controllerrevisions",
             Self::Pod => "pods",

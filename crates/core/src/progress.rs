@@ -11,6 +11,7 @@ use crate::workload::Workload;
 
 mod daemon_set;
 mod deployment;
+mod job;
 mod pace;
 mod standstill;
 mod stateful_set;
@@ -34,13 +35,14 @@ pub fn complete(workload: &Workload, excused: &ExcusedNodes<'_>) -> Result<(), P
         Workload::Deployment(_) => deployment::complete(&workload.counts()),
         Workload::StatefulSet(it) => stateful_set::complete(it, &workload.counts()),
         Workload::DaemonSet(_) => daemon_set::complete(&workload.counts(), excused),
+        Workload::Job(it) => job::complete(it),
     }
 }
 
 /// Returns how many pods of the newest template must be ready in the end.
 pub(crate) fn desired(workload: &Workload, excused: &ExcusedNodes<'_>) -> i32 {
     match workload {
-        Workload::Deployment(_) => workload.counts().desired,
+        Workload::Deployment(_) | Workload::Job(_) => workload.counts().desired,
         Workload::StatefulSet(it) => stateful_set::desired(it, workload.counts().desired),
         Workload::DaemonSet(_) => daemon_set::desired(&workload.counts(), excused),
     }

@@ -179,7 +179,11 @@ impl Report {
             },
             blind_spots: blind_spots(session),
             timeline: timeline_of(session, verdict, ended),
-            offers_rollback: verdict.offers_rollback(),
+            offers_rollback: verdict.offers_rollback()
+                && session
+                    .workloads()
+                    .iter()
+                    .any(TrackedWorkload::offers_rollback),
             rollback: Proposal::None,
             after_rollback: rollback_health::after_rollback(session),
         }
@@ -297,7 +301,8 @@ fn blind_spots(session: &Session) -> Vec<String> {
 
 /// Returns what is not known of the ways of users to complete rollouts.
 fn traffic_unseen(session: &Session) -> Vec<String> {
-    let mut complete = session.workloads().iter().filter(|it| it.is_complete());
+    let rollouts = session.workloads().iter().filter(|it| it.has_revisions());
+    let mut complete = rollouts.filter(|it| it.is_complete());
     if !session.policy().traffic || complete.clone().next().is_none() {
         return Vec::new();
     }

@@ -207,7 +207,10 @@ impl Snapshot {
     /// Forgets the objects whose uid is not to be kept.
     fn forget(&mut self, resource: ResourceKind, keep: impl Fn(&str) -> bool) {
         let known: Box<dyn Iterator<Item = &String> + '_> = match resource {
-            ResourceKind::Deployment | ResourceKind::StatefulSet | ResourceKind::DaemonSet => {
+            ResourceKind::Deployment
+            | ResourceKind::StatefulSet
+            | ResourceKind::DaemonSet
+            | ResourceKind::Job => {
                 let of_kind = |it: &WorkloadRef| ResourceKind::of(it.kind) == resource;
                 Box::new(
                     self.uids
@@ -231,7 +234,10 @@ impl Snapshot {
 
     fn forget_one(&mut self, resource: ResourceKind, uid: &str) {
         match resource {
-            ResourceKind::Deployment | ResourceKind::StatefulSet | ResourceKind::DaemonSet => {
+            ResourceKind::Deployment
+            | ResourceKind::StatefulSet
+            | ResourceKind::DaemonSet
+            | ResourceKind::Job => {
                 if let Some(workload) = self.uids.remove(uid)
                     && self
                         .workloads

@@ -15,9 +15,11 @@ use crate::duration::after;
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::workload::{Workload, WorkloadKind, WorkloadRef};
 
+mod jobs;
 mod sets;
 mod ways;
 
+pub use jobs::*;
 pub use sets::*;
 pub use ways::*;
 

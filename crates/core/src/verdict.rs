@@ -54,6 +54,21 @@ pub enum Pending {
         /// `status.updatedReplicas`.
         updated: i32,
     },
+    /// Fewer pods of a Job have succeeded than must.
+    Completions {
+        /// `status.succeeded`.
+        succeeded: i32,
+        /// `spec.completions`; absent for a work queue, which ends when one of its pods has succeeded and none
+        /// is left.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        wanted: Option<i32>,
+        /// `status.active`.
+        active: i32,
+        /// `status.failed`.
+        failed: i32,
+    },
+    /// The Job is suspended.
+    Suspended,
     /// Pods of a StatefulSet are not ready.
     Unready {
         /// `status.readyReplicas`.
@@ -137,6 +152,26 @@ impl fmt::Display for Pending {
             Self::Unavailable { available, updated } => {
                 write!(f, "{available} of {updated} updated replicas available")
             }
+            Self::Completions {
+                succeeded,
+                wanted,
+                active,
+                failed,
+            } => {
+                match wanted {
+                    Some(wanted) => write!(f, "{succeeded} of {wanted} completions")?,
+                    None => write!(f, "{succeeded} completions of a work queue")?,
+                }
+                let pods = |count: i32| if count == 1 { "pod" } else { "pods" };
+                if *active > 0 {
+                    write!(f, ", {active} {} active", pods(*active))?;
+                }
+                if *failed > 0 {
+                    write!(f, ", {failed} {} failed", pods(*failed))?;
+                }
+                Ok(())
+            }
+            Self::Suspended => f.write_str("the Job is suspended"),
             Self::Unready { ready, desired } => write!(f, "{ready} of {desired} replicas ready"),
             Self::Revision { wanted, newest } => match newest {
                 Some(newest) => {

@@ -5,14 +5,18 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 mod cluster_name;
+mod job;
 mod object;
 pub(crate) mod raw;
+mod release_jobs;
 mod revision;
 
 pub use cluster_name::{ClusterName, place};
+pub use job::{JobEnd, JobView};
 pub use object::{Counts, Workload};
 pub(crate) use object::{first_ordinal, first_updated_ordinal, ordinal, partition};
 pub use raw::TEMPLATE_HASH_LABEL;
+pub use release_jobs::{LeftOut, of_release};
 pub use revision::{Images, RevisionId, registry_of};
 
 /// The kinds of workload whose rollouts are understood.
@@ -25,11 +29,39 @@ pub enum WorkloadKind {
     StatefulSet,
     /// `apps/v1` DaemonSet.
     DaemonSet,
+    /// `batch/v1` Job.
+    Job,
 }
 
 impl WorkloadKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet];
+    pub const ALL: [Self; 4] = [
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::Job,
+    ];
+
+    /// The kinds that keep revisions, one of which a rollback can restore.
+    pub const WITH_REVISIONS: [Self; 3] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet];
+
+    /// Returns whether it keeps revisions. A Job runs once, and its pod template is immutable.
+    #[must_use]
+    pub const fn has_revisions(self) -> bool {
+        match self {
+            Self::Deployment | Self::StatefulSet | Self::DaemonSet => true,
+            Self::Job => false,
+        }
+    }
+
+    /// Returns the API group.
+    #[must_use]
+    pub const fn group(self) -> &'static str {
+        match self {
+            Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps",
+            Self::Job => "batch",
+        }
+    }
 
     /// Returns the API kind, as in a manifest.
     #[must_use]
@@ -38,6 +70,7 @@ impl WorkloadKind {
             Self::Deployment => "Deployment",
             Self::StatefulSet => "StatefulSet",
             Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
         }
     }
 
@@ -48,6 +81,7 @@ impl WorkloadKind {
             Self::Deployment => "deployment",
             Self::StatefulSet => "statefulset",
             Self::DaemonSet => "daemonset",
+            Self::Job => "job",
         }
     }
 
@@ -56,7 +90,7 @@ impl WorkloadKind {
     pub const fn may_have_stuck_pods(self) -> bool {
         match self {
             Self::StatefulSet => true,
-            Self::Deployment | Self::DaemonSet => false,
+            Self::Deployment | Self::DaemonSet | Self::Job => false,
         }
     }
 
@@ -65,14 +99,15 @@ impl WorkloadKind {
     #[must_use]
     pub fn from_resource(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
-        let of_group = text.strip_suffix(".v1.apps");
-        let of_group = of_group.or_else(|| text.strip_suffix(".apps"));
-        match of_group.unwrap_or(&text) {
-            "deployment" | "deployments" | "deploy" => Some(Self::Deployment),
-            "statefulset" | "statefulsets" | "sts" => Some(Self::StatefulSet),
-            "daemonset" | "daemonsets" | "ds" => Some(Self::DaemonSet),
-            _ => None,
-        }
+        let kind = match without_group(&text) {
+            "deployment" | "deployments" | "deploy" => Self::Deployment,
+            "statefulset" | "statefulsets" | "sts" => Self::StatefulSet,
+            "daemonset" | "daemonsets" | "ds" => Self::DaemonSet,
+            "job" | "jobs" => Self::Job,
+            _ => return None,
+        };
+        let group = group_of(&text);
+        group.is_none_or(|it| it == kind.group()).then_some(kind)
     }
 }
 
@@ -80,6 +115,28 @@ impl fmt::Display for WorkloadKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// Returns a resource name without its group and version.
+fn without_group(text: &str) -> &str {
+    text.split_once('.').map_or(text, |(resource, _)| resource)
+}
+
+/// Returns the group of a resource name that has one: `jobs.batch`, `jobs.v1.batch`.
+fn group_of(text: &str) -> Option<&str> {
+    let (_, group) = text.split_once('.')?;
+    Some(group.strip_prefix("v1.").unwrap_or(group))
+}
+
+/// The word for a `CronJob`: it names the newest Job that the `CronJob` has created.
+pub const CRON_JOB: &str = "cronjob";
+
+/// Returns whether a text is the resource name of a `CronJob`, in the spellings that kubectl accepts.
+#[must_use]
+pub fn is_cron_job(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let named = matches!(without_group(&text), CRON_JOB | "cronjobs" | "cj");
+    named && group_of(&text).is_none_or(|it| it == "batch")
 }
 
 /// Why a text does not name a workload; it quotes the text as the user wrote it.
@@ -90,7 +147,8 @@ pub enum WorkloadError {
     NoKind(String),
     /// A kind without rollouts.
     #[error(
-        "`{text}`: kind `{kind}` is not supported; write `deployment/{name}`, `statefulset/{name}` or `daemonset/{name}`"
+        "`{text}`: kind `{kind}` is not supported; write `deployment/{name}`, `statefulset/{name}`, `daemonset/{name}` or \
+         `job/{name}`"
     )]
     UnknownKind {
         /// The whole text.
@@ -120,10 +178,12 @@ pub struct WorkloadName {
     pub kind: WorkloadKind,
     /// The name after the slash.
     pub name: String,
+    /// Whether the name is that of a `CronJob`, of which the newest Job is meant.
+    pub of_cron_job: bool,
 }
 
 impl WorkloadName {
-    /// Reads `deployment/web`, `deploy/web` and the like.
+    /// Reads `deployment/web`, `deploy/web` and the like; `cronjob/nightly` names a Job.
     ///
     /// # Errors
     /// When the kind is missing or unknown, or the name is not a Kubernetes name.
@@ -131,7 +191,9 @@ impl WorkloadName {
         let Some((kind, name)) = text.split_once('/') else {
             return Err(WorkloadError::NoKind(text.to_owned()));
         };
-        let Some(known) = WorkloadKind::from_resource(kind) else {
+        let of_cron_job = is_cron_job(kind);
+        let job = of_cron_job.then_some(WorkloadKind::Job);
+        let Some(known) = job.or_else(|| WorkloadKind::from_resource(kind)) else {
             return Err(WorkloadError::UnknownKind {
                 text: text.to_owned(),
                 kind: kind.to_owned(),
@@ -147,6 +209,7 @@ impl WorkloadName {
         Ok(Self {
             kind: known,
             name: name.to_owned(),
+            of_cron_job,
         })
     }
 
@@ -244,11 +307,28 @@ mod tests {
             ("ds/agent", "daemonset/agent"),
             ("daemonsets.apps/agent", "daemonset/agent"),
             ("deployments.v1.apps/web", "deployment/web"),
+            ("job/migrate", "job/migrate"),
+            ("jobs.batch/migrate", "job/migrate"),
+            ("jobs.v1.batch/migrate", "job/migrate"),
         ];
         for (text, expected) in rows {
             let read = WorkloadName::parse(text).unwrap();
+            assert!(!read.of_cron_job, "{text}");
             assert_eq!(read.in_namespace("shop").to_string(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_cron_job_names_a_job_of_its_own() {
+        for text in ["cronjob/nightly", "cj/nightly", "CronJobs.batch/nightly"] {
+            let read = WorkloadName::parse(text).unwrap();
+            assert_eq!(
+                (read.kind, read.of_cron_job),
+                (WorkloadKind::Job, true),
+                "{text}"
+            );
+        }
+        assert!(WorkloadName::parse("cronjobs.apps/nightly").is_err());
     }
 
     #[test]
@@ -256,9 +336,14 @@ mod tests {
         let rows = [
             ("web", "`web` has no kind; write `deployment/web`"),
             (
-                "cronjob/web",
-                "`cronjob/web`: kind `cronjob` is not supported; write `deployment/web`, `statefulset/web` or \
-                 `daemonset/web`",
+                "pod/web",
+                "`pod/web`: kind `pod` is not supported; write `deployment/web`, `statefulset/web`, `daemonset/web` or \
+                 `job/web`",
+            ),
+            (
+                "jobs.apps/web",
+                "`jobs.apps/web`: kind `jobs.apps` is not supported; write `deployment/web`, `statefulset/web`, \
+                 `daemonset/web` or `job/web`",
             ),
             (
                 "deployment/Web_1",

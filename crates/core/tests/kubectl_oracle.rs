@@ -182,6 +182,8 @@ fn answer(complete: &Result<(), Pending>) -> Option<Answer> {
         Err(
             Pending::NotSeen
             | Pending::Revision { .. }
+            | Pending::Completions { .. }
+            | Pending::Suspended
             | Pending::HttpChecks { .. }
             | Pending::Traffic
             | Pending::Stabilising { .. },

@@ -156,6 +156,9 @@ impl Cluster {
             return Err(ApiFailure::already_exists(resource, &key.name));
         }
         self.stamp(resource, &mut object);
+        if resource == Resource::Jobs {
+            defaults::select_by_uid(&mut object);
+        }
         validate::validate(resource, &object, None)?;
         if resource == Resource::Pods {
             admission::admit_pod(&self.store, &self.pod_rules, &object)?;

@@ -4,6 +4,7 @@ mod condition;
 mod daemon_set;
 mod deployment;
 mod history;
+mod job;
 mod node_lifecycle;
 mod pod_gc;
 mod quota;
@@ -33,6 +34,7 @@ enum Work {
     ReplicaSet(Key),
     StatefulSet(Key),
     DaemonSet(Key),
+    Job(Key),
     Node(Key),
     /// The script of the pod with this uid.
     PodRun(String),
@@ -106,6 +108,7 @@ impl WorkQueue {
             Work::DaemonSet(key) => {
                 daemon_set::sync(cluster, key, &mut self.retries, &mut self.failed_daemons)
             }
+            Work::Job(key) => job::sync(cluster, key, &mut self.retries),
             Work::Node(key) => {
                 node_lifecycle::sync(cluster, key);
                 None
@@ -174,6 +177,7 @@ impl WorkQueue {
             }
             Resource::StatefulSets => self.add(Work::StatefulSet(change.key.clone())),
             Resource::DaemonSets => self.add(Work::DaemonSet(change.key.clone())),
+            Resource::Jobs => self.add(Work::Job(change.key.clone())),
             Resource::Nodes => self.add_node_change(cluster, &change.key),
             Resource::Pods => self.add_pod_change(cluster, change, object),
             Resource::Quotas => self.add(Work::Quotas(change.key.namespace.clone())),
@@ -186,7 +190,6 @@ impl WorkQueue {
             | Resource::LimitRanges
             | Resource::Claims
             | Resource::ControllerRevisions
-            | Resource::Jobs
             | Resource::Autoscalers
             | Resource::Services
             | Resource::EndpointSlices
@@ -238,11 +241,12 @@ impl WorkQueue {
         let Some(owner) = controller_uid(object) else {
             return;
         };
-        let kinds: [(Resource, Kind); 4] = [
+        let kinds: [(Resource, Kind); 5] = [
             (Resource::ReplicaSets, Work::ReplicaSet),
             (Resource::Deployments, Work::Deployment),
             (Resource::StatefulSets, Work::StatefulSet),
             (Resource::DaemonSets, Work::DaemonSet),
+            (Resource::Jobs, Work::Job),
         ];
         for (resource, work) in kinds {
             let mut candidates = cluster

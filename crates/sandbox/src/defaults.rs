@@ -29,6 +29,7 @@ pub(crate) fn complete(resource: Resource, object: &mut Value) {
         }
         Resource::StatefulSets => stateful_set(&mut object["spec"]),
         Resource::DaemonSets => daemon_set(&mut object["spec"]),
+        Resource::Jobs => job(&mut object["spec"]),
         Resource::Secrets => secret(object),
         Resource::Claims => {
             default(&mut object["spec"], "volumeMode", json!("Filesystem"));
@@ -39,7 +40,6 @@ pub(crate) fn complete(resource: Resource, object: &mut Value) {
         }
         Resource::Nodes
         | Resource::ControllerRevisions
-        | Resource::Jobs
         | Resource::Autoscalers
         | Resource::Services
         | Resource::EndpointSlices
@@ -86,6 +86,40 @@ fn deployment(spec: &mut Value) {
         default(rolling, "maxUnavailable", json!("25%"));
     }
     template(&mut spec["template"]);
+}
+
+/// `completions` has a default only where `parallelism` is not given either (`pkg/apis/batch/v1/defaults.go`).
+fn job(spec: &mut Value) {
+    if spec.get("parallelism").is_none() {
+        default(spec, "completions", json!(1));
+    }
+    default(spec, "parallelism", json!(1));
+    default(spec, "backoffLimit", json!(6));
+    default(spec, "completionMode", json!("NonIndexed"));
+    default(spec, "suspend", json!(false));
+    default(spec, "podReplacementPolicy", json!("TerminatingOrFailed"));
+    template(&mut spec["template"]);
+}
+
+/// Ties a Job to its pods by its uid (`pkg/registry/batch/job/strategy.go`, `generateSelector`).
+pub(crate) fn select_by_uid(job: &mut Value) {
+    let uid = text(job, "/metadata/uid").to_owned();
+    let name = text(job, "/metadata/name").to_owned();
+    let own = json!({"batch.kubernetes.io/controller-uid": uid});
+    default(&mut job["spec"], "selector", json!({"matchLabels": own}));
+    default(&mut job["spec"]["template"], "metadata", json!({}));
+    let metadata = &mut job["spec"]["template"]["metadata"];
+    default(metadata, "labels", json!({}));
+    default(
+        &mut metadata["labels"],
+        "batch.kubernetes.io/controller-uid",
+        json!(uid),
+    );
+    default(
+        &mut metadata["labels"],
+        "batch.kubernetes.io/job-name",
+        json!(name),
+    );
 }
 
 fn stateful_set(spec: &mut Value) {

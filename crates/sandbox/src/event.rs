@@ -18,6 +18,7 @@ pub(crate) enum Source {
     ReplicaSetController,
     StatefulSetController,
     DaemonSetController,
+    JobController,
     NodeController,
 }
 
@@ -30,6 +31,7 @@ impl Source {
             Self::ReplicaSetController => "replicaset-controller",
             Self::StatefulSetController => "statefulset-controller",
             Self::DaemonSetController => "daemonset-controller",
+            Self::JobController => "job-controller",
             Self::NodeController => "node-controller",
         }
     }

@@ -134,6 +134,7 @@ impl Trial<'_> {
             WorkloadKind::DaemonSet => {
                 wait_for_rollout::<DaemonSet>(client, namespace, name, LIMIT).await
             }
+            WorkloadKind::Job => anyhow::bail!("job/{name} has no rollout"),
         }
     }
 

@@ -12,6 +12,7 @@ mod contract;
 mod drill;
 mod field;
 mod image;
+mod job_runs;
 mod peers;
 mod permissions;
 mod pod_security;
@@ -373,7 +374,8 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
     let all = std::iter::once(pipeline).chain(updates).chain(others);
     let all = all
         .chain(permissions::trials(stage))
-        .chain(traffic::trials(stage));
+        .chain(traffic::trials(stage))
+        .chain(job_runs::trials(stage));
     Ok(all.chain(fields).chain(rollbacks).chain(drills).collect())
 }
 

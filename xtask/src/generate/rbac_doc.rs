@@ -145,7 +145,12 @@ fn used_for(rule: &Rule) -> String {
         Condition::IngressClass => Some("with Ingresses"),
         Condition::Autoscaler => Some("no node fits"),
     };
-    let all = rule.kinds.len() == WorkloadKind::ALL.len() || rule.command == Command::Drill;
+    let kinds = match rule.command {
+        Command::Check | Command::Drill => WorkloadKind::ALL.len(),
+        // Neither is about Jobs.
+        Command::Rollback | Command::Lint => WorkloadKind::WITH_REVISIONS.len(),
+    };
+    let all = rule.kinds.len() >= kinds || rule.command == Command::Drill;
     let kinds = rule.kinds.iter().map(|it| it.as_str());
     let kinds = kinds.filter(|_| !all);
     option

@@ -188,6 +188,11 @@ pub enum InputProblem {
         #[source]
         problem: DurationError,
     },
+    /// A Job where a revision is needed.
+    #[error(
+        "`{0}`: Jobs have no revisions to go back to; correct what the Job runs, and create it again"
+    )]
+    NoRevisions(String),
     /// A revision of more than one workload.
     #[error("a revision belongs to one workload; name exactly one, and no selector")]
     RevisionOfSeveral,
@@ -284,6 +289,7 @@ impl InputError {
             | InputProblem::SecondGrace(_)
             | InputProblem::GraceDuration { .. }
             | InputProblem::RevisionOfSeveral
+            | InputProblem::NoRevisions(_)
             | InputProblem::Duration(_)
             | InputProblem::NotShorterThanTimeout { .. }
             | InputProblem::BesidesEvidence

@@ -10,7 +10,7 @@ use rollguard_core::http::HttpCheck;
 use rollguard_core::permission::Usage;
 use rollguard_core::report::parse_approval;
 use rollguard_core::rollback::Allowed;
-use rollguard_core::workload::{Revision, WorkloadName, WorkloadRef};
+use rollguard_core::workload::{CRON_JOB, Revision, WorkloadName, WorkloadRef};
 
 use super::error::{InputError, InputErrors, InputProblem};
 use super::form::InputSpec;
@@ -33,12 +33,22 @@ pub(super) struct Reader<'a> {
 struct About {
     namespace: Option<String>,
     workloads: Option<Vec<WorkloadRef>>,
+    cron_jobs: Vec<String>,
     evidence: Option<Approval>,
 }
 
 impl About {
     fn count(&self) -> usize {
-        self.workloads.as_ref().map_or(0, Vec::len)
+        self.workloads.as_ref().map_or(0, Vec::len) + self.cron_jobs.len()
+    }
+
+    /// Returns the first Job among the workloads, as it is written.
+    fn job(&self) -> Option<String> {
+        let mut workloads = self.workloads.iter().flatten();
+        let job = workloads.find(|it| !it.kind.has_revisions());
+        let cron_job = self.cron_jobs.first();
+        job.map(ToString::to_string)
+            .or_else(|| cron_job.map(|it| format!("{CRON_JOB}/{it}")))
     }
 }
 
@@ -94,6 +104,7 @@ impl<'a> Reader<'a> {
         Some(CheckInputs {
             namespace: about.namespace?,
             workloads: about.workloads?,
+            cron_jobs: about.cron_jobs,
             selector,
             timeout: health.timeout,
             stable_for: health.stable_for,
@@ -120,6 +131,9 @@ impl<'a> Reader<'a> {
         }
         if about.evidence.is_some() && selector.is_some() {
             self.wrong(&spec::SELECTOR, InputProblem::SelectorBesidesEvidence);
+        }
+        if let Some(job) = about.job() {
+            self.wrong(&spec::WORKLOADS, InputProblem::NoRevisions(job));
         }
         self.nothing_for_other_commands_than(CommandName::Rollback);
         let health = self.health();
@@ -156,7 +170,9 @@ impl<'a> Reader<'a> {
         let traffic = self.required(&spec::TRAFFIC, boolean);
         let wait = self.required(&spec::WAIT, boolean);
         let namespace = namespace?;
-        let each = names?.into_iter().map(|it| it.in_namespace(&namespace));
+        let (cron_jobs, names): (Vec<_>, Vec<_>) =
+            names?.into_iter().partition(|it| it.of_cron_job);
+        let each = names.into_iter().map(|it| it.in_namespace(&namespace));
         let workloads = distinct(each.collect());
         let usage = Usage {
             selector: selector.is_some(),
@@ -169,8 +185,10 @@ impl<'a> Reader<'a> {
             ..Usage::of(commands?)
         };
         let kinds = workloads.iter().map(|it: &WorkloadRef| it.kind);
+        let kinds = kinds.chain(cron_jobs.iter().map(|it| it.kind));
         // A selector may find any kind.
-        let usage = if workloads.is_empty() || usage.selector {
+        let unnamed = workloads.is_empty() && cron_jobs.is_empty();
+        let usage = if unnamed || usage.selector {
             usage
         } else {
             usage.with_kinds(kinds)
@@ -188,6 +206,8 @@ impl<'a> Reader<'a> {
         let several = about.count() > 1 || !self.is_absent(&spec::SELECTOR);
         if about.evidence.is_some() {
             self.wrong(&spec::REVISION, InputProblem::BesidesEvidence);
+        } else if let Some(job) = about.job() {
+            self.wrong(&spec::REVISION, InputProblem::NoRevisions(job));
         } else if several {
             self.wrong(&spec::REVISION, InputProblem::RevisionOfSeveral);
         }
@@ -216,6 +236,11 @@ impl<'a> Reader<'a> {
             parse_approval(text).map_err(InputProblem::Evidence)
         });
         let named = self.workloads();
+        let is_right = named.is_some();
+        let all = named.unwrap_or_default();
+        let (cron_jobs, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| it.of_cron_job);
+        let cron_jobs = distinct(cron_jobs.into_iter().map(|it| it.name).collect());
+        let named = is_right.then_some(others);
         let Some(approval) = &evidence else {
             let workloads = said.as_deref().zip(named).map(|(namespace, names)| {
                 names
@@ -226,6 +251,7 @@ impl<'a> Reader<'a> {
             return About {
                 namespace: said,
                 workloads: workloads.map(distinct),
+                cron_jobs,
                 evidence,
             };
         };
@@ -235,6 +261,7 @@ impl<'a> Reader<'a> {
         About {
             namespace,
             workloads,
+            cron_jobs,
             evidence,
         }
     }

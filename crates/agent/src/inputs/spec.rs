@@ -79,7 +79,8 @@ pub const WORKLOADS: InputSpec = InputSpec {
     cli: CliForm::Positional { value: "WORKLOAD" },
     label: "Workloads",
     help: "The workloads, written as in kubectl, one per line: `deployment/web`, \
-           `statefulset/db`, `daemonset/agent`, or `deployment web api`. May be left empty if \
+           `statefulset/db`, `daemonset/agent`, or `deployment web api`. A check also takes `job/migrate` and \
+           `cronjob/nightly`, the newest Job of a CronJob. May be left empty if \
            evidence or a selector is given. With evidence, only workloads that it names are allowed.",
     kind: InputKind::Workloads,
     default: None,
@@ -101,8 +102,8 @@ pub const SELECTOR: InputSpec = InputSpec {
     },
     label: "Selector",
     help: "Every workload in the namespace whose own labels match, such as `app=web` or \
-           `tier in (web, api)`, in addition to the named workloads. A rollback takes only those \
-           whose rollout shows a failure, and leaves healthy ones alone.",
+           `tier in (web, api)`, in addition to the named workloads. A check takes Jobs of this release as \
+           well. A rollback takes only those whose rollout shows a failure, and leaves healthy ones alone.",
     kind: InputKind::Selector,
     default: None,
     required: false,

@@ -4,7 +4,7 @@
 //! `ResourceTypeOrNameArgs`): `TYPE/NAME …`, `TYPE NAME …` and `TYPE,TYPE NAME …`, and never two of them at once.
 //! One more is taken, because it can only mean one thing: `TYPE/NAME,TYPE/NAME`.
 
-use rollguard_core::workload::{WorkloadError, WorkloadKind, WorkloadName};
+use rollguard_core::workload::{CRON_JOB, WorkloadError, WorkloadKind, WorkloadName, is_cron_job};
 
 use super::error::InputProblem;
 use super::values::lines;
@@ -17,11 +17,6 @@ const OTHER_RESOURCES: &[&str] = &[
     "replicaset",
     "replicasets",
     "rs",
-    "job",
-    "jobs",
-    "cronjob",
-    "cronjobs",
-    "cj",
     "service",
     "services",
     "svc",
@@ -54,11 +49,7 @@ pub(super) fn workload_lines(text: &str) -> Vec<Result<WorkloadName, InputProble
 }
 
 /// `TYPE[,TYPE] NAME …`.
-fn apart(
-    types: &str,
-    kinds: &[WorkloadKind],
-    names: &[&str],
-) -> Vec<Result<WorkloadName, InputProblem>> {
+fn apart(types: &str, kinds: &[&str], names: &[&str]) -> Vec<Result<WorkloadName, InputProblem>> {
     if names.is_empty() {
         return vec![Err(InputProblem::KindAlone(first_of(types).to_owned()))];
     }
@@ -68,9 +59,8 @@ fn apart(
     // As in kubectl: all names of the first type, then all of the next.
     let each = kinds.iter().flat_map(|kind| {
         let names = right.iter();
-        names.map(|name| {
-            let resource = kind.resource();
-            WorkloadName::parse(&format!("{resource}/{name}")).map_err(InputProblem::Workload)
+        names.map(move |name| {
+            WorkloadName::parse(&format!("{kind}/{name}")).map_err(InputProblem::Workload)
         })
     });
     each.chain(wrong).collect()
@@ -78,7 +68,7 @@ fn apart(
 
 /// Returns whether a word can only be a name.
 fn is_bare(word: &str) -> bool {
-    !word.contains(['/', ',']) && WorkloadKind::from_resource(word).is_none()
+    !word.contains(['/', ',']) && resource_of(word).is_none()
 }
 
 /// Says what is wrong with a word that stands where a name belongs.
@@ -107,7 +97,7 @@ fn joined(words: &[&str]) -> Vec<Result<WorkloadName, InputProblem>> {
     let mut names = Vec::new();
     let mut rest = words.iter().flat_map(|it| pieces(it)).peekable();
     while let Some(word) = rest.next() {
-        let is_kind = |it: &str| WorkloadKind::from_resource(it).is_some();
+        let is_kind = |it: &str| resource_of(it).is_some();
         if !is_kind(word) {
             names.push(WorkloadName::parse(word).map_err(InputProblem::Workload));
             continue;
@@ -128,15 +118,21 @@ fn joined(words: &[&str]) -> Vec<Result<WorkloadName, InputProblem>> {
 }
 
 /// Returns the kinds of `TYPE[,TYPE]`, each once; `None` if a part is no kind.
-fn kinds(word: &str) -> Option<Vec<WorkloadKind>> {
+fn kinds(word: &str) -> Option<Vec<&'static str>> {
     let mut kinds = Vec::new();
     for piece in pieces(word) {
-        let kind = WorkloadKind::from_resource(piece)?;
+        let kind = resource_of(piece)?;
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
     }
     (!kinds.is_empty()).then_some(kinds)
+}
+
+/// Returns the resource that a word names: a kind of workload, or a `CronJob`.
+fn resource_of(word: &str) -> Option<&'static str> {
+    let kind = WorkloadKind::from_resource(word).map(WorkloadKind::resource);
+    kind.or_else(|| is_cron_job(word).then_some(CRON_JOB))
 }
 
 fn is_other_resource(word: &str) -> bool {
@@ -202,6 +198,12 @@ mod tests {
             ),
             ("deploy,deployment web", &["deployment/web"]),
             ("deployment/deployment", &["deployment/deployment"]),
+            ("job migrate seed", &["job/migrate", "job/seed"]),
+            (
+                "deploy/web jobs.batch/migrate",
+                &["deployment/web", "job/migrate"],
+            ),
+            ("cj nightly", &["job/nightly"]),
             ("", &[]),
         ];
         for (text, expected) in rows {
@@ -252,10 +254,10 @@ mod tests {
                 ],
             ),
             (
-                "cronjob nightly",
+                "pods nightly",
                 &[
-                    "`cronjob nightly`: kind `cronjob` is not supported; write `deployment/nightly`, \
-                   `statefulset/nightly` or `daemonset/nightly`",
+                    "`pods nightly`: kind `pods` is not supported; write `deployment/nightly`, \
+                   `statefulset/nightly`, `daemonset/nightly` or `job/nightly`",
                 ],
             ),
             ("web", &["`web` has no kind; write `deployment/web`"]),

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use futures::Stream;
+use futures::{Stream, StreamExt as _, stream};
 use rollguard_agent::Outcome;
 use rollguard_agent::inputs::CheckInputs;
 use rollguard_cluster::{Connection, Watch, observe};
 use rollguard_core::approval::Approval;
 use rollguard_core::duration::{Human, after};
-use rollguard_core::observation::Observation;
+use rollguard_core::observation::{Observation, Seen};
 use rollguard_core::report::{Line, Proposal, Report, Style, headline, report_sections};
 use rollguard_core::rollback::{RollbackBatch, last_known_good_updates};
 use rollguard_core::session::{Decided, Session, Target};
 use rollguard_core::trace::Header;
 use rollguard_core::verdict::Verdict;
-use rollguard_core::workload::{WorkloadRef, place};
+use rollguard_core::workload::{JobView, Workload, WorkloadRef, place};
 
 use super::tools::Tools;
 use crate::console::Console;
@@ -104,7 +104,8 @@ pub(crate) async fn check_with(
         .with_unlisted_kinds(resolved.unlisted),
     );
     let watch = Watch::new(&resolved.workloads)?;
-    let observations = observe(&connection.client, &watch, connection.clock);
+    let watched = observe(&connection.client, &watch, connection.clock);
+    let observations = stream::iter(ended_jobs(connection, &resolved.workloads)).chain(watched);
     let mut feed = Feed::new(observations, connection)
         .with_background(background)
         .with_early_logs(inputs.logs, connection);
@@ -193,6 +194,17 @@ where
     }
 }
 
+/// Returns the Jobs that have ended before the check: they may be deleted before they can be listed again.
+fn ended_jobs(connection: &Connection, workloads: &[Workload]) -> Vec<Observation> {
+    let ended = |it: &&Workload| it.job().and_then(JobView::end).is_some();
+    let ended = workloads.iter().filter(ended);
+    let seen = ended.map(|object| Seen::Workload {
+        object: object.clone(),
+    });
+    seen.map(|seen| Observation::new(connection.clock.now(), seen))
+        .collect()
+}
+
 fn targets(inputs: &CheckInputs, workloads: &[WorkloadRef], run: &str) -> Vec<Target> {
     let evidence = inputs.evidence.as_ref();
     let target = |workload: &WorkloadRef| Target {
@@ -240,7 +252,7 @@ fn announce(
     let place = format!("checking {what} {place}");
     let timeout = format!(" (timeout {})", Human(inputs.timeout));
     console.line(&Line::plain(place).then(Style::Dim, timeout));
-    for note in &targets.notes {
+    for note in targets.choices.iter().chain(&targets.notes) {
         console.line(&Line::styled(Style::Warn, "note: ").then(Style::Plain, note.clone()));
     }
 }

@@ -33,8 +33,9 @@ impl Permission<'_> {
             Some(WorkloadKind::DaemonSet) => {
                 "daemonsets.apps,controllerrevisions.apps,pods,pods/log,events"
             }
+            Some(WorkloadKind::Job) => "jobs.batch,pods,pods/log,events",
             None => {
-                "deployments.apps,statefulsets.apps,daemonsets.apps,replicasets.apps,\
+                "deployments.apps,statefulsets.apps,daemonsets.apps,jobs.batch,replicasets.apps,\
                  controllerrevisions.apps,pods,pods/log,events"
             }
         };
@@ -52,6 +53,7 @@ impl Permission<'_> {
             WorkloadKind::Deployment => "deployments.apps",
             WorkloadKind::StatefulSet => "statefulsets.apps",
             WorkloadKind::DaemonSet => "daemonsets.apps",
+            WorkloadKind::Job => "jobs.batch",
         };
         Permission {
             command: Command::Rollback,
@@ -65,7 +67,9 @@ impl Permission<'_> {
     pub(crate) const fn to_mark(namespace: &str, kind: WorkloadKind) -> Permission<'_> {
         let resources = match kind {
             WorkloadKind::Deployment => "replicasets.apps",
-            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => CONTROLLER_REVISIONS,
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => {
+                CONTROLLER_REVISIONS
+            }
         };
         Permission {
             command: Command::Check,
@@ -131,7 +135,7 @@ mod tests {
     #[test]
     fn what_a_hint_asks_for_stands_in_the_rules() {
         let mut hints = vec![Permission::to_delete_pods("shop")];
-        for kind in WorkloadKind::ALL {
+        for kind in WorkloadKind::WITH_REVISIONS {
             hints.push(Permission::to_patch("shop", kind));
             hints.push(Permission::to_mark("shop", kind));
         }

@@ -18,7 +18,7 @@ fn marking(kind: WorkloadKind) -> LastKnownGoodUpdate {
 fn path(kind: WorkloadKind) -> &'static str {
     match kind {
         WorkloadKind::Deployment => "/apis/apps/v1/namespaces/shop/replicasets/web-v2",
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => {
             "/apis/apps/v1/namespaces/shop/controllerrevisions/web-v2"
         }
     }
@@ -38,7 +38,7 @@ fn sent(server: &Server) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn a_mark_is_one_annotation_of_the_very_revision_object() {
-    for kind in WorkloadKind::ALL {
+    for kind in WorkloadKind::WITH_REVISIONS {
         let server = server(kind, || ok(&json!({})));
         write(&server.client(), &marking(kind)).await.unwrap();
         let body = sent(&server);
@@ -58,11 +58,11 @@ async fn a_mark_is_one_annotation_of_the_very_revision_object() {
 
 #[tokio::test]
 async fn why_a_revision_came_back_is_written_on_its_own_object() {
-    for kind in WorkloadKind::ALL {
+    for kind in WorkloadKind::WITH_REVISIONS {
         let plan = plan(kind);
         let path = match kind {
             WorkloadKind::Deployment => "/apis/apps/v1/namespaces/shop/replicasets/web-v1",
-            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => {
                 "/apis/apps/v1/namespaces/shop/controllerrevisions/web-v1"
             }
         };
@@ -77,7 +77,7 @@ async fn why_a_revision_came_back_is_written_on_its_own_object() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mark_that_is_withdrawn_is_gone_from_the_revision_that_goes() {
-    for kind in WorkloadKind::ALL {
+    for kind in WorkloadKind::WITH_REVISIONS {
         let server = server(kind, || ok(&json!({})));
         let plan = plan(kind);
         withdraw(&server.client(), &plan.workload, &plan.from)

@@ -1,9 +1,9 @@
-//! The Jobs of a namespace that completed.
+//! The Jobs of a namespace, and how far they are.
 
 use jiff::Timestamp;
 use kube::Client;
 use kube::core::Request;
-use rollguard_core::rollback::preflight::{JobRun, Lookup};
+use rollguard_core::rollback::preflight::{JobRun, JobState, Lookup};
 use serde_json::Value;
 
 use crate::list::list;
@@ -18,15 +18,28 @@ pub(super) async fn jobs(client: &Client, namespace: &str) -> Lookup<Vec<JobRun>
 
 fn run(job: &Value) -> Option<JobRun> {
     let items = |pointer| job.pointer(pointer).and_then(Value::as_array);
-    let mut conditions = items("/status/conditions").into_iter().flatten();
-    let complete = conditions.any(|it| is(it, "type", "Complete") && is(it, "status", "True"));
-    let at = job.pointer("/status/completionTime")?.as_str()?;
-    let completed: Timestamp = at.parse().ok().filter(|_| complete)?;
+    let condition = |kind: &str| {
+        let mut conditions = items("/status/conditions").into_iter().flatten();
+        conditions.find(|it| is(it, "type", kind) && is(it, "status", "True"))
+    };
+    let (state, at) = if condition("Complete").is_some() {
+        (JobState::Completed, job.pointer("/status/completionTime"))
+    } else if let Some(failed) = condition("Failed").or_else(|| condition("FailureTarget")) {
+        (JobState::Failed, failed.get("lastTransitionTime"))
+    } else {
+        let began = job.pointer("/status/startTime");
+        // One that has not begun has changed nothing.
+        (JobState::Running, began)
+    };
+    let at: Timestamp = at?.as_str()?.parse().ok()?;
+    let instance = job.pointer("/metadata/labels/app.kubernetes.io~1instance");
     let mut owners = items("/metadata/ownerReferences").into_iter().flatten();
     Some(JobRun {
         name: job.pointer("/metadata/name")?.as_str()?.to_owned(),
-        completed,
+        state,
+        at,
         scheduled: owners.any(|it| is(it, "kind", "CronJob")),
+        instance: instance.and_then(Value::as_str).map(str::to_owned),
     })
 }
 

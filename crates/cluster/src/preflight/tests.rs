@@ -1,6 +1,6 @@
 use rollguard_core::history::History;
 use rollguard_core::rollback::preflight::{
-    AccessReview, HelmRelease, HelmRevision, JobRun, ObjectState, questions,
+    AccessReview, HelmRelease, HelmRevision, JobRun, JobState, ObjectState, questions,
 };
 use rollguard_core::rollback::{Reference, ReferenceKind};
 use rollguard_core::workload::WorkloadKind;
@@ -564,12 +564,12 @@ fn job(name: &str, status: &Value, owner: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_that_completed_are_told_with_who_made_them() {
+async fn jobs_are_told_with_their_state_and_with_who_made_them() {
     let server = but("GET", "/jobs", |asked| {
         let at = "2026-01-01T09:00:00Z";
         let of = |kind: &str, status: &str| {
             json!({"conditions": [{"type": "SuccessCriteriaMet", "status": "True"},
-                {"type": kind, "status": status}], "completionTime": at})
+                {"type": kind, "status": status, "lastTransitionTime": at}], "completionTime": at})
         };
         if asked.query.contains("continue=more") {
             let items = [job("nightly", &of("Complete", "True"), "CronJob")];
@@ -579,16 +579,24 @@ async fn jobs_that_completed_are_told_with_who_made_them() {
             job("migrate", &of("Complete", "True"), "Release"),
             job("failed", &of("Failed", "True"), "Release"),
             job("not yet", &of("Complete", "False"), "Release"),
-            job("running", &json!({}), "Release"),
+            job("running", &json!({"startTime": at}), "Release"),
+            job("not begun", &json!({}), "Release"),
         ];
         ok(&json!({"metadata": {"continue": "more"}, "items": items}))
     });
-    let run = |name: &str, scheduled| JobRun {
+    let run = |name: &str, state| JobRun {
         name: name.to_owned(),
-        completed: "2026-01-01T09:00:00Z".parse().unwrap(),
-        scheduled,
+        state,
+        at: "2026-01-01T09:00:00Z".parse().unwrap(),
+        scheduled: name == "nightly",
+        instance: None,
     };
-    let expected = vec![run("migrate", false), run("nightly", true)];
+    let expected = vec![
+        run("migrate", JobState::Completed),
+        run("failed", JobState::Failed),
+        run("running", JobState::Running),
+        run("nightly", JobState::Completed),
+    ];
     assert_eq!(asked(&server).await.jobs, Lookup::Seen(expected));
     let forbidden = but("GET", "/jobs", |_| status(403, "no"));
     let expected = Lookup::Unseen("may not list jobs".to_owned());

@@ -138,6 +138,14 @@ impl Redactor {
                     self.template(&mut spec.template);
                 }
             }
+            Workload::Job(it) => {
+                metadata(&mut it.metadata);
+                let conditions = it.status.as_mut().and_then(|it| it.conditions.as_mut());
+                self.words(conditions.into_iter().flatten().map(|it| &mut it.message));
+                if let Some(spec) = &mut it.spec {
+                    self.template(&mut spec.template);
+                }
+            }
         }
     }
 

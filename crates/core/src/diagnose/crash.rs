@@ -15,6 +15,10 @@ use crate::snapshot::{BACK_OFF_MEMORY, ContainerView, PodView, run_of};
 mod earlier;
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
+    // A Job counts its own failures, and ends by itself.
+    if case.workload.job().is_some() {
+        return Vec::new();
+    }
     let running = case.pods.iter().flat_map(PodView::containers);
     // Where no container is restarted, the pod fails as a whole, and its replacement does the same.
     // A pod with a reason of its own (evicted, refused) belongs to another cause.
@@ -208,6 +212,31 @@ fn classify(container: &ContainerView<'_>, end: &ContainerStateTerminated) -> Ca
         }
         _ => crashed(container, end),
     }
+}
+
+/// Classifies the end of a container of a Job; `None` for one that went well.
+pub(super) fn of_job(
+    container: &ContainerView<'_>,
+    end: &ContainerStateTerminated,
+) -> Option<Cause> {
+    if end.exit_code == 0 {
+        return None;
+    }
+    let title = container.title();
+    let remedy = "read the last log lines";
+    Some(match end.reason.as_deref() {
+        Some("OOMKilled") => {
+            let limit = memory_limit(container);
+            let what = format!("{title} was killed for using more memory than its limit{limit}");
+            Cause::new(FindingCode::JobPodFailed, what, remedy)
+        }
+        Some("StartError" | "ContainerCannotRun") => not_started(container, end),
+        _ if says(end, "exec format error") => exec_format(container),
+        _ => {
+            let what = format!("{title} ended with {}", exit_of(end));
+            Cause::new(FindingCode::JobPodFailed, what, remedy)
+        }
+    })
 }
 
 /// Classifies a container that ran and failed.

@@ -22,7 +22,7 @@ use crate::workload::Workload;
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let found = match case.workload {
         Workload::Deployment(_) => of_condition(case).or_else(|| of_replica_set(case)),
-        Workload::StatefulSet(_) | Workload::DaemonSet(_) => of_events(case),
+        Workload::StatefulSet(_) | Workload::DaemonSet(_) | Workload::Job(_) => of_events(case),
     };
     found.into_iter().collect()
 }
@@ -81,11 +81,13 @@ fn of_condition(case: &Case<'_>) -> Option<Candidate> {
 /// The newest attempt counts, unless a later one succeeded. Events older than the new revision do
 /// not count.
 fn of_events(case: &Case<'_>) -> Option<Candidate> {
-    let counts = case.workload.counts();
-    if counts.current >= counts.desired {
+    if !lacks_pods(case.workload) {
         return None;
     }
-    let begun = created(&case.rollout.new_revision()?.metadata)?;
+    let begun = match case.workload.job() {
+        Some(job) => job.created()?,
+        None => created(&case.rollout.new_revision()?.metadata)?,
+    };
     let events = refusals(case, case.workload.uid(), begun);
     let newest = events.last().copied()?;
     let about = case.snapshot.events_about(case.workload.uid());
@@ -108,6 +110,22 @@ fn of_events(case: &Case<'_>) -> Option<Candidate> {
             last: event_time(newest).unwrap_or(case.now),
         },
     ))
+}
+
+/// Returns whether the controller has pods to create.
+fn lacks_pods(workload: &Workload) -> bool {
+    let counts = workload.counts();
+    match workload.job() {
+        Some(job) => job.end().is_none() && job.active() < pods_at_once(workload),
+        None => counts.current < counts.desired,
+    }
+}
+
+/// Returns how many pods may exist at once.
+fn pods_at_once(workload: &Workload) -> i32 {
+    let desired = workload.counts().desired;
+    let job = workload.job();
+    job.map_or(desired, |it| it.parallelism().min(desired))
 }
 
 /// Returns the `FailedCreate` events about an object since a time, the newest last.
@@ -147,7 +165,7 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
     } = refused;
     let Cause { code, what, remedy } = classify(message);
     let quota = code == FindingCode::QuotaExceeded;
-    let never = || refusal::never_fits(message, case.workload.counts().desired);
+    let never = || refusal::never_fits(message, pods_at_once(case.workload));
     let never = quota.then(never).flatten();
     let (what, remedy) = match &never {
         Some(never) => too_many(case, message, (&what, never)),
@@ -227,7 +245,7 @@ fn too_many(case: &Case<'_>, message: &str, found: (&str, &NeverFits)) -> (Strin
         needed,
         limit,
     } = never;
-    let pods = case.workload.counts().desired;
+    let pods = pods_at_once(case.workload);
     let all = match pods {
         1 => "the pod needs".to_owned(),
         pods => format!("all {pods} pods together need"),

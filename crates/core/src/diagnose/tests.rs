@@ -24,6 +24,7 @@ mod graces;
 mod healing;
 mod http;
 mod image;
+mod jobs;
 mod node;
 mod probe;
 mod runtime;
@@ -190,6 +191,7 @@ fn rows() -> Vec<Row> {
         creation::rows(),
         http::rows(),
         image::rows(),
+        jobs::rows(),
         node::rows(),
         probe::rows(),
         runtime::rows(),

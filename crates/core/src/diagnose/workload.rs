@@ -230,7 +230,9 @@ fn deadline(case: &Case<'_>) -> Option<Finding> {
 
 fn nothing(case: &Case<'_>) -> Option<Finding> {
     let wanted = progress::desired(case.workload, &case.rollout.excused());
-    if !case.workload.is_observed() || wanted > 0 {
+    // A Job without completions has done all that it was told to.
+    let runs = case.workload.job().is_none();
+    if !case.workload.is_observed() || wanted > 0 || !runs {
         return None;
     }
     let title = case.workload.title();
@@ -244,7 +246,7 @@ fn nothing(case: &Case<'_>) -> Option<Finding> {
             ),
             "lower the partition and check again: only pods at or above it get the new template",
         ),
-        Workload::Deployment(_) | Workload::StatefulSet(_) => {
+        Workload::Deployment(_) | Workload::StatefulSet(_) | Workload::Job(_) => {
             (empty("has 0 replicas"), "scale it up and check again")
         }
         Workload::DaemonSet(_) => (

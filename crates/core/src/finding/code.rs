@@ -487,6 +487,41 @@ finding_codes! {
         signals: Node = "`spec.paused` of the Deployment, since its condition with reason `DeploymentPaused` (`deployment/sync.go`)",
         rollback: No = "a rollback of a paused workload is not rolled out either",
     }
+    /// The Job's pods have failed more often than its `backoffLimit` allows.
+    JobRetriesExhausted {
+        signals: Node = "the Job's condition `FailureTarget` or `Failed` with reason `BackoffLimitExceeded` (`job/job_controller.go`); the container is that of its last pod that failed, or that restarted",
+        rollback: No = "a Job has no revisions to go back to",
+    }
+    /// The Job ran for longer than its `activeDeadlineSeconds`.
+    JobDeadlineExceeded {
+        signals: Node = "the Job's condition `FailureTarget` or `Failed` with reason `DeadlineExceeded` (`job/job_controller.go`)",
+        rollback: No = "a Job that takes too long has no revisions to go back to",
+    }
+    /// A rule of the Job's `podFailurePolicy` has ended it.
+    JobPolicyFailed {
+        signals: Sources = "the Job's condition `FailureTarget` or `Failed` with reason `PodFailurePolicy` (`job/pod_failure_policy.go`), whose message names the pod and the rule",
+        rollback: No = "a Job that its own policy ends has no revisions to go back to",
+    }
+    /// An index of the Job has failed more often than it may.
+    JobIndexFailed {
+        signals: Sources = "`status.failedIndexes` of a Job without a successPolicy, or its condition `FailureTarget` or `Failed` with reason `FailedIndexes` or `MaxFailedIndexesExceeded` (`job/indexed_job_utils.go`)",
+        rollback: No = "a Job of which an index fails has no revisions to go back to",
+    }
+    /// The Job has failed for a reason that no other code knows.
+    JobFailed {
+        signals: Sources = "the Job's condition `FailureTarget` or `Failed` with another reason, such as one that a controller named in `spec.managedBy` writes",
+        rollback: No = "a Job that fails has no revisions to go back to",
+    }
+    /// A pod of the Job has failed, and the Job tries again.
+    JobPodFailed {
+        signals: Node = "a pod of the Job in phase `Failed`, or a container of it whose last instance ended with an exit code other than 0, while the Job has no condition that ends it (`job/backoff_utils.go`)",
+        rollback: No = "a Job that tries again has no revisions to go back to",
+    }
+    /// The Job is suspended, or may run no pod: nothing will happen.
+    JobSuspended {
+        signals: Node = "`spec.suspend` of the Job, or `spec.parallelism` 0; never more than a suspect for a Job with the label `kueue.x-k8s.io/queue-name` or another controller in `spec.managedBy`",
+        rollback: No = "a suspended Job has no revisions to go back to",
+    }
     /// The update strategy is OnDelete: pods are replaced only when somebody deletes them.
     WaitsForDeletion {
         signals: Node = "`spec.updateStrategy.type` `OnDelete`, and pods of a former revision (`stateful_set_control.go`, `daemon_controller.go`)",

@@ -137,6 +137,10 @@ healing! {
     Paused => seen(5), "the same script may resume it", "the scenario `paused-then-resumed`";
     HttpCheckFailing => seen(12), "the application may still fill its caches or find its peers", "the scenarios of HTTP checks: the third answer was right";
     ServiceCheckFailing => seen(12), "the application may still fill its caches or find its peers", "as for `HttpCheckFailing`";
+    JobRetriesExhausted | JobDeadlineExceeded | JobPolicyFailed | JobFailed => Excluded, "nothing heals it: the Job controller has given up", "the condition is never taken back (`job_controller.go`)";
+    JobIndexFailed => Excluded, "only a successPolicy of the Job heals it", "an index that has failed for the last time is not run again";
+    JobPodFailed => NotSeen, "the Job's next pod may succeed", "it is only ever a suspect";
+    JobSuspended => seen(5), "the same script may resume it", "resumed like a Deployment: the scenario `paused-then-resumed`";
     WaitsForDeletion => seen(300), "an operator may delete the pods", "an operator that takes its time with each pod";
     StatefulSetStuck => seen(30), "the pod of the former revision may become ready", "the scenario `db-slow-pods`";
     NodeNotReady => Undecided, "", "";

@@ -156,6 +156,13 @@ remedies! {
     HttpCheckFailing => Pod, "ask the pod yourself with `kubectl port-forward`, and compare path, port and answer";
     ServiceCheckFailing => Services, "compare the ports, the selector and the endpoints of the Service with the pods";
     Paused => Workload, "kubectl rollout resume TYPE/NAME";
+    JobRetriesExhausted => Log, "read the last log lines, correct the cause, and create the Job again: a Job that has failed is not started again";
+    JobDeadlineExceeded => Workload, "raise activeDeadlineSeconds, or make the work shorter; then create the Job again";
+    JobPolicyFailed => Log, "read the last log lines and the rule of podFailurePolicy that the message names; then create the Job again";
+    JobIndexFailed => Log, "read the last log lines of the index's pod, correct the cause, and create the Job again";
+    JobFailed => Workload, "read the condition's message, correct the cause, and create the Job again";
+    JobPodFailed => Log, "read the last log lines; the Job tries again";
+    JobSuspended => Workload, "resume it: kubectl patch TYPE/NAME -p '{\"spec\":{\"suspend\":false}}'";
     WaitsForDeletion => Workload, "delete the pods yourself, one at a time: with the strategy OnDelete nothing else replaces them";
     StatefulSetStuck => Workload, "delete the stuck pod: an ordered StatefulSet does not replace it by itself (kubernetes/kubernetes#67250)";
     NodeNotUpdated => Nodes, "look at the nodes on which the DaemonSet's pod is old or missing";

@@ -1,6 +1,6 @@
 //! The permissions that `lint --live` uses, which writes nothing.
 
-use super::table::{CHECK, PROMISED, SETS};
+use super::table::{CHECK, PROMISED, REVISED, SETS};
 use super::{Command, Condition, Need, Rule, Scope};
 use crate::workload::WorkloadKind::{DaemonSet, Deployment, StatefulSet};
 
@@ -9,6 +9,7 @@ const PREDICTED_HISTORY: &str =
 
 const LINT: Rule = Rule {
     command: Command::Lint,
+    kinds: REVISED,
     ..CHECK
 };
 

@@ -2,7 +2,7 @@
 //! the requests that are sent.
 
 use super::{Command, Condition, Need, Rule, Scope};
-use crate::workload::WorkloadKind::{self, DaemonSet, Deployment, StatefulSet};
+use crate::workload::WorkloadKind::{self, DaemonSet, Deployment, Job, StatefulSet};
 
 /// Requests for which no rule is needed.
 ///
@@ -17,7 +17,9 @@ pub const WITHOUT_RULE: &[&str] = &[
     "get namespaces",
 ];
 
-const ALL: &[WorkloadKind] = &[Deployment, StatefulSet, DaemonSet];
+const ALL: &[WorkloadKind] = &WorkloadKind::ALL;
+pub(super) const REVISED: &[WorkloadKind] = &WorkloadKind::WITH_REVISIONS;
+const JOBS: &[WorkloadKind] = &[Job];
 pub(super) const SETS: &[WorkloadKind] = &[StatefulSet, DaemonSet];
 
 const FOLLOW: &str = "to find the workload and follow its rollout";
@@ -48,6 +50,7 @@ pub(super) const CHECK: Rule = Rule {
 
 const ROLLBACK: Rule = Rule {
     command: Command::Rollback,
+    kinds: REVISED,
     ..CHECK
 };
 
@@ -69,6 +72,7 @@ pub(super) const SELECTED: Rule = Rule {
 };
 
 const TRAFFIC: Rule = Rule {
+    kinds: REVISED,
     condition: Condition::Traffic,
     verbs: &["list"],
     why: "to see whether Services still lead to the new pods; without it a complete rollout succeeds although users may \
@@ -108,11 +112,33 @@ pub(super) const RULES: &[Rule] = &[
         ..FOLLOWED
     },
     Rule {
+        kinds: JOBS,
+        group: "batch",
+        resources: &["jobs"],
+        why: "to find the Job and follow it until it ends",
+        ..FOLLOWED
+    },
+    Rule {
+        kinds: JOBS,
+        group: "batch",
+        resources: &["cronjobs"],
+        verbs: &["get"],
+        why: "to find the newest Job of a CronJob that is named (`check cronjob/NAME`), and for nothing else",
+        ..CHECK
+    },
+    Rule {
         why: "to select workloads by label; if one kind cannot be listed, no check succeeds",
         ..SELECTED
     },
     Rule {
+        group: "batch",
+        resources: &["jobs"],
+        why: "to select Jobs by label; if they cannot be listed, no check succeeds",
+        ..SELECTED
+    },
+    Rule {
         command: Command::Rollback,
+        kinds: REVISED,
         why: "to select workloads by label; a kind that cannot be listed is not rolled back",
         ..SELECTED
     },

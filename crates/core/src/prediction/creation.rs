@@ -18,7 +18,9 @@ pub(super) fn most(view: &View<'_>, plan: &Planned<'_>) -> Option<Certainty> {
     }
     let creates = match plan.workload.kind {
         WorkloadKind::DaemonSet => of_daemon_set(view, plan),
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet => of_replicas(view, plan),
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::Job => {
+            of_replicas(view, plan)
+        }
     };
     let own = if !plan.is_known || waits_for_person(plan) {
         Certainty::Likely

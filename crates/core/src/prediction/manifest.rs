@@ -44,10 +44,10 @@ impl Manifest {
         &self.namespace
     }
 
-    /// Returns which workload it is, if it is one.
+    /// Returns which workload it is, if it is one that is rolled out.
     #[must_use]
     pub fn workload(&self) -> Option<WorkloadRef> {
-        let mut kinds = WorkloadKind::ALL.into_iter();
+        let mut kinds = WorkloadKind::WITH_REVISIONS.into_iter();
         let kind = kinds.find(|it| it.as_str() == self.kind())?;
         let is_apps = text(&self.object, "/apiVersion") == "apps/v1";
         (is_apps && !self.name().is_empty()).then(|| WorkloadRef {

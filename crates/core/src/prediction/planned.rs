@@ -276,7 +276,9 @@ impl<'a> Planned<'a> {
         let uid = if uid.is_empty() { UNKNOWN_UID } else { uid };
         let kind = match self.workload.kind {
             WorkloadKind::Deployment => "ReplicaSet",
-            other @ (WorkloadKind::StatefulSet | WorkloadKind::DaemonSet) => other.as_str(),
+            other @ (WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job) => {
+                other.as_str()
+            }
         };
         let owner = (kind, self.workload.name.as_str(), uid);
         trial_pod(&self.workload, owner, template, &claims(&self.object))
@@ -290,7 +292,7 @@ impl<'a> Planned<'a> {
                 .current
                 .and_then(|it| number(it, "/status/desiredNumberScheduled"))
                 .unwrap_or_default(),
-            WorkloadKind::Deployment | WorkloadKind::StatefulSet => {
+            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::Job => {
                 let own = number(&self.object, "/spec/replicas");
                 let now = || number(self.current?, "/spec/replicas");
                 own.or_else(now).unwrap_or(1)
@@ -302,7 +304,9 @@ impl<'a> Planned<'a> {
     pub(super) fn present(&self) -> i64 {
         let at = match self.workload.kind {
             WorkloadKind::DaemonSet => "/status/currentNumberScheduled",
-            WorkloadKind::Deployment | WorkloadKind::StatefulSet => "/status/replicas",
+            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::Job => {
+                "/status/replicas"
+            }
         };
         let count = self.current.and_then(|it| it.pointer(at)?.as_i64());
         count.unwrap_or_default()

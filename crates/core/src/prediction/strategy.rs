@@ -137,6 +137,8 @@ pub(super) fn fences(plan: &Planned<'_>) -> Fences {
             let unavailable = unavailable.map_or(1, |it| amount(it, all, true));
             moving(surge, unavailable, all)
         }
+        // It is not rolled out, and `Manifest::workload` leaves it out.
+        WorkloadKind::Job => moving(0, all, all),
     }
 }
 

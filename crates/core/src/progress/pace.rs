@@ -122,6 +122,7 @@ fn batch(workload: &Workload, excused: &ExcusedNodes<'_>) -> usize {
             let unavailable = unavailable.map_or(1, |it| scaled(it, all, true));
             surge.saturating_add(unavailable)
         }
+        Workload::Job(_) => all,
     };
     usize::try_from(count).unwrap_or_default().max(1)
 }

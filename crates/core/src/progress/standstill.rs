@@ -17,6 +17,7 @@ use crate::snapshot::{PodView, Rollout, event_time};
 use crate::verdict::{Owner, OwnerKind, Pending, RolloutStep, Standstill};
 use crate::workload::{Workload, WorkloadKind};
 
+mod job;
 mod pod;
 
 /// As much of a foreign text as a sentence quotes.
@@ -38,6 +39,9 @@ pub struct Moment<'a> {
 /// Returns the step that a rollout waits for.
 #[must_use]
 pub fn standstill(moment: &Moment<'_>) -> Standstill {
+    if let Some(job) = moment.rollout.workload().job() {
+        return job::standstill(job, moment);
+    }
     let known = not_observed(moment)
         .or_else(|| held_by_a_person(moment))
         .or_else(|| before_the_revision(moment))
@@ -63,7 +67,9 @@ fn controller(moment: &Moment<'_>) -> Owner {
 fn pod_controller(moment: &Moment<'_>) -> Owner {
     match moment.rollout.workload().kind() {
         WorkloadKind::Deployment => Owner::named(OwnerKind::Controller, "ReplicaSet"),
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => controller(moment),
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => {
+            controller(moment)
+        }
     }
 }
 
@@ -154,6 +160,7 @@ fn lacks_revision(moment: &Moment<'_>) -> bool {
     let known = match workload.kind() {
         WorkloadKind::Deployment => said_by_conditions(workload).is_some(),
         WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => true,
+        WorkloadKind::Job => false,
     };
     known && !has_revision(moment) && !is_blind(moment, revisions(moment))
 }
@@ -161,7 +168,9 @@ fn lacks_revision(moment: &Moment<'_>) -> bool {
 const fn revisions(moment: &Moment<'_>) -> ResourceKind {
     match moment.rollout.workload() {
         Workload::Deployment(_) => ResourceKind::ReplicaSet,
-        Workload::StatefulSet(_) | Workload::DaemonSet(_) => ResourceKind::ControllerRevision,
+        Workload::StatefulSet(_) | Workload::DaemonSet(_) | Workload::Job(_) => {
+            ResourceKind::ControllerRevision
+        }
     }
 }
 
@@ -182,7 +191,9 @@ fn before_the_revision(moment: &Moment<'_>) -> Option<Standstill> {
     }
     let object = match workload.kind() {
         WorkloadKind::Deployment => "ReplicaSet",
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "ControllerRevision",
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => {
+            "ControllerRevision"
+        }
     };
     let kind = workload.kind();
     let heard = said_by_conditions(workload).or_else(|| newest_event(moment, workload.uid()));
@@ -237,7 +248,7 @@ pub fn awaited_ends<'a>(rollout: &Rollout<'a>) -> Vec<PodView<'a>> {
     let workload = rollout.workload();
     let awaited = match workload {
         Workload::Deployment(_) => workload.is_recreate() && rollout.new_pods().is_empty(),
-        Workload::StatefulSet(_) | Workload::DaemonSet(_) => true,
+        Workload::StatefulSet(_) | Workload::DaemonSet(_) | Workload::Job(_) => true,
     };
     if awaited {
         rollout.terminating_pods()
@@ -379,6 +390,8 @@ fn not_created(moment: &Moment<'_>) -> Option<Standstill> {
         | Pending::NotObserved { .. }
         | Pending::OldReplicas { .. }
         | Pending::Unavailable { .. }
+        | Pending::Completions { .. }
+        | Pending::Suspended
         | Pending::Unready { .. }
         | Pending::Revision { .. }
         | Pending::HttpChecks { .. }
@@ -438,11 +451,13 @@ fn of_counts(moment: &Moment<'_>) -> Standstill {
         heard: newest_event(moment, workload.uid()),
         rollback_helps: match moment.pending {
             Pending::OldReplicas { .. } if blind => RollbackHelps::Partly,
-            Pending::OldReplicas { .. } => RollbackHelps::No,
             Pending::Unready { .. } | Pending::Unavailable { .. } => counted,
-            Pending::NotSeen | Pending::NotObserved { .. } | Pending::Revision { .. } => {
-                RollbackHelps::No
-            }
+            Pending::OldReplicas { .. }
+            | Pending::NotSeen
+            | Pending::NotObserved { .. }
+            | Pending::Revision { .. }
+            | Pending::Completions { .. }
+            | Pending::Suspended => RollbackHelps::No,
             Pending::Updating { .. }
             | Pending::Stabilising { .. }
             | Pending::Traffic
@@ -469,6 +484,9 @@ fn step_of(moment: &Moment<'_>) -> (RolloutStep, Owner) {
             (RolloutStep::SpecObserved, controller(moment))
         }
         Pending::Revision { .. } => (RolloutStep::RevisionCreated, controller(moment)),
+        Pending::Completions { .. } | Pending::Suspended => {
+            (RolloutStep::PodSucceeded, controller(moment))
+        }
     }
 }
 
@@ -495,6 +513,7 @@ fn by_counts(moment: &Moment<'_>) -> String {
         Pending::Revision { wanted, .. } => {
             format!("the {kind} controller has not created revision {wanted}")
         }
+        Pending::Completions { .. } | Pending::Suspended => moment.pending.to_string(),
     }
 }
 

@@ -79,6 +79,9 @@ fn capitalised(text: &str) -> String {
 
 /// Returns what the users get, if the rollout did not succeed and it is known; else the counts.
 fn stands(it: &WorkloadReport, findings: &[Finding]) -> String {
+    if !it.workload.kind.has_revisions() {
+        return format!("{} of {} completions.", it.available, it.desired);
+    }
     let named = it.workload.to_string();
     let mut lost = findings.iter().filter(|it| it.code.keeps_users_away());
     let lost = lost.find(|it| it.workloads.contains(&named));

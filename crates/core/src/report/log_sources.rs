@@ -116,7 +116,11 @@ pub(super) fn log_tail(log: &str) -> String {
 }
 
 /// The causes of which a log tells the reason. If no line reads like an error, the last one may.
-const ENDS: [FindingCode; 4] = [
+const ENDS: [FindingCode; 8] = [
+    FindingCode::JobRetriesExhausted,
+    FindingCode::JobPolicyFailed,
+    FindingCode::JobIndexFailed,
+    FindingCode::JobPodFailed,
     FindingCode::CrashAtStart,
     FindingCode::CrashAfterReady,
     FindingCode::ExitsAtOnce,
@@ -124,7 +128,9 @@ const ENDS: [FindingCode; 4] = [
 ];
 
 /// The causes that a log may explain: only a line that reads like an error does.
-const EXPLAINED: [FindingCode; 12] = [
+const EXPLAINED: [FindingCode; 14] = [
+    FindingCode::JobDeadlineExceeded,
+    FindingCode::JobFailed,
     FindingCode::OutOfMemory,
     FindingCode::PostStartHookFailing,
     FindingCode::InitRunsLong,

@@ -7,9 +7,11 @@ use super::{Report, words};
 use crate::approval::{Approval, ApprovedRollback, LIMIT};
 use crate::finding::{Finding, Prognosis, RollbackHelps};
 use crate::rollback::{
-    Change, ChosenBy, PreflightCode, PreflightFinding, RESTART_ONLY, RollbackBatch, RollbackPlan,
+    Change, ChosenBy, PreflightCode, PreflightFinding, RESTART_ONLY, Refusal, RollbackBatch,
+    RollbackPlan,
 };
 use crate::session::Session;
+use crate::verdict::VerdictKind;
 use crate::workload::{RevisionId, WorkloadRef};
 
 /// One workload that would go back.
@@ -123,11 +125,25 @@ impl Proposed {
 }
 
 impl Proposal {
+    /// Returns why there is nothing to propose although something failed: Jobs alone did. `None` where
+    /// anything else did, or nothing.
+    #[must_use]
+    pub fn of_jobs(session: &Session) -> Option<Self> {
+        let mut failed = session.workloads().iter();
+        let failed = failed
+            .find(|it| it.has_failed_for_good() && it.verdict().kind() == VerdictKind::Failed);
+        let refusal = Refusal::NoRevisions;
+        failed.map(|_| Self::Refused {
+            why: refusal.to_string(),
+            hint: refusal.hint().map(str::to_owned),
+        })
+    }
+
     /// Returns what a check proposes; workloads whose verdict offers no rollback are left alone.
     #[must_use]
     pub fn after_check(report: &Report, session: &Session, batch: &RollbackBatch) -> Self {
         let left_alone = session.workloads().iter();
-        let left_alone = left_alone.filter(|it| !it.verdict().offers_rollback());
+        let left_alone = left_alone.filter(|it| !it.offers_rollback());
         let left_alone = left_alone.map(|it| it.workload().clone()).collect();
         if !batch.is_refused() && takes_back_only_a_restart(report, batch) {
             return Self::Refused {

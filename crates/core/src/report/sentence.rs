@@ -13,6 +13,7 @@ pub fn sentence(workload: &WorkloadRef, verdict: &Verdict) -> String {
     let name = format!("{} \"{}\"", workload.kind, workload.name);
     match verdict {
         Verdict::Progressing { pending } => format!("{name}: {pending}"),
+        Verdict::Succeeded if !workload.kind.has_revisions() => format!("{name} has completed"),
         Verdict::Succeeded => format!("{name} is healthy: the rollout is complete and stable"),
         Verdict::Failed { causes } => match causes.first() {
             Some(cause) if cause.code.keeps_users_away() => format!(
@@ -43,9 +44,12 @@ pub fn sentence(workload: &WorkloadRef, verdict: &Verdict) -> String {
 ///
 /// Of several, the shortest; nothing is said of what was not seen of all of them.
 pub(super) fn covered(workloads: &[TrackedWorkload]) -> String {
-    let known: Vec<&Stability> = workloads.iter().filter_map(|it| it.stability()).collect();
+    // A Job has ended: there is nothing that must stay as it is.
+    let rollouts = workloads.iter().filter(|it| it.has_revisions());
+    let all = rollouts.clone().count();
+    let known: Vec<&Stability> = rollouts.filter_map(|it| it.stability()).collect();
     let lasted = known.iter().map(|it| it.lasted).min().unwrap_or_default();
-    if known.len() < workloads.len() || lasted < Duration::from_secs(1) {
+    if known.len() < all || lasted < Duration::from_secs(1) {
         return String::new();
     }
     let all = |seen: fn(&Stability) -> bool| known.iter().all(|it| seen(it));

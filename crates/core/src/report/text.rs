@@ -189,10 +189,14 @@ fn table(report: &Report) -> Vec<Line> {
         let revision = it
             .revision
             .map_or_else(String::new, |revision| format!(", revision {revision}"));
-        let counts = format!(
-            "{} desired, {} updated, {} available",
-            it.desired, it.updated, it.available
-        );
+        let counts = if it.workload.kind.has_revisions() {
+            format!(
+                "{} desired, {} updated, {} available",
+                it.desired, it.updated, it.available
+            )
+        } else {
+            format!("{} of {} completions", it.available, it.desired)
+        };
         let since = it.pending_since.map(|at| Human(elapsed(at, report.ended)));
         let pending = match (&it.pending, since) {
             (Some(pending), Some(since)) => format!("; for {since}: {pending}"),

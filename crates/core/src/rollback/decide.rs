@@ -19,6 +19,9 @@ use crate::workload::{RevisionId, WorkloadKind, WorkloadRef};
 /// Decides what to do about a workload.
 #[must_use]
 pub fn decide(history: &History, request: &Request) -> RollbackDecision {
+    if !history.workload().kind.has_revisions() {
+        return RollbackDecision::Refuse(Refusal::NoRevisions);
+    }
     if let Some(refusal) = not_failing(history, request) {
         return RollbackDecision::Refuse(refusal);
     }

@@ -228,6 +228,13 @@ const fn named(code: FindingCode) -> Named {
         | Code::ProbeRedirected
         | Code::StillStarting
         | Code::Paused
+        | Code::JobRetriesExhausted
+        | Code::JobDeadlineExceeded
+        | Code::JobPolicyFailed
+        | Code::JobIndexFailed
+        | Code::JobFailed
+        | Code::JobPodFailed
+        | Code::JobSuspended
         | Code::WaitsForDeletion
         | Code::StatefulSetStuck
         | Code::NodeNotUpdated

@@ -15,6 +15,7 @@ use crate::workload::{WorkloadKind, WorkloadRef};
 
 mod finding;
 pub(super) mod helm;
+mod jobs;
 mod owner;
 mod references;
 mod schema;
@@ -22,11 +23,10 @@ pub(super) mod workload;
 
 pub use finding::{PreflightCode, PreflightFinding, Weight};
 pub use helm::{HelmRelease, HelmRevision, helm_revision};
+pub use jobs::{JobRun, JobState};
 pub use references::{Lack, Reference, ReferenceKind, references};
 pub use schema::{SCHEMA_COMPATIBLE_FROM, SCHEMA_VERSION};
 
-/// The most Jobs that are named.
-const JOBS: usize = 3;
 /// The most changes of a template that are named.
 const CHANGES: usize = 3;
 
@@ -96,17 +96,6 @@ pub enum DryRun {
     NotTried(String),
 }
 
-/// A Job that has completed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobRun {
-    /// Its name.
-    pub name: String,
-    /// When it completed.
-    pub completed: Timestamp,
-    /// Whether a `CronJob` created it, so that it is not part of a release.
-    pub scheduled: bool,
-}
-
 /// The answers of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answers {
@@ -120,7 +109,7 @@ pub struct Answers {
     pub written: Option<Value>,
     /// To [`Questions::rights`].
     pub rights: Vec<(AccessReview, Lookup<bool>)>,
-    /// The Jobs of the namespace that completed.
+    /// The Jobs of the namespace.
     pub jobs: Lookup<Vec<JobRun>>,
     /// To [`Questions::helm`].
     pub helm: Option<(HelmRelease, Lookup<Vec<HelmRevision>>)>,
@@ -146,7 +135,7 @@ fn pod(plan: &RollbackPlan, history: &History, template: &Value) -> Value {
     let kind = plan.workload.kind;
     let owner = match kind {
         WorkloadKind::Deployment => ("ReplicaSet", plan.to.name.as_str(), plan.to.uid.as_str()),
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => (
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => (
             kind.as_str(),
             plan.workload.name.as_str(),
             plan.uid.as_str(),
@@ -227,7 +216,9 @@ fn rights(plan: &RollbackPlan, history: &History) -> Vec<AccessReview> {
     let resource = ResourceKind::of(plan.workload.kind).plural();
     let revision_objects = match plan.workload.kind {
         WorkloadKind::Deployment => "replicasets",
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "controllerrevisions",
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => {
+            "controllerrevisions"
+        }
     };
     let mut rights = vec![
         AccessReview {
@@ -284,7 +275,7 @@ pub fn judge(plan: &RollbackPlan, answers: &Answers) -> Vec<PreflightFinding> {
     }
     found.extend(of_pod(plan, &answers.pod));
     found.extend(of_written(plan, answers.written.as_ref()));
-    found.extend(of_jobs(plan, &answers.jobs));
+    found.extend(jobs::of_jobs(plan, &answers.jobs));
     for hint in found.iter_mut().filter_map(|it| it.hint.as_mut()) {
         *hint = hint.replace(DOCTOR, &doctor_of(&plan.workload));
     }
@@ -533,43 +524,6 @@ fn of_written(plan: &RollbackPlan, written: Option<&Value>) -> Option<PreflightF
     );
     Some(PreflightFinding::warning(
         PreflightCode::WrittenOtherwise,
-        message,
-    ))
-}
-
-/// Reports Jobs that have completed since the target was good: a migration is not undone.
-fn of_jobs(plan: &RollbackPlan, jobs: &Lookup<Vec<JobRun>>) -> Option<PreflightFinding> {
-    let (since, then) = since(plan)?;
-    let mut recent: Vec<&JobRun> = match jobs {
-        Lookup::Seen(jobs) => jobs
-            .iter()
-            .filter(|job| !job.scheduled && job.completed > since)
-            .collect(),
-        Lookup::Missing => return None,
-        Lookup::Unseen(why) => {
-            let message = format!("cannot tell whether a migration Job ran: {why}");
-            return Some(PreflightFinding::note(PreflightCode::NotLooked, message));
-        }
-    };
-    recent.sort_by_key(|job| std::cmp::Reverse(job.completed));
-    let named: Vec<String> = recent
-        .iter()
-        .take(JOBS)
-        .map(|job| format!("`{}` at {}", job.name, job.completed))
-        .collect();
-    if named.is_empty() {
-        return None;
-    }
-    let more = match recent.len() - named.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let message = format!(
-        "Jobs have completed since {then}: {}{more}; a migration is not undone",
-        named.join(", ")
-    );
-    Some(PreflightFinding::warning(
-        PreflightCode::MigrationRan,
         message,
     ))
 }

@@ -12,6 +12,9 @@ use crate::workload::Revision;
     rename_all_fields = "camelCase"
 )]
 pub enum Refusal {
+    /// It is a Job.
+    #[error("Jobs have no revisions to go back to")]
+    NoRevisions,
     /// Only one revision exists.
     #[error("there is nothing to roll back to: only one revision is known; revisions: {known}")]
     OneRevision {
@@ -104,6 +107,7 @@ impl Refusal {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::NoRevisions => "NoRevisions",
             Self::OneRevision { .. } => "OneRevision",
             Self::NoCandidate { .. } => "NoCandidate",
             Self::Restored { .. } => "Restored",
@@ -127,6 +131,9 @@ impl Refusal {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
+            Self::NoRevisions => {
+                "correct what the Job runs, then create it again; roll the workloads beside it back by their names"
+            }
             Self::OneRevision { .. } => {
                 "deploy a corrected version instead; revisionHistoryLimit sets how many revisions are kept"
             }

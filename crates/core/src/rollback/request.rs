@@ -73,7 +73,7 @@ impl Request {
     #[must_use]
     pub fn after_check(session: &Session, context: CheckContext<'_>) -> Vec<(WorkloadRef, Self)> {
         let offered = session.workloads().iter();
-        let offered = offered.filter(|it| it.verdict().offers_rollback());
+        let offered = offered.filter(|it| it.offers_rollback());
         let standard = HealthCriteria::of(session.policy());
         let request = |tracked: &TrackedWorkload| Self {
             served: tracked.served().map(str::to_owned),

@@ -180,7 +180,10 @@ pub fn stuck_now(history: &History, target: &Entry<'_>) -> Vec<String> {
 fn rolling(history: &History) -> Option<&StatefulSet> {
     match history.typed()? {
         workload @ Workload::StatefulSet(set) if !workload.is_on_delete() => Some(set),
-        Workload::StatefulSet(_) | Workload::Deployment(_) | Workload::DaemonSet(_) => None,
+        Workload::StatefulSet(_)
+        | Workload::Deployment(_)
+        | Workload::DaemonSet(_)
+        | Workload::Job(_) => None,
     }
 }
 

@@ -83,7 +83,8 @@ fn key(request: &HttpRequest) -> (String, usize) {
 
 /// Returns what is still to be asked of a rollout's ready pods.
 pub(super) fn wanted(rollout: &Rollout<'_>, policy: &Policy) -> Vec<HttpRequest> {
-    if policy.http.is_empty() {
+    // The pods of a Job serve no one.
+    if policy.http.is_empty() || rollout.workload().job().is_some() {
         return Vec::new();
     }
     let pods = rollout.new_pods();

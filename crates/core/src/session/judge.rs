@@ -18,6 +18,7 @@ use crate::policy::Policy;
 use crate::progress::{self, Moment, Pace};
 use crate::snapshot::{BACK_OFF_MEMORY, ExcusedNodes, PodView, Rollout};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
+use crate::workload::{JobView, Workload};
 
 /// Within this time the controller counts a pod that has become available. (estimated)
 const COUNTED: Duration = Duration::from_secs(10);
@@ -47,6 +48,9 @@ pub struct Judgement {
 #[must_use]
 pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
     let deadline = after(view.started, policy.timeout);
+    if has_succeeded(view) {
+        return succeeded();
+    }
     match sight(view, policy, now) {
         Sight::Lost(why) => return undetermined(why),
         Sight::Dim { why, .. } if now >= deadline => return undetermined(why),
@@ -121,6 +125,14 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         asking,
         ..decide(progress, diagnosis, limits)
     }
+}
+
+/// Returns whether the Job has succeeded, which its condition says for ever: there is nothing to follow, and its pods
+/// may be gone.
+fn has_succeeded(view: &View<'_>) -> bool {
+    let workload = view.snapshot.workload(&view.target.workload);
+    let job = workload.and_then(Workload::job);
+    job.is_some_and(JobView::has_succeeded)
 }
 
 /// Returns until when the rollout may take at most. After a rollback, pods that are ready and wait for
@@ -290,6 +302,14 @@ const fn simply(verdict: Verdict) -> Judgement {
         wake_at: Timestamp::MAX,
         stability: None,
         traffic_final_from: None,
+    }
+}
+
+fn succeeded() -> Judgement {
+    Judgement {
+        complete: true,
+        looked: true,
+        ..simply(Verdict::Succeeded)
     }
 }
 

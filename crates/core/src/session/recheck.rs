@@ -71,6 +71,8 @@ impl Open {
                     Err(verdict) => Stage::Done(Some(verdict)),
                 }
             }
+            // Its time to live is over (`ttlSecondsAfterFinished`); what was seen to end has ended.
+            FreshRead::NotFound if has_ended(tracked) => Stage::Done(None),
             FreshRead::NotFound => Stage::Done(Some(Verdict::Undetermined {
                 why: Undetermined::Deleted,
             })),
@@ -186,6 +188,18 @@ impl Recheck {
         }
         verdict
     }
+}
+
+/// Returns whether it is a Job whose end was seen.
+const fn has_ended(tracked: &TrackedWorkload) -> bool {
+    let seen = match tracked.verdict() {
+        Verdict::Succeeded | Verdict::Failed { .. } => true,
+        Verdict::Progressing { .. }
+        | Verdict::TimedOut { .. }
+        | Verdict::Undetermined { .. }
+        | Verdict::Superseded { .. } => false,
+    };
+    seen && !tracked.has_revisions()
 }
 
 /// Returns whether the verdict over all workloads rests on this workload's own. What could not be seen

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
@@ -29,6 +30,9 @@ use crate::workload::{Workload, WorkloadRef};
 
 /// A cause is reported again when it has been seen this many times as often.
 const TENFOLD: u32 = 10;
+/// How long a Job may be away before it counts as deleted: a Job is changed by deleting it and creating it again.
+/// (estimated)
+const REPLACED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The objects that a session is bound to once it has seen the workload.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +71,8 @@ pub struct TrackedWorkload {
     target: Target,
     started: Timestamp,
     bound: Option<Bound>,
+    /// Since when a Job is away.
+    away_since: Option<Timestamp>,
     /// Whether the revision that is meant was still to come at the last look.
     awaited: bool,
     complete_since: Option<Timestamp>,
@@ -102,6 +108,7 @@ impl TrackedWorkload {
             target,
             started: now,
             bound: None,
+            away_since: None,
             awaited: false,
             complete_since: None,
             asking_since: None,
@@ -164,8 +171,16 @@ impl TrackedWorkload {
     fn judge(&mut self, snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Timestamp {
         // A success must still be one when the last of many workloads is decided.
         let was_green = self.verdict == Verdict::Succeeded;
-        if self.verdict.is_terminal() && !was_green {
+        // What a Job has done stays done, even if its time to live is over.
+        let is_done = self.verdict.is_terminal() && !self.has_revisions();
+        if is_done || self.verdict.is_terminal() && !was_green {
             return Timestamp::MAX;
+        }
+        if let Some(until) = self.awaited_until(snapshot, now) {
+            self.verdict = Verdict::Progressing {
+                pending: Pending::NotSeen,
+            };
+            return until;
         }
         if let Some(verdict) = self.lost_subject(snapshot, now) {
             self.shown_end = false;
@@ -257,6 +272,17 @@ impl TrackedWorkload {
         }
     }
 
+    /// Returns until when a Job that is away may come back as another one.
+    fn awaited_until(&mut self, snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
+        if self.has_revisions() || !snapshot.is_deleted(self.workload()) {
+            self.away_since = None;
+            return None;
+        }
+        let since = *self.away_since.get_or_insert(now);
+        let until = after(since, REPLACED_WITHIN);
+        (now < until).then_some(until)
+    }
+
     /// Returns whether the workload is still the one that this session began with.
     fn lost_subject(&mut self, snapshot: &Snapshot, now: Timestamp) -> Option<Verdict> {
         if snapshot.is_deleted(self.workload()) {
@@ -294,6 +320,10 @@ impl TrackedWorkload {
         };
         if bound.uid != workload.uid() {
             return Change::Superseded(Supersession::Replaced);
+        }
+        // The template of a Job changes only before its first pod: a queue binds it to nodes.
+        if !self.has_revisions() {
+            return Change::None;
         }
         let newer = Change::Superseded(Supersession::NewerRollout);
         let Some(present) = Release::of(workload) else {
@@ -402,7 +432,8 @@ impl TrackedWorkload {
 
     /// Returns whether the objects between users and its pods are to be read now.
     pub(super) fn wants_traffic(&self, policy: &Policy, now: Timestamp) -> bool {
-        let complete = self.complete_since.filter(|_| policy.traffic);
+        let led_to = policy.traffic && self.has_revisions();
+        let complete = self.complete_since.filter(|_| led_to);
         complete.is_some_and(|since| self.ways.are_wanted(since, policy, now))
     }
 
@@ -424,7 +455,7 @@ impl TrackedWorkload {
             started: self.started,
             complete_since: self.complete_since,
             asking_since: self.asking_since,
-            ways: policy.traffic.then_some(&self.ways),
+            ways: (policy.traffic && self.has_revisions()).then_some(&self.ways),
         }
     }
 
@@ -587,6 +618,32 @@ impl TrackedWorkload {
     #[must_use]
     pub const fn workload(&self) -> &WorkloadRef {
         &self.target.workload
+    }
+
+    /// Returns whether it keeps revisions, as all kinds but a Job do.
+    #[must_use]
+    pub const fn has_revisions(&self) -> bool {
+        self.target.workload.kind.has_revisions()
+    }
+
+    /// Returns whether it is a Job that did not succeed, or not in time: what it logged says why, and nothing
+    /// can be rolled back.
+    #[must_use]
+    pub const fn has_failed_for_good(&self) -> bool {
+        let failed = match self.verdict {
+            Verdict::Failed { .. } | Verdict::TimedOut { .. } => true,
+            Verdict::Progressing { .. }
+            | Verdict::Succeeded
+            | Verdict::Undetermined { .. }
+            | Verdict::Superseded { .. } => false,
+        };
+        failed && !self.has_revisions()
+    }
+
+    /// Returns whether a rollback may be offered: of what keeps revisions, by its verdict.
+    #[must_use]
+    pub fn offers_rollback(&self) -> bool {
+        self.has_revisions() && self.verdict.offers_rollback()
     }
 
     /// How it stands.

@@ -151,7 +151,7 @@ impl<'a> RevisionView<'a> {
     /// its hash. The pods of a Deployment are found by their owner.
     pub(super) fn pod_label(&self) -> Option<&'a str> {
         match self.workload {
-            Workload::Deployment(_) => None,
+            Workload::Deployment(_) | Workload::Job(_) => None,
             Workload::StatefulSet(_) => Some(self.name()),
             Workload::DaemonSet(_) => {
                 let labels = self.metadata().labels.as_ref()?;

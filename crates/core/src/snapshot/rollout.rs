@@ -92,6 +92,7 @@ impl<'a> Rollout<'a> {
             Workload::StatefulSet(_) | Workload::DaemonSet(_) => {
                 (None, Some(snapshot.revisions.of(workload.uid())))
             }
+            Workload::Job(_) => (None, None),
         };
         let sets = sets.into_iter().flatten().map(RevisionObject::ReplicaSet);
         let revisions = revisions.into_iter().flatten();
@@ -133,6 +134,7 @@ impl<'a> Rollout<'a> {
                 .revisions()
                 .filter(|it| template.is_some_and(|wanted| it.holds(wanted) != Some(false)))
                 .max_by_key(RevisionView::number),
+            Workload::Job(_) => None,
         }
     }
 
@@ -157,7 +159,7 @@ impl<'a> Rollout<'a> {
                     (same, std::cmp::Reverse(it.created()))
                 })
             }
-            Workload::StatefulSet(_) | Workload::DaemonSet(_) => {
+            Workload::StatefulSet(_) | Workload::DaemonSet(_) | Workload::Job(_) => {
                 equal.max_by_key(RevisionView::number)
             }
         };
@@ -193,7 +195,9 @@ impl<'a> Rollout<'a> {
                 let name = self.update_revision()?;
                 self.revisions().find(|it| it.name() == name)
             }
-            Workload::DaemonSet(_) => self.revisions().max_by_key(RevisionView::number),
+            Workload::DaemonSet(_) | Workload::Job(_) => {
+                self.revisions().max_by_key(RevisionView::number)
+            }
         }
     }
 
@@ -221,7 +225,7 @@ impl<'a> Rollout<'a> {
     fn update_revision(&self) -> Option<&'a str> {
         match self.workload {
             Workload::StatefulSet(it) => it.status.as_ref()?.update_revision.as_deref(),
-            Workload::Deployment(_) | Workload::DaemonSet(_) => None,
+            Workload::Deployment(_) | Workload::DaemonSet(_) | Workload::Job(_) => None,
         }
     }
 
@@ -232,7 +236,7 @@ impl<'a> Rollout<'a> {
                 .replica_sets()
                 .map(|set| uid_of(&set.metadata))
                 .collect(),
-            Workload::StatefulSet(_) | Workload::DaemonSet(_) => {
+            Workload::StatefulSet(_) | Workload::DaemonSet(_) | Workload::Job(_) => {
                 vec![self.workload.uid()]
             }
         }
@@ -260,6 +264,8 @@ impl<'a> Rollout<'a> {
                 Some(wanted) => revision_label(pod) == Some(wanted),
                 None => self.is_of_generation(label(GENERATION_LABEL)),
             },
+            // It has no former template.
+            Workload::Job(_) => true,
         }
     }
 

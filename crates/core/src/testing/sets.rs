@@ -208,7 +208,7 @@ fn revision_json(owner: &Value, kind: &str, (version, number): (&str, i64)) -> V
     })
 }
 
-fn pod_in(name: &str, (kind, set, uid): (&str, &str, &str), hash: &str) -> PodBuilder {
+pub(super) fn pod_in(name: &str, (kind, set, uid): (&str, &str, &str), hash: &str) -> PodBuilder {
     let mut builder = pod(name);
     builder.object["metadata"]["labels"] = json!({"app": "web", "controller-revision-hash": hash});
     builder.object["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": kind, "name": set, "uid": uid, "controller": true}]);

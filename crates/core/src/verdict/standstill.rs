@@ -30,6 +30,8 @@ pub enum RolloutStep {
     PodReady,
     /// The pod has been ready for `minReadySeconds`.
     PodAvailable,
+    /// A pod of a Job ends with success.
+    PodSucceeded,
     /// A pod of a former revision is deleted.
     OldPodDeleted,
     /// A pod that is being deleted ends.
@@ -42,7 +44,7 @@ pub enum RolloutStep {
 
 impl RolloutStep {
     /// Every step, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SpecObserved,
         Self::RevisionCreated,
         Self::PodCreated,
@@ -52,6 +54,7 @@ impl RolloutStep {
         Self::ContainersStarted,
         Self::PodReady,
         Self::PodAvailable,
+        Self::PodSucceeded,
         Self::OldPodDeleted,
         Self::OldPodEnded,
         Self::HttpChecked,
@@ -71,6 +74,7 @@ impl RolloutStep {
             Self::ContainersStarted => "containers started",
             Self::PodReady => "pod ready",
             Self::PodAvailable => "pod available",
+            Self::PodSucceeded => "pod succeeded",
             Self::OldPodDeleted => "old pod deleted",
             Self::OldPodEnded => "old pod ended",
             Self::HttpChecked => "HTTP checks passed",
@@ -98,7 +102,7 @@ pub enum OwnerKind {
     Admission,
     /// A controller outside Kubernetes; the name is the gate or finalizer that it owns.
     Other,
-    /// A person: the workload is paused, or its update strategy is OnDelete.
+    /// A person: the workload is paused or suspended, or its update strategy is OnDelete.
     Person,
     /// rollguard itself, which watches for as long as it was told to.
     Rollguard,

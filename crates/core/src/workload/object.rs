@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::{WorkloadKind, WorkloadRef, raw};
+use super::{JobView, WorkloadKind, WorkloadRef, raw};
 
 /// A workload object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +22,8 @@ pub enum Workload {
     StatefulSet(Box<StatefulSet>),
     /// `apps/v1` DaemonSet.
     DaemonSet(Box<DaemonSet>),
+    /// `batch/v1` Job.
+    Job(Box<Job>),
 }
 
 impl<'de> Deserialize<'de> for Workload {
@@ -32,6 +35,7 @@ impl<'de> Deserialize<'de> for Workload {
             None | Some("Deployment") => Box::deserialize(&value).map(Self::Deployment),
             Some("StatefulSet") => Box::deserialize(&value).map(Self::StatefulSet),
             Some("DaemonSet") => Box::deserialize(&value).map(Self::DaemonSet),
+            Some("Job") => Box::deserialize(&value).map(Self::Job),
             Some(other) => return Err(D::Error::custom(format!("`{other}` is no workload"))),
         }
         .map_err(D::Error::custom)
@@ -45,11 +49,13 @@ impl Workload {
             WorkloadKind::Deployment => Box::deserialize(object).map(Self::Deployment),
             WorkloadKind::StatefulSet => Box::deserialize(object).map(Self::StatefulSet),
             WorkloadKind::DaemonSet => Box::deserialize(object).map(Self::DaemonSet),
+            WorkloadKind::Job => Box::deserialize(object).map(Self::Job),
         }?;
         let metadata = match &mut read {
             Self::Deployment(it) => &mut it.metadata,
             Self::StatefulSet(it) => &mut it.metadata,
             Self::DaemonSet(it) => &mut it.metadata,
+            Self::Job(it) => &mut it.metadata,
         };
         metadata.namespace = Some(asked.namespace.clone());
         metadata.name = Some(asked.name.clone());
@@ -63,6 +69,7 @@ impl Workload {
             Self::Deployment(_) => WorkloadKind::Deployment,
             Self::StatefulSet(_) => WorkloadKind::StatefulSet,
             Self::DaemonSet(_) => WorkloadKind::DaemonSet,
+            Self::Job(_) => WorkloadKind::Job,
         }
     }
 
@@ -73,6 +80,16 @@ impl Workload {
             Self::Deployment(it) => &it.metadata,
             Self::StatefulSet(it) => &it.metadata,
             Self::DaemonSet(it) => &it.metadata,
+            Self::Job(it) => &it.metadata,
+        }
+    }
+
+    /// Returns the run of a Job; `None` for the kinds that keep running.
+    #[must_use]
+    pub const fn job(&self) -> Option<JobView<'_>> {
+        match self {
+            Self::Job(it) => Some(JobView::of(it)),
+            Self::Deployment(_) | Self::StatefulSet(_) | Self::DaemonSet(_) => None,
         }
     }
 
@@ -111,6 +128,7 @@ impl Workload {
             Self::Deployment(it) => it.spec.as_ref().map(|spec| &spec.template),
             Self::StatefulSet(it) => it.spec.as_ref().map(|spec| &spec.template),
             Self::DaemonSet(it) => it.spec.as_ref().map(|spec| &spec.template),
+            Self::Job(it) => it.spec.as_ref().map(|spec| &spec.template),
         }
     }
 
@@ -121,19 +139,24 @@ impl Workload {
         Some(raw::fingerprint(&template))
     }
 
-    /// Returns the pod selector, which is immutable in `apps/v1`.
+    /// Returns the pod selector, which is immutable in `apps/v1`; that of a Job as the API server made it.
     #[must_use]
     pub fn selector(&self) -> Option<&LabelSelector> {
         match self {
             Self::Deployment(it) => it.spec.as_ref().map(|spec| &spec.selector),
             Self::StatefulSet(it) => it.spec.as_ref().map(|spec| &spec.selector),
             Self::DaemonSet(it) => it.spec.as_ref().map(|spec| &spec.selector),
+            Self::Job(it) => it.spec.as_ref()?.selector.as_ref(),
         }
     }
 
-    /// Returns whether the controller has observed the newest spec.
+    /// Returns whether the controller has observed the newest spec. A Job's status has no
+    /// `observedGeneration`, and its counts are never those of another spec.
     #[must_use]
     pub fn is_observed(&self) -> bool {
+        if self.job().is_some() {
+            return true;
+        }
         self.observed_generation()
             .is_some_and(|observed| observed >= self.metadata().generation.unwrap_or_default())
     }
@@ -145,6 +168,7 @@ impl Workload {
             Self::Deployment(it) => it.status.as_ref()?.observed_generation,
             Self::StatefulSet(it) => it.status.as_ref()?.observed_generation,
             Self::DaemonSet(it) => it.status.as_ref()?.observed_generation,
+            Self::Job(_) => None,
         }
     }
 
@@ -153,7 +177,7 @@ impl Workload {
     #[must_use]
     pub fn is_on_delete(&self) -> bool {
         let strategy = match self {
-            Self::Deployment(_) => None,
+            Self::Deployment(_) | Self::Job(_) => None,
             Self::StatefulSet(it) => it
                 .spec
                 .as_ref()
@@ -175,6 +199,7 @@ impl Workload {
             Self::Deployment(it) => it.spec.as_ref().and_then(|spec| spec.min_ready_seconds),
             Self::StatefulSet(it) => it.spec.as_ref().and_then(|spec| spec.min_ready_seconds),
             Self::DaemonSet(it) => it.spec.as_ref().and_then(|spec| spec.min_ready_seconds),
+            Self::Job(_) => None,
         };
         let seconds = seconds.and_then(|it| u64::try_from(it).ok());
         Duration::from_secs(seconds.unwrap_or_default())
@@ -188,7 +213,7 @@ impl Workload {
                 let strategy = it.spec.as_ref().and_then(|spec| spec.strategy.as_ref());
                 strategy.and_then(|it| it.type_.as_deref()) == Some("Recreate")
             }
-            Self::StatefulSet(_) | Self::DaemonSet(_) => false,
+            Self::StatefulSet(_) | Self::DaemonSet(_) | Self::Job(_) => false,
         }
     }
 
@@ -201,7 +226,7 @@ impl Workload {
                 let spec = it.spec.as_ref();
                 spec.and_then(|spec| spec.pod_management_policy.as_deref()) != Some("Parallel")
             }
-            Self::Deployment(_) | Self::DaemonSet(_) => false,
+            Self::Deployment(_) | Self::DaemonSet(_) | Self::Job(_) => false,
         }
     }
 
@@ -218,6 +243,7 @@ impl Workload {
             Self::Deployment(it) => of_deployment(it),
             Self::StatefulSet(it) => of_stateful_set(it),
             Self::DaemonSet(it) => of_daemon_set(it),
+            Self::Job(it) => of_job(JobView::of(it)),
         }
     }
 }
@@ -294,6 +320,19 @@ fn of_stateful_set(it: &StatefulSet) -> Counts {
         updated: status.updated_replicas.unwrap_or_default(),
         ready: status.ready_replicas.unwrap_or_default(),
         available: status.available_replicas.unwrap_or_default(),
+    }
+}
+
+/// The pods that must succeed, and those that have.
+fn of_job(job: JobView<'_>) -> Counts {
+    let succeeded = job.succeeded();
+    let present = job.active().saturating_add(succeeded);
+    Counts {
+        desired: job.completions().unwrap_or(1),
+        current: present,
+        updated: present,
+        ready: succeeded,
+        available: succeeded,
     }
 }
 

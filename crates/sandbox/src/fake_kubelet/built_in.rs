@@ -51,6 +51,22 @@ impl Script {
         })
     }
 
+    /// Runs for a while, writes the lines and ends with the code, and the pod with it, as one of a Job does.
+    #[must_use]
+    pub fn runs_once(lasting: Duration, lines: &[&str], exit_code: i32) -> Self {
+        let lines = owned(lines);
+        let reason = if exit_code == 0 { "Completed" } else { "Error" };
+        Self::new(move |pod, began| {
+            let mut pod = begin(PodSimulator::new(pod, began));
+            pod.run();
+            pod.become_ready();
+            pod.log(&lines);
+            pod.wait(lasting);
+            pod.end_for_good(exit_code, reason);
+            pod.finish()
+        })
+    }
+
     /// Writes the lines and ends with the code, again and again, in back-off in between.
     #[must_use]
     pub fn crash_at_start(lines: &[&str], exit_code: i32) -> Self {

@@ -25,6 +25,8 @@ pub(super) struct PodSimulator {
     ready: bool,
     started: bool,
     stage: Stage,
+    /// The phase of a pod that has ended as a whole.
+    phase: Option<&'static str>,
 }
 
 /// How far the pod came.
@@ -52,6 +54,7 @@ impl PodSimulator {
             ready: false,
             started: false,
             stage: Stage::Unbound,
+            phase: None,
         }
     }
 
@@ -194,6 +197,16 @@ impl PodSimulator {
         self.report();
     }
 
+    /// The main container ends, and the pod with it: its restart policy starts no other instance.
+    pub(super) fn end_for_good(&mut self, exit_code: i32, reason: &str) {
+        self.phase = Some(if exit_code == 0 {
+            "Succeeded"
+        } else {
+            "Failed"
+        });
+        self.end(exit_code, reason);
+    }
+
     /// As [`PodSimulator::end`], with a message of the runtime.
     pub(super) fn end_with_message(&mut self, exit_code: i32, reason: &str, message: &str) {
         self.create();
@@ -298,7 +311,7 @@ impl PodSimulator {
         self.condition("Ready", because);
         self.condition("ContainersReady", because);
         let mut status = json!({
-            "phase": if ran { "Running" } else { "Pending" },
+            "phase": self.phase.unwrap_or(if ran { "Running" } else { "Pending" }),
             "observedGeneration": 1,
             "conditions": self.shown_conditions(),
             "hostIP": "10.224.0.4", "hostIPs": [{"ip": "10.224.0.4"}],

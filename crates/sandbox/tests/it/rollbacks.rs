@@ -167,7 +167,7 @@ async fn a_job_is_kept_as_it_is_given_and_its_status_is_a_part_of_its_own() {
     let jobs: Api<Job> = Shop::of(&sandbox).api();
     let job = json!({
         "metadata": {"name": "migrate", "labels": {"app": "web"}},
-        "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [
+        "spec": {"suspend": true, "template": {"spec": {"restartPolicy": "Never", "containers": [
             {"name": "app", "image": "registry.test/app:v2"},
         ]}}},
         "status": {"succeeded": 1},

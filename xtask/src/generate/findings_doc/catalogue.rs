@@ -160,6 +160,13 @@ const WORKLOAD: &[Cause] = causes! {
     "the Deployment's own progress deadline; informational" => ProgressDeadlineExceeded;
     "a StatefulSet that waits for a broken pod of the former revision" => StatefulSetStuck;
     "strategy OnDelete" => WaitsForDeletion;
+    "a Job has used up its backoffLimit" => JobRetriesExhausted;
+    "a Job ran longer than activeDeadlineSeconds" => JobDeadlineExceeded;
+    "a rule of podFailurePolicy ended a Job" => JobPolicyFailed;
+    "an index of an Indexed Job has failed for the last time" => JobIndexFailed;
+    "a Job that its controller calls failed for another reason" => JobFailed;
+    "a pod of a Job has failed, and retries are left; only ever a suspect" => JobPodFailed;
+    "suspended Job, or one with parallelism 0" => JobSuspended;
     "`minReadySeconds`, or the grace period of a pod that is waited for, is longer than the timeout; informational" => TimeoutTooShort;
 };
 

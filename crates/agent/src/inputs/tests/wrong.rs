@@ -340,3 +340,47 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_job_has_no_revision_to_go_back_to_or_to_name() {
+    let rows = [
+        ("a rollback of a Job", "rollback", "job/migrate", ""),
+        ("of the Job of a CronJob", "rollback", "cronjob/nightly", ""),
+        (
+            "of a Job beside others",
+            "rollback",
+            "deployment/web\njob/migrate",
+            "",
+        ),
+        (
+            "a check of a revision of a Job",
+            "check",
+            "job/migrate",
+            "3",
+        ),
+    ];
+    for (says, command, workloads, revision) in rows {
+        let inputs = [
+            ("command", command),
+            ("workloads", workloads),
+            ("revision", revision),
+        ];
+        let kept: Vec<(&str, &str)> = inputs
+            .into_iter()
+            .filter(|(_, it)| !it.is_empty())
+            .collect();
+        let said = complaints(&task(&kept)).join("\n");
+        assert!(
+            said.contains("Jobs have no revisions to go back to"),
+            "{says}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_cron_job_is_kept_apart_until_its_newest_job_is_known() {
+    let inputs = checked(&[("workloads", "cronjob/nightly deployment/web\ncj nightly")]);
+    assert_eq!(inputs.cron_jobs, ["nightly"]);
+    let named: Vec<String> = inputs.workloads.iter().map(ToString::to_string).collect();
+    assert_eq!(named, ["deployment/web"]);
+}

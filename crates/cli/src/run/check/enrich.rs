@@ -4,7 +4,7 @@ use futures::future::join_all;
 use rollguard_cluster::{Connection, logs};
 use rollguard_core::report::{LogSource, Proposal, Report, log_sources};
 use rollguard_core::rollback::{Allowed, CheckContext, Request, RollbackBatch};
-use rollguard_core::session::Session;
+use rollguard_core::session::{Session, TrackedWorkload};
 
 use crate::run::plan::gather;
 
@@ -33,15 +33,20 @@ pub(super) async fn enrich(
     mut report: Report,
     subject: Subject<'_>,
 ) -> Enriched {
+    let session = subject.session;
+    let mut workloads = session.workloads().iter();
+    let job_failed = workloads.any(TrackedWorkload::has_failed_for_good);
+    if subject.logs && (report.offers_rollback || job_failed) {
+        add_logs(connection, &mut report, session).await;
+    }
     if !report.offers_rollback {
+        if let Some(refused) = Proposal::of_jobs(session) {
+            report.rollback = refused;
+        }
         return Enriched {
             report,
             batch: None,
         };
-    }
-    let session = subject.session;
-    if subject.logs {
-        add_logs(connection, &mut report, session).await;
     }
     let context = CheckContext {
         allowed: subject.allowed,

@@ -1,8 +1,9 @@
 //! The workloads to check: those that were named, and those that a selector finds besides.
 
+use rollguard_agent::Outcome;
 use rollguard_agent::inputs::CheckInputs;
 use rollguard_cluster::{Connection, access};
-use rollguard_core::workload::{Workload, WorkloadKind, WorkloadRef};
+use rollguard_core::workload::{CRON_JOB, Workload, WorkloadKind, WorkloadRef, of_release};
 
 use crate::failure::Failure;
 
@@ -13,6 +14,8 @@ pub(super) struct ResolvedTargets {
     pub(super) workloads: Vec<Workload>,
     /// What could not be seen, for people.
     pub(super) notes: Vec<String>,
+    /// What was chosen, for people.
+    pub(super) choices: Vec<String>,
     /// The kinds that could not be listed for the selector.
     pub(super) unlisted: Vec<WorkloadKind>,
 }
@@ -32,14 +35,39 @@ pub(super) async fn resolve_targets(
         workloads: access::find_all(client, &inputs.workloads).await?,
         ..ResolvedTargets::default()
     };
+    for name in &inputs.cron_jobs {
+        let job = access::latest_job(client, &inputs.namespace, name).await?;
+        let reference = job.reference();
+        let choice = format!("{reference} is the newest Job of {CRON_JOB}/{name}");
+        targets.choices.push(choice);
+        if !targets.references().contains(&reference) {
+            targets.workloads.push(job);
+        }
+    }
     if let Some(selector) = &inputs.selector {
-        let selected = access::select(client, &inputs.namespace, selector).await?;
+        let selected = access::select_with_jobs(client, &inputs.namespace, selector).await?;
         let named = targets.references();
-        let others = selected.workloads.into_iter();
+        let (kept, left_out) = of_release(selected.workloads);
+        let others = kept.into_iter();
         let others = others.filter(|it| !named.contains(&it.reference()));
         targets.workloads.extend(others);
+        let left_out = left_out.iter().filter(|(it, _)| !named.contains(it));
+        let left_out = left_out.map(|(job, why)| format!("{job} is left out: {why}"));
+        targets.choices.extend(left_out);
+        if targets.workloads.is_empty() {
+            return Err(nothing_left(selector, &targets.choices));
+        }
         targets.notes = selected.notes;
         targets.unlisted = selected.unseen;
     }
     Ok(targets)
+}
+
+/// Says that a selector finds nothing but Jobs of former releases.
+fn nothing_left(selector: &str, choices: &[String]) -> Failure {
+    let message = format!(
+        "failed to find workloads with labels `{selector}`: {}",
+        choices.join("; ")
+    );
+    Failure::new(Outcome::BadInput, message)
 }

@@ -71,6 +71,7 @@ fn check_inputs(connection: &Connection, restored: Restored<'_>) -> CheckInputs 
     CheckInputs {
         namespace: inputs.namespace.clone(),
         workloads,
+        cron_jobs: Vec::new(),
         selector: None,
         timeout,
         stable_for: inputs.stable_for,

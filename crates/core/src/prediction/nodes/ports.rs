@@ -136,7 +136,9 @@ pub(super) fn taken(view: &View<'_>, plan: &Planned<'_>, open: &[&Node]) -> Opti
     let holders: Vec<(&str, &str)> = holders.collect();
     let enough = match plan.workload.kind {
         WorkloadKind::DaemonSet => !holders.is_empty(),
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet => holders.len() == open.len(),
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::Job => {
+            holders.len() == open.len()
+        }
     };
     let (node, holder) = holders.first().filter(|_| enough)?;
     let message = format!(

@@ -41,6 +41,9 @@ const COLUMNS: [Column; 8] = [
         _ => it.verdict.to_string(),
     }),
     number("revision", |it, _| {
+        if !it.workload.kind.has_revisions() {
+            return String::new();
+        }
         it.revision
             .map_or_else(|| "unknown".to_owned(), |it| it.to_string())
     }),

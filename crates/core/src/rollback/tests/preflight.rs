@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::past::{Past, of_db, of_web};
 use crate::rollback::preflight::{
-    AccessReview, Answers, DryRun, JobRun, Lookup, ObjectState, judge, questions,
+    AccessReview, Answers, DryRun, JobRun, JobState, Lookup, ObjectState, judge, questions,
 };
 use crate::rollback::{PreflightCode, Reference, ReferenceKind, references};
 use crate::testing::{at, db_pod};
@@ -492,8 +492,10 @@ fn without_a_mark_what_changed_since_the_target_was_made_is_told() {
         let config = needs(ReferenceKind::ConfigMap, &[], false);
         let job = JobRun {
             name: "migrate".into(),
-            completed: at(second),
+            state: JobState::Completed,
+            at: at(second),
             scheduled: false,
+            instance: None,
         };
         let answers = Answers {
             references: vec![(config, holds(&[], Some(at(second))))],
@@ -509,7 +511,7 @@ fn without_a_mark_what_changed_since_the_target_was_made_is_told() {
             vec![
                 format!("ConfigMap `x` was changed at {at}, after {then}; it is not restored"),
                 format!(
-                    "Jobs have completed since {then}: `migrate` at {at}; a migration is not undone"
+                    "Jobs have run since {then}: `migrate` completed at {at}; a migration is not undone"
                 ),
             ]
         });
@@ -732,8 +734,10 @@ fn a_template_that_would_be_written_otherwise_is_told() {
 fn a_job_that_ran_since_may_have_migrated() {
     let job = |second, scheduled| JobRun {
         name: "migrate".into(),
-        completed: at(second),
+        state: JobState::Completed,
+        at: at(second),
         scheduled,
+        instance: None,
     };
     let rows = [
         ("none", Lookup::Seen(vec![]), None),
@@ -768,6 +772,48 @@ fn a_job_that_ran_since_may_have_migrated() {
         said(&unmarked, &answers),
         ["MigrationRan warning"],
         "since it was made"
+    );
+}
+
+#[test]
+fn a_job_that_failed_or_still_runs_may_be_half_done_and_one_of_the_release_comes_first() {
+    let job = |name: &str, state, second| JobRun {
+        name: name.into(),
+        state,
+        at: at(second),
+        scheduled: false,
+        instance: (name == "migrate").then(|| "shop".to_owned()),
+    };
+    let of_shop = |mut past: Past| {
+        let metadata = &mut past.revision_object("v1")["spec"]["template"]["metadata"];
+        metadata["labels"]["app.kubernetes.io/instance"] = json!("shop");
+        past
+    };
+    let jobs = vec![
+        job("report", JobState::Completed, 90),
+        job("migrate", JobState::Failed, 70),
+        job("seed", JobState::Running, 80),
+    ];
+    let told = |past: &Past, jobs: Vec<JobRun>| {
+        let jobs = Lookup::Seen(jobs);
+        let answers = Answers { jobs, ..fine() };
+        let mut found = judge(&past.plan(), &answers).into_iter();
+        found.next().map(|it| it.message).unwrap_or_default()
+    };
+    let said = told(&of_shop(failing()), jobs.clone());
+    let (seventy, eighty, ninety) = (at(70), at(80), at(90));
+    let end = format!(
+        ": `migrate` of the same release failed at {seventy}, `report` completed at {ninety}, `seed` runs since {eighty}; a migration \
+         is not undone, and this one may be half done"
+    );
+    assert!(said.ends_with(&end), "{said}");
+    let said = told(&failing(), jobs);
+    assert!(said.contains("`report` completed"), "{said}");
+    assert!(!said.contains("of the same release"), "{said}");
+    assert_eq!(
+        told(&failing(), vec![job("migrate", JobState::Failed, 59)]),
+        "",
+        "before it was good"
     );
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::past::{Past, complete, of_web};
+use super::past::{Past, complete, of, of_web};
 use crate::rollback::{Refusal, Request, RollbackDecision};
-use crate::testing::{at, pod_of};
+use crate::testing::{at, job, migrate, pod_of};
 use crate::workload::Revision;
 
 /// A refusal, and the same after the user did what its words and its hint ask for.
@@ -24,6 +24,7 @@ struct Ends {
 /// Names a refusal. Without a wildcard: a new one must get a row.
 const fn reason(refusal: &Refusal) -> &'static str {
     match refusal {
+        Refusal::NoRevisions => "NoRevisions",
         Refusal::OneRevision { .. } => "OneRevision",
         Refusal::NoCandidate { .. } => "NoCandidate",
         Refusal::Restored { .. } => "Restored",
@@ -43,7 +44,8 @@ const fn reason(refusal: &Refusal) -> &'static str {
     }
 }
 
-const ALL: [&str; 16] = [
+const ALL: [&str; 17] = [
+    "NoRevisions",
     "OneRevision",
     "NoCandidate",
     "Restored",
@@ -293,6 +295,16 @@ fn rows() -> Vec<Ends> {
                 },
             ),
             "3 → 1, named by you",
+        ),
+        row(
+            "NoRevisions",
+            (
+                of(migrate(), serde_json::to_value(job().build()).unwrap()),
+                any(),
+            ),
+            "the workload beside it is named",
+            (failing(), any()),
+            "2 → 1, its pods are still serving",
         ),
         row(
             "Paused",
