@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use kube::Client;
 use kube::core::Request;
-use rollguard_core::finding::{Lookup, Promise, SecretWriter, Sibling, of_job, of_revision_quota};
+use rollguard_core::finding::{
+    Lookup, PodPort, Promise, SecretWriter, Sibling, of_job, of_revision_quota,
+};
 use rollguard_core::observation::Seen;
 use serde_json::Value;
 
@@ -25,20 +27,18 @@ pub async fn look_up(client: &Client, namespace: &str, lookup: Lookup) -> Option
         Lookup::ConfigMap { .. } => jobs(client, namespace).await?,
         Lookup::RevisionQuota => revision_quotas(client, namespace).await?,
         Lookup::LeavingPods => leaving(client, namespace).await?,
-        Lookup::Traffic => {
-            let objects = traffic(client, namespace, &BTreeSet::new()).await?;
-            return Some(Seen::Traffic {
-                objects: Box::new(objects),
-            });
-        }
-        Lookup::TrafficAndPorts { ports } => {
-            let objects = traffic(client, namespace, ports).await?;
-            return Some(Seen::Traffic {
-                objects: Box::new(objects),
-            });
-        }
+        Lookup::Traffic => return seen_traffic(client, namespace, &BTreeSet::new()).await,
+        Lookup::TrafficAndPorts { ports } => return seen_traffic(client, namespace, ports).await,
     };
     Some(Seen::LookedUp { lookup, promises })
+}
+
+async fn seen_traffic(client: &Client, namespace: &str, ports: &BTreeSet<PodPort>) -> Option<Seen> {
+    // Several requests at once: too large for the futures of the callers.
+    let objects = Box::pin(traffic(client, namespace, ports)).await?;
+    Some(Seen::Traffic {
+        objects: Box::new(objects),
+    })
 }
 
 async fn writers(client: &Client, namespace: &str, secret: &str) -> Option<Vec<Promise>> {

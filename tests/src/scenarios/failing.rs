@@ -191,6 +191,30 @@ pub(super) const FAILING: &[Scenario] = &[
     .shows("Readiness probe failed"),
     update!(
         Deployment,
+        "readiness-exec-never",
+        "the command of the readiness probe looks for a file that nothing writes"
+    )
+    .times_out("ReadinessFailing")
+    .naming(&["`app`", "cat /ready"])
+    .shows("No such file or directory"),
+    update!(
+        Deployment,
+        "readiness-tcp-never",
+        "the readiness probe connects to a port on which nothing listens"
+    )
+    .times_out("ReadinessFailing")
+    .naming(&["`app`", "9090"])
+    .shows("connection refused"),
+    update!(
+        Deployment,
+        "readiness-grpc-never",
+        "the readiness probe speaks gRPC to a program that speaks HTTP"
+    )
+    .times_out("ReadinessFailing")
+    .naming(&["`app`", "gRPC", "8080"])
+    .shows("Readiness probe failed"),
+    update!(
+        Deployment,
         "liveness-kills-start",
         "the liveness probe kills the container long before it has started"
     )

@@ -13,6 +13,18 @@ pub(super) const HEALING: &[Scenario] = &[
     .shows("Startup probe failed"),
     update!(
         Deployment,
+        "readiness-exec-late",
+        "the file that the readiness probe looks for is written after 8 s"
+    )
+    .shows("Readiness probe failed"),
+    update!(
+        Deployment,
+        "readiness-tcp-late",
+        "the port to which the readiness probe connects opens after 8 s"
+    )
+    .shows("Readiness probe failed"),
+    update!(
+        Deployment,
         "crashes-twice",
         "the program ends twice while its broker is away, then stays"
     )

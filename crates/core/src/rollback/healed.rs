@@ -160,7 +160,7 @@ impl History {
                 let reached = counts.desired > 0 && counts.updated >= counts.desired;
                 current.created().filter(|_| reached)
             }
-            None => None,
+            Some(Workload::Job(_)) | None => None,
         };
         complete.is_some_and(long_ago)
     }
