@@ -28,6 +28,7 @@ mod question;
 mod quota;
 mod services;
 mod startup;
+mod stored;
 mod strategy;
 mod template;
 #[cfg(test)]

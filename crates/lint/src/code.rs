@@ -223,10 +223,14 @@ codes! {
     AksAddsSpread: None, Info,
         "set podAntiAffinity or topologySpreadConstraints",
         "AKS Deployment Safeguards, anti-affinity and topology spread mutator";
-    /// A value has another type than its field: the API server refuses it.
+    /// A field has a value that it does not take, by its type or its words: the API server refuses it.
     WrongType: None, Error,
-        "write a value of the type that the field has; true, false and numbers stand without quotes",
-        "strict decoding of the API server";
+        "write a value that the field takes; true, false and numbers stand without quotes, and in quotes where a string is expected, as in env",
+        "decoding and validation of the API server";
+    /// The selector of a workload asks for a label that its template does not have: the API server refuses it.
+    SelectorMismatch: None, Error,
+        "give the template the labels of the selector",
+        "validation of `apps`: `selector` does not match template `labels`";
     /// A key stands twice in one mapping: all but the last one have no effect.
     DuplicateKey: None, Warning,
         "remove one of them",

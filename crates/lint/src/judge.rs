@@ -152,6 +152,7 @@ impl Judgement {
         if rules.has(Level::Practices) {
             let mut of_level = Findings::of_level(Level::Practices);
             api_version::judge(object, rules.version, &mut of_level);
+            types::judge_object(object, &mut of_level);
             findings.extend(of_level);
         }
         if rules.has(Level::AksSafeguards) {

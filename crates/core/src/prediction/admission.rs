@@ -35,6 +35,13 @@ pub(super) struct Tried<'a> {
     is_whole: bool,
 }
 
+impl Tried<'_> {
+    /// Returns whether the pod is seen as the API server would store it.
+    pub(super) const fn is_seen(&self) -> bool {
+        self.is_whole && self.trial.written.is_some()
+    }
+}
+
 /// Sends a pod of a template as a dry run. Where it is refused for an object that another manifest of the call brings,
 /// the rest is judged without that field.
 pub(super) fn trial<'a>(

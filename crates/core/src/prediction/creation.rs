@@ -77,9 +77,24 @@ const SCALERS: [Scaler; 2] = [
 /// Returns whether an autoscaler may add pods to a workload without replicas, as far as that is seen.
 fn may_grow(view: &View<'_>, plan: &Planned<'_>) -> bool {
     let what = format!("whether an autoscaler adds pods to {}", plan.title());
+    has_scaler(view, plan, &what, Scaler::grows)
+}
+
+/// Returns whether an autoscaler sets the number of pods of a workload, as far as that is seen.
+pub(super) fn is_scaled(view: &View<'_>, plan: &Planned<'_>) -> bool {
+    let what = format!("whether an autoscaler removes pods of {}", plan.title());
+    has_scaler(view, plan, &what, |_, object, plan| targets(object, plan))
+}
+
+fn has_scaler(
+    view: &View<'_>,
+    plan: &Planned<'_>,
+    what: &str,
+    is_meant: fn(&Scaler, &Value, &Planned<'_>) -> bool,
+) -> bool {
     SCALERS.iter().any(|scaler| {
         let mut brought = view.manifests.of(scaler.kind, plan.namespace());
-        if brought.any(|it| scaler.grows(&it.object, plan)) {
+        if brought.any(|it| is_meant(scaler, &it.object, plan)) {
             return true;
         }
         let collection = Collection {
@@ -87,8 +102,8 @@ fn may_grow(view: &View<'_>, plan: &Planned<'_>) -> bool {
             plural: scaler.plural,
             namespace: Some(plan.namespace().to_owned()),
         };
-        match view.list(collection, &what) {
-            Found::There(all) => all.iter().any(|it| scaler.grows(it, plan)),
+        match view.list(collection, what) {
+            Found::There(all) => all.iter().any(|it| is_meant(scaler, it, plan)),
             Found::Unseen => true,
             Found::Missing | Found::Pending => false,
         }
@@ -97,13 +112,17 @@ fn may_grow(view: &View<'_>, plan: &Planned<'_>) -> bool {
 
 impl Scaler {
     fn grows(&self, object: &Value, plan: &Planned<'_>) -> bool {
-        let kind = match text(object, "/spec/scaleTargetRef/kind") {
-            "" => WorkloadKind::Deployment.as_str(),
-            kind => kind,
-        };
         let least = object.pointer("/spec/minReplicas").and_then(Value::as_i64);
-        kind == plan.workload.kind.as_str()
-            && text(object, "/spec/scaleTargetRef/name") == plan.workload.name
-            && (!self.needs_zero || least == Some(0))
+        targets(object, plan) && (!self.needs_zero || least == Some(0))
     }
+}
+
+/// Returns whether an autoscaler is for a workload.
+fn targets(object: &Value, plan: &Planned<'_>) -> bool {
+    let kind = match text(object, "/spec/scaleTargetRef/kind") {
+        "" => WorkloadKind::Deployment.as_str(),
+        kind => kind,
+    };
+    kind == plan.workload.kind.as_str()
+        && text(object, "/spec/scaleTargetRef/name") == plan.workload.name
 }

@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use super::admission::stored_spec;
 use super::autoscaler::{Growth, growth};
-use super::certainty::{Certainty, Prediction};
+use super::certainty::{Certainty, PredictedCode, Prediction};
 use super::planned::Planned;
 use super::pod::{Amounts, amounts, read};
 use super::question::Collection;
+use super::stored;
 use super::strategy::fences;
 use super::view::View;
 use crate::finding::FindingCode;
@@ -50,6 +51,8 @@ enum Obstacle {
     TooSmall(String),
     /// Too few devices of a plugin, which may still register more.
     Device(String),
+    /// Not initialised yet, and without the labels that the pod asks for.
+    Unlabelled,
 }
 
 /// Finds pods that no node can take.
@@ -70,8 +73,16 @@ pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
         spec,
     };
     let most = most(view, spec);
+    let of_pod = stored::most(view, plan);
+    let of_resources = stored::most_of_resources(view, plan, false);
     let found = of_nodes(view, plan, &fits, &nodes).into_iter();
-    found.map(|it| it.at_most(most)).collect()
+    let found = found.map(|it| {
+        // A node that is too small may be big enough for other requests.
+        let by_size = it.code == PredictedCode::Finding(FindingCode::Unschedulable);
+        it.at_most(most)
+            .at_most(if by_size { of_resources } else { of_pod })
+    });
+    found.collect()
 }
 
 /// Returns the nodes; `None` where they are not seen.
@@ -170,7 +181,11 @@ impl Fits<'_> {
     /// that is too small stays so without its taint.
     fn obstacle(&self, node: &Node) -> Option<Obstacle> {
         if !is_selected(self.spec, node) {
-            return Some(Obstacle::Selector);
+            return Some(if is_initialised(node) {
+                Obstacle::Selector
+            } else {
+                Obstacle::Unlabelled
+            });
         }
         let (passing, taints): (Vec<&Taint>, Vec<&Taint>) = self
             .repelling(node)
@@ -226,6 +241,15 @@ impl Fits<'_> {
         }
         not_ready_since(node).map(|_| "not ready".to_owned())
     }
+}
+
+/// Returns whether a node has its labels: those of its zone come from the cloud provider, after the node has registered
+/// (cloud-provider `node_controller.go`).
+fn is_initialised(node: &Node) -> bool {
+    let taints = node.spec.as_ref().and_then(|it| it.taints.as_ref());
+    let mut taints = taints.into_iter().flatten();
+    not_ready_since(node).is_none()
+        && !taints.any(|it| it.key == "node.cloudprovider.kubernetes.io/uninitialized")
 }
 
 /// Returns whether a resource comes from a device plugin: its name has a domain.
@@ -352,8 +376,9 @@ fn nowhere(
     let prediction = Prediction::finding(code, plan.index, message)
         .about(plan.title())
         .at(at);
-    // A taint may be taken away, a device registered; a label or a size stays.
-    let own = if is_tainted || is_device {
+    // A taint may be taken away, a device registered, a new node labelled; another label or a size stays.
+    let is_new = any(|it| matches!(it, Obstacle::Unlabelled));
+    let own = if is_tainted || is_device || is_new {
         Certainty::Likely
     } else {
         Certainty::Certain
@@ -399,6 +424,9 @@ fn counted(obstacles: &[Obstacle]) -> String {
         match obstacle {
             Obstacle::Selector => {
                 format!("{nodes} without the labels that nodeSelector or node affinity asks for")
+            }
+            Obstacle::Unlabelled => {
+                format!("{nodes} not ready, or not initialised yet, without the labels that nodeSelector or node affinity asks for")
             }
             Obstacle::Taint(key) => {
                 format!("{nodes} with taint `{key}`, which the pods do not tolerate")
@@ -453,7 +481,11 @@ fn topology(
         plan.title()
     );
     let prediction = Prediction::finding(FindingCode::NoNodeMatches, plan.index, message)
-        .surely(Certainty::Certain)
+        .surely(if nodes.iter().all(is_initialised) {
+            Certainty::Certain
+        } else {
+            Certainty::Likely
+        })
         .about(plan.title())
         .at(plan.named(&["topologyKey"], key))
         .remedy(format!(
@@ -497,7 +529,10 @@ fn too_small_for_daemon(plan: &Planned<'_>, fits: &Fits<'_>, nodes: &[Node]) -> 
         match fits.obstacle(it)? {
             Obstacle::TooSmall(resource) => Some((Certainty::Certain, name, resource)),
             Obstacle::Device(resource) => Some((Certainty::Likely, name, resource)),
-            Obstacle::Selector | Obstacle::Taint(_) | Obstacle::Passing(_) => None,
+            Obstacle::Selector
+            | Obstacle::Unlabelled
+            | Obstacle::Taint(_)
+            | Obstacle::Passing(_) => None,
         }
     });
     let (certainty, node, resource) = small.max_by_key(|(certainty, ..)| *certainty)?;

@@ -53,7 +53,10 @@ pub(super) fn plan<'a>(view: &View<'a>, index: usize, manifest: &'a Manifest) ->
         return Stage::Refused(Vec::new());
     };
     if manifest.stands {
-        let history = view.history(&workload).there();
+        let history = match view.history(&workload) {
+            Found::Pending => return Stage::Waits,
+            found @ (Found::There(_) | Found::Missing | Found::Unseen) => found.there(),
+        };
         return Stage::Rolls(Planned {
             index,
             manifest,
@@ -80,6 +83,7 @@ pub(super) fn plan<'a>(view: &View<'a>, index: usize, manifest: &'a Manifest) ->
         exists: current.is_some(),
         workload: workload.clone(),
     };
+    let history = current.map(|_| view.history(&workload));
     let Some(trial) = view.apply(change) else {
         return Stage::Waits;
     };
@@ -93,7 +97,11 @@ pub(super) fn plan<'a>(view: &View<'a>, index: usize, manifest: &'a Manifest) ->
     if let Some(refused) = refusal(view, Indexed { index, manifest }, trial, current) {
         return Stage::Refused(refused);
     }
-    let history = current.and_then(|_| view.history(&workload).there());
+    // The pods are tried as those of its present ReplicaSet.
+    if matches!(history, Some(Found::Pending)) {
+        return Stage::Waits;
+    }
+    let history = history.and_then(Found::there);
     let written = trial.written.as_ref();
     let object = written.unwrap_or(&manifest.object);
     let template = |of: &'a Value| of.pointer("/spec/template").map(plain);
@@ -269,9 +277,18 @@ impl<'a> Planned<'a> {
         &self.workload.namespace
     }
 
-    /// A pod of a template as the controller would make it.
+    /// A pod of a template as the controller would make it. That of a Deployment belongs to the present ReplicaSet: a
+    /// webhook that looks up the owner, such as that of a `VerticalPodAutoscaler`, finds the Deployment by it.
     pub(super) fn pod_of(&self, template: &Value) -> Value {
-        let uid = self.current.map_or("", |it| text(it, "/metadata/uid"));
+        let of_deployment = self
+            .history
+            .filter(|_| self.workload.kind == WorkloadKind::Deployment);
+        let present = of_deployment.and_then(|it| it.current().or_else(|| it.entries().next()));
+        let own = || self.current.map_or("", |it| text(it, "/metadata/uid"));
+        let uid = present.as_ref().map_or_else(own, |it| it.uid());
+        let name = present
+            .as_ref()
+            .map_or(self.workload.name.as_str(), |it| it.name());
         // Of an object that does not exist yet no uid is known; a pod's owner must have one.
         let uid = if uid.is_empty() { UNKNOWN_UID } else { uid };
         let kind = match self.workload.kind {
@@ -280,7 +297,7 @@ impl<'a> Planned<'a> {
                 other.as_str()
             }
         };
-        let owner = (kind, self.workload.name.as_str(), uid);
+        let owner = (kind, name, uid);
         trial_pod(&self.workload, owner, template, &claims(&self.object))
     }
 

@@ -52,6 +52,20 @@ fn of_container(container: &Value, which: &str) -> Amounts {
     amounts
 }
 
+/// Returns whether a container of a pod requests something else than its template asks for. Containers that only the pod
+/// has were injected.
+pub(super) fn requests_differ(template: &Value, pod: &Value) -> bool {
+    let all = |spec: &'_ Value| -> BTreeMap<String, Amounts> {
+        let groups = ["/initContainers", "/containers"].into_iter();
+        let all = groups.flat_map(|it| items(spec, it));
+        all.map(|it| (text(it, "/name").to_owned(), of_container(it, "requests")))
+            .collect()
+    };
+    let running = all(pod);
+    let mut asked = all(template).into_iter();
+    asked.any(|(name, amounts)| running.get(&name).is_some_and(|it| *it != amounts))
+}
+
 fn listed(object: &Value, pointer: &str) -> Amounts {
     object.pointer(pointer).map(read).unwrap_or_default()
 }

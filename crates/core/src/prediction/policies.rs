@@ -1,6 +1,9 @@
 //! Objects of the call that change what admission says: a refusal of now may not be one of then.
 
+use serde_json::Value;
+
 use super::certainty::Certainty;
+use super::manifest::Manifest;
 use super::view::View;
 use crate::finding::FindingCode;
 use crate::workload::raw::text;
@@ -20,7 +23,10 @@ pub(super) fn most(
     code: FindingCode,
     message: &str,
 ) -> Certainty {
-    use FindingCode::{InvalidPod, LimitRangeViolated, QuotaExceeded, QuotaNeedsResources};
+    use FindingCode::{
+        InvalidPod, LimitRangeViolated, QuotaDoesNotCover, QuotaExceeded, QuotaNeedsResources,
+        SecretNotAllowed,
+    };
     // Validation knows no policy.
     if code == InvalidPod {
         return Certainty::Certain;
@@ -28,9 +34,15 @@ pub(super) fn most(
     let brings = |kind: &str| view.manifests.of(kind, namespace).next().is_some();
     let by_limits =
         matches!(code, QuotaNeedsResources | LimitRangeViolated) && brings("LimitRange");
-    let by_quota = matches!(code, QuotaNeedsResources | QuotaExceeded) && brings("ResourceQuota");
+    let by_quota = matches!(
+        code,
+        QuotaNeedsResources | QuotaExceeded | QuotaDoesNotCover
+    ) && brings("ResourceQuota");
+    // A ServiceAccount names the Secrets that its pods may mount.
+    let by_account = code == SecretNotAllowed && brings("ServiceAccount");
     let changes = by_limits
         || by_quota
+        || by_account
         || changes_policies(view)
         || changes_namespace(view, namespace, message);
     if changes {
@@ -41,13 +53,38 @@ pub(super) fn most(
 }
 
 fn changes_policies(view: &View<'_>) -> bool {
-    view.manifests.all().iter().any(|manifest| {
-        let group = manifest.group();
-        GROUPS.iter().any(|it| {
-            let rest = group.strip_suffix(it);
-            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        })
+    view.manifests.all().iter().any(is_policy)
+}
+
+fn is_policy(manifest: &Manifest) -> bool {
+    let group = manifest.group();
+    GROUPS.iter().any(|it| {
+        let rest = group.strip_suffix(it);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
+}
+
+/// Returns whether the call brings something by which pods are stored otherwise than now: a policy or webhook that
+/// changes them, or labels of the namespace, by which webhooks select pods.
+pub(super) fn changes_pods(view: &View<'_>, namespace: &str) -> bool {
+    view.manifests.all().iter().any(|it| {
+        // The other kinds of this group only refuse.
+        let may_mutate =
+            it.group() != "admissionregistration.k8s.io" || it.kind().starts_with("Mutating");
+        is_policy(it) && may_mutate || labels_namespace(it, namespace)
+    })
+}
+
+/// Returns whether a manifest gives the namespace labels that webhooks may select it by. Those of Pod Security are
+/// known to be no such labels, and its name is always one.
+fn labels_namespace(manifest: &Manifest, namespace: &str) -> bool {
+    let labels = manifest.object.pointer("/metadata/labels");
+    let mut labels = labels.and_then(Value::as_object).into_iter().flatten();
+    manifest.kind() == "Namespace"
+        && manifest.name() == namespace
+        && labels.any(|(key, _)| {
+            !key.starts_with("pod-security.kubernetes.io/") && key != "kubernetes.io/metadata.name"
+        })
 }
 
 /// Returns whether the call applies the namespace, by whose labels policies select it. One that keeps the level of Pod

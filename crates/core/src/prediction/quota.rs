@@ -6,11 +6,13 @@ use serde_json::Value;
 
 use super::admission::trial;
 use super::certainty::{Certainty, Prediction};
+use super::creation::is_scaled;
 use super::defaults::ranges;
 use super::items;
 use super::planned::Planned;
 use super::pod::{Amounts, amounts, read, with_defaults};
-use super::question::Collection;
+use super::question::{Collection, Trial};
+use super::stored::most_of_resources;
 use super::strategy::{Fences, fences};
 use super::view::{Found, View};
 use crate::diagnose::classify_refusal;
@@ -76,6 +78,8 @@ struct Rollout<'p, 'a> {
     /// What each new pod takes.
     new_each: Amounts,
     new_spec: Value,
+    /// The resources that the API server has counted itself, in a refusal.
+    counted: Amounts,
 }
 
 impl<'p, 'a> Rollout<'p, 'a> {
@@ -86,13 +90,17 @@ impl<'p, 'a> Rollout<'p, 'a> {
             Some(pod) => pod.get("spec").cloned().unwrap_or_default(),
             None => with_ranges(view, plan)?,
         };
+        let counted = refused(trial).map(|it| it.requested).unwrap_or_default();
+        let mut new_each = taken(&spec);
+        new_each.extend(counted.clone());
         Some(Self {
             plan,
             fences: fences(plan),
             old: plan.present(),
             old_each: taken_by_old(plan),
-            new_each: taken(&spec),
+            new_each,
             new_spec: spec,
+            counted,
         })
     }
 }
@@ -173,6 +181,29 @@ fn quotas(view: &View<'_>, namespace: &str, rollouts: &[Rollout<'_, '_>]) -> Vec
 /// Returns the quota that a refusal names, where quotas may not be listed.
 fn of_refusal(view: &View<'_>, rollout: &Rollout<'_, '_>) -> Option<Quota> {
     let trial = trial(view, rollout.plan, rollout.plan.template())?.trial;
+    let Refused {
+        name, used, hard, ..
+    } = refused(trial)?;
+    Some(Quota {
+        name: name.to_owned(),
+        hard: hard.clone(),
+        hard_now: hard,
+        used,
+        scopes: Vec::new(),
+        is_selective: false,
+    })
+}
+
+/// The numbers in the refusal of a quota.
+struct Refused<'t> {
+    name: &'t str,
+    requested: Amounts,
+    used: Amounts,
+    hard: Amounts,
+}
+
+/// Reads the numbers in the refusal of a quota (`resourcequota/controller.go`, `checkRequest`).
+fn refused(trial: &Trial) -> Option<Refused<'_>> {
     let DryRun::Refused { message, .. } = &trial.result else {
         return None;
     };
@@ -181,7 +212,7 @@ fn of_refusal(view: &View<'_>, rollout: &Rollout<'_, '_>) -> Option<Quota> {
     }
     let (_, rest) = message.split_once("exceeded quota: ")?;
     let (name, rest) = rest.split_once(", requested: ")?;
-    let (_, rest) = rest.split_once(", used: ")?;
+    let (requested, rest) = rest.split_once(", used: ")?;
     let (used, hard) = rest.split_once(", limited: ")?;
     let pairs = |text: &str| -> Amounts {
         let pairs = text.split(',').filter_map(|it| it.trim().split_once('='));
@@ -189,13 +220,11 @@ fn of_refusal(view: &View<'_>, rollout: &Rollout<'_, '_>) -> Option<Quota> {
             .filter_map(|(name, it)| Some((name.to_owned(), Quantity::parse(it)?)))
             .collect()
     };
-    Some(Quota {
-        name: name.to_owned(),
-        hard: pairs(hard),
-        hard_now: pairs(hard),
+    Some(Refused {
+        name,
+        requested: pairs(requested),
         used: pairs(used),
-        scopes: Vec::new(),
-        is_selective: false,
+        hard: pairs(hard),
     })
 }
 
@@ -264,14 +293,18 @@ fn certainty(
     let mut others =
         others.filter(|it| it.namespace() == scene.namespace && it.index != rollout.plan.index);
     let shrinks = others.any(|it| !it.manifest.stands && frees(it, resource));
+    let is_scaled = is_scaled(scene.view, rollout.plan);
     let ends = ends?;
+    let is_counted = rollout.counted.contains_key(resource);
+    let most = most_of_resources(scene.view, rollout.plan, is_counted);
     if leaves || shrinks || ends == Ends::Some {
         return Some(Certainty::Possible);
     }
     // Where the call lowers the quota, the pods may come first.
     let is_full_now = stop(quota, &quota.hard_now, rollout).is_some();
-    Some(if is_full_now && ends == Ends::None {
-        Certainty::Certain
+    // An autoscaler may take pods away again.
+    Some(if is_full_now && ends == Ends::None && !is_scaled {
+        most
     } else {
         Certainty::Likely
     })

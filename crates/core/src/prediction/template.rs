@@ -8,6 +8,7 @@ use super::admission::stored_spec;
 use super::certainty::{Certainty, Prediction};
 use super::items;
 use super::planned::Planned;
+use super::stored::most;
 use super::view::View;
 use crate::finding::FindingCode;
 use crate::traffic::Service;
@@ -29,7 +30,8 @@ pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
         found.extend(container.sub_paths(view));
         found.extend(container.root());
     }
-    found
+    let most = most(view, plan);
+    found.into_iter().map(|it| it.at_most(most)).collect()
 }
 
 /// Returns a container of the template as it is stored: webhooks add others, also before it.
@@ -66,7 +68,9 @@ impl Container<'_> {
         })
     }
 
-    /// Finds probes that name a port that their container does not have (kubelet `prober.go`).
+    /// Finds probes that name a port that their container does not have (kubelet `prober.go`). The pod never becomes
+    /// ready by them. A liveness probe is left out: it begins as passed, and the kubelet throws away what it could not
+    /// ask (`prober/worker.go`).
     fn probes(&self) -> Option<Prediction> {
         let declared: BTreeSet<&str> = items(self.object, "/ports")
             .map(|it| text(it, "/name"))
@@ -173,7 +177,7 @@ impl Container<'_> {
     }
 }
 
-const PROBES: [&str; 3] = ["startupProbe", "readinessProbe", "livenessProbe"];
+const PROBES: [&str; 2] = ["startupProbe", "readinessProbe"];
 
 /// Returns whether a text is a reference to an image (distribution/reference `regexp.go`): a host with an optional
 /// port, a path of lower-case components, a tag, a digest.

@@ -2,6 +2,7 @@
 
 mod admission;
 mod creation;
+mod ground;
 mod nodes;
 mod quotas;
 mod routes;
@@ -44,6 +45,8 @@ struct Cluster {
     services: Vec<Value>,
     /// The pods of the present revision.
     pods: Vec<Value>,
+    /// Its ReplicaSets.
+    revisions: Vec<Value>,
     /// The timeout of the check that follows.
     timeout: Option<std::time::Duration>,
 }
@@ -66,6 +69,7 @@ impl Default for Cluster {
             exists: Vec::new(),
             services: Vec::new(),
             pods: Vec::new(),
+            revisions: Vec::new(),
             timeout: None,
         }
     }
@@ -108,7 +112,7 @@ impl Cluster {
             Question::History(workload) => {
                 let object = self.current.clone().unwrap_or_default();
                 let pods = serde_json::from_value(json!(self.pods)).unwrap();
-                let history = History::new(workload.clone(), object, Vec::new(), pods);
+                let history = History::new(workload.clone(), object, self.revisions.clone(), pods);
                 Answer::History(Lookup::Seen(Box::new(history)))
             }
             Question::LookUp { lookup, .. } if *lookup == crate::finding::Lookup::Traffic => {
@@ -123,9 +127,13 @@ impl Cluster {
             }))),
             Question::Apply(_) => trial(self.apply.clone(), None),
             Question::CreatePod { pod, .. } => {
-                let stored = self.stored.as_ref().map(|it| json!({"spec": it}));
                 let own = (self.judges_pod)(pod);
-                trial(own.unwrap_or_else(|| self.pod.clone()), stored)
+                let result = own.unwrap_or_else(|| self.pod.clone());
+                let stored = self.stored.as_ref().map(|it| json!({"spec": it}));
+                let stored = stored.unwrap_or_else(|| (**pod).clone());
+                // No pod comes with a refusal.
+                let is_stored = result == DryRun::Accepted;
+                trial(result, is_stored.then_some(stored))
             }
         }
     }

@@ -455,33 +455,3 @@ fn what_ends_by_itself_needs_no_probes() {
         "spec.jobTemplate.spec.template.spec.containers[0].securityContext.readOnlyRootFilesystem"
     );
 }
-
-#[test]
-fn a_value_of_the_wrong_type_is_no_value() {
-    all(&[
-        (
-            "a boolean in quotes",
-            "",
-            "securityContext: {<<: *secure, runAsNonRoot: 'true'}",
-            &["MayRunAsRoot", "WrongType"],
-        ),
-        (
-            "yes is a boolean to kubectl",
-            "",
-            "securityContext: {<<: *secure, runAsNonRoot: yes}",
-            &[],
-        ),
-        (
-            "a list that is none",
-            "",
-            "securityContext: {<<: *secure, capabilities: {add: SYS_ADMIN}}",
-            &["WrongType"],
-        ),
-        (
-            "a user in quotes",
-            "securityContext: {runAsUser: '0'},",
-            "",
-            &["WrongType"],
-        ),
-    ]);
-}

@@ -87,7 +87,7 @@ fn a_startup_time_may_stand_in_an_annotation() {
         "labels: {app: web}, annotations: {rollguard.dev/startup-time: 60s}",
     );
     assert_eq!(codes(&text), ["NeedsTimeout"]);
-    let wrong = text.replace("startup-time: 60s", "startup-time: 60");
+    let wrong = text.replace("startup-time: 60s", "startup-time: '60'");
     assert_eq!(codes(&wrong), ["WrongType"]);
 }
 

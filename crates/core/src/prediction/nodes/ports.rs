@@ -1,6 +1,9 @@
 //! Nodes that take one pod only: by a host port, or by anti-affinity to itself.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{Node, PodSpec};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::finding::FindingCode;
@@ -24,10 +27,11 @@ pub(super) fn one_per_node(plan: &Planned<'_>, spec: &PodSpec, open: usize) -> O
     }
     let former = plan.former_template()?;
     let former = former.get("spec").unwrap_or(&Value::Null);
+    let before = host_ports(former);
     let shared = host_ports(plan.spec())
         .into_iter()
-        .find(|it| host_ports(former).contains(it));
-    let (why, at) = if let Some((port, _)) = shared {
+        .find(|it| before.iter().any(|old| it.excludes(old)));
+    let (why, at) = if let Some(HostPort { port, .. }) = shared {
         (
             format!("host port {port} can be used once per node"),
             Planned::in_spec("/containers"),
@@ -54,7 +58,15 @@ pub(super) fn one_per_node(plan: &Planned<'_>, spec: &PodSpec, open: usize) -> O
 
 /// Returns whether the pods keep away from one another by node.
 fn is_alone(plan: &Planned<'_>, spec: &PodSpec) -> bool {
-    let labels = plan.template().pointer("/metadata/labels");
+    let labels = |of: &Value| {
+        let labels = of.pointer("/metadata/labels").cloned();
+        BTreeMap::<String, String>::deserialize(labels.unwrap_or_default()).unwrap_or_default()
+    };
+    // The old pods keep the new one away, and have their own labels.
+    let Some(former) = plan.former_template() else {
+        return false;
+    };
+    let all = [labels(plan.template()), labels(former)];
     let affinity = spec
         .affinity
         .as_ref()
@@ -72,18 +84,38 @@ fn is_alone(plan: &Planned<'_>, spec: &PodSpec) -> bool {
                 .is_some_and(|it| !it.is_empty())
         });
         let own = by_labels.is_some_and(|it| {
-            !it.is_empty()
-                && it.iter().all(|(key, value)| {
-                    labels.and_then(|all| all.get(key)?.as_str()) == Some(value)
-                })
+            let has = |labels: &BTreeMap<String, String>| {
+                it.iter().all(|(key, value)| labels.get(key) == Some(value))
+            };
+            !it.is_empty() && all.iter().all(has)
         });
-        let others = term.namespaces.is_some() || term.namespace_selector.is_some();
+        // Such a key, mostly `pod-template-hash`, tells the revisions apart.
+        let by_keys = [&term.match_label_keys, &term.mismatch_label_keys];
+        let by_keys = by_keys.into_iter().flatten().any(|it| !it.is_empty());
+        let others = term.namespaces.is_some() || term.namespace_selector.is_some() || by_keys;
         term.topology_key == "kubernetes.io/hostname" && own && !has_rules && !others
     })
 }
 
-/// The ports of a node that a pod takes, with their protocols.
-fn host_ports(spec: &Value) -> Vec<(i64, String)> {
+/// A port of a node that a pod takes.
+struct HostPort {
+    port: i64,
+    protocol: String,
+    /// The address that it is taken at; empty for all.
+    address: String,
+}
+
+impl HostPort {
+    /// Returns whether one node cannot have both (kubernetes `framework/types.go`, `CheckConflict`).
+    fn excludes(&self, other: &Self) -> bool {
+        let same = self.address == other.address;
+        let is_at_all = self.address.is_empty() || other.address.is_empty();
+        self.port == other.port && self.protocol == other.protocol && (same || is_at_all)
+    }
+}
+
+/// Returns the ports of a node that a pod takes.
+fn host_ports(spec: &Value) -> Vec<HostPort> {
     let containers = ["/initContainers", "/containers"]
         .into_iter()
         .flat_map(|it| items(spec, it));
@@ -92,7 +124,12 @@ fn host_ports(spec: &Value) -> Vec<(i64, String)> {
         .filter_map(|it| {
             let port = it.get("hostPort")?.as_i64().filter(|it| *it > 0)?;
             let protocol = it.get("protocol").and_then(Value::as_str).unwrap_or("TCP");
-            Some((port, protocol.to_owned()))
+            let address = Some(text(it, "/hostIP")).filter(|it| *it != "0.0.0.0");
+            Some(HostPort {
+                port,
+                protocol: protocol.to_owned(),
+                address: address.unwrap_or_default().to_owned(),
+            })
         })
         .collect()
 }
@@ -112,12 +149,16 @@ pub(super) fn taken(view: &View<'_>, plan: &Planned<'_>, open: &[&Node]) -> Opti
         return None;
     };
     let selector = plan.object.pointer("/spec/selector/matchLabels");
+    let by_rules = plan.object.pointer("/spec/selector/matchExpressions");
+    // Without labels to compare, every pod may be one of its own.
+    let by_rules = selector.is_none() && by_rules.is_some();
     let is_own = |pod: &Value| {
         let labels = pod.pointer("/metadata/labels");
-        selector.and_then(Value::as_object).is_some_and(|all| {
+        let has_labels = selector.and_then(Value::as_object).is_some_and(|all| {
             all.iter()
                 .all(|(key, value)| labels.and_then(|it| it.get(key)) == Some(value))
-        })
+        });
+        by_rules || has_labels
     };
     let holds = |pod: &&Value, node: &str| {
         let ended = ["Succeeded", "Failed"].contains(&text(pod, "/status/phase"));
@@ -126,7 +167,7 @@ pub(super) fn taken(view: &View<'_>, plan: &Planned<'_>, open: &[&Node]) -> Opti
             && !is_own(pod)
             && host_ports(pod.pointer("/spec").unwrap_or(&Value::Null))
                 .iter()
-                .any(|it| wanted.contains(it))
+                .any(|it| wanted.iter().any(|own| own.excludes(it)))
     };
     let holders = open.iter().filter_map(|node| {
         let node = node.metadata.name.as_deref()?;
@@ -145,7 +186,7 @@ pub(super) fn taken(view: &View<'_>, plan: &Planned<'_>, open: &[&Node]) -> Opti
         "pod `{holder}` holds host port {} on node `{node}`, which {} needs",
         wanted
             .iter()
-            .map(|(it, _)| it.to_string())
+            .map(|it| it.port.to_string())
             .collect::<Vec<_>>()
             .join(", "),
         plan.title()

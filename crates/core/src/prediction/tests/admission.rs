@@ -215,6 +215,47 @@ fn a_quota_of_the_call_may_change_what_it_asks_of_pods() {
     }
 }
 
+#[test]
+fn what_a_quota_covers_and_an_account_allows_may_come_with_the_call() {
+    let scopes = "pods \"web-\" is forbidden: insufficient quota to match these scopes: [{PriorityClass In [gold]}]";
+    let secret = "pods \"web-\" is forbidden: volume with secret.secretName=\"db\" is not allowed because service account default does not reference that secret";
+    let core = |kind: &str| object("v1", kind);
+    let rows = [
+        (
+            "no quota covers it",
+            scopes,
+            "Service",
+            ("QuotaDoesNotCover", Certain),
+        ),
+        (
+            "a quota comes",
+            scopes,
+            "ResourceQuota",
+            ("QuotaDoesNotCover", Possible),
+        ),
+        (
+            "the account does not name it",
+            secret,
+            "Service",
+            ("SecretNotAllowed", Certain),
+        ),
+        (
+            "the account comes",
+            secret,
+            "ServiceAccount",
+            ("SecretNotAllowed", Possible),
+        ),
+    ];
+    for (says, message, kind, expected) in rows {
+        let cluster = Cluster {
+            pod: refused(message),
+            ..Cluster::default()
+        };
+        let call = [deployment(&json!({})), core(kind)];
+        assert_eq!(cluster.said(&call), [expected], "{says}");
+    }
+}
+
 /// An API server that misses the account of a pod.
 fn misses_account(pod: &Value) -> Option<DryRun> {
     let account = pod.pointer("/spec/serviceAccountName");

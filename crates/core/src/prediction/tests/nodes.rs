@@ -112,6 +112,127 @@ fn a_node_that_may_become_fit_leaves_nothing_certain() {
 }
 
 #[test]
+fn a_node_that_is_not_initialised_yet_may_get_its_labels() {
+    let zone = json!({"nodeSelector": {"topology.kubernetes.io/zone": "1"}});
+    let spread = json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
+        "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "web"}}}]});
+    let not_ready = json!({"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"},
+        "status": {"conditions": [{"type": "Ready", "status": "False"}]}});
+    let new = taint("node.cloudprovider.kubernetes.io/uninitialized");
+    let rows = [
+        ("it is ready", &zone, json!({}), Certain),
+        ("it has another taint", &zone, taint("gpu"), Certain),
+        (
+            "the cloud provider has not seen it",
+            &zone,
+            new.clone(),
+            Likely,
+        ),
+        ("it is not ready", &zone, not_ready, Likely),
+        (
+            "all nodes have their labels to spread by",
+            &spread,
+            json!({}),
+            Certain,
+        ),
+    ];
+    for (says, pod, more, certainty) in rows {
+        let cluster = Cluster {
+            nodes: vec![node(&json!({})), node(&more)],
+            ..Cluster::default()
+        };
+        let found = cluster.said(&[deployment(pod)]);
+        assert_eq!(found, [("NoNodeMatches", certainty)], "{says}");
+    }
+    let cluster = Cluster {
+        nodes: vec![node(&json!({})), node(&new)],
+        ..Cluster::default()
+    };
+    let found = cluster.said(&[deployment(&spread)]);
+    assert_eq!(
+        found,
+        [("NoNodeMatches", Likely)],
+        "a node may get the label to spread by"
+    );
+}
+
+#[test]
+fn a_surge_pod_shares_a_node_where_nothing_excludes_it() {
+    let port = |ip: &str| {
+        json!({"containers": [{"name": "app", "image": "a",
+        "ports": [{"containerPort": 80, "hostPort": 80, "hostIP": ip}]}]})
+    };
+    let alone = |more: Value| {
+        let mut term = json!({"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "web"}}});
+        merge(&mut term, &more);
+        json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}})
+    };
+    let by_version = alone(json!({"labelSelector": {"matchLabels": {"version": "2"}}}));
+    let by_hash = alone(json!({"matchLabelKeys": ["pod-template-hash"]}));
+    let same = json!({"app": "web", "version": "2"});
+    let old = json!({"app": "web", "version": "1"});
+    let likely = vec![("Unschedulable", Likely)];
+    let rows = [
+        (
+            "a port of all addresses",
+            port("0.0.0.0"),
+            port("10.0.0.1"),
+            &same,
+            likely.clone(),
+        ),
+        (
+            "the port of one address",
+            port("10.0.0.1"),
+            port("10.0.0.1"),
+            &same,
+            likely.clone(),
+        ),
+        (
+            "ports of two addresses",
+            port("10.0.0.1"),
+            port("10.0.0.2"),
+            &same,
+            vec![],
+        ),
+        (
+            "old pods have the label",
+            by_version.clone(),
+            by_version.clone(),
+            &same,
+            likely,
+        ),
+        (
+            "old pods have another version",
+            by_version.clone(),
+            by_version,
+            &old,
+            vec![],
+        ),
+        (
+            "each revision counts alone",
+            by_hash.clone(),
+            by_hash,
+            &same,
+            vec![],
+        ),
+    ];
+    for (says, new, before, labels, expected) in rows {
+        let mut manifest = deployment(&new);
+        manifest["spec"]["template"]["metadata"]["labels"] = same.clone();
+        manifest["spec"]["strategy"] =
+            json!({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}});
+        let mut current = deployment(&before);
+        current["spec"]["template"]["metadata"]["labels"] = labels.clone();
+        current["status"] = json!({"replicas": 1});
+        let cluster = Cluster {
+            current: Some(current),
+            ..Cluster::default()
+        };
+        assert_eq!(cluster.said(&[manifest]), expected, "{says}");
+    }
+}
+
+#[test]
 fn the_pod_is_placed_as_the_api_server_would_store_it() {
     let update = deployment(&requests("memory", "8Gi"));
     for (says, memory, expected) in [

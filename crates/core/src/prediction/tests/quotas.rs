@@ -280,6 +280,66 @@ fn pods_that_end_free_quota() {
 }
 
 #[test]
+fn an_autoscaler_may_take_pods_away_that_fill_the_quota() {
+    let scaler = |kind: &str, name: &str| {
+        json!({"apiVersion": "autoscaling/v2", "kind": kind,
+        "metadata": {"name": "x"}, "spec": {"minReplicas": 1, "scaleTargetRef": {"kind": "Deployment", "name": name}}})
+    };
+    let own = scaler("HorizontalPodAutoscaler", "web");
+    let other = scaler("HorizontalPodAutoscaler", "api");
+    let rows = [
+        ("there is none", vec![], None, Certain),
+        ("one of another workload", vec![other], None, Certain),
+        ("one of its own", vec![own.clone()], None, Likely),
+        ("the call brings it", vec![], Some(own), Likely),
+        (
+            "the call brings one of KEDA",
+            vec![],
+            Some(scaler("ScaledObject", "web")),
+            Likely,
+        ),
+    ];
+    for (says, listed, brought, certainty) in rows {
+        let (update, cluster) = stopped();
+        let cluster = Cluster {
+            lists: vec![("horizontalpodautoscalers", Lookup::Seen(listed))],
+            ..cluster
+        };
+        let call: Vec<Value> = [update].into_iter().chain(brought).collect();
+        assert_eq!(
+            cluster.said(&call),
+            [("QuotaExceeded", certainty)],
+            "{says}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_says_what_the_pod_requests_as_it_is_stored() {
+    let (update, cluster) = stopped();
+    for (says, requested, expected) in [
+        (
+            "as the template says",
+            "32Mi",
+            vec![("QuotaExceeded", Certain)],
+        ),
+        ("a webhook lowers it", "8Mi", vec![]),
+    ] {
+        let message = format!(
+            "pods \"web-\" is forbidden: exceeded quota: memory, requested: limits.memory={requested}, used: limits.memory=64Mi, limited: limits.memory=80Mi"
+        );
+        let cluster = Cluster {
+            pod: DryRun::Refused { code: 403, message },
+            current: cluster.current.clone(),
+            quotas: cluster.quotas.clone(),
+            ..Cluster::default()
+        };
+        let found = cluster.said(std::slice::from_ref(&update));
+        assert_eq!(found, expected, "{says}");
+    }
+}
+
+#[test]
 fn another_workload_of_the_call_that_is_only_scaled_down_frees_quota() {
     let (update, cluster) = stopped();
     let other = |replicas: i64| {

@@ -7,6 +7,7 @@ fn container(more: &Value) -> Value {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of named rows")]
 fn what_the_template_alone_decides_is_certain() {
     let named = |port: Value| json!({"readinessProbe": {"httpGet": {"port": port, "path": "/"}}});
     let mount = |path: &str| json!({"volumeMounts": [{"name": "v", "mountPath": "/v", "subPathExpr": path}]});
@@ -40,6 +41,16 @@ fn what_the_template_alone_decides_is_certain() {
             "a probe's port is unknown",
             named(json!("web")),
             Some("ProbeCannotRun"),
+        ),
+        (
+            "a startup probe's port is unknown",
+            json!({"startupProbe": {"tcpSocket": {"port": "web"}}}),
+            Some("ProbeCannotRun"),
+        ),
+        (
+            "a liveness probe's port is unknown, which kills no container",
+            json!({"livenessProbe": {"httpGet": {"port": "web"}}}),
+            None,
         ),
         (
             "a probe's port is declared",
