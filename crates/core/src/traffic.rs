@@ -47,8 +47,6 @@ pub struct Situation<'a> {
     pub new: &'a PodTemplateSpec,
     /// The template before, where it is known.
     pub former: Option<&'a PodTemplateSpec>,
-    /// Whether the revision is known to be the workload's first.
-    pub first: bool,
     /// After a rollback: when the release began that was rolled back. Its Services are of no use to the
     /// pods that were restored, and were none to users before.
     pub rolled_back: Option<Timestamp>,

@@ -121,7 +121,6 @@ fn situated<T>(
         namespace: workload.metadata().namespace.as_deref().unwrap_or_default(),
         new: workload.template()?,
         former: None,
-        first: rollout.revisions().count() == 1,
         rolled_back: None,
         pods: &pods,
     }))

@@ -550,7 +550,7 @@ finding_codes! {
     }
     /// No Service selects the new pods any more, and those that selected the former ones have no endpoint.
     ServiceSelectsNoPod {
-        signals: Sources = "`spec.selector` of each Service matches the labels of the former template and not of the new one, no other Service leads to the new pods, and the EndpointSlices of these Services have no endpoint but those of pods that terminate (`endpointslice/reconciler.go`); not for pods with host ports, nor for a Service whose ports are named after metrics, nor while a Service that differs only in a label such as `version` or `color` has endpoints; the former template is that of the revision that served last and that Services lead to, marked revisions included, and after a rollback that of the revision that was rolled back",
+        signals: Sources = "`spec.selector` of each Service matches the labels of the former template and not of the new one, no other Service leads to the new pods, and the EndpointSlices of these Services have no endpoint but those of pods that terminate (`endpointslice/reconciler.go`); not for pods with host ports, nor for a Service whose ports are named after metrics, nor while a Service that differs only in a label such as `version` or `color` has endpoints, the new pods have another value of it, and no Ingress leads to the Service without; the former template is that of the revision that served last and that Services lead to, the newest marked revision included, and after a rollback that of the revision that was rolled back",
         rollback: Yes = "the labels of the former revision are those that the Services select",
     }
     /// No Service leads to the new pods any more, because the ports that they name are not in the template.
@@ -560,12 +560,12 @@ finding_codes! {
     }
     /// Every new pod refuses connections to the port that its Services lead to.
     NoPodListens {
-        signals: Sources = "the API server's pod proxy answers for every new pod, up to ten, that the connection to the Service's target port was refused (`apimachinery/pkg/util/proxy/transport.go`), while a probe of the former template asks that port, or there is no former revision; only with a readiness probe, no other port as a way in, and no NetworkPolicy that isolates the pods",
+        signals: Sources = "the API server's pod proxy answers for every new pod, up to ten, that the connection to the Service's target port was refused (`apimachinery/pkg/util/proxy/transport.go`), while a probe of the former template asks that port; only with a readiness probe of the container that declares the port, or of every container where none does, with no other port and no headless Service as a way in, no NetworkPolicy that isolates the pods, and not after a rollback; never while a pod refuses the port of its readiness probe as well",
         rollback: Yes = "the former revision listened on the port that the Services lead to",
     }
     /// Every new pod refuses connections to a port that a Service leads to.
     PortNotListening {
-        signals: Sources = "as `NoPodListens`, where nothing shows that the former revision listened there, another port is a way in, a NetworkPolicy may have refused, or the pods have no readiness probe",
+        signals: Sources = "as `NoPodListens`, where nothing shows that the former revision listened there, such as for a first revision or after a rollback, another port or a headless Service may be a way in, a NetworkPolicy may have refused, or no readiness probe shows that the application has started",
         rollback: Partly = "it helps if the former revision listened there",
     }
     /// A Service that led to the former pods does not lead to the new ones, while others do.

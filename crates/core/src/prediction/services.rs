@@ -46,7 +46,6 @@ pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
         namespace: plan.namespace(),
         new: &new,
         former: Some(&former),
-        first: false,
         rolled_back: None,
         pods: &pods,
     };

@@ -138,27 +138,31 @@ impl History {
 
     /// Returns whether the present revision was rolled out to the end longer ago than its own faults take to show.
     ///
-    /// A Deployment's controller keeps the time at which it was complete, whatever its pods do afterwards
-    /// (`deployment/progress.go`). Of the other kinds only the age of the revision is known: a StatefulSet keeps which
-    /// one was complete (`stateful_set_utils.go`, `completeRollingUpdate`), a DaemonSet has pods of it on every node.
+    /// A Deployment's controller keeps the time at which it was complete, whatever its pods do afterwards, but not
+    /// without a progress deadline (`deployment/progress.go`). Of that one and of the other kinds only the age of the
+    /// revision is known: a StatefulSet keeps which one was complete (`stateful_set_utils.go`,
+    /// `completeRollingUpdate`), a DaemonSet has pods of it on every node, a Deployment as many as it wants.
     fn was_complete_long_ago(&self, now: Timestamp) -> bool {
         let long_ago = |at: Timestamp| elapsed(at, now) >= OWN_FAULTS;
         let Some(current) = self.current() else {
             return false;
         };
+        let reached = |workload: &Workload| {
+            let counts = workload.counts();
+            let reached = counts.desired > 0 && counts.updated >= counts.desired;
+            current.created().filter(|_| reached)
+        };
         let complete = match self.typed() {
-            Some(Workload::Deployment(it)) => complete_since(it),
+            Some(Workload::Deployment(it)) if progressing(it).next().is_some() => {
+                complete_since(it)
+            }
+            Some(other @ (Workload::Deployment(_) | Workload::DaemonSet(_))) => reached(other),
             Some(Workload::StatefulSet(it)) => {
                 let status = it.status.as_ref();
                 let complete = status.and_then(|it| it.current_revision.as_deref());
                 current
                     .created()
                     .filter(|_| complete == Some(current.name()))
-            }
-            Some(other @ Workload::DaemonSet(_)) => {
-                let counts = other.counts();
-                let reached = counts.desired > 0 && counts.updated >= counts.desired;
-                current.created().filter(|_| reached)
             }
             Some(Workload::Job(_)) | None => None,
         };

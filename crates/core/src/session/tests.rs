@@ -15,6 +15,7 @@ use crate::testing::{
 use crate::workload::{Workload, WorkloadRef};
 
 mod concerns;
+mod formers;
 mod jobs;
 mod kinds;
 mod late;

@@ -1,6 +1,5 @@
 //! One workload of a session: what it is bound to, how it stands, what was reported about it.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use crate::finding::{Finding, FindingCode, PodPort, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress::{self, Moment};
-use crate::snapshot::{ExcusedNodes, RevisionView, Rollout, Snapshot, Touched, same_template};
+use crate::snapshot::{ExcusedNodes, Rollout, Snapshot, Touched, same_template};
 use crate::verdict::{Pending, Standstill, Supersession, Undetermined, Verdict};
 use crate::workload::{Workload, WorkloadRef};
 
@@ -407,25 +406,24 @@ impl TrackedWorkload {
     }
 
     /// The revisions to compare with: the one that was seen serving, else the one before by number, and
-    /// then those that a check found healthy, the newest first. After a rollback the first is the one
-    /// that was rolled back: the Services may have moved on to it. Where an automation has changed the
-    /// template since, the one before by number did not serve.
+    /// then the newest that a check found healthy. What led to older ones, that one did not need. After a
+    /// rollback the first is the one that was rolled back: the Services may have moved on to it. Where an
+    /// automation has changed the template since, the one before by number did not serve.
     fn formers<'a>(&self, rollout: &Rollout<'a>) -> Formers<'a> {
         let served = self.served.as_deref().and_then(|it| rollout.revision(it));
         let previous = || rollout.previous().filter(|_| self.followed.is_empty());
         let former = served.or_else(previous);
-        let marks = rollout.revisions().filter_map(|it| {
+        let others = rollout.revisions();
+        let others = others.filter(|it| Some(it.uid()) != rollout.new_uid());
+        let marks = others.filter_map(|it| {
             let mark = it.annotation(&LastKnownGood::annotation(it.uid()))?;
             let mark = LastKnownGood::parse(mark, it.uid())?;
             Some((mark.verified_at, it))
         });
-        let mut marked: Vec<(Timestamp, RevisionView<'a>)> = marks.collect();
-        marked.sort_by_key(|(at, _)| Reverse(*at));
-        let all = former.into_iter().chain(marked.into_iter().map(|it| it.1));
+        let marked = marks.max_by_key(|(at, _)| *at).map(|it| it.1);
+        let former = former.filter(|it| Some(it.uid()) != rollout.new_uid());
         Formers {
-            revisions: all
-                .filter(|it| Some(it.uid()) != rollout.new_uid())
-                .collect(),
+            revisions: former.into_iter().chain(marked).collect(),
             rolled_back: self.target.restored.is_some(),
         }
     }

@@ -1,30 +1,9 @@
 //! Ingresses that lead to Services which are not there.
 
 use super::Defect;
-use super::objects::{Ingress, IngressClass, Service, ServiceBackend};
+use super::objects::{Ingress, IngressClass, Route, Service};
 use super::reach::Reach;
 use crate::finding::{FindingCode, Subject};
-
-/// A path of an Ingress with the Service behind it.
-pub(super) struct Route<'a> {
-    /// The path; empty for the default backend.
-    pub(super) path: &'a str,
-    /// The Service and its port.
-    pub(super) backend: &'a ServiceBackend,
-}
-
-/// The ways of an Ingress to Services.
-pub(super) fn routes(ingress: &Ingress) -> impl Iterator<Item = Route<'_>> {
-    let rules = ingress.spec.rules.iter().flat_map(|it| &it.http.paths);
-    let rules = rules.map(|it| (it.path.as_deref().unwrap_or("/"), &it.backend));
-    let default = ingress.spec.default_backend.iter().map(|it| ("", it));
-    rules.chain(default).filter_map(|(path, backend)| {
-        Some(Route {
-            path,
-            backend: backend.service.as_ref()?,
-        })
-    })
-}
 
 /// The Ingresses that lead to the workload. One of others may be broken for years.
 fn ours<'a>(reach: &Reach<'a>) -> impl Iterator<Item = &'a Ingress> {
@@ -44,7 +23,7 @@ fn ours<'a>(reach: &Reach<'a>) -> impl Iterator<Item = &'a Ingress> {
         ours.contains(&name) || (missing && name == own)
     };
     let ingresses = objects.ingresses.iter().flatten();
-    ingresses.filter(move |it| routes(it).any(&leads))
+    ingresses.filter(move |it| it.routes().any(&leads))
 }
 
 /// Finds Ingresses whose class does not exist, or that have none while no class is the default: then
@@ -87,7 +66,7 @@ pub(super) fn broken(reach: &Reach<'_>) -> Vec<Defect> {
     let named = |name: &str| services.iter().find(|it| it.metadata.name == name);
     ours(reach)
         .flat_map(|ingress| {
-            let broken = routes(ingress).filter_map(move |route| {
+            let broken = ingress.routes().filter_map(move |route| {
                 let service = named(&route.backend.name);
                 let what = fault(&route, service)?;
                 Some(defect(ingress, &route, &what))

@@ -3,7 +3,8 @@
 //! A port that is not declared may be listened on all the same, and one that is declared need not be.
 //! The readiness probe of a ready pod shows that its own port is listened on; every other port is tried
 //! through the API server. Only a refused connection says something: silence may be a policy's, and
-//! every answer, an error or another protocol included, shows that somebody listens.
+//! every answer, an error or another protocol included, shows that somebody listens. A refusal may be
+//! that of a network plugin's own policy, so the port of the readiness probe is tried as well.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +13,15 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::objects::{Service, ServicePort, TriedPort};
 use super::policies::isolates_ingress;
-use super::reach::{Reach, containers, is_for_users, is_selecting, leads, resolve};
+use super::reach::{
+    Reach, containers, is_for_users, is_headless, is_selecting, labels_of, leads, resolve, selects,
+};
 use super::{Defect, NewPod, Situation};
 use crate::finding::{FindingCode, PodPort, Subject};
 
 /// How many pods are tried at most.
 const PODS: usize = 10;
-/// How many ports of each are tried at most.
+/// How many ports of each are tried at most, beside that of a readiness probe.
 const PORTS: usize = 3;
 
 /// A port of a Service, and the port of the pods behind it.
@@ -33,7 +36,8 @@ struct Way<'a> {
 pub fn ports_to_try(situation: &Situation<'_>) -> BTreeSet<PodPort> {
     let ways = ways(situation).filter(|it| !is_proven(situation.new, it.number));
     let numbers: BTreeSet<i32> = ways.map(|it| it.number).collect();
-    let ports = numbers.into_iter().take(PORTS);
+    let control = control(situation.new).filter(|_| !numbers.is_empty());
+    let ports = numbers.into_iter().take(PORTS).chain(control);
     let ports: Vec<u16> = ports.filter_map(|it| it.try_into().ok()).collect();
     tried_pods(situation)
         .flat_map(|pod| {
@@ -49,9 +53,12 @@ pub fn ports_to_try(situation: &Situation<'_>) -> BTreeSet<PodPort> {
 /// Finds ports of Services on which every new pod that was tried refused the connection.
 ///
 /// That keeps users away for certain if no other port is a way in, nothing but the pod can have
-/// refused, and the former revision listened there, or there was none.
+/// refused, and the former revision listened there.
 pub(super) fn refused(reach: &Reach<'_>) -> Vec<Defect> {
     let situation = reach.situation;
+    if is_control_refused(situation) {
+        return Vec::new();
+    }
     let refused: Vec<Way<'_>> = ways(situation)
         .filter(|it| is_refused(situation, it.number))
         .collect();
@@ -60,12 +67,15 @@ pub(super) fn refused(reach: &Reach<'_>) -> Vec<Defect> {
         Some(policies) => isolates_ingress(policies, situation.new),
         None => true,
     };
-    // Without a readiness probe a pod counts as ready while its application still starts.
+    // After a rollback the former revision is the one that was rolled back: it is no measure.
     let certain = all
         && !isolated
+        && situation.rolled_back.is_none()
         && !reach.is_open_otherwise()
-        && has_readiness(situation.new)
-        && refused.iter().all(|it| listened(situation, it));
+        && !has_untried_way(situation)
+        && refused
+            .iter()
+            .all(|it| shows_readiness(situation.new, it.number) && listened(situation, it));
     let code = if certain {
         FindingCode::NoPodListens
     } else {
@@ -88,23 +98,45 @@ fn defect(way: &Way<'_>, code: FindingCode) -> Defect {
     ))
 }
 
-/// The ports over TCP by which Services lead users to the new pods.
+/// The ports over TCP by which Services lead users to the new pods. A headless one redirects no port.
 fn ways<'a>(situation: &Situation<'a>) -> impl Iterator<Item = Way<'a>> {
     let (services, new) = (situation.objects.services.iter().flatten(), situation.new);
     let services = services.filter(move |it| is_selecting(it) && leads(it, new));
-    services.flat_map(move |service| {
-        let ports = service.spec.ports.iter();
-        let ports = ports.filter(|it| is_for_users(it));
-        let ports = ports.filter(|it| matches!(it.protocol.as_deref(), None | Some("TCP")));
-        ports.filter_map(move |port| {
-            let number = resolve(port, new)?;
-            Some(Way {
-                service,
-                port,
-                number,
+    services
+        .filter(|it| !is_headless(it))
+        .flat_map(move |service| {
+            let ports = service.spec.ports.iter();
+            let ports = ports.filter(|it| is_for_users(it) && is_tcp(it));
+            ports.filter_map(move |port| {
+                let number = resolve(port, new)?;
+                Some(Way {
+                    service,
+                    port,
+                    number,
+                })
             })
         })
+}
+
+/// Returns whether users may reach the new pods by what is not tried: a port over another protocol, or the
+/// pods' own addresses, which a headless Service tells.
+fn has_untried_way(situation: &Situation<'_>) -> bool {
+    let services = situation.objects.services.iter().flatten();
+    let labels = labels_of(situation.new);
+    let mut services = services.filter(|it| is_selecting(it) && selects(it, labels));
+    services.any(|service| {
+        let ports = &service.spec.ports;
+        let mut for_users = ports.iter().filter(|it| is_for_users(it));
+        if is_headless(service) {
+            ports.is_empty() || for_users.next().is_some()
+        } else {
+            for_users.any(|it| !is_tcp(it) && resolve(it, situation.new).is_some())
+        }
     })
+}
+
+fn is_tcp(port: &ServicePort) -> bool {
+    matches!(port.protocol.as_deref(), None | Some("TCP"))
 }
 
 fn tried_pods<'a>(situation: &Situation<'a>) -> impl Iterator<Item = &'a NewPod> {
@@ -122,19 +154,28 @@ fn is_refused(situation: &Situation<'_>, number: i32) -> bool {
     pods.peek().is_some() && pods.all(refused)
 }
 
+/// Returns whether a pod refused the port that its readiness probe asks: then something else than the pods
+/// refuses, such as a policy of the network plugin, and no refusal says anything.
+fn is_control_refused(situation: &Situation<'_>) -> bool {
+    control(situation.new).is_some_and(|number| {
+        let mut tried = situation.objects.tried.iter();
+        tried.any(|tried| {
+            let mut pods = tried_pods(situation);
+            tried.refused && pods.any(|pod| is_of(tried, pod, number))
+        })
+    })
+}
+
 fn is_of(tried: &TriedPort, pod: &NewPod, number: i32) -> bool {
     tried.uid == pod.uid && i32::from(tried.port) == number
 }
 
-/// Returns whether the former revision listened on the port behind a Service's port, or there was none.
+/// Returns whether the former revision listened on the port behind a Service's port.
 fn listened(situation: &Situation<'_>, way: &Way<'_>) -> bool {
-    match situation.former {
-        Some(former) => {
-            leads(way.service, former)
-                && resolve(way.port, former).is_some_and(|it| is_proven(former, it))
-        }
-        None => situation.first,
-    }
+    situation.former.is_some_and(|former| {
+        leads(way.service, former)
+            && resolve(way.port, former).is_some_and(|it| is_proven(former, it))
+    })
 }
 
 /// Returns whether the pods of a template, once ready, listen on a port, because a probe of theirs asks it.
@@ -150,8 +191,27 @@ fn is_proven(template: &PodTemplateSpec, number: i32) -> bool {
     })
 }
 
-fn has_readiness(template: &PodTemplateSpec) -> bool {
-    containers(template).any(|it| it.readiness_probe.is_some())
+/// Returns the first port that a readiness probe asks.
+fn control(template: &PodTemplateSpec) -> Option<i32> {
+    let mut containers = containers(template);
+    containers.find_map(|it| asked(it.readiness_probe.as_ref()?, it))
+}
+
+/// Returns whether a ready pod shows that what listens on a port has started: the containers that declare it
+/// have a readiness probe, and all but sidecars where none does.
+fn shows_readiness(template: &PodTemplateSpec, number: i32) -> bool {
+    let declares = |it: &&Container| {
+        let mut ports = it.ports.iter().flatten();
+        ports.any(|it| it.container_port == number)
+    };
+    let declaring: Vec<&Container> = containers(template).filter(declares).collect();
+    let main = template.spec.iter().flat_map(|it| &it.containers);
+    let listening: Vec<&Container> = if declaring.is_empty() {
+        main.collect()
+    } else {
+        declaring
+    };
+    listening.iter().all(|it| it.readiness_probe.is_some())
 }
 
 /// Returns the port of the pod that a probe asks.

@@ -14,7 +14,7 @@ mod policy;
 mod service;
 
 pub use autoscaler::Autoscaler;
-pub(super) use ingress::ServiceBackend;
+pub(super) use ingress::Route;
 pub use ingress::{Ingress, IngressClass};
 pub use policy::NetworkPolicy;
 pub(super) use policy::{PolicyPort, PolicyRule};

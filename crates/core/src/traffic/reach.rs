@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Container, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::objects::{Endpoint, EndpointSlice, Service, ServicePort};
+use super::objects::{Endpoint, EndpointSlice, Ingress, Service, ServicePort};
 use super::{Defect, Situation};
 use crate::duration::after;
 use crate::finding::{FindingCode, Subject};
@@ -67,7 +67,7 @@ impl<'a> Reach<'a> {
         let certain = !self.is_open_otherwise()
             && !self.has_new_endpoint()
             && !led.iter().all(|it| self.came_with_release(it))
-            && !led.iter().any(|it| self.serves_elsewhere(it))
+            && !self.awaits_switch(&led)
             && !self.services.iter().any(|it| self.leads_now(it))
             && led.iter().all(|it| self.is_deserted(it));
         if !certain {
@@ -83,11 +83,27 @@ impl<'a> Reach<'a> {
         release.is_some_and(|(release, created)| after(created, RELEASE) >= release)
     }
 
-    /// Returns whether users are led to another version than the one of this Service, by a Service that
-    /// differs only in the version that it selects: a later step of the pipeline switches them.
+    /// Returns whether users are led to another version than the one of a Service that is left, and a later
+    /// step of the pipeline switches them. It is left with users where an Ingress leads to it.
+    fn awaits_switch(&self, left: &[&Service]) -> bool {
+        let ingresses = self.situation.objects.ingresses.iter().flatten();
+        let mut routes = ingresses.flat_map(Ingress::routes);
+        let named = |name: &str| left.iter().any(|it| it.metadata.name == name);
+        let in_use = routes.any(|it| named(&it.backend.name));
+        !in_use && left.iter().any(|it| self.serves_elsewhere(it))
+    }
+
+    /// Returns whether the new pods have moved from the version of a Service to one of their own, while users
+    /// are led to another by a Service that differs only in the version that it selects.
     fn serves_elsewhere(&self, service: &Service) -> bool {
-        let mut others = self.services.iter();
-        others.any(|other| differ_by_version(service, other) && self.is_alive(other))
+        let labels = labels_of(self.situation.new);
+        let has_moved = |other: &Service| {
+            let mut versions = versions_apart(service, other).into_iter().flatten();
+            versions.all(|(key, value)| labels.get(key).is_some_and(|it| it != value))
+        };
+        let others = self.services.iter();
+        let mut others = others.filter(|other| versions_apart(service, other).is_some());
+        others.any(|other| has_moved(other) && self.is_alive(other))
     }
 
     /// Returns whether a Service sends connections to a pod that is not about to end.
@@ -314,17 +330,20 @@ pub(super) fn endpoints<'a>(
         .filter(|it| it.conditions.takes_connections())
 }
 
-/// Returns whether two Services select different versions of the same pods.
-fn differ_by_version(one: &Service, other: &Service) -> bool {
+/// Returns the labels by which a Service selects another version of the same pods than the other one;
+/// `None` where they do not differ in that alone.
+fn versions_apart<'a>(one: &'a Service, other: &Service) -> Option<Vec<(&'a String, &'a String)>> {
     let (one, other) = (&one.spec.selector, &other.spec.selector);
-    let mut differing = one
+    let differing = one
         .iter()
         .filter(|(key, value)| other.get(*key) != Some(value));
-    let versions = |(key, _): (&String, &String)| {
+    let differing: Vec<(&String, &String)> = differing.collect();
+    let is_version = |(key, _): &(&String, &String)| {
         let name = key.rsplit('/').next().unwrap_or_default();
         VERSIONS.contains(&name)
     };
-    one != other && one.keys().eq(other.keys()) && differing.all(versions)
+    let apart = one.keys().eq(other.keys()) && differing.iter().all(is_version);
+    (apart && !differing.is_empty()).then_some(differing)
 }
 
 fn subject(service: &Service) -> Subject {
@@ -362,8 +381,13 @@ fn label_loss(service: &Service, labels: &Labels) -> Defect {
 /// selects a single ReplicaSet is moved by a controller.
 pub(super) fn selects_by_port(service: &Service) -> bool {
     is_selecting(service)
-        && service.spec.cluster_ip.as_deref() != Some("None")
+        && !is_headless(service)
         && !service.spec.selector.contains_key(TEMPLATE_HASH_LABEL)
+}
+
+/// Returns whether a Service has no address of its own: it redirects no port, and its users know the pods'.
+pub(super) fn is_headless(service: &Service) -> bool {
+    service.spec.cluster_ip.as_deref() == Some("None")
 }
 
 /// Returns whether a Service selects pods at all: one without a selector, or for an external name,

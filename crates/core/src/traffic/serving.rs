@@ -6,9 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Situation;
-use super::ingress::routes;
 use super::objects::Service;
-use super::reach::{endpoints, is_selecting, labels_of, resolve, selects};
+use super::reach::{endpoints, is_headless, is_selecting, labels_of, resolve, selects};
 
 /// How many Services and paths are named in a line at most.
 const NAMED: usize = 3;
@@ -68,7 +67,7 @@ pub fn serving(situation: &Situation<'_>) -> Option<Serving> {
     }
     let ingresses = situation.objects.ingresses.iter().flatten();
     let paths = ingresses.flat_map(|ingress| {
-        routes(ingress).map(|route| ServingPath {
+        ingress.routes().map(|route| ServingPath {
             ingress: ingress.metadata.name.clone(),
             path: route.path.to_owned(),
             service: route.backend.name.clone(),
@@ -99,7 +98,7 @@ fn served_by(situation: &Situation<'_>, service: &Service) -> ServedBy {
     let pods = situation.pods.iter();
     ServedBy {
         service: name.clone(),
-        headless: service.spec.cluster_ip.as_deref() == Some("None"),
+        headless: is_headless(service),
         ports,
         endpoints: seen.then(|| pods.filter(|it| ready.contains(it.uid.as_str())).count()),
         pods: situation.pods.len(),

@@ -30,7 +30,6 @@ fn told(objects: Value) -> Option<String> {
         namespace: "shop",
         new: &template(),
         former: None,
-        first: false,
         rolled_back: None,
         pods: &[pod("pod-a"), pod("pod-b")],
     });
@@ -186,7 +185,6 @@ fn only_ready_pods_show_that_a_way_is_lost() {
             namespace: "shop",
             new: &template(),
             former: Some(&former),
-            first: false,
             rolled_back: None,
             pods: &[NewPod {
                 name: "a".to_owned(),
@@ -197,5 +195,92 @@ fn only_ready_pods_show_that_a_way_is_lost() {
         });
         let codes: Vec<FindingCode> = found.iter().map(|it| it.code).collect();
         assert_eq!(codes, expected, "{says}");
+    }
+}
+
+/// A template whose readiness probe asks a port.
+fn probed(port: u16) -> PodTemplateSpec {
+    let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [
+        {"name": "app", "readinessProbe": {"httpGet": {"port": port}}}]}});
+    serde_json::from_value(template).unwrap()
+}
+
+/// Objects of a Service that leads to port 8080, which the only pod refuses.
+fn refused() -> NetworkObjects {
+    let service = service("web", json!([{"port": 80, "targetPort": 8080}]));
+    let tried = json!([{"uid": "pod-a", "port": 8080, "refused": true}]);
+    read(
+        json!({"services": [service], "endpointSlices": [slice("web", &["a"])], "networkPolicies": [], "tried": tried}),
+    )
+}
+
+fn ready(uid: &str) -> NewPod {
+    NewPod {
+        name: uid.to_owned(),
+        uid: uid.to_owned(),
+        ready: true,
+        settled: true,
+    }
+}
+
+#[test]
+fn only_a_former_revision_that_listened_shows_that_a_refused_port_was_a_way_in() {
+    let (former, objects, new) = (probed(8080), refused(), probed(9090));
+    let rows = [
+        (
+            "the former revision listened",
+            Some(&former),
+            None,
+            FindingCode::NoPodListens,
+        ),
+        (
+            "the first revision",
+            None,
+            None,
+            FindingCode::PortNotListening,
+        ),
+        (
+            "after a rollback the former revision is the one that was rolled back",
+            Some(&former),
+            Some(Timestamp::UNIX_EPOCH),
+            FindingCode::PortNotListening,
+        ),
+    ];
+    for (says, former, rolled_back, expected) in rows {
+        let found = defects(&Situation {
+            objects: &objects,
+            kind: "Deployment",
+            name: "web",
+            namespace: "shop",
+            new: &new,
+            former,
+            rolled_back,
+            pods: &[ready("pod-a")],
+        });
+        let codes: Vec<FindingCode> = found.iter().map(|it| it.code).collect();
+        assert_eq!(codes, [expected], "{says}");
+    }
+}
+
+#[test]
+fn the_port_of_the_readiness_probe_is_tried_beside_those_that_no_probe_asks() {
+    let objects = refused();
+    let rows = [
+        ("the probe asks another port", 9090, vec![8080, 9090]),
+        ("the probe asks the port of the Service", 8080, vec![]),
+    ];
+    for (says, probe, expected) in rows {
+        let tried = ports_to_try(&Situation {
+            objects: &objects,
+            kind: "Deployment",
+            name: "web",
+            namespace: "shop",
+            new: &probed(probe),
+            former: None,
+            rolled_back: None,
+            pods: &[ready("pod-a")],
+        });
+        let ports: Vec<u16> = tried.iter().map(|it| it.port).collect();
+        assert_eq!(ports, expected, "{says}");
     }
 }

@@ -274,6 +274,25 @@ fn selectors() -> Vec<Row> {
             Noted(ServiceLeftBehind),
         ),
         row(
+            "so do the Ingresses: they lead to the live version only",
+            &switched(json!({"app": "web", "version": "v1"})).with("ingresses", route("live")),
+            40,
+            Noted(ServiceLeftBehind),
+        ),
+        row(
+            "an Ingress leads users to the Service that is left",
+            &switched(json!({"app": "web", "version": "v1"})).with("ingresses", route("web")),
+            40,
+            Terminal(code),
+        ),
+        row(
+            "the new pods are of no version: they have lost the label",
+            &switched(json!({"app": "web", "version": "v1"}))
+                .new_has("/metadata/labels/version", json!(null)),
+            40,
+            Terminal(code),
+        ),
+        row(
             "a Service for another component is no other version",
             &relabelled()
                 .with("services", both(service("api", json!({"tier": "api"}))))
@@ -548,6 +567,77 @@ fn listening() -> Vec<Row> {
             note,
         ),
         row(
+            "the readiness probe is that of a sidecar, and the application declares the port",
+            &beside_a_sidecar(json!([{"containerPort": 8080}]), json!(null)),
+            40,
+            note,
+        ),
+        row(
+            "the readiness probe is that of a sidecar, and no container declares the port",
+            &beside_a_sidecar(json!([]), json!(null)),
+            40,
+            note,
+        ),
+        row(
+            "the application that declares the port has a readiness probe, and its sidecar has not",
+            &beside_a_sidecar(json!([{"containerPort": 8080}]), probe_of(9090))
+                .new_has("/spec/initContainers/0/readinessProbe", json!(null)),
+            40,
+            Terminal(code),
+        ),
+        row(
+            "a Service takes UDP as well, which is not tried",
+            &with_services(json!([of_logs("logs")])),
+            40,
+            note,
+        ),
+        row(
+            "the port that takes UDP is for collecting metrics",
+            &with_services(json!([of_logs("metrics")])),
+            40,
+            Terminal(code),
+        ),
+        row(
+            "a headless Service redirects no port: its users may know a way in",
+            &with_services(json!([
+                by_number("web", "10.0.0.1"),
+                by_number("pods", "None")
+            ])),
+            40,
+            note,
+        ),
+        row(
+            "a headless Service has no ports at all",
+            &with_services(json!([by_number("web", "10.0.0.1"), without_ports()])),
+            40,
+            note,
+        ),
+        row(
+            "a headless Service is for other pods",
+            &with_services(json!([by_number("web", "10.0.0.1"), headless()]))
+                .new_has(TIER, json!("back")),
+            40,
+            Terminal(code),
+        ),
+        row(
+            "only a headless Service leads there",
+            &with_services(json!([by_number("pods", "None")])),
+            40,
+            Absent(code),
+        ),
+        row(
+            "the port that the readiness probe asks is refused as well: something else refuses",
+            &moved_port().with("tried", both_tried(true)),
+            40,
+            Absent(code),
+        ),
+        row(
+            "the port that the readiness probe asks answers",
+            &moved_port().with("tried", both_tried(false)),
+            40,
+            Terminal(code),
+        ),
+        row(
             "another port of the Service is a way in",
             &also(8443),
             40,
@@ -566,6 +656,52 @@ fn listening() -> Vec<Row> {
             Absent(PortNotListening),
         ),
     ]
+}
+
+/// The pods refuse the port of the Service; whether they refuse that of their readiness probe as well.
+fn both_tried(proven: bool) -> Value {
+    let of = |pod: &str, port: u16, refused: bool| json!({"uid": format!("pod-{pod}"), "port": port, "refused": refused});
+    json!([
+        of("a", 8080, true),
+        of("b", 8080, true),
+        of("a", 9090, proven),
+        of("b", 9090, false)
+    ])
+}
+
+fn probe_of(port: u16) -> Value {
+    json!({"httpGet": {"path": "/", "port": port}})
+}
+
+/// The application declares these ports and has this probe; a sidecar has a readiness probe.
+fn beside_a_sidecar(ports: Value, readiness: Value) -> Ways {
+    let sidecar =
+        json!([{"name": "proxy", "restartPolicy": "Always", "readinessProbe": probe_of(9090)}]);
+    moved_port()
+        .new_has(&format!("{CONTAINER}/ports"), ports)
+        .new_has(&format!("{CONTAINER}/readinessProbe"), readiness)
+        .new_has("/spec/initContainers", sidecar)
+}
+
+fn with_services(services: Value) -> Ways {
+    moved_port().with("services", services)
+}
+
+/// A Service that leads to port 8080.
+fn by_number(name: &str, address: &str) -> Value {
+    json!({"metadata": {"name": name}, "spec": {"clusterIP": address, "selector": {"app": "web"},
+        "ports": [{"port": 80, "targetPort": 8080}]}})
+}
+
+/// A Service that takes the same by TCP and UDP; the port for UDP has a name.
+fn of_logs(name: &str) -> Value {
+    json!({"metadata": {"name": "web"}, "spec": {"clusterIP": "10.0.0.1", "selector": {"app": "web"}, "ports": [
+        {"name": "tcp", "port": 514, "targetPort": 8080},
+        {"name": name, "port": 514, "protocol": "UDP", "targetPort": 8080}]}})
+}
+
+fn without_ports() -> Value {
+    json!({"metadata": {"name": "pods"}, "spec": {"clusterIP": "None", "selector": {"app": "web"}, "ports": []}})
 }
 
 fn metrics_only() -> Ways {
@@ -612,6 +748,12 @@ fn ingress(service: &str, port: Value) -> Value {
     let path = |service: &str, port: Value| json!({"path": "/api", "pathType": "Prefix", "backend": {"service": {"name": service, "port": port}}});
     json!([{"metadata": {"name": "shop"}, "spec": {"ingressClassName": "nginx", "rules": [
         {"host": "shop.example.com", "http": {"paths": [path("web", json!({"number": 80})), path(service, port)]}}]}}])
+}
+
+/// An Ingress with a single path.
+fn route(service: &str) -> Value {
+    json!([{"metadata": {"name": "shop"}, "spec": {"rules": [{"http": {"paths": [
+        {"path": "/", "backend": {"service": {"name": service, "port": {"number": 80}}}}]}}]}}])
 }
 
 fn classes(name: &str) -> Value {

@@ -129,6 +129,14 @@ fn was_complete() -> Past {
         .marked("v1", 1)
 }
 
+/// The same Deployment without a progress deadline, and with so many pods of the newest template.
+fn without_condition(updated: i32) -> Past {
+    was_complete()
+        .with("/spec/progressDeadlineSeconds", i32::MAX.into())
+        .with("/status/conditions", json!([]))
+        .with("/status/updatedReplicas", updated.into())
+}
+
 /// A StatefulSet that keeps a revision as the one that was complete.
 fn db_at(complete: &str) -> Past {
     of_set(db(), stateful_set().counts(3, 3, 2))
@@ -184,6 +192,24 @@ fn an_outage_rolls_no_rollout_back_that_was_complete_long_ago() {
             crashes(updating()),
             21 * DAY,
             "2 → 1, its pods are still serving",
+        ),
+        (
+            "of a Deployment without a progress deadline, and so without a condition",
+            crashes(without_condition(2)),
+            21 * DAY,
+            long_complete,
+        ),
+        (
+            "a near miss: without a condition, and a day is not yet over",
+            crashes(without_condition(2)),
+            DAY - 1,
+            "2 → 1, a check found it healthy",
+        ),
+        (
+            "a near miss: without a condition, and not every pod is of the newest template",
+            crashes(without_condition(1)),
+            21 * DAY,
+            "2 → 1, a check found it healthy",
         ),
         ("of a StatefulSet", db_at("v2"), 21 * DAY, long_complete),
         (

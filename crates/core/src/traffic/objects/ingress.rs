@@ -14,6 +14,29 @@ pub struct Ingress {
     pub spec: IngressSpec,
 }
 
+/// A path of an Ingress with the Service behind it.
+pub(in crate::traffic) struct Route<'a> {
+    /// The path; empty for the default backend.
+    pub(in crate::traffic) path: &'a str,
+    /// The Service and its port.
+    pub(in crate::traffic) backend: &'a ServiceBackend,
+}
+
+impl Ingress {
+    /// The ways to Services.
+    pub(in crate::traffic) fn routes(&self) -> impl Iterator<Item = Route<'_>> {
+        let rules = self.spec.rules.iter().flat_map(|it| &it.http.paths);
+        let rules = rules.map(|it| (it.path.as_deref().unwrap_or("/"), &it.backend));
+        let default = self.spec.default_backend.iter().map(|it| ("", it));
+        rules.chain(default).filter_map(|(path, backend)| {
+            Some(Route {
+                path,
+                backend: backend.service.as_ref()?,
+            })
+        })
+    }
+}
+
 /// The spec of an Ingress.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
