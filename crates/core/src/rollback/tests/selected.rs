@@ -193,24 +193,6 @@ fn an_outage_rolls_no_rollout_back_that_was_complete_long_ago() {
             21 * DAY,
             "2 → 1, its pods are still serving",
         ),
-        (
-            "of a Deployment without a progress deadline, and so without a condition",
-            crashes(without_condition(2)),
-            21 * DAY,
-            long_complete,
-        ),
-        (
-            "a near miss: without a condition, and a day is not yet over",
-            crashes(without_condition(2)),
-            DAY - 1,
-            "2 → 1, a check found it healthy",
-        ),
-        (
-            "a near miss: without a condition, and not every pod is of the newest template",
-            crashes(without_condition(1)),
-            21 * DAY,
-            "2 → 1, a check found it healthy",
-        ),
         ("of a StatefulSet", db_at("v2"), 21 * DAY, long_complete),
         (
             "a near miss: the StatefulSet was complete with the former revision",
@@ -239,6 +221,26 @@ fn an_outage_rolls_no_rollout_back_that_was_complete_long_ago() {
         ),
     ];
     for (says, past, now, expected) in rows {
+        let request = Request {
+            now: at(now),
+            ..selected()
+        };
+        assert_eq!(past.words(&request), expected, "{says}");
+    }
+}
+
+#[test]
+fn without_a_progress_deadline_the_age_of_the_revision_tells_that_it_was_complete_long_ago() {
+    let back = "2 → 1, a check found it healthy";
+    let long_complete = "its rollout was complete more than a day ago; what fails now began later, and may affect \
+                         every revision";
+    let rows = [
+        ("every pod is of it", 2, 21 * DAY, long_complete),
+        ("a near miss: a day is not yet over", 2, DAY - 1, back),
+        ("a near miss: a pod is not of it", 1, 21 * DAY, back),
+    ];
+    for (says, updated, now, expected) in rows {
+        let past = without_condition(updated).pod(pod_of("a", "v2").crash_loop(5, CRASHED));
         let request = Request {
             now: at(now),
             ..selected()
