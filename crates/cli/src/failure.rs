@@ -259,12 +259,23 @@ impl From<AzureError> for Failure {
 
 impl From<InputErrors> for Failure {
     fn from(errors: InputErrors) -> Self {
-        let messages = errors.errors().iter().map(ToString::to_string).collect();
+        let messages = errors
+            .errors()
+            .iter()
+            .map(|it| in_their_words(&it.to_string()));
+        let messages = messages.collect();
         Self {
             hint: errors.hint(),
             ..Self::of(Outcome::BadInput, messages)
         }
     }
+}
+
+/// Leaves out the name of the argument that has none on the command line, where what was typed follows.
+fn in_their_words(message: &str) -> String {
+    let quoted = message.strip_prefix("`WORKLOAD`: ");
+    let quoted = quoted.filter(|it| it.starts_with('`'));
+    quoted.unwrap_or(message).to_owned()
 }
 
 impl From<ServiceConnectionError> for Failure {

@@ -67,7 +67,7 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
             2,
             &[
                 "error: `--namespace`: `Shop` is not the name of a namespace",
-                "error: `WORKLOAD`: `web` has no kind; write `deployment/web`",
+                "error: `web` has no kind; write `deployment/web`",
                 "error: `--timeout`: `60` has no unit; write `60s` or `60m`",
                 "error: `--stable-for`: `soon` is not a duration; write for example `90s`, `5m` or `1m30s`",
             ],
@@ -83,7 +83,7 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
             &["check", "deployment", "web", "statefulset/db"],
             2,
             &[
-                "error: `WORKLOAD`: `deployment statefulset/db` has a space where the other workloads have a \
+                "error: `deployment statefulset/db` has a space where the other workloads have a \
                  slash; write `deployment/NAME statefulset/db`",
             ],
         ),
@@ -97,7 +97,7 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
             "several workloads where one is shown",
             &["history", "deployment", "web", "api"],
             2,
-            &["error: `WORKLOAD`: `deployment web api` names several workloads; write one"],
+            &["error: `deployment web api` names several workloads; write one"],
         ),
         (
             "a verb of kubectl",
@@ -143,12 +143,16 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
             ],
         ),
         (
+            "a kind without a name",
+            &["check", "deployment/"],
+            2,
+            &["error: `deployment/` has no name; write for example `deployment/web`"],
+        ),
+        (
             "another kind",
             &["check", "ingress/web"],
             2,
-            &[
-                "error: `WORKLOAD`: `ingress/web`: kind `ingress` is not supported; write `deployment/web`",
-            ],
+            &["error: `ingress/web`: kind `ingress` is not supported; write `deployment/web`"],
         ),
         (
             "an unknown flag",
@@ -190,10 +194,16 @@ fn bad_input_is_told_in_the_users_words_with_the_right_exit_code() {
             ],
         ),
         (
+            "a file in the way of the pages",
+            &["drill", "--approve", "--pages", "kubeconfig"],
+            2,
+            &["error: `--pages`: cannot make the folder `kubeconfig`: "],
+        ),
+        (
             "no kubeconfig",
             &["check", "deployment/web", "--kubeconfig", "nowhere"],
             2,
-            &["nowhere"],
+            &["nowhere", "--aks-name"],
         ),
         (
             "an unknown context",
@@ -383,7 +393,7 @@ fn a_command_without_a_result_prints_one_document_of_the_form_that_was_asked_for
         (
             "a file in the way",
             &["templates", "export", "kubeconfig"],
-            1,
+            2,
             answer,
         ),
     ];
@@ -469,7 +479,7 @@ fn what_needs_no_cluster_answers_in_json() {
     );
     assert_eq!(refused["exitCode"], 2);
     let human = run(home.path(), &["templates", "export", "other"], &[]);
-    let next = "next: commit the files, and add the stage to the `stages:` of your pipeline:\n  - template: /other/stages/aks-health-and-rollback.yml\n";
+    let next = "next: commit the files, and add the stage to the `stages:` of your pipeline:\n  - template: /other/stages/aks-health-and-rollback.yml\n    parameters:\n      environment: ";
     assert!(human.stdout.contains(next), "{}", human.stdout);
 }
 
@@ -549,6 +559,16 @@ fn every_code_and_every_word_of_kubectl_is_explained() {
             ],
         ),
         (
+            "a word of kubectl about an init container",
+            "Init:CrashLoopBackOff",
+            &["the cause is most often CrashAtStart"],
+        ),
+        (
+            "a word of kubectl with one cause",
+            "ErrImageNeverPull",
+            &["the cause is ImageNeverPulled\n"],
+        ),
+        (
             "a code of a lint",
             "missingrequest",
             &[
@@ -586,6 +606,8 @@ fn every_code_and_every_word_of_kubectl_is_explained() {
     }
     let expected = [
         [1, 0, 0],
+        [1, 0, 0],
+        [1, 0, 0],
         [0, 1, 0],
         [1, 1, 0],
         [0, 0, 1],
@@ -593,6 +615,16 @@ fn every_code_and_every_word_of_kubectl_is_explained() {
         [0, 0, 1],
     ];
     assert_eq!(seen, expected);
+    for (slip, meant) in [
+        ("ImagePulBackOff", "ImagePullBackOff"),
+        ("MayRunAsRot", "MayRunAsRoot"),
+        ("ImagNotFound", "ImageNotFound"),
+    ] {
+        let ran = run(home.path(), &["explain", slip], &[]);
+        let told = format!("`{slip}` is not a finding code; did you mean `{meant}`?");
+        assert_eq!(ran.code, 2, "{slip}");
+        assert!(ran.stdout.contains(&told), "{slip}: {}", ran.stdout);
+    }
     let all = run(home.path(), &["explain"], &[]);
     for code in ["ImageNotFound", "RollbackImpossible", "MissingRequest"] {
         assert!(all.stdout.contains(code), "{code}: {}", all.stdout);
@@ -706,6 +738,7 @@ fn the_drill_rehearses_the_shipped_stage() {
             &[
                 "ImageNotFound",
                 "an approver would see",
+                "(environment Drill, cluster embedded, ",
                 "Resume restores revision 1 in place of 2",
                 "rolled back to the template of revision 1",
                 "v1 is restored and healthy",

@@ -250,3 +250,120 @@ fn what_is_counted_as_fixable_is_what_fix_changes() {
         assert!(again.all().contains(line), "{option}: {}", again.all());
     }
 }
+
+#[test]
+fn a_call_that_judged_nothing_by_mistake_is_not_green() {
+    let folder = tempfile::tempdir().unwrap();
+    let kind = |kind: &str| format!("apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: x}}\n");
+    let files = [
+        ("slip.yaml", kind("Deployement")),
+        ("empty.yaml", String::new()),
+        ("pipeline.yml", "steps:\n- script: echo\n".to_owned()),
+        ("config.yaml", kind("ConfigMap")),
+        (
+            "both.yaml",
+            format!("{}---\n{}", kind("ConfigMap"), kind("Deployement")),
+        ),
+        (
+            "good.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {containers: []}\n".to_owned(),
+        ),
+    ];
+    for (path, text) in files {
+        fs::write(folder.path().join(path), text).unwrap();
+    }
+    let rows: &[(&str, &[&str], i32, &str)] = &[
+        (
+            "a misspelt kind",
+            &["slip.yaml"],
+            2,
+            "error: slip.yaml: there is no kind `Deployement`; did you mean `Deployment`?",
+        ),
+        (
+            "a misspelt kind beside another one",
+            &["both.yaml"],
+            2,
+            "did you mean `Deployment`?",
+        ),
+        (
+            "an empty file",
+            &["empty.yaml"],
+            2,
+            "error: empty.yaml: it holds no Kubernetes object",
+        ),
+        (
+            "an empty pipe",
+            &["-"],
+            2,
+            "error: -: it holds no Kubernetes object",
+        ),
+        (
+            "a pipeline",
+            &["pipeline.yml"],
+            2,
+            "no document has apiVersion and kind",
+        ),
+        (
+            "other kinds only",
+            &["config.yaml"],
+            0,
+            "without a pod template: 1 ConfigMap",
+        ),
+        (
+            "an empty file beside a manifest",
+            &["empty.yaml", "good.yaml"],
+            0,
+            "nothing found in 1 pod template of 2 files",
+        ),
+    ];
+    for (says, args, code, expected) in rows {
+        let ran = lint(folder.path(), args);
+        assert_eq!(ran.code, *code, "{says}: {}", ran.all());
+        assert!(ran.all().contains(expected), "{says}: {}", ran.all());
+        let told = ran.all().contains("nothing was judged");
+        assert_eq!(told, *code == 2, "{says}: {}", ran.all());
+    }
+    let ran = lint(folder.path(), &["empty.yaml", "-o", "json"]);
+    assert_eq!(ran.code, 2, "{}", ran.all());
+    assert!(
+        ran.stdout.contains("it holds no Kubernetes object"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn the_first_lint_says_how_its_findings_are_accepted() {
+    let folder = folder();
+    let last = |args: &[&str]| {
+        let ran = lint(folder.path(), args);
+        ran.stdout.lines().last().unwrap_or_default().to_owned()
+    };
+    let first = last(&["k8s/"]);
+    for part in [
+        "hint: --fail-on error ",
+        "--write-baseline FILE",
+        "--baseline FILE",
+        "--diff shows",
+    ] {
+        assert!(first.contains(part), "{part}: {first}");
+    }
+    let rows: &[&[&str]] = &[
+        &["k8s/", "--fail-on", "error"],
+        &["k8s/", "--diff"],
+        &["k8s/", "-o", "junit"],
+        &[
+            "k8s/",
+            "--severity",
+            "SysctlName=off",
+            "--level",
+            "aks-safeguards",
+            "--fail-on",
+            "never",
+        ],
+    ];
+    for args in rows {
+        let line = last(args);
+        assert!(!line.contains("hint: --fail-on"), "{args:?}: {line}");
+    }
+}

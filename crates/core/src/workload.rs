@@ -158,6 +158,12 @@ pub enum WorkloadError {
         /// Its part after the slash.
         name: String,
     },
+    /// Nothing after the slash.
+    #[error("`{kind}/` has no name; write for example `{kind}/web`")]
+    NoName {
+        /// The part before the slash.
+        kind: String,
+    },
     /// A name that Kubernetes does not allow.
     #[error(
         "`{text}`: `{name}` is not a Kubernetes name; use lower-case letters, digits, `-` and `.`, \
@@ -200,6 +206,11 @@ impl WorkloadName {
                 name: name.to_owned(),
             });
         };
+        if name.is_empty() {
+            return Err(WorkloadError::NoName {
+                kind: kind.to_owned(),
+            });
+        }
         if !is_dns_subdomain(name) {
             return Err(WorkloadError::BadName {
                 text: text.to_owned(),
@@ -346,6 +357,10 @@ mod tests {
                  `daemonset/web` or `job/web`",
             ),
             (
+                "deployment/",
+                "`deployment/` has no name; write for example `deployment/web`",
+            ),
+            (
                 "deployment/Web_1",
                 "`deployment/Web_1`: `Web_1` is not a Kubernetes name; use lower-case letters, \
                  digits, `-` and `.`, at most 253 characters",
@@ -354,7 +369,6 @@ mod tests {
         for (text, says) in rows {
             assert_eq!(WorkloadName::parse(text).unwrap_err().to_string(), says);
         }
-        assert!(WorkloadName::parse("deployment/").is_err());
         assert!(WorkloadName::parse("deployment/web/v2").is_err());
     }
 

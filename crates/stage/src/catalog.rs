@@ -69,7 +69,7 @@ pub struct Exported {
     pub unchanged: Vec<String>,
     /// The files that are there and differ. If there is one, nothing is written.
     pub differing: Vec<String>,
-    /// The stage of the README, as a pipeline refers to it.
+    /// The stage of the README, as a pipeline refers to it; empty where the folder is in no repository.
     pub stage: String,
 }
 

@@ -52,6 +52,7 @@ anchors and merge keys, and as JSON. For custom kinds: `--pod-template-path Roll
 A manifest may have 64 MiB and a document a million values, its aliases expanded, and 100 levels. A file that is named in several ways is judged once.
 
 Exit code 0; 10 for findings at or above `--fail-on` (`error`, `warning`, `info` or `never`; default `warning`); 2 for a file that cannot be read or written or an option that is wrong, all of them at once.
+A call whose files hold no Kubernetes object at all, or a misspelt kind such as `Deployement` and no pod template, has judged nothing and ends with 2; files with other kinds only, such as ConfigMaps, end with 0.
 With `--fix` the result of the changes is judged, with `--diff` the text as it stands.
 
 In memory are one file and its findings, however many files there are, for people as well as with `-o json` and `-o sarif`, which are written while files are judged. `-o junit` and `-o markdown` begin with the counts of all files, and so hold

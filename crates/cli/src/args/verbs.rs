@@ -98,6 +98,15 @@ fn of_unknown(words: &[String]) -> Option<Failure> {
         format!("{first} {verb}")
     };
     let failure = Failure::new(Outcome::BadInput, format!("there is no command `{said}`"));
+    if verb == "version" {
+        return Some(failure.hint("did you mean `rollguard --version`?"));
+    }
+    if SHOWING.contains(&verb.as_str()) && names_others(rest) {
+        return Some(failure.hint(
+            "rollguard shows no objects, kubectl does; `rollguard check KIND/NAME` follows the rollout of a Deployment, \
+             StatefulSet or DaemonSet, or a Job",
+        ));
+    }
     let meant = meant(verb, rest).or_else(|| similar(verb));
     Some(match meant {
         Some(command) => failure.hint(did_you_mean(command, rest)),
@@ -167,6 +176,15 @@ fn names_workloads(rest: &[String]) -> bool {
         || rest
             .iter()
             .any(|it| it == "-l" || it.starts_with("--selector"))
+}
+
+/// Verbs of kubectl that show objects of any kind.
+const SHOWING: &[&str] = &["get", "describe", "list", "watch", "log", "inspect"];
+
+/// Returns whether objects are named, and none of them is a workload.
+fn names_others(rest: &[String]) -> bool {
+    let named = named(rest);
+    !named.is_empty() && !named.contains(&true)
 }
 
 /// Returns the command that differs by a slip. clap would go further, and take `status` for `templates`.
@@ -279,9 +297,10 @@ mod tests {
                 "-n shop rollout undo deployment/web",
                 "rollback deployment/web -n shop",
             ),
-            ("get 'a$b'", "check ''\\''a$b'\\'''"),
+            ("status 'a$b'", "check ''\\''a$b'\\'''"),
             ("deployment/web", "check deployment/web"),
             ("deploy web", "check deploy web"),
+            ("cronjob/web", "check cronjob/web"),
             ("sts/db ds/agent -n shop", "check sts/db ds/agent -n shop"),
             (
                 "deployment/web --dry-run -n shop",
@@ -309,13 +328,43 @@ mod tests {
     }
 
     #[test]
+    fn what_only_kubectl_shows_is_not_taken_for_a_check() {
+        for line in [
+            "get pods",
+            "get pods -l app=web",
+            "get deployments",
+            "describe pod web-1",
+            "get svc/web -n shop",
+        ] {
+            let hint = said(&format!("rollguard {line}")).unwrap();
+            assert!(
+                hint.starts_with("rollguard shows no objects"),
+                "{line}: {hint}"
+            );
+        }
+        for line in [
+            "get deployment/web",
+            "get -l app=web",
+            "describe deploy web",
+        ] {
+            let hint = said(&format!("rollguard {line}")).unwrap();
+            assert!(
+                hint.starts_with("did you mean `rollguard check"),
+                "{line}: {hint}"
+            );
+        }
+        let hint = said("rollguard version").unwrap();
+        assert_eq!(hint, "did you mean `rollguard --version`?");
+    }
+
+    #[test]
     fn a_word_that_means_nothing_is_taken_for_nothing() {
         for line in [
             "frobnicate",
             "rollout",
             "rollout pause deployment/web",
             "apply -f web.yaml",
-            "cronjob/web",
+            "ingress/web",
         ] {
             let hint = said(&format!("rollguard {line}")).unwrap();
             assert_eq!(hint, "`rollguard --help` lists the commands", "{line}");

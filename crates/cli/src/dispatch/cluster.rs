@@ -30,6 +30,10 @@ pub(super) fn all_right<A, B>(
     }
 }
 
+/// The ways to a cluster for someone who has no kubeconfig.
+const WITHOUT_KUBECONFIG: &str = "name one with --kubeconfig or KUBECONFIG, or name the cluster in Azure with --aks-name, --aks-rg and \
+                                  --aks-subscription";
+
 impl App<'_> {
     /// Reads the AKS cluster of a command that shares nothing else with the task; `None`: that of the kubeconfig.
     pub(super) fn cluster(&self) -> Result<Option<ClusterTarget>, Failure> {
@@ -105,11 +109,22 @@ impl App<'_> {
             self.cancel.unless(connecting).await??
         } else {
             let of_pod = self.login_of_pod(console)?;
+            let is_missing =
+                of_pod.is_none() && !self.kubeconfig().iter().any(|path| path.exists());
             let login = of_pod.map_or_else(|| self.login(), Ok)?;
             // In a task of its own: a kubeconfig may be a pipe, and reading it blocks.
             let connecting = tokio::spawn(async move { connect(&login, now).await });
             let connected = self.cancel.unless(connecting).await?;
-            connected.map_err(anyhow::Error::from)??
+            let connected = connected
+                .map_err(anyhow::Error::from)?
+                .map_err(Failure::from);
+            connected.map_err(|it| {
+                if is_missing {
+                    it.hint(WITHOUT_KUBECONFIG)
+                } else {
+                    it
+                }
+            })?
         };
         let outage = connected.way_in.outage.clone();
         let way_in = self.way_in();

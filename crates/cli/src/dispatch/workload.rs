@@ -22,7 +22,7 @@ fn one(words: &str) -> Result<WorkloadName, Failure> {
     for said in workload_words(words) {
         match said {
             Ok(name) => names.push(name),
-            Err(problem) => problems.push(format!("`WORKLOAD`: {problem}")),
+            Err(problem) => problems.push(problem.to_string()),
         }
     }
     names.dedup();
@@ -33,7 +33,7 @@ fn one(words: &str) -> Result<WorkloadName, Failure> {
         Some(name) if names.is_empty() => Ok(name),
         Some(_) => Err(Failure::new(
             Outcome::BadInput,
-            format!("`WORKLOAD`: `{words}` names several workloads; write one"),
+            format!("`{words}` names several workloads; write one"),
         )),
         None => Err(Failure::new(Outcome::BadInput, "`WORKLOAD`: is empty")),
     }
@@ -60,15 +60,12 @@ mod tests {
         let rows = [
             (
                 "deployment",
-                "`WORKLOAD`: `deployment` has no name; write for example `deployment/web`",
+                "`deployment` has no name; write for example `deployment/web`",
             ),
-            (
-                "web",
-                "`WORKLOAD`: `web` has no kind; write `deployment/web`",
-            ),
+            ("web", "`web` has no kind; write `deployment/web`"),
             (
                 "deployment web api",
-                "`WORKLOAD`: `deployment web api` names several workloads; write one",
+                "`deployment web api` names several workloads; write one",
             ),
         ];
         for (words, says) in rows {

@@ -2,7 +2,7 @@
 //! in a namespace of its own on the user's.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rollguard_agent::Outcome;
@@ -42,7 +42,7 @@ pub(crate) struct DrillInputs {
     pub(crate) answer: Answer,
     /// The image of the healthy version, where it matters.
     pub(crate) image: Option<String>,
-    /// The folder for the pages that a run would show; it must exist.
+    /// The folder for the pages that a run would show; it is made if necessary.
     pub(crate) pages: Option<PathBuf>,
 }
 
@@ -60,9 +60,8 @@ pub(crate) async fn drill(
         image,
         pages,
     } = inputs;
-    if let Some(folder) = pages.as_ref().filter(|it| !it.is_dir()) {
-        let message = format!("`--pages`: `{}` is no folder", folder.display());
-        return Err(Failure::new(Outcome::BadInput, message));
+    if let Some(folder) = &pages {
+        make_folder(folder)?;
     }
     let environment = DrillEnvironment::open(place, image, console, cancel).await?;
     let mut rehearsal = Rehearsal::new(&environment, answer, screen, cancel).with_pages(pages);
@@ -89,6 +88,15 @@ pub(crate) async fn drill(
         console.lines(&failure.lines());
     }
     result
+}
+
+/// Makes the folder of the pages, before anything is done.
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        let folder = folder.display();
+        let message = format!("`--pages`: cannot make the folder `{folder}`: {error}");
+        Failure::new(Outcome::BadInput, message)
+    })
 }
 
 async fn rehearse(
@@ -194,10 +202,11 @@ fn heading(console: &mut Console, text: &str) {
 
 /// The stage's parameters, as a pipeline would pass them.
 fn parameters(environment: &DrillEnvironment) -> BTreeMap<String, Value> {
+    let cluster = environment.cluster_name();
     let parameters = [
         ("environment", "Drill"),
         ("azureServiceConnection", rehearsal::CONNECTION),
-        ("aksName", "drill"),
+        ("aksName", &cluster),
         ("aksRg", "drill"),
         ("aksSubscription", rehearsal::SUBSCRIPTION),
         ("namespace", environment.namespace()),
@@ -237,5 +246,24 @@ fn summary(console: &mut Console, report: &StageReport, took: Duration) {
                 .then(Style::Plain, format!("{:<26}", job.name))
                 .then(Style::Dim, what),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_the_pages_is_made_and_may_be_there() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("run/pages");
+        for says in ["missing", "there"] {
+            assert!(make_folder(&folder).is_ok(), "{says}");
+            assert!(folder.is_dir(), "{says}");
+        }
+        let file = home.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let failure = make_folder(&file).unwrap_err();
+        assert_eq!(failure.outcome, Outcome::BadInput);
     }
 }

@@ -71,8 +71,10 @@ impl Codes {
         codes.predicted.retain(|it| is_it(it.as_str()));
         if codes.findings.is_empty() && codes.lints.is_empty() && codes.predicted.is_empty() {
             let Some((first, others)) = FindingCode::behind(word).split_first() else {
-                let error = parsed.err().map(|it| it.to_string());
-                let message = error.unwrap_or_default();
+                let message = slip(word).map_or_else(
+                    || parsed.err().map_or_else(String::new, |it| it.to_string()),
+                    |meant| format!("`{word}` is not a finding code; did you mean `{meant}`?"),
+                );
                 return Err(Failure::new(Outcome::BadInput, message));
             };
             codes.findings.push(*first);
@@ -112,12 +114,16 @@ impl Codes {
     /// Returns all that is known about the codes of a word.
     fn lines(&self, word: &str, policy: &Policy) -> Vec<Line> {
         let mut lines = Vec::new();
-        if let ([first], true) = (&*self.findings, !self.others.is_empty()) {
+        if let [first] = &*self.findings
+            && FindingCode::parse(word).is_err()
+        {
             let others: Vec<&str> = self.others.iter().map(|it| it.as_str()).collect();
-            let line = format!(
-                "`{word}` is what Kubernetes reports; the cause is most often {first}, else {}",
-                others.join(" or ")
-            );
+            let cause = if others.is_empty() {
+                format!("is {first}")
+            } else {
+                format!("is most often {first}, else {}", others.join(" or "))
+            };
+            let line = format!("`{word}` is what Kubernetes reports; the cause {cause}");
             lines.push(Line::plain(line));
         }
         for code in &self.findings {
@@ -154,6 +160,21 @@ impl Codes {
         });
         lines.collect()
     }
+}
+
+/// Returns the code or the word of kubectl that differs by a slip.
+fn slip(word: &str) -> Option<&'static str> {
+    const SLIPS: usize = 2;
+    let said = word.to_ascii_lowercase();
+    let findings = FindingCode::ALL.iter().map(|it| it.as_str());
+    let lints = LintCode::ALL.iter().map(|it| it.as_str());
+    let codes = findings.chain(lints).chain(PREDICTED.map(PredictedCode::as_str));
+    let rated = codes.map(|it| (strsim::osa_distance(&said, &it.to_ascii_lowercase()), it));
+    let (slips, code) = rated.min_by_key(|(slips, _)| *slips)?;
+    if slips <= SLIPS {
+        return Some(code);
+    }
+    FindingCode::word_like(word)
 }
 
 fn part(name: &str, text: impl Into<String>) -> Line {

@@ -26,6 +26,7 @@ mod linter;
 pub(crate) mod live;
 mod options;
 mod replace;
+mod unjudged;
 
 use linter::{Linter, Told};
 pub(crate) use options::{command, has_data_on_stdout, options};
@@ -165,6 +166,7 @@ pub(crate) async fn lint(
 ) -> Result<Outcome, Failure> {
     let (write_baseline, form) = (options.write_baseline.clone(), options.form);
     let fixing = options.fixing;
+    let is_first = is_first(&options);
     let mut writer = form.writer().filter(|_| write_baseline.is_none());
     let (sender, mut results) = mpsc::channel(WAITING);
     let offers = fixing != Fixing::Off;
@@ -208,7 +210,29 @@ pub(crate) async fn lint(
         }
         None => print(&report, form, offers, console)?,
     }
+    if is_first && report.fails() {
+        console.line(&way_on(&report));
+    }
     Ok(outcome(&report, false))
+}
+
+/// Returns whether the call may be the first one on these manifests: by a person who knows no option yet.
+const fn is_first(options: &LintOptions) -> bool {
+    options.flags.fail_on.is_none()
+        && options.baseline.is_none()
+        && matches!(options.form, LintForm::Human)
+        && matches!(options.fixing, Fixing::Off)
+}
+
+/// Returns how a repository with findings comes to a green step.
+fn way_on(report: &Report) -> Line {
+    let mut text = "--fail-on error lets warnings pass; --write-baseline FILE accepts what is there today, and with \
+                    --baseline FILE only what is new counts"
+        .to_owned();
+    if report.summary.fixable > 0 {
+        text.push_str("; --diff shows what --fix would write");
+    }
+    Line::styled(Style::Dim, "hint: ").then(Style::Plain, text)
 }
 
 /// Ends a call that came to no result. A document that was begun is completed, so that a program can read it.

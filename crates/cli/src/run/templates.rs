@@ -1,6 +1,6 @@
 //! `rollguard templates`: the templates that are compiled into the binary.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
 use rollguard_agent::Outcome;
@@ -33,7 +33,7 @@ pub(crate) fn export(
 ) -> Result<Outcome, Failure> {
     let mut exported = Exported {
         schema_version: CATALOG_SCHEMA_VERSION,
-        stage: in_repository(folder),
+        stage: reference(folder),
         ..Exported::default()
     };
     let mut missing = Vec::new();
@@ -56,6 +56,10 @@ pub(crate) fn export(
         console.lines(&failure.lines());
         console.document(&harmless_json(serde_json::to_string_pretty(&exported))?);
         return Ok(failure.outcome);
+    }
+    let mut parents = missing.iter().filter_map(|(target, _)| target.parent());
+    if let Some(failure) = parents.find_map(file_in_the_way) {
+        return Err(failure);
     }
     for (target, text) in missing {
         let parent = target.parent().unwrap_or(folder);
@@ -87,54 +91,149 @@ fn lines(exported: &Exported) -> Vec<Line> {
     let written = written.map(|it| line(Style::Good, "wrote ", it));
     let unchanged = exported.unchanged.iter();
     let unchanged = unchanged.map(|it| line(Style::Dim, "unchanged ", it));
-    let next = [
-        Line::styled(Style::Strong, "next: ").then(
-            Style::Plain,
-            "commit the files, and add the stage to the `stages:` of your pipeline:",
-        ),
-        Line::plain(format!("  - template: {}", exported.stage)),
-        Line::styled(
-            Style::Dim,
-            "  it needs the extension with the task Rollguard@1 in your organisation: docs/installing.md",
-        ),
-        Line::styled(
-            Style::Dim,
-            "  its parameters: rollguard templates list -o json, or the file itself",
-        ),
-    ];
-    written.chain(unchanged).chain(next).collect()
+    written
+        .chain(unchanged)
+        .chain(next(&exported.stage))
+        .collect()
 }
 
-/// Returns how a pipeline refers to the stage: by its path from the root of the repository, which is taken for the folder
-/// in which the command runs.
-fn in_repository(folder: &Path) -> String {
+fn next(stage: &str) -> Vec<Line> {
+    let title = Line::styled(Style::Strong, "next: ");
+    if stage.is_empty() {
+        let text = "copy the folder into the repository of your pipeline: it is in no Git repository, so that no pipeline can \
+                    refer to the stage";
+        return vec![title.then(Style::Plain, text)];
+    }
+    let text = "commit the files, and add the stage to the `stages:` of your pipeline:";
+    let with_values = PARAMETERS
+        .iter()
+        .map(|(name, value)| Line::plain(format!("      {name}: {value}")));
+    let more = [
+        format!(
+            "  it needs the extension with the task Rollguard@1 in your organisation: {INSTALLING}"
+        ),
+        "  its other parameters: rollguard templates list -o json, or the file itself".to_owned(),
+    ];
+    let more = more.map(|it| Line::styled(Style::Dim, it));
+    [
+        title.then(Style::Plain, text),
+        Line::plain(format!("  - template: {stage}")),
+        Line::plain("    parameters:"),
+    ]
+    .into_iter()
+    .chain(with_values)
+    .chain(more)
+    .collect()
+}
+
+/// The parameters that a stage needs at least, with values to replace.
+const PARAMETERS: [(&str, &str); 6] = [
+    ("environment", "Production"),
+    ("azureServiceConnection", "my-service-connection"),
+    ("aksName", "my-cluster"),
+    ("aksRg", "my-resource-group"),
+    ("namespace", "shop"),
+    ("deploymentName", "web"),
+];
+
+/// The page for users; their repository does not have it.
+const INSTALLING: &str = concat!(
+    env!("CARGO_PKG_REPOSITORY"),
+    "/blob/main/docs/installing.md"
+);
+
+/// Returns the failure where a folder cannot be made because a file stands in its way.
+fn file_in_the_way(folder: &Path) -> Option<Failure> {
+    let known = folder.ancestors().find(|it| it.exists())?;
+    (!known.is_dir()).then(|| {
+        let message = format!("`{}` is a file, not a folder", known.display());
+        Failure::new(Outcome::BadInput, message).hint("name another folder")
+    })
+}
+
+/// Returns how a pipeline refers to the stage: by its path from the root of the repository. Empty where there is none.
+fn reference(folder: &Path) -> String {
+    match root_of_repository(folder) {
+        Some((root, folder)) => {
+            let below = folder.strip_prefix(&root);
+            from_root(below.unwrap_or(&folder))
+        }
+        None if is_below_here(folder) => from_root(folder),
+        None => String::new(),
+    }
+}
+
+/// Returns the root of the repository that holds a folder, and the folder, both without links and `..`.
+fn root_of_repository(folder: &Path) -> Option<(PathBuf, PathBuf)> {
+    let absolute = std::path::absolute(folder).ok()?;
+    // The folder may not be there yet.
+    let known = absolute.ancestors().find(|it| it.is_dir())?;
+    let rest = absolute.strip_prefix(known).ok()?;
+    let whole = known.canonicalize().ok()?.join(rest);
+    // In a work tree `.git` is a file.
+    let root = whole.ancestors().find(|it| it.join(".git").exists())?;
+    Some((root.to_owned(), whole.clone()))
+}
+
+/// Returns whether a path leads from here downwards. Outside a repository, here is taken for its root.
+fn is_below_here(folder: &Path) -> bool {
+    folder
+        .components()
+        .all(|it| matches!(it, Component::Normal(_) | Component::CurDir))
+}
+
+fn from_root(folder: &Path) -> String {
     let names = folder.components().filter_map(|it| match it {
         Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
         Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {
             None
         }
     });
-    let names: Vec<String> = names.collect();
-    let is_below = folder
-        .components()
-        .all(|it| matches!(it, Component::Normal(_) | Component::CurDir));
-    // Where the root of the repository is cannot be known then.
-    let above = names.len().saturating_sub(1);
-    let names = if is_below {
-        names.as_slice()
-    } else {
-        names.get(above..).unwrap_or_default()
-    };
-    let parts = [""].into_iter().chain(names.iter().map(String::as_str));
-    parts.chain([STAGE_PATH]).collect::<Vec<_>>().join("/")
+    let parts = std::iter::once(String::new()).chain(names);
+    parts
+        .chain([STAGE_PATH.to_owned()])
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use rollguard_stage::shipped_stage;
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
     fn a_pipeline_refers_to_the_stage_from_the_root_of_its_repository() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |path: &str| home.path().join(path);
+        std::fs::create_dir_all(at("repo/.git")).unwrap();
+        std::fs::create_dir_all(at("repo/sub")).unwrap();
+        std::fs::create_dir_all(at("tree")).unwrap();
+        std::fs::write(at("tree/.git"), "gitdir: elsewhere").unwrap();
+        let rows = [
+            ("repo", "/stages/"),
+            ("repo/pipelines", "/pipelines/stages/"),
+            ("repo/sub/here", "/sub/here/stages/"),
+            ("repo/sub/../ci", "/ci/stages/"),
+            ("tree/ci", "/ci/stages/"),
+            ("outside", ""),
+        ];
+        for (folder, expected) in rows {
+            let said = reference(&at(folder));
+            let expected = if expected.is_empty() {
+                String::new()
+            } else {
+                format!("{expected}aks-health-and-rollback.yml")
+            };
+            assert_eq!(said, expected, "{folder}");
+        }
+    }
+
+    #[test]
+    fn outside_a_repository_the_working_folder_is_taken_for_its_root() {
         let rows = [
             ("pipelines", "/pipelines/stages/aks-health-and-rollback.yml"),
             (
@@ -142,13 +241,27 @@ mod tests {
                 "/ci/rollguard/stages/aks-health-and-rollback.yml",
             ),
             (".", "/stages/aks-health-and-rollback.yml"),
-            (
-                "/home/a/repo/pipelines",
-                "/pipelines/stages/aks-health-and-rollback.yml",
-            ),
         ];
         for (folder, expected) in rows {
-            assert_eq!(in_repository(Path::new(folder)), expected, "{folder}");
+            assert!(is_below_here(Path::new(folder)), "{folder}");
+            assert_eq!(from_root(Path::new(folder)), expected, "{folder}");
         }
+        assert!(!is_below_here(Path::new("/home/a/pipelines")));
+        assert!(!is_below_here(Path::new("../pipelines")));
+    }
+
+    #[test]
+    fn the_printed_stage_has_all_that_the_template_demands() {
+        let parameters: BTreeMap<String, Value> = PARAMETERS
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
+            .collect();
+        let stages = shipped_stage().unwrap().expand(&parameters).unwrap();
+        assert_eq!(stages.len(), 1);
+        let text: Vec<String> = next("/a.yml").iter().map(Line::text).collect();
+        let text = text.join("\n");
+        assert!(text.contains("\n      environment: Production\n"), "{text}");
+        assert!(text.contains("\n      namespace: shop\n"), "{text}");
+        assert!(text.contains("https://"), "{text}");
     }
 }

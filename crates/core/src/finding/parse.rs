@@ -45,40 +45,87 @@ impl FindingCode {
     /// empty for any other word.
     #[must_use]
     pub fn behind(word: &str) -> &'static [Self] {
+        let word = of_any_container(word);
         let of_kubernetes =
             |(words, _): &&(&[&str], _)| words.iter().any(|it| it.eq_ignore_ascii_case(word));
         let found = BEHIND.iter().find(of_kubernetes);
-        found.map_or(&[], |(_, codes)| codes.as_slice())
+        found.map_or(&[], |(_, codes)| *codes)
+    }
+
+    /// Returns the word of kubectl or of an event that differs from this one by a slip.
+    #[must_use]
+    pub fn word_like(word: &str) -> Option<&'static str> {
+        let word = letters(of_any_container(word));
+        let words = BEHIND.iter().flat_map(|(words, _)| words.iter().copied());
+        let rated = words.map(|known| (strsim::osa_distance(&word, &letters(known)), known));
+        let (slips, known) = rated.min_by_key(|(slips, _)| *slips)?;
+        // A short word is soon another one.
+        let is_slip = slips <= SLIPS && known.len() > SHORT;
+        is_slip.then_some(known)
     }
 }
 
+/// The most letters in which a slip differs from the word that was meant.
+const SLIPS: usize = 2;
+
+/// The longest word that is never taken for a slip.
+const SHORT: usize = 6;
+
+/// Returns a word without the prefix by which kubectl marks init containers.
+fn of_any_container(word: &str) -> &str {
+    let (before, rest) = word.split_at_checked(INIT.len()).unwrap_or_default();
+    if before.eq_ignore_ascii_case(INIT) {
+        rest
+    } else {
+        word
+    }
+}
+
+/// The prefix by which kubectl marks what happens to an init container.
+const INIT: &str = "Init:";
+
 /// The codes behind the words of kubectl and of events, the most frequent ones first.
-const BEHIND: &[(&[&str], [FindingCode; SUGGESTIONS])] = {
+const BEHIND: &[(&[&str], &[FindingCode])] = {
     use FindingCode::{
         ClaimMissing, ConfigKeyMissing, ConfigObjectMissing, ContainerNotCreated,
-        ContainerSpecInvalid, CrashAfterReady, CrashAtStart, EvictedByNode, EvictedForOwnLimit,
-        ImageNotFound, ImagePullDenied, ImagePullFailing, LivenessKillsStart, NoNodeMatches,
-        NodeDiskFull, OutOfMemory, PodCreationRefused, QuotaExceeded, ReadinessFailing,
-        RunAsNonRootRefused, SecretStoreFailing, SubPathNotPrepared, Unschedulable,
-        VolumeNotMounted,
+        ContainerSpecInvalid, CrashAfterReady, CrashAtStart, DeletionRefused, EvictedByNode,
+        EvictedForOwnLimit, ExitsAtOnce, ImageNeverPulled, ImageNotFound, ImageNotInspected,
+        ImagePullDenied, ImagePullFailing, LivenessKillsStart, NamespaceTerminating, NoNodeMatches,
+        NodeDiskFull, NotRestarted, OldPodsNotEnding, OutOfMemory, PodCreationRefused,
+        QuotaExceeded, ReadinessFailing, RunAsNonRootRefused, SandboxNotCreated,
+        SecretStoreFailing, StillCreating, SubPathNotPrepared, Unschedulable, VolumeNotMounted,
     };
     &[
         (
             &["ImagePullBackOff", "ErrImagePull"],
-            [ImageNotFound, ImagePullDenied, ImagePullFailing],
+            &[ImageNotFound, ImagePullDenied, ImagePullFailing],
+        ),
+        (&["ErrImageNeverPull"], &[ImageNeverPulled]),
+        (&["ImageInspectError"], &[ImageNotInspected]),
+        (&["Completed"], &[ExitsAtOnce, NotRestarted]),
+        (
+            &["Terminating"],
+            &[OldPodsNotEnding, DeletionRefused, NamespaceTerminating],
+        ),
+        (
+            &["ContainerCreating", "PodInitializing"],
+            &[StillCreating, VolumeNotMounted, SandboxNotCreated],
         ),
         (
             &["CrashLoopBackOff", "BackOff", "Error"],
-            [CrashAtStart, CrashAfterReady, LivenessKillsStart],
+            &[CrashAtStart, CrashAfterReady, LivenessKillsStart],
         ),
-        (&["OOMKilled"], [OutOfMemory, CrashAtStart, CrashAfterReady]),
+        (
+            &["OOMKilled", "137"],
+            &[OutOfMemory, CrashAtStart, CrashAfterReady],
+        ),
         (
             &["CreateContainerConfigError"],
-            [ConfigObjectMissing, ConfigKeyMissing, RunAsNonRootRefused],
+            &[ConfigObjectMissing, ConfigKeyMissing, RunAsNonRootRefused],
         ),
         (
             &["CreateContainerError", "RunContainerError"],
-            [
+            &[
                 ContainerSpecInvalid,
                 ContainerNotCreated,
                 SubPathNotPrepared,
@@ -86,15 +133,15 @@ const BEHIND: &[(&[&str], [FindingCode; SUGGESTIONS])] = {
         ),
         (
             &["FailedScheduling", "Pending"],
-            [Unschedulable, NoNodeMatches, ClaimMissing],
+            &[Unschedulable, NoNodeMatches, ClaimMissing],
         ),
         (
             &["FailedMount", "FailedAttachVolume"],
-            [VolumeNotMounted, ConfigObjectMissing, SecretStoreFailing],
+            &[VolumeNotMounted, ConfigObjectMissing, SecretStoreFailing],
         ),
         (
             &["FailedCreate"],
-            [
+            &[
                 QuotaExceeded,
                 PodCreationRefused,
                 FindingCode::AdmissionDenied,
@@ -102,11 +149,11 @@ const BEHIND: &[(&[&str], [FindingCode; SUGGESTIONS])] = {
         ),
         (
             &["Evicted"],
-            [EvictedForOwnLimit, EvictedByNode, NodeDiskFull],
+            &[EvictedForOwnLimit, EvictedByNode, NodeDiskFull],
         ),
         (
             &["Unhealthy"],
-            [
+            &[
                 ReadinessFailing,
                 LivenessKillsStart,
                 FindingCode::StartupProbeExhausted,
@@ -118,7 +165,7 @@ const BEHIND: &[(&[&str], [FindingCode; SUGGESTIONS])] = {
 fn nearest(text: &str, known: impl Iterator<Item = FindingCode>) -> Vec<FindingCode> {
     let behind = FindingCode::behind(text);
     if !behind.is_empty() {
-        return behind.to_vec();
+        return behind.iter().copied().take(SUGGESTIONS).collect();
     }
     let bare = letters(text);
     let mut rated: Vec<(f64, FindingCode)> = known
@@ -196,14 +243,38 @@ mod tests {
             ("crashloopbackoff", CrashAtStart),
             ("OOMKilled", OutOfMemory),
             ("FailedScheduling", Unschedulable),
+            ("ContainerCreating", FindingCode::StillCreating),
+            ("Init:CrashLoopBackOff", CrashAtStart),
+            ("init:imagepullbackoff", ImageNotFound),
+            ("ErrImageNeverPull", FindingCode::ImageNeverPulled),
+            ("ImageInspectError", FindingCode::ImageNotInspected),
+            ("Completed", FindingCode::ExitsAtOnce),
+            ("Terminating", FindingCode::OldPodsNotEnding),
+            ("137", OutOfMemory),
         ] {
             let error = FindingCode::parse(word).unwrap_err();
             assert_eq!(error.nearest.first(), Some(&first), "{word}");
             assert_eq!(FindingCode::behind(word).first(), Some(&first), "{word}");
         }
-        assert_eq!(FindingCode::behind("Banana"), []);
+        for word in ["Banana", "Init:", "Init:0/1", "Ínit:é", ""] {
+            assert_eq!(FindingCode::behind(word), [], "{word}");
+        }
         for (words, _) in BEHIND {
             assert!(words.iter().all(|it| FindingCode::parse(it).is_err()));
+        }
+    }
+
+    #[test]
+    fn a_slip_in_a_word_of_kubernetes_leads_to_the_word() {
+        for (text, word) in [
+            ("ImagePulBackOff", Some("ImagePullBackOff")),
+            ("Init:CrashLopBackOff", Some("CrashLoopBackOff")),
+            ("OOMKiled", Some("OOMKilled")),
+            ("Banana", None),
+            ("138", None),
+            ("Errors", None),
+        ] {
+            assert_eq!(FindingCode::word_like(text), word, "{text}");
         }
     }
 

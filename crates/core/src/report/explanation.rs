@@ -73,6 +73,11 @@ impl Explanation {
                 format!("{}: {}", self.terminal, self.why),
             ),
         ];
+        if is_tried_again(code) && policy_takes_grace(&self.terminal) {
+            let text = "from the first failed try to the newest; the pauses between tries grow, so the verdict comes \
+                        with the first try after that time";
+            lines.push(part("how that is counted", text.to_owned()));
+        }
         if !self.healing.is_empty() {
             lines.push(part("longest healing known", self.healing.clone()));
         }
@@ -90,6 +95,20 @@ impl Explanation {
 
 fn policy_takes_grace(terminal: &str) -> bool {
     !terminal.starts_with("never")
+}
+
+/// Returns whether the cluster tries again at growing intervals, so that the newest failure counts and not the time that
+/// has passed.
+const fn is_tried_again(code: FindingCode) -> bool {
+    matches!(
+        code,
+        FindingCode::ImageNotFound
+            | FindingCode::ImagePullDenied
+            | FindingCode::ImagePullFailing
+            | FindingCode::RegistryNotTrusted
+            | FindingCode::VolumeNotMounted
+            | FindingCode::ClaimNotProvisioned
+    )
 }
 
 /// How long the cause must have lasted.
@@ -145,10 +164,13 @@ mod tests {
             "look: kubectl describe pod POD",
             "a rollback: helps: the former revision names an image that could be pulled",
             "fails the check: after 25s, seen twice",
+            "how that is counted: from the first failed try to the newest",
             "--grace ImageNotFound=DURATION",
         ] {
             assert!(text.contains(part), "`{part}` is not in\n{text}");
         }
+        let text = told(FindingCode::OutOfMemory);
+        assert!(!text.contains("how that is counted"), "{text}");
         let text = told(FindingCode::NothingToVerify);
         assert!(text.contains("fails the check: never"), "{text}");
         assert!(!text.contains("--grace"), "{text}");

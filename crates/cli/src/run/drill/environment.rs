@@ -130,6 +130,17 @@ impl DrillEnvironment {
         &self.place
     }
 
+    /// Returns the name of the cluster, as the parameter of the stage takes it.
+    pub(super) fn cluster_name(&self) -> String {
+        let name = &self.connection.cluster.name;
+        let is_taken = name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        // The address of a server is none.
+        let name = if is_taken { name } else { "drill" };
+        name.to_owned()
+    }
+
     /// The cluster's time.
     pub(super) fn now(&self) -> Timestamp {
         self.connection.clock.now()

@@ -7,12 +7,12 @@ use jiff::civil::Date;
 use rollguard_agent::Outcome;
 use rollguard_core::report::{Line, Style};
 use rollguard_lint::{
-    Applied, Baseline, ClusterDefaults, Config, Finding, Fixed, Judgement, LintedFile, Report,
-    Rules, Run, Source, config, fix, judge, unified_diff,
+    Applied, Baseline, ClusterDefaults, Config, Finding, Fixed, Judgement, LintedFile, Problem,
+    Report, Rules, Run, Source, config, fix, judge, unified_diff,
 };
 use tokio::sync::mpsc;
 
-use super::{Fixing, LintForm, LintOptions, files, replace};
+use super::{Fixing, LintForm, LintOptions, files, replace, unjudged};
 use crate::bounded;
 use crate::failure::Failure;
 
@@ -114,7 +114,16 @@ impl Linter {
                 "nothing to change: no finding has a change that cannot break an application";
             self.tell(Told::Lines(vec![Line::plain(line)]));
         }
-        self.finish()
+        let paths = self.options.paths.clone();
+        let mut report = self.finish();
+        if let Some(what) = unjudged::reason(&report) {
+            let problem = |path| Problem {
+                path,
+                what: what.clone(),
+            };
+            report.problems.extend(paths.into_iter().map(problem));
+        }
+        report
     }
 
     pub(super) fn finish(self) -> Report {
