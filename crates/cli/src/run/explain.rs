@@ -168,7 +168,9 @@ fn slip(word: &str) -> Option<&'static str> {
     let said = word.to_ascii_lowercase();
     let findings = FindingCode::ALL.iter().map(|it| it.as_str());
     let lints = LintCode::ALL.iter().map(|it| it.as_str());
-    let codes = findings.chain(lints).chain(PREDICTED.map(PredictedCode::as_str));
+    let codes = findings
+        .chain(lints)
+        .chain(PREDICTED.map(PredictedCode::as_str));
     let rated = codes.map(|it| (strsim::osa_distance(&said, &it.to_ascii_lowercase()), it));
     let (slips, code) = rated.min_by_key(|(slips, _)| *slips)?;
     if slips <= SLIPS {

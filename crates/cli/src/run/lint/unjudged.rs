@@ -14,7 +14,7 @@ const KINDS: [&str; 7] = [
 ];
 
 /// Returns the reason why nothing was judged; `None` where something was, where the problems say it already, and where all
-/// that was given are other kinds, such as ConfigMaps.
+/// that was given are other kinds, such as `ConfigMaps`.
 pub(super) fn reason(report: &Report) -> Option<String> {
     let summary = &report.summary;
     if summary.judged > 0 || !report.problems.is_empty() {

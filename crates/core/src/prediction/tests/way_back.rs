@@ -1,4 +1,4 @@
-//! Whether the present revision could come back, and what the present pods hold.
+//! The way back of the present revision, and what the present pods hold.
 
 use super::*;
 
