@@ -18,7 +18,7 @@ use kube::core::Status;
 use kube::{Client, ResourceExt};
 use rollguard_core::duration::Human;
 use rollguard_core::finding::PodPort;
-use rollguard_core::http::{BODY_LIMIT, HttpAnswer, HttpCheck};
+use rollguard_core::http::{BODY_LIMIT, HttpAnswer, HttpCheck, HttpPort};
 use rollguard_core::observation::{Answer, Blindness, NO_ANSWER, ResourceKind, Seen};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -116,21 +116,54 @@ struct Subject<'a> {
     name: String,
     /// The pod whose address it has; none for a Service, which leads to any of its endpoints.
     pod: Option<&'a Pod>,
+    check: &'a HttpCheck,
 }
 
 impl<'a> Subject<'a> {
-    fn of(pod: &'a Pod, check: &HttpCheck) -> Self {
+    fn of(pod: &'a Pod, check: &'a HttpCheck) -> Self {
         match check.service() {
             Some(service) => Self {
                 kind: "services",
                 name: service.to_owned(),
                 pod: None,
+                check,
             },
             None => Self {
                 kind: "pods",
                 name: pod.name_any(),
                 pod: Some(pod),
+                check,
             },
+        }
+    }
+
+    /// Returns whether the API server may mean something else than that the Service leads to no pod.
+    ///
+    /// It finds a port by number at the Service. Any other text, an empty one too, must be the name of a
+    /// port of its endpoints (`pkg/registry/core/service/storage/storage.go`, `ResourceLocation`).
+    const fn may_name_port_wrongly(&self) -> bool {
+        !matches!(self.check.port(), Some(HttpPort::Number(_)))
+    }
+
+    /// Returns whether the Service does not exist, or has no endpoints to look a port up in.
+    fn is_missing_service(&self, status: &Status) -> bool {
+        let details = status.details.as_ref();
+        let of_it = details.filter(|it| matches!(it.kind.as_str(), "services" | "endpoints"));
+        self.pod.is_none() && of_it.is_some_and(|it| it.name == self.name)
+    }
+
+    /// Says what to write for a Service that is not found, which is no word about its pods.
+    fn misnamed(&self, message: &str) -> Blindness {
+        let (name, path) = (&self.name, self.check.path());
+        let port = match self.check.port() {
+            Some(HttpPort::Number(_)) => "exists".to_owned(),
+            Some(HttpPort::Name(port)) => format!("has ready pods behind a port `{port}`"),
+            None => "has ready pods behind a port without a name".to_owned(),
+        };
+        Blindness::Disconnected {
+            message: format!(
+                "{message}: make sure that Service `{name}` {port}, and name its port by number, as in `service/{name}{path}:80`"
+            ),
         }
     }
 }
@@ -201,6 +234,8 @@ fn of_api_server(
     if !is("kind", "Status") || !is("apiVersion", "v1") || status.code != code.as_u16() {
         return None;
     }
+    // A Service that the check misspells is not a rollout that failed.
+    let misnamed = || Some(Err(subject.misnamed(&status.message)));
     let about_it = status.details.as_ref().is_some_and(|it| {
         it.kind == subject.kind && it.name.split(':').next() == Some(&subject.name)
     });
@@ -215,6 +250,7 @@ fn of_api_server(
         | ("InternalError", 500)
         | ("Timeout", 504) => blind(),
         ("Forbidden", 403) if about_it => blind(),
+        ("NotFound", 404) if subject.is_missing_service(&status) => misnamed(),
         ("NotFound", 404) if about_it => failed,
         // The pod has no address, or one that is not asked.
         ("BadRequest", 400) if message == "address not allowed" => failed,
@@ -226,7 +262,13 @@ fn of_api_server(
             })),
             Some(_) => failed,
             // The Service has no endpoint for the port (`pkg/registry/core/service/storage/storage.go`).
-            None if subject.pod.is_none() && message.starts_with(NO_ENDPOINTS) => failed,
+            None if subject.pod.is_none() && message.starts_with(NO_ENDPOINTS) => {
+                if subject.may_name_port_wrongly() {
+                    misnamed()
+                } else {
+                    failed
+                }
+            }
             None => blind(),
         },
         _ => None,
@@ -255,33 +297,36 @@ const TUNNEL: [&str; 10] = [
 
 /// Returns whether the API server's way to the nodes is cut, which is no word about the pod.
 fn of_tunnel(why: &str, pod: Option<&Pod>) -> bool {
-    TUNNEL.iter().any(|it| why.contains(it)) || pod.is_some_and(|pod| is_elsewhere(why, pod))
+    TUNNEL.iter().any(|it| why.contains(it)) || is_elsewhere(why, pod)
 }
 
-/// Returns whether a connection failed to something that is not the pod: Go's `dial tcp ADDRESS: …`.
-fn is_elsewhere(why: &str, pod: &Pod) -> bool {
+/// Returns whether a connection failed to something that is not the pod, or any pod of a Service: Go's
+/// `dial tcp ADDRESS: …`.
+fn is_elsewhere(why: &str, pod: Option<&Pod>) -> bool {
     let Some((_, dialled)) = why.split_once("dial tcp") else {
         return false;
     };
-    let status = pod.status.as_ref();
+    let status = pod.and_then(|it| it.status.as_ref());
     let first = status.and_then(|it| it.pod_ip.as_ref());
     let others = status.and_then(|it| it.pod_ips.as_ref());
-    let mut own = first
+    let own: Vec<IpAddr> = first
         .into_iter()
         .chain(others.into_iter().flatten().map(|it| &it.ip))
         .filter_map(|ip| ip.parse::<IpAddr>().ok())
-        .peekable();
-    // An unknown address cannot be compared.
-    if own.peek().is_none() {
-        return false;
-    }
+        .collect();
     let address = dialled.split(": ").next().unwrap_or_default();
     let address = address.rsplit("->").next().unwrap_or_default().trim();
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     // What does not name an address was a name, and pods are asked by address.
-    host.parse()
-        .map_or(true, |host: IpAddr| !own.any(|ip| ip == host))
+    host.parse().map_or(true, |host: IpAddr| {
+        if own.is_empty() {
+            // An unknown address cannot be compared, but no pod has this one.
+            host.to_canonical().is_loopback()
+        } else {
+            !own.contains(&host)
+        }
+    })
 }
 
 #[cfg(test)]

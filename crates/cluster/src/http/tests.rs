@@ -162,6 +162,16 @@ async fn only_a_refused_connection_shows_that_nothing_listens() {
             "open",
         ),
         (
+            "an end of the tunnel with the same port is refused",
+            unreached("dial tcp 127.0.0.1:8080: connect: connection refused"),
+            "unknown",
+        ),
+        (
+            "an end of the tunnel is refused over IPv6",
+            unreached("dial tcp [::1]:8080: connect: connection refused"),
+            "unknown",
+        ),
+        (
             "the tunnel's own connection is refused",
             unreached("dial unix /run/konnectivity: connect: connection refused"),
             "unknown",
@@ -192,6 +202,13 @@ async fn only_a_refused_connection_shows_that_nothing_listens() {
     }
 }
 
+/// Answers a check with the API server's own words.
+async fn answered_itself(check: &str, answer: Scripted) -> String {
+    let answer = std::sync::Mutex::new(Some(answer));
+    let server = Server::new().on("GET", "", move |_| answer.lock().unwrap().take().unwrap());
+    told(&asked(&server, check).await)
+}
+
 #[tokio::test]
 async fn a_service_without_endpoints_is_an_answer_and_its_pods_are_any() {
     let own = |message: &str| own(503, "ServiceUnavailable", message, &Value::Null);
@@ -202,10 +219,72 @@ async fn a_service_without_endpoints_is_an_answer_and_its_pods_are_any() {
         ("another pod", &elsewhere, format!("failed: {elsewhere}")),
     ];
     for (says, message, expected) in rows {
-        let answer = std::sync::Mutex::new(Some(own(message)));
-        let server = Server::new().on("GET", "", move |_| answer.lock().unwrap().take().unwrap());
-        let told = told(&asked(&server, "service/web/healthz").await);
+        let told = answered_itself("service/web/healthz:80", own(message)).await;
         assert_eq!(told, expected, "{says}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_the_check_may_name_wrongly_decides_nothing() {
+    let no_endpoints = |id: &str| {
+        let message = format!("no endpoints available for service \"{id}\"");
+        own(503, "ServiceUnavailable", &message, &Value::Null)
+    };
+    let missing = |kind: &str| {
+        let message = format!("{kind} \"web\" not found");
+        let details = json!({"name": "web", "kind": kind});
+        own(404, "NotFound", &message, &details)
+    };
+    let rows = [
+        (
+            "its ports may have names",
+            "service/web/healthz",
+            no_endpoints("web"),
+        ),
+        (
+            "the name of the port may be misspelt",
+            "service/web/healthz:htttp",
+            no_endpoints("web:htttp"),
+        ),
+        (
+            "no such Service, by number",
+            "service/web/healthz:80",
+            missing("services"),
+        ),
+        (
+            "no such Service, by name",
+            "service/web/healthz:http",
+            missing("endpoints"),
+        ),
+        (
+            "no such Service, without a port",
+            "service/web/healthz",
+            missing("endpoints"),
+        ),
+    ];
+    for (says, check, answer) in rows {
+        let told = answered_itself(check, answer).await;
+        assert!(told.starts_with("disconnected: "), "{says}: {told}");
+        assert!(told.contains("Service `web`"), "{says}: {told}");
+        assert!(told.contains("`service/web/healthz:80`"), "{says}: {told}");
+    }
+    let details = json!({"name": "orders", "kind": "endpoints"});
+    let of_pod = own(404, "NotFound", "endpoints not found", &details);
+    let told = answered_itself("service/web/healthz", of_pod).await;
+    assert!(told.starts_with("404 "), "another object: {told}");
+}
+
+#[tokio::test]
+async fn a_cut_tunnel_is_no_word_about_a_service() {
+    for why in [
+        "dial tcp 127.0.0.1:8132: connect: connection refused",
+        "dial tcp [::1]:8132: connect: connection refused",
+        "dial tcp: lookup konnectivity-server: no such host",
+    ] {
+        let message = format!("{UNREACHED}{why}");
+        let answer = own(503, "ServiceUnavailable", &message, &Value::Null);
+        let told = answered_itself("service/web/healthz:80", answer).await;
+        assert!(told.starts_with("disconnected: "), "{why}: {told}");
     }
 }
 

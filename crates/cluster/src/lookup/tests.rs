@@ -1,9 +1,12 @@
 //! A lookup and the API server's answers.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::*;
-use crate::testing::{Server, ok, page, status};
+use crate::testing::{Answer, Server, bytes, ok, page, silence, status};
 
 fn with_groups(names: &[&str]) -> Server {
     let groups = names.iter().map(|name| {
@@ -256,4 +259,97 @@ async fn what_stands_between_users_and_pods_is_listed_kind_by_kind() {
             assert!(told.starts_with(expected), "{says}: {told}");
         }
     }
+}
+
+/// Tries port 8080 of these pods; returns which told something, and whether they refused.
+async fn tried(server: &Server, pods: &[&str]) -> Vec<(String, bool)> {
+    let ports = pods.iter().map(|pod| PodPort {
+        pod: (*pod).to_owned(),
+        uid: format!("u-{pod}"),
+        port: 8080,
+    });
+    let lookup = Lookup::TrafficAndPorts {
+        ports: ports.collect(),
+    };
+    let seen = look_up(&server.client(), "shop", lookup).await;
+    let Some(Seen::Traffic { objects }) = seen else {
+        panic!("{seen:?}");
+    };
+    let tried = objects.tried.into_iter();
+    tried.map(|it| (it.uid, it.refused)).collect()
+}
+
+/// An error of the API server while it asks a pod.
+fn of_proxy(code: u16, reason: &str, message: &str) -> Answer {
+    let details = json!({"name": "web:8080", "kind": "pods"});
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+        "message": message, "reason": reason, "details": details});
+    let code = http::StatusCode::from_u16(code).unwrap();
+    Answer::Whole(code, body.to_string().into_bytes())
+}
+
+const REFUSED: &str =
+    "error trying to reach service: dial tcp 10.0.0.7:8080: connect: connection refused";
+
+#[tokio::test(start_paused = true)]
+async fn silent_ports_cost_two_seconds_and_the_services_are_read_after_them() {
+    let names: Vec<String> = (0..30).map(|it| format!("web-{it:02}")).collect();
+    let pods: Vec<&str> = names.iter().map(String::as_str).collect();
+    let server = Server::new()
+        .on("GET", "/pods/web-29:8080/proxy/", |_| {
+            of_proxy(503, "ServiceUnavailable", REFUSED)
+        })
+        .on("GET", "/proxy/", |_| silence())
+        .on("GET", "", |_| ok(&json!({"items": []})));
+    let begun = Instant::now();
+    let tried = tried(&server, &pods).await;
+    assert!(
+        begun.elapsed() <= Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(tried.len(), 30);
+    let refused: Vec<&str> = tried
+        .iter()
+        .filter(|it| it.1)
+        .map(|it| it.0.as_str())
+        .collect();
+    assert_eq!(refused, ["u-web-29"]);
+    let services = server.requests("GET", "/services").pop().unwrap();
+    assert_eq!(services.at - begun, Duration::from_secs(2));
+    let log = server.log();
+    let last_try = log.iter().rposition(|it| it.path.ends_with("/proxy/"));
+    let first_list = log.iter().position(|it| !it.path.ends_with("/proxy/"));
+    assert!(last_try < first_list, "{log:?}");
+}
+
+#[tokio::test]
+async fn a_port_of_which_the_api_server_says_nothing_is_left_to_be_tried_again() {
+    let server = Server::new()
+        .on("GET", "/open:8080/proxy/", |_| bytes(b"fine".to_vec()))
+        .on("GET", "/refusing:8080/proxy/", |_| {
+            of_proxy(503, "ServiceUnavailable", REFUSED)
+        })
+        .on("GET", "/forbidden:8080/proxy/", |_| {
+            of_proxy(403, "Forbidden", "cannot get pods/proxy")
+        })
+        .on("GET", "/cut:8080/proxy/", |_| {
+            let message = "error trying to reach service: No agent available";
+            of_proxy(503, "ServiceUnavailable", message)
+        })
+        .on("GET", "/broken:8080/proxy/", |_| {
+            of_proxy(500, "InternalError", "no")
+        })
+        .on("GET", "/late:8080/proxy/", |_| {
+            of_proxy(504, "Timeout", "late")
+        })
+        .on("GET", "", |_| ok(&json!({"items": []})));
+    let pods = ["open", "refusing", "forbidden", "cut", "broken", "late"];
+    let expected = [
+        ("u-forbidden", false),
+        ("u-open", false),
+        ("u-refusing", true),
+    ];
+    let expected = expected.map(|(uid, refused)| (uid.to_owned(), refused));
+    assert_eq!(tried(&server, &pods).await, expected);
 }

@@ -1,6 +1,8 @@
-//! Reads what stands between users and the pods of a namespace: one list for each kind, all at once.
+//! Reads what stands between users and the pods of a namespace: one list for each kind, all at once, after
+//! ports of the pods have been tried.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use kube::Client;
@@ -9,13 +11,16 @@ use rollguard_core::finding::PodPort;
 use rollguard_core::observation::Blindness;
 use rollguard_core::traffic::{Ingress, NetworkObjects, TrafficKind, TriedPort, Unseen};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::Cause;
 use crate::http;
 use crate::list::list_once;
 
-/// How many ports are tried at once.
-const AT_ONCE: usize = 8;
+/// How many ports are tried at once: all of a workload, so that silent ones do not hide one that refuses.
+const AT_ONCE: usize = 30;
+/// How long the tries may take together. A refusal comes in milliseconds.
+const TRIES_LIMIT: Duration = Duration::from_secs(2);
 
 /// The objects of one kind, or why there are none.
 enum Read<T> {
@@ -32,15 +37,15 @@ pub(super) async fn traffic(
     namespace: &str,
     ports: &BTreeSet<PodPort>,
 ) -> Option<NetworkObjects> {
-    let (tried, services, slices, ingresses, policies, autoscalers) = futures::join!(
-        try_ports(client, namespace, ports),
+    // The answer counts as of its arrival, so that nothing slow may follow the lists.
+    let (tried, forbidden) = try_ports(client, namespace, ports).await;
+    let (services, slices, ingresses, policies, autoscalers) = futures::join!(
         read(client, namespace, TrafficKind::Service),
         read(client, namespace, TrafficKind::EndpointSlice),
         read(client, namespace, TrafficKind::Ingress),
         read(client, namespace, TrafficKind::NetworkPolicy),
         read(client, namespace, TrafficKind::Autoscaler),
     );
-    let (tried, forbidden) = tried;
     let mut unseen = Vec::from_iter(forbidden);
     let ingresses: Option<Vec<Ingress>> =
         or_unseen(ingresses, TrafficKind::Ingress).listed(&mut unseen);
@@ -64,31 +69,40 @@ pub(super) async fn traffic(
     })
 }
 
-/// Tries ports of pods. One whose pod says nothing, for whatever reason, has not refused.
+/// Tries ports of pods. One that does not answer in time has not refused.
 async fn try_ports(
     client: &Client,
     namespace: &str,
     ports: &BTreeSet<PodPort>,
 ) -> (Vec<TriedPort>, Option<Unseen>) {
+    let until = Instant::now() + TRIES_LIMIT;
     let tries = ports.iter().cloned();
-    let tries = tries.map(|it| try_one(client, namespace, it));
-    let tries: Vec<(TriedPort, bool)> = stream::iter(tries).buffered(AT_ONCE).collect().await;
-    let forbidden = tries.iter().any(|it| it.1).then(|| Unseen {
+    let tries = tries.map(|port| async move {
+        let answer = timeout_at(until, http::try_port(client, namespace, &port)).await;
+        (port, answer.unwrap_or(Ok(false)))
+    });
+    let tries: Vec<(PodPort, Result<bool, Blindness>)> =
+        stream::iter(tries).buffered(AT_ONCE).collect().await;
+    let is_forbidden =
+        |answer: &Result<bool, Blindness>| matches!(answer, Err(Blindness::Forbidden { .. }));
+    let forbidden = tries.iter().any(|it| is_forbidden(&it.1)).then(|| Unseen {
         without: "whether the new pods listen on the ports of their Services".to_owned(),
         why: "may not get pods/proxy".to_owned(),
     });
-    (tries.into_iter().map(|it| it.0).collect(), forbidden)
-}
-
-/// Tries a port; returns as well whether that is forbidden.
-async fn try_one(client: &Client, namespace: &str, port: PodPort) -> (TriedPort, bool) {
-    let answer = http::try_port(client, namespace, &port).await;
-    let tried = TriedPort {
-        uid: port.uid,
-        port: port.port,
-        refused: matches!(answer, Ok(true)),
-    };
-    (tried, matches!(answer, Err(Blindness::Forbidden { .. })))
+    let tried = tries.into_iter().filter_map(|(port, answer)| {
+        let refused = match answer {
+            Ok(refused) => refused,
+            Err(Blindness::Forbidden { .. }) => false,
+            // Nothing is known of the port, so that it is tried again.
+            Err(Blindness::Unauthorized { .. } | Blindness::Disconnected { .. }) => return None,
+        };
+        Some(TriedPort {
+            uid: port.uid,
+            port: port.port,
+            refused,
+        })
+    });
+    (tried.collect(), forbidden)
 }
 
 /// Objects that only explain hold up nothing that decides.
