@@ -14,6 +14,9 @@ const REMEDY: &str = "request the same path from the pod (`kubectl port-forward`
 /// The check comes from the control plane, the readiness probe from the pod's own node.
 const WAY: &str = "; the check goes through the API server: make sure that the pod listens on that port at its pod IP (not only on localhost), that no NetworkPolicy blocks the control plane and, on AKS, that the konnectivity-agent pods in kube-system are healthy";
 
+/// Without any answer, the way to the pods of a Service may be closed as well.
+const SERVICE_SILENCE: &str = "; the Service has never answered, not even by refusing a connection: a NetworkPolicy that blocks the control plane everywhere looks the same, so this alone never fails the check";
+
 /// Without any answer, the way to the pod may be closed rather than the pod unhealthy.
 const SILENCE: &str = "; no pod of this rollout has ever answered, not even by refusing a connection: a NetworkPolicy that blocks the control plane everywhere looks the same, so this alone never fails the check";
 
@@ -21,16 +24,20 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     // While the rollout is in progress, peers that a pod depends on may still be missing.
     let early = case.policy.patience.check_under_way;
     let under_way = !is_complete(case);
-    let silent = is_silent(case);
     let ready = case.pods.iter().filter(|pod| pod.ready_since().is_some());
     ready
         .filter_map(|pod| {
-            let mut checks = case.policy.http.iter().enumerate();
-            checks.find_map(|(index, check)| one(case, pod, (index, check)))
+            let checks = case.policy.http.iter().enumerate();
+            let failing = checks.filter_map(|(index, check)| {
+                let finding = one(case, pod, (index, check))?;
+                Some((finding, check.service(), is_silent(case, check)))
+            });
+            // One that decides comes before one that is only silent.
+            failing.min_by_key(|(_, _, silent)| *silent)
         })
-        .map(|mut finding| {
+        .map(|(mut finding, service, silent)| {
             if silent {
-                finding.remedy += SILENCE;
+                finding.remedy += service.map_or(SILENCE, |_| SERVICE_SILENCE);
             }
             let rule = case.policy.rule(finding.code).filter(|_| under_way);
             Candidate {
@@ -42,16 +49,18 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
         .collect()
 }
 
-/// Returns whether no pod of the rollout has ever been reached.
-fn is_silent(case: &Case<'_>) -> bool {
-    let reached = |pod: &PodView<'_>| {
-        let mut checks = 0..case.policy.http.len();
-        checks.any(|check| {
-            let answers = case.snapshot.answers(pod.uid(), check);
+/// Returns whether what a check asks has never been reached: the pods of the rollout by themselves, or the
+/// Service. A Service may lead to pods of others, so that its answers say nothing about these.
+fn is_silent(case: &Case<'_>, failing: &HttpCheck) -> bool {
+    let checks = case.policy.http.iter().enumerate();
+    let mut same = checks.filter(|(_, check)| check.service() == failing.service());
+    !same.any(|(index, _)| {
+        let mut pods = case.pods.iter();
+        pods.any(|pod| {
+            let answers = case.snapshot.answers(pod.uid(), index);
             answers.is_some_and(Answers::reached)
         })
-    };
-    !case.pods.iter().any(reached)
+    })
 }
 
 fn one(case: &Case<'_>, pod: &PodView<'_>, (index, check): (usize, &HttpCheck)) -> Option<Finding> {

@@ -24,7 +24,10 @@ fn seen_answer(second: u64, answer: Answer) -> Observation {
 
 /// The answer of the Service, which is asked as the second check.
 fn service_answered(second: u64, status: u16) -> Observation {
-    let mut answered = answered(second, status);
+    of_service(answered(second, status))
+}
+
+fn of_service(mut answered: Observation) -> Observation {
     if let Seen::Answered { check, .. } = &mut answered.seen {
         *check = 1;
     }
@@ -82,6 +85,35 @@ pub(super) fn rows() -> Vec<Row> {
             (100, Transient(HttpCheckFailing)),
         )
         .healed_by(110, vec![answered(109, 200)]),
+        ready(
+            "nothing ever came back from the pod, and the Service leads to others that answer",
+            std::iter::once(service_answered(0, 200))
+                .chain((0..9).map(|it| seen_answer(it * 12, silence())))
+                .collect(),
+            (100, Transient(HttpCheckFailing)),
+        ),
+        ready(
+            "nothing ever came back from the pod, and the Service answers 503",
+            (0..9)
+                .map(|it| seen_answer(it * 12, silence()))
+                .chain((0..=15).map(|it| service_answered(it * 2, 503)))
+                .collect(),
+            (100, Terminal(ServiceCheckFailing)),
+        ),
+        ready(
+            "nothing ever came back from the Service, and the pod answers",
+            std::iter::once(answered(0, 200))
+                .chain((0..9).map(|it| of_service(seen_answer(it * 12, silence()))))
+                .collect(),
+            (100, Transient(ServiceCheckFailing)),
+        ),
+        ready(
+            "nothing comes back any more from a Service that had answered",
+            std::iter::once(service_answered(0, 503))
+                .chain((1..9).map(|it| of_service(seen_answer(it * 12, silence()))))
+                .collect(),
+            (100, Terminal(ServiceCheckFailing)),
+        ),
         ready(
             "nothing comes back any more from a pod that had refused",
             std::iter::once(seen_answer(0, refused()))
