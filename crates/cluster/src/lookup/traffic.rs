@@ -89,7 +89,7 @@ async fn try_ports(
         without: "whether the new pods listen on the ports of their Services".to_owned(),
         why: "may not get pods/proxy".to_owned(),
     });
-    let tried = tries.into_iter().filter_map(|(port, answer)| {
+    let known = tries.into_iter().filter_map(|(port, answer)| {
         let refused = match answer {
             Ok(refused) => refused,
             Err(Blindness::Forbidden { .. }) => false,
@@ -102,7 +102,7 @@ async fn try_ports(
             refused,
         })
     });
-    (tried.collect(), forbidden)
+    (known.collect(), forbidden)
 }
 
 /// Objects that only explain hold up nothing that decides.
