@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::diagnose::{Formers, WaysSeen, ports_of, ways_to};
 use crate::duration::after;
-use crate::finding::{Finding, PodPort};
+use crate::finding::{Finding, FindingCode, PodPort};
 use crate::policy::Policy;
 use crate::snapshot::{Rollout, Snapshot};
 use crate::traffic::Defect;
@@ -39,14 +39,21 @@ impl Ways {
 
     /// Takes the newest answer.
     pub(super) fn take(&mut self, rollout: &Rollout<'_>, formers: &Formers<'_>, policy: &Policy) {
-        self.answered_at = rollout.snapshot().traffic().map(|(at, _)| at);
-        self.defects = ways_to(rollout, formers, policy);
         self.ports = ports_of(rollout, policy);
         let answer = rollout.snapshot().traffic();
         let tried = answer.into_iter().flat_map(|(_, objects)| &objects.tried);
         let tried: BTreeSet<(&str, u16)> = tried.map(|it| (it.uid.as_str(), it.port)).collect();
         let mut ports = self.ports.iter();
         self.are_tried = ports.all(|it| tried.contains(&(it.uid.as_str(), it.port)));
+        let defects = ways_to(rollout, formers, policy);
+        // Ports that were not tried again neither confirm nor end what was suspected.
+        let refused = |it: &Defect| it.code == FindingCode::NoPodListens;
+        let lost = |it: &Defect| it.code.keeps_users_away();
+        if !self.are_tried && self.defects.iter().any(refused) && !defects.iter().any(lost) {
+            return;
+        }
+        self.answered_at = answer.map(|(at, _)| at);
+        self.defects = defects;
     }
 
     /// Remembers since when no way is left, and from when the last answer must be.

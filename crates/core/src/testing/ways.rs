@@ -20,6 +20,8 @@ pub struct Ways {
     new: Value,
     objects: Value,
     refused: Vec<u16>,
+    /// Whether the API server does not know what pods answer.
+    cut: bool,
 }
 
 /// Both revisions have the labels `app: web` and `tier: front` and the port `http`, and Service `web`
@@ -45,6 +47,7 @@ pub fn ways() -> Ways {
             "autoscalers": [],
         }),
         refused: Vec::new(),
+        cut: false,
     }
 }
 
@@ -111,10 +114,18 @@ impl Ways {
         self
     }
 
+    /// The way from the API server to the pods is cut, so that tries say nothing.
+    #[must_use]
+    pub const fn cut(mut self) -> Self {
+        self.cut = true;
+        self
+    }
+
     /// The same once these ports have been tried.
     #[must_use]
     pub fn tried(mut self, ports: &BTreeSet<PodPort>) -> Self {
-        let tried = ports.iter().map(|it| {
+        let ports = ports.iter().filter(|_| !self.cut);
+        let tried = ports.map(|it| {
             json!({"uid": it.uid, "port": it.port, "refused": self.refused.contains(&it.port)})
         });
         let tried: Vec<Value> = tried.collect();

@@ -347,8 +347,29 @@ fn moved() -> Ways {
 #[test]
 fn a_port_that_no_probe_asks_is_tried_once_more_after_the_first_answer() {
     type Answer = fn(u64) -> Option<Ways>;
-    let rows: [(&str, Answer, bool, u64, usize); 4] = [
+    let rows: [(&str, Answer, bool, u64, usize); 6] = [
         ("the port answers", |_| Some(moved()), true, 2, 2),
+        (
+            "the port refuses, and for a while no try gets through",
+            |second| {
+                let cut = (10..20).contains(&second);
+                let ways = moved().refusing(&[8080]);
+                Some(if cut { ways.cut() } else { ways })
+            },
+            false,
+            32,
+            7,
+        ),
+        (
+            "the port refuses, and no try gets through any more",
+            |second| {
+                let ways = moved().refusing(&[8080]);
+                Some(if second < 10 { ways } else { ways.cut() })
+            },
+            true,
+            62,
+            12,
+        ),
         (
             "the port is the probe's",
             |_| Some(ways().refusing(&[8080])),
