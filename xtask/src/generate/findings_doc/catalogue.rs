@@ -215,11 +215,11 @@ const WITHOUT_CODE: &[(&str, &str)] = &[
     ),
     (
         "a Service whose number of a port leads to a port on which nothing listens",
-        "the API does not show who listens; a declared port that moved is `ServiceLeftBehind`, and `--http` asks the pods themselves",
+        "where no probe of the former revision asked that port, or a policy or a Reject rule may have refused: `PortNotListening` only notes it. `--http service/NAME/PATH` asks the Service itself",
     ),
     (
-        "an Ingress whose class or TLS Secret does not exist",
-        "IngressClasses need a permission for the whole cluster and Secrets one that a check should not have; neither is read",
+        "an Ingress whose TLS Secret does not exist",
+        "Secrets need a permission that a check should not have",
     ),
     (
         "a Service whose own selector is wrong",
