@@ -85,11 +85,21 @@ fn rollout(
     pods: &[PodBuilder],
     judged: (u64, Expect),
 ) -> Row {
-    let mut observations = vec![
+    let observations = vec![
         seen(0, workload),
         seen_set(0, replica_set("v1", 1, (2, 2))),
         seen_set(0, replica_set("v2", 2, (1, 0))),
     ];
+    with_pods(says, observations, pods, judged)
+}
+
+/// A row about what is seen at first, and the pods beside it.
+fn with_pods(
+    says: &'static str,
+    mut observations: Vec<Observation>,
+    pods: &[PodBuilder],
+    judged: (u64, Expect),
+) -> Row {
     observations.extend(pods.iter().flat_map(|pod| pod.seen(0)));
     Row {
         says,

@@ -12,15 +12,7 @@ const NO_PROGRAM: (&str, i32, &str) = (
 const LIMIT: &str = "Job has reached the specified backoff limit";
 
 fn run(says: &'static str, job: JobBuilder, pods: &[PodBuilder], judged: (u64, Expect)) -> Row {
-    let mut observations = vec![job.seen(0)];
-    observations.extend(pods.iter().flat_map(|pod| pod.seen(0)));
-    Row {
-        says,
-        observations,
-        seconds: judged.0,
-        expect: judged.1,
-        healing: None,
-    }
+    with_pods(says, vec![job.seen(0)], pods, judged)
 }
 
 /// A Job of three indexes with one failure allowed for each.

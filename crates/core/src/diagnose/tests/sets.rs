@@ -17,15 +17,7 @@ fn set(
     pods: &[PodBuilder],
     judged: (u64, Expect),
 ) -> Row {
-    let mut observations = workload.seen(0);
-    observations.extend(pods.iter().flat_map(|pod| pod.seen(0)));
-    Row {
-        says,
-        observations,
-        seconds: judged.0,
-        expect: judged.1,
-        healing: None,
-    }
+    with_pods(says, workload.seen(0), pods, judged)
 }
 
 fn with(mut row: Row, more: impl IntoIterator<Item = Observation>) -> Row {
