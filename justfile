@@ -27,6 +27,10 @@ package overlay="dev":
 deny:
     cargo xtask deny
 
+# Plays drawn rollouts on the embedded cluster: `just simulate --cases 1000`
+simulate *args:
+    cargo xtask simulate {{args}}
+
 # Fuzzes one target or all, ten seconds each: `just fuzz trace --seconds 600`
 fuzz *args:
     cargo xtask fuzz {{args}}

@@ -6,10 +6,13 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a panic is the finding")]
 
 mod agent;
+mod api;
 mod azure;
+mod cause;
 mod execution;
 mod lint;
 mod mutate;
+mod network;
 mod past;
 mod session;
 mod stage;
@@ -31,6 +34,21 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target {
+        name: "answers",
+        says: "any answers of Azure are read or refused, and no error shows what was sent",
+        run: azure::answers,
+    },
+    Target {
+        name: "api",
+        says: "any answers of an API server are read or refused, whatever is asked",
+        run: api::api,
+    },
+    Target {
+        name: "cause",
+        says: "no words of the cluster turn a rollout green, become a command or keep a session from ending",
+        run: cause::cause,
+    },
     Target {
         name: "command",
         says: "foreign text never yields a logging command; escapes are reversible",
@@ -75,6 +93,11 @@ pub const TARGETS: &[Target] = &[
                 lint::config(text);
             });
         },
+    },
+    Target {
+        name: "network",
+        says: "headers, proxies, certificates, quantities, selectors and marks are read or refused",
+        run: network::network,
     },
     Target {
         name: "observations",

@@ -78,8 +78,11 @@ pub(crate) fn manifest(text: &str) {
     assert!(again.findings().all(|it| it.suppression.is_some()));
 }
 
-/// The configuration file: read, or refused with reasons.
+/// The configuration file and the baseline: read, or refused with reasons.
 pub(crate) fn config(text: &str) {
+    if let Err(problem) = Baseline::parse(text) {
+        assert!(!problem.to_string().is_empty());
+    }
     if let Err(problems) = Config::parse(text) {
         assert!(!problems.is_empty());
         assert!(problems.iter().all(|it| !it.is_empty()));

@@ -3,11 +3,11 @@
 #![expect(clippy::print_stdout, reason = "it tells where the cluster is")]
 
 use anyhow::Result;
-use rollguard_tests::cluster::RealCluster;
+use rollguard_tests::cluster::{Pace, RealCluster};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let cluster = RealCluster::start().await?;
+    let cluster = RealCluster::start(Pace::Ordinary).await?;
     println!("export KUBECONFIG={}", cluster.kubeconfig_path().display());
     println!("alias kubectl={}", cluster.kubectl().display());
     println!(

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use futures::StreamExt as _;
-use rollguard_tests::cluster::{RealCluster, dump, with_namespace};
+use rollguard_tests::cluster::{Pace, RealCluster, dump, with_namespace};
 use rollguard_tests::scenarios::{self, Play, Scenario};
 use tokio::time::{Instant, sleep};
 
@@ -34,7 +34,7 @@ async fn main() -> Result<()> {
     if chosen.is_empty() {
         bail!("there is no such scenario");
     }
-    let cluster = Arc::new(RealCluster::start().await?);
+    let cluster = Arc::new(RealCluster::start(Pace::Ordinary).await?);
     let told = futures::stream::iter(chosen)
         .map(|scenario| tell(&cluster, scenario, Duration::from_secs(seconds)))
         .buffer_unordered(AT_ONCE)

@@ -9,6 +9,7 @@ mod embedded {
     pub(crate) mod cancelled;
     pub(crate) mod doctor;
     pub(crate) mod documents;
+    pub(crate) mod fault_table;
     pub(crate) mod faults;
     pub(crate) mod job_runs;
     pub(crate) mod jobs;
@@ -29,8 +30,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use embedded::{
-    cancelled, doctor, faults, job_runs, jobs, lint_live, lint_task, many, races, rollback,
-    standstill, traffic, walk, way_in,
+    cancelled, doctor, fault_table, faults, job_runs, jobs, lint_live, lint_task, many, races,
+    rollback, standstill, traffic, walk, way_in,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let trials = walk::trials()
         .into_iter()
         .chain(faults::trials())
+        .chain(fault_table::trials())
         .chain(races::trials())
         .chain(many::trials())
         .chain(rollback::trials())

@@ -20,6 +20,11 @@ use rollguard_lint::report::sarif;
 use rollguard_lint::{FailOn, KubernetesVersion, Level, LintCode, Rules, Run, Source, judge};
 use serde_json::Value;
 
+#[path = "lint/api.rs"]
+mod api;
+#[path = "lint/corpus.rs"]
+mod corpus;
+
 /// Set by the full test run, where nothing may be left out.
 const FULL: &str = "ROLLGUARD_REAL_CLUSTER";
 
@@ -84,28 +89,31 @@ const CHECKS: &[(&str, &[LintCode])] = &[
     ),
 ];
 
-/// Returns the folder of the fixtures, from Go's module cache.
-fn fixtures() -> Option<PathBuf> {
+/// Returns the folder of a Go module that `tests/cluster/pod-security` pins, from Go's module cache.
+fn module(name: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster/pod-security");
     let output = Command::new("go")
-        .args(["mod", "download", "-json", MODULE])
+        .args(["mod", "download", "-json", name])
         .env("GOFLAGS", "-mod=mod")
         .current_dir(folder)
         .output();
     let Ok(output) = output else {
         let full = std::env::var_os(FULL).is_some();
         assert!(!full, "Go is not installed");
-        println!(
-            "left out: the fixtures of Pod Security admission come as a Go module, and Go is not installed"
-        );
+        println!("left out: {name} is a Go module, and Go is not installed");
         return None;
     };
     let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let Some(folder) = said["Dir"].as_str() else {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        panic!("cannot download {MODULE}: {said} {stderr}");
+        panic!("cannot download {name}: {said} {stderr}");
     };
-    Some(Path::new(folder).join("test/testdata"))
+    Some(PathBuf::from(folder))
+}
+
+/// Returns the folder of the fixtures.
+fn fixtures() -> Option<PathBuf> {
+    module(MODULE).map(|it| it.join("test/testdata"))
 }
 
 fn names(folder: &Path) -> Vec<String> {

@@ -179,6 +179,7 @@ fn actionlint(text: &str) -> Result<BTreeSet<usize>> {
 fn alike() -> Result<()> {
     let [azure, github] = [text(AZURE)?, text(GITHUB)?];
     for part in [
+        "cargo xtask deny --advisories",
         "cargo xtask package --only-build",
         "cargo xtask package --staged --overlay dev",
         "cargo xtask package --staged --overlay release",

@@ -3,9 +3,13 @@
 
 mod process {
     pub(crate) mod agent;
+    pub(crate) mod artefacts;
+    pub(crate) mod canaries;
+    pub(crate) mod canary_objects;
     pub(crate) mod emulation;
     pub(crate) mod ends;
     pub(crate) mod issues;
+    pub(crate) mod kills;
     pub(crate) mod lint;
     pub(crate) mod secrets;
     pub(crate) mod task;
@@ -19,7 +23,10 @@ fn main() -> ExitCode {
     let trials = process::issues::trials()
         .into_iter()
         .chain(process::secrets::trials())
+        .chain(process::canaries::trials())
+        .chain(process::artefacts::trials())
         .chain(process::ends::trials())
+        .chain(process::kills::trials())
         .chain(process::emulation::trials())
         .chain(process::lint::trials())
         .collect();

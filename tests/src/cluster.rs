@@ -10,6 +10,7 @@ mod certificates;
 mod clear;
 mod control_plane;
 mod dump;
+mod fake_nodes;
 mod image;
 mod namespace;
 mod node;
@@ -31,14 +32,16 @@ use kube::{Api, Client, Config};
 use tokio::time::{Instant, sleep};
 
 pub use access::{ADMIN_TOKEN, LIMITED_TOKEN, LIMITED_USER};
+pub use control_plane::Pace;
 pub use dump::dump;
+pub use fake_nodes::{FAKE, IMAGE_CRASHES, IMAGE_GONE};
 pub use image::{BUSYBOX, PAUSE};
 pub use namespace::with_namespace;
-pub use objects::{apply, wait_for_rollout};
+pub use objects::{Rollout, apply, wait_for_rollout};
 
 use binaries::installed;
 use certificates::Certificates;
-use image::Image;
+use image::{Image, PUBLIC_BUSYBOX};
 use node::{Node, PodNetwork, Which};
 use registry::{Access, Registry};
 use run::Run;
@@ -82,7 +85,7 @@ impl RealCluster {
     /// # Errors
     /// When a program is missing (`cargo xtask test` sets them up), when the user is not root, or
     /// when a component ends early: then with the last lines of its log.
-    pub async fn start() -> Result<Self> {
+    pub async fn start(pace: Pace) -> Result<Self> {
         let run = Run::begin()?;
         let busybox = installed("busybox")?;
         let pause = run.built("pause")?;
@@ -120,15 +123,16 @@ impl RealCluster {
             .until("the API server", || cluster.api_is_ready())
             .await?;
         // Not before: the controller manager gives up on an API server that is not ready in 10 s.
-        control_plane::start_controllers(&cluster.run, &pki, &cluster.server_url)?;
+        control_plane::start_controllers(&cluster.run, &pki, &cluster.server_url, pace)?;
         let api = node::Api {
             url: &cluster.server_url,
             pki: &pki,
         };
+        // One after the other: a kubelet clears the folder of device plugins and listens there, at a path that no
+        // flag moves, and one that finds the other's socket ends (`pkg/kubelet/cm/devicemanager`).
         for node in cluster.nodes() {
             node.start_kubelet(&network, &api)?;
-        }
-        for which in Which::ALL {
+            let which = node.which;
             cluster
                 .until(which.folder(), || cluster.node_is_ready(which))
                 .await?;
@@ -268,6 +272,7 @@ impl RealCluster {
         let images = [
             Image::pause(pause)?,
             Image::busybox(BUSYBOX, &self.busybox)?,
+            Image::busybox(PUBLIC_BUSYBOX, &self.busybox)?,
         ];
         for node in self.nodes() {
             for image in &images {
@@ -339,9 +344,23 @@ impl RealCluster {
 /// # Errors
 /// When the text is no kubeconfig, or its credentials cannot be used.
 pub async fn client_of(kubeconfig: &str) -> Result<Client> {
-    let kubeconfig = Kubeconfig::from_yaml(kubeconfig).context("failed to read a kubeconfig")?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .context("failed to use a kubeconfig")?;
+    Client::try_from(config_of(kubeconfig).await?).context("failed to make a client")
+}
+
+/// A client of a kubeconfig given as text that sends each request once, for a proxy: to repeat what is
+/// answered with 503 would hide the answer of a pod.
+///
+/// # Errors
+/// When the text is no kubeconfig, or its credentials cannot be used.
+pub async fn client_without_retry(kubeconfig: &str) -> Result<Client> {
+    let mut config = config_of(kubeconfig).await?;
+    config.default_retry = false;
     Client::try_from(config).context("failed to make a client")
+}
+
+async fn config_of(kubeconfig: &str) -> Result<Config> {
+    let kubeconfig = Kubeconfig::from_yaml(kubeconfig).context("failed to read a kubeconfig")?;
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .context("failed to use a kubeconfig")
 }

@@ -1,12 +1,14 @@
 //! Measures what a command takes, starts and writes.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use rollguard_measured::starts::{Cost, Files, Started};
+
+use crate::product::{Ran, Running};
 
 /// Before anything was counted.
 pub const NOTHING: Started = Started {
@@ -49,6 +51,66 @@ fn run(mut command: Command) -> Result<()> {
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(())
+}
+
+/// A command whose use of the processor and of memory is measured, and that of all its children, while others
+/// run.
+#[derive(Debug)]
+pub struct Metered {
+    command: Command,
+    said: PathBuf,
+}
+
+/// The use of a [`Metered`] command.
+#[derive(Debug, Clone, Copy)]
+pub struct Used {
+    /// In user mode and in the kernel.
+    pub cpu_seconds: f64,
+    /// The most resident memory of any one process.
+    pub peak_kibibytes: u64,
+}
+
+impl Metered {
+    /// Wraps a command, which is killed after so many seconds; `folder` takes a file.
+    #[must_use]
+    pub fn new(command: &Command, limit: u64, folder: &Path) -> Self {
+        let said = folder.join("used");
+        let mut metered = Command::new("/usr/bin/time");
+        metered
+            .args(["-q", "-f", "%U %S %M", "-o"])
+            .arg(&said)
+            .args(["/usr/bin/timeout", &limit.to_string()])
+            .arg(command.get_program())
+            .args(command.get_args());
+        let variables = command.get_envs();
+        metered.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        Self {
+            command: metered,
+            said,
+        }
+    }
+
+    /// Runs it to its end, which may be a failure.
+    ///
+    /// # Errors
+    /// When it cannot be started, or `time` is missing.
+    pub async fn ended(self) -> Result<(Ran, Used)> {
+        let ran = Running::start(self.command)?.ended().await?;
+        let text = fs::read_to_string(&self.said).context("failed to read what a command used")?;
+        Ok((ran, read_used(&text)?))
+    }
+}
+
+fn read_used(text: &str) -> Result<Used> {
+    let last = text.lines().last().unwrap_or_default();
+    let fields: Vec<&str> = last.split(' ').collect();
+    let [user, system, kibibytes] = fields[..] else {
+        anyhow::bail!("failed to understand `{last}` of /usr/bin/time")
+    };
+    Ok(Used {
+        cpu_seconds: user.parse::<f64>()? + system.parse::<f64>()?,
+        peak_kibibytes: kibibytes.parse()?,
+    })
 }
 
 /// The processor time of all children that have ended, and of theirs.
@@ -155,6 +217,13 @@ mod tests {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "exit 3"]);
         assert!(of(command).is_err());
+    }
+
+    #[test]
+    fn the_use_of_a_command_is_read_past_what_time_says_of_its_end() {
+        let used = read_used("Command exited with non-zero status 10\n1.25 0.50 20480\n").unwrap();
+        assert!((used.cpu_seconds - 1.75).abs() < 1e-9 && used.peak_kibibytes == 20480);
+        assert!(read_used("time: cannot run kubedog\n").is_err());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::front::{Answer, Asked, Front, Gate, Onward};
 #[derive(Default)]
 struct Counters {
     requests: AtomicU64,
+    watches: AtomicU64,
     bytes: Arc<AtomicU64>,
 }
 
@@ -51,6 +52,19 @@ impl Counting {
             bytes: self.counters.bytes.load(Ordering::Relaxed),
         }
     }
+
+    /// Returns how many of the requests began a watch.
+    #[must_use]
+    pub fn watches(&self) -> u64 {
+        self.counters.watches.load(Ordering::Relaxed)
+    }
+}
+
+/// Returns whether the parameters of a request ask for a watch.
+fn is_watch(query: Option<&str>) -> bool {
+    let query = query.unwrap_or_default().as_bytes();
+    form_urlencoded::parse(query)
+        .any(|(name, value)| name == "watch" && (value == "true" || value == "1"))
 }
 
 impl Gate for Counters {
@@ -58,6 +72,9 @@ impl Gate for Counters {
     fn pass<'a>(&'a self, asked: Asked, onward: &'a Onward) -> BoxFuture<'a, Answer> {
         async move {
             self.requests.fetch_add(1, Ordering::Relaxed);
+            if is_watch(asked.parts.uri.query()) {
+                self.watches.fetch_add(1, Ordering::Relaxed);
+            }
             let counter = Arc::clone(&self.bytes);
             let count = move |frame: Frame<Bytes>| {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
@@ -68,5 +85,24 @@ impl Gate for Counters {
             answer.map(|body| body.map_frame(count).boxed_unsync())
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_is_told_from_a_list() {
+        for query in [
+            "watch=true",
+            "labelSelector=a%3Db&watch=1&resourceVersion=7",
+        ] {
+            assert!(is_watch(Some(query)), "{query}");
+        }
+        for query in ["watch=false", "labelSelector=watch%3Dtrue", "limit=500"] {
+            assert!(!is_watch(Some(query)), "{query}");
+        }
+        assert!(!is_watch(None));
     }
 }

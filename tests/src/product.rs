@@ -45,9 +45,18 @@ impl Ran {
 const BINARY: &str = "ROLLGUARD_BINARY";
 
 /// Returns whether `ROLLGUARD_BINARY` names one: a comparison does, with a release build.
-#[must_use]
-pub fn is_other_binary() -> bool {
+fn is_other_binary() -> bool {
     std::env::var_os(BINARY).is_some()
+}
+
+/// Returns how the binary was built, for a page.
+#[must_use]
+pub fn build() -> &'static str {
+    if is_other_binary() {
+        "release build"
+    } else {
+        "debug build"
+    }
 }
 
 /// The binary that was built beside this test program, or the one that `ROLLGUARD_BINARY` names.
@@ -140,6 +149,12 @@ impl Running {
             pid: Pid::from_child(&child),
             ended: tokio::task::spawn_blocking(move || listen(child, started)),
         })
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
     }
 
     /// Waits for its end.

@@ -1,15 +1,18 @@
 //! Measures beside other tools on a real cluster: the time to verdict and the predictions before it, in
-//! `docs/benchmarks.md`, the time
+//! `docs/benchmarks.md`, whether users are served after it, in `docs/traffic.md`, the time
 //! of rollouts from the field, in `docs/field-cases.md`, what a rollback leaves behind, in
-//! `docs/rollback-cases.md`, the start of a job, in `docs/start.md`, and `lint` without a cluster, in
+//! `docs/rollback-cases.md`, many workloads at once, in `docs/scale.md`, the start of a job, in `docs/start.md`, and `lint` without a cluster, in
 //! `docs/lint-benchmark.md`. All of it is shown and never asserted.
 
 mod fields;
 mod lints;
+mod observed;
 mod page;
 mod predictions;
 mod rollbacks;
+mod scale;
 mod starts;
+mod traffic;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,12 +23,13 @@ use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use rollguard_measured::{
     fields as field_rows, predictions as prediction_rows, rollbacks as rollback_rows,
-    starts as start_rows, verdicts as verdict_rows,
+    scale as scale_rows, starts as start_rows, traffic as traffic_rows, verdicts as verdict_rows,
 };
 use serde::de::DeserializeOwned;
 
 use crate::generate::root;
 use crate::test::{self, Modules};
+pub(crate) use observed::observed;
 use page::Setting;
 
 const PAGE: &str = "docs/benchmarks.md";
@@ -129,6 +133,58 @@ pub(crate) fn fields(measured: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
+/// Runs every case of traffic, rollguard beside kubectl, Helm and kubedog, prints the tables and writes them.
+/// Of what was `measured` before, only the page is written.
+///
+/// # Errors
+/// When the cluster cannot be set up, when a case was not carried out, or, once the page is written,
+/// when a verdict or a note of rollguard was wrong.
+pub(crate) fn traffic(measured: Option<&Path>) -> Result<()> {
+    let default = root().join("target/bench-traffic.json");
+    let status = match measured {
+        Some(_) => None,
+        None => Some(measure(Modules::WithPeers, "traffic", None, &default)?),
+    };
+    let measured: traffic_rows::Measured = read(measured.unwrap_or(&default))?;
+    let page = traffic::render(&measured, &setting()?);
+    println!("\n{page}");
+    traffic::ensure_complete(&measured)?;
+    write("docs/traffic.md", &page)?;
+    if let Some(status) = status {
+        ensure!(
+            status.success(),
+            "not every case went as it should: {status}"
+        );
+    }
+    Ok(())
+}
+
+/// Follows many workloads at once, rollguard beside kubedog and kubectl, prints the tables and writes them. With the
+/// part of a case's name it only runs these, and only prints. Of what was `measured` before, only the page is written.
+///
+/// # Errors
+/// When the cluster cannot be set up, when nothing was measured, or, once the page is written, when a case broke off.
+pub(crate) fn scale(part: Option<&str>, measured: Option<&Path>) -> Result<()> {
+    let default = root().join("target/bench-scale.json");
+    let status = if measured.is_some() {
+        None
+    } else {
+        test::install(&[("time", &["/usr/bin/time"])])?;
+        Some(measure(Modules::WithFakeNodes, "scale", part, &default)?)
+    };
+    let measured: scale_rows::Measured = read(measured.unwrap_or(&default))?;
+    let page = scale::render(&measured, &setting()?);
+    println!("\n{page}");
+    scale::ensure_complete(&measured)?;
+    if part.is_none() {
+        write("docs/scale.md", &page)?;
+    }
+    if let Some(status) = status {
+        ensure!(status.success(), "not every case was measured: {status}");
+    }
+    Ok(())
+}
+
 /// Measures a fresh job: the newest packed extension, and the Azure CLI, kubelogin and kubectl.
 ///
 /// # Errors
@@ -213,15 +269,19 @@ fn write(page: &str, text: &str) -> Result<()> {
 }
 
 fn release_build() -> Result<PathBuf> {
+    release_build_of("rollguard", "rollguard")
+}
+
+fn release_build_of(package: &str, program: &str) -> Result<PathBuf> {
     let built = Command::new("cargo")
-        .args(["build", "--release", "--package", "rollguard"])
+        .args(["build", "--release", "--package", package])
         .current_dir(root())
         .status()
         .context("failed to run cargo")?;
-    ensure!(built.success(), "failed to build rollguard: {built}");
+    ensure!(built.success(), "failed to build {package}: {built}");
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target.unwrap_or_else(|| root().join("target"));
-    let binary = target.join("release/rollguard");
+    let binary = target.join("release").join(program);
     ensure!(binary.exists(), "`{}` is missing", binary.display());
     Ok(binary)
 }

@@ -25,12 +25,30 @@ const MEMORY: usize = 2048;
 
 const COMPILER: &[Package] = &[("g++", &["/usr/bin/g++", "/usr/bin/c++"])];
 
-/// Runs the targets named like one of `filter`, or all: each over its kept inputs, then for
-/// `seconds` over what it makes of them. The last line counts them as a test runner's would.
+/// When a target ends that finds nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Until {
+    /// After so much time.
+    Seconds(u64),
+    /// After so many inputs, the kept ones included.
+    Runs(u64),
+}
+
+impl Until {
+    fn argument(self) -> String {
+        match self {
+            Self::Seconds(seconds) => format!("-max_total_time={seconds}"),
+            Self::Runs(runs) => format!("-runs={runs}"),
+        }
+    }
+}
+
+/// Runs the targets named like one of `filter`, or all: each over its kept inputs, then over what it
+/// makes of them. The last line counts them as a test runner's would.
 ///
 /// # Errors
 /// When no target has such a name, libFuzzer cannot be built, or a target has failed.
-pub(crate) fn run(filter: &[String], seconds: u64) -> Result<()> {
+pub(crate) fn run(filter: &[String], until: Until) -> Result<()> {
     install(COMPILER)?;
     let driver = build()?;
     let all = targets(&driver)?;
@@ -43,7 +61,7 @@ pub(crate) fn run(filter: &[String], seconds: u64) -> Result<()> {
         "no target is named {filter:?}; there are {}",
         all.join(", ")
     );
-    let failed = fuzz_all(&driver, &chosen, seconds)?;
+    let failed = fuzz_all(&driver, &chosen, until)?;
     let passed = chosen.len() - failed;
     let word = if failed == 0 { "ok" } else { "FAILED" };
     println!("test result: {word}. {passed} passed; {failed} failed; 0 ignored");
@@ -51,15 +69,17 @@ pub(crate) fn run(filter: &[String], seconds: u64) -> Result<()> {
     Ok(())
 }
 
-/// Builds the driver, with counters in our own crates and these optimised: the dependencies are the
-/// ones of every other build.
+/// Builds the driver, with counters in our own crates and these optimised. A test of its package cannot be built so:
+/// what the counters call is in libFuzzer.
 fn build() -> Result<PathBuf> {
     let wrapper = root().join("fuzz/rustc-with-coverage.sh");
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
         .args(["build", "--quiet", "--package", "rollguard-fuzz"])
         .args(["--features", "libfuzzer", "--message-format", "json"]);
-    for name in ["agent", "azure", "core", "fuzz", "lint", "stage"] {
+    for name in [
+        "agent", "azure", "cluster", "core", "fuzz", "lint", "network", "stage",
+    ] {
         let setting = format!("profile.dev.package.rollguard-{name}.opt-level=1");
         command.args(["--config", &setting]);
     }
@@ -77,13 +97,14 @@ fn build() -> Result<PathBuf> {
     executable(&output.stdout).context("failed to find the program that was built")
 }
 
-/// The program that cargo's messages name.
+/// The program, not the test, that cargo's messages name.
 fn executable(messages: &[u8]) -> Option<PathBuf> {
     let messages = String::from_utf8_lossy(messages);
     messages.lines().rev().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         let path = message.get("executable")?.as_str()?;
-        Some(PathBuf::from(path))
+        let is_program = message.pointer("/target/kind/0")? == "bin";
+        is_program.then(|| PathBuf::from(path))
     })
 }
 
@@ -101,13 +122,13 @@ fn targets(driver: &Path) -> Result<Vec<String>> {
 }
 
 /// Runs the targets, one on each processor at a time, and says how many failed.
-fn fuzz_all(driver: &Path, targets: &[&String], seconds: u64) -> Result<usize> {
+fn fuzz_all(driver: &Path, targets: &[&String], until: Until) -> Result<usize> {
     let at_once = thread::available_parallelism().map_or(1, NonZero::get);
     let next = AtomicUsize::new(0);
     let failed = AtomicUsize::new(0);
     let work = || {
         while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match fuzz(driver, target, seconds) {
+            match fuzz(driver, target, until) {
                 Ok(executed) => println!("{target:<14} ok, {executed} inputs"),
                 Err(error) => {
                     failed.fetch_add(1, Ordering::Relaxed);
@@ -125,7 +146,7 @@ fn fuzz_all(driver: &Path, targets: &[&String], seconds: u64) -> Result<usize> {
 }
 
 /// Runs one target and says how many inputs it took.
-fn fuzz(driver: &Path, target: &str, seconds: u64) -> Result<u64> {
+fn fuzz(driver: &Path, target: &str, until: Until) -> Result<u64> {
     let kept = root().join("fuzz/corpus").join(target);
     let inputs = fs::read_dir(&kept)
         .with_context(|| format!("failed to list its corpus `{}`", kept.display()))?
@@ -139,7 +160,7 @@ fn fuzz(driver: &Path, target: &str, seconds: u64) -> Result<u64> {
             .with_context(|| format!("failed to create `{}`", folder.display()))?;
     }
     let output = Command::new(driver)
-        .arg(format!("-max_total_time={seconds}"))
+        .arg(until.argument())
         .arg(format!("-max_len={MAX_LENGTH}"))
         .arg(format!("-timeout={}", INPUT_TIMEOUT.as_secs()))
         .arg(format!("-rss_limit_mb={MEMORY}"))
@@ -216,10 +237,13 @@ mod tests {
 
     #[test]
     fn the_driver_is_the_last_program_that_cargo_names() {
-        let messages = b"{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
-            {\"reason\":\"compiler-artifact\",\"executable\":\"/t/debug/fuzz\"}\n\
-            {\"reason\":\"build-finished\",\"success\":true}\n";
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/debug/fuzz")));
+        let messages = r#"
+            {"reason":"compiler-artifact","target":{"kind":["lib"]},"executable":null}
+            {"reason":"compiler-artifact","target":{"kind":["bin"]},"executable":"/t/debug/fuzz"}
+            {"reason":"compiler-artifact","target":{"kind":["test"]},"executable":"/t/debug/deps/corpus-1"}
+            {"reason":"build-finished","success":true}"#;
+        let program = executable(messages.as_bytes());
+        assert_eq!(program, Some(PathBuf::from("/t/debug/fuzz")));
         assert_eq!(executable(b"no json"), None);
     }
 }

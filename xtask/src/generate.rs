@@ -11,6 +11,7 @@ mod rbac_doc;
 mod refusals_doc;
 mod schemas;
 mod task_json;
+pub(crate) mod traffic_doc;
 
 use std::fs;
 use std::path::Path;
@@ -85,6 +86,10 @@ const GENERATED: &[Generated] = &[
     Generated {
         path: "docs/report.schema.json",
         text: Text::Parts(schemas::report),
+    },
+    Generated {
+        path: "docs/traffic.md",
+        text: Text::Parts(traffic_doc::render),
     },
     Generated {
         path: "docs/rollback.schema.json",

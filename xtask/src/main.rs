@@ -12,6 +12,7 @@ mod manual;
 mod package;
 mod pictures;
 mod provenance;
+mod simulate;
 mod test;
 
 use anyhow::Result;
@@ -23,9 +24,14 @@ fn cli() -> Command {
         .subcommand_required(true)
         .subcommands(benchmarks())
         .subcommand(
-            Command::new("deny").about(
-                "Checks dependencies: duplicates, licences, sources, and advisories where they can be had",
-            ),
+            Command::new("deny")
+                .about("Checks dependencies: duplicates, licences, sources, and advisories where they can be had")
+                .arg(
+                    Arg::new("advisories")
+                        .long("advisories")
+                        .action(ArgAction::SetTrue)
+                        .help("Fail if the advisories cannot be had, as for a release"),
+                ),
         )
         .subcommand(fuzz_command())
         .subcommand(
@@ -54,6 +60,7 @@ fn cli() -> Command {
                 .about("Draws docs/pictures: the page of a run, and the drill at a terminal"),
         )
         .subcommand(provenance_command())
+        .subcommand(simulate_command())
         .subcommand(
             Command::new("test")
                 .about("Installs what the tests need and runs every rung")
@@ -67,32 +74,35 @@ fn cli() -> Command {
 }
 
 /// Returns the commands that measure, and write what they measured.
-fn benchmarks() -> [Command; 6] {
+fn benchmarks() -> [Command; 9] {
     [
             Command::new("bench-field")
                 .about("Judges rollouts from the field beside kubectl, and writes docs/field-cases.md")
-                .arg(
-                    Arg::new("measured")
-                        .long("measured")
-                        .value_name("FILE")
-                        .value_parser(clap::value_parser!(std::path::PathBuf))
-                        .help("Only writes the page of what was measured before (ROLLGUARD_BENCH_FILE)"),
-                ),
+                .arg(measured()),
             Command::new("bench-lint")
                 .about("Judges 10,000 manifests beside other linters, compares what they find, and writes docs/lint-benchmark.md"),
+            Command::new("bench-observe")
+                .about("Counts what one observation costs a session, and compares it with what is recorded")
+                .arg(
+                    Arg::new("record")
+                        .long("record")
+                        .action(ArgAction::SetTrue)
+                        .help("Records it in tests/observe/recorded.json"),
+                ),
             Command::new("bench-prediction")
                 .about("Measures what lint --live predicts before each update, and writes it into docs/benchmarks.md")
-                .arg(
-                    Arg::new("measured")
-                        .long("measured")
-                        .value_name("FILE")
-                        .value_parser(clap::value_parser!(std::path::PathBuf))
-                        .help("Only writes the page of what was measured before (ROLLGUARD_BENCH_FILE)"),
-                ),
+                .arg(measured()),
             Command::new("bench-rollback")
                 .about("Rolls back beside kubectl rollout undo, and writes docs/rollback-cases.md"),
+            Command::new("bench-scale")
+                .about("Follows up to 1,000 workloads at once beside kubedog and kubectl, and writes docs/scale.md")
+                .arg(measured())
+                .arg(Arg::new("name").help("Only cases whose name contains this; then nothing is written")),
             Command::new("bench-start")
                 .about("Measures a fresh job beside the Azure CLI, kubelogin and kubectl, and writes docs/start.md"),
+            Command::new("bench-traffic")
+                .about("Follows updates to the users, beside kubectl, Helm and kubedog, and writes docs/traffic.md")
+                .arg(measured()),
             Command::new("bench-verdict")
                 .about(
                     "Measures the time to cause and to verdict beside kubectl's, and writes docs/benchmarks.md",
@@ -101,6 +111,21 @@ fn benchmarks() -> [Command; 6] {
                     "Only scenarios whose name or sentence contains this; then nothing is written",
                 )),
     ]
+}
+
+/// Returns the argument of a file that was measured before.
+fn measured() -> Arg {
+    Arg::new("measured")
+        .long("measured")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(std::path::PathBuf))
+        .help("Only writes the page of what was measured before (ROLLGUARD_BENCH_FILE)")
+}
+
+/// Returns the file that was measured before.
+fn measured_in(m: &clap::ArgMatches) -> Option<&std::path::Path> {
+    m.get_one::<std::path::PathBuf>("measured")
+        .map(std::path::PathBuf::as_path)
 }
 
 fn package_command() -> Command {
@@ -190,6 +215,20 @@ fn package(m: &clap::ArgMatches) -> Result<()> {
     })
 }
 
+fn simulate_command() -> Command {
+    let number = |name: &'static str, default: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("N")
+            .default_value(default)
+            .value_parser(clap::value_parser!(u64))
+    };
+    Command::new("simulate")
+        .about("Plays thousands of drawn rollouts on the embedded cluster, and tells those that are not judged right")
+        .arg(number("cases", "10000").help("How many are played"))
+        .arg(number("seed", "0").help("The seed of the first"))
+}
+
 fn fuzz_command() -> Command {
     Command::new("fuzz")
         .about("Runs the fuzz targets over their kept inputs and on from there")
@@ -201,33 +240,46 @@ fn fuzz_command() -> Command {
                 .value_parser(clap::value_parser!(u64).range(1..))
                 .help("How long each target runs [default: 10]"),
         )
+        .arg(
+            Arg::new("runs")
+                .long("runs")
+                .value_name("N")
+                .conflicts_with("seconds")
+                .value_parser(clap::value_parser!(u64).range(1..))
+                .help(
+                    "How many inputs each target runs, however long that takes: 1000000 at night",
+                ),
+        )
 }
 
 fn main() -> Result<()> {
     match cli().get_matches().subcommand() {
-        Some(("bench-field", m)) => bench::fields(
-            m.get_one::<std::path::PathBuf>("measured")
-                .map(std::path::PathBuf::as_path),
-        ),
+        Some(("bench-field", m)) => bench::fields(measured_in(m)),
         Some(("bench-lint", _)) => bench::lints(),
-        Some(("bench-prediction", m)) => bench::predictions(
-            m.get_one::<std::path::PathBuf>("measured")
-                .map(std::path::PathBuf::as_path),
-        ),
+        Some(("bench-observe", m)) => bench::observed(m.get_flag("record")),
+        Some(("bench-prediction", m)) => bench::predictions(measured_in(m)),
         Some(("bench-rollback", _)) => bench::rollbacks(),
+        Some(("bench-scale", m)) => bench::scale(
+            m.get_one::<String>("name").map(String::as_str),
+            measured_in(m),
+        ),
         Some(("bench-start", _)) => bench::starts(),
+        Some(("bench-traffic", m)) => bench::traffic(measured_in(m)),
         Some(("bench-verdict", m)) => {
             bench::verdicts(m.get_one::<String>("name").map(String::as_str))
         }
-        Some(("deny", _)) => deny::run(),
+        Some(("deny", m)) => deny::run(m.get_flag("advisories")),
         Some(("fuzz", m)) => fuzz::run(
             &m.get_many("target")
                 .unwrap_or_default()
                 .cloned()
                 .collect::<Vec<String>>(),
-            m.get_one("seconds")
-                .copied()
-                .unwrap_or(fuzz::DEFAULT_SECONDS),
+            match (m.get_one("runs"), m.get_one("seconds")) {
+                (Some(runs), _) => fuzz::Until::Runs(*runs),
+                (None, seconds) => {
+                    fuzz::Until::Seconds(seconds.copied().unwrap_or(fuzz::DEFAULT_SECONDS))
+                }
+            },
         ),
         Some(("generate", m)) => generate::run(m.get_flag("check")),
         Some(("manual", m)) => m
@@ -236,6 +288,7 @@ fn main() -> Result<()> {
         Some(("package", m)) => package(m),
         Some(("pictures", _)) => pictures::run(),
         Some(("provenance", m)) => provenance(m),
+        Some(("simulate", m)) => simulate::run(m),
         Some(("test", m)) => test::run(
             &m.get_many("filter")
                 .unwrap_or_default()

@@ -5,6 +5,7 @@ mod azure_cli;
 mod cluster_binaries;
 mod failed;
 mod go_tools;
+mod last_lines;
 mod packages;
 mod rung;
 mod snapshots;

@@ -236,6 +236,8 @@ pub struct LintInputs {
     pub config: Option<String>,
     /// A file of findings that do not count.
     pub baseline: Option<String>,
+    /// The timeout of the check after the rollout; `None` for the default one, which an agent sends by itself.
+    pub timeout: Option<Duration>,
 }
 
 /// A cluster, and the way to it.

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
-use azure_core::http::{ClientOptions, Pipeline, RetryOptions, Transport as CoreTransport};
+use azure_core::http::{
+    ClientOptions, HttpClient, Pipeline, RetryOptions, Transport as CoreTransport,
+};
 use reqwest::ClientBuilder;
 use rollguard_network::{Listener, NO_ROOTS_HINT, Network, Proxies, Trust, says_no_roots};
 use rustls::crypto::ring;
@@ -33,7 +35,7 @@ const METADATA_LIMIT: Duration = Duration::from_secs(6);
 /// The one HTTPS client of this crate: rustls with ring, no redirects, time-outs on everything.
 #[derive(Clone)]
 pub struct Transport {
-    client: reqwest::Client,
+    client: Arc<dyn HttpClient>,
     trust: Trust,
     listener: Listener,
 }
@@ -66,10 +68,21 @@ impl Transport {
             .build()
             .map_err(|error| no_client(&innermost(&error)))?;
         Ok(Self {
-            client,
+            client: Arc::new(client),
             trust: network.trust.clone(),
             listener: network.listener.clone(),
         })
+    }
+
+    /// Takes every answer from this client instead: for the fuzz targets, which answer for Azure.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn answered_by(client: Arc<dyn HttpClient>) -> Self {
+        Self {
+            client,
+            trust: Trust::default(),
+            listener: Listener::default(),
+        }
     }
 
     /// Hears of secrets and of repeated requests.
@@ -91,7 +104,9 @@ impl Transport {
         ClientOptions {
             per_try_policies: vec![Arc::new(self.repeat(Server::Remote))],
             retry: RetryOptions::none(),
-            transport: Some(CoreTransport::new(Arc::new(Wire::new(self.client.clone())))),
+            transport: Some(CoreTransport::new(Arc::new(Wire::new(Arc::clone(
+                &self.client,
+            ))))),
             // Else the process environment (`AZURE_AUTHORITY_HOST`) would decide.
             cloud: Some(Arc::new(CloudConfiguration::from(cloud))),
             ..ClientOptions::default()
@@ -113,7 +128,7 @@ impl Transport {
         let client = trusting(builder, &self.trust)?
             .build()
             .map_err(|error| no_client(&innermost(&error)))?;
-        let wire = MetadataWire::new(Wire::new(client));
+        let wire = MetadataWire::new(Wire::new(Arc::new(client)));
         Ok(ClientOptions {
             per_try_policies: vec![Arc::new(self.repeat(Server::OfMachine))],
             transport: Some(CoreTransport::new(Arc::new(wire))),

@@ -1,12 +1,14 @@
 //! The whole async shell: the only place where stream, clock, signal and decision meet.
 
+use std::time::Duration;
+
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use rollguard_cluster::{Clock, Connection};
 use rollguard_core::duration::{after, elapsed};
 use rollguard_core::observation::{Blindness, Observation, ResourceKind, Seen};
-use rollguard_core::report::{Line, Style, event_lines, style_of};
+use rollguard_core::report::{EventLog, Line, Report, Style, style_of};
 use rollguard_core::session::{Decided, Session, Step, TrackedWorkload};
 
 use crate::run::tools::Tools;
@@ -14,10 +16,12 @@ use crate::status;
 use early_logs::EarlyLogs;
 use http_checks::HttpChecks;
 use lookups::Lookups;
+use new_lines::NewLines;
 
 mod early_logs;
 mod http_checks;
 mod lookups;
+mod new_lines;
 
 /// How a session ended.
 #[derive(Debug, PartialEq)]
@@ -45,7 +49,10 @@ pub(crate) struct Feed<'a, S> {
     lookups: Lookups,
     /// None where no log is to be read.
     early_logs: Option<EarlyLogs>,
+    /// The same.
+    new_lines: Option<NewLines>,
     background: BackgroundLines<'a>,
+    log: EventLog,
     clock: Clock,
 }
 
@@ -67,7 +74,9 @@ where
             http_checks: HttpChecks::new(connection.client.clone()),
             lookups: Lookups::new(connection.client.clone()),
             early_logs: None,
+            new_lines: None,
             background: no_background(),
+            log: EventLog::default(),
             clock: connection.clock,
         }
     }
@@ -81,6 +90,19 @@ where
     pub(crate) fn with_early_logs(self, logs: bool, connection: &Connection) -> Self {
         let early_logs = logs.then(|| EarlyLogs::new(connection.client.clone()));
         Self { early_logs, ..self }
+    }
+
+    /// Compares what the new pods log with what the old ones do, if `logs` may be read.
+    pub(crate) fn with_new_lines(self, logs: bool, connection: &Connection) -> Self {
+        let new_lines = logs.then(|| NewLines::new(connection.client.clone()));
+        Self { new_lines, ..self }
+    }
+
+    /// Adds to the report of a success what only the new pods logged.
+    pub(crate) fn tell_new_lines(&self, report: &mut Report) {
+        if let Some(lines) = &self.new_lines {
+            lines.tell(report);
+        }
     }
 
     /// Returns what is heard next, at `until` at the latest.
@@ -98,6 +120,7 @@ where
             Some(seen) = self.http_checks.next() => Heard::Seen(Observation::new(self.clock.now(), seen)),
             Some(seen) = self.lookups.next() => Heard::Seen(Observation::new(self.clock.now(), seen)),
             Some(line) = said_early(&mut self.early_logs) => Heard::Told(line),
+            Some(line) = compared(&mut self.new_lines) => Heard::Told(line),
             () = self.clock.sleep_until(until) => Heard::Seen(Session::tick(self.clock.now())),
         }
     }
@@ -122,6 +145,7 @@ where
     S: Stream<Item = Observation> + Unpin,
 {
     let mut wake_at = session.started();
+    let mut drawn_at = None;
     loop {
         let status_at = tools.console.status_interval();
         let status_at = status_at.map(|interval| after(feed.clock.now(), interval));
@@ -141,7 +165,13 @@ where
         let now = observation.at;
         record(&observation, tools);
         let step = session.observe(observation);
+        let lines = feed.log.lines(&step.events, session, now);
+        tools.console.lines(&lines);
         show(session, &step, now, tools);
+        if draws_again(drawn_at, now) {
+            drawn_at = Some(now);
+            draw(session, &step, now, tools);
+        }
         if step.verdict.is_terminal() {
             return Outcome::Decided(Decided {
                 verdict: step.verdict,
@@ -149,13 +179,21 @@ where
             });
         }
         wake_at = step.wake_at;
+        let looks = !step.lookups.is_empty();
         feed.http_checks.queue(step.http_requests);
         feed.http_checks.send(session);
         feed.lookups.send(step.lookups, session);
         if let Some(logs) = &mut feed.early_logs {
             logs.send(session);
         }
+        if let Some(lines) = &mut feed.new_lines {
+            lines.send(session, looks);
+        }
     }
+}
+
+async fn compared(lines: &mut Option<NewLines>) -> Option<Line> {
+    lines.as_mut()?.next().await
 }
 
 async fn said_early(logs: &mut Option<EarlyLogs>) -> Option<Line> {
@@ -176,18 +214,25 @@ pub(crate) fn record(observation: &Observation, tools: &mut Tools<'_>) {
 }
 
 fn show(session: &Session, step: &Step, now: Timestamp, tools: &mut Tools<'_>) {
-    let many = session.workloads().len() > 1;
-    for event in &step.events {
-        let lines = event_lines(event, session.started(), many);
-        tools.console.lines(&lines);
-    }
-    let waits = session.workloads().iter();
-    let mut waits = waits.filter_map(|it| it.verdict().pending());
-    if let Some(pending) = waits.next().filter(|_| !step.verdict.is_terminal()) {
+    if let Some(pending) = step
+        .verdict
+        .pending()
+        .filter(|_| !step.verdict.is_terminal())
+    {
         let percent = session.progress(now);
         tools.console.progress(percent, &pending.to_string());
     }
-    // A log has no place for it, and looking at every pod costs time.
+}
+
+/// The status is drawn again after this time at the earliest: it looks at every pod.
+const DRAWN: Duration = Duration::from_millis(100);
+
+fn draws_again(drawn_at: Option<Timestamp>, now: Timestamp) -> bool {
+    drawn_at.is_none_or(|at| now >= after(at, DRAWN))
+}
+
+fn draw(session: &Session, step: &Step, now: Timestamp, tools: &mut Tools<'_>) {
+    // A log has no place for it.
     if !step.verdict.is_terminal() && tools.console.status_interval().is_some() {
         let row = |tracked| row(session, tracked, now);
         let rows: Vec<status::Row> = session.workloads().iter().map(row).collect();

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Result;
 use crate::error::{Cause, ClusterError, ClusterErrorKind, Permission};
+use crate::list::{PAGES, turn};
 use crate::patience::patiently;
 use crate::request::{PAGE, READ_LIMIT, within};
 use crate::typed::Typed;
@@ -257,14 +258,14 @@ where
     let api: Api<Typed<K>> = Api::namespaced(client.clone(), namespace);
     let mut params = ListParams::default().labels(selector).limit(PAGE);
     let mut all = Vec::new();
-    loop {
+    for _ in 0..PAGES {
         let page = patiently(|| within(READ_LIMIT, api.list(&params))).await?;
         all.extend(page.items.into_iter().map(|Typed(object)| object));
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(next) => params.continue_token = Some(next),
-            None => return Ok(all),
+        if !turn(&mut params, page.metadata.continue_)? {
+            return Ok(all);
         }
     }
+    Err(Cause::Endless)
 }
 
 fn not_listed(namespace: &str, selector: &str, cause: Cause) -> ClusterError {

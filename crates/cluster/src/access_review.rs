@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::error::Cause;
+use crate::patience::patiently;
 use crate::request::{Failure, READ_LIMIT, exchange};
 
 /// The resource that is created for a review.
@@ -49,11 +50,19 @@ struct Status {
     evaluation_error: Option<String>,
 }
 
-/// Reviews one request.
+/// Reviews one request. A question changes nothing, so that it is repeated as a read is.
 pub(crate) async fn review(
     client: &Client,
     attributes: Attributes<'_>,
 ) -> Result<Decision, Failure> {
+    let asking = || async {
+        let asked = ask(client, attributes).await;
+        asked.map_err(|failure| failure.cause)
+    };
+    Ok(patiently(asking).await?)
+}
+
+async fn ask(client: &Client, attributes: Attributes<'_>) -> Result<Decision, Failure> {
     let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": attributes.to_json()}});
     let request = Request::new(format!("/apis/authorization.k8s.io/v1/{PLURAL}"))

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use kube::Client;
 use rollguard_core::history::History;
+use rollguard_core::policy::BLIND_LIMIT;
 use rollguard_core::rollback::{ReadBack, RollbackPlan, is_own, read_back};
+use tokio::time::Instant;
 
 use crate::Result;
 use crate::error::{Cause, ClusterError, ClusterErrorKind, Permission};
@@ -21,7 +23,7 @@ pub(crate) use patch::render;
 pub(crate) use send::send;
 use send::{Doubt, pause};
 
-/// How often the patch is sent at most.
+/// How often the patch is sent at least, before it counts as not applied; and for as long as any read is repeated.
 const SENDS: u32 = 3;
 /// A patch whose answer was lost may still be under way: it is looked for this often, this far
 /// apart, before it counts as not applied.
@@ -42,12 +44,14 @@ pub enum Applied {
 /// Applies a plan.
 ///
 /// The object itself shows the outcome, whatever happens to an answer. Where it shows that nothing
-/// was done although it could have been, the patch is sent again, three times in all.
+/// was done although it could have been, the patch is sent again: three times at least, and within the time for which
+/// reads are repeated.
 ///
 /// # Errors
 /// Forbidden with the permission to grant; not found; conflict; a patch that is refused for another
 /// reason than its preconditions, or that did not arrive. The hint says whether anything was changed.
 pub async fn apply(client: &Client, plan: &RollbackPlan) -> Result<Applied> {
+    let begun = Instant::now();
     let mut sends = Sends::default();
     loop {
         let Err(failure) = send(client, plan, false).await.map(drop) else {
@@ -59,11 +63,11 @@ pub async fn apply(client: &Client, plan: &RollbackPlan) -> Result<Applied> {
             Doubt::Settled => return Err(failed(plan, failure.cause)),
             Doubt::Refused => 1,
             Doubt::Turned => {
-                tokio::time::sleep(pause(&failure)).await;
+                tokio::time::sleep(pause(&failure, sends.sent)).await;
                 1
             }
             Doubt::Unknown => {
-                tokio::time::sleep(pause(&failure)).await;
+                tokio::time::sleep(pause(&failure, sends.sent)).await;
                 LOOKS
             }
         };
@@ -78,7 +82,7 @@ pub async fn apply(client: &Client, plan: &RollbackPlan) -> Result<Applied> {
             ReadBack::Untouched if doubt == Doubt::Refused => {
                 return Err(failed(plan, failure.cause));
             }
-            ReadBack::Untouched if sends.sent == SENDS => {
+            ReadBack::Untouched if sends.sent >= SENDS && begun.elapsed() >= BLIND_LIMIT => {
                 return Err(sends.in_vain(plan, failure.cause));
             }
             ReadBack::Untouched => {}

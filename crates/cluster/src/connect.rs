@@ -36,6 +36,7 @@ mod service_account;
 mod stack;
 mod token;
 
+pub use bearer::bearing;
 pub use kubeconfig::secrets as secrets_of_kubeconfig;
 
 /// A cluster that answered.
@@ -349,6 +350,7 @@ async fn greet(client: &Client, server: &str) -> Result<(String, Option<Timestam
             | Cause::Tls(_)
             | Cause::Silence(_)
             | Cause::Malformed(_)
+            | Cause::Endless
             | Cause::Kubeconfig(_)
             | Cause::File(_) => "reach",
         };

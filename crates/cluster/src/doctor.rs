@@ -24,7 +24,7 @@ use crate::patience::patiently;
 use crate::request::{READ_LIMIT, status_of, within};
 
 /// How long all reviews may take together.
-const LIMIT: Duration = Duration::from_secs(45);
+const LIMIT: Duration = Duration::from_secs(75);
 /// How many reviews are under way at once.
 const AT_ONCE: usize = 8;
 
@@ -63,8 +63,14 @@ struct UserInfo {
 /// # Errors
 /// When the API server refuses or does not know the request (before Kubernetes 1.28); credentials; unreachable.
 pub async fn identity(client: &Client) -> Result<Identity> {
-    // Asked once: where the request is not known, nothing would come of another.
-    let asked = ask_identity(client).await;
+    // Where the request is not known, nothing would come of another.
+    let asking = || async {
+        match ask_identity(client).await {
+            Err(cause) if cause.is_not_served() => Ok(Err(cause)),
+            asked => asked.map(Ok),
+        }
+    };
+    let asked = patiently(asking).await.and_then(std::convert::identity);
     asked.map_err(|cause| ClusterError::new("ask the API server for the identity", cause))
 }
 

@@ -20,9 +20,12 @@ use rollguard_core::duration::Human;
 use rollguard_core::finding::PodPort;
 use rollguard_core::http::{BODY_LIMIT, HttpAnswer, HttpCheck, HttpPort};
 use rollguard_core::observation::{Answer, Blindness, NO_ANSWER, ResourceKind, Seen};
+use rollguard_core::traffic::Service;
+use serde::Deserialize as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::Cause;
+use crate::list::list_fields_once;
 
 /// How long a pod may take, its whole answer included.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -31,12 +34,16 @@ const LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Once;
 
+/// Marks a request that a pod answers: its 401 says nothing about the token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfPod;
+
 /// Sends the request of a check to a pod; `index` is the check's place in the session.
 ///
 /// Distinguishes answers of the API server itself from the pod's: a proxy that is forbidden or
 /// unreachable is blindness, a pod that the proxy cannot reach is an answer.
 pub async fn ask(client: &Client, pod: &Pod, index: usize, check: &HttpCheck) -> Seen {
-    match answer(client, pod, check).await {
+    match answer_of(client, pod, check).await {
         Ok(answer) => Seen::Answered {
             pod: pod.uid().unwrap_or_default(),
             check: index,
@@ -49,14 +56,63 @@ pub async fn ask(client: &Client, pod: &Pod, index: usize, check: &HttpCheck) ->
     }
 }
 
-/// Returns whether a pod refused the connection to a port, as the API server that dialled it tells.
+/// A Service that is asked without a port is asked on its only one: the API server itself takes it only if it
+/// has no name.
+async fn answer_of(client: &Client, pod: &Pod, check: &HttpCheck) -> Result<Answer, Blindness> {
+    let told = answer(client, pod, check).await;
+    let (Err(Blindness::Disconnected { .. }), Some(service), None) =
+        (&told, check.service(), check.port())
+    else {
+        return told;
+    };
+    let namespace = pod.namespace().unwrap_or_default();
+    match only_port(client, &namespace, service).await {
+        Some(port) => answer(client, pod, &check.on_port(port)).await,
+        None => told,
+    }
+}
+
+/// Returns the only port of a Service.
+async fn only_port(client: &Client, namespace: &str, service: &str) -> Option<u16> {
+    let path = format!("/api/v1/namespaces/{namespace}/services");
+    let fields = format!("metadata.name={service}");
+    let found = list_fields_once(client, &kube::core::Request::new(path), &fields).await;
+    let service = Service::deserialize(found.ok()?.first()?).ok()?;
+    match service.spec.ports.as_slice() {
+        [only] => only.port.try_into().ok(),
+        _ => None,
+    }
+}
+
+/// How a pod took a try of one of its ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// It refused the connection, as the API server that dialled it tells.
+    Refused,
+    /// Something that listens answered with this status.
+    Answered(u16),
+    /// Nothing is known that tells a port on which something listens from another.
+    Silence,
+}
+
+impl Reply {
+    /// Returns the status of an answer.
+    pub(crate) const fn status(self) -> Option<u16> {
+        match self {
+            Self::Answered(status) => Some(status),
+            Self::Refused | Self::Silence => None,
+        }
+    }
+}
+
+/// Tries a port of a pod, and asks a path there if it names one.
 ///
 /// Any answer, one that is not HTTP included, comes from something that listens.
 pub(crate) async fn try_port(
     client: &Client,
     namespace: &str,
     port: &PodPort,
-) -> Result<bool, Blindness> {
+) -> Result<Reply, Blindness> {
     let metadata = ObjectMeta {
         name: Some(port.pod.clone()),
         namespace: Some(namespace.to_owned()),
@@ -66,13 +122,15 @@ pub(crate) async fn try_port(
         metadata,
         ..Pod::default()
     };
-    let Ok(check) = HttpCheck::parse(&format!("/:{}", port.port)) else {
-        return Ok(false);
+    let path = port.path.as_deref().unwrap_or("/");
+    let Ok(check) = HttpCheck::parse(&format!("{path}:{}", port.port)) else {
+        return Ok(Reply::Silence);
     };
     let refused = format!(":{}: connect: connection refused", port.port);
     Ok(match answer(client, &pod, &check).await? {
-        Answer::Failed { message } => message.ends_with(&refused),
-        Answer::Came { .. } => false,
+        Answer::Failed { message } if message.ends_with(&refused) => Reply::Refused,
+        Answer::Failed { .. } => Reply::Silence,
+        Answer::Came { answer } => Reply::Answered(answer.status),
     })
 }
 
@@ -184,6 +242,7 @@ fn request(pod: &Pod, check: &HttpCheck) -> Result<Request<Body>, String> {
         "/api/v1/namespaces/{namespace}/{kind}/{name}{port}/proxy{path}"
     ))
     .extension(Once)
+    .extension(OfPod)
     .body(Body::empty())
     .map_err(|error| format!("`{path}` cannot be requested: {error}"))
 }

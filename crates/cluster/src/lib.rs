@@ -38,7 +38,7 @@ mod typed;
 mod way_in;
 
 pub use clock::Clock;
-pub use connect::{Connection, ProxyOnTheWay, Server, connect, secrets_of_kubeconfig};
+pub use connect::{Connection, ProxyOnTheWay, Server, bearing, connect, secrets_of_kubeconfig};
 pub use error::{Cause, ClusterError, ClusterErrorKind, OwnStatus};
 pub use login::{BearerTokens, BoxError, Impersonation, Login, Programs};
 pub use lookup::look_up;

@@ -9,17 +9,17 @@ use crate::error::Cause;
 use crate::patience::patiently;
 use crate::request::{PAGE, READ_LIMIT, within};
 
-/// How often a list is restarted when its continue token expires.
-const LISTS: u32 = 3;
+/// The most pages of a list: a server that names another one for ever must not keep its reader.
+pub(crate) const PAGES: u32 = 2_000;
 
 /// All objects of a collection that a selector finds; an empty selector finds all. A page's
-/// continuation expires after some minutes (410); then the list is restarted.
+/// continuation expires after some minutes (410); then the list is restarted, as after any failure that may pass.
 pub(crate) async fn list(
     client: &Client,
     collection: &kube::core::Request,
     selector: &str,
 ) -> Result<Vec<Value>, Cause> {
-    list_as(client, collection, selector, None).await
+    list_as(client, collection, Select::labels(selector), None).await
 }
 
 /// Only the metadata of the objects is sent then (`k8s.io/apimachinery` `meta/v1`,
@@ -33,23 +33,35 @@ pub(crate) async fn list_metadata(
     collection: &kube::core::Request,
     selector: &str,
 ) -> Result<Vec<Value>, Cause> {
-    list_as(client, collection, selector, Some(&METADATA)).await
+    list_as(
+        client,
+        collection,
+        Select::labels(selector),
+        Some(&METADATA),
+    )
+    .await
+}
+
+/// Which objects of a collection are meant; empty texts select all.
+#[derive(Debug, Clone, Copy)]
+struct Select<'a> {
+    labels: &'a str,
+    fields: &'a str,
+}
+
+impl<'a> Select<'a> {
+    const fn labels(labels: &'a str) -> Self {
+        Self { labels, fields: "" }
+    }
 }
 
 async fn list_as(
     client: &Client,
     collection: &kube::core::Request,
-    selector: &str,
+    selector: Select<'_>,
     accept: Option<&HeaderValue>,
 ) -> Result<Vec<Value>, Cause> {
-    let mut left = LISTS;
-    loop {
-        left -= 1;
-        match patiently(|| pages(client, collection, selector, accept)).await {
-            Err(Cause::Answer { code: 410, .. }) if left > 0 => {}
-            answer => return answer,
-        }
-    }
+    patiently(|| pages(client, collection, selector, accept)).await
 }
 
 /// The same, read once: for a caller that repeats it.
@@ -58,21 +70,44 @@ pub(crate) async fn list_once(
     collection: &kube::core::Request,
     selector: &str,
 ) -> Result<Vec<Value>, Cause> {
-    pages(client, collection, selector, None).await
+    pages(client, collection, Select::labels(selector), None).await
+}
+
+/// The objects of a collection whose fields are so, read once.
+pub(crate) async fn list_fields_once(
+    client: &Client,
+    collection: &kube::core::Request,
+    fields: &str,
+) -> Result<Vec<Value>, Cause> {
+    let select = Select { labels: "", fields };
+    pages(client, collection, select, None).await
+}
+
+/// Turns to the next page; false when there is none.
+pub(crate) fn turn(params: &mut ListParams, next: Option<String>) -> Result<bool, Cause> {
+    let next = next.filter(|token| !token.is_empty());
+    if next.is_some() && next == params.continue_token {
+        return Err(Cause::Endless);
+    }
+    params.continue_token = next;
+    Ok(params.continue_token.is_some())
 }
 
 async fn pages(
     client: &Client,
     collection: &kube::core::Request,
-    selector: &str,
+    selector: Select<'_>,
     accept: Option<&HeaderValue>,
 ) -> Result<Vec<Value>, Cause> {
     let mut params = ListParams::default().limit(PAGE);
-    if !selector.is_empty() {
-        params = params.labels(selector);
+    if !selector.labels.is_empty() {
+        params = params.labels(selector.labels);
+    }
+    if !selector.fields.is_empty() {
+        params = params.fields(selector.fields);
     }
     let mut all = Vec::new();
-    loop {
+    for _ in 0..PAGES {
         let mut request = collection
             .list(&params)
             .map_err(kube::Error::BuildRequest)?;
@@ -83,7 +118,6 @@ async fn pages(
         let next = page
             .pointer("/metadata/continue")
             .and_then(Value::as_str)
-            .filter(|token| !token.is_empty())
             .map(str::to_owned);
         match page.pointer_mut("/items").map(Value::take) {
             Some(Value::Array(mut items)) => all.append(&mut items),
@@ -94,7 +128,9 @@ async fn pages(
                 return Err(Cause::Malformed("a list without items".to_owned()));
             }
         }
-        let Some(next) = next else { return Ok(all) };
-        params.continue_token = Some(next);
+        if !turn(&mut params, next)? {
+            return Ok(all);
+        }
     }
+    Err(Cause::Endless)
 }

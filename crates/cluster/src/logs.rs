@@ -67,6 +67,54 @@ pub async fn evidence(client: &Client, namespace: &str, pod: &str, container: &s
     logs
 }
 
+/// The part of a log that could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Excerpt {
+    /// The text.
+    Read(String),
+    /// Logs may not be read.
+    Forbidden,
+    /// Nothing: the pod is gone, or its node does not answer.
+    Nothing,
+}
+
+/// Returns the beginning of a container's log, 128 KiB at most.
+pub async fn beginning(client: &Client, namespace: &str, pod: &str, container: &str) -> Excerpt {
+    let params = LogParams {
+        container: Some(container.to_owned()),
+        limit_bytes: Some(2 * BYTES),
+        ..LogParams::default()
+    };
+    excerpt(within(LIMIT, read(client, namespace, pod, params)).await)
+}
+
+/// Returns the beginning of a container's log and its last 500 lines, 128 KiB each at most: what it logged as it
+/// started, and what it logs now.
+pub async fn both_ends(client: &Client, namespace: &str, pod: &str, container: &str) -> Excerpt {
+    let params = LogParams {
+        container: Some(container.to_owned()),
+        tail_lines: Some(500),
+        limit_bytes: Some(2 * BYTES),
+        ..LogParams::default()
+    };
+    let end = within(LIMIT, read(client, namespace, pod, params));
+    let (begin, end) = join(beginning(client, namespace, pod, container), end).await;
+    match (begin, excerpt(end)) {
+        (Excerpt::Read(begin), Excerpt::Read(end)) => Excerpt::Read(format!("{begin}\n{end}")),
+        (Excerpt::Forbidden, _) | (_, Excerpt::Forbidden) => Excerpt::Forbidden,
+        // Half of it would make old errors look new.
+        (Excerpt::Nothing, _) | (_, Excerpt::Nothing) => Excerpt::Nothing,
+    }
+}
+
+fn excerpt(read: Result<String, Cause>) -> Excerpt {
+    match read {
+        Ok(text) => Excerpt::Read(of_container(&text).to_owned()),
+        Err(Cause::Answer { code: 403, .. }) => Excerpt::Forbidden,
+        Err(_) => Excerpt::Nothing,
+    }
+}
+
 /// Returns what the container itself wrote: the kubelet ends a log that it cannot read, or not to its
 /// end, with an error of its own, and with status 200 (`kuberuntime_container.go`, `GetContainerLogs`;
 /// `cri-client`, `pkg/logs/logs.go`).
@@ -140,6 +188,49 @@ mod tests {
             asked.iter().all(|it| it.query.contains("tailLines=60")),
             "{asked:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn both_ends_of_a_log_are_read_or_nothing() {
+        let whole = |query: &str| {
+            text(if query.contains("tailLines=500") {
+                "now\n"
+            } else {
+                "at first\n"
+            })
+        };
+        let rows = [
+            (
+                "both",
+                Server::new().on("GET", "/log", move |request| whole(&request.query)),
+                Excerpt::Read("at first\nnow".to_owned()),
+            ),
+            (
+                "may not",
+                Server::new().on("GET", "/log", |_| status(403, "may not get pods/log")),
+                Excerpt::Forbidden,
+            ),
+            (
+                "the pod goes between both",
+                Server::new().on("GET", "/log", move |request| {
+                    if request.query.contains("tailLines") {
+                        status(404, "not found")
+                    } else {
+                        whole(&request.query)
+                    }
+                }),
+                Excerpt::Nothing,
+            ),
+        ];
+        for (says, server, expected) in rows {
+            let read = both_ends(&server.client(), "shop", "web-1", "app").await;
+            assert_eq!(read, expected, "{says}");
+            let asked = server.requests("GET", "/log");
+            let bounded = asked
+                .iter()
+                .all(|it| it.query.contains("limitBytes=131072"));
+            assert!(bounded && asked.len() == 2, "{says}: {asked:?}");
+        }
     }
 
     #[tokio::test]

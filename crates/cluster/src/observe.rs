@@ -6,10 +6,10 @@ use std::fmt::Debug;
 use futures::stream::{self, BoxStream, Stream, StreamExt, select_all};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
-use k8s_openapi::api::core::v1::{Event, Node, NodeStatus, Pod};
+use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use kube::runtime::watcher::Config;
-use kube::{Api, Client, Resource, ResourceExt};
-use rollguard_core::observation::{Observation, ResourceKind, Seen};
+use kube::{Api, Client, Resource, ResourceExt as _};
+use rollguard_core::observation::{Observation, ResourceKind, Seen, Slim};
 use rollguard_core::workload::Workload;
 use serde::de::DeserializeOwned;
 
@@ -55,6 +55,7 @@ pub fn observe(
 /// A resource that can be watched in a namespace.
 trait Watched:
     Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+    + Slim
     + Clone
     + DeserializeOwned
     + Debug
@@ -66,6 +67,7 @@ trait Watched:
 
 impl<K> Watched for K where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Slim
         + Clone
         + DeserializeOwned
         + Debug
@@ -109,11 +111,14 @@ impl ResourceStream<'_> {
 
     fn workloads<K: Watched>(&self, wrap: fn(Box<K>) -> Workload) -> BoxStream<'static, Seen> {
         let names = self.watch.names(self.resource);
-        let config = match names.as_slice() {
-            [only] => Self::config().fields(&format!("metadata.name={only}")),
-            _ => Self::config(),
+        let config = match names.first().filter(|_| names.len() == 1) {
+            Some(only) => Self::config().fields(&format!("metadata.name={only}")),
+            None => Self::config(),
         };
-        let keep = Box::new(move |object: &K| names.contains(&object.name_any()));
+        let keep = Box::new(move |object: &K| {
+            let name = object.meta().name.as_deref();
+            name.is_some_and(|it| names.contains(it))
+        });
         let seen = Box::new(move |object| Seen::Workload {
             object: wrap(object),
         });
@@ -133,21 +138,19 @@ impl ResourceStream<'_> {
     }
 
     fn events(&self) -> BoxStream<'static, Seen> {
-        let watch = self.watch.clone();
-        let keep = Box::new(move |event: &Event| watch.concerns(event));
+        let subjects = self.watch.subjects();
+        let keep = Box::new(move |event: &Event| subjects.concern(event));
         let seen = Box::new(|object| Seen::Event { object });
         self.stream(Self::config(), keep, seen)
     }
 
     fn nodes(&self) -> BoxStream<'static, Seen> {
         let target = Target {
-            api: Api::all(rate_limited(self.client)),
+            api: Api::all(rate_limited(self.client, true)),
             config: Self::config(),
             resource: self.resource,
             keep: Box::new(|_: &Node| true),
-            seen: Box::new(|object| Seen::Node {
-                object: Box::new(narrow(*object)),
-            }),
+            seen: Box::new(|object| Seen::Node { object }),
         };
         ResourceWatch::new(target).stream().boxed()
     }
@@ -159,7 +162,10 @@ impl ResourceStream<'_> {
         seen: Wrap<K>,
     ) -> BoxStream<'static, Seen> {
         let target = Target {
-            api: Api::namespaced(rate_limited(self.client), self.watch.namespace()),
+            api: Api::namespaced(
+                rate_limited(self.client, self.resource != ResourceKind::Event),
+                self.watch.namespace(),
+            ),
             config,
             resource: self.resource,
             keep,
@@ -167,17 +173,6 @@ impl ResourceStream<'_> {
         };
         ResourceWatch::new(target).stream().boxed()
     }
-}
-
-/// Keeps the parts of a node that are judged. The list of its images alone is longer than all the rest.
-fn narrow(mut node: Node) -> Node {
-    if let Some(status) = node.status.take() {
-        node.status = Some(NodeStatus {
-            conditions: status.conditions,
-            ..NodeStatus::default()
-        });
-    }
-    node
 }
 
 #[cfg(test)]

@@ -40,6 +40,12 @@ where
     }
 }
 
+/// The pause before the next try after so many earlier failures.
+pub(crate) fn own_pause(failures: u32) -> Duration {
+    let failures = usize::try_from(failures).unwrap_or(usize::MAX);
+    jittered(nth_pause(&PAUSES, failures))
+}
+
 /// The pause after so many failures; the longest one stays.
 pub(crate) fn nth_pause(pauses: &[Duration], failures: usize) -> Duration {
     let longest = pauses.last().copied().unwrap_or_default();
@@ -110,7 +116,7 @@ mod tests {
             ("no permission", || answer(403, "Forbidden", ""), false),
             ("no credentials", || answer(401, "Unauthorized", ""), false),
             ("a bad selector", || answer(400, "BadRequest", ""), false),
-            ("an expired page", || answer(410, "Expired", ""), false),
+            ("an expired page", || answer(410, "Expired", ""), true),
             (
                 "a wrong certificate",
                 || Cause::Tls("unknown".to_owned()),

@@ -205,14 +205,29 @@ async fn trial(
     client: &Client,
     request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
 ) -> Trial {
-    let answer = async {
-        let answer = exchange_whole(client, request?, WRITE_LIMIT).await?;
+    let send = |request: http::Request<Vec<u8>>| async move {
+        let answer = exchange_whole(client, request, WRITE_LIMIT).await?;
         // A login page in between answers 200 as well.
         let malformed = |_| Failure::from(Cause::Malformed("no object".to_owned()));
         let object: Value = serde_json::from_slice(&answer.body).map_err(malformed)?;
         Ok::<_, Failure>((object, answer.warnings))
     };
-    match answer.await {
+    // It changes nothing, so that it is repeated as a read is.
+    let repeated = || async {
+        let request = match &request {
+            Ok(request) => request.clone(),
+            Err(error) => return Err(Cause::Malformed(error.to_string())),
+        };
+        match send(request).await {
+            Err(failure) if dry_run::may_pass(&failure) => Err(failure.cause),
+            settled => Ok(settled),
+        }
+    };
+    let answer = patiently(repeated).await;
+    match answer
+        .map_err(Failure::from)
+        .and_then(std::convert::identity)
+    {
         Ok((object, warnings)) => Trial {
             result: DryRun::Accepted,
             written: Some(object),

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, StatusCode};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
@@ -140,11 +141,11 @@ fn warnings(headers: &HeaderMap) -> Vec<String> {
     texts.collect()
 }
 
-/// `Retry-After` in seconds, the only form that the API server sends
-/// (apiserver `server/filters/priority-and-fairness.go`).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
+/// `Retry-After` in seconds, as the API server sends it (apiserver
+/// `server/filters/priority-and-fairness.go`), or as a date, as something in between may.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
+    rollguard_network::retry_after(text(RETRY_AFTER)?, text(DATE))
 }
 
 fn own_status(code: StatusCode, body: &[u8]) -> Option<Status> {

@@ -3,7 +3,7 @@
 //! Only pods of the new revision are judged. A diagnoser returns what it sees, since when and how
 //! often; this file decides by the rule in [`Policy`] whether that is terminal.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::duration::{after, elapsed};
 use crate::finding::{Finding, FindingCode, Prognosis, Subject, grouped};
-use crate::foreign_text::clipped;
+use crate::foreign_text::{self, without_secrets};
 use crate::observation::ResourceKind;
 use crate::policy::Policy;
 use crate::snapshot::{ContainerView, PodView, Rollout, Snapshot};
@@ -72,11 +72,20 @@ pub struct Case<'a> {
     pub now: Timestamp,
     /// When the next finding shows if nothing changes, because it must last for a while to be one.
     pub shows_at: Cell<Option<Timestamp>>,
+    /// How long pods of another revision took to be ready, once it was asked for: each of many pods that are not ready
+    /// asks.
+    pub former_start: OnceCell<Option<Duration>>,
     /// The ways to the pods, once the rollout is complete and an answer tells of them.
     pub ways: Option<WaysSeen<'a>>,
 }
 
 impl Case<'_> {
+    /// Returns how long pods of another revision than that of this pod took to be ready: it is one of the new
+    /// revision.
+    fn former_start(&self, pod: &PodView<'_>) -> Option<Duration> {
+        *self.former_start.get_or_init(|| pod.former_start())
+    }
+
     /// Returns whether a state has lasted for so long. If not yet, the diagnosis says when it will have.
     fn has_lasted(&self, since: Timestamp, lasting: Duration) -> bool {
         let at = after(since, lasting);
@@ -309,6 +318,11 @@ fn settle(candidate: Candidate, case: &Case<'_>, some_ready: bool) -> (Finding, 
 fn about(code: FindingCode, container: &ContainerView<'_>, since: Timestamp) -> Finding {
     let subject = Subject::container(container.pod.name(), container.name());
     Finding::new(code, subject, since)
+}
+
+/// Shortens a text of the cluster. What is a secret by its form is masked before: cut in two, it has no form.
+fn clipped(text: &str, most: usize) -> String {
+    foreign_text::clipped(&without_secrets(text), most)
 }
 
 /// Returns the text between the first `open` and the next `close`.

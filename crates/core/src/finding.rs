@@ -8,6 +8,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::foreign_text::without_secrets;
+
 mod code;
 mod healing;
 mod lookup;
@@ -132,7 +134,7 @@ impl EvidenceKind {
     }
 }
 
-/// The evidence of a finding, quoted verbatim (and therefore hostile until neutralised).
+/// The evidence of a finding, quoted without what is a secret by its form (and hostile until neutralised).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evidence {
@@ -148,7 +150,7 @@ impl Evidence {
     pub fn new(kind: EvidenceKind, text: impl Into<String>) -> Self {
         Self {
             kind,
-            text: text.into(),
+            text: without_secrets(&text.into()),
         }
     }
 }
@@ -228,10 +230,10 @@ impl Finding {
         }
     }
 
-    /// Sets the sentence.
+    /// Sets the sentence, which may quote the cluster: without what is a secret by its form.
     #[must_use]
     pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = message.into();
+        self.message = without_secrets(&message.into());
         self
     }
 

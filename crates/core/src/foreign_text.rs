@@ -4,11 +4,15 @@
 //! output removes both. Terminal sequences and the agent's commands are the concern of
 //! `crates/agent`, which builds on this.
 
+mod by_form;
+mod command;
 mod mask;
 mod secret_names;
 
+pub use by_form::without_secrets;
+pub(crate) use command::{command, is_secret_value, without_query};
 pub use mask::{MASK, mask};
-pub(crate) use secret_names::{is_secret_name, may_be_secret_name, secret_words};
+pub(crate) use secret_names::{is_secret_name, may_be_secret_name};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Shows that a text was cut.

@@ -137,6 +137,15 @@ impl HttpCheck {
         self.port.as_ref()
     }
 
+    /// The same request on a port.
+    #[must_use]
+    pub fn on_port(&self, port: u16) -> Self {
+        Self {
+            port: Some(HttpPort::Number(port)),
+            ..self.clone()
+        }
+    }
+
     /// The answer of a healthy pod.
     #[must_use]
     pub const fn expect(&self) -> &HttpExpectation {

@@ -12,6 +12,10 @@ use crate::http::HttpAnswer;
 use crate::traffic::NetworkObjects;
 use crate::workload::{Workload, WorkloadKind, WorkloadRef};
 
+mod slim;
+
+pub use slim::Slim;
+
 /// Something seen at one time.
 ///
 /// Times are by the API server's clock (the shell corrects its own), so that they compare with the
@@ -241,6 +245,28 @@ where
 }
 
 impl Seen {
+    /// Drops the parts of an object that nothing reads: a recording then shows what a live check sees.
+    #[must_use]
+    pub fn slimmed(mut self) -> Self {
+        match &mut self {
+            Self::ReplicaSet { object } => object.slim(),
+            Self::ControllerRevision { object } => object.slim(),
+            Self::Node { object } => object.slim(),
+            Self::Pod { object } => object.slim(),
+            Self::Event { object } => object.slim(),
+            Self::Workload { .. }
+            | Self::Answered { .. }
+            | Self::Gone { .. }
+            | Self::Listed { .. }
+            | Self::LookedUp { .. }
+            | Self::Traffic { .. }
+            | Self::Reread(_)
+            | Self::Blind { .. }
+            | Self::Tick => {}
+        }
+        self
+    }
+
     /// Returns the resource that was seen; `None` for a tick, a lookup and the read of a recheck.
     #[must_use]
     pub const fn resource(&self) -> Option<ResourceKind> {

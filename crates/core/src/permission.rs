@@ -107,8 +107,9 @@ pub enum Condition {
     /// For workloads that Helm installed, if the identity has it anyway: who may list Secrets may read all
     /// of them, so that no Role grants it for this.
     Helm,
-    /// Where the namespace has Ingresses, if the identity has it anyway: classes are the cluster's.
-    IngressClass,
+    /// Where the namespace has Ingresses, if the identity has it anyway: classes are the cluster's, and who may
+    /// read a Secret may read its values.
+    Ingress,
     /// Where no node can take the pods, if the identity has it anyway: it is about the namespace `kube-system`.
     Autoscaler,
 }
@@ -290,7 +291,7 @@ impl Usage {
             Condition::Logs => self.logs,
             Condition::Traffic => self.traffic,
             Condition::Mark => self.mark || command != Command::Check,
-            Condition::Helm | Condition::IngressClass | Condition::Autoscaler => false,
+            Condition::Helm | Condition::Ingress | Condition::Autoscaler => false,
         };
         runs && of_kind && condition
     }

@@ -40,6 +40,7 @@ pub use certainty::{Certainty, FailOnPrediction, PredictedCode, Prediction};
 pub use defaults::ContainerDefaults;
 pub use manifest::{Manifest, Manifests};
 pub use question::{Answer, Answers, Change, Collection, Place, Question, Trial};
+pub use timeout::Needs;
 
 use planned::{Planned, Stage};
 use view::View;
@@ -55,6 +56,8 @@ pub struct Forecast {
     pub unseen: Vec<String>,
     /// The warnings of the API server about the manifests, by their index.
     pub warnings: Vec<(usize, String)>,
+    /// The time that each rollout needs, where it is known.
+    pub needs: Vec<Needs>,
     /// What containers that set no request or limit have by default, by namespace.
     pub defaults: BTreeMap<String, ContainerDefaults>,
 }
@@ -89,6 +92,7 @@ pub fn step(manifests: &Manifests, answers: &Answers) -> Step {
             Stage::Waits => {}
             Stage::Refused(found) => forecast.predictions.extend(found),
             Stage::Rolls(mut plan) => {
+                plan.selected = nodes::selected(&view, &plan);
                 plan.most = creation::most(&view, &plan);
                 planned.push(plan);
             }
@@ -96,6 +100,9 @@ pub fn step(manifests: &Manifests, answers: &Answers) -> Step {
     }
     for plan in &planned {
         forecast.predictions.extend(of_workload(&view, plan));
+        forecast
+            .needs
+            .extend(plan.most.and_then(|_| timeout::needs(plan)));
     }
     forecast.predictions.extend(ingress::judge(&view));
     forecast.defaults = defaults::judge(&view);

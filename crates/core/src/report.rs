@@ -13,9 +13,11 @@ use crate::session::{Session, Suspect, TimelineEntry, TrackedWorkload};
 use crate::traffic::TrafficKind;
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict, VerdictKind};
 use crate::workload::ClusterName;
+use crate::workload::WorkloadRef;
 
 mod deciding_line;
 pub mod document;
+mod event_log;
 mod explanation;
 mod headline;
 mod history_document;
@@ -23,7 +25,9 @@ mod json;
 mod junit;
 mod line;
 mod log_sources;
+mod many;
 mod markdown;
+mod new_lines;
 mod not_checked;
 mod proposal;
 mod rollback_document;
@@ -41,6 +45,7 @@ mod words;
 mod workload;
 mod xml;
 
+pub use event_log::EventLog;
 pub use explanation::{
     EXPLANATION_SCHEMA_VERSION, ExplainedCode, Explanation, ExplanationDocument, happened, lasted,
 };
@@ -59,6 +64,7 @@ pub use markdown::{
     RollbackPage, cell as markdown_cell, markdown, not_checked_markdown, rollback_markdown,
 };
 pub(crate) use markdown::{code, fence, prose};
+pub use new_lines::{COMPARED_PODS, ComparedLog, ErrorLines, NewLine, compared_logs};
 pub use not_checked::{Aim, Purpose, not_checked_lines};
 pub use proposal::{Proposal, Proposed};
 #[cfg(feature = "schema")]
@@ -242,6 +248,14 @@ impl Report {
     pub fn add_evidence(&mut self, finding: usize, evidence: Vec<Evidence>) {
         if let Some(finding) = self.findings.get_mut(finding) {
             finding.evidence.extend(evidence);
+        }
+    }
+
+    /// Adds the error-like lines that only the new pods of a workload logged. They decide nothing.
+    pub fn add_new_lines(&mut self, workload: &WorkloadRef, lines: Vec<NewLine>) {
+        let mut workloads = self.workloads.iter_mut();
+        if let Some(of) = workloads.find(|it| it.workload == *workload) {
+            of.new_lines = lines;
         }
     }
 

@@ -5,18 +5,17 @@
 //! number of workloads of one namespace over one snapshot; each has its own [`TrackedWorkload`], and the
 //! one verdict is that of all of them.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use crate::duration::{after, elapsed};
-use crate::finding::{Finding, Lookup, PodPort, Prognosis, grouped};
+use crate::finding::{Finding, Lookup, grouped};
 use crate::observation::{Observation, ResourceKind, Seen};
 use crate::policy::Policy;
 use crate::snapshot::{Snapshot, Touched};
 use crate::verdict::{Pending, Undetermined, Verdict};
-use crate::workload::{WorkloadKind, WorkloadRef};
+use crate::workload::{Workload, WorkloadKind, WorkloadRef};
 
+mod agenda;
 mod asked;
 mod damper;
 mod event;
@@ -26,6 +25,7 @@ mod lookups;
 mod recheck;
 mod release;
 mod replay;
+mod sight;
 mod stability;
 mod suspect;
 mod target;
@@ -36,11 +36,10 @@ mod unlisted;
 mod waiting;
 mod ways;
 
+use agenda::Agenda;
 pub use event::{SessionEvent, TimelineEntry, followed, waits_for};
 pub use http_requests::HttpRequest;
-use http_requests::SentRequests;
 pub use judge::{Judgement, judge};
-use lookups::Lookups;
 pub use recheck::{Recheck, RecheckStep};
 pub use release::{Release, names_a_release, same_release};
 pub use replay::{Decided, replay};
@@ -73,13 +72,15 @@ pub struct Step {
 #[derive(Debug, Clone)]
 pub struct Session {
     workloads: Vec<TrackedWorkload>,
+    agenda: Agenda,
+    /// The positions of the workloads that the last observation had judged again.
+    judged: Vec<usize>,
     unlisted: Vec<WorkloadKind>,
     policy: Policy,
     started: Timestamp,
     snapshot: Snapshot,
-    sent_requests: SentRequests,
-    lookups: Lookups,
     last_shown: Timestamp,
+    sight: sight::Sight,
     timeline: Vec<TimelineEntry>,
     decided: Option<Verdict>,
 }
@@ -96,14 +97,15 @@ impl Session {
             .map(|target| TrackedWorkload::new(target.into(), now))
             .collect();
         Self {
+            agenda: Agenda::new(&workloads, &policy, now),
+            judged: Vec::new(),
             workloads,
             unlisted: Vec::new(),
             policy,
             started: now,
             snapshot: Snapshot::default(),
-            sent_requests: SentRequests::default(),
-            lookups: Lookups::default(),
             last_shown: now,
+            sight: sight::Sight::default(),
             timeline: Vec::new(),
             decided: None,
         }
@@ -120,6 +122,7 @@ impl Session {
     /// Takes an observation in. Once the verdict is terminal it does not change any more.
     pub fn observe(&mut self, observation: Observation) -> Step {
         let now = observation.at;
+        self.judged.clear();
         if let Some(verdict) = &self.decided {
             return Step {
                 events: Vec::new(),
@@ -129,11 +132,16 @@ impl Session {
                 verdict: verdict.clone(),
             };
         }
-        self.sent_requests.answered(&observation);
-        self.lookups.answered(&observation);
+        self.agenda.requests.answered(&observation);
+        self.agenda.lookups.answered(&observation);
         let touched = self.snapshot.apply(observation);
         let many = self.workloads.len() > 1;
-        let mut events = Vec::new();
+        let limit = self.policy.blind_limit;
+        let mut events: Vec<SessionEvent> = self
+            .sight
+            .note(&self.snapshot, limit, now)
+            .into_iter()
+            .collect();
         self.look(&touched, now, &mut events);
         if !many {
             // The report itself says how the only one ended.
@@ -157,16 +165,16 @@ impl Session {
             };
         }
         self.remind(now, &mut events);
-        let http_requests = self.due_http_requests(now);
-        let lookups = self
-            .lookups
-            .due(self.wanted_lookups(now), now, &self.policy);
-        let workloads = self.workloads.iter().map(TrackedWorkload::wake_at);
+        // An answer that comes while nothing else can be seen would not count.
+        let http_requests = if self.snapshot.is_out_of_sight() {
+            Vec::new()
+        } else {
+            self.agenda.requests.take_due(&self.snapshot, now)
+        };
+        let lookups = self.agenda.take_due_lookups(now);
         let wakes = [
-            workloads.min().unwrap_or(Timestamp::MAX),
+            self.agenda.wake_at(now),
             after(self.last_shown, self.policy.reminder),
-            self.sent_requests.next(now, &self.policy),
-            self.lookups.next(now, &self.policy),
         ];
         Step {
             events,
@@ -181,24 +189,37 @@ impl Session {
     /// them, a verdict or a reminder, the others are judged as well: their findings say how long
     /// something has lasted.
     fn look(&mut self, touched: &Touched, now: Timestamp, events: &mut Vec<SessionEvent>) {
-        let due: Vec<bool> = self
-            .workloads
-            .iter()
-            .map(|it| it.is_due(touched, now))
-            .collect();
-        let mut look = |workloads: &mut [TrackedWorkload], those: bool| {
-            for (tracked, due) in workloads.iter_mut().zip(&due) {
-                if *due == those {
-                    events.extend(tracked.look(&self.snapshot, &self.policy, now));
-                }
-            }
-        };
-        look(&mut self.workloads, true);
-        let reminds = now >= after(self.last_shown, self.policy.reminder);
-        let all = self.workloads.iter().map(TrackedWorkload::verdict);
-        if reminds || Verdict::of_all(all).is_terminal() {
-            look(&mut self.workloads, false);
+        let due = self.agenda.due(touched, now);
+        for at in &due {
+            self.look_at(*at, now, events);
         }
+        let reminds = now >= after(self.last_shown, self.policy.reminder);
+        if reminds || self.agenda.first_progressing().is_none() {
+            for at in (0..self.workloads.len()).filter(|at| !due.contains(at)) {
+                self.look_at(at, now, events);
+            }
+        }
+    }
+
+    fn look_at(&mut self, at: usize, now: Timestamp, events: &mut Vec<SessionEvent>) {
+        let Self {
+            workloads,
+            agenda,
+            snapshot,
+            policy,
+            ..
+        } = self;
+        let Some(tracked) = workloads.get_mut(at) else {
+            return;
+        };
+        events.extend(tracked.look(snapshot, policy, now));
+        let seen = agenda::Seen {
+            snapshot,
+            policy,
+            now,
+        };
+        agenda.update(at, tracked, seen);
+        self.judged.push(at);
     }
 
     /// A word after a while without news, so that no one takes silence for a hang.
@@ -266,46 +287,25 @@ impl Session {
         u8::try_from((percent / STEP * STEP).min(95)).unwrap_or_default()
     }
 
-    fn due_http_requests(&mut self, now: Timestamp) -> Vec<HttpRequest> {
-        // An answer that comes while nothing else can be seen would not count.
-        if self.policy.http.is_empty() || self.snapshot.is_out_of_sight() {
-            return Vec::new();
-        }
-        let open = self
-            .workloads
-            .iter()
-            .filter(|tracked| !tracked.verdict().is_terminal())
-            .filter_map(|tracked| self.snapshot.rollout(tracked.workload()));
-        let wanted: Vec<HttpRequest> = open
-            .flat_map(|rollout| http_requests::wanted(&rollout, &self.policy))
-            .collect();
-        self.sent_requests.due(wanted, now, &self.policy)
-    }
-
-    /// Returns what must be looked up to know what may still heal a cause, and whether users reach the
-    /// pods of a complete rollout.
-    fn wanted_lookups(&self, now: Timestamp) -> BTreeSet<Lookup> {
-        let open = self.workloads.iter();
-        let open = open.filter(|tracked| !tracked.verdict().is_terminal());
-        let traffic = open.clone().any(|it| it.wants_traffic(&self.policy, now));
-        let ports = open.clone().flat_map(TrackedWorkload::ports_to_try);
-        let ports: BTreeSet<PodPort> = ports.cloned().collect();
-        let lookup = if ports.is_empty() {
-            Lookup::Traffic
-        } else {
-            Lookup::TrafficAndPorts { ports }
-        };
-        let traffic = traffic.then_some(lookup);
-        let findings = open.flat_map(TrackedWorkload::findings);
-        let may_heal = findings.filter(|it| it.prognosis == Prognosis::Transient);
-        let lookups = may_heal.filter_map(|it| it.lookup.clone());
-        lookups.chain(traffic).collect()
-    }
-
     /// The one verdict over all workloads.
     fn verdict(&self, now: Timestamp) -> Verdict {
+        let first = self.agenda.first_progressing();
+        if let Some(tracked) = first.and_then(|at| self.workloads.get(at)) {
+            return tracked.verdict().clone();
+        }
         let verdict = Verdict::of_all(self.workloads.iter().map(TrackedWorkload::verdict));
         unlisted::limited(verdict, &self.unlisted, now)
+    }
+
+    /// Judges every workload at the next observation, whether or not that concerns it.
+    #[cfg(test)]
+    pub(crate) fn look_at_all_next_time(&mut self) {
+        self.agenda.wake_all(self.started);
+    }
+
+    /// The workloads that the last observation had judged again.
+    pub fn judged(&self) -> impl Iterator<Item = &TrackedWorkload> {
+        self.judged.iter().filter_map(|at| self.workloads.get(*at))
     }
 
     /// The workloads that are followed, in the order in which they were given.
@@ -323,9 +323,33 @@ impl Session {
         verdict: &Verdict,
         now: Timestamp,
     ) -> Verdict {
-        for tracked in &mut self.workloads {
-            if tracked.workload() == workload {
-                tracked.override_verdict(verdict.clone());
+        self.replace_verdict(workload, now, |it| it.override_verdict(verdict.clone()))
+    }
+
+    /// Takes in a workload as it was read, which takes back the verdict on it, and returns the verdict over all
+    /// workloads: the session goes on.
+    fn go_on_with(&mut self, fresh: Workload, now: Timestamp) -> Verdict {
+        let reference = fresh.reference();
+        let seen = Seen::Workload { object: fresh };
+        let _ = self.snapshot.apply(Observation::new(now, seen));
+        self.replace_verdict(&reference, now, TrackedWorkload::reopen)
+    }
+
+    fn replace_verdict(
+        &mut self,
+        workload: &WorkloadRef,
+        now: Timestamp,
+        replace: impl Fn(&mut TrackedWorkload),
+    ) -> Verdict {
+        for at in self.agenda.positions_of(workload).to_vec() {
+            if let Some(tracked) = self.workloads.get_mut(at) {
+                replace(tracked);
+                let seen = agenda::Seen {
+                    snapshot: &self.snapshot,
+                    policy: &self.policy,
+                    now,
+                };
+                self.agenda.update(at, tracked, seen);
             }
         }
         let verdict = self.verdict(now);

@@ -15,6 +15,7 @@ use crate::workload::{TEMPLATE_HASH_LABEL, Workload, WorkloadRef};
 
 mod container_status;
 mod deletion;
+mod events;
 mod excused;
 mod http_answers;
 mod images;
@@ -36,6 +37,8 @@ pub use revision::{RevisionView, Serving};
 pub use rollout::Rollout;
 
 pub(crate) use container_status::{BACK_OFF_MEMORY, run_of, status as container_status};
+use events::Events;
+use pod::claims_of;
 pub use pod::{ContainerView, PodView};
 pub(crate) use start::DEFAULT_SCHEDULER;
 use start_failures::StartFailures;
@@ -61,8 +64,11 @@ pub struct Snapshot {
     revisions: Store<ControllerRevision>,
     pods: Store<Pod>,
     nodes: Store<Node>,
-    /// Events by the uid of the object they are about, then by their own uid.
-    events: BTreeMap<String, BTreeMap<String, Event>>,
+    events: Events,
+    /// The uids of the pods that use a claim, by the claim's name.
+    claims: BTreeMap<String, BTreeSet<String>>,
+    /// The uids of the pods that are being deleted.
+    terminating: BTreeSet<String>,
     answers: BTreeMap<(String, usize), Answers>,
     start_failures: StartFailures,
     /// The first pods that had failed as a whole when they were deleted: StatefulSets and
@@ -118,26 +124,23 @@ impl Snapshot {
             }
             Seen::ReplicaSet { object } => {
                 self.blind.remove(&ResourceKind::ReplicaSet);
-                self.replica_sets.insert(*object);
+                self.replica_sets.insert(object);
             }
             Seen::ControllerRevision { object } => {
                 self.blind.remove(&ResourceKind::ControllerRevision);
-                self.revisions.insert(*object);
+                self.revisions.insert(object);
             }
             Seen::Pod { object } => {
                 self.blind.remove(&ResourceKind::Pod);
-                self.take_pod(*object, at);
+                self.take_pod(object, at);
             }
             Seen::Node { object } => {
                 self.blind.remove(&ResourceKind::Node);
-                self.nodes.insert(*object);
+                self.nodes.insert(object);
             }
             Seen::Event { object } => {
                 self.blind.remove(&ResourceKind::Event);
-                let about = object.involved_object.uid.clone();
-                if let (Some(uid), Some(about)) = (object.metadata.uid.clone(), about) {
-                    self.events.entry(about).or_default().insert(uid, *object);
-                }
+                self.events.insert(object);
             }
             // What hides the objects may be what answers in the pod's place.
             Seen::Answered { .. } if self.is_out_of_sight() => {}
@@ -186,7 +189,7 @@ impl Snapshot {
         }
     }
 
-    fn take_pod(&mut self, pod: Pod, at: Timestamp) {
+    fn take_pod(&mut self, pod: Box<Pod>, at: Timestamp) {
         let Some(uid) = pod.metadata.uid.clone() else {
             return;
         };
@@ -197,7 +200,16 @@ impl Snapshot {
         }
         self.start_failures.observe(&pod, self.pods.get(&uid), at);
         // A repeated observation is not a change.
-        let news = self.pods.get(&uid) != Some(&pod);
+        let known = self.pods.get(&uid);
+        let news = known != Some(&*pod);
+        if known.is_none() {
+            for claim in claims_of(&pod) {
+                self.claims.entry(claim).or_default().insert(uid.clone());
+            }
+        }
+        if pod.metadata.deletion_timestamp.is_some() {
+            self.terminating.insert(uid.clone());
+        }
         if news && pod::ready_since(&pod).is_none() {
             self.unready_at.insert(uid, at);
         }
@@ -223,7 +235,7 @@ impl Snapshot {
             ResourceKind::ControllerRevision => Box::new(self.revisions.uids()),
             ResourceKind::Pod => Box::new(self.pods.uids()),
             ResourceKind::Node => Box::new(self.nodes.uids()),
-            ResourceKind::Event => Box::new(self.events.values().flat_map(BTreeMap::keys)),
+            ResourceKind::Event => Box::new(self.events.uids()),
             ResourceKind::PodProxy => return,
         };
         let gone: Vec<String> = known.filter(|uid| !keep(uid)).cloned().collect();
@@ -254,35 +266,36 @@ impl Snapshot {
                 self.revisions.remove(uid);
             }
             ResourceKind::Pod => {
-                let pod = self.pods.remove(uid);
-                if let Some(pod) = pod.filter(has_ended)
-                    && self.departed.len() < MOST_DEPARTED
-                {
-                    self.departed.insert(uid.to_owned(), pod);
-                }
-                self.start_failures.forget(uid);
-                remove_of(&mut self.restarts_at_first, uid);
-                remove_of(&mut self.answers, uid);
-                self.unready_at.remove(uid);
-            }
-            ResourceKind::Event => {
-                let mut all = self.events.iter();
-                let about = all.find(|(_, events)| events.contains_key(uid));
-                let Some(about) = about.map(|(about, _)| about.clone()) else {
-                    return;
-                };
-                if let Some(events) = self.events.get_mut(&about) {
-                    events.remove(uid);
-                    if events.is_empty() {
-                        self.events.remove(&about);
-                    }
+                if let Some(pod) = self.pods.remove(uid) {
+                    self.leave(uid, pod);
                 }
             }
+            ResourceKind::Event => self.events.remove(uid),
             ResourceKind::Node => {
                 self.nodes.remove(uid);
             }
             ResourceKind::PodProxy => {}
         }
+    }
+
+    /// Forgets what was remembered of a pod that is gone.
+    fn leave(&mut self, uid: &str, pod: Box<Pod>) {
+        for claim in claims_of(&pod) {
+            if let Some(pods) = self.claims.get_mut(&claim) {
+                pods.remove(uid);
+                if pods.is_empty() {
+                    self.claims.remove(&claim);
+                }
+            }
+        }
+        if has_ended(&pod) && self.departed.len() < MOST_DEPARTED {
+            self.departed.insert(uid.to_owned(), *pod);
+        }
+        self.terminating.remove(uid);
+        self.start_failures.forget(uid);
+        remove_of(&mut self.restarts_at_first, uid);
+        remove_of(&mut self.answers, uid);
+        self.unready_at.remove(uid);
     }
 
     /// The same objects, as if all of them had lasted the first time at this time: what a
@@ -306,7 +319,7 @@ impl Snapshot {
             ..Self::default()
         };
         for pod in self.pods() {
-            seen.take_pod(pod.clone(), at(pod));
+            seen.take_pod(Box::new(pod.clone()), at(pod));
         }
         seen
     }
@@ -369,8 +382,7 @@ impl Snapshot {
     /// workloads.
     #[must_use]
     pub fn frees_room(&self) -> bool {
-        let mut pods = self.pods.iter();
-        pods.any(|(_, pod)| pod.metadata.deletion_timestamp.is_some())
+        !self.terminating.is_empty()
     }
 
     /// Returns what may heal a cause, by the newest answer to a lookup.
@@ -401,7 +413,12 @@ impl Snapshot {
 
     /// The events about an object.
     pub fn events_about<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Event> + use<'a> {
-        self.events.get(uid).into_iter().flat_map(BTreeMap::values)
+        self.events.of(uid)
+    }
+
+    /// The uids of the pods that use a claim of this name.
+    fn pods_of_claim(&self, claim: &str) -> impl Iterator<Item = &String> {
+        self.claims.get(claim).into_iter().flatten()
     }
 
     /// The pods that were seen, of whatever workload.

@@ -140,10 +140,13 @@ impl Trace {
         }
         let observations = lines
             .map(|(index, line)| {
-                serde_json::from_str(line).map_err(|source| TraceError::Line {
-                    line: index + 1,
-                    source,
-                })
+                let observation: Observation =
+                    serde_json::from_str(line).map_err(|source| TraceError::Line {
+                        line: index + 1,
+                        source,
+                    })?;
+                let Observation { at, seen } = observation;
+                Ok(Observation::new(at, seen.slimmed()))
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {

@@ -16,19 +16,22 @@ mod changes;
 mod dependency;
 mod ingress;
 mod listening;
+mod load_balancer;
 mod objects;
 mod policies;
 mod reach;
+mod route;
 mod serving;
 #[cfg(test)]
 mod tests;
+mod tries;
 
 pub use listening::ports_to_try;
 pub use objects::{
-    Autoscaler, EndpointSlice, Ingress, IngressClass, NetworkObjects, NetworkPolicy, Service,
-    TrafficKind, TriedPort, Unseen,
+    Autoscaler, EndpointSlice, HttpRoute, Ingress, IngressClass, NetworkObjects, NetworkPolicy,
+    Service, ServiceEvent, TrafficKind, TriedPort, Unseen,
 };
-pub use serving::{ServedBy, Serving, ServingPath, serving};
+pub use serving::{ServedBy, Serving, ServingPath, ServingRoute, serving};
 
 use reach::Reach;
 
@@ -52,6 +55,10 @@ pub struct Situation<'a> {
     pub rolled_back: Option<Timestamp>,
     /// The pods of the new revision.
     pub pods: &'a [NewPod],
+    /// What is known of ports of theirs that were tried.
+    pub tried: &'a [TriedPort],
+    /// When the objects were read; `None` for ones that are only planned.
+    pub read_at: Option<Timestamp>,
 }
 
 /// A pod of the new revision.
@@ -110,6 +117,11 @@ pub fn defects(situation: &Situation<'_>) -> Vec<Defect> {
         listening::refused(&reach),
         ingress::broken(&reach),
         ingress::unclassed(&reach),
+        ingress::uncertified(&reach),
+        route::refused(&reach),
+        route::broken(&reach),
+        load_balancer::pending(&reach),
+        load_balancer::unanswered(&reach),
         policies::shut_in(situation),
         policies::shut_out(situation),
         dependency::missing(situation),

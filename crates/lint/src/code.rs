@@ -227,6 +227,10 @@ codes! {
     WrongType: None, Error,
         "write a value that the field takes; true, false and numbers stand without quotes, and in quotes where a string is expected, as in env",
         "decoding and validation of the API server";
+    /// A workload or its pod template has a field that the API does not have: kubectl refuses the manifest, and what applies it otherwise drops the field.
+    UnknownField: None, Warning,
+        "correct the name or the place of the field, or remove it",
+        "strict decoding of the API server (`fieldValidation: Strict`); the Go types of k8s.io/api";
     /// The selector of a workload asks for a label that its template does not have: the API server refuses it.
     SelectorMismatch: None, Error,
         "give the template the labels of the selector",

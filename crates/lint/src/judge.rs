@@ -236,7 +236,7 @@ fn pod<'d>(
                 let defaults = rules.defaults.of_object(&object.name);
                 practice::judge(&pod, rules.version, defaults, &mut of_level);
                 image::judge(&pod, &mut of_level);
-                types::judge(&pod, &mut of_level);
+                types::judge(object, &pod, &mut of_level);
                 let metadata = object.scope.below("metadata");
                 let startup_time = startup_time(&pod, metadata.as_ref(), rules, &mut of_level);
                 probe::judge(&pod, startup_time, &mut of_level);

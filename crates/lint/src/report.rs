@@ -13,7 +13,7 @@ mod text;
 mod writer;
 
 pub use junit::junit;
-pub use markdown::markdown;
+pub use markdown::{markdown, markdown_page};
 pub use prediction::{
     Origin, Placed, Predicted, add_to_json, add_to_junit, add_to_markdown, add_to_sarif,
     forecast_line, prediction_lines, severity_of,

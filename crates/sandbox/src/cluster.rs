@@ -266,6 +266,7 @@ impl Cluster {
             | Resource::Services
             | Resource::EndpointSlices
             | Resource::Ingresses
+            | Resource::HttpRoutes
             | Resource::NetworkPolicies
             | Resource::PriorityClasses
             | Resource::SelfSubjectAccessReviews
@@ -414,6 +415,7 @@ impl Cluster {
             | Resource::Services
             | Resource::EndpointSlices
             | Resource::Ingresses
+            | Resource::HttpRoutes
             | Resource::NetworkPolicies
             | Resource::SelfSubjectAccessReviews
             | Resource::SelfSubjectReviews => {}

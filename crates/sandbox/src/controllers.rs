@@ -194,6 +194,7 @@ impl WorkQueue {
             | Resource::Services
             | Resource::EndpointSlices
             | Resource::Ingresses
+            | Resource::HttpRoutes
             | Resource::NetworkPolicies
             | Resource::PriorityClasses
             | Resource::SelfSubjectAccessReviews

@@ -44,6 +44,7 @@ pub(crate) fn complete(resource: Resource, object: &mut Value) {
         | Resource::Services
         | Resource::EndpointSlices
         | Resource::Ingresses
+        | Resource::HttpRoutes
         | Resource::NetworkPolicies
         | Resource::Events
         | Resource::ConfigMaps

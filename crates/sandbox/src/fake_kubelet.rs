@@ -2,6 +2,7 @@
 
 mod answer;
 mod built_in;
+mod life;
 mod pod_simulator;
 mod script;
 mod trace;
@@ -17,8 +18,9 @@ use serde_json::Value;
 
 pub use answer::Answer;
 pub(crate) use answer::{Content, PodRequest};
+pub use life::Act;
 pub(crate) use script::{Action, Step};
-pub use script::{LogLines, Script};
+pub use script::{LogLines, Script, Until};
 
 use crate::clock::later;
 use crate::store::Key;

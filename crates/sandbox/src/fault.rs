@@ -136,6 +136,17 @@ impl FaultTable {
         self.refused.get(plural)
     }
 
+    /// Lets objects of a resource be created again.
+    pub(crate) fn allow_creation(&mut self, plural: &str) {
+        self.refused.remove(plural);
+    }
+
+    /// Lifts the faults of exactly these requests.
+    pub(crate) fn lift(&mut self, requests: &Requests) {
+        self.rules.retain(|rule| rule.requests != *requests);
+        self.silent.retain(|it| it != requests);
+    }
+
     /// Lifts every fault. Watches that were dropped stay so.
     pub(crate) fn clear(&mut self) {
         self.rules.clear();

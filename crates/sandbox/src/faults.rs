@@ -96,6 +96,17 @@ impl Faults {
         });
     }
 
+    /// Lets objects of a resource be created again.
+    pub fn allow_creation(&self, plural: &str) {
+        self.0
+            .change(|cluster| cluster.faults.allow_creation(plural));
+    }
+
+    /// Lifts the faults that were injected for exactly these requests, and lets their watches speak again.
+    pub fn lift(&self, requests: &Requests) {
+        self.0.change(|cluster| cluster.faults.lift(requests));
+    }
+
     /// Lifts every fault, lost nodes apart. Watches that were dropped stay so.
     pub fn clear(&self) {
         self.0.change(|cluster| {

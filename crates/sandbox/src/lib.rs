@@ -31,7 +31,7 @@ mod validate;
 mod watch;
 
 pub use admission::PodRefusal;
-pub use fake_kubelet::{Answer, LogLines, Script};
+pub use fake_kubelet::{Act, Answer, LogLines, Script, Until};
 pub use fault::{Fault, Requests};
 pub use faults::Faults;
 pub use http::{Request, Verb};

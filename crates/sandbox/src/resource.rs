@@ -23,6 +23,7 @@ pub(crate) enum Resource {
     Services,
     EndpointSlices,
     Ingresses,
+    HttpRoutes,
     NetworkPolicies,
     PriorityClasses,
     /// Answered, never stored.
@@ -32,7 +33,7 @@ pub(crate) enum Resource {
 }
 
 impl Resource {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Namespaces,
         Self::Nodes,
         Self::Pods,
@@ -53,6 +54,7 @@ impl Resource {
         Self::Services,
         Self::EndpointSlices,
         Self::Ingresses,
+        Self::HttpRoutes,
         Self::NetworkPolicies,
         Self::PriorityClasses,
         Self::SelfSubjectAccessReviews,
@@ -82,6 +84,7 @@ impl Resource {
             Self::Autoscalers => "autoscaling",
             Self::EndpointSlices => "discovery.k8s.io",
             Self::Ingresses | Self::NetworkPolicies => "networking.k8s.io",
+            Self::HttpRoutes => "gateway.networking.k8s.io",
             Self::PriorityClasses => "scheduling.k8s.io",
             Self::SelfSubjectAccessReviews => "authorization.k8s.io",
             Self::SelfSubjectReviews => "authentication.k8s.io",
@@ -121,6 +124,7 @@ impl Resource {
             Self::Services => "services",
             Self::EndpointSlices => "endpointslices",
             Self::Ingresses => "ingresses",
+            Self::HttpRoutes => "httproutes",
             Self::NetworkPolicies => "networkpolicies",
             Self::PriorityClasses => "priorityclasses",
             Self::SelfSubjectAccessReviews => "selfsubjectaccessreviews",
@@ -150,6 +154,7 @@ impl Resource {
             Self::Services => "Service",
             Self::EndpointSlices => "EndpointSlice",
             Self::Ingresses => "Ingress",
+            Self::HttpRoutes => "HTTPRoute",
             Self::NetworkPolicies => "NetworkPolicy",
             Self::PriorityClasses => "PriorityClass",
             Self::SelfSubjectAccessReviews => "SelfSubjectAccessReview",
@@ -179,6 +184,7 @@ impl Resource {
             | Self::Services
             | Self::EndpointSlices
             | Self::Ingresses
+            | Self::HttpRoutes
             | Self::NetworkPolicies
             | Self::PriorityClasses
             | Self::SelfSubjectAccessReviews
@@ -222,6 +228,7 @@ impl Resource {
                 | Self::Autoscalers
                 | Self::Services
                 | Self::Ingresses
+                | Self::HttpRoutes
         )
     }
 

@@ -160,7 +160,25 @@ impl Sandbox {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn client(&self) -> kube::Client {
-        kube::Client::new(Api(Arc::clone(&self.shared)), "default")
+        self.client_that(true)
+    }
+
+    /// Returns a client whose requests meet no fault and are not counted: of those who deploy, and of a test that
+    /// looks at how things really are.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn unimpaired_client(&self) -> kube::Client {
+        self.client_that(false)
+    }
+
+    fn client_that(&self, is_observed: bool) -> kube::Client {
+        let api = Api {
+            shared: Arc::clone(&self.shared),
+            observed: is_observed,
+        };
+        kube::Client::new(api, "default")
     }
 
     /// Returns what the cluster's clock shows.
@@ -179,6 +197,13 @@ impl Sandbox {
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.shared.with(|cluster| cluster.requests.clone())
+    }
+
+    /// Returns the requests since the last call, and forgets them: for a test over hours.
+    #[must_use]
+    pub fn take_requests(&self) -> Vec<Request> {
+        self.shared
+            .change(|cluster| std::mem::take(&mut cluster.requests))
     }
 }
 

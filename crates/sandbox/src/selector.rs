@@ -138,6 +138,7 @@ fn known(resource: Resource, path: &str) -> bool {
         | Resource::Services
         | Resource::EndpointSlices
         | Resource::Ingresses
+        | Resource::HttpRoutes
         | Resource::NetworkPolicies
         | Resource::PriorityClasses
         | Resource::Deployments

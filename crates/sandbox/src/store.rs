@@ -9,6 +9,8 @@ use crate::resource::Resource;
 
 /// How many changes are kept before the oldest are forgotten.
 const HISTORY: usize = 50_000;
+/// How many changes stay when the history is forgotten.
+const KEPT: usize = 1000;
 
 /// Names one object. Cluster-scoped objects have an empty namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,6 +147,9 @@ impl Store {
         // A write that no one sees, so that a client that is up to date is too old as well.
         self.revision += 1;
         self.compacted = self.revision;
+        // The newest changes stay for those who are about to read them.
+        let forgotten = self.history.len().saturating_sub(KEPT);
+        self.history.drain(..forgotten);
     }
 
     fn record(&mut self, key: Key, old: Option<Arc<Value>>, new: Option<Arc<Value>>) {

@@ -44,7 +44,9 @@ pub(crate) fn decodes(resource: Resource, object: &Value) -> Result<(), ApiFailu
         Resource::Ingresses => check::<Ingress>(resource, object),
         Resource::NetworkPolicies => check::<NetworkPolicy>(resource, object),
         Resource::PriorityClasses => check::<PriorityClass>(resource, object),
-        Resource::SelfSubjectAccessReviews | Resource::SelfSubjectReviews => Ok(()),
+        Resource::HttpRoutes
+        | Resource::SelfSubjectAccessReviews
+        | Resource::SelfSubjectReviews => Ok(()),
     }
 }
 
@@ -85,6 +87,7 @@ pub(crate) fn validate(
         | Resource::Services
         | Resource::EndpointSlices
         | Resource::Ingresses
+        | Resource::HttpRoutes
         | Resource::NetworkPolicies
         | Resource::PriorityClasses
         | Resource::SelfSubjectAccessReviews

@@ -23,6 +23,10 @@ use crate::store::Change;
 /// (k8s.io/apiserver `pkg/storage/cacher/cacher.go`, `defaultBookmarkFrequency`).
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 
+/// How long before its end a watch gets one in any case
+/// (`pkg/storage/cacher/cache_watcher.go` there, `nextBookmarkTime`).
+const BEFORE_END: Duration = Duration::from_secs(2);
+
 /// How long a watch lasts that does not say (`--min-request-timeout`, 30 minutes).
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
@@ -50,7 +54,7 @@ pub(crate) fn open(shared: &Arc<Shared>, call: &Call) -> Result<ResponseBody, Ap
         ends: now + timeout,
         bookmark: call
             .is_set("allowWatchBookmarks")
-            .then(|| now + BOOKMARK_EVERY),
+            .then(|| next_bookmark(now, now + timeout)),
         over: false,
     };
     watch.start(call.query("resourceVersion"))?;
@@ -140,7 +144,7 @@ impl Watch {
             }
             let bookmark = self.bookmark.filter(|at| *at < self.ends);
             if bookmark.is_some_and(|at| Instant::now() >= at) {
-                self.bookmark = Some(Instant::now() + BOOKMARK_EVERY);
+                self.bookmark = Some(next_bookmark(Instant::now(), self.ends));
                 return Some(self.bookmark_line());
             }
             let wake = bookmark.unwrap_or(self.ends);
@@ -209,6 +213,15 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.shared
             .with(|cluster| cluster.faults.close_watch(self.id));
+    }
+}
+
+/// When a watch that ends at `ends` gets its next bookmark: two seconds before, unless a minute passes first.
+fn next_bookmark(now: Instant, ends: Instant) -> Instant {
+    let heartbeat = now + BOOKMARK_EVERY;
+    match ends.checked_sub(BEFORE_END) {
+        Some(last) if last > now => heartbeat.min(last),
+        _ => heartbeat,
     }
 }
 

@@ -13,7 +13,7 @@ use super::test_cluster::{TestCluster, as_error};
 use crate::trial;
 
 /// How often the patch is sent at most.
-const SENDS: usize = 3;
+const SENDS: usize = 16;
 /// The timeout of the check before each race.
 const TIMEOUT: Duration = Duration::from_secs(60);
 

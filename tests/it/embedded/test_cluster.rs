@@ -168,6 +168,20 @@ impl TestCluster {
         Box::pin(task(env, connector, &mut tools)).await
     }
 
+    /// Lends the tools of a command, whose lines are kept.
+    pub(crate) async fn with_tools<T>(
+        &self,
+        cancel: &Cancel,
+        run: impl AsyncFnOnce(&mut Tools<'_>) -> T,
+    ) -> T {
+        let mut tools = Tools {
+            console: &mut self.said.console(),
+            recorder: &mut Recorder::off(),
+            cancel,
+        };
+        run(&mut tools).await
+    }
+
     /// How many requests reached the API server.
     pub(crate) fn requests(&self) -> usize {
         self.sandbox.requests().len()

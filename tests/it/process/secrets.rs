@@ -1,6 +1,7 @@
 //! No secret is written anywhere, however a server or a container echoes it.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,7 +30,7 @@ use super::task::{Done, Run};
 use crate::trial;
 
 /// A token with everything that an encoding changes.
-const CLUSTER_TOKEN: &str = "cluster~token+with/all=of.it";
+pub(super) const CLUSTER_TOKEN: &str = "cluster~token+with/all=of.it";
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -55,7 +56,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// The forms in which a secret could be written.
-fn forms(secret: &str) -> [String; 6] {
+pub(super) fn forms(secret: &str) -> [String; 8] {
     let percent = |byte: u8| {
         let plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if plain {
@@ -72,7 +73,14 @@ fn forms(secret: &str) -> [String; 6] {
         digits[(before * 8).div_ceil(6)..digits.len() - 1].to_owned()
     });
     let lower = lower_case_escapes(&encoded);
-    [secret.to_owned(), encoded, lower, first, second, third]
+    let in_json = json!(secret).to_string();
+    let in_json = in_json.trim_matches('"').replace('#', "\\u0023");
+    let in_hex = secret.bytes().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    let plain = secret.to_owned();
+    [plain, encoded, lower, first, second, third, in_json, in_hex]
 }
 
 /// `%2f` instead of `%2F`.
@@ -94,7 +102,7 @@ fn echo(secret: &str) -> String {
 }
 
 /// Everything that was written, but the lines by which the agent learns what to hide.
-fn written(done: &Done, folder: &Path) -> Result<String> {
+pub(super) fn written(done: &Done, folder: &Path) -> Result<String> {
     let lines = done
         .text
         .lines()

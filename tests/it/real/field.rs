@@ -17,7 +17,7 @@ use rollguard_core::workload::{WorkloadKind, WorkloadName};
 use rollguard_measured::fields::{Measured, Row};
 use rollguard_tests::cluster::{RealCluster, apply, wait_for_rollout, with_namespace};
 use rollguard_tests::field::{self, Expected, FieldCase, NAMESPACE};
-use rollguard_tests::product::{Ran, binary, is_other_binary};
+use rollguard_tests::product::{Ran, binary, build};
 use serde_json::Value;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
@@ -251,14 +251,9 @@ async fn run(mut command: Command) -> Result<std::process::Output> {
 pub(crate) fn measured(kubernetes: String, mut rows: Vec<Row>) -> Result<Measured> {
     rows.sort_by(|a, b| a.case.cmp(&b.case));
     let cases = field::all()?.len();
-    let build = if is_other_binary() {
-        "release build"
-    } else {
-        "debug build"
-    };
     Ok(Measured {
         kubernetes,
-        build: build.to_owned(),
+        build: build().to_owned(),
         cases,
         rows,
     })

@@ -10,7 +10,9 @@ mod builds;
 mod clients;
 mod contract;
 mod drill;
+mod faults;
 mod field;
+mod health;
 mod image;
 mod job_runs;
 mod peers;
@@ -19,7 +21,9 @@ mod pod_security;
 mod predictions;
 mod refusals;
 mod rollback;
+mod scale;
 mod smoke;
+mod soak;
 mod stable;
 mod stage;
 mod starts;
@@ -35,8 +39,10 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use libtest_mimic::{Arguments, Failed, Trial};
 use rollguard_core::trace::Trace;
-use rollguard_measured::{fields, rollbacks, starts as start_rows, verdicts};
-use rollguard_tests::cluster::RealCluster;
+use rollguard_measured::{
+    fields, rollbacks, starts as start_rows, traffic as traffic_rows, verdicts,
+};
+use rollguard_tests::cluster::{Pace, RealCluster};
 use rollguard_tests::scenarios::{self, Expect, Scenario};
 use tokio::runtime::{Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,8 +51,12 @@ use tokio::signal::unix::{SignalKind, signal};
 /// later.
 const TRIALS_AT_ONCE: usize = 8;
 
+/// The tools that follow the ways to the pods are four, and the checks two.
+const COMPARED_AT_ONCE: usize = 3;
+
 /// Says what is compared: `1` verdicts, `rollback` rollbacks, `field` the cases from the field, `start`
-/// the start-up, `prediction` the predictions before the updates.
+/// the start-up, `prediction` the predictions before the updates, `traffic` the ways to the pods, `scale` many
+/// workloads at once.
 const BENCH: &str = "ROLLGUARD_BENCH";
 
 /// Names the file that takes what was measured.
@@ -61,6 +71,8 @@ struct Stage {
     rollbacks: Mutex<Vec<rollbacks::Row>>,
     fields: Mutex<Vec<fields::Row>>,
     starts: Mutex<Option<start_rows::Measured>>,
+    traffic: Mutex<Vec<traffic_rows::Row>>,
+    serving: Mutex<traffic_rows::Stable>,
 }
 
 impl Stage {
@@ -102,10 +114,23 @@ impl Stage {
         *self.starts.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
     }
 
+    /// Keeps what came of a case of traffic for the end.
+    fn keep_traffic(&self, row: traffic_rows::Row) {
+        self.traffic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(row);
+    }
+
+    /// Keeps what a stable rollout behind a Service takes for the end.
+    fn keep_serving(&self, stable: traffic_rows::Stable) {
+        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = stable;
+    }
+
     /// Shows what was measured, and writes it where it is asked for.
     fn tell(&self) -> Result<()> {
-        // Its trial writes what it measured.
-        if compares_predictions() {
+        // Their trials write what they measured.
+        if compares_predictions() || compares_scale() {
             return Ok(());
         }
         if compares_starts() {
@@ -118,6 +143,13 @@ impl Stage {
         eprint!("{}", field::lines(&fields));
         if compares_rollbacks() {
             return self.tell_rollbacks(version.git_version);
+        }
+        if compares_traffic() {
+            let rows = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+            let stable = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+            let measured = traffic::measured(version.git_version, rows.clone(), stable.clone());
+            eprint!("{}", traffic::lines(&measured));
+            return written(&measured);
         }
         if compares_fields() {
             let measured = field::measured(version.git_version, fields.clone())?;
@@ -173,6 +205,16 @@ fn compares_predictions() -> bool {
     compares_what("prediction")
 }
 
+/// Returns whether other tools follow the cases of traffic as well, and nothing else is tried.
+fn compares_traffic() -> bool {
+    compares_what("traffic")
+}
+
+/// Returns whether only many workloads at once are measured.
+fn compares_scale() -> bool {
+    compares_what("scale")
+}
+
 /// Returns whether only the start-up is measured.
 fn compares_starts() -> bool {
     compares_what("start")
@@ -204,6 +246,11 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     let at_once = if clients::are_asked_for() {
         clients::TRIALS_AT_ONCE
+    } else if compares_scale() {
+        // What one takes must not be what another waits for.
+        1
+    } else if compares_traffic() {
+        COMPARED_AT_ONCE
     } else {
         TRIALS_AT_ONCE
     };
@@ -238,6 +285,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         rollbacks: Mutex::default(),
         fields: Mutex::default(),
         starts: Mutex::default(),
+        traffic: Mutex::default(),
+        serving: Mutex::default(),
         runtime: runtime.handle().clone(),
     });
     let trials = trials(&stage)?;
@@ -245,10 +294,15 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(libtest_mimic::run(arguments, trials).exit_code());
     }
 
+    let pace = if compares_scale() {
+        Pace::Unlimited
+    } else {
+        Pace::Ordinary
+    };
     let started = Instant::now();
     let cluster = runtime.block_on(async {
         tokio::select! {
-            cluster = RealCluster::start() => cluster,
+            cluster = RealCluster::start(pace) => cluster,
             () = interrupted() => bail!("interrupted while the cluster was starting"),
         }
     })?;
@@ -345,12 +399,23 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
     if compares_fields() {
         return Ok(fields.collect());
     }
+    if compares_traffic() {
+        let stable = trial(
+            "a rollout behind a Service that has long been stable passes at once",
+            stage,
+            stable::serves_at_once,
+        );
+        return Ok(traffic::comparisons(stage).chain([stable]).collect());
+    }
     if compares_starts() {
         return Ok(vec![trial(
             "a look at a healthy Deployment in a fresh job",
             stage,
             starts::are_measured,
         )]);
+    }
+    if compares_scale() {
+        return Ok(scale::trials(stage));
     }
     if compares_predictions() {
         return Ok(vec![predictions]);
@@ -361,6 +426,22 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
     if image::is_asked_for() {
         return Ok(image::trials(stage));
     }
+    let soak = soak::is_asked_for().then(|| {
+        let name = "ten minutes of one check take no more than one";
+        trial(name, stage, soak::leaves_no_trace)
+    });
+    let health = [
+        trial(
+            "the example of a health endpoint is ready only while its permissions are granted",
+            stage,
+            health::proves_permissions,
+        ),
+        trial(
+            "status and body of an HTTP check must both be right",
+            stage,
+            health::status_and_body_together,
+        ),
+    ];
     // The longest of all goes first.
     let others = [
         smoke,
@@ -371,10 +452,12 @@ fn trials(stage: &Arc<Stage>) -> Result<Vec<Trial>> {
         predictions,
         pod_security,
     ];
-    let all = std::iter::once(pipeline).chain(updates).chain(others);
+    let all = soak.into_iter().chain([pipeline]);
+    let all = all.chain(updates).chain(others).chain(health);
     let all = all
         .chain(permissions::trials(stage))
         .chain(traffic::trials(stage))
+        .chain(faults::trials(stage))
         .chain(job_runs::trials(stage));
     Ok(all.chain(fields).chain(rollbacks).chain(drills).collect())
 }

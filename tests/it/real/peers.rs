@@ -1,6 +1,8 @@
 //! The other tools that follow a rollout, run on the same update at the same time, and what each
 //! asks of the API server.
 
+pub(crate) mod helm;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -45,21 +47,13 @@ impl Peer {
     ) -> Result<Judgement> {
         let counting = Counting::start(cluster.client()).await?;
         let (command, input) = self.command(cluster, update, counting.kubeconfig())?;
-        let started = Instant::now();
-        let run = tokio::task::spawn_blocking(move || run(command, &input));
-        let (output, said) = run.await??;
-        let seconds = started.elapsed().as_secs_f64();
-        let told = [output.stdout.as_slice(), &output.stderr].concat();
-        let told = String::from_utf8_lossy(&told);
-        let sign = update.sign;
-        Ok(Judgement {
-            verdict: self.verdict(output.status.success(), &told),
-            named: !sign.is_empty() && told.contains(sign),
-            cause_seconds: first(&said, |line| !sign.is_empty() && line.contains(sign))
-                .map(|it| it.as_secs_f64()),
-            seconds,
-            load: Some(counting.load()),
-        })
+        let tool = Tool {
+            command,
+            input,
+            sign: update.sign,
+        };
+        let verdict = |succeeded, told: &str| self.verdict(succeeded, told);
+        tool.judges(&counting, verdict).await
     }
 
     fn command(
@@ -124,6 +118,44 @@ impl Peer {
             (Self::Kubectl, _) => VerdictKind::Undetermined,
             (Self::Kubedog, _) => VerdictKind::Failed,
         }
+    }
+}
+
+/// A command of a tool, before it is run.
+struct Tool<'a> {
+    command: Command,
+    /// What it reads from stdin.
+    input: String,
+    /// The text that names the cause; empty where there is none.
+    sign: &'a str,
+}
+
+impl Tool<'_> {
+    /// Runs it to its end, in front of a proxy that counts.
+    async fn judges(
+        self,
+        counting: &Counting,
+        verdict: impl Fn(bool, &str) -> VerdictKind,
+    ) -> Result<Judgement> {
+        let Self {
+            command,
+            input,
+            sign,
+        } = self;
+        let started = Instant::now();
+        let run = tokio::task::spawn_blocking(move || run(command, &input));
+        let (output, said) = run.await??;
+        let seconds = started.elapsed().as_secs_f64();
+        let told = [output.stdout.as_slice(), &output.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        Ok(Judgement {
+            verdict: verdict(output.status.success(), &told),
+            named: !sign.is_empty() && told.contains(sign),
+            cause_seconds: first(&said, |line| !sign.is_empty() && line.contains(sign))
+                .map(|it| it.as_secs_f64()),
+            seconds,
+            load: Some(counting.load()),
+        })
     }
 }
 

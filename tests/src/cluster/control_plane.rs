@@ -29,7 +29,8 @@ pub(super) fn start_api(run: &Run, pki: &Certificates) -> Result<String> {
             "--endpoint-reconciler-type=none",
             "--authorization-mode=Node,RBAC",
             "--service-account-issuer=https://kubernetes.default.svc",
-            "--service-cluster-ip-range=10.96.0.0/16",
+            // The first family is every Service's; the second one only of those that ask for both.
+            "--service-cluster-ip-range=10.96.0.0/16,fd00:10:96::/112",
             // Else logs and exec look the node's name up.
             "--kubelet-preferred-address-types=InternalIP",
             "--allow-privileged=true",
@@ -75,11 +76,34 @@ fn start_etcd(run: &Run, url: &str) -> Result<()> {
     run.spawn("etcd", command)
 }
 
+/// How many requests a second the controllers and the scheduler allow themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Their defaults: 20 and 50.
+    Ordinary,
+    /// As many as they can: thousands of pods would take minutes at the defaults.
+    Unlimited,
+}
+
+impl Pace {
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Ordinary => &[],
+            Self::Unlimited => &["--kube-api-qps=2000", "--kube-api-burst=4000"],
+        }
+    }
+}
+
 /// Starts the controllers and the scheduler, for an API server that is ready.
 ///
 /// # Errors
 /// When a program is missing or cannot be started.
-pub(super) fn start_controllers(run: &Run, pki: &Certificates, server: &str) -> Result<()> {
+pub(super) fn start_controllers(
+    run: &Run,
+    pki: &Certificates,
+    server: &str,
+    pace: Pace,
+) -> Result<()> {
     let config = kubeconfig(server, &pki.ca_pem, CONTROLLER_MANAGER_TOKEN);
     let config = run.write("kubeconfig/controller-manager", config)?;
     let mut command = Command::new(run.built("kube-controller-manager")?);
@@ -89,6 +113,7 @@ pub(super) fn start_controllers(run: &Run, pki: &Certificates, server: &str) -> 
             "--use-service-account-credentials",
             "--secure-port=0",
         ])
+        .args(pace.flags())
         .arg(flag("--kubeconfig", &config))
         .arg(flag("--root-ca-file", &pki.ca))
         .arg(flag(
@@ -102,6 +127,7 @@ pub(super) fn start_controllers(run: &Run, pki: &Certificates, server: &str) -> 
     let mut command = Command::new(run.built("kube-scheduler")?);
     command
         .args(["--leader-elect=false", "--secure-port=0"])
+        .args(pace.flags())
         .arg(flag("--kubeconfig", &config));
     run.spawn("kube-scheduler", command)
 }

@@ -19,11 +19,14 @@ const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 
+/// The same under the name of the public image, for manifests that users copy.
+pub(super) const PUBLIC_BUSYBOX: &str = "docker.io/library/busybox:1.37";
+
 /// The commands that the scenarios use.
 const APPLETS: &[&str] = &[
     "cat", "cp", "date", "dd", "echo", "env", "expr", "false", "grep", "head", "httpd", "kill",
-    "ls", "mkdir", "nc", "printf", "ps", "rm", "seq", "sh", "sleep", "tail", "test", "touch",
-    "true", "wc", "wget",
+    "ls", "mkdir", "nc", "printf", "ps", "rm", "seq", "sh", "sleep", "tail", "test", "timeout",
+    "touch", "true", "wc", "wget",
 ];
 
 /// Bytes and the digest that names them.

@@ -10,8 +10,8 @@ use goals::goals;
 pub(super) use measured::ensure_complete;
 use measured::{failing, healing};
 use rollguard_measured::verdicts::{Measured, Row};
+pub(super) use tables::{hundredths, median, medians, tenths};
 use tables::{loads, stable, times, verdicts};
-pub(super) use tables::{median, tenths};
 
 /// When and on what it was measured.
 #[derive(Debug)]

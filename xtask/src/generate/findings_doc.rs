@@ -13,6 +13,8 @@ mod catalogue;
 mod circumstances;
 mod thresholds;
 
+pub(super) use catalogue::traffic_causes;
+
 /// A length of time as people read it.
 fn time(value: Duration) -> String {
     Human(value).to_string()

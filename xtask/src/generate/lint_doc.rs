@@ -88,6 +88,7 @@ Where several levels meet, a finding is reported once with all of them, and has 
 - Probes: a number of a port need not be declared; liveness and readiness may ask the same if liveness is three times as patient.
 - Windows pods (`os.name: windows`, not a node selector): practices 3, 4 and 8 and, of 2, everything but host processes do not apply.
 - Images: a container without an image is left to what completes the template.
+- Fields: `UnknownField` and `WrongType` know the fields of Kubernetes 1.37, whatever `--kubernetes-version` says. Keys that begin with `x-` or `$`, or that a pipeline replaces (`{{`, `#{`, `${`), are no fields, custom kinds and removed API versions may have fields of their own.
 
 ## Exemptions
 
@@ -99,7 +100,7 @@ metadata:
     {exempt}HostPathVolume: reads the logs of the node; until 2027-06-30
 ```
 
-The finding is then counted and shown as exempted, and does not fail the command. An exemption without a reason, with an unknown code or an unreadable date is a finding of its own.
+The finding is then counted and shown as exempted, and does not fail the command ([who may exempt what](security.md#a-pull-request)). An exemption without a reason, with an unknown code or an unreadable date is a finding of its own.
 
 ## Changes
 

@@ -76,7 +76,7 @@ Each document has a `schemaVersion`, which rises when a reader would have to cha
 | `rollback` | the outcome; per workload the revisions, the decision or the refusal (code, remedy), the preflight's findings and what became of it; the health, and the report of the check afterwards | [rollback.schema.json](rollback.schema.json) |
 | `doctor` | the facts and the permissions, also if the cluster could not be asked | [doctor.schema.json](doctor.schema.json) |
 | `drill` | each step: its result, whether that is the one expected, the answer, seconds | |
-| `lint` | the findings with their places, the counts, what could not be read; with `--live` the predictions, what was not seen and the API server's warnings | |
+| `lint` | the findings with their places, the counts, what could not be read; with `--live` the predictions, the time that each rollout needs (`needs`), what was not seen and the API server's warnings | |
 | `history` | each revision: age, images, the mark of a known good one; the last rollback | |
 | `explain` | the code, or all of them: meaning, remedy, when it decides; codes of a lint under `lintCodes`, those of predictions only under `predictedCodes` | |
 | `--version` | version, commit, platform, compiler | |
@@ -115,7 +115,7 @@ first block with the evidence.
 | `skipped` | superseded, or still under way when another workload failed | superseded, healed, or held up by another workload |
 
 A command that came to no result is one test with an `error`. Of a doctor each permission and each fact is a test, of a drill each step, of a lint each finding, in a
-suite for each file, and each prediction: what fails the call by `--fail-on-prediction` is a `failure`, any other is `skipped`.
+suite for each file, and each prediction: what fails the call by `--fail-on` or `--fail-on-prediction` is a `failure`, any other is `skipped`.
 
 ### `sarif`
 

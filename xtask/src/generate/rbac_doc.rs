@@ -142,7 +142,7 @@ fn used_for(rule: &Rule) -> String {
         Condition::Traffic => Some("unless `--no-traffic`"),
         Condition::Mark => Some("unless `--no-mark`"),
         Condition::Helm => Some("owned by Helm"),
-        Condition::IngressClass => Some("with Ingresses"),
+        Condition::Ingress => Some("with Ingresses"),
         Condition::Autoscaler => Some("no node fits"),
     };
     let kinds = match rule.command {

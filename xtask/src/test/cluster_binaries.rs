@@ -17,6 +17,8 @@ pub(crate) enum Modules {
     Cluster,
     /// The peers that a comparison measures, too.
     WithPeers,
+    /// These, and the program that plays thousands of pods, too.
+    WithFakeNodes,
     /// The sign-in program of clusters with Microsoft Entra, too.
     WithKubelogin,
 }
@@ -34,7 +36,12 @@ struct Program {
     package: &'static str,
 }
 
-const ALWAYS: &[Modules] = &[Modules::Cluster, Modules::WithPeers, Modules::WithKubelogin];
+const ALWAYS: &[Modules] = &[
+    Modules::Cluster,
+    Modules::WithPeers,
+    Modules::WithFakeNodes,
+    Modules::WithKubelogin,
+];
 
 const KUBERNETES: &[Program] = &[
     Program {
@@ -88,7 +95,23 @@ const MODULES: &[Module] = &[
             name: "kubedog",
             package: "github.com/werf/kubedog/cmd/kubedog",
         }],
+        wanted: &[Modules::WithPeers, Modules::WithFakeNodes],
+    },
+    Module {
+        folder: "helm",
+        programs: &[Program {
+            name: "helm",
+            package: "helm.sh/helm/v4/cmd/helm",
+        }],
         wanted: &[Modules::WithPeers],
+    },
+    Module {
+        folder: "kwok",
+        programs: &[Program {
+            name: "kwok",
+            package: "sigs.k8s.io/kwok/cmd/kwok",
+        }],
+        wanted: &[Modules::WithFakeNodes],
     },
     Module {
         folder: "kubelogin",
@@ -176,7 +199,7 @@ fn build_module(module: &Module, folder: &Path) -> Result<()> {
             .env("CGO_ENABLED", "0")
             .current_dir(root().join("tests/cluster").join(module.folder))
             .status()
-            .context("failed to run go: install Go 1.25 or newer")?;
+            .context("failed to run go: install Go 1.26 or newer")?;
         ensure!(
             status.success(),
             "failed to build {}: {status}",

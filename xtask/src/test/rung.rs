@@ -4,12 +4,14 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::azure_cli::{self, AzureCli};
 use super::cluster_binaries::{self, Modules};
 use super::failed::{FailedTest, FailedTests};
+use super::last_lines::LastLines;
 use super::tally::Tally;
 use super::{LEFT_OUT, go_tools, packages, snapshots};
 use crate::generate::root;
@@ -217,13 +219,22 @@ fn container() -> Result<Command> {
 pub(crate) fn real_with(modules: Modules) -> Result<Command> {
     packages::install(packages::CLUSTER)?;
     let binaries = cluster_binaries::build(modules)?;
-    // The trials run the product itself, which building them alone does not build.
-    let built = cargo(&["build", "--package", "rollguard"])?
-        .current_dir(root())
-        .status()
-        .context("failed to run cargo")?;
-    ensure!(built.success(), "failed to build rollguard: {built}");
-    let mut command = cargo(&["test", "--package", "rollguard-tests", "--test", "real"])?;
+    // The whole workspace is selected, else other features of the dependencies build them again. The trials run
+    // the product itself, which is built for the tests of the command line.
+    let built = cargo(&[
+        "test",
+        "--workspace",
+        "--no-run",
+        "--test",
+        "real",
+        "--test",
+        "cli",
+    ])?
+    .current_dir(root())
+    .status()
+    .context("failed to run cargo")?;
+    ensure!(built.success(), "failed to build the trials: {built}");
+    let mut command = cargo(&["test", "--workspace", "--test", "real"])?;
     command
         .env(REAL_CLUSTER, "1")
         .env("ROLLGUARD_CLUSTER_BIN", binaries);
@@ -276,11 +287,13 @@ impl Rung {
             .current_dir(root())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("failed to start `{program}`"))?;
-        let Some(output) = child.stdout.take() else {
+        let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
             bail!("failed to read from `{program}`")
         };
+        let errors = thread::spawn(move || LastLines::passing_on(errors));
         let mut tally = Tally::default();
         let mut failed = FailedTests::default();
         let mut left_out = Vec::new();
@@ -297,8 +310,11 @@ impl Rung {
         let status = child
             .wait()
             .with_context(|| format!("failed to wait for `{program}`"))?;
+        let failed = failed.into_tests();
+        let last_lines = errors.join().unwrap_or_default();
         let complaint = if !status.success() {
-            Some(status.to_string())
+            let why = failed.is_empty().then(|| last_lines.to_string());
+            Some(format!("{status}{}", why.unwrap_or_default()))
         } else if self.counts_tests && !tally.ran() {
             Some("no test ran".to_owned())
         } else if tally.ignored > 0 {
@@ -308,7 +324,7 @@ impl Rung {
         };
         Ok(Ran {
             tally,
-            failed: failed.into_tests(),
+            failed,
             complaint,
             left_out,
         })

@@ -123,11 +123,12 @@ pub const TIMEOUT: InputSpec = InputSpec {
     },
     label: "Timeout",
     help: "How long the rollout may take, such as `90s`, `5m` or `1h30m`. A rollout that cannot \
-           recover is reported earlier. The check after a rollback has the same timeout.",
+           recover is reported earlier. The check after a rollback has the same timeout. With \
+           `lint`: the timeout of the check after the rollout, which is compared with the time that the rollout needs.",
     kind: InputKind::Duration,
     default: Some("5m"),
     required: false,
-    commands: BOTH,
+    commands: &[Check, Rollback, Lint],
     connection: None,
     group: Some(Group::Check),
     task: true,
@@ -167,7 +168,7 @@ pub const HTTP: InputSpec = InputSpec {
            `/health:http~ok|up` or `/ready=200~^OK$`. Default port: that of the readiness probe, else the container's \
            first. Default status: any from 200 to 399. A pattern must also be found in the body. \
            `service/NAME` before the path asks the Service in place of each pod, as in `service/web/healthz:80=200`; \
-           name its port if its ports have names. \
+           name its port if it has several. \
            Requests go through the API server, so the agent needs no network route to the pods. \
            In a path, write `%7E` for `~`, `%3D` for `=`, `%3A` for `:`.",
     kind: InputKind::HttpChecks,

@@ -1,6 +1,7 @@
 //! The HTTP client under the pipelines: bounded answers, classified failures.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use azure_core::http::headers::{HeaderName, Headers, RETRY_AFTER};
@@ -15,14 +16,14 @@ use crate::wire_error::{ANSWER_LIMIT, WireError, chain, innermost};
 /// limit.
 const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
-/// `reqwest` with a limit on what is read and on how long a server may make us wait.
+/// The client, `reqwest` outside of tests, with a limit on what is read and on how long a server may make us wait.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    client: reqwest::Client,
+    client: Arc<dyn HttpClient>,
 }
 
 impl Wire {
-    pub(crate) fn new(client: reqwest::Client) -> Self {
+    pub(crate) fn new(client: Arc<dyn HttpClient>) -> Self {
         Self { client }
     }
 }
@@ -31,7 +32,7 @@ impl Wire {
 impl HttpClient for Wire {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let host = host_of(request.url());
-        let answer = HttpClient::execute_request(&self.client, request)
+        let answer = HttpClient::execute_request(self.client.as_ref(), request)
             .await
             .map_err(|error| classify(&host, &error).into_core())?;
         let wait = retry_after(answer.headers());
@@ -150,7 +151,7 @@ mod tests {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = Url::parse(&format!("https://127.0.0.1:{port}/path?secret=1")).unwrap();
         let request = Request::new(url, Method::Get);
-        let error = Wire::new(client)
+        let error = Wire::new(Arc::new(client))
             .execute_request(&request)
             .await
             .unwrap_err();

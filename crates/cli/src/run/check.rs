@@ -108,12 +108,16 @@ pub(crate) async fn check_with(
     let observations = stream::iter(ended_jobs(connection, &resolved.workloads)).chain(watched);
     let mut feed = Feed::new(observations, connection)
         .with_background(background)
-        .with_early_logs(inputs.logs, connection);
+        .with_early_logs(inputs.logs, connection)
+        .with_new_lines(inputs.logs, connection);
     let followed = followed(connection, &mut feed, &mut session, tools);
     let Decided { verdict, at } = Box::pin(followed).await?;
     let mut report = Report::new(&session, &verdict, at);
     report.cluster = Some(connection.cluster.clone());
     report.blind_spots.extend(resolved.notes);
+    if verdict == Verdict::Succeeded {
+        feed.tell_new_lines(&mut report);
+    }
     let explaining = explain_outage(connection, &mut report);
     // A verdict that was reached is reported, even if there is no time to explain it.
     let _ = tools.cancel.unless(explaining).await;

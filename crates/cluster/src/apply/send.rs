@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::patch::render;
 use crate::error::Cause;
+use crate::patience::own_pause;
 use crate::request::{FIELD_MANAGER, Failure, WRITE_LIMIT, apps, exchange};
 
 /// Sends the patch once and returns what the workload is then; with `dry_run` the API server checks
@@ -91,17 +92,17 @@ impl Doubt {
             | Cause::Name(_)
             | Cause::Tls(_)
             | Cause::Silence(_)
-            | Cause::Malformed(_) => Self::Unknown,
+            | Cause::Malformed(_)
+            | Cause::Endless => Self::Unknown,
         }
     }
 }
 
-/// How long the server is left alone before the next try.
-pub(super) fn pause(failure: &Failure) -> Duration {
-    let asked = failure.retry_after.unwrap_or(SHORTEST_PAUSE);
-    asked.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+/// How long the server is left alone after so many tries: longer each time, and as long as it asks.
+pub(super) fn pause(failure: &Failure, sent: u32) -> Duration {
+    let asked = failure.retry_after.unwrap_or_default();
+    own_pause(sent.saturating_sub(1)).max(asked.min(LONGEST_PAUSE))
 }
 
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// A server that wants more is asked again all the same: somebody waits for the rollback.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);

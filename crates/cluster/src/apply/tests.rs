@@ -349,15 +349,17 @@ async fn three_patches_in_vain_are_an_error_that_says_that_nothing_was_changed()
     ];
     for (says, patch, kind) in rows {
         let server = server(patch, |_| There::Version("v2"));
+        let began = Instant::now();
         let error = apply(&server.client(), &plan()).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{says}");
+        assert!(began.elapsed() >= BLIND_LIMIT, "{says}");
         assert_eq!(
             error.to_string(),
             "patch deployment/web in namespace `shop`"
         );
         let hint = error.hint().unwrap();
         assert!(hint.starts_with("nothing was changed: "), "{says}: {hint}");
-        assert_eq!(patches(&server), 3, "{says}");
+        assert!((3..=16).contains(&patches(&server)), "{says}");
         assert!(looked_between(&server), "{says}");
     }
 }
@@ -372,7 +374,7 @@ async fn the_server_is_left_alone_for_as_long_as_it_asks_but_not_for_ever() {
         (
             "a date",
             once!(later(429, "Thu, 01 Jan 2026 10:00:07 GMT")),
-            1,
+            7,
         ),
         ("nothing", once!(status(429, "later")), 1),
         // Two looks more, since the answer leaves open whether it was done.

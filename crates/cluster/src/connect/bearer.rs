@@ -7,13 +7,31 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, StatusCode};
+use kube::Client;
 use kube::client::Body;
 use rollguard_network::Listener;
-use tower::{Service, ServiceExt};
+use tower::{Service, ServiceExt, service_fn};
 
 use crate::error::TokenFailure;
-use crate::http::Once;
+use crate::http::OfPod;
 use crate::login::{BearerTokens, BoxError};
+
+/// A client that puts tokens on the requests of another, as one that is built for a server does: for an API server in
+/// this process that asks for them.
+#[must_use]
+pub fn bearing(client: &Client, tokens: Arc<dyn BearerTokens>) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let inner = client.clone();
+    let service = Bearer {
+        inner: service_fn(move |request| {
+            let client = inner.clone();
+            async move { client.send(request).await.map_err(BoxError::from) }
+        }),
+        tokens,
+        listener: Listener::default(),
+    };
+    Client::new(service, namespace)
+}
 
 /// Puts tokens on requests. What is asked of a pod is answered by the pod, its 401 included: that says
 /// nothing about the token. Any other 401 is safe to answer with the same request and a new token, writes
@@ -75,7 +93,7 @@ where
     S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
 {
     let token = tokens.token(None).await?;
-    let of_pod = request.extensions().get::<Once>().is_some();
+    let of_pod = request.extensions().get::<OfPod>().is_some();
     let again = copy(&request).filter(|_| !of_pod);
     authorize(&mut request, &token)?;
     let answer = inner.call(request).await?;
@@ -117,6 +135,7 @@ mod tests {
     use tower::service_fn;
 
     use super::*;
+    use crate::http::Once;
 
     /// Hands out `first`, and `second` once `first` was rejected.
     struct TwoTokens {
@@ -138,6 +157,16 @@ mod tests {
 
     /// A server that accepts one token only, and what it was sent.
     async fn patch(
+        accepts: &'static str,
+        second: Result<&'static str, &'static str>,
+    ) -> (Result<StatusCode, BoxError>, Vec<(String, Vec<u8>)>) {
+        let mut request = Request::new(Body::from(b"[]".to_vec()));
+        *request.method_mut() = Method::PATCH;
+        send(request, accepts, second).await
+    }
+
+    async fn send(
+        request: Request<Body>,
         accepts: &'static str,
         second: Result<&'static str, &'static str>,
     ) -> (Result<StatusCode, BoxError>, Vec<(String, Vec<u8>)>) {
@@ -167,8 +196,6 @@ mod tests {
             tokens: Arc::new(TwoTokens { second }),
             listener: Listener::default(),
         };
-        let mut request = Request::new(Body::from(b"[]".to_vec()));
-        *request.method_mut() = Method::PATCH;
         let answer = bearer.ready().await.unwrap().call(request).await;
         let log = log.lock().unwrap().clone();
         (answer.map(|it| it.status()), log)
@@ -187,6 +214,15 @@ mod tests {
         assert_eq!(status.unwrap(), StatusCode::OK);
         let expected = ["first", "second"].map(|it| (it.to_owned(), b"[]".to_vec()));
         assert_eq!(log, expected);
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_is_not_repeated_gets_a_new_token_all_the_same() {
+        let watch = Request::get("/api/v1/namespaces/shop/pods?watch=true");
+        let watch = watch.extension(Once).body(Body::empty()).unwrap();
+        let (status, log) = send(watch, "second", Ok("second")).await;
+        assert_eq!(status.unwrap(), StatusCode::OK);
+        assert_eq!(log.len(), 2);
     }
 
     #[tokio::test]
@@ -222,7 +258,7 @@ mod tests {
         };
         for _ in 0..3 {
             let request = Request::get("/api/v1/namespaces/shop/pods/web-1/proxy/healthz");
-            let request = request.extension(Once).body(Body::empty()).unwrap();
+            let request = request.extension(OfPod).body(Body::empty()).unwrap();
             let answer = bearer.ready().await.unwrap().call(request).await;
             assert_eq!(answer.unwrap().status(), StatusCode::UNAUTHORIZED);
         }

@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use kube::client::Body;
 use rollguard_core::duration::Human;
 use rollguard_core::policy::BLIND_LIMIT;
@@ -18,6 +17,7 @@ use crate::error::Cause;
 use crate::http::Once;
 use crate::login::BoxError;
 use crate::patience::{jittered, nth_pause};
+use crate::request::retry_after;
 
 /// The pauses before a read is sent again after 429, 503 or 504, unless the server asks for a longer one.
 const PAUSES: [Duration; 3] = [
@@ -81,7 +81,7 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for ReadsOnly {
         if !(status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()) {
             return None;
         }
-        let asked = asked(response.headers());
+        let asked = retry_after(response.headers());
         let asks = asked.map_or_else(String::new, |it| {
             format!(", and asks to wait {}", Human(it))
         });
@@ -109,9 +109,4 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for ReadsOnly {
             None
         }
     }
-}
-
-fn asked(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
-    rollguard_network::retry_after(text(RETRY_AFTER)?, text(DATE))
 }

@@ -74,6 +74,9 @@ pub enum Cause {
     /// The answer is not what Kubernetes sends.
     #[error("the answer is not Kubernetes' JSON: {0}")]
     Malformed(String),
+    /// Each page of a list names another one.
+    #[error("the pages of the list have no end")]
+    Endless,
     /// The kubeconfig does not fit.
     #[error("{0}")]
     Kubeconfig(String),
@@ -115,7 +118,8 @@ impl Cause {
         match self {
             Self::Answer { code, .. } => match *code {
                 404 => !self.is_not_found(),
-                408 | 429 | 500..=599 => true,
+                // A version that is too old: the next read is of the present one.
+                408 | 410 | 429 | 500..=599 => true,
                 _ => false,
             },
             Self::Network(_)
@@ -123,7 +127,9 @@ impl Cause {
             | Self::Name(_)
             | Self::Silence(_)
             | Self::Malformed(_) => true,
-            Self::Tls(_) | Self::Token(_) | Self::Kubeconfig(_) | Self::File(_) => false,
+            Self::Tls(_) | Self::Token(_) | Self::Endless | Self::Kubeconfig(_) | Self::File(_) => {
+                false
+            }
         }
     }
 
@@ -134,11 +140,12 @@ impl Cause {
                 403 => ClusterErrorKind::Forbidden,
                 404 if self.is_not_found() => ClusterErrorKind::NotFound,
                 409 => ClusterErrorKind::Conflict,
-                404 | 408 | 429 | 500..=599 => ClusterErrorKind::Unreachable,
+                404 | 408 | 410 | 429 | 500..=599 => ClusterErrorKind::Unreachable,
                 _ => ClusterErrorKind::Other,
             },
             // Something else answered: a login page, a gateway.
             Self::Malformed(_)
+            | Self::Endless
             | Self::Network(_)
             | Self::Dropped(_)
             | Self::Name(_)
@@ -172,6 +179,7 @@ impl Cause {
             | Self::Tls(_)
             | Self::Silence(_)
             | Self::Malformed(_)
+            | Self::Endless
             | Self::Kubeconfig(_)
             | Self::File(_) => Blindness::Disconnected {
                 message: self.to_string(),

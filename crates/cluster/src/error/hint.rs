@@ -146,7 +146,9 @@ impl Cause {
             Self::Dropped(_) => DROPPED,
             Self::Name(_) => NO_SUCH_NAME,
             Self::Tls(_) => OTHER_CERTIFICATE,
-            Self::Malformed(_) => Words::everywhere("is there a proxy or a login page in between?"),
+            Self::Malformed(_) | Self::Endless => {
+                Words::everywhere("is there a proxy or a login page in between?")
+            }
             Self::Answer { .. } | Self::Token(_) | Self::Kubeconfig(_) | Self::File(_) => {
                 return None;
             }

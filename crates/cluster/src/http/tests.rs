@@ -167,6 +167,11 @@ async fn only_a_refused_connection_shows_that_nothing_listens() {
             "unknown",
         ),
         (
+            "a pod that has an address of IPv6 only",
+            unreached("dial tcp [fd00:10::7]:8080: connect: connection refused"),
+            "refused",
+        ),
+        (
             "an end of the tunnel is refused over IPv6",
             unreached("dial tcp [::1]:8080: connect: connection refused"),
             "unknown",
@@ -186,13 +191,14 @@ async fn only_a_refused_connection_shows_that_nothing_listens() {
         pod: "web-1".to_owned(),
         uid: "u-1".to_owned(),
         port: 8080,
+        path: None,
     };
     for (says, answer, expected) in rows {
         let answer = std::sync::Mutex::new(Some(answer));
         let server = Server::new().on("GET", "", move |_| answer.lock().unwrap().take().unwrap());
         let told = match try_port(&server.client(), "shop", &port).await {
-            Ok(true) => "refused",
-            Ok(false) => "open",
+            Ok(Reply::Refused) => "refused",
+            Ok(Reply::Answered(_) | Reply::Silence) => "open",
             Err(_) => "unknown",
         };
         assert_eq!(told, expected, "{says}");
@@ -205,8 +211,83 @@ async fn only_a_refused_connection_shows_that_nothing_listens() {
 /// Answers a check with the API server's own words.
 async fn answered_itself(check: &str, answer: Scripted) -> String {
     let answer = std::sync::Mutex::new(Some(answer));
-    let server = Server::new().on("GET", "", move |_| answer.lock().unwrap().take().unwrap());
+    let server = Server::new().on("GET", "", move |request| {
+        // The ports of a Service may not be read.
+        if request.path.ends_with("/services") {
+            return status(403, "forbidden");
+        }
+        answer.lock().unwrap().take().unwrap()
+    });
     told(&asked(&server, check).await)
+}
+
+#[tokio::test]
+async fn a_service_is_asked_on_its_only_port_if_the_check_names_none() {
+    let ports =
+        |all: Value| json!({"items": [{"metadata": {"name": "web"}, "spec": {"ports": all}}]});
+    let only = ports(json!([{"name": "http", "port": 8080, "targetPort": "http"}]));
+    let two = ports(json!([{"name": "http", "port": 8080}, {"name": "metrics", "port": 9090}]));
+    let rows = [
+        (
+            "its only port",
+            "service/web/healthz",
+            only.clone(),
+            "200 fine",
+            3,
+        ),
+        ("two ports", "service/web/healthz", two, "disconnected: ", 2),
+        (
+            "no such Service",
+            "service/web/healthz",
+            json!({"items": []}),
+            "disconnected: ",
+            2,
+        ),
+        (
+            "the check names a port",
+            "service/web/healthz:http",
+            only,
+            "disconnected: ",
+            1,
+        ),
+    ];
+    for (says, check, services, expected, requests) in rows {
+        let server = Server::new()
+            .on("GET", "/services/web:8080/proxy/healthz", |_| text("fine"))
+            .json("GET", "/api/v1/namespaces/shop/services", services)
+            .on("GET", "/proxy/healthz", |_| {
+                let message = "no endpoints available for service \"web\"";
+                own(503, "ServiceUnavailable", message, &Value::Null)
+            });
+        let told = told(&asked(&server, check).await);
+        assert!(told.starts_with(expected), "{says}: {told}");
+        assert_eq!(server.requests("GET", "").len(), requests, "{says}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_asked_beside_the_port_tells_its_status() {
+    let port = PodPort {
+        pod: "web-1".to_owned(),
+        uid: "u-1".to_owned(),
+        port: 8080,
+        path: Some("/healthz".to_owned()),
+    };
+    let server = Server::new().on("GET", "", |_| page(404));
+    let told = try_port(&server.client(), "shop", &port).await;
+    assert_eq!(
+        told.ok().and_then(Reply::status),
+        None,
+        "a gateway's own page"
+    );
+    let server = Server::new().on("GET", "", |_| text("fine"));
+    let told = try_port(&server.client(), "shop", &port).await;
+    assert_eq!(told.ok().and_then(Reply::status), Some(200));
+    let sent = server.requests("GET", "").pop().unwrap();
+    assert_eq!(
+        sent.path,
+        "/api/v1/namespaces/shop/pods/web-1:8080/proxy/healthz"
+    );
 }
 
 #[tokio::test]

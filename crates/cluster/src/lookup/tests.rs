@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rollguard_core::traffic::NetworkObjects;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -188,14 +189,15 @@ async fn what_stands_between_users_and_pods_is_listed_kind_by_kind() {
     let [services, slices, ..] = paths;
     let service = json!({"metadata": {"name": "web", "uid": "u"}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}});
     let all = || {
-        paths.iter().fold(Server::new(), |server, path| {
+        let server = paths.iter().fold(Server::new(), |server, path| {
             let items = if *path == services {
                 json!([service])
             } else {
                 json!([])
             };
             server.json("GET", path, json!({"items": items}))
-        })
+        });
+        server.json("GET", "/apis", json!({"groups": []}))
     };
     let rows: [Row; 5] = [
         ("all may be listed", all(), Some((Some(1), vec![]))),
@@ -261,12 +263,120 @@ async fn what_stands_between_users_and_pods_is_listed_kind_by_kind() {
     }
 }
 
+/// A namespace with an Ingress that has a certificate, and a Service that waits for its load balancer.
+fn front() -> Server {
+    let service = json!({"metadata": {"name": "web"}, "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]},
+        "status": {"loadBalancer": {}}});
+    let ingress =
+        json!({"metadata": {"name": "shop"}, "spec": {"tls": [{"secretName": "shop-tls"}]}});
+    let route = json!({"metadata": {"name": "shop"}, "spec": {"rules": [{"backendRefs": [{"name": "web", "port": 80}]}]}});
+    let event = json!({"involvedObject": {"kind": "Service", "name": "web"}, "reason": "SyncLoadBalancerFailed", "message": "the subnet is full",
+        "lastTimestamp": null, "eventTime": null});
+    let metadata = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": "shop-tls"}});
+    let group = json!({"name": "gateway.networking.k8s.io", "preferredVersion": {"groupVersion": "gateway.networking.k8s.io/v1beta1"}});
+    let items = |of: Value| json!({"items": [of]});
+    let routes = "/apis/gateway.networking.k8s.io/v1beta1/namespaces/shop/httproutes";
+    Server::new()
+        .json("GET", "/api/v1/namespaces/shop/services", items(service))
+        .json("GET", "/ingresses", items(ingress))
+        .json(
+            "GET",
+            "/ingressclasses",
+            items(json!({"metadata": {"name": "nginx"}})),
+        )
+        .json("GET", "/secrets/shop-tls", metadata)
+        .json("GET", "/events", items(event))
+        .json("GET", routes, items(route))
+        .json("GET", "/apis", json!({"groups": [group]}))
+        .on("GET", "", |_| ok(&json!({"items": []})))
+}
+
+async fn objects(server: &Server) -> NetworkObjects {
+    let seen = look_up(&server.client(), "shop", Lookup::Traffic).await;
+    let Some(Seen::Traffic { objects }) = seen else {
+        panic!("{seen:?}");
+    };
+    *objects
+}
+
+#[tokio::test]
+async fn what_stands_in_front_of_services_is_asked_only_where_there_is_any() {
+    let server = front();
+    let found = objects(&server).await;
+    assert_eq!(found.unseen, []);
+    assert_eq!(found.routes.map(|it| it.len()), Some(1));
+    assert_eq!(found.ingress_classes.map(|it| it.len()), Some(1));
+    assert_eq!(found.missing_secrets, Vec::<String>::new());
+    assert_eq!(found.service_events.len(), 1);
+    let of_services = server.requests("GET", "/events").pop().unwrap();
+    assert!(
+        of_services.query.contains("involvedObject.kind") && of_services.query.contains("Warning"),
+        "{}",
+        of_services.query
+    );
+    let asked = server.requests("GET", "");
+    assert_eq!(asked.len(), 10, "{asked:?}");
+
+    let plain = Server::new()
+        .json("GET", "/apis", json!({"groups": [{"name": "apps"}]}))
+        .on("GET", "", |_| ok(&json!({"items": []})));
+    let found = objects(&plain).await;
+    assert_eq!(found.unseen, []);
+    assert_eq!(found.routes, None);
+    let asked = plain.requests("GET", "");
+    assert_eq!(asked.len(), 6, "{asked:?}");
+}
+
+#[tokio::test]
+async fn what_stands_in_front_of_services_and_may_not_be_read_is_told() {
+    let rows = [
+        (
+            "/httproutes",
+            403,
+            "whether HTTPRoutes lead to the new pods (may not list httproutes)",
+        ),
+        (
+            "/ingressclasses",
+            403,
+            "whether a controller serves the Ingresses (may not list ingressclasses)",
+        ),
+        (
+            "/secrets/shop-tls",
+            403,
+            "whether the Secrets with the certificates of Ingresses exist (may not get secrets)",
+        ),
+        (
+            "/events",
+            403,
+            "why a Service has no load balancer (may not list events)",
+        ),
+        (
+            "/apis",
+            502,
+            "whether HTTPRoutes lead to the new pods (the API server gave no usable answer)",
+        ),
+    ];
+    for (path, code, expected) in rows {
+        let broken = Server::new().on("GET", path, move |_| status(code, "forbidden"));
+        let found = objects(&broken.over(&front())).await;
+        let told = found.unseen.iter();
+        let told: Vec<String> = told
+            .map(|it| format!("{} ({})", it.without, it.why))
+            .collect();
+        assert_eq!(told, [expected], "{path}");
+    }
+    let missing = Server::new().on("GET", "/secrets/shop-tls", |_| status(404, "not found"));
+    let found = objects(&missing.over(&front())).await;
+    assert_eq!(found.missing_secrets, ["shop-tls"]);
+}
+
 /// Tries port 8080 of these pods; returns which told something, and whether they refused.
 async fn tried(server: &Server, pods: &[&str]) -> Vec<(String, bool)> {
     let ports = pods.iter().map(|pod| PodPort {
         pod: (*pod).to_owned(),
         uid: format!("u-{pod}"),
         port: 8080,
+        path: None,
     });
     let lookup = Lookup::TrafficAndPorts {
         ports: ports.collect(),

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Request;
+use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
 use tokio::time::Instant;
@@ -37,10 +38,17 @@ const LONGEST_WATCH: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 3);
 /// A watch that outlived the time at which the server should have ended it had stalled: kube's watcher
 /// gives it up (`next_with_idle_timeout`) and resumes it as if nothing had been missed. Here that
 /// resumption fails, so that the resource counts as lost and is listed again.
-pub(super) fn rate_limited(client: &Client) -> Client {
+///
+/// Nor may watches end one after the other without a word: an API server sends each at least a bookmark before it
+/// ends it, so that after three of them the resource is compared with a list. `bookmarks`: whether it sends them for
+/// this resource; where it does not, only watches that end before their time count.
+pub(super) fn rate_limited(client: &Client, bookmarks: bool) -> Client {
     let namespace = client.default_namespace().to_owned();
     let client = client.clone();
-    let rate = Arc::new(Mutex::new(Rate::default()));
+    let rate = Arc::new(Mutex::new(Rate {
+        bookmarks,
+        ..Rate::default()
+    }));
     let send = service_fn(move |mut request: Request<Body>| {
         let client = client.clone();
         let rate = Arc::clone(&rate);
@@ -53,7 +61,17 @@ pub(super) fn rate_limited(client: &Client) -> Client {
             let answer = client.send(request).await.map_err(BoxError::from);
             let succeeded = answer.as_ref().is_ok_and(|it| it.status().is_success());
             locked(&rate).answered(kind, succeeded);
-            answer
+            answer.map(|answer| {
+                answer.map(|body| {
+                    body.map_frame(move |frame| {
+                        // Each event is a line; a part of one says nothing.
+                        if frame.data_ref().is_some_and(|it| it.contains(&b'\n')) {
+                            locked(&rate).said = true;
+                        }
+                        frame
+                    })
+                })
+            })
         }
     });
     Client::new(send, namespace)
@@ -94,11 +112,28 @@ struct Rate {
     watched: Option<Instant>,
     /// Whether requests fail; a watch that starts ends that.
     failing: bool,
+    /// Whether the API server sends bookmarks for the resource.
+    bookmarks: bool,
+    /// Whether anything came since the newest watch was started.
+    said: bool,
+    /// How many watches have ended without a word since the last list.
+    silent: u32,
 }
+
+/// So many watches may end without a word.
+const SILENT_WATCHES: u32 = 3;
+
+/// A watch that lasted this long was not ended before its time.
+const WHOLE_WATCH: Duration = Duration::from_secs(WATCH_SECONDS as u64 - 1);
+
+/// Watches that bring nothing, not even a bookmark; travels through kube as a boxed error.
+#[derive(Debug, thiserror::Error)]
+#[error("{SILENT_WATCHES} watches ended without a word")]
+struct Wordless;
 
 impl Rate {
     /// Returns when a request may be sent. A list starts a new count of watches.
-    fn turn(&mut self, kind: Kind) -> Result<Instant, Silence> {
+    fn turn(&mut self, kind: Kind) -> Result<Instant, BoxError> {
         let now = Instant::now();
         let watched = self.watched.take();
         if kind == Kind::Page {
@@ -108,19 +143,72 @@ impl Rate {
         let mut at = spaced.map_or(now, |sent| now.max(sent + BETWEEN_FAILURES));
         if kind == Kind::Watch {
             if let Some(last) = watched {
-                if now.duration_since(last) > LONGEST_WATCH {
-                    return Err(Silence(LONGEST_WATCH));
+                let lasted = now.duration_since(last);
+                if lasted > LONGEST_WATCH {
+                    return Err(Silence(LONGEST_WATCH).into());
+                }
+                self.note_end(lasted);
+                if self.silent >= SILENT_WATCHES {
+                    self.silent = 0;
+                    return Err(Wordless.into());
                 }
                 at = at.max(last + BETWEEN_WATCHES);
             }
             self.watched = Some(at);
+            self.said = false;
+        } else {
+            self.silent = 0;
         }
         self.sent = Some(at);
         Ok(at)
     }
 
+    /// Counts the end of a watch that lasted so long.
+    fn note_end(&mut self, lasted: Duration) {
+        if self.said {
+            self.silent = 0;
+        } else if self.bookmarks || lasted < WHOLE_WATCH {
+            self.silent += 1;
+        }
+    }
+
     /// A list that succeeds does not show that a watch does.
     fn answered(&mut self, kind: Kind, succeeded: bool) {
         self.failing = !succeeded || (self.failing && kind != Kind::Watch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns whether the fourth watch in a row is refused, and the resource listed, where the first three end so.
+    async fn is_compared(bookmarks: bool, seconds: u64, says: bool) -> bool {
+        let mut rate = Rate {
+            bookmarks,
+            ..Rate::default()
+        };
+        rate.turn(Kind::List).unwrap();
+        for _ in 0..SILENT_WATCHES {
+            rate.turn(Kind::Watch).unwrap();
+            rate.said = says;
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+        }
+        rate.turn(Kind::Watch).is_err_and(|it| it.is::<Wordless>())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn watches_that_end_without_a_word_are_compared_with_a_list() {
+        let rows = [
+            ("not even a bookmark", true, 10, false, true),
+            ("a bookmark", true, 10, true, false),
+            ("no bookmarks are sent", false, 10, false, false),
+            ("ended before their time", false, 2, false, true),
+            ("ended early, with an event", false, 2, true, false),
+        ];
+        for (says, bookmarks, seconds, said, compared) in rows {
+            let found = is_compared(bookmarks, seconds, said).await;
+            assert_eq!(found, compared, "{says}");
+        }
     }
 }

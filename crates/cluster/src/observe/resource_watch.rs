@@ -8,7 +8,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use kube::api::Resource;
 use kube::runtime::watcher::{self, Config, watcher};
 use kube::{Api, ResourceExt};
-use rollguard_core::observation::{Blindness, ResourceKind, Seen};
+use rollguard_core::observation::{Blindness, ResourceKind, Seen, Slim};
 use serde::de::DeserializeOwned;
 
 use super::backoff::{Backoff, Recovery};
@@ -16,8 +16,6 @@ use crate::typed::Typed;
 
 /// How long one more page of a list may take, its body included.
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
-/// An annotation that repeats the whole object, secrets of the author included.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Returns whether an object may belong to the workloads.
 pub(super) type Keep<K> = Box<dyn Fn(&K) -> bool + Send + Sync>;
@@ -50,7 +48,7 @@ pub(super) struct ResourceWatch<K> {
 
 impl<K> ResourceWatch<K>
 where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K: Resource + Slim + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
     pub(super) fn new(target: Target<K>) -> Self {
         let watcher = watcher(target.api.clone(), target.config.clone()).boxed();
@@ -110,20 +108,21 @@ where
     fn take(&mut self, event: watcher::Event<Typed<K>>) {
         match event {
             watcher::Event::Init => self.listing = Some(Vec::new()),
-            watcher::Event::InitApply(Typed(object)) => {
+            watcher::Event::InitApply(Typed(mut object)) => {
                 if let Some(listing) = &mut self.listing
                     && (self.target.keep)(&object)
                 {
-                    listing.push(slim(object));
+                    object.slim();
+                    listing.push(object);
                 }
             }
             watcher::Event::InitDone => self.listed(),
-            watcher::Event::Apply(Typed(object)) => {
+            watcher::Event::Apply(Typed(mut object)) => {
                 self.backoff.watched();
                 if (self.target.keep)(&object) {
                     self.known.extend(object.uid());
-                    self.out
-                        .push_back((self.target.seen)(Box::new(slim(object))));
+                    object.slim();
+                    self.out.push_back((self.target.seen)(Box::new(object)));
                 } else {
                     // It lost its labels; a watch with a selector would report it as deleted.
                     self.forget(&object);
@@ -176,14 +175,4 @@ where
         self.listing = None;
         self.watcher = watcher(self.target.api.clone(), self.target.config.clone()).boxed();
     }
-}
-
-/// Drops `managedFields` and the last applied configuration: half of an object's bytes, never read.
-fn slim<K: Resource>(mut object: K) -> K {
-    let metadata = object.meta_mut();
-    metadata.managed_fields = None;
-    if let Some(annotations) = &mut metadata.annotations {
-        annotations.remove(LAST_APPLIED);
-    }
-    object
 }

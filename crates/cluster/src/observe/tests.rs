@@ -193,10 +193,7 @@ async fn bookkeeping_is_dropped() {
     while let Some(observation) = stream.next().await {
         if let Seen::Pod { object } = observation.seen {
             assert_eq!(object.metadata.managed_fields, None);
-            assert_eq!(
-                object.metadata.annotations,
-                Some(std::collections::BTreeMap::new())
-            );
+            assert_eq!(object.metadata.annotations, None);
             return;
         }
     }
@@ -382,13 +379,16 @@ async fn watches_that_end_at_once_are_not_begun_in_a_rush() {
     let at_once = |_: &Asked| ended_watch(&[], Ok(()));
     let server = resource(others(), "/pods", vec![pod("web-v1-1", "9")], at_once);
     let seen = seen_within(&server, ResourceKind::Pod, Duration::from_secs(10)).await;
-    assert_eq!(seen, ["web-v1-1@9", "listed uid-web-v1-1"]);
+    // Watches that say nothing are compared with a list, with growing pauses.
+    let once = ["web-v1-1@9", "listed uid-web-v1-1"];
+    assert!(seen.chunks(2).all(|it| *it == once), "{seen:?}");
+    assert!((4..=8).contains(&seen.len()), "{seen:?}");
     let watches = server
         .requests("GET", "/pods")
         .into_iter()
         .filter(is_watch)
         .count();
-    assert!((15..=21).contains(&watches), "{watches} in 10 s");
+    assert!((9..=21).contains(&watches), "{watches} in 10 s");
 }
 
 #[tokio::test(start_paused = true)]

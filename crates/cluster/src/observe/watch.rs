@@ -4,10 +4,10 @@
 //! equal. Otherwise the objects are filtered here, a few too many rather than too few: the core ties
 //! everything by uid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use k8s_openapi::api::core::v1::Event;
-use kube::core::{Selector, SelectorExt};
+use kube::core::{Expression, Selector, SelectorExt};
 use rollguard_core::observation::ResourceKind;
 use rollguard_core::workload::{Workload, WorkloadKind};
 
@@ -58,20 +58,15 @@ impl Watch {
     }
 
     /// The names of the workloads of a kind.
-    pub(super) fn names(&self, resource: ResourceKind) -> Vec<String> {
+    pub(super) fn names(&self, resource: ResourceKind) -> BTreeSet<String> {
         let of_kind = self.of(resource);
         of_kind.map(|it| it.name.clone()).collect()
     }
 
     /// Returns the selectors of the workloads that need a resource.
     pub(super) fn labels(&self, resource: ResourceKind) -> Labels {
-        let mut selectors: Vec<Selector> = Vec::new();
-        for subject in self.of(resource) {
-            if !selectors.contains(&subject.selector) {
-                selectors.push(subject.selector.clone());
-            }
-        }
-        Labels(selectors)
+        let selectors = self.of(resource).map(|it| &it.selector);
+        Labels::of(selectors)
     }
 
     /// The workloads that need a resource.
@@ -80,14 +75,57 @@ impl Watch {
         self.subjects.iter().filter(needs)
     }
 
+    /// Returns the workloads by the names that events about them carry.
+    pub(super) fn subjects(&self) -> Subjects {
+        let mut subjects = Subjects::default();
+        for it in &self.subjects {
+            subjects.names.insert((it.kind, it.name.clone()));
+            subjects.prefixes.insert(it.prefix.clone());
+            if it.kind == WorkloadKind::Deployment {
+                subjects.of_sets.insert(it.prefix.clone());
+            }
+        }
+        subjects
+    }
+}
+
+/// The names that tell which events are about the workloads. A namespace has ten times more events than
+/// other objects, so that none is compared with each workload.
+#[derive(Debug, Default)]
+pub(super) struct Subjects {
+    names: HashSet<(WorkloadKind, String)>,
+    /// How the names begin of what the controllers make.
+    prefixes: HashSet<String>,
+    /// The same of Deployments.
+    of_sets: HashSet<String>,
+}
+
+impl Subjects {
     /// Returns whether an event may be about any of the workloads. Events have no labels and no owner, so
     /// they are picked by kind and name.
-    pub(super) fn concerns(&self, event: &Event) -> bool {
+    pub(super) fn concern(&self, event: &Event) -> bool {
         let about = &event.involved_object;
         let name = about.name.as_deref().unwrap_or_default();
-        let kind = about.kind.as_deref().unwrap_or_default();
-        self.subjects.iter().any(|it| it.is_meant(kind, name))
+        match about.kind.as_deref().unwrap_or_default() {
+            "Pod" => begins_with_one(name, &self.prefixes),
+            // Only a pod names its claims, and it may not exist yet.
+            "PersistentVolumeClaim" => true,
+            "ReplicaSet" => begins_with_one(name, &self.of_sets),
+            kind => {
+                let kind = WorkloadKind::ALL.into_iter().find(|it| it.as_str() == kind);
+                kind.is_some_and(|kind| self.names.contains(&(kind, name.to_owned())))
+            }
+        }
     }
+}
+
+/// Returns whether a name begins with one of these: they end at a dash, or are as long as a generated name keeps.
+fn begins_with_one(name: &str, prefixes: &HashSet<String>) -> bool {
+    let dashes = name.match_indices('-').map(|(at, _)| at + 1);
+    let cut = name.char_indices().nth(GENERATED_BASE).map(|(at, _)| at);
+    let whole = (name.chars().count() == GENERATED_BASE).then_some(name.len());
+    let mut ends = dashes.chain(cut).chain(whole);
+    ends.any(|end| name.get(..end).is_some_and(|it| prefixes.contains(it)))
 }
 
 /// One workload.
@@ -115,16 +153,6 @@ impl Subject {
             selector,
         })
     }
-
-    fn is_meant(&self, kind: &str, name: &str) -> bool {
-        match kind {
-            "Pod" => name.starts_with(&self.prefix),
-            // Only a pod names its claims, and it may not exist yet.
-            "PersistentVolumeClaim" => true,
-            "ReplicaSet" => self.kind == WorkloadKind::Deployment && name.starts_with(&self.prefix),
-            kind => kind == self.kind.as_str() && name == self.name,
-        }
-    }
 }
 
 fn prefix(name: &str) -> String {
@@ -138,22 +166,71 @@ fn prefix(name: &str) -> String {
 }
 
 /// Which labels may belong to some workloads.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Labels(Vec<Selector>);
+#[derive(Debug, Default)]
+pub(super) struct Labels {
+    /// The selectors by a label that they demand: its name, then its value.
+    by_label: HashMap<String, HashMap<String, Vec<Selector>>>,
+    /// Those that demand no value.
+    others: Vec<Selector>,
+}
 
 impl Labels {
+    /// Each selector once, under the label that the fewest of the others demand: all may have some in common.
+    fn of<'a>(selectors: impl Iterator<Item = &'a Selector>) -> Self {
+        let mut each: Vec<(Selector, Vec<(String, String)>)> = Vec::new();
+        let mut seen: HashSet<String> = HashSet::new();
+        for selector in selectors.filter(|it| seen.insert(it.to_string())) {
+            each.push((selector.clone(), demanded(selector)));
+        }
+        let mut counts: HashMap<(String, String), usize> = HashMap::new();
+        for label in each.iter().flat_map(|(_, labels)| labels) {
+            *counts.entry(label.clone()).or_default() += 1;
+        }
+        let mut all = Self::default();
+        for (selector, labels) in each {
+            let rarest = labels.into_iter().min_by_key(|it| counts.get(it).copied());
+            match rarest {
+                Some((name, value)) => {
+                    let values = all.by_label.entry(name).or_default();
+                    values.entry(value).or_default().push(selector);
+                }
+                None => all.others.push(selector),
+            }
+        }
+        all
+    }
+
+    fn selectors(&self) -> impl Iterator<Item = &Selector> {
+        let demanding = self.by_label.values().flat_map(HashMap::values).flatten();
+        demanding.chain(&self.others)
+    }
+
     /// Returns the selector for the server; `None` where only [`Self::fit`] can decide.
     pub(super) fn selector(&self) -> Option<String> {
-        match self.0.as_slice() {
-            [only] => Some(only.to_string()),
-            _ => None,
-        }
+        let mut all = self.selectors();
+        let first = all.next()?;
+        all.next().is_none().then(|| first.to_string())
     }
 
     /// Returns whether any of the workloads' selectors matches.
     pub(super) fn fit(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.0.iter().any(|selector| selector.matches(labels))
+        let by_label = |(name, value): (&String, &String)| self.by_label.get(name)?.get(value);
+        let candidates = labels.iter().filter_map(by_label).flatten();
+        let mut candidates = candidates.chain(&self.others);
+        candidates.any(|selector| selector.matches(labels))
     }
+}
+
+/// Returns the labels that a selector demands.
+fn demanded(selector: &Selector) -> Vec<(String, String)> {
+    let demanded = selector.clone().into_iter().filter_map(|it| {
+        if let Expression::Equal(name, value) = it {
+            Some((name, value))
+        } else {
+            None
+        }
+    });
+    demanded.collect()
 }
 
 #[cfg(test)]
@@ -225,7 +302,11 @@ mod tests {
             let watch = Watch::new(&[workload(kind, name, "x"), workload(kind, "zzz", "x")]);
             let event = json!({"metadata": {}, "involvedObject": {"kind": about, "name": subject}});
             let event: Event = serde_json::from_value(event).unwrap();
-            assert_eq!(watch.unwrap().concerns(&event), expected, "{says}");
+            assert_eq!(
+                watch.unwrap().subjects().concern(&event),
+                expected,
+                "{says}"
+            );
         }
     }
 
@@ -256,6 +337,53 @@ mod tests {
         assert_eq!(sets.selector().as_deref(), Some("app=x"));
         let revisions = watch.labels(ResourceKind::ControllerRevision);
         assert_eq!(revisions.selector().as_deref(), Some("app=y"));
+    }
+
+    #[test]
+    fn selectors_that_share_labels_are_told_apart() {
+        let selector = |labels: serde_json::Value, expressions: serde_json::Value| {
+            let mut object = serde_json::to_value(workload("Deployment", "a", "x")).unwrap();
+            object["spec"]["selector"] =
+                json!({"matchLabels": labels, "matchExpressions": expressions});
+            serde_json::from_value::<Workload>(object).unwrap()
+        };
+        let all = [
+            selector(json!({"part-of": "shop", "app": "web"}), json!([])),
+            selector(json!({"part-of": "shop", "app": "api"}), json!([])),
+            selector(
+                json!({}),
+                json!([{"key": "tier", "operator": "In", "values": ["back"]}]),
+            ),
+        ];
+        let labels = Watch::new(&all).unwrap().labels(ResourceKind::Pod);
+        let rows = [
+            (
+                "one of them",
+                json!({"part-of": "shop", "app": "api"}),
+                true,
+            ),
+            (
+                "what they have in common alone",
+                json!({"part-of": "shop"}),
+                false,
+            ),
+            ("another's", json!({"part-of": "shop", "app": "db"}), false),
+            (
+                "the same without the common one",
+                json!({"app": "web"}),
+                false,
+            ),
+            (
+                "one that demands no single value",
+                json!({"tier": "back"}),
+                true,
+            ),
+            ("nothing", json!({}), false),
+        ];
+        for (says, own, fits) in rows {
+            let own = serde_json::from_value(own).unwrap();
+            assert_eq!(labels.fit(&own), fits, "{says}");
+        }
     }
 
     #[test]

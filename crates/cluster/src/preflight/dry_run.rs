@@ -64,6 +64,14 @@ pub(crate) fn of(failure: Failure) -> DryRun {
     }
 }
 
+/// Returns whether the same dry run may succeed a moment later.
+pub(crate) fn may_pass(failure: &Failure) -> bool {
+    let refuses = matches!(&failure.cause, Cause::Answer { code, message, .. }
+        if is_refusal(*code, message, failure.reason.is_some())
+            || message.contains("does not support dry run"));
+    failure.cause.may_pass() && !refuses
+}
+
 /// A webhook that has side effects makes every dry run fail, and one that refuses may choose its own
 /// code (apiserver `admission/plugin/webhook/errors/statuserror.go`).
 ///

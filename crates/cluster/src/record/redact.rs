@@ -9,9 +9,11 @@ use k8s_openapi::api::core::v1::{
     PodTemplateSpec, Probe, Volume,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use rollguard_core::foreign_text::without_secrets;
 use rollguard_core::http::{DEFAULT_CONTAINER_ANNOTATION, HttpAnswer, HttpCheck};
 use rollguard_core::observation::{Answer, Blindness, EndedRead, FreshRead, Observation, Seen};
 use rollguard_core::snapshot::REVISION_ANNOTATION;
+use rollguard_core::traffic::HttpRoute;
 use rollguard_core::workload::Workload;
 
 mod words;
@@ -98,6 +100,12 @@ impl Redactor {
             Seen::Traffic { objects } => {
                 for unseen in &mut objects.unseen {
                     self.text(&mut unseen.why);
+                }
+                let routes = objects.routes.iter_mut().flatten();
+                let conditions = routes.flat_map(HttpRoute::messages_mut);
+                let events = objects.service_events.iter_mut();
+                for message in conditions.chain(events.map(|it| &mut it.message)) {
+                    self.text(message);
                 }
             }
             Seen::Gone { .. } | Seen::Listed { .. } | Seen::LookedUp { .. } | Seen::Tick => {}
@@ -292,6 +300,9 @@ impl Redactor {
         if let Some(get) = &mut probe.http_get {
             self.get(get);
         }
+        let exec = probe.exec.iter_mut();
+        let command = exec.flat_map(|exec| exec.command.iter_mut().flatten());
+        self.values(command.skip(1));
     }
 
     /// Keeps the path that is asked for, and removes host and headers.
@@ -333,7 +344,7 @@ impl Redactor {
     }
 
     fn text(&mut self, text: &mut String) {
-        *text = words::masked(text, |part| {
+        *text = words::masked(&without_secrets(text), |part| {
             let mut part = part.to_owned();
             self.mask(&mut part);
             part

@@ -178,11 +178,11 @@ fn conflict() -> Fault {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_goes_wrong_twice_is_outlasted_and_three_times_is_not() {
+async fn what_passes_is_outlasted_and_what_does_not_is_given_up() {
     for fault in [Fault::Disconnect, Fault::NeverAnswer, conflict()] {
         let sandbox = cluster().build();
         let (connection, plan) = bad_rollout(&sandbox).await;
-        sandbox.faults().inject_next(3, patches(), fault.clone());
+        sandbox.faults().inject(patches(), fault.clone());
         let error = apply(&connection.client, &plan).await.unwrap_err();
         let hint = error.hint().unwrap();
         assert!(
@@ -190,13 +190,15 @@ async fn what_goes_wrong_twice_is_outlasted_and_three_times_is_not() {
             "{fault:?}: {hint}"
         );
         assert_eq!(version(&sandbox).await, "v2", "{fault:?}");
-        assert_eq!(sent(&sandbox), 3, "{fault:?}");
+        let in_vain = sent(&sandbox);
+        assert!((3..=16).contains(&in_vain), "{fault:?}: {in_vain}");
 
+        sandbox.faults().clear();
         sandbox.faults().inject_next(2, patches(), fault.clone());
         let applied = apply(&connection.client, &plan).await.unwrap();
         assert_eq!(applied, Applied::Done, "{fault:?}");
         assert_eq!(version(&sandbox).await, "v1", "{fault:?}");
-        assert_eq!(sent(&sandbox), 3 + 3, "{fault:?}");
+        assert_eq!(sent(&sandbox), in_vain + 3, "{fault:?}");
     }
 }
 

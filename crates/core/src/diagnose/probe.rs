@@ -107,7 +107,7 @@ fn readiness_grace(case: &Case<'_>, container: &ContainerView<'_>, not_there: bo
             .saturating_add(Duration::from_secs(seconds(probe.timeout_seconds, 1)))
             .saturating_mul(3)
     });
-    let former = container.pod.former_start();
+    let former = case.former_start(&container.pod);
     // A pod that became ready again after a blip only looks as if it had started slowly.
     let former = former.filter(|it| *it < case.policy.patience.longest_start);
     let former = former.map(|it| it.saturating_mul(2));

@@ -21,11 +21,16 @@ pub(super) fn of_object(
 ) -> (Finding, Option<Duration>) {
     let patience = case.policy.patience.promised;
     let all = case.snapshot.promises(&lookup);
+    // A Job whose pod waits for the object will not create it.
+    let own = format!("{} `{}`", case.workload.kind(), case.workload.name());
     let named = || all.iter().find(|it| it.read && it.since.is_none());
     let unread = || all.iter().find(|it| !it.read);
     // A Job that has run for longer than that belongs to something else.
     let recent = |since: Timestamp| after(since, patience) >= case.started;
-    let job = || all.iter().find(|it| it.since.is_some_and(recent));
+    let job = || {
+        all.iter()
+            .find(|it| it.by != own && it.since.is_some_and(recent))
+    };
     let heals = named()
         .map(|it| format!("{} names it and may still write it", it.by))
         .or_else(|| unread().map(|it| format!("{} may still write it, but cannot be read", it.by)))

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{Container, LifecycleHandler};
 
 use super::{Candidate, Case, about};
 use crate::finding::{EvidenceKind, Finding, FindingCode};
+use crate::foreign_text;
 use crate::snapshot::{ContainerView, PodView, StartFailureFamily, event_count, event_start};
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
@@ -88,8 +89,11 @@ fn words_of(hook: &LifecycleHandler) -> String {
     let command = hook.exec.as_ref().and_then(|it| it.command.as_ref());
     let path = hook.http_get.as_ref().and_then(|it| it.path.as_deref());
     command
-        .map(|words| format!(" (`{}`)", words.join(" ")))
-        .or_else(|| path.map(|path| format!(" (GET {path})")))
+        .map(|words| {
+            let words = words.iter().map(String::as_str);
+            format!(" (`{}`)", foreign_text::command(words))
+        })
+        .or_else(|| path.map(|path| format!(" (GET {})", foreign_text::without_query(path))))
         .unwrap_or_default()
 }
 

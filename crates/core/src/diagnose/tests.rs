@@ -20,6 +20,7 @@ use FindingCode::*;
 mod config;
 mod crash;
 mod creation;
+mod fronts;
 mod graces;
 mod healing;
 mod http;
@@ -189,6 +190,7 @@ fn diagnosed(policy: &Policy, observations: &[Observation], seconds: u64) -> Dia
         deadline: after(at(0), policy.timeout),
         now: at(seconds),
         shows_at: Cell::default(),
+        former_start: OnceCell::new(),
         ways: ways.as_ref().map(traffic::Followed::seen),
     };
     diagnose(&case)
@@ -211,6 +213,7 @@ fn rows() -> Vec<Row> {
         standstill::rows(),
         start::rows(),
         traffic::rows(),
+        fronts::rows(),
         volume::rows(),
         workload::rows(),
     ]

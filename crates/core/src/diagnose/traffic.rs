@@ -13,7 +13,7 @@ use crate::finding::{Finding, PodPort};
 use crate::policy::Policy;
 use crate::snapshot::{RevisionView, Rollout};
 use crate::traffic::{
-    Defect, NewPod, Serving, Situation, baseline, defects, ports_to_try, serving,
+    Defect, NewPod, Serving, Situation, TriedPort, baseline, defects, ports_to_try, serving,
 };
 
 /// The newest answer about the ways to the pods of a complete rollout.
@@ -61,10 +61,12 @@ pub struct Formers<'a> {
     pub rolled_back: bool,
 }
 
-/// Finds what is wrong with the ways to the pods of a rollout, by the newest answer.
+/// Finds what is wrong with the ways to the pods of a rollout, by the newest answer and by what is known of
+/// the ports that were tried.
 pub(crate) fn ways_to(
     rollout: &Rollout<'_>,
     formers: &Formers<'_>,
+    tried: &[TriedPort],
     policy: &Policy,
 ) -> Vec<Defect> {
     let first = formers.revisions.first().filter(|_| formers.rolled_back);
@@ -76,6 +78,7 @@ pub(crate) fn ways_to(
         defects(&Situation {
             former: templates.get(former).map(|it| &**it),
             rolled_back,
+            tried,
             ..*situation
         })
     })
@@ -123,5 +126,7 @@ fn situated<T>(
         former: None,
         rolled_back: None,
         pods: &pods,
+        tried: &objects.tried,
+        read_at: Some(at),
     }))
 }

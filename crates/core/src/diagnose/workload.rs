@@ -102,11 +102,10 @@ fn stuck(case: &Case<'_>) -> Option<Candidate> {
     }
     let old = case.rollout.old_pods();
     let broken: &PodView<'_> = old.iter().find(|pod| pod.ready_since().is_none())?;
-    let since = case
-        .rollout
-        .new_revision()
-        .and_then(|it| created(&it.metadata));
-    let since = since
+    // Until the controller has read the newest spec, which a scaling changes as well, it is not known which revision
+    // is the newest, and so which pods are of a former one.
+    let newest = case.rollout.new_revision()?;
+    let since = created(&newest.metadata)
         .max(broken.unready_since())
         .unwrap_or(case.now)
         .max(case.started);

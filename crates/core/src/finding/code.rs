@@ -479,7 +479,7 @@ finding_codes! {
     }
     /// Pods are ready, but their Service does not answer over HTTP as expected.
     ServiceCheckFailing {
-        signals: Sources = "the Service's answers, requested through the API server's Service proxy once for each new pod; never more than a suspect while nothing has answered at all",
+        signals: Sources = "the Service's answers, requested through the API server's Service proxy once for each new pod when no old one is left, and again until 8s later; never more than a suspect while nothing has answered at all",
         rollback: Partly = "it helps if the new pods answer otherwise; a Service has no revision",
     }
     /// The workload is paused: nothing will happen.
@@ -560,12 +560,12 @@ finding_codes! {
     }
     /// Every new pod refuses connections to the port that its Services lead to.
     NoPodListens {
-        signals: Sources = "the API server's pod proxy answers for every new pod, up to ten, that the connection to the Service's target port was refused (`apimachinery/pkg/util/proxy/transport.go`), while a probe of the former template asks that port; only with a readiness probe of the container that declares the port, or of every container where none does, with no other port and no headless Service as a way in, no NetworkPolicy that isolates the pods, and not after a rollback; never while a pod refuses the port of its readiness probe as well",
+        signals: Sources = "the API server's pod proxy answers for every new pod, up to ten, that the connection to the Service's target port was refused (`apimachinery/pkg/util/proxy/transport.go`), while a probe of the former template asks that port; only with a readiness probe of the container that declares the port, or of every container where none does, with no other port and no headless Service as a way in, and not after a rollback; nothing is tried while a NetworkPolicy isolates the pods, which may refuse in their place; never while a pod refuses the port of its readiness probe as well",
         rollback: Yes = "the former revision listened on the port that the Services lead to",
     }
     /// Every new pod refuses connections to a port that a Service leads to.
     PortNotListening {
-        signals: Sources = "as `NoPodListens`, where nothing shows that the former revision listened there, such as for a first revision or after a rollback, another port or a headless Service may be a way in, a NetworkPolicy may have refused, or no readiness probe shows that the application has started",
+        signals: Sources = "as `NoPodListens`, where nothing shows that the former revision listened there, such as for a first revision or after a rollback, another port or a headless Service may be a way in, NetworkPolicies may not be listed, or no readiness probe shows that the application has started",
         rollback: Partly = "it helps if the former revision listened there",
     }
     /// A Service that led to the former pods does not lead to the new ones, while others do.
@@ -592,6 +592,31 @@ finding_codes! {
     IngressClassMissing {
         signals: Sources = "`spec.ingressClassName` of the Ingress, against the IngressClasses of the cluster and the annotation `ingressclass.kubernetes.io/is-default-class`; not with the annotation `kubernetes.io/ingress.class`",
         rollback: No = "an Ingress and its class are not part of the workload's revisions",
+    }
+    /// An Ingress that leads to the workload takes its certificate from a Secret that does not exist.
+    IngressSecretMissing {
+        signals: Sources = "`spec.tls[].secretName` of the Ingress, asked for by name, up to five, and only for their metadata; not where Secrets may not be read",
+        rollback: No = "an Ingress and its certificate are not part of the workload's revisions",
+    }
+    /// No Gateway accepts an HTTPRoute that leads to the workload, or one does not find its backends.
+    RouteNotAccepted {
+        signals: Sources = "the conditions `Accepted` and `ResolvedRefs` in `status.parents` of the HTTPRoute, for its present generation (`gateway-api/apis/v1/shared_types.go`); `Accepted` only if no parent has accepted it; a backend of this namespace that is not found stands in `RouteBackendMissing`",
+        rollback: No = "an HTTPRoute and its Gateway are not part of the workload's revisions",
+    }
+    /// An HTTPRoute that leads to the workload names a Service or a port that does not exist.
+    RouteBackendMissing {
+        signals: Sources = "`spec.rules[].backendRefs` of the HTTPRoute without a weight of 0, against the Services of the namespace",
+        rollback: No = "an HTTPRoute and its Services are not part of the workload's revisions",
+    }
+    /// A Service of type LoadBalancer that leads to the workload has no address.
+    LoadBalancerPending {
+        signals: Sources = "`status.loadBalancer.ingress` of the Service is empty, and a warning about the Service is in the namespace, such as `SyncLoadBalancerFailed` (`cloud-provider/controllers/service/controller.go`), or the Service is older than 3m",
+        rollback: No = "a Service has no revision",
+    }
+    /// No new pod answers the health probe of a load balancer.
+    HealthProbeFailing {
+        signals: Sources = "the annotation `service.beta.kubernetes.io/azure-load-balancer-health-probe-request-path` of a Service of type LoadBalancer whose probe uses HTTP, and every new pod's answer to that path, through the API server's pod proxy, is not 200; not with `externalTrafficPolicy: Local`, nor while a NetworkPolicy isolates the pods",
+        rollback: Partly = "it helps if the former revision answered that path",
     }
     /// NetworkPolicies admit nothing to the new pods, and admitted something to the former ones.
     TrafficDenied {

@@ -148,7 +148,7 @@ healing! {
     ControllerLagging => NotSeen, "the controller may catch up", "it is only ever a suspect";
     ServiceSelectsNoPod | ServicePortMissing => NotSeen, "the same pipeline may still apply the Service that goes with it", "a Service that is applied after the workload: seconds";
     NoPodListens => NotSeen, "the application may still open the port", "a port that is opened after the pod is ready: seconds";
-    PortNotListening | ServiceLeftBehind | ServiceMixesWorkloads | EndpointsNotReady | IngressBackendMissing | IngressClassMissing | TrafficDenied | EgressDenied | DependencyNotServed | AutoscalerCannotAct | DnsChanged => Undecided, "", "";
+    PortNotListening | ServiceLeftBehind | ServiceMixesWorkloads | EndpointsNotReady | IngressBackendMissing | IngressClassMissing | IngressSecretMissing | RouteNotAccepted | RouteBackendMissing | LoadBalancerPending | HealthProbeFailing | TrafficDenied | EgressDenied | DependencyNotServed | AutoscalerCannotAct | DnsChanged => Undecided, "", "";
     ProgressDeadlineExceeded => Undecided, "", "";
     NothingToVerify => Undecided, "", "";
 }

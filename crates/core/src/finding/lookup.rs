@@ -42,6 +42,9 @@ pub struct PodPort {
     pub uid: String,
     /// The port.
     pub port: u16,
+    /// The path to ask there over HTTP; without one only the port is tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// Something in the cluster that may heal a cause, or explains it.

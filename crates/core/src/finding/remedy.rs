@@ -25,6 +25,10 @@ pub enum Look {
     Services,
     /// At the Ingresses.
     Ingresses,
+    /// At the HTTPRoutes.
+    Routes,
+    /// At the Services with their events.
+    LoadBalancers,
     /// At the NetworkPolicies.
     Policies,
     /// At the HorizontalPodAutoscalers.
@@ -45,6 +49,8 @@ impl Look {
             Self::Volumes => "kubectl describe pvc -n NAMESPACE",
             Self::Services => "kubectl get services,endpointslices -o wide -n NAMESPACE",
             Self::Ingresses => "kubectl describe ingress -n NAMESPACE",
+            Self::Routes => "kubectl describe httproute -n NAMESPACE",
+            Self::LoadBalancers => "kubectl describe services -n NAMESPACE",
             Self::Policies => "kubectl describe networkpolicy -n NAMESPACE",
             Self::Autoscalers => "kubectl describe hpa -n NAMESPACE",
             Self::Admission => {
@@ -177,6 +183,11 @@ remedies! {
     EndpointsNotReady => Services, "look at the EndpointSlices of the Service, and at the log of the kube-controller-manager that writes them";
     IngressBackendMissing => Ingresses, "create the Service or the port that the Ingress names, or correct the Ingress";
     IngressClassMissing => Ingresses, "name an IngressClass that exists (`kubectl get ingressclass`), or install the controller that brings it";
+    IngressSecretMissing => Ingresses, "create the Secret with the certificate, or let cert-manager do so, or correct `spec.tls` of the Ingress";
+    RouteNotAccepted => Routes, "correct the HTTPRoute as the condition says: its parentRefs, its hostnames, its backendRefs; a backend in another namespace needs a ReferenceGrant";
+    RouteBackendMissing => Routes, "create the Service or the port that the HTTPRoute names, or correct the HTTPRoute";
+    LoadBalancerPending => LoadBalancers, "look at the events of the Service: the cloud says there why it gives no load balancer";
+    HealthProbeFailing => LoadBalancers, "answer the path of the health probe with 200, or correct the annotation of the Service";
     TrafficDenied => Policies, "admit traffic to the labels of the new pods in a NetworkPolicy, or restore the labels";
     EgressDenied => Policies, "allow the labels of the new pods what they send, DNS (port 53) included, in a NetworkPolicy, or restore the labels";
     DependencyNotServed => Services, "correct the name or the port, or bring up the Service that the new revision names";

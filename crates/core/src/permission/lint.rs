@@ -141,6 +141,11 @@ pub(super) const RULES: &[Rule] = &[
         ..PREDICTED_TRAFFIC
     },
     Rule {
+        group: "gateway.networking.k8s.io",
+        resources: &["httproutes"],
+        ..PREDICTED_TRAFFIC
+    },
+    Rule {
         command: Command::Lint,
         group: "cert-manager.io",
         resources: &["certificates"],
@@ -176,6 +181,14 @@ pub(super) const RULES: &[Rule] = &[
         resources: &["nodes"],
         verbs: &["list"],
         why: "to see whether a node can take the pods; without it that is not predicted",
+        ..LINT
+    },
+    Rule {
+        scope: Scope::Cluster,
+        resources: &["pods"],
+        verbs: &["list"],
+        why: "to see whether the pods of all namespaces leave room on the nodes; without it those of the workload's own \
+              namespace count alone, and that there is no room is possible at most",
         ..LINT
     },
     Rule {

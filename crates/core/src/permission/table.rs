@@ -168,7 +168,8 @@ pub(super) const RULES: &[Rule] = &[
         condition: Condition::Logs,
         resources: &["pods/log"],
         verbs: &["get"],
-        why: "to quote the last log lines of a container that fails; not used with --no-logs",
+        why: "to quote the last log lines of a container that fails, and to note the errors that only the new pods of a healthy rollout \
+              log; not used with --no-logs",
         ..CHECK
     },
     Rule {
@@ -191,6 +192,13 @@ pub(super) const RULES: &[Rule] = &[
         verbs: &["get"],
         need: Need::Needed,
         why: "to send HTTP checks to Services through the API server",
+        ..CHECK
+    },
+    Rule {
+        condition: Condition::HttpService,
+        resources: &["services"],
+        verbs: &["list"],
+        why: "to find the only port of a Service whose check names none; without it such a check must name the port",
         ..CHECK
     },
     Rule {
@@ -227,13 +235,33 @@ pub(super) const RULES: &[Rule] = &[
         ..TRAFFIC
     },
     Rule {
-        condition: Condition::IngressClass,
+        condition: Condition::Ingress,
         scope: Scope::Cluster,
         group: "networking.k8s.io",
         resources: &["ingressclasses"],
         need: Need::Optional,
         why: "to note an Ingress whose class does not exist. No Role here has it, because classes are the cluster's; without it \
-              that is not noted",
+              that is not noted, and the report says so",
+        ..TRAFFIC
+    },
+    Rule {
+        condition: Condition::Ingress,
+        resources: &["secrets"],
+        verbs: &["get"],
+        need: Need::Optional,
+        why: "to note an Ingress whose Secret with the certificate does not exist; only the metadata is asked for. No Role here has it, \
+              because it opens the Secrets themselves; without it that is not noted, and the report says so",
+        ..TRAFFIC
+    },
+    Rule {
+        group: "gateway.networking.k8s.io",
+        resources: &["httproutes"],
+        why: "to note HTTPRoutes that lead nowhere, where the cluster has the Gateway API; without it that is not noted",
+        ..TRAFFIC
+    },
+    Rule {
+        resources: &["events"],
+        why: "to quote why a Service gets no load balancer; without it the reason is not known",
         ..TRAFFIC
     },
     Rule {

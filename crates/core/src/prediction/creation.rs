@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::certainty::Certainty;
-use super::nodes;
 use super::planned::Planned;
 use super::question::Collection;
 use super::strategy::{fences, waits_for_person};
@@ -17,7 +16,7 @@ pub(super) fn most(view: &View<'_>, plan: &Planned<'_>) -> Option<Certainty> {
         return None;
     }
     let creates = match plan.workload.kind {
-        WorkloadKind::DaemonSet => of_daemon_set(view, plan),
+        WorkloadKind::DaemonSet => of_daemon_set(plan),
         WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::Job => {
             of_replicas(view, plan)
         }
@@ -40,8 +39,8 @@ fn of_replicas(view: &View<'_>, plan: &Planned<'_>) -> Option<Certainty> {
     may_grow.then_some(Certainty::Likely)
 }
 
-fn of_daemon_set(view: &View<'_>, plan: &Planned<'_>) -> Option<Certainty> {
-    match nodes::selected(view, plan) {
+fn of_daemon_set(plan: &Planned<'_>) -> Option<Certainty> {
+    match plan.selected {
         Some(0) => None,
         Some(_) => Some(Certainty::Certain),
         None if plan.desired() > 0 => Some(Certainty::Certain),

@@ -36,6 +36,8 @@ pub(super) struct Planned<'a> {
     pub(super) is_known: bool,
     /// How sure a prediction about the new pods can be; `None` where no pod is created.
     pub(super) most: Option<Certainty>,
+    /// On how many nodes a DaemonSet creates a pod, as far as the nodes are seen.
+    pub(super) selected: Option<i64>,
 }
 
 /// How far the plan of a workload has come.
@@ -66,6 +68,7 @@ pub(super) fn plan<'a>(view: &View<'a>, index: usize, manifest: &'a Manifest) ->
             rolls: true,
             is_known: true,
             most: None,
+            selected: None,
             workload,
         });
     }
@@ -115,6 +118,7 @@ pub(super) fn plan<'a>(view: &View<'a>, index: usize, manifest: &'a Manifest) ->
         rolls: !same,
         is_known: current.is_none() || not_tried(&trial.result).is_none(),
         most: None,
+        selected: None,
         workload,
     })
 }
@@ -237,6 +241,7 @@ impl<'a> Planned<'a> {
             rolls: true,
             is_known: false,
             most: None,
+            selected: None,
             workload,
         }
     }
@@ -301,13 +306,14 @@ impl<'a> Planned<'a> {
         trial_pod(&self.workload, owner, template, &claims(&self.object))
     }
 
-    /// How many pods are wanted: those of a DaemonSet are counted by its status.
+    /// How many pods are wanted: those of a DaemonSet are counted by its status, or by the nodes where it is new.
     pub(super) fn desired(&self) -> i64 {
         let number = |of: &Value, at: &str| of.pointer(at).and_then(Value::as_i64);
         match self.workload.kind {
             WorkloadKind::DaemonSet => self
                 .current
                 .and_then(|it| number(it, "/status/desiredNumberScheduled"))
+                .or(self.selected)
                 .unwrap_or_default(),
             WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::Job => {
                 let own = number(&self.object, "/spec/replicas");

@@ -86,7 +86,7 @@ pub(super) fn quantity(value: &Value) -> Option<Quantity> {
     }
 }
 
-fn add(to: &mut Amounts, more: &Amounts) {
+pub(super) fn add(to: &mut Amounts, more: &Amounts) {
     for (name, amount) in more {
         let sum = to.get(name).map_or(*amount, |it| it.plus(*amount));
         to.insert(name.clone(), sum);

@@ -10,17 +10,21 @@ use super::creation::is_scaled;
 use super::defaults::ranges;
 use super::items;
 use super::planned::Planned;
-use super::pod::{Amounts, amounts, read, with_defaults};
-use super::question::{Collection, Trial};
+use super::pod::{Amounts, with_defaults};
 use super::stored::most_of_resources;
 use super::strategy::{Fences, fences};
 use super::view::{Found, View};
-use crate::diagnose::classify_refusal;
 use crate::finding::{FindingCode, Lookup as Promises};
 use crate::quantity::Quantity;
-use crate::rollback::preflight::DryRun;
 use crate::workload::WorkloadKind;
 use crate::workload::raw::text;
+
+mod limit;
+mod together;
+mod walk;
+
+use limit::{Quota, has_ended, pods_of, quotas, refused, taken};
+use walk::{Stop, stop};
 
 /// Finds rollouts that a quota stops on their way.
 pub(super) fn judge(view: &View<'_>, planned: &[Planned<'_>]) -> Vec<Prediction> {
@@ -52,19 +56,6 @@ struct Scene<'s, 'a> {
     view: &'s View<'a>,
     namespace: &'s str,
     planned: &'s [Planned<'a>],
-}
-
-/// A quota with what is left of it.
-struct Quota {
-    name: String,
-    /// Its limits once the call is applied.
-    hard: Amounts,
-    /// Its limits now.
-    hard_now: Amounts,
-    used: Amounts,
-    scopes: Vec<String>,
-    /// Whether it has conditions that are not judged here.
-    is_selective: bool,
 }
 
 /// A workload whose pods are replaced.
@@ -125,134 +116,6 @@ fn with_ranges(view: &View<'_>, plan: &Planned<'_>) -> Option<Value> {
     }
 }
 
-/// Returns what a pod takes from a quota, under the quota's names (`quota/v1/evaluator/core/pods.go`).
-fn taken(spec: &Value) -> Amounts {
-    let mut taken = Amounts::new();
-    for (name, amount) in amounts(spec, "requests") {
-        taken.insert(format!("requests.{name}"), amount);
-        if ["cpu", "memory", "ephemeral-storage"].contains(&name.as_str()) {
-            taken.insert(name, amount);
-        }
-    }
-    for (name, amount) in amounts(spec, "limits") {
-        taken.insert(format!("limits.{name}"), amount);
-    }
-    let one = Quantity::whole(1);
-    taken.insert("pods".to_owned(), one);
-    taken.insert("count/pods".to_owned(), one);
-    taken
-}
-
-fn quotas(view: &View<'_>, namespace: &str, rollouts: &[Rollout<'_, '_>]) -> Vec<Quota> {
-    let collection = Collection {
-        api: "v1",
-        plural: "resourcequotas",
-        namespace: Some(namespace.to_owned()),
-    };
-    let listed = match view.list(collection, "whether the namespace's quotas have room") {
-        Found::There(listed) => listed.as_slice(),
-        Found::Missing | Found::Pending => &[],
-        Found::Unseen => {
-            let refused = rollouts.iter().filter_map(|it| of_refusal(view, it));
-            return refused.collect();
-        }
-    };
-    let each = listed.iter().map(|quota| {
-        let name = text(quota, "/metadata/name");
-        // The manifest of the same call is applied as well.
-        let brought = view.manifests.find("ResourceQuota", namespace, name);
-        let hard = brought.and_then(|it| it.object.pointer("/spec/hard"));
-        let at = |pointer: &str| quota.pointer(pointer).map(read).unwrap_or_default();
-        let hard_now = at("/spec/hard");
-        Quota {
-            name: name.to_owned(),
-            hard: hard.map_or_else(|| hard_now.clone(), read),
-            hard_now,
-            used: at("/status/used"),
-            scopes: items(quota, "/spec/scopes")
-                .filter_map(|it| it.as_str().map(str::to_owned))
-                .collect(),
-            is_selective: quota.pointer("/spec/scopeSelector").is_some(),
-        }
-    });
-    each.collect()
-}
-
-/// Returns the quota that a refusal names, where quotas may not be listed.
-fn of_refusal(view: &View<'_>, rollout: &Rollout<'_, '_>) -> Option<Quota> {
-    let trial = trial(view, rollout.plan, rollout.plan.template())?.trial;
-    let Refused {
-        name, used, hard, ..
-    } = refused(trial)?;
-    Some(Quota {
-        name: name.to_owned(),
-        hard: hard.clone(),
-        hard_now: hard,
-        used,
-        scopes: Vec::new(),
-        is_selective: false,
-    })
-}
-
-/// The numbers in the refusal of a quota.
-struct Refused<'t> {
-    name: &'t str,
-    requested: Amounts,
-    used: Amounts,
-    hard: Amounts,
-}
-
-/// Reads the numbers in the refusal of a quota (`resourcequota/controller.go`, `checkRequest`).
-fn refused(trial: &Trial) -> Option<Refused<'_>> {
-    let DryRun::Refused { message, .. } = &trial.result else {
-        return None;
-    };
-    if classify_refusal(message).code != FindingCode::QuotaExceeded {
-        return None;
-    }
-    let (_, rest) = message.split_once("exceeded quota: ")?;
-    let (name, rest) = rest.split_once(", requested: ")?;
-    let (requested, rest) = rest.split_once(", used: ")?;
-    let (used, hard) = rest.split_once(", limited: ")?;
-    let pairs = |text: &str| -> Amounts {
-        let pairs = text.split(',').filter_map(|it| it.trim().split_once('='));
-        pairs
-            .filter_map(|(name, it)| Some((name.to_owned(), Quantity::parse(it)?)))
-            .collect()
-    };
-    Some(Refused {
-        name,
-        requested: pairs(requested),
-        used: pairs(used),
-        hard: pairs(hard),
-    })
-}
-
-impl Quota {
-    /// Returns whether it counts a pod; `None` where that is not judged here.
-    fn counts(&self, spec: &Value) -> Option<bool> {
-        if self.is_selective {
-            return None;
-        }
-        let ends = spec
-            .get("activeDeadlineSeconds")
-            .is_some_and(|it| !it.is_null());
-        let is_best_effort = ["requests", "limits"].iter().all(|which| {
-            let amounts = amounts(spec, which);
-            !amounts.contains_key("cpu") && !amounts.contains_key("memory")
-        });
-        let each = self.scopes.iter().map(|scope| match scope.as_str() {
-            "Terminating" => Some(ends),
-            "NotTerminating" => Some(!ends),
-            "BestEffort" => Some(is_best_effort),
-            "NotBestEffort" => Some(!is_best_effort),
-            _ => None,
-        });
-        each.collect::<Option<Vec<bool>>>()
-            .map(|all| all.into_iter().all(|it| it))
-    }
-}
-
 fn of_quota(scene: &Scene<'_, '_>, quota: &Quota, rollouts: &[Rollout<'_, '_>]) -> Vec<Prediction> {
     let counted: Vec<&Rollout<'_, '_>> = rollouts
         .iter()
@@ -272,7 +135,8 @@ fn of_quota(scene: &Scene<'_, '_>, quota: &Quota, rollouts: &[Rollout<'_, '_>]) 
         found.push(prediction.surely(certainty).at_most(most));
     }
     if found.is_empty() {
-        found.extend(together(quota, &counted));
+        let brought = together::brought(scene.view, scene.namespace, quota);
+        found.extend(together::together(quota, &counted, &brought));
     }
     found
 }
@@ -324,26 +188,20 @@ enum Ends {
 /// Returns whether pods that take a resource are about to end: those that are deleted, and those of Jobs and the like
 /// (`quota/v1/evaluator/core/pods.go`, `QuotaV1Pod`). `None` while that is not known.
 fn pods_that_end(scene: &Scene<'_, '_>, resource: &str) -> Option<Ends> {
-    let collection = Collection {
-        api: "v1",
-        plural: "pods",
-        namespace: Some(scene.namespace.to_owned()),
-    };
     let what = "whether pods that end are about to free quota";
-    let pods = match scene.view.list(collection, what) {
+    let pods = match pods_of(scene.view, scene.namespace, what) {
         Found::There(pods) => pods,
         Found::Missing => return Some(Ends::None),
         Found::Unseen => return Some(Ends::Unseen),
         Found::Pending => return None,
     };
     let frees = |pod: &&Value| {
-        let has_ended = ["Succeeded", "Failed"].contains(&text(pod, "/status/phase"));
         let is_going = !text(pod, "/metadata/deletionTimestamp").is_empty();
         let mut owners = items(pod, "/metadata/ownerReferences");
         let ends = ["Never", "OnFailure"].contains(&text(pod, "/spec/restartPolicy"))
             || owners.any(|it| text(it, "/kind") == "Job");
         let takes = || taken(pod.get("spec").unwrap_or(&Value::Null)).contains_key(resource);
-        !has_ended && (is_going || ends) && takes()
+        !has_ended(pod) && (is_going || ends) && takes()
     };
     Some(if pods.iter().any(|it| frees(&it)) {
         Ends::Some
@@ -365,76 +223,6 @@ fn frees(plan: &Planned<'_>, resource: &str) -> bool {
         old.clone()
     };
     of(&new, plan.desired()) < of(&old, plan.present())
-}
-
-/// Where a rollout stops.
-struct Stop {
-    resource: String,
-    /// How many new pods there are then.
-    new: i64,
-    old: i64,
-}
-
-/// Walks the rollout pod by pod; everything else in the namespace stays as it is.
-fn stop(quota: &Quota, hard: &Amounts, rollout: &Rollout<'_, '_>) -> Option<Stop> {
-    let Fences {
-        surge,
-        unavailable,
-        updated,
-    } = rollout.fences;
-    let (mut old, mut new) = (rollout.old, 0_i64);
-    let all = rollout.plan.desired();
-    // More need no proof that they are many.
-    let most = updated.min(MOST_PODS);
-    loop {
-        let before = (old, new);
-        let mut short = None;
-        while new < most && old + new < all + surge {
-            let pods = Pods { old, new: new + 1 };
-            short = lacking(quota, hard, rollout, pods);
-            if short.is_some() {
-                break;
-            }
-            new += 1;
-        }
-        if new >= most {
-            return None;
-        }
-        let may_go = (old + new - (all - unavailable)).clamp(0, old);
-        old -= may_go;
-        if (old, new) == before {
-            return short.map(|resource| Stop { resource, new, old });
-        }
-    }
-}
-
-const MOST_PODS: i64 = 2_000;
-
-/// So many pods of the present and of the new revision.
-#[derive(Clone, Copy)]
-struct Pods {
-    old: i64,
-    new: i64,
-}
-
-/// Returns the first resource of which so many pods take more than there is.
-fn lacking(quota: &Quota, hard: &Amounts, rollout: &Rollout<'_, '_>, pods: Pods) -> Option<String> {
-    let short = hard.iter().find(|(name, hard)| {
-        let of = |amounts: &Amounts, count: i64| {
-            amounts.get(*name).copied().unwrap_or_default().times(count)
-        };
-        // Of what the new pods do not take nothing is refused.
-        if !rollout.new_each.contains_key(*name) {
-            return false;
-        }
-        let used = quota.used.get(*name).copied().unwrap_or_default();
-        let others = used.minus(of(&rollout.old_each, rollout.old));
-        let sum = others
-            .plus(of(&rollout.old_each, pods.old))
-            .plus(of(&rollout.new_each, pods.new));
-        sum > **hard
-    });
-    short.map(|(name, _)| name.clone())
 }
 
 fn stopped(quota: &Quota, rollout: &Rollout<'_, '_>, stop: &Stop) -> Prediction {
@@ -484,42 +272,4 @@ fn replica_set(quota: &Quota, rollout: &Rollout<'_, '_>) -> Option<Prediction> {
                 "raise quota `{name}`, or delete old ReplicaSets that have 0 replicas and lower revisionHistoryLimit"
             ))
     })
-}
-
-/// Finds workloads that fit one by one and not together.
-fn together(quota: &Quota, counted: &[&Rollout<'_, '_>]) -> Vec<Prediction> {
-    if counted.len() < 2 {
-        return Vec::new();
-    }
-    let short = quota.hard.iter().find(|(name, hard)| {
-        let of = |amounts: &Amounts, count: i64| {
-            amounts.get(*name).copied().unwrap_or_default().times(count)
-        };
-        let mut sum = quota.used.get(*name).copied().unwrap_or_default();
-        for it in counted {
-            sum = sum.minus(of(&it.old_each, it.old.min(it.fences.updated)));
-        }
-        for it in counted {
-            sum = sum.plus(of(&it.new_each, it.fences.updated));
-        }
-        let takes = counted.iter().any(|it| it.new_each.contains_key(*name));
-        takes && sum > **hard
-    });
-    let Some((resource, hard)) = short else {
-        return Vec::new();
-    };
-    let titles: Vec<String> = counted.iter().map(|it| it.plan.title()).collect();
-    let titles = titles.join(", ");
-    let name = &quota.name;
-    let each = counted.iter().map(|it| {
-        let message = format!(
-            "quota `{name}` has no room for all of {titles} together: {resource} is limited to {hard}"
-        );
-        Prediction::finding(FindingCode::QuotaExceeded, it.plan.index, message)
-            .surely(Certainty::Likely)
-            .about(it.plan.title())
-            .at("/spec/template")
-            .remedy(format!("raise quota `{name}`, or lower the pods' requests"))
-    });
-    each.collect()
 }

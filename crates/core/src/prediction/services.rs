@@ -48,6 +48,8 @@ pub(super) fn judge(view: &View<'_>, plan: &Planned<'_>) -> Vec<Prediction> {
         former: Some(&former),
         rolled_back: None,
         pods: &pods,
+        tried: &[],
+        read_at: None,
     };
     let found = defects(&situation).into_iter();
     found.map(|it| prediction(plan, it)).collect()

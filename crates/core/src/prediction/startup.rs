@@ -27,6 +27,17 @@ pub(super) fn judge(plan: &Planned<'_>) -> Vec<Prediction> {
         .collect()
 }
 
+/// Returns how long the present pods took to become ready, by their fastest one; `None` where none was seen to start.
+pub(super) fn measured(plan: &Planned<'_>) -> Option<Duration> {
+    let template = plan.typed_template()?;
+    let containers = template.spec?.containers.into_iter();
+    let each = containers.filter_map(|container| {
+        let pods = plan.history?.pods();
+        pods.filter_map(|pod| start(pod, &container.name)).min()
+    });
+    each.max()
+}
+
 /// Returns how long a container took from its start until its pod was ready; `None` where that cannot be told.
 ///
 /// A readiness probe that blips later makes the time look longer, so that the shortest of all pods counts. Seconds are

@@ -5,7 +5,10 @@ mod creation;
 mod ground;
 mod nodes;
 mod quotas;
+mod quotas_of_call;
+mod room;
 mod routes;
+mod spread;
 mod templates;
 mod timeouts;
 mod way_back;
@@ -38,6 +41,8 @@ struct Cluster {
     /// The spec of the pod as it is stored.
     stored: Option<Value>,
     apply: DryRun,
+    /// Whether pods may be listed in the namespace only.
+    hides_other_namespaces: bool,
     /// More lists, by their plural.
     lists: Vec<(&'static str, Lookup<Vec<Value>>)>,
     /// The kinds of references that exist.
@@ -65,6 +70,7 @@ impl Default for Cluster {
             judges_pod: |_| None,
             stored: None,
             apply: DryRun::Accepted,
+            hides_other_namespaces: false,
             lists: Vec::new(),
             exists: Vec::new(),
             services: Vec::new(),
@@ -100,6 +106,9 @@ impl Cluster {
             Question::List(collection) => Answer::List(match collection.plural {
                 "nodes" => Lookup::Seen(self.nodes.clone()),
                 "resourcequotas" => self.quotas.clone(),
+                "pods" if self.hides_other_namespaces && collection.namespace.is_none() => {
+                    Lookup::Unseen("may not list pods".to_owned())
+                }
                 plural => self.listed(plural),
             }),
             Question::Reference { reference, .. } => {

@@ -1,5 +1,6 @@
 //! The shortest time that a rollout needs, against the timeout of the check after it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Container, Probe};
@@ -7,6 +8,7 @@ use serde_json::Value;
 
 use super::certainty::{Certainty, Prediction};
 use super::planned::Planned;
+use super::startup::measured;
 use super::strategy::{fences, waits_for_person};
 use crate::duration::Human;
 use crate::finding::FindingCode;
@@ -15,78 +17,143 @@ use crate::probe::Timing;
 use crate::workload::WorkloadKind;
 use crate::workload::raw::text;
 
+/// The time that a rollout needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// The index of the manifest.
+    pub manifest: usize,
+    /// What it needs at least, by its own settings; zero where they demand no wait.
+    pub least: Duration,
+    /// About what it needs if the new pods start as the present ones did, where these were seen.
+    pub about: Option<Duration>,
+    /// Both in one sentence.
+    pub message: String,
+}
+
+/// Returns the time that a rollout needs; `None` where it needs none that is known, or a person has to act first.
+pub(super) fn needs(plan: &Planned<'_>) -> Option<Needs> {
+    if waits_for_person(plan) {
+        return None;
+    }
+    let least = least(plan);
+    let in_all = |each: Duration| each.saturating_mul(least.rounds);
+    let about = measured(plan).filter(|it| *it > least.ready);
+    let about = about.map(|it| (it, in_all(it.saturating_add(least.min_ready))));
+    let at_least = in_all(least.each());
+    let title = plan.title();
+    let mut message = format!("the rollout of {title} needs at least {}", Human(at_least));
+    if at_least.is_zero() {
+        message = format!("the settings of {title} demand no wait");
+    }
+    if let Some((start, about)) = about {
+        let (start, about) = (Human(start), Human(about));
+        let _ = write!(
+            message,
+            "; about {about} if new pods start as the present ones did ({start})"
+        );
+    }
+    (about.is_some() || !at_least.is_zero()).then(|| Needs {
+        manifest: plan.index,
+        least: at_least,
+        about: about.map(|(_, it)| it),
+        message,
+    })
+}
+
 /// Finds a rollout that takes longer than the check waits: by its own timeout, or by the default one.
 pub(super) fn judge(plan: &Planned<'_>, timeout: Option<Duration>) -> Option<Prediction> {
-    if waits_for_person(plan) || plan.manifest.stands {
-        return None;
-    }
-    let Least { each, rounds, why } = least(plan);
-    let needs = each.saturating_mul(rounds);
     let limit = timeout.unwrap_or(Policy::default().timeout);
-    if needs <= limit {
-        return None;
-    }
-    let title = plan.title();
-    let (each, needs, limit) = (Human(each), Human(needs), Human(limit));
-    let one_by_one = match rounds {
-        1 => String::new(),
-        rounds => format!(", and the next ones follow, {rounds} times in all"),
-    };
+    let needs = needs(plan)?;
     let which = match timeout {
         Some(_) => "the timeout of",
         None => "the default timeout of a check,",
     };
-    let message = format!(
-        "a new pod of {title} is available after {each} at the earliest ({why}){one_by_one}: the rollout takes at least {needs}, longer than {which} {limit}"
-    );
-    let certainty = match timeout {
-        Some(_) => Certainty::Likely,
-        None => Certainty::Possible,
+    let limited = format!("longer than {which} {}", Human(limit));
+    let (message, needed, certainty) = match needs.about {
+        _ if needs.least > limit => {
+            let certainty = match timeout {
+                Some(_) => Certainty::Likely,
+                None => Certainty::Possible,
+            };
+            let message = format!("{}, {limited}", of_settings(plan));
+            (message, needs.least, certainty)
+        }
+        // The new revision may start faster.
+        Some(about) if about > limit => {
+            let message = format!("{}: {limited}", needs.message);
+            (message, about, Certainty::Possible)
+        }
+        _ => return None,
     };
     let at = "/spec/minReadySeconds";
-    let at = plan
-        .manifest
-        .object
-        .pointer(at)
-        .map_or("/spec/template", |_| at);
+    let at = plan.manifest.object.pointer(at);
+    let at = at.map_or("/spec/template", |_| "/spec/minReadySeconds");
+    let needed = Human(needed);
     Some(
         Prediction::finding(FindingCode::TimeoutTooShort, plan.index, message)
             .surely(certainty)
-            .about(title)
+            .about(plan.title())
             .at(at)
             .remedy(format!(
-                "give the check a timeout of more than {needs} (`--timeout`), or lower what the pods wait for"
+                "give the check a timeout of more than {needed} (`--timeout`), or lower what the pods wait for"
             )),
+    )
+}
+
+/// Says why the settings of a rollout take so long.
+fn of_settings(plan: &Planned<'_>) -> String {
+    let least = least(plan);
+    let (each, needs) = (least.each(), least.each().saturating_mul(least.rounds));
+    let one_by_one = match least.rounds {
+        1 => String::new(),
+        rounds => format!(", and the next ones follow, {rounds} times in all"),
+    };
+    format!(
+        "a new pod of {} is available after {} at the earliest ({}){one_by_one}: the rollout takes at least {}",
+        plan.title(),
+        Human(each),
+        least.why(),
+        Human(needs)
     )
 }
 
 /// The shortest time of a rollout.
 struct Least {
-    /// From the start of a pod until it is available.
-    each: Duration,
+    /// From the start of a pod until it is ready.
+    ready: Duration,
+    /// How long it has to stay ready.
+    min_ready: Duration,
     /// How many pods follow one another.
     rounds: u32,
+}
+
+impl Least {
+    /// From the start of a pod until it is available.
+    const fn each(&self) -> Duration {
+        self.min_ready.saturating_add(self.ready)
+    }
+
     /// The fields that make it so long.
-    why: &'static str,
+    const fn why(&self) -> &'static str {
+        match (self.min_ready.is_zero(), self.ready.is_zero()) {
+            (false, false) => "minReadySeconds, and initialDelaySeconds of its probes",
+            (_, true) => "minReadySeconds",
+            (true, false) => "initialDelaySeconds of its probes",
+        }
+    }
 }
 
 /// Returns a lower bound, as a check does (`progress/pace.rs`); the time before a probe asks counts as well.
 fn least(plan: &Planned<'_>) -> Least {
     let seconds = plan.object.pointer("/spec/minReadySeconds");
     let seconds = seconds.and_then(Value::as_u64).unwrap_or_default();
-    let min_ready = Duration::from_secs(seconds);
     let template = plan.typed_template();
     let spec = template.as_ref().and_then(|it| it.spec.as_ref());
     let containers = spec.into_iter().flat_map(|it| &it.containers);
-    let ready = containers.map(ready).max().unwrap_or_default();
     Least {
-        each: min_ready.saturating_add(ready),
+        ready: containers.map(ready).max().unwrap_or_default(),
+        min_ready: Duration::from_secs(seconds),
         rounds: rounds(plan),
-        why: match (min_ready.is_zero(), ready.is_zero()) {
-            (false, false) => "minReadySeconds, and initialDelaySeconds of its probes",
-            (_, true) => "minReadySeconds",
-            (true, false) => "initialDelaySeconds of its probes",
-        },
     }
 }
 

@@ -7,15 +7,12 @@
 use kind::{Kind, Strength, kind};
 use record::{Level, Record};
 
-use crate::foreign_text::visible;
+use crate::foreign_text::{visible, without_secrets};
 
 mod kind;
 mod record;
-mod secrets;
 #[cfg(test)]
 mod tests;
-
-pub(super) use secrets::without_secrets;
 
 /// How much of a line is shown, in characters.
 const LENGTH: usize = 200;
@@ -33,6 +30,13 @@ pub(super) struct DecidingLine {
 struct Entry {
     record: Record,
     kind: Kind,
+}
+
+/// Returns every line of a log that reads like an error, shown like the one that says most.
+pub(super) fn error_lines(log: &str) -> impl Iterator<Item = String> {
+    let entries = entries(log).into_iter();
+    let errors = entries.filter(|it| matches!(it.kind, Kind::Error(_)));
+    errors.map(|it| shown(&it.record.text))
 }
 
 /// Returns the line of a log that says most; `None` for a log without one.

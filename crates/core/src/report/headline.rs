@@ -238,6 +238,7 @@ mod tests {
             former: None,
             http: Vec::new(),
             serving: None,
+            new_lines: Vec::new(),
             followed: Vec::new(),
         }
     }

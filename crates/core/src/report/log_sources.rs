@@ -3,10 +3,10 @@
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
 
 use super::Report;
-use super::deciding_line::{deciding_line, without_secrets};
+use super::deciding_line::deciding_line;
 use super::line::{Line, Style};
 use crate::finding::{Evidence, Finding, FindingCode};
-use crate::session::Session;
+use crate::session::{Session, TrackedWorkload};
 use crate::snapshot::container_status;
 
 /// Of how many findings logs are fetched: readers act on the first few.
@@ -28,26 +28,30 @@ pub struct LogSource {
 /// The containers that the first findings name, without those that have never run.
 #[must_use]
 pub fn log_sources(report: &Report, session: &Session) -> Vec<LogSource> {
-    sources(&report.findings, session)
-}
-
-fn sources(findings: &[Finding], session: &Session) -> Vec<LogSource> {
-    let Some(first) = session.workloads().first() else {
-        return Vec::new();
-    };
-    let named = findings.iter().enumerate();
+    let named = report.findings.iter().enumerate();
     named
         .filter_map(|(index, finding)| {
-            Some(LogSource {
+            // Of several workloads, each may be the one whose pod this is.
+            let first = session.workloads().first()?;
+            let source = LogSource {
                 finding: index,
-                namespace: first.workload().namespace.clone(),
-                pod: finding.subject.name.clone(),
-                container: finding.subject.container.clone()?,
-            })
+                ..source_of(finding, first)?
+            };
+            let mut all = session.workloads().iter();
+            let may = all.all(|tracked| may_have_written(session, tracked, &source));
+            may.then_some(source)
         })
-        .filter(|source| may_have_written(session, source))
         .take(FINDINGS)
         .collect()
+}
+
+fn source_of(finding: &Finding, tracked: &TrackedWorkload) -> Option<LogSource> {
+    Some(LogSource {
+        finding: 0,
+        namespace: tracked.workload().namespace.clone(),
+        pod: finding.subject.name.clone(),
+        container: finding.subject.container.clone()?,
+    })
 }
 
 /// A container whose log may tell why it fails, while the check goes on.
@@ -59,17 +63,23 @@ pub struct EarlyLog {
     pub source: LogSource,
 }
 
-/// The containers whose logs may tell why they fail, as of the last look at the session.
+/// The containers whose logs may tell why they fail, of the workloads that the last observation had judged
+/// again: what the others show was returned before.
 #[must_use]
 pub fn early_logs(session: &Session) -> Vec<EarlyLog> {
-    let findings = session.findings();
-    let of = |source: LogSource| {
-        let finding = findings.get(source.finding)?.clone();
-        Some(EarlyLog { finding, source })
+    let explained = |it: &&Finding| it.attempts > 0 && is_explained(it.code);
+    let of = |tracked: &TrackedWorkload| -> Vec<EarlyLog> {
+        let findings = tracked.findings().iter().filter(explained);
+        let logs = findings.filter_map(|finding| {
+            let source = source_of(finding, tracked)?;
+            may_have_written(session, tracked, &source).then(|| EarlyLog {
+                finding: finding.clone(),
+                source,
+            })
+        });
+        logs.take(FINDINGS).collect()
     };
-    let logs = sources(&findings, session).into_iter().filter_map(of);
-    logs.filter(|it| it.finding.attempts > 0 && is_explained(it.finding.code))
-        .collect()
+    session.judged().flat_map(of).collect()
 }
 
 /// The cause in the application's own words, from a log, while the check goes on.
@@ -84,14 +94,12 @@ pub fn early_line(finding: &Finding, logs: &[Evidence]) -> Option<Line> {
     Some(Line::plain("  ").then(Style::Plain, text))
 }
 
-/// Returns whether a container has ever run, as far as can be seen.
-fn may_have_written(session: &Session, source: &LogSource) -> bool {
-    let pods = session.workloads().iter().filter_map(|tracked| {
-        let rollout = session.snapshot().rollout(tracked.workload())?;
-        Some(rollout.new_pods())
-    });
-    let known = pods.flatten().find(|it| it.name() == source.pod);
-    known.is_none_or(|it| has_run(it.object(), &source.container))
+/// Returns whether a container has ever run, as far as a workload's pods show: it may be another's.
+fn may_have_written(session: &Session, tracked: &TrackedWorkload, source: &LogSource) -> bool {
+    let rollout = session.snapshot().rollout(tracked.workload());
+    let pods = rollout.map(|it| it.new_pods()).unwrap_or_default();
+    let mut known = pods.iter().filter(|it| it.name() == source.pod);
+    known.all(|it| has_run(it.object(), &source.container))
 }
 
 fn has_run(pod: &Pod, container: &str) -> bool {
@@ -107,12 +115,11 @@ fn has_run(pod: &Pod, container: &str) -> bool {
 /// stack may be long.
 const SHOWN: usize = 25;
 
-/// The last lines of a log, without values that are secrets by their form.
+/// The last lines of a log.
 pub(super) fn log_tail(log: &str) -> String {
     let lines: Vec<&str> = log.trim_end().lines().collect();
-    let tail = lines.iter().skip(lines.len().saturating_sub(SHOWN));
-    let tail: Vec<String> = tail.map(|line| without_secrets(line)).collect();
-    tail.join("\n")
+    let shown = lines.len().saturating_sub(SHOWN);
+    lines.get(shown..).unwrap_or_default().join("\n")
 }
 
 /// The causes of which a log tells the reason. If no line reads like an error, the last one may.

@@ -15,6 +15,7 @@ use crate::testing::{
 use crate::verdict::VerdictKind;
 use crate::workload::{ClusterName, WorkloadRef};
 
+mod many;
 mod proposed;
 mod rollback_health;
 

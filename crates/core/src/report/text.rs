@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::many::{named, shown};
 use super::text_rollback::{after_lines, proposal_lines};
 use super::{HttpReport, Line, Report, Style, headline};
 use crate::duration::{Human, elapsed};
@@ -14,14 +15,14 @@ use crate::workload::WorkloadRef;
 /// The lines for an event while it happens; `many`: whether to say whose it is.
 #[must_use]
 pub fn event_lines(event: &SessionEvent, started: Timestamp, many: bool) -> Vec<Line> {
+    let stamp = |at: &Timestamp| format!("{:>6}  ", format!("+{}", Human(elapsed(started, *at))));
     let begin = |at: &Timestamp, workload: &WorkloadRef| {
-        let stamp = format!("{:>6}  ", format!("+{}", Human(elapsed(started, *at))));
         let whose = if many {
             format!("{workload}: ")
         } else {
             String::new()
         };
-        Line::styled(Style::Dim, stamp + &whose)
+        Line::styled(Style::Dim, stamp(at) + &whose)
     };
     match event {
         SessionEvent::Progress {
@@ -73,6 +74,9 @@ pub fn event_lines(event: &SessionEvent, started: Timestamp, many: bool) -> Vec<
             workload,
             changed,
         } => vec![begin(at, workload).then(Style::Warn, followed(changed))],
+        SessionEvent::Sight { at, text } => {
+            vec![Line::styled(Style::Dim, stamp(at)).then(Style::Warn, text.clone())]
+        }
         SessionEvent::Ended {
             at,
             workload,
@@ -180,12 +184,10 @@ fn block_lines(report: &Report) -> Vec<Line> {
 fn table(report: &Report) -> Vec<Line> {
     let mut lines = Vec::new();
     let many = report.workloads.len() > 1;
-    let widest = report
-        .workloads
-        .iter()
-        .map(|it| it.workload.to_string().len());
+    let (workloads, others) = shown(report);
+    let widest = workloads.iter().map(|it| it.workload.to_string().len());
     let width = widest.max().unwrap_or_default();
-    for it in &report.workloads {
+    for it in workloads {
         let revision = it
             .revision
             .map_or_else(String::new, |revision| format!(", revision {revision}"));
@@ -226,7 +228,10 @@ fn table(report: &Report) -> Vec<Line> {
             http.chain(serving)
                 .map(|text| Line::styled(Style::Dim, text)),
         );
+        let new = it.new_lines.iter().map(|it| format!("    {it}"));
+        lines.extend(new.map(|text| Line::styled(Style::Warn, text)));
     }
+    lines.extend(others.map(|text| Line::styled(Style::Dim, format!("  {text}"))));
     lines
 }
 
@@ -254,7 +259,7 @@ pub fn finding_lines(finding: &Finding, now: Timestamp) -> Vec<Line> {
     };
     let pods = match finding.workloads.as_slice() {
         [] | [_] => pods,
-        workloads => format!("{pods}, of {}", workloads.join(", ")),
+        workloads => format!("{pods}, of {}", named(workloads)),
     };
     let node = finding.node.as_ref();
     let pods = node.map_or_else(|| pods.clone(), |it| format!("{pods} on node {it}"));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::new_lines::NewLine;
 use super::sentence::covered;
 use super::{rollback_health, sentence, words};
 use crate::approval::ApprovedRollback;
@@ -58,6 +59,9 @@ pub struct WorkloadReport {
     /// How users reach the pods of the newest template, once they are complete and a Service selects them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub serving: Option<Serving>,
+    /// Error-like lines that only the pods of the newest template logged, the most frequent first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub new_lines: Vec<NewLine>,
     /// Changes of the template by automations during the check: the same release, of which the last
     /// revision was judged.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -146,6 +150,7 @@ impl WorkloadReport {
             serving: rollout
                 .filter(|_| tracked.is_traffic_known())
                 .and_then(|it| serving_of(&it, session.policy())),
+            new_lines: Vec::new(),
             followed: tracked.followed().to_vec(),
         }
     }

@@ -183,6 +183,7 @@ const fn named(code: FindingCode) -> Named {
         | Code::ServicePortMissing
         | Code::NoPodListens
         | Code::PortNotListening
+        | Code::HealthProbeFailing
         | Code::ServiceLeftBehind
         | Code::ServiceMixesWorkloads
         | Code::TrafficDenied
@@ -243,6 +244,10 @@ const fn named(code: FindingCode) -> Named {
         | Code::EndpointsNotReady
         | Code::IngressBackendMissing
         | Code::IngressClassMissing
+        | Code::IngressSecretMissing
+        | Code::RouteNotAccepted
+        | Code::RouteBackendMissing
+        | Code::LoadBalancerPending
         | Code::NothingToVerify => Named::Outside,
     }
 }

@@ -1,6 +1,7 @@
 //! Requests of a session outside the watches, and when each is due again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,7 +19,8 @@ pub(super) struct Waits {
 
 #[derive(Debug, Clone, Copy)]
 struct Last {
-    at: Timestamp,
+    /// When it was asked or answered last; `None` before it was asked.
+    at: Option<Timestamp>,
     answered: bool,
 }
 
@@ -29,66 +31,95 @@ impl Last {
         } else {
             waits.unanswered
         };
-        after(self.at, wait)
+        self.at.map_or(Timestamp::MIN, |at| after(at, wait))
     }
 }
 
-/// The requests, by key, and when each was asked or answered last.
+/// The requests that are wanted, by key, and when each was asked or answered last. Those that are due are
+/// found without a look at the others.
 #[derive(Debug, Clone)]
-pub(super) struct Asked<K>(BTreeMap<K, Last>);
-
-impl<K> Default for Asked<K> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
+pub(super) struct Asked<K> {
+    waits: Waits,
+    last: BTreeMap<K, Last>,
+    due: BTreeMap<Timestamp, BTreeSet<K>>,
 }
 
 impl<K: Ord + Clone> Asked<K> {
-    /// Returns whether this was asked for and is still wanted.
-    pub(super) fn contains(&self, key: &K) -> bool {
-        self.0.contains_key(key)
+    pub(super) const fn new(waits: Waits) -> Self {
+        Self {
+            waits,
+            last: BTreeMap::new(),
+            due: BTreeMap::new(),
+        }
     }
 
-    /// Takes note of an answer.
-    pub(super) fn answered(&mut self, key: K, at: Timestamp) {
-        self.0.insert(key, Last { at, answered: true });
+    /// Wants something from now on; asks for it at once, unless it was wanted before.
+    pub(super) fn want(&mut self, key: K) {
+        if !self.last.contains_key(&key) {
+            let (at, answered) = (None, false);
+            self.keep(key, Last { at, answered });
+        }
     }
 
-    /// Takes note of an answer to whatever was asked of a kind.
-    pub(super) fn answered_where(&mut self, of_kind: impl Fn(&K) -> bool, at: Timestamp) {
-        let asked = self.0.iter_mut().filter(|(key, _)| of_kind(key));
-        for (_, last) in asked {
-            *last = Last { at, answered: true };
+    /// Forgets what is not wanted any more.
+    pub(super) fn forget(&mut self, key: &K) {
+        if let Some(last) = self.last.remove(key) {
+            self.leave(last.again(self.waits), key);
+        }
+    }
+
+    /// Takes note of an answer to what is wanted.
+    pub(super) fn answered(&mut self, key: &K, at: Timestamp) {
+        if self.last.contains_key(key) {
+            let (at, answered) = (Some(at), true);
+            self.keep(key.clone(), Last { at, answered });
         }
     }
 
     /// Takes note of an answer that holds for all that is open.
     pub(super) fn all_answered(&mut self, at: Timestamp) {
-        for open in self.0.values_mut().filter(|it| !it.answered) {
-            *open = Last { at, answered: true };
+        let is_open = |last: &Last| last.at.is_some() && !last.answered;
+        let open = self.last.iter().filter(|(_, last)| is_open(last));
+        let open: Vec<K> = open.map(|(key, _)| key.clone()).collect();
+        for key in open {
+            self.answered(&key, at);
         }
     }
 
-    /// Those of the wanted whose time has come; they count as asked from now on. What is not wanted any
-    /// more is forgotten.
-    pub(super) fn due(&mut self, wanted: BTreeSet<K>, now: Timestamp, waits: Waits) -> BTreeSet<K> {
-        self.0.retain(|key, _| wanted.contains(key));
-        let is_due = |key: &K| {
-            let last = self.0.get(key);
-            last.is_none_or(|last| now >= last.again(waits))
-        };
-        let due: BTreeSet<K> = wanted.into_iter().filter(is_due).collect();
-        let asked = Last {
-            at: now,
-            answered: false,
-        };
-        self.0.extend(due.iter().map(|key| (key.clone(), asked)));
+    /// Returns what is due; it counts as asked from now on.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> BTreeSet<K> {
+        let mut due = BTreeSet::new();
+        while let Some(first) = self.due.first_entry().filter(|it| *it.key() <= now) {
+            due.append(&mut first.remove());
+        }
+        for key in &due {
+            let (at, answered) = (Some(now), false);
+            self.keep(key.clone(), Last { at, answered });
+        }
         due
     }
 
     /// When the next is due.
-    pub(super) fn next(&self, now: Timestamp, waits: Waits) -> Timestamp {
-        let times = self.0.values().map(|last| last.again(waits));
-        times.filter(|at| *at > now).min().unwrap_or(Timestamp::MAX)
+    pub(super) fn next(&self, now: Timestamp) -> Timestamp {
+        let later = (Bound::Excluded(now), Bound::Unbounded);
+        let mut later = self.due.range(later);
+        later.next().map_or(Timestamp::MAX, |(at, _)| *at)
+    }
+
+    fn keep(&mut self, key: K, last: Last) {
+        let at = last.again(self.waits);
+        if let Some(former) = self.last.insert(key.clone(), last) {
+            self.leave(former.again(self.waits), &key);
+        }
+        self.due.entry(at).or_default().insert(key);
+    }
+
+    fn leave(&mut self, at: Timestamp, key: &K) {
+        if let Some(keys) = self.due.get_mut(&at) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.due.remove(&at);
+            }
+        }
     }
 }

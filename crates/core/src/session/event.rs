@@ -65,6 +65,13 @@ pub enum SessionEvent {
         /// What it changed.
         changed: Vec<String>,
     },
+    /// The cluster went out of sight, or came back.
+    Sight {
+        /// When.
+        at: Timestamp,
+        /// Which of both; foreign text.
+        text: String,
+    },
     /// One of several workloads has its verdict.
     Ended {
         /// When.
@@ -146,6 +153,7 @@ impl TimelineEntry {
                 workload,
                 verdict,
             } => (*at, Some(workload), verdict.word().to_owned()),
+            SessionEvent::Sight { at, text } => (*at, None, text.clone()),
             SessionEvent::Decided { at, verdict } => (*at, None, verdict.word().to_owned()),
         };
         let text = match workload {

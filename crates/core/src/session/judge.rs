@@ -1,6 +1,6 @@
 //! From all that is known to a verdict, at one time.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use crate::finding::{Finding, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress::{self, Moment, Pace};
-use crate::snapshot::{BACK_OFF_MEMORY, ExcusedNodes, PodView, Rollout};
+use crate::snapshot::{BACK_OFF_MEMORY, PodView, Rollout};
 use crate::verdict::{Pending, Supersession, Undetermined, Verdict};
 use crate::workload::{JobView, Workload};
 
@@ -94,6 +94,7 @@ pub fn judge(view: &View<'_>, policy: &Policy, now: Timestamp) -> Judgement {
         deadline: longest,
         now,
         shows_at: Cell::default(),
+        former_start: OnceCell::new(),
         ways: view.ways.and_then(Ways::seen),
     });
     for finding in &mut diagnosis.findings {
@@ -246,10 +247,12 @@ fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> P
     if let Err(pending) = progress::complete(rollout.workload(), &excused) {
         return Progress::Pending(pending);
     }
-    if view.target.restored.is_some()
-        && let Some(pending) = left_over(rollout, &excused)
-    {
-        return Progress::Pending(pending);
+    // After a rollback no pod of the bad revision may be left, whatever the counts say.
+    if view.target.restored.is_some() {
+        let old = i32::try_from(rollout.left_over(&excused).len()).unwrap_or(i32::MAX);
+        if old > 0 {
+            return Progress::Pending(Pending::OldReplicas { old });
+        }
     }
     let desired = progress::desired(rollout.workload(), &excused);
     let desired = usize::try_from(desired).unwrap_or_default();
@@ -270,7 +273,7 @@ fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> P
     let passed = pods
         .iter()
         .flat_map(|pod| checks.clone().map(move |check| (pod, check)))
-        .filter(|(pod, check)| http_requests::passed(pod, *check, policy))
+        .filter(|(pod, check)| http_requests::passed(rollout, pod, *check, policy))
         .count();
     if passed < wanted {
         let pending = Pending::HttpChecks { passed, wanted };
@@ -278,18 +281,6 @@ fn progress_of(rollout: &Rollout<'_>, view: &View<'_>, window: &Window<'_>) -> P
         return Progress::Asking(pending, answers_until(view, &pods, stable_at, window));
     }
     Progress::Complete(stable)
-}
-
-/// After a rollback no pod of the bad revision may be left, whatever the counts say; but for those on
-/// nodes that no one waits for.
-fn left_over(rollout: &Rollout<'_>, excused: &ExcusedNodes<'_>) -> Option<Pending> {
-    let old = rollout.old_pods();
-    let old = old
-        .iter()
-        .filter(|pod| !rollout.keeps(pod))
-        .filter(|pod| !pod.node().is_some_and(|it| excused.nodes.contains(&it)));
-    let old = i32::try_from(old.count()).unwrap_or(i32::MAX);
-    (old > 0).then_some(Pending::OldReplicas { old })
 }
 
 const fn simply(verdict: Verdict) -> Judgement {

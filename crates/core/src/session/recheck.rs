@@ -1,8 +1,9 @@
 //! The fresh read of the workloads before a verdict stands: a watch may lag by seconds.
 //!
 //! A step function like [`Session`]: it asks for reads, takes their results, and says when to go on. A
-//! success must still hold, and a rollout that timed out must not have completed. There is a verdict in
-//! every case.
+//! success must still hold, a rollout that timed out must not have completed, and one that failed because it was
+//! paused must still be. A success or a pause that is over lets the session go on; a watch that stays behind leaves the
+//! verdict undetermined after some rounds. There is a verdict in every case.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::{Session, TrackedWorkload};
 use crate::duration::{after, elapsed};
 use crate::observation::{Blindness, EndedRead, FreshRead, ResourceKind};
 use crate::verdict::{Undetermined, Verdict};
-use crate::workload::WorkloadRef;
+use crate::workload::{Workload, WorkloadRef};
 
 /// How often a workload is read while its counts still move, and the pause between two reads: an
 /// autoscaler may change them at that very moment.
@@ -43,7 +44,22 @@ enum Stage {
     /// A read is under way.
     Reading,
     /// Done; what holds instead of its verdict, if that does not hold.
-    Done(Option<Verdict>),
+    Done(Option<Instead>),
+}
+
+/// The state that holds instead of a verdict.
+#[derive(Debug, Clone, PartialEq)]
+enum Instead {
+    /// Another one.
+    Verdict(Verdict),
+    /// None yet: the workload as it was read shows that the verdict is over.
+    GoesOn(Box<Workload>),
+}
+
+impl Stage {
+    const fn instead(verdict: Verdict) -> Self {
+        Self::Done(Some(Instead::Verdict(verdict)))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -59,23 +75,33 @@ impl Open {
     /// The stage after a read.
     fn after(&mut self, session: &Session, tracked: &TrackedWorkload, at: ReadAt<'_>) -> Stage {
         let ReadAt { read, now } = at;
+        let deadline = after(session.started(), session.policy().timeout);
         match read {
             FreshRead::Found { object: fresh } => {
                 self.disconnected_since = None;
                 self.reads_left = self.reads_left.saturating_sub(1);
+                if tracked.was_resumed(fresh) {
+                    return Stage::Done(Some(Instead::GoesOn(fresh.clone())));
+                }
                 match tracked.confirm(session.snapshot(), fresh, now) {
                     Ok(()) => Stage::Done(None),
                     Err(Verdict::Undetermined { .. }) if self.reads_left > 0 => {
                         Stage::Due(after(now, PAUSE))
                     }
-                    Err(verdict) => Stage::Done(Some(verdict)),
+                    // Pods that come and go do so in plain sight.
+                    Err(Verdict::Undetermined {
+                        why: Undetermined::Blind { .. },
+                    }) if tracked.may_go_on() && now < deadline => {
+                        Stage::Done(Some(Instead::GoesOn(fresh.clone())))
+                    }
+                    Err(verdict) => Stage::instead(verdict),
                 }
             }
             // Its time to live is over (`ttlSecondsAfterFinished`); what was seen to end has ended.
             FreshRead::NotFound if has_ended(tracked) => Stage::Done(None),
-            FreshRead::NotFound => Stage::Done(Some(Verdict::Undetermined {
+            FreshRead::NotFound => Stage::instead(Verdict::Undetermined {
                 why: Undetermined::Deleted,
-            })),
+            }),
             FreshRead::Blind { why } => {
                 // A lost connection may come back, as one of a watch may.
                 let lost = matches!(why, Blindness::Disconnected { .. });
@@ -83,7 +109,7 @@ impl Open {
                 if lost && elapsed(since, now) < session.policy().blind_limit {
                     Stage::Due(after(now, PAUSE))
                 } else {
-                    Stage::Done(unread(tracked, why, since))
+                    Stage::Done(unread(tracked, why, since).map(Instead::Verdict))
                 }
             }
         }
@@ -182,8 +208,14 @@ impl Recheck {
     fn conclude(&self, session: &mut Session, now: Timestamp) -> Verdict {
         let mut verdict = self.verdict.clone();
         for open in &self.workloads {
-            if let Stage::Done(Some(instead)) = &open.stage {
-                verdict = session.override_verdict(&open.workload, instead, now);
+            match &open.stage {
+                Stage::Done(Some(Instead::Verdict(instead))) => {
+                    verdict = session.override_verdict(&open.workload, instead, now);
+                }
+                Stage::Done(Some(Instead::GoesOn(fresh))) => {
+                    verdict = session.go_on_with((**fresh).clone(), now);
+                }
+                Stage::Done(None) | Stage::Due(_) | Stage::Reading => {}
             }
         }
         verdict

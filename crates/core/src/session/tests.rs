@@ -24,6 +24,8 @@ mod recheck;
 mod release;
 mod replay;
 mod restored;
+mod service_checks;
+mod sight;
 mod stale;
 mod standstill;
 mod storm;

@@ -23,12 +23,14 @@ use crate::finding::{Finding, FindingCode, PodPort, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress::{self, Moment};
-use crate::snapshot::{ExcusedNodes, Rollout, Snapshot, Touched, same_template};
+use crate::snapshot::{ExcusedNodes, Rollout, Snapshot, same_template};
 use crate::verdict::{Pending, Standstill, Supersession, Undetermined, Verdict};
-use crate::workload::{Workload, WorkloadRef};
+use crate::workload::{JobView, Workload, WorkloadRef};
 
 /// A cause is reported again when it has been seen this many times as often.
 const TENFOLD: u32 = 10;
+/// How often a verdict that a fresh read contradicts is taken back, before it counts as not seen.
+const REOPENED: u32 = 3;
 /// How long a Job may be away before it counts as deleted: a Job is changed by deleting it and creating it again.
 /// (estimated)
 const REPLACED_WITHIN: Duration = Duration::from_secs(5);
@@ -84,6 +86,8 @@ pub struct TrackedWorkload {
     told_followed: usize,
     /// The template that is known to have been replaced although the watch still shows it.
     outdated: Option<PodTemplateSpec>,
+    /// How often its verdict was taken back.
+    reopened: u32,
     /// What was wrong when pods were last wanted, unless the rollout was complete since.
     suspect: Option<Finding>,
     pending_since: Timestamp,
@@ -95,6 +99,8 @@ pub struct TrackedWorkload {
     stability: Option<Stability>,
     findings: Vec<Finding>,
     suspects: Suspects,
+    /// How many pods it had at the last look, of whatever revision.
+    pods: usize,
     /// When the rollout itself was last judged, unless the last look could not.
     looked_at: Option<Timestamp>,
     /// When to look again if nothing that concerns it is seen before.
@@ -117,6 +123,7 @@ impl TrackedWorkload {
             followed: Vec::new(),
             told_followed: 0,
             outdated: None,
+            reopened: 0,
             suspect: None,
             pending_since: now,
             shown_pending: None,
@@ -129,23 +136,10 @@ impl TrackedWorkload {
             stability: None,
             findings: Vec::new(),
             suspects: Suspects::default(),
+            pods: 0,
             looked_at: None,
             wake_at: now,
         }
-    }
-
-    /// Returns whether the last look may be out of date: something that concerns the workload was seen, or
-    /// its time has come.
-    pub(super) fn is_due(&self, touched: &Touched, now: Timestamp) -> bool {
-        let quota = |it: &Finding| it.code == FindingCode::QuotaExceeded;
-        let waits_for_quota = self.findings.iter().any(quota);
-        now >= self.wake_at || touched.concerns(self.workload(), waits_for_quota)
-    }
-
-    /// Judges it at the next observation, whether or not that concerns it.
-    #[cfg(test)]
-    pub(super) const fn look_next_time(&mut self) {
-        self.wake_at = self.started;
     }
 
     /// When to look again if nothing that concerns it is seen before.
@@ -197,6 +191,7 @@ impl TrackedWorkload {
             };
         }
         let rollout = snapshot.rollout(self.workload());
+        self.pods = rollout.as_ref().map_or(0, Rollout::count_pods);
         if let Some(rollout) = &rollout {
             // A former revision of the same release did not serve before it.
             let before = self.followed.is_empty();
@@ -289,7 +284,7 @@ impl TrackedWorkload {
             return Some(Verdict::Undetermined { why });
         }
         let workload = snapshot.workload(self.workload())?;
-        let release = Release::of(workload)?;
+        let template = workload.template()?;
         // What is there before the revision that is meant is not what this session follows.
         let number = || snapshot.rollout(self.workload())?.number();
         let wanted = self.target.revision;
@@ -299,8 +294,8 @@ impl TrackedWorkload {
         if bound.is_none_or(|bound| awaited && bound.uid == workload.uid()) {
             self.bound = Some(Bound {
                 uid: workload.uid().to_owned(),
-                template: release.template.clone(),
-                release,
+                template: template.clone(),
+                release: Release::of(workload)?,
             });
         }
         match self.change(workload) {
@@ -325,13 +320,18 @@ impl TrackedWorkload {
             return Change::None;
         }
         let newer = Change::Superseded(Supersession::NewerRollout);
-        let Some(present) = Release::of(workload) else {
+        let Some(template) = workload.template() else {
             return newer;
         };
         // A run that annotates its workload late changes no template.
-        if same_template(&bound.template, &present.template)
-            && (self.followed.is_empty() || bound.release.annotations == present.annotations)
-        {
+        let same = same_template(&bound.template, template);
+        if same && self.followed.is_empty() {
+            return Change::None;
+        }
+        let Some(present) = Release::of(workload) else {
+            return newer;
+        };
+        if same && bound.release.annotations == present.annotations {
             return Change::None;
         }
         same_release(&bound.release, &present).map_or(newer, Change::SameRelease)
@@ -428,16 +428,21 @@ impl TrackedWorkload {
         }
     }
 
-    /// Returns whether the objects between users and its pods are to be read now.
-    pub(super) fn wants_traffic(&self, policy: &Policy, now: Timestamp) -> bool {
+    /// Returns from when on the objects between users and its pods are to be read.
+    pub(super) fn wants_traffic_from(&self, policy: &Policy) -> Option<Timestamp> {
         let led_to = policy.traffic && self.has_revisions();
-        let complete = self.complete_since.filter(|_| led_to);
-        complete.is_some_and(|since| self.ways.are_wanted(since, policy, now))
+        let complete = self.complete_since.filter(|_| led_to)?;
+        self.ways.are_wanted_from(complete, policy)
     }
 
     /// Returns the ports of its pods that are to be tried as well.
-    pub(super) fn ports_to_try(&self) -> impl Iterator<Item = &PodPort> {
-        self.ways.ports().iter()
+    pub(super) fn ports_to_try(
+        &self,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &PodPort> {
+        let complete = self.complete_since.into_iter();
+        complete.flat_map(move |since| self.ways.ports(since, policy, now))
     }
 
     /// Returns whether an answer has told of the ways to its pods.
@@ -597,6 +602,33 @@ impl TrackedWorkload {
         }
     }
 
+    /// Returns whether it failed only because it was paused or suspended, and a fresh read shows that it is no more.
+    pub(super) fn was_resumed(&self, fresh: &Workload) -> bool {
+        let suspended = fresh.job().is_some_and(JobView::is_suspended);
+        let over = |it: &Finding| {
+            (it.code == FindingCode::Paused && !fresh.is_paused())
+                || (it.code == FindingCode::JobSuspended && !suspended)
+        };
+        self.bound.is_some()
+            && matches!(self.change(fresh), Change::None)
+            && matches!(&self.verdict, Verdict::Failed { causes } if causes.iter().all(over))
+    }
+
+    /// Returns whether a fresh read that contradicts its success takes that back: a pod may fall in the very moment of
+    /// the verdict. Other verdicts rest on pods, which are not read.
+    pub(super) const fn may_go_on(&self) -> bool {
+        matches!(self.verdict, Verdict::Succeeded) && self.reopened < REOPENED
+    }
+
+    /// Takes its verdict back, and judges it at the next observation.
+    pub(super) fn reopen(&mut self) {
+        self.reopened += 1;
+        self.verdict = Verdict::Progressing {
+            pending: Pending::NotSeen,
+        };
+        self.wake_at = self.started;
+    }
+
     /// A verdict that is not terminal takes back one of a template that has been replaced.
     pub(super) fn override_verdict(&mut self, verdict: Verdict) {
         if !verdict.is_terminal() {
@@ -676,6 +708,11 @@ impl TrackedWorkload {
             started: self.started,
             now: self.looked_at?,
         }))
+    }
+
+    /// How many pods it had at the last look, of whatever revision.
+    pub(super) const fn pods(&self) -> usize {
+        self.pods
     }
 
     /// Every finding of the last look.

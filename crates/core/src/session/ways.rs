@@ -1,6 +1,6 @@
 //! The ways of users to the pods of one complete rollout, as the newest answer shows them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use crate::duration::after;
 use crate::finding::{Finding, FindingCode, PodPort};
 use crate::policy::Policy;
 use crate::snapshot::{Rollout, Snapshot};
-use crate::traffic::Defect;
+use crate::traffic::{Defect, TriedPort};
 
 /// The knowledge about the ways to a workload's pods.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,8 +25,8 @@ pub struct Ways {
     final_from: Option<Timestamp>,
     /// The ports of pods that are to be tried.
     ports: BTreeSet<PodPort>,
-    /// Whether the newest answer tells of all of them.
-    are_tried: bool,
+    /// What is known of them, by the newest answer that tells of each.
+    tried: BTreeMap<PodPort, TriedPort>,
 }
 
 impl Ways {
@@ -41,15 +41,23 @@ impl Ways {
     pub(super) fn take(&mut self, rollout: &Rollout<'_>, formers: &Formers<'_>, policy: &Policy) {
         self.ports = ports_of(rollout, policy);
         let answer = rollout.snapshot().traffic();
-        let tried = answer.into_iter().flat_map(|(_, objects)| &objects.tried);
-        let tried: BTreeSet<(&str, u16)> = tried.map(|it| (it.uid.as_str(), it.port)).collect();
-        let mut ports = self.ports.iter();
-        self.are_tried = ports.all(|it| tried.contains(&(it.uid.as_str(), it.port)));
-        let defects = ways_to(rollout, formers, policy);
+        let ports = &self.ports;
+        // Each answer must show once more that every way in is refused.
+        let suspected = self.is_refused();
+        self.tried.retain(|it, _| !suspected && ports.contains(it));
+        let news = answer.into_iter().flat_map(|(_, objects)| &objects.tried);
+        let news = news.filter_map(|tried| {
+            let mut ports = ports.iter();
+            let port = ports
+                .find(|it| it.uid == tried.uid && it.port == tried.port && it.path == tried.path)?;
+            Some((port.clone(), tried.clone()))
+        });
+        self.tried.extend(news);
+        let tried: Vec<TriedPort> = self.tried.values().cloned().collect();
+        let defects = ways_to(rollout, formers, &tried, policy);
         // Ports that were not tried again neither confirm nor end what was suspected.
-        let refused = |it: &Defect| it.code == FindingCode::NoPodListens;
         let lost = |it: &Defect| it.code.keeps_users_away();
-        if !self.are_tried && self.defects.iter().any(refused) && !defects.iter().any(lost) {
+        if !self.are_tried() && suspected && !defects.iter().any(lost) {
             return;
         }
         self.answered_at = answer.map(|(at, _)| at);
@@ -63,9 +71,38 @@ impl Ways {
         self.lost_since = lost.map(|it| it.since);
     }
 
-    /// Returns the ports of pods that are to be tried.
-    pub(super) const fn ports(&self) -> &BTreeSet<PodPort> {
-        &self.ports
+    /// Returns whether every way in was refused by the newest answer.
+    fn is_refused(&self) -> bool {
+        let mut defects = self.defects.iter();
+        defects.any(|it| it.code == FindingCode::NoPodListens)
+    }
+
+    /// Returns whether something is known of every port that is to be tried.
+    fn are_tried(&self) -> bool {
+        let mut ports = self.ports.iter();
+        ports.all(|it| self.tried.contains_key(it))
+    }
+
+    /// Returns the ports of pods that the next answer should tell of: those of which nothing is known, and all
+    /// of them at the end of the window and while every way in is refused. That only a note depends on
+    /// them is no reason to try them with every answer.
+    pub(super) fn ports(
+        &self,
+        complete_since: Timestamp,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &PodPort> {
+        let again = self.is_refused() || self.is_last_due(complete_since, policy, now);
+        let ports = self.ports.iter();
+        ports.filter(move |it| again || !self.tried.contains_key(*it))
+    }
+
+    /// Returns whether the answer from the end of the window is due.
+    fn is_last_due(&self, complete_since: Timestamp, policy: &Policy, now: Timestamp) -> bool {
+        let late = self
+            .final_from
+            .unwrap_or_else(|| late(complete_since, policy));
+        now >= late && self.answered_at.is_some_and(|at| at < late)
     }
 
     /// Returns what a diagnosis reads.
@@ -77,21 +114,23 @@ impl Ways {
         })
     }
 
-    /// Returns whether an answer is wanted: the first one, one more at the end of the window, and others
+    /// Returns from when on an answer is wanted: the first one, one more at the end of the window, and others
     /// as long as something is wrong.
-    pub(super) fn are_wanted(
+    pub(super) fn are_wanted_from(
         &self,
         complete_since: Timestamp,
         policy: &Policy,
-        now: Timestamp,
-    ) -> bool {
-        let Some(answered_at) = self.answered_at else {
-            return true;
+    ) -> Option<Timestamp> {
+        let answered_at = self
+            .answered_at
+            .filter(|_| self.defects.is_empty() && self.are_tried());
+        let Some(answered_at) = answered_at else {
+            return Some(Timestamp::MIN);
         };
         let late = self
             .final_from
             .unwrap_or_else(|| late(complete_since, policy));
-        !self.defects.is_empty() || !self.are_tried || (now >= late && answered_at < late)
+        (answered_at < late).then_some(late)
     }
 
     /// Until when a success waits: for the first answer and one from the end of the window, and while no
@@ -103,7 +142,7 @@ impl Ways {
             final_from,
         } = view;
         let patience = &policy.patience;
-        let answered = self.answered_at.is_some_and(|at| at >= final_from) && self.are_tried;
+        let answered = self.answered_at.is_some_and(|at| at >= final_from) && self.are_tried();
         let awaited = if self.answered_at.is_some() {
             final_from.max(complete_since)
         } else {

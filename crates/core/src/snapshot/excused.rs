@@ -33,6 +33,18 @@ impl<'a> Rollout<'a> {
             .all(|(key, value)| labels.and_then(|it| it.get(key)) == Some(value))
     }
 
+    /// The pods of former revisions that count, but for those that a partition keeps, and those on nodes that
+    /// no one waits for.
+    #[must_use]
+    pub fn left_over(&self, excused: &ExcusedNodes<'_>) -> Vec<PodView<'a>> {
+        let mut old = self.old_pods();
+        old.retain(|pod| {
+            let node = pod.node();
+            !self.keeps(pod) && !node.is_some_and(|it| excused.nodes.contains(&it))
+        });
+        old
+    }
+
     /// The nodes for which a DaemonSet's rollout need not wait: not ready since before their new
     /// pod was made. One that went down under its new pod is not excused: the pod may be why.
     #[must_use]

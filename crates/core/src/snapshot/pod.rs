@@ -1,6 +1,5 @@
 //! A pod of the new revision, with the questions that diagnoses ask of it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -128,15 +127,7 @@ impl<'a> PodView<'a> {
     /// (`<pod>-<volume>`).
     #[must_use]
     pub fn claims(&self) -> Vec<String> {
-        let spec = self.pod.spec.as_ref();
-        let volumes = spec.and_then(|spec| spec.volumes.as_deref());
-        let of = |volume: &Volume| {
-            let claim = volume.persistent_volume_claim.as_ref();
-            let named = claim.map(|it| it.claim_name.clone());
-            let own = || format!("{}-{}", self.name(), volume.name);
-            named.or_else(|| volume.ephemeral.is_some().then(own))
-        };
-        volumes.unwrap_or_default().iter().filter_map(of).collect()
+        claims_of(self.pod)
     }
 
     /// Events about one of its claims. Claims are not watched, so they are tied by name; what was
@@ -146,13 +137,8 @@ impl<'a> PodView<'a> {
         claim: &'b str,
     ) -> impl Iterator<Item = &'a Event> + use<'a, 'b> {
         let created = self.created();
-        let all = self.snapshot.events.values().flat_map(BTreeMap::values);
-        all.filter(move |event| {
-            let about = &event.involved_object;
-            about.kind.as_deref() == Some("PersistentVolumeClaim")
-                && about.name.as_deref() == Some(claim)
-                && super::event_time(event) >= created
-        })
+        let all = self.snapshot.events.of_claim(claim);
+        all.filter(move |event| super::event_time(event) >= created)
     }
 
     /// The pods of the same workload, itself included, of whatever revision.
@@ -404,6 +390,18 @@ impl<'a> ContainerView<'a> {
                 .max_by_key(|event| super::event_time(event)),
         )
     }
+}
+
+pub(super) fn claims_of(pod: &Pod) -> Vec<String> {
+    let spec = pod.spec.as_ref();
+    let volumes = spec.and_then(|spec| spec.volumes.as_deref());
+    let of = |volume: &Volume| {
+        let claim = volume.persistent_volume_claim.as_ref();
+        let named = claim.map(|it| it.claim_name.clone());
+        let own = || format!("{}-{}", name_of(&pod.metadata), volume.name);
+        named.or_else(|| volume.ephemeral.is_some().then(own))
+    };
+    volumes.unwrap_or_default().iter().filter_map(of).collect()
 }
 
 fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<&'a PodCondition> {

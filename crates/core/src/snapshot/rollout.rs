@@ -249,6 +249,12 @@ impl<'a> Rollout<'a> {
         owners.flat_map(|owner| snapshot.pods.of(owner))
     }
 
+    /// How many pods the workload has, of whatever revision and in whatever state.
+    #[must_use]
+    pub fn count_pods(&self) -> usize {
+        self.pods().count()
+    }
+
     /// Returns whether a pod is of the newest template.
     pub(super) fn is_new(&self, pod: &Pod) -> bool {
         let label = |key: &str| pod.metadata.labels.as_ref()?.get(key).map(String::as_str);

@@ -14,7 +14,8 @@ use super::controller_of;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Store<K> {
     /// Objects by the controller's uid, empty if there is none, then by their own uid.
-    owned: BTreeMap<String, BTreeMap<String, K>>,
+    /// Boxed: the nodes of a map have room for eleven, and a pod is kilobytes long.
+    owned: BTreeMap<String, BTreeMap<String, Box<K>>>,
     /// The controller's uid by the object's own.
     owners: BTreeMap<String, String>,
 }
@@ -30,7 +31,7 @@ impl<K> Default for Store<K> {
 
 impl<K: Metadata<Ty = ObjectMeta>> Store<K> {
     /// Inserts or replaces an object.
-    pub(super) fn insert(&mut self, object: K) {
+    pub(super) fn insert(&mut self, object: Box<K>) {
         let Some(uid) = object.metadata().uid.clone() else {
             return;
         };
@@ -47,7 +48,7 @@ impl<K: Metadata<Ty = ObjectMeta>> Store<K> {
     }
 
     /// Removes an object, and returns it.
-    pub(super) fn remove(&mut self, uid: &str) -> Option<K> {
+    pub(super) fn remove(&mut self, uid: &str) -> Option<Box<K>> {
         let owner = self.owners.remove(uid)?;
         let objects = self.owned.get_mut(&owner)?;
         let removed = objects.remove(uid);
@@ -63,7 +64,8 @@ impl<K: Metadata<Ty = ObjectMeta>> Store<K> {
     }
 
     pub(super) fn get(&self, uid: &str) -> Option<&K> {
-        self.owned.get(self.owners.get(uid)?)?.get(uid)
+        let owned = self.owned.get(self.owners.get(uid)?)?;
+        owned.get(uid).map(|it| &**it)
     }
 
     /// Returns the uid of the object's controller.
@@ -77,12 +79,14 @@ impl<K: Metadata<Ty = ObjectMeta>> Store<K> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &K)> {
-        self.owned.values().flatten()
+        let all = self.owned.values().flatten();
+        all.map(|(uid, object)| (uid, &**object))
     }
 
     /// Returns the objects of a controller, in the order of their uids.
     pub(super) fn of<'a>(&'a self, owner: &str) -> impl Iterator<Item = &'a K> + use<'a, K> {
-        self.owned.get(owner).into_iter().flat_map(BTreeMap::values)
+        let objects = self.owned.get(owner).into_iter();
+        objects.flat_map(BTreeMap::values).map(|it| &**it)
     }
 }
 
@@ -106,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    fn pod(uid: &str, owner: Option<&str>) -> Pod {
+    fn pod(uid: &str, owner: Option<&str>) -> Box<Pod> {
         let owners = owner.map(|uid| {
             json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": uid, "controller": true}])
         });

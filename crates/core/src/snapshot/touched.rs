@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{Event, Node};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::events::about_claim;
 use super::node::not_ready_since;
 use super::{Snapshot, controller_of};
+use crate::finding::Lookup;
 use crate::observation::{ResourceKind, Seen};
 use crate::workload::WorkloadRef;
 
@@ -15,15 +17,39 @@ use crate::workload::WorkloadRef;
 pub struct Touched {
     all: bool,
     frees_quota: bool,
+    tells_traffic: bool,
+    lookup: Option<Lookup>,
     workloads: BTreeSet<WorkloadRef>,
 }
 
 impl Touched {
-    /// Returns whether a workload may be judged otherwise. One that waits for its share of a quota is
-    /// concerned by each pod of the namespace that ends.
+    /// Returns whether every workload is concerned.
     #[must_use]
-    pub fn concerns(&self, workload: &WorkloadRef, waits_for_quota: bool) -> bool {
-        self.all || (self.frees_quota && waits_for_quota) || self.workloads.contains(workload)
+    pub const fn concerns_all(&self) -> bool {
+        self.all
+    }
+
+    /// Returns whether those are concerned that wait for their share of a quota: a pod of the namespace ends.
+    #[must_use]
+    pub const fn frees_quota(&self) -> bool {
+        self.frees_quota
+    }
+
+    /// Returns whether the workloads are concerned that are complete: it tells of the ways to pods.
+    #[must_use]
+    pub const fn tells_traffic(&self) -> bool {
+        self.tells_traffic
+    }
+
+    /// Returns the lookup of which it tells: the workloads are concerned that asked for it.
+    #[must_use]
+    pub const fn lookup(&self) -> Option<&Lookup> {
+        self.lookup.as_ref()
+    }
+
+    /// The workloads whose objects it is about.
+    pub fn workloads(&self) -> impl Iterator<Item = &WorkloadRef> {
+        self.workloads.iter()
     }
 
     pub(super) fn all() -> Self {
@@ -39,15 +65,21 @@ impl Snapshot {
     pub(super) fn touched(&self, seen: &Seen) -> Touched {
         let all = Touched::all();
         match seen {
-            // A sight that is lost or found concerns all, and so does what was looked up.
+            // A sight that is lost or found concerns all.
             Seen::Listed { .. }
             | Seen::Blind { .. }
-            | Seen::LookedUp { .. }
-            | Seen::Traffic { .. }
             | Seen::Gone {
                 resource: ResourceKind::Node,
                 ..
             } => all,
+            Seen::LookedUp { lookup, .. } => Touched {
+                lookup: Some(lookup.clone()),
+                ..Touched::default()
+            },
+            Seen::Traffic { .. } => Touched {
+                tells_traffic: true,
+                ..Touched::default()
+            },
             Seen::Workload { object } => Touched {
                 workloads: BTreeSet::from([object.reference()]),
                 ..Touched::default()
@@ -63,9 +95,7 @@ impl Snapshot {
                 ..Touched::default()
             },
             Seen::Answered { pod, .. } => self.by_uid(Some(pod)),
-            // Claims are tied to pods by name.
-            Seen::Event { object } if is_about_claim(object) => all,
-            Seen::Event { object } => self.by_uid(object.involved_object.uid.as_deref()),
+            Seen::Event { object } => self.by_event(object),
             Seen::Gone {
                 resource: ResourceKind::Event,
                 uid,
@@ -114,16 +144,25 @@ impl Snapshot {
         None
     }
 
+    /// Claims are tied to pods by name: an event about one concerns the workloads whose pods use it.
+    fn by_event(&self, event: &Event) -> Touched {
+        let Some(claim) = about_claim(event) else {
+            return self.by_uid(event.involved_object.uid.as_deref());
+        };
+        let pods = self.pods_of_claim(claim);
+        Touched {
+            workloads: pods
+                .filter_map(|uid| self.workload_of(uid))
+                .cloned()
+                .collect(),
+            ..Touched::default()
+        }
+    }
+
     /// Returns what an event that has expired was about.
     fn of_event(&self, uid: &str) -> Touched {
-        let mut all = self.events.iter();
-        let Some((about, events)) = all.find(|(_, events)| events.contains_key(uid)) else {
-            return Touched::default();
-        };
-        Touched {
-            all: events.get(uid).is_some_and(is_about_claim),
-            ..self.by_uid(Some(about))
-        }
+        let event = self.events.get(uid);
+        event.map_or_else(Touched::default, |event| self.by_event(event))
     }
 
     /// Returns whether a node differs in what a rollout depends on: kubelets report their nodes every
@@ -136,8 +175,4 @@ impl Snapshot {
                 || not_ready_since(known) != not_ready_since(node)
         })
     }
-}
-
-fn is_about_claim(event: &Event) -> bool {
-    event.involved_object.kind.as_deref() == Some("PersistentVolumeClaim")
 }

@@ -57,6 +57,24 @@ pub(super) fn unclassed(reach: &Reach<'_>) -> Vec<Defect> {
         .collect()
 }
 
+/// Finds Ingresses whose Secret with the certificate does not exist: most controllers then serve one of their
+/// own, which browsers do not trust.
+pub(super) fn uncertified(reach: &Reach<'_>) -> Vec<Defect> {
+    let missing = &reach.situation.objects.missing_secrets;
+    ours(reach)
+        .filter_map(|ingress| {
+            let mut secrets = ingress.tls_secrets();
+            let secret = secrets.find(|it| missing.iter().any(|missing| missing == it))?;
+            let name = &ingress.metadata.name;
+            Some(Defect::new(
+                FindingCode::IngressSecretMissing,
+                Subject::new("Ingress", name),
+                format!("Ingress `{name}` takes its certificate from Secret `{secret}`, which does not exist"),
+            ))
+        })
+        .collect()
+}
+
 /// Finds paths that lead to a Service or a port that does not exist, of Ingresses that lead to the
 /// workload as well.
 pub(super) fn broken(reach: &Reach<'_>) -> Vec<Defect> {

@@ -4,23 +4,23 @@
 //! The readiness probe of a ready pod shows that its own port is listened on; every other port is tried
 //! through the API server. Only a refused connection says something: silence may be a policy's, and
 //! every answer, an error or another protocol included, shows that somebody listens. A refusal may be
-//! that of a network plugin's own policy, so the port of the readiness probe is tried as well.
+//! that of a network plugin's own policy, so the port of the readiness probe is tried as well. Where a
+//! NetworkPolicy isolates the pods, neither refusal nor silence says anything, and nothing is tried.
 
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::load_balancer::probed;
 use super::objects::{Service, ServicePort, TriedPort};
-use super::policies::isolates_ingress;
 use super::reach::{
     Reach, containers, is_for_users, is_headless, is_selecting, labels_of, leads, resolve, selects,
 };
+use super::tries::{is_isolated, is_tcp, tried_pods};
 use super::{Defect, NewPod, Situation};
 use crate::finding::{FindingCode, PodPort, Subject};
 
-/// How many pods are tried at most.
-const PODS: usize = 10;
 /// How many ports of each are tried at most, beside that of a readiness probe.
 const PORTS: usize = 3;
 
@@ -34,17 +34,27 @@ struct Way<'a> {
 /// Returns the ports of the new pods that are to be tried.
 #[must_use]
 pub fn ports_to_try(situation: &Situation<'_>) -> BTreeSet<PodPort> {
+    if is_isolated(situation) {
+        return BTreeSet::new();
+    }
     let ways = ways(situation).filter(|it| !is_proven(situation.new, it.number));
     let numbers: BTreeSet<i32> = ways.map(|it| it.number).collect();
     let control = control(situation.new).filter(|_| !numbers.is_empty());
     let ports = numbers.into_iter().take(PORTS).chain(control);
-    let ports: Vec<u16> = ports.filter_map(|it| it.try_into().ok()).collect();
+    let ports = ports.map(|it| (it, None));
+    let paths = probed(situation).into_iter().take(PORTS);
+    let paths = paths.map(|it| (it.port, Some(it.path.to_owned())));
+    let ports = ports.chain(paths);
+    let ports: Vec<(u16, Option<String>)> = ports
+        .filter_map(|(port, path)| Some((port.try_into().ok()?, path)))
+        .collect();
     tried_pods(situation)
         .flat_map(|pod| {
-            ports.iter().map(|port| PodPort {
+            ports.iter().map(|(port, path)| PodPort {
                 pod: pod.name.clone(),
                 uid: pod.uid.clone(),
                 port: *port,
+                path: path.clone(),
             })
         })
         .collect()
@@ -56,20 +66,16 @@ pub fn ports_to_try(situation: &Situation<'_>) -> BTreeSet<PodPort> {
 /// refused, and the former revision listened there.
 pub(super) fn refused(reach: &Reach<'_>) -> Vec<Defect> {
     let situation = reach.situation;
-    if is_control_refused(situation) {
+    if is_control_refused(situation) || is_isolated(situation) {
         return Vec::new();
     }
     let refused: Vec<Way<'_>> = ways(situation)
         .filter(|it| is_refused(situation, it.number))
         .collect();
     let all = refused.len() == ways(situation).count();
-    let isolated = match &situation.objects.network_policies {
-        Some(policies) => isolates_ingress(policies, situation.new),
-        None => true,
-    };
     // After a rollback the former revision is the one that was rolled back: it is no measure.
     let certain = all
-        && !isolated
+        && situation.objects.network_policies.is_some()
         && situation.rolled_back.is_none()
         && !reach.is_open_otherwise()
         && !has_untried_way(situation)
@@ -135,20 +141,11 @@ fn has_untried_way(situation: &Situation<'_>) -> bool {
     })
 }
 
-fn is_tcp(port: &ServicePort) -> bool {
-    matches!(port.protocol.as_deref(), None | Some("TCP"))
-}
-
-fn tried_pods<'a>(situation: &Situation<'a>) -> impl Iterator<Item = &'a NewPod> {
-    let pods = situation.pods.iter();
-    pods.filter(|it| it.ready && !it.name.is_empty()).take(PODS)
-}
-
 /// Returns whether every pod that was to be tried has refused.
 fn is_refused(situation: &Situation<'_>, number: i32) -> bool {
     let mut pods = tried_pods(situation).peekable();
     let refused = |pod: &NewPod| {
-        let mut tried = situation.objects.tried.iter();
+        let mut tried = situation.tried.iter();
         tried.any(|it| is_of(it, pod, number) && it.refused)
     };
     pods.peek().is_some() && pods.all(refused)
@@ -158,7 +155,7 @@ fn is_refused(situation: &Situation<'_>, number: i32) -> bool {
 /// refuses, such as a policy of the network plugin, and no refusal says anything.
 fn is_control_refused(situation: &Situation<'_>) -> bool {
     control(situation.new).is_some_and(|number| {
-        let mut tried = situation.objects.tried.iter();
+        let mut tried = situation.tried.iter();
         tried.any(|tried| {
             let mut pods = tried_pods(situation);
             tried.refused && pods.any(|pod| is_of(tried, pod, number))
@@ -167,7 +164,7 @@ fn is_control_refused(situation: &Situation<'_>) -> bool {
 }
 
 fn is_of(tried: &TriedPort, pod: &NewPod, number: i32) -> bool {
-    tried.uid == pod.uid && i32::from(tried.port) == number
+    tried.path.is_none() && tried.uid == pod.uid && i32::from(tried.port) == number
 }
 
 /// Returns whether the former revision listened on the port behind a Service's port.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 mod autoscaler;
 mod ingress;
 mod policy;
+mod route;
 mod service;
 
 pub use autoscaler::Autoscaler;
@@ -18,8 +19,10 @@ pub(super) use ingress::Route;
 pub use ingress::{Ingress, IngressClass};
 pub use policy::NetworkPolicy;
 pub(super) use policy::{PolicyPort, PolicyRule};
+pub use route::HttpRoute;
+pub(super) use route::{BackendRef, RouteCondition, RouteParent};
 pub(super) use service::{Endpoint, ServicePort};
-pub use service::{EndpointSlice, Service};
+pub use service::{EndpointSlice, Service, ServiceEvent};
 
 /// The kinds of objects on the way to pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,17 +39,20 @@ pub enum TrafficKind {
     NetworkPolicy,
     /// HorizontalPodAutoscalers.
     Autoscaler,
+    /// HTTPRoutes of the Gateway API, where the cluster has it.
+    HttpRoute,
 }
 
 impl TrafficKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Service,
         Self::EndpointSlice,
         Self::Ingress,
         Self::IngressClass,
         Self::NetworkPolicy,
         Self::Autoscaler,
+        Self::HttpRoute,
     ];
 
     /// Returns the API group; empty for the core group.
@@ -57,10 +63,11 @@ impl TrafficKind {
             Self::EndpointSlice => "discovery.k8s.io",
             Self::Ingress | Self::IngressClass | Self::NetworkPolicy => "networking.k8s.io",
             Self::Autoscaler => "autoscaling",
+            Self::HttpRoute => "gateway.networking.k8s.io",
         }
     }
 
-    /// Returns the version that is read.
+    /// Returns the version that is read; of HTTPRoutes the API says which one it prefers.
     #[must_use]
     pub const fn version(self) -> &'static str {
         match self {
@@ -68,7 +75,8 @@ impl TrafficKind {
             | Self::EndpointSlice
             | Self::Ingress
             | Self::IngressClass
-            | Self::NetworkPolicy => "v1",
+            | Self::NetworkPolicy
+            | Self::HttpRoute => "v1",
             Self::Autoscaler => "v2",
         }
     }
@@ -83,6 +91,7 @@ impl TrafficKind {
             Self::IngressClass => "ingressclasses",
             Self::NetworkPolicy => "networkpolicies",
             Self::Autoscaler => "horizontalpodautoscalers",
+            Self::HttpRoute => "httproutes",
         }
     }
 
@@ -102,6 +111,7 @@ impl TrafficKind {
             Self::IngressClass => "whether a controller serves the Ingresses",
             Self::NetworkPolicy => "whether NetworkPolicies shut the new pods off",
             Self::Autoscaler => "whether HorizontalPodAutoscalers can act",
+            Self::HttpRoute => "whether HTTPRoutes lead to the new pods",
         }
     }
 }
@@ -128,6 +138,15 @@ pub struct NetworkObjects {
     /// Its HorizontalPodAutoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscalers: Option<Vec<Autoscaler>>,
+    /// Its HTTPRoutes, where the cluster has the Gateway API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Vec<HttpRoute>>,
+    /// The Secrets that Ingresses name for TLS and that do not exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_secrets: Vec<String>,
+    /// Warnings about Services, where a load balancer is awaited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_events: Vec<ServiceEvent>,
     /// The ports that were tried.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<TriedPort>,
@@ -144,8 +163,14 @@ pub struct TriedPort {
     pub uid: String,
     /// The port.
     pub port: u16,
+    /// The path that was asked there; without one only the port was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Whether the pod refused the connection.
     pub refused: bool,
+    /// The HTTP status of the pod's answer, where a path was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }
 
 /// A resource that may not be listed.
@@ -164,6 +189,9 @@ pub struct Metadata {
     /// The name.
     #[serde(default)]
     pub name: String,
+    /// The generation of the spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
     /// When the object was created.
     #[serde(
         default,
@@ -171,7 +199,7 @@ pub struct Metadata {
         skip_serializing_if = "Option::is_none"
     )]
     pub creation_timestamp: Option<Timestamp>,
-    /// The annotations that name a class.
+    /// The annotations that are judged.
     #[serde(
         default,
         deserialize_with = "or_empty",
@@ -204,6 +232,20 @@ pub struct Annotations {
         skip_serializing_if = "Option::is_none"
     )]
     pub is_default_class: Option<String>,
+    /// The path that the health probe of an Azure load balancer asks.
+    #[serde(
+        default,
+        rename = "service.beta.kubernetes.io/azure-load-balancer-health-probe-request-path",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub probe_path: Option<String>,
+    /// The protocol of that probe.
+    #[serde(
+        default,
+        rename = "service.beta.kubernetes.io/azure-load-balancer-health-probe-protocol",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub probe_protocol: Option<String>,
 }
 
 fn is_empty(annotations: &Annotations) -> bool {

@@ -315,13 +315,14 @@ impl<'a> Reach<'a> {
 }
 
 /// The endpoints that connections to a Service are sent to. A slice without ports holds the pods that
-/// lack every port that the Service names; a headless Service may have no ports at all.
+/// lack every port that the Service names. The users of a headless Service get its addresses whatever its ports
+/// (`CoreDNS`, `plugin/kubernetes/object/endpoint.go`).
 pub(super) fn endpoints<'a>(
     situation: &Situation<'a>,
     service: &Service,
 ) -> impl Iterator<Item = &'a Endpoint> + use<'a> {
     let name = service.metadata.name.clone();
-    let without = service.spec.ports.is_empty();
+    let without = service.spec.ports.is_empty() || is_headless(service);
     let slices = situation.objects.endpoint_slices.iter().flatten();
     slices
         .filter(move |it: &&EndpointSlice| it.service() == Some(name.as_str()))

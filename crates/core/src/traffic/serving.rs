@@ -22,6 +22,22 @@ pub struct Serving {
     /// The paths of Ingresses that lead to one of them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub paths: Vec<ServingPath>,
+    /// The paths of HTTPRoutes that lead to one of them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub routes: Vec<ServingRoute>,
+}
+
+/// A path of an HTTPRoute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ServingRoute {
+    /// The HTTPRoute.
+    pub route: String,
+    /// The path.
+    pub path: String,
+    /// The Service.
+    pub service: String,
 }
 
 /// A Service that selects the new pods.
@@ -80,7 +96,17 @@ pub fn serving(situation: &Situation<'_>) -> Option<Serving> {
             led.push(path);
         }
     }
+    let routes = situation.objects.routes.iter().flatten();
+    let routes = routes.flat_map(|route| {
+        route.backends().map(|(path, to)| ServingRoute {
+            route: route.metadata.name.clone(),
+            path: path.to_owned(),
+            service: to.name.clone(),
+        })
+    });
+    let routes = routes.filter(|it| services.iter().any(|of| of.service == it.service));
     Some(Serving {
+        routes: routes.collect(),
         services,
         paths: led,
     })
@@ -133,8 +159,10 @@ impl fmt::Display for Serving {
             };
             format!("Ingress `{}` {path}", it.ingress)
         });
+        let routes = self.routes.iter();
+        let routes = routes.map(|it| format!("HTTPRoute `{}` {}", it.route, it.path));
         let services: Vec<String> = services.collect();
-        let paths: Vec<String> = paths.collect();
+        let paths: Vec<String> = paths.chain(routes).collect();
         let told = [services, paths].map(|all| {
             let more = all.len().saturating_sub(NAMED);
             let mut named: Vec<String> = all.into_iter().take(NAMED).collect();

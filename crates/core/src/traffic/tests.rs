@@ -32,6 +32,8 @@ fn told(objects: Value) -> Option<String> {
         former: None,
         rolled_back: None,
         pods: &[pod("pod-a"), pod("pod-b")],
+        tried: &[],
+        read_at: None,
     });
     found.map(|it| it.to_string())
 }
@@ -56,12 +58,27 @@ fn one_line_says_how_users_reach_the_pods() {
     let path = |path: &str, to: &str| json!({"path": path, "backend": {"service": {"name": to, "port": {"number": 80}}}});
     let ingress = |paths: Value| json!([{"metadata": {"name": "shop"}, "spec": {"rules": [{"host": "a.example.com", "http": {"paths": paths}}]}}]);
     let headless = json!({"metadata": {"name": "db"}, "spec": {"selector": {"app": "web"}, "clusterIP": "None", "ports": []}});
+    let mut unported = headless.clone();
+    unported["spec"]["ports"] = json!([{"port": 80, "targetPort": "none"}]);
+    let portless = |service: &str| {
+        let mut slice = slice(service, &["a", "b"]);
+        slice["ports"] = json!([]);
+        slice
+    };
+    let without_ports = portless("db");
     let rows = [
         (
             "a Service and an Ingress",
             json!({"services": [service("web", http())], "endpointSlices": [slice("web", &["a", "b"])],
                 "ingresses": ingress(json!([path("/api", "web"), path("/old", "other")]))}),
             Some("served: Service `web` → 2 of 2 new pods on port 8080; Ingress `shop` /api"),
+        ),
+        (
+            "an HTTPRoute that sends it requests, and nothing to a canary",
+            json!({"services": [service("web", http())], "endpointSlices": [slice("web", &["a", "b"])],
+                "routes": [{"metadata": {"name": "shop"}, "spec": {"rules": [{"matches": [{"path": {"value": "/api"}}],
+                    "backendRefs": [{"name": "web", "port": 80}, {"name": "canary", "port": 80, "weight": 0}]}]}}]}),
+            Some("served: Service `web` → 2 of 2 new pods on port 8080; HTTPRoute `shop` /api"),
         ),
         (
             "one of two pods is an endpoint",
@@ -88,6 +105,16 @@ fn one_line_says_how_users_reach_the_pods() {
             "a headless Service without ports",
             json!({"services": [headless], "endpointSlices": [slice("db", &["a", "b"])]}),
             Some("served: headless Service `db` → 2 of 2 new pods"),
+        ),
+        (
+            "a headless Service whose port no container has",
+            json!({"services": [unported], "endpointSlices": [without_ports]}),
+            Some("served: headless Service `db` → 2 of 2 new pods"),
+        ),
+        (
+            "a Service whose port no container has",
+            json!({"services": [service("web", json!([{"port": 80, "targetPort": "none"}]))], "endpointSlices": [portless("web")]}),
+            Some("served: Service `web` → 0 of 2 new pods"),
         ),
         (
             "the endpoints may not be listed",
@@ -119,6 +146,8 @@ fn objects_are_read_as_the_api_writes_them_and_kept_by_a_trace() {
             "addressType": "IPv6", "endpoints": null, "ports": null}],
         "ingresses": [{"metadata": {"name": "shop"}, "spec": {"rules": [{"host": "shop.example.com"}], "tls": [{"secretName": "shop"}]}}],
         "networkPolicies": [{"metadata": {"name": "deny"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}],
+        "routes": [{"metadata": {"name": "shop", "generation": 2}, "spec": {"hostnames": ["shop.example.com"], "rules": [{"backendRefs": [{"name": "web"}]}]},
+            "status": {"parents": null}}],
         "autoscalers": [{"metadata": {"name": "web"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 3}}],
     });
     let objects = read(objects);
@@ -192,6 +221,8 @@ fn only_ready_pods_show_that_a_way_is_lost() {
                 ready,
                 settled: ready,
             }],
+            tried: &[],
+            read_at: None,
         });
         let codes: Vec<FindingCode> = found.iter().map(|it| it.code).collect();
         assert_eq!(codes, expected, "{says}");
@@ -256,6 +287,8 @@ fn only_a_former_revision_that_listened_shows_that_a_refused_port_was_a_way_in()
             former,
             rolled_back,
             pods: &[ready("pod-a")],
+            tried: &objects.tried,
+            read_at: None,
         });
         let codes: Vec<FindingCode> = found.iter().map(|it| it.code).collect();
         assert_eq!(codes, [expected], "{says}");
@@ -279,8 +312,56 @@ fn the_port_of_the_readiness_probe_is_tried_beside_those_that_no_probe_asks() {
             former: None,
             rolled_back: None,
             pods: &[ready("pod-a")],
+            tried: &objects.tried,
+            read_at: None,
         });
         let ports: Vec<u16> = tried.iter().map(|it| it.port).collect();
         assert_eq!(ports, expected, "{says}");
+    }
+}
+
+#[test]
+fn the_path_of_a_health_probe_is_asked_and_nothing_is_tried_where_a_policy_isolates_the_pods() {
+    let annotations = json!({
+        "service.beta.kubernetes.io/azure-load-balancer-health-probe-request-path": "/healthz"});
+    let mut balanced = service(
+        "web",
+        json!([{"port": 80, "targetPort": 8080, "appProtocol": "http"}]),
+    );
+    balanced["spec"]["type"] = json!("LoadBalancer");
+    balanced["metadata"]["annotations"] = annotations;
+    let policy = json!({"metadata": {"name": "deny"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}});
+    let objects =
+        |policies: Value| read(json!({"services": [balanced], "networkPolicies": policies}));
+    let path = Some("/healthz".to_owned());
+    let rows = [
+        (
+            "the probe's port and the load balancer's path",
+            objects(json!([])),
+            vec![(8080, path), (8080, None), (9090, None)],
+        ),
+        (
+            "a policy isolates the pods",
+            objects(json!([policy])),
+            vec![],
+        ),
+    ];
+    for (says, objects, mut expected) in rows {
+        let tried = ports_to_try(&Situation {
+            objects: &objects,
+            kind: "Deployment",
+            name: "web",
+            namespace: "shop",
+            new: &probed(9090),
+            former: None,
+            rolled_back: None,
+            pods: &[ready("pod-a")],
+            tried: &[],
+            read_at: None,
+        });
+        let tried: Vec<(u16, Option<String>)> =
+            tried.into_iter().map(|it| (it.port, it.path)).collect();
+        expected.sort();
+        assert_eq!(tried, expected, "{says}");
     }
 }

@@ -1,4 +1,5 @@
-//! The report as the XML of `JUnit`, as the task `PublishTestResults` reads it: a file is a suite, a finding a failed test.
+//! The report as the XML of `JUnit`, as the task `PublishTestResults` reads it: a file is a suite,
+//! a finding a test, which failed if the finding is heavy enough to fail the call.
 
 use std::fmt::Write as _;
 
@@ -12,11 +13,11 @@ use crate::run::{LintedFile, Report};
 pub fn junit(report: &Report) -> String {
     let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     let tests: usize = report.files.iter().map(|it| it.findings.len()).sum();
-    let counted: usize = report.summary.counted.values().sum();
+    let failed: usize = report.files.iter().map(failures).sum();
     let errors = report.problems.len();
     let _ = writeln!(
         out,
-        "<testsuites name=\"rollguard lint\" tests=\"{}\" failures=\"{counted}\" errors=\"{errors}\">",
+        "<testsuites name=\"rollguard lint\" tests=\"{}\" failures=\"{failed}\" errors=\"{errors}\">",
         tests + errors
     );
     for file in &report.files {
@@ -40,24 +41,29 @@ pub fn junit(report: &Report) -> String {
 }
 
 fn suite(file: &LintedFile, out: &mut String) {
-    let skipped = |it: &&crate::run::Located| it.finding.suppression.is_some();
-    let (tests, skipped) = (
-        file.findings.len(),
-        file.findings.iter().filter(skipped).count(),
-    );
+    let (tests, failed) = (file.findings.len(), failures(file));
     let _ = writeln!(
         out,
-        "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{}\" skipped=\"{skipped}\">",
+        "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failed}\" skipped=\"{}\">",
         attribute(&file.path),
-        tests - skipped
+        tests - failed
     );
     for located in &file.findings {
-        test(&file.path, &located.finding, out);
+        test(file, &located.finding, out);
     }
     *out += "  </testsuite>\n";
 }
 
-fn test(path: &str, finding: &Finding, out: &mut String) {
+fn failures(file: &LintedFile) -> usize {
+    let findings = file.findings.iter();
+    findings.filter(|it| fails(file, &it.finding)).count()
+}
+
+fn fails(file: &LintedFile, finding: &Finding) -> bool {
+    finding.suppression.is_none() && file.fail_on.fails(finding.severity)
+}
+
+fn test(file: &LintedFile, finding: &Finding, out: &mut String) {
     let (class, name) = (
         attribute(&finding.object.to_string()),
         attribute(&format!("{} {}", finding.code, finding.path)),
@@ -66,7 +72,12 @@ fn test(path: &str, finding: &Finding, out: &mut String) {
     if let Some(suppression) = &finding.suppression {
         let suppression = attribute(&suppression.to_string());
         let _ = writeln!(out, "      <skipped message=\"{suppression}\"/>");
+    } else if !fails(file, finding) {
+        let message = attribute(&finding.message);
+        let severity = finding.severity;
+        let _ = writeln!(out, "      <skipped message=\"{severity}: {message}\"/>");
     } else {
+        let path = &file.path;
         let place = format!("{path}:{}:{}", finding.mark.line, finding.mark.column);
         let _ = writeln!(
             out,

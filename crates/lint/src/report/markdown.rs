@@ -7,12 +7,22 @@ use rollguard_core::report::markdown_cell as cell;
 use super::text::summary_line;
 use crate::run::Report;
 
-/// The most findings of a page: Azure Pipelines shows a megabyte.
+/// The most findings of the page of a run: Azure Pipelines shows a megabyte.
 const MOST: usize = 500;
 
-/// Returns the report as Markdown. Nothing in foreign text is markup.
+/// Returns the report as Markdown, with every finding. Nothing in foreign text is markup.
 #[must_use]
 pub fn markdown(report: &Report) -> String {
+    limited(report, usize::MAX)
+}
+
+/// Returns the report for the page of a run, which has room for some findings only.
+#[must_use]
+pub fn markdown_page(report: &Report) -> String {
+    limited(report, MOST)
+}
+
+fn limited(report: &Report, most: usize) -> String {
     let mut out = format!(
         "# rollguard lint\n\n{}\n",
         cell(&summary_line(report).text())
@@ -30,7 +40,7 @@ pub fn markdown(report: &Report) -> String {
     if !all.is_empty() {
         out += "\n| severity | code | where | finding | fix |\n| --- | --- | --- | --- | --- |\n";
     }
-    for (file, finding) in all.iter().take(MOST) {
+    for (file, finding) in all.iter().take(most) {
         let mark = finding.mark;
         let severity = match &finding.suppression {
             Some(suppression) => suppression.to_string(),
@@ -46,8 +56,8 @@ pub fn markdown(report: &Report) -> String {
         ];
         let _ = writeln!(out, "| {} |", row.map(cell).join(" | "));
     }
-    if all.len() > MOST {
-        let _ = write!(out, "\nand {} more\n", all.len() - MOST);
+    if all.len() > most {
+        let _ = write!(out, "\nand {} more\n", all.len() - most);
     }
     // Within code a marker is not escaped.
     out.replace("##", "#&#35;")

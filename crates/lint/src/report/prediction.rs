@@ -3,17 +3,19 @@
 use std::fmt::Write as _;
 
 use rollguard_core::prediction::{
-    Certainty, FailOnPrediction, Forecast, PredictedCode, Prediction,
+    Certainty, FailOnPrediction, Forecast, Needs, PredictedCode, Prediction,
 };
-use rollguard_core::report::{
-    Line, Style, markdown_cell as cell, without_markers, xml_attribute as attribute,
-};
+use rollguard_core::report::{Line, Style, markdown_cell as cell, without_markers};
 use serde_json::{Value, json};
 
 use crate::parsed::Parsed;
 use crate::run::excerpt;
 use crate::severity::Severity;
 use crate::yaml::Mark;
+
+mod junit;
+
+pub use junit::add_to_junit;
 
 /// A prediction with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct Predicted {
     pub unseen: Vec<String>,
     /// The warnings of the API server, with the file of the manifest.
     pub warnings: Vec<(String, String)>,
+    /// The time that each rollout needs, with the file of the manifest.
+    pub needs: Vec<(String, Needs)>,
     /// From which certainty on a prediction fails the call.
     pub fail_on: FailOnPrediction,
 }
@@ -77,7 +81,10 @@ impl Predicted {
         let file = |index: usize| origins.get(index).map_or("", |it| it.file).to_owned();
         let warnings = forecast.warnings.into_iter();
         let warnings = warnings.map(|(index, text)| (file(index), text));
+        let needs = forecast.needs.into_iter();
+        let needs = needs.map(|it| (file(it.manifest), it));
         Self {
+            needs: needs.collect(),
             warnings: warnings.collect(),
             judged: forecast.judged,
             unseen: forecast.unseen,
@@ -144,6 +151,9 @@ pub fn prediction_lines(predicted: &Predicted) -> Vec<Line> {
     for (file, text) in &predicted.warnings {
         let line = Line::plain(format!("{file}: ")).then(Style::Warn, "API server warns");
         all.push(line.then(Style::Plain, format!(": {text}")));
+    }
+    for (file, needs) in &predicted.needs {
+        all.push(Line::plain(format!("{file}: {}", needs.message)));
     }
     for text in &predicted.unseen {
         all.push(Line::styled(Style::Dim, "not seen").then(Style::Plain, format!(": {text}")));
@@ -242,8 +252,18 @@ pub fn add_to_json(document: &str, predicted: &Predicted) -> Result<String, serd
     let warnings: Vec<Value> = warnings
         .map(|(file, text)| json!({"file": file, "message": text}))
         .collect();
+    let needs = predicted.needs.iter().map(|(file, it)| {
+        json!({
+            "file": file,
+            "leastSeconds": it.least.as_secs(),
+            "aboutSeconds": it.about.map(|it| it.as_secs()),
+            "message": it.message,
+        })
+    });
+    let needs: Vec<Value> = needs.collect();
     if let Some(fields) = document.as_object_mut() {
         fields.insert("predictions".to_owned(), json!(predictions));
+        fields.insert("needs".to_owned(), json!(needs));
         fields.insert("notSeen".to_owned(), json!(predicted.unseen));
         fields.insert("serverWarnings".to_owned(), json!(warnings));
     }
@@ -334,68 +354,6 @@ fn result(placed: &Placed, rule: Option<usize>) -> Value {
     })
 }
 
-/// Adds the predictions to the XML of `JUnit`, as a suite of their own: what is sure enough to fail the call has failed.
-#[must_use]
-pub fn add_to_junit(document: &str, predicted: &Predicted) -> String {
-    let failed = predicted.placed.iter();
-    let failed = failed.filter(|it| predicted.is_failure(it)).count();
-    let all = predicted.placed.len();
-    let mut suite = format!(
-        "  <testsuite name=\"predictions\" tests=\"{all}\" failures=\"{failed}\" skipped=\"{}\">\n",
-        all - failed
-    );
-    for placed in &predicted.placed {
-        let it = &placed.prediction;
-        let name = attribute(&format!("{} {}", it.code, placed.path));
-        let class = attribute(&placed.object);
-        let message = attribute(&it.message);
-        let place = format!(
-            "{}:{}:{}",
-            placed.file, placed.mark.line, placed.mark.column
-        );
-        let _ = writeln!(
-            suite,
-            "    <testcase classname=\"{class}\" name=\"{name}\">"
-        );
-        if predicted.is_failure(placed) {
-            let certainty = it.certainty;
-            let _ = writeln!(
-                suite,
-                "      <failure type=\"{certainty}\" message=\"{message}\">{}&#10;fix: {}</failure>",
-                attribute(&place),
-                attribute(&it.remedy)
-            );
-        } else {
-            let _ = writeln!(
-                suite,
-                "      <skipped message=\"{}: {message}\"/>",
-                it.certainty
-            );
-        }
-        suite += "    </testcase>\n";
-    }
-    suite += "  </testsuite>\n";
-    let document = raised(&raised(document, "tests", all), "failures", failed);
-    match document.rsplit_once("</testsuites>") {
-        Some((before, after)) => format!("{before}{suite}</testsuites>{after}"),
-        None => document,
-    }
-}
-
-/// Raises a count of the document's own element.
-fn raised(document: &str, name: &str, more: usize) -> String {
-    let mark = format!(" {name}=\"");
-    let raised = || {
-        let begin = document.find("<testsuites ")?;
-        let at = begin + document.get(begin..)?.find(&mark)? + mark.len();
-        let end = at + document.get(at..)?.find('"')?;
-        let count: usize = document.get(at..end)?.parse().ok()?;
-        let (before, after) = (document.get(..at)?, document.get(end..)?);
-        Some(format!("{before}{}{after}", count + more))
-    };
-    raised().unwrap_or_else(|| document.to_owned())
-}
-
 /// Adds the predictions to the Markdown page.
 #[must_use]
 pub fn add_to_markdown(document: &str, predicted: &Predicted) -> String {
@@ -424,8 +382,10 @@ pub fn add_to_markdown(document: &str, predicted: &Predicted) -> String {
     }
     let warnings = predicted.warnings.iter();
     let warnings = warnings.map(|(file, text)| format!("{file}: the API server warns: {text}"));
+    let needs = predicted.needs.iter();
+    let needs = needs.map(|(file, it)| format!("{file}: {}", it.message));
     let notes = predicted.unseen.iter().map(|it| format!("not seen: {it}"));
-    for note in warnings.chain(notes) {
+    for note in needs.chain(warnings).chain(notes) {
         let _ = write!(out, "\n- {}", cell(&note));
     }
     out.push('\n');

@@ -1,12 +1,18 @@
 //! The forms of a small report.
 
+use std::time::Duration;
+
 use jiff::civil::date;
+use rollguard_core::prediction::{
+    Certainty, FailOnPrediction, Forecast, Needs, PredictedCode, Prediction,
+};
 use rollguard_core::report::document::{Ending, NotChecked};
 use serde_json::Value;
 
 use super::*;
 use crate::config::FailOn;
 use crate::judge::{Rules, judge};
+use crate::parsed::parsed;
 use crate::run::{Report, Run, Source};
 
 /// A pod with a finding, and with one that is exempted.
@@ -162,4 +168,129 @@ fn markdown_is_a_table() {
         "{page}"
     );
     assert!(page.contains("| error | HostNetwork |"), "{page}");
+}
+
+/// A report of a pod with this many containers, of which findings fail the call from a severity on.
+fn of_containers(count: usize, fail_on: FailOn) -> Report {
+    let containers: Vec<String> = (0..count)
+        .map(|it| format!("{{name: c{it}, image: 'x:1'}}"))
+        .collect();
+    let text = format!(
+        "{{apiVersion: v1, kind: Pod, metadata: {{name: x}}, spec: {{containers: [{}]}}}}",
+        containers.join(", ")
+    );
+    let mut run = Run::default();
+    let source = Source {
+        path: "pod.yaml",
+        text: &text,
+        fail_on,
+    };
+    run.add(source, judge(&text, &Rules::new(date(2026, 11, 30))));
+    run.finish()
+}
+
+#[test]
+fn what_does_not_fail_the_call_is_no_failure_in_junit() {
+    let report = of_containers(1, FailOn::default());
+    let all = report.findings().count();
+    assert!(all > 3, "{report:?}");
+    for (says, fail_on, failed) in [
+        ("each is a warning", FailOn::default(), all),
+        ("none is an error", FailOn::parse("error").unwrap(), 0),
+        ("nothing fails", FailOn::parse("never").unwrap(), 0),
+    ] {
+        let report = of_containers(1, fail_on);
+        assert_eq!(report.fails(), failed > 0, "{says}");
+        let page = junit(&report);
+        let count = |what: &str| page.matches(what).count();
+        assert_eq!(count("<testcase "), all, "{says}: {page}");
+        assert_eq!(count("<failure "), failed, "{says}: {page}");
+        assert_eq!(
+            count("<skipped message=\"warning: "),
+            all - failed,
+            "{says}: {page}"
+        );
+        let counts = format!("tests=\"{all}\" failures=\"{failed}\"");
+        assert_eq!(count(&counts), 2, "{says}: {page}");
+    }
+}
+
+/// A prediction of each certainty.
+fn predicted(fail_on: FailOnPrediction) -> Predicted {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {}\n";
+    let all = parsed(text);
+    let origins: Vec<Origin<'_>> = all
+        .iter()
+        .map(|parsed| Origin {
+            file: "web.yaml",
+            text,
+            parsed,
+        })
+        .collect();
+    let predictions = Certainty::ALL.map(|certainty| Prediction {
+        code: PredictedCode::ApplyRefused,
+        certainty,
+        manifest: 0,
+        subject: String::new(),
+        pointer: "/spec".to_owned(),
+        message: format!("it is {certainty}"),
+        remedy: "correct it".to_owned(),
+    });
+    let forecast = Forecast {
+        predictions: predictions.to_vec(),
+        judged: 1,
+        needs: vec![Needs {
+            manifest: 0,
+            least: Duration::from_secs(63),
+            about: None,
+            message: "the rollout needs at least 1m3s".to_owned(),
+        }],
+        ..Forecast::default()
+    };
+    Predicted::new(forecast, &origins, fail_on)
+}
+
+#[test]
+fn every_finding_and_every_prediction_is_in_every_form() {
+    let report = of_containers(200, FailOn::default());
+    let all = report.findings().count();
+    assert!(all > 1_000, "{all}");
+    let predicted = predicted(FailOnPrediction::default());
+    let xml = add_to_junit(&junit(&report), &predicted);
+    assert_eq!(xml.matches("<testcase ").count(), all + 3);
+    assert_eq!(xml.matches("<failure ").count(), all + 1);
+    let head = format!("tests=\"{}\" failures=\"{}\"", all + 3, all + 1);
+    assert!(
+        xml.contains(&head),
+        "{head}: {}",
+        xml.lines().nth(1).unwrap()
+    );
+    let page = add_to_markdown(&markdown(&report), &predicted);
+    let rows = |page: &str| page.lines().filter(|it| it.contains("yaml:")).count();
+    assert_eq!(rows(&page), all + 3 + 1);
+    assert!(page.contains("the rollout needs at least 1m3s"));
+    let limited = add_to_markdown(&markdown_page(&report), &predicted);
+    assert_eq!(rows(&limited), 500 + 3 + 1, "the page of a run");
+    assert!(limited.contains(&format!("and {} more", all - 500)));
+    let document: serde_json::Value =
+        serde_json::from_str(&add_to_json(&json(&report).unwrap(), &predicted).unwrap()).unwrap();
+    let count = |field: &str| document[field].as_array().map(Vec::len);
+    assert_eq!(count("findings"), Some(all));
+    assert_eq!(count("predictions"), Some(3));
+    assert_eq!(document["needs"][0]["leastSeconds"], 63);
+}
+
+#[test]
+fn a_prediction_that_does_not_fail_the_call_is_no_failure_in_junit() {
+    let empty = Run::default().finish();
+    for (fail_on, failed) in [("certain", 1), ("likely", 2), ("possible", 3), ("never", 0)] {
+        let predicted = predicted(FailOnPrediction::parse(fail_on).unwrap());
+        let xml = add_to_junit(&junit(&empty), &predicted);
+        assert_eq!(xml.matches("<failure ").count(), failed, "{fail_on}: {xml}");
+        assert_eq!(
+            xml.matches("<skipped ").count(),
+            3 - failed,
+            "{fail_on}: {xml}"
+        );
+    }
 }

@@ -64,10 +64,16 @@ fn a_value_of_the_container_wins_over_that_of_the_pod() {
 fn fields_of_containers_do_not_exist_on_pods() {
     let bare = "securityContext: {runAsNonRoot: true}";
     all(&[(
-        "what the API drops counts for nothing",
+        "what the API drops counts for nothing, and is named",
         "securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, privileged: true},",
         bare,
-        &["PrivilegeEscalation", "WritableRootFilesystem"],
+        &[
+            "PrivilegeEscalation",
+            "UnknownField",
+            "UnknownField",
+            "UnknownField",
+            "WritableRootFilesystem",
+        ],
     )]);
 }
 

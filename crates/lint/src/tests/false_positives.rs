@@ -204,7 +204,7 @@ fn what_others_overlook_is_reported() {
             "polaris: a value of the pod that does not exist there",
             "securityContext: {allowPrivilegeEscalation: false},",
             "securityContext: {<<: *secure, allowPrivilegeEscalation: null}",
-            &["PrivilegeEscalation"],
+            &["PrivilegeEscalation", "UnknownField"],
         ),
         (
             "defsec#1131: the container denies non-root",

@@ -115,7 +115,7 @@ fn every_document_and_json_are_read() {
 #[test]
 fn a_value_behind_an_alias_is_marked_where_it_stands() {
     let text = "\
-x: &spec
+x-spec: &spec
   hostPID: true
   containers: []
 apiVersion: v1

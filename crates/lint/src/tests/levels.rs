@@ -1,4 +1,4 @@
-//! Levels; the fixtures of Pod Security admission are in `crates/lint/tests`.
+//! Levels; the fixtures of Pod Security admission are compared in `it/lint.rs` of the tests.
 
 use std::collections::BTreeSet;
 
@@ -373,4 +373,29 @@ fn the_safeguards_of_aks_refuse_and_tell_what_they_change() {
     );
     assert_eq!(found(&[&a, &c]), [""; 0]);
     assert_eq!(found(&[&a, &a]), [""; 0], "the same Service twice");
+}
+
+#[test]
+fn every_probe_and_hook_that_names_a_host_is_found() {
+    for field in [
+        "livenessProbe",
+        "readinessProbe",
+        "startupProbe",
+        "lifecycle.postStart",
+        "lifecycle.preStop",
+    ] {
+        for (action, host, expected) in [
+            ("httpGet", "example.org", vec!["ProbeHost"]),
+            ("tcpSocket", "example.org", vec!["ProbeHost"]),
+            ("httpGet", "''", vec![]),
+        ] {
+            let handler = format!("{{{action}: {{port: 1, host: {host}}}}}");
+            let container = match field.split_once('.') {
+                Some((above, hook)) => format!("{above}: {{{hook}: {handler}}}"),
+                None => format!("{field}: {handler}"),
+            };
+            let codes = found(&deployment("", &container), &[Level::Baseline], 34);
+            assert_eq!(codes, expected, "{field}.{action} {host}");
+        }
+    }
 }

@@ -120,15 +120,15 @@ fn what_the_probes_say_of_each_other_is_judged_without_a_startup_time() {
         (
             "the same command",
             both(
-                "{exec: {command: [x, y]}}".to_owned(),
-                "{exec: {command: [x, y]}}".to_owned(),
+                "{exec: {command: [x, z]}}".to_owned(),
+                "{exec: {command: [x, z]}}".to_owned(),
             ),
             &["SameProbe"],
         ),
         (
             "another command",
             both(
-                "{exec: {command: [x, y]}}".to_owned(),
+                "{exec: {command: [x, z]}}".to_owned(),
                 "{exec: {command: [x]}}".to_owned(),
             ),
             &[],

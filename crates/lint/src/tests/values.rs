@@ -173,3 +173,234 @@ fn fields_of_a_workload_take_their_values_only() {
     let own = own.replace("kind: Deployment", "kind: Application");
     assert_eq!(codes(&own), [""; 0], "a kind with fields of its own");
 }
+
+#[test]
+fn a_field_that_the_api_does_not_have_is_named() {
+    let unknown: &[&str] = &["UnknownField"];
+    all(&[
+        (
+            "a slip in a container",
+            "",
+            "imagePullPolcy: Always",
+            unknown,
+        ),
+        ("a slip in the pod", "restartPolcy: Always,", "", unknown),
+        (
+            "a field of containers in the pod",
+            "readinessProbe: {},",
+            "",
+            unknown,
+        ),
+        (
+            "a slip in a probe",
+            "",
+            "startupProbe: {tcpSocket: {port: 80}, faliureThreshold: 30}",
+            unknown,
+        ),
+        ("another case", "", "terminationmessagepath: /x", unknown),
+        (
+            "a field of an older version",
+            "resourceClaims: [{name: a, source: {resourceClaimName: b}}],",
+            "",
+            &[],
+        ),
+        (
+            "a field of the newest version",
+            "hostnameOverride: web,",
+            "",
+            &[],
+        ),
+        ("a key without a value", "", "imagePullPolcy: ", unknown),
+        ("an extension", "x-shared: {a: 1},", "x-note: 1", &[]),
+        (
+            "a key that is set later",
+            "'{{ .Values.key }}': 1,",
+            "",
+            &[],
+        ),
+        ("a directive of a patch", "$patch: replace,", "", &[]),
+        (
+            "free keys of a mapping",
+            "nodeSelector: {imagePullPolcy: always},",
+            "",
+            &[],
+        ),
+    ]);
+    let with = |text: &str, replaced: &str, by: &str| codes(&text.replace(replaced, by));
+    let good = deployment("", "");
+    let cron = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\nspec: {shedule: '* * * * *', jobTemplate: {spec: {template: {spec: {containers: []}}}}}\n";
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {imagePullPolcy: Always}\nimmutabel: true\n";
+    let labels = "labels: {imagePullPolcy: a}, annotations: {livenesProbe: a}";
+    for (says, found, expected) in [
+        (
+            "a slip in a workload",
+            with(
+                &good,
+                "spec:\n  template",
+                "spec:\n  replica: 2\n  template",
+            ),
+            vec!["UnknownField"],
+        ),
+        (
+            "a slip in an object",
+            with(&good, "spec:\n  template", "specs: {}\nspec:\n  template"),
+            vec!["UnknownField"],
+        ),
+        (
+            "a slip in the metadata",
+            with(
+                &good,
+                "metadata: {name: web,",
+                "metadata: {name: web, lables: {},",
+            ),
+            vec!["UnknownField"],
+        ),
+        ("a slip in a schedule", codes(cron), vec!["UnknownField"]),
+        (
+            "labels and annotations are free",
+            with(
+                &good,
+                "metadata: {name: web,",
+                &format!("metadata: {{name: web, {labels},"),
+            ),
+            vec![],
+        ),
+        (
+            "the status of an object from the cluster",
+            with(
+                &good,
+                "spec:\n  template",
+                "status: {replicas: 2, anything: 1}\nspec:\n  template",
+            ),
+            vec![],
+        ),
+        (
+            "a version that was removed had other fields",
+            with(
+                &good,
+                "spec:\n  template",
+                "spec:\n  rollbackTo: {revision: 1}\n  template",
+            )
+            .into_iter()
+            .chain(with(
+                &good.replace("apps/v1", "apps/v1beta1"),
+                "spec:\n  template",
+                "spec:\n  rollbackTo: {revision: 1}\n  template",
+            ))
+            .collect(),
+            vec!["UnknownField", "RemovedApiVersion"],
+        ),
+        (
+            "a kind with fields of its own",
+            with(
+                &good.replace("apps/v1", "example.test/v1"),
+                "kind: Deployment",
+                "kind: Rollout\nimagePullPolcy: 1",
+            ),
+            vec![],
+        ),
+        ("other kinds have free keys", codes(config), vec![]),
+    ] {
+        assert_eq!(found, expected, "{says}");
+    }
+}
+
+#[test]
+fn an_unknown_field_is_shown_with_its_place_and_the_one_that_was_meant() {
+    let text = "\
+apiVersion: v1
+kind: Pod
+metadata: {name: x}
+spec:
+  containers:
+    - name: app
+      image: app:1
+      livenesProbe: {tcpSocket: {port: 80}}
+  livenessProbe: {}
+  colour: red
+";
+    let found = super::findings(text);
+    let found = found.iter().filter(|it| it.code.as_str() == "UnknownField");
+    let found: Vec<_> = found
+        .map(|it| {
+            (
+                it.mark.line,
+                it.mark.column,
+                it.path.as_str(),
+                it.message.as_str(),
+                it.fix.as_str(),
+            )
+        })
+        .collect();
+    let usual = "correct the name or the place of the field, or remove it";
+    assert_eq!(
+        found,
+        [
+            (
+                8,
+                7,
+                "spec.containers[0].livenesProbe",
+                "unknown field \"livenesProbe\": Container has livenessProbe",
+                "write livenessProbe, or remove the field"
+            ),
+            (
+                9,
+                3,
+                "spec.livenessProbe",
+                "unknown field \"livenessProbe\": PodSpec has none of this name, Container has",
+                usual
+            ),
+            (
+                10,
+                3,
+                "spec.colour",
+                "unknown field \"colour\": PodSpec has none of this name",
+                usual
+            ),
+        ]
+    );
+}
+
+#[test]
+fn every_field_of_a_pod_takes_its_type_only() {
+    all(&[
+        (
+            "a number among arguments",
+            "",
+            "args: [--port, 8080]",
+            &["WrongType"],
+        ),
+        ("strings among arguments", "", "args: [--port, '8080']", &[]),
+        (
+            "a word that a toleration does not have",
+            "tolerations: [{key: a, operator: Exist}],",
+            "",
+            &["WrongType"],
+        ),
+        (
+            "one that it has",
+            "tolerations: [{key: a, operator: Exists}],",
+            "",
+            &[],
+        ),
+        (
+            "a mapping where a list is expected",
+            "volumes: {name: a},",
+            "",
+            &["WrongType"],
+        ),
+        (
+            "a string where a mapping is expected",
+            "affinity: none,",
+            "",
+            &["WrongType"],
+        ),
+        ("an empty word", "dnsPolicy: '',", "", &[]),
+        (
+            "a boolean for a number",
+            "priority: true,",
+            "",
+            &["WrongType"],
+        ),
+    ]);
+}

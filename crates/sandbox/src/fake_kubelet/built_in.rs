@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Container;
 
 use super::pod_simulator::PodSimulator;
-use super::script::Script;
+use super::script::{Script, Until};
 
 /// Back-off of crashed containers: first restart at once, then 10 s doubled up to 5 minutes
 /// (kubernetes `pkg/kubelet/kubelet.go`, `initialContainerBackOff`, `MaxContainerBackOff`).
@@ -70,17 +70,21 @@ impl Script {
     /// Writes the lines and ends with the code, again and again, in back-off in between.
     #[must_use]
     pub fn crash_at_start(lines: &[&str], exit_code: i32) -> Self {
-        let lines = owned(lines);
+        Self::crash_with_last_words(lines, exit_code, "")
+    }
+
+    /// The same for a container that also writes these last words to its `terminationMessagePath`.
+    #[must_use]
+    pub fn crash_with_last_words(lines: &[&str], exit_code: i32, last_words: &str) -> Self {
+        let (lines, last_words) = (owned(lines), last_words.to_owned());
         Self::new(move |pod, began| {
             let mut pod = begin(PodSimulator::new(pod, began));
-            crash_loop(&mut pod, u32::MAX, |pod| {
+            crash_loop(&mut pod, Until::Never, |pod| {
                 pod.run();
                 pod.log(&lines);
                 pod.wait(CRASHES_AFTER);
-                pod.end(
-                    exit_code,
-                    if exit_code == 0 { "Completed" } else { "Error" },
-                );
+                let reason = if exit_code == 0 { "Completed" } else { "Error" };
+                pod.end_saying(exit_code, reason, &last_words);
             });
             pod.finish()
         })
@@ -91,7 +95,7 @@ impl Script {
     pub fn crashes_then_heals(times: u32) -> Self {
         Self::new(move |pod, began| {
             let mut pod = begin(PodSimulator::new(pod, began));
-            crash_loop(&mut pod, times, |pod| {
+            crash_loop(&mut pod, Until::Tries(times), |pod| {
                 pod.run();
                 pod.log(&["cannot connect to the database, giving up".to_owned()]);
                 pod.wait(CRASHES_AFTER);
@@ -110,7 +114,7 @@ impl Script {
     pub fn out_of_memory() -> Self {
         Self::new(|pod, began| {
             let mut pod = begin(PodSimulator::new(pod, began));
-            crash_loop(&mut pod, u32::MAX, |pod| {
+            crash_loop(&mut pod, Until::Never, |pod| {
                 pod.run();
                 pod.wait(millis(700));
                 pod.end(137, "OOMKilled");
@@ -129,7 +133,7 @@ impl Script {
         );
         Self::new(move |pod, began| {
             let mut pod = begin(PodSimulator::new(pod, began));
-            crash_loop(&mut pod, u32::MAX, |pod| {
+            crash_loop(&mut pod, Until::Never, |pod| {
                 pod.end_with_message(128, "StartError", &message);
             });
             pod.finish()
@@ -147,7 +151,7 @@ impl Script {
                 "rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": \
                  failed to resolve reference \"{image}\": {image}: not found"
             );
-            pulls_fail(pod, &error, u32::MAX).finish()
+            pulls_fail(pod, &error, Until::Never).finish()
         })
     }
 
@@ -162,7 +166,7 @@ impl Script {
                  \"{image}\": failed to authorize: failed to fetch anonymous token: unexpected \
                  status from GET request to https://registry.test/oauth2/token: 401 Unauthorized"
             );
-            pulls_fail(pod, &error, u32::MAX).finish()
+            pulls_fail(pod, &error, Until::Never).finish()
         })
     }
 
@@ -176,7 +180,7 @@ impl Script {
                 "rpc error: code = NotFound desc = {}: not found",
                 pod.image()
             );
-            let mut pod = pulls_fail(pod, &error, times);
+            let mut pod = pulls_fail(pod, &error, Until::Tries(times));
             pod.run();
             pod.wait(millis(200));
             pod.become_ready();
@@ -268,13 +272,27 @@ impl Script {
     /// Runs, and its readiness probe never succeeds.
     #[must_use]
     pub fn never_ready() -> Self {
-        Self::new(|pod, began| {
+        Self::never_ready_because(None)
+    }
+
+    /// The same for a probe that fails with this output.
+    #[must_use]
+    pub fn never_ready_saying(output: &str) -> Self {
+        Self::never_ready_because(Some(output.to_owned()))
+    }
+
+    fn never_ready_because(output: Option<String>) -> Self {
+        Self::new(move |pod, began| {
             let mut pod = begin(PodSimulator::new(pod, began));
             pod.run();
             let (delay, period) = timing(&pod, |it| it.readiness_probe.as_ref());
             pod.wait(delay);
-            repeat(&mut pod, period, |pod| {
-                fail_probe(pod, "Readiness", |it| it.readiness_probe.as_ref());
+            repeat(&mut pod, period, |pod| match &output {
+                Some(output) => {
+                    let message = format!("Readiness probe failed: {output}");
+                    pod.kubelet_warning("Unhealthy", &message);
+                }
+                None => fail_probe(pod, "Readiness", |it| it.readiness_probe.as_ref()),
             });
             pod.finish()
         })
@@ -285,33 +303,38 @@ impl Script {
     pub fn liveness_kills_start() -> Self {
         Self::new(|pod, began| {
             let mut pod = begin(PodSimulator::new(pod, began));
-            crash_loop(&mut pod, u32::MAX, |pod| {
-                pod.run();
-                let (delay, period) = timing(pod, |it| it.liveness_probe.as_ref());
-                let failures = pod
-                    .probe(|it| it.liveness_probe.as_ref())
-                    .and_then(|it| it.failure_threshold)
-                    .unwrap_or(3);
-                pod.wait(delay);
-                for _ in 0..failures {
-                    pod.wait(period);
-                    fail_probe(pod, "Liveness", |it| it.liveness_probe.as_ref());
-                }
-                let message = format!(
-                    "Container {} failed liveness probe, will be restarted",
-                    pod.container()
-                );
-                pod.kubelet("Killing", &message);
-                pod.wait(millis(500));
-                pod.end(143, "Error");
-            });
+            liveness_kills(&mut pod, Until::Never);
             pod.finish()
         })
     }
 }
 
+/// Is killed by its liveness probe, again and again.
+pub(super) fn liveness_kills(pod: &mut PodSimulator, until: Until) {
+    crash_loop(pod, until, |pod| {
+        pod.run();
+        let (delay, period) = timing(pod, |it| it.liveness_probe.as_ref());
+        let failures = pod
+            .probe(|it| it.liveness_probe.as_ref())
+            .and_then(|it| it.failure_threshold)
+            .unwrap_or(3);
+        pod.wait(delay);
+        for _ in 0..failures {
+            pod.wait(period);
+            fail_probe(pod, "Liveness", |it| it.liveness_probe.as_ref());
+        }
+        let message = format!(
+            "Container {} failed liveness probe, will be restarted",
+            pod.container()
+        );
+        pod.kubelet("Killing", &message);
+        pod.wait(millis(500));
+        pod.end(143, "Error");
+    });
+}
+
 /// Scheduled, and about to create the container.
-fn begin(mut pod: PodSimulator) -> PodSimulator {
+pub(super) fn begin(mut pod: PodSimulator) -> PodSimulator {
     pod.wait(millis(50));
     pod.schedule();
     pod.wait(millis(750));
@@ -319,9 +342,12 @@ fn begin(mut pod: PodSimulator) -> PodSimulator {
 }
 
 /// Runs something that ends the container, and again after each back-off.
-fn crash_loop(pod: &mut PodSimulator, times: u32, run: impl Fn(&mut PodSimulator)) {
+pub(super) fn crash_loop(pod: &mut PodSimulator, until: Until, run: impl Fn(&mut PodSimulator)) {
     let mut delay = Duration::ZERO;
-    for _ in 0..times {
+    for tries in 0.. {
+        if until.is_over(tries, pod.time()) {
+            return;
+        }
         run(pod);
         let ended = pod.at();
         pod.wait(NOTICES_IN);
@@ -339,19 +365,39 @@ fn crash_loop(pod: &mut PodSimulator, times: u32, run: impl Fn(&mut PodSimulator
 
 /// Does something now and then, until the horizon.
 fn repeat(pod: &mut PodSimulator, every: Duration, what: impl Fn(&mut PodSimulator)) {
-    while pod.at() <= HORIZON {
+    repeat_until(pod, (every, Until::Never), what);
+}
+
+/// Does something now and then, until something heals.
+pub(super) fn repeat_until(
+    pod: &mut PodSimulator,
+    (every, until): (Duration, Until),
+    what: impl Fn(&mut PodSimulator),
+) {
+    let mut tries = 0;
+    while pod.at() <= HORIZON && !until.is_over(tries, pod.time()) {
         what(pod);
         pod.wait(every);
+        tries += 1;
     }
 }
 
 /// Pulls fail, with back-off in between.
-fn pulls_fail(pod: PodSimulator, error: &str, times: u32) -> PodSimulator {
+fn pulls_fail(pod: PodSimulator, error: &str, until: Until) -> PodSimulator {
     let mut pod = begin(pod);
+    pulls(&mut pod, error, until);
+    pod
+}
+
+/// The same for a pod that has its node.
+pub(super) fn pulls(pod: &mut PodSimulator, error: &str, until: Until) {
     let image = pod.image();
     // The kubelet looks again only at its next sync of the pod, so later than its back-off.
     let mut delay = Duration::from_secs(15);
-    for _ in 0..times {
+    for tries in 0.. {
+        if until.is_over(tries, pod.time()) {
+            return;
+        }
         pod.kubelet("Pulling", &format!("Pulling image \"{image}\""));
         pod.wait(millis(500));
         pod.kubelet_warning(
@@ -375,17 +421,22 @@ fn pulls_fail(pod: PodSimulator, error: &str, times: u32) -> PodSimulator {
             (delay * 2).min(LAST_BACK_OFF)
         };
         if pod.at() > HORIZON {
-            break;
+            return;
         }
     }
-    pod
 }
 
-/// The container's configuration cannot be made; tried again at every sync of the pod.
+/// The container's configuration cannot be made.
 fn config_fails(pod: PodSimulator, error: &str) -> Vec<super::script::Step> {
     let mut pod = begin(pod);
+    no_config(&mut pod, error, Until::Never);
+    pod.finish()
+}
+
+/// The same for a pod that has its node; tried again at every sync of the pod.
+pub(super) fn no_config(pod: &mut PodSimulator, error: &str, until: Until) {
     let image = pod.image();
-    repeat(&mut pod, Duration::from_secs(12), |pod| {
+    repeat_until(pod, (Duration::from_secs(12), until), |pod| {
         pod.kubelet(
             "Pulled",
             &format!(
@@ -395,13 +446,12 @@ fn config_fails(pod: PodSimulator, error: &str) -> Vec<super::script::Step> {
         pod.kubelet_warning("Failed", &format!("Error: {error}"));
         pod.hold("CreateContainerConfigError", error);
     });
-    pod.finish()
 }
 
 type Pick = fn(&Container) -> Option<&k8s_openapi::api::core::v1::Probe>;
 
 /// A probe's initial delay and period.
-fn timing(pod: &PodSimulator, pick: Pick) -> (Duration, Duration) {
+pub(super) fn timing(pod: &PodSimulator, pick: Pick) -> (Duration, Duration) {
     let probe = pod.probe(pick);
     let seconds = |value: Option<i32>, default: u64| {
         Duration::from_secs(
@@ -416,7 +466,7 @@ fn timing(pod: &PodSimulator, pick: Pick) -> (Duration, Duration) {
 }
 
 /// A probe that fails; nothing happens to a container without that probe.
-fn fail_probe(pod: &mut PodSimulator, kind: &str, pick: Pick) {
+pub(super) fn fail_probe(pod: &mut PodSimulator, kind: &str, pick: Pick) {
     let Some(probe) = pod.probe(pick) else {
         return;
     };

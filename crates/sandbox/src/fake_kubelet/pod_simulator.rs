@@ -25,6 +25,8 @@ pub(super) struct PodSimulator {
     ready: bool,
     started: bool,
     stage: Stage,
+    /// Whether the pod's sandbox cannot be made, for want of a network or a volume.
+    stuck: bool,
     /// The phase of a pod that has ended as a whole.
     phase: Option<&'static str>,
 }
@@ -54,6 +56,7 @@ impl PodSimulator {
             ready: false,
             started: false,
             stage: Stage::Unbound,
+            stuck: false,
             phase: None,
         }
     }
@@ -66,6 +69,11 @@ impl PodSimulator {
     /// Time since the pod's creation.
     pub(super) fn at(&self) -> Duration {
         self.at
+    }
+
+    /// The cluster's time.
+    pub(super) fn time(&self) -> Timestamp {
+        later(self.began, self.at)
     }
 
     /// Lets time pass.
@@ -143,6 +151,12 @@ impl PodSimulator {
             .unwrap_or_default()
     }
 
+    /// The pod's sandbox cannot be made, or can be again.
+    pub(super) fn be_stuck(&mut self, stuck: bool) {
+        self.stuck = stuck;
+        self.report();
+    }
+
     /// The main container waits.
     pub(super) fn hold(&mut self, reason: &str, message: &str) {
         self.state = waiting(reason, Some(message));
@@ -182,8 +196,19 @@ impl PodSimulator {
         self.report();
     }
 
+    /// The main container runs on, and is not ready any more.
+    pub(super) fn become_unready(&mut self) {
+        self.ready = false;
+        self.report();
+    }
+
     /// The main container ends. Its exit is reported at once.
     pub(super) fn end(&mut self, exit_code: i32, reason: &str) {
+        self.end_saying(exit_code, reason, "");
+    }
+
+    /// The same for a container that wrote these last words, if any.
+    pub(super) fn end_saying(&mut self, exit_code: i32, reason: &str, last_words: &str) {
         let began = self.state.pointer("/running/startedAt").cloned();
         self.state = json!({"terminated": {
             "exitCode": exit_code,
@@ -192,6 +217,9 @@ impl PodSimulator {
             "finishedAt": self.now(),
             "containerID": self.container_id(self.restarts),
         }});
+        if !last_words.is_empty() {
+            self.state["terminated"]["message"] = json!(last_words);
+        }
         self.ready = false;
         self.started = false;
         self.report();
@@ -291,7 +319,7 @@ impl PodSimulator {
     }
 
     fn now(&self) -> String {
-        seconds(later(self.began, self.at))
+        seconds(self.time())
     }
 
     /// Notes the status as it is now.
@@ -306,7 +334,7 @@ impl PodSimulator {
         let message = format!("containers with unready status: [{}]", unready.join(" "));
         let because = (!unready.is_empty()).then_some(("ContainersNotReady", message.as_str()));
         let ran = self.state.get("waiting").is_none() || self.last.get("terminated").is_some();
-        self.condition("PodReadyToStartContainers", None);
+        self.condition("PodReadyToStartContainers", self.stuck.then_some(("", "")));
         self.condition("Initialized", None);
         self.condition("Ready", because);
         self.condition("ContainersReady", because);
@@ -340,7 +368,8 @@ impl PodSimulator {
             "type": kind, "status": status, "observedGeneration": 1,
             "lastProbeTime": null, "lastTransitionTime": since,
         });
-        if let Some((reason, message)) = because {
+        // Not all say why.
+        if let Some((reason, message)) = because.filter(|(reason, _)| !reason.is_empty()) {
             condition["reason"] = json!(reason);
             condition["message"] = json!(message);
         }

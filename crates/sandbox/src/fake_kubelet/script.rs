@@ -38,6 +38,27 @@ pub(crate) enum Action {
     },
 }
 
+/// When something heals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// It does not.
+    Never,
+    /// After so many tries of each pod.
+    Tries(u32),
+    /// At a time: the first try from then on goes well.
+    At(Timestamp),
+}
+
+impl Until {
+    pub(super) fn is_over(self, tries: u32, now: Timestamp) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Tries(most) => tries >= most,
+            Self::At(at) => now >= at,
+        }
+    }
+}
+
 /// Lines that a container writes, all at once.
 #[derive(Debug, Clone, Copy)]
 pub struct LogLines<'a> {

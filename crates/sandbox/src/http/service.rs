@@ -36,7 +36,11 @@ enum Broken {
 
 /// The API server as a service, one clone per connection.
 #[derive(Debug, Clone)]
-pub(crate) struct Api(pub(crate) Arc<Shared>);
+pub(crate) struct Api {
+    pub(crate) shared: Arc<Shared>,
+    /// Whether its requests are counted and meet faults.
+    pub(crate) observed: bool,
+}
 
 impl tower::Service<http::Request<Body>> for Api {
     type Response = Response<ResponseBody>;
@@ -48,23 +52,24 @@ impl tower::Service<http::Request<Body>> for Api {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        if self.0.with(|cluster| cluster.closed) {
+        if self.shared.with(|cluster| cluster.closed) {
             return Box::pin(ready(Err(Broken::Ended.into())));
         }
-        Box::pin(serve(Arc::clone(&self.0), request))
+        Box::pin(serve(self.clone(), request))
     }
 }
 
-async fn serve(
-    shared: Arc<Shared>,
-    request: http::Request<Body>,
-) -> Result<Response<ResponseBody>, BoxError> {
+async fn serve(api: Api, request: http::Request<Body>) -> Result<Response<ResponseBody>, BoxError> {
+    let Api { shared, observed } = api;
     let (head, body) = request.into_parts();
     let call = match Call::parse(&head.method, &head.uri) {
         Ok(call) => call,
         Err(failure) => return respond(&shared, refusal(&failure)),
     };
     let fault = shared.with(|cluster| {
+        if !observed {
+            return None;
+        }
         let path = head.uri.path_and_query().map_or("", |it| it.as_str());
         cluster.requests.push(Request {
             verb: call.verb,

@@ -35,7 +35,7 @@ pub(super) async fn is_current() -> Result<()> {
             title: "While the check follows the rollout",
             moment: Moment::Request {
                 job: CHECK,
-                requests: 10,
+                requests: 14,
             },
         },
         Part {

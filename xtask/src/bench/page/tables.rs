@@ -174,7 +174,7 @@ pub(super) fn loads(measured: &Measured) -> String {
     clippy::cast_precision_loss,
     reason = "counts of requests and of bytes, shown rounded"
 )]
-fn medians(loads: impl Iterator<Item = Load>) -> [String; 2] {
+pub(in crate::bench) fn medians(loads: impl Iterator<Item = Load>) -> [String; 2] {
     let (requests, bytes): (Vec<f64>, Vec<f64>) = loads
         .map(|it| (it.requests as f64, it.bytes as f64 / 1000.0))
         .unzip();
@@ -188,7 +188,7 @@ pub(in crate::bench) fn tenths(seconds: f64) -> String {
     format!("{seconds:.1}")
 }
 
-fn hundredths(seconds: f64) -> String {
+pub(in crate::bench) fn hundredths(seconds: f64) -> String {
     format!("{seconds:.2}")
 }
 

@@ -32,6 +32,12 @@ pub(super) fn render() -> String {
     .concat()
 }
 
+/// The causes that concern the ways of users to the pods, each with a code.
+pub(in crate::generate) fn traffic_causes() -> impl Iterator<Item = (&'static str, FindingCode)> {
+    let causes = TRAFFIC.iter();
+    causes.flat_map(|(cause, codes)| codes.iter().map(move |it| (*cause, *it)))
+}
+
 const CATALOGUE: &[(&str, &[Cause])] = &[
     ("image", IMAGE),
     ("container's configuration", CONFIGURATION),
@@ -180,6 +186,11 @@ const TRAFFIC: &[Cause] = causes! {
     "ready pods are no endpoints of their Service; informational" => EndpointsNotReady;
     "an Ingress leads to a Service or port that does not exist; informational" => IngressBackendMissing;
     "an Ingress names a class that does not exist, or none while no class is the default; informational" => IngressClassMissing;
+    "the Secret with the certificate of an Ingress does not exist; informational" => IngressSecretMissing;
+    "no Gateway accepts an HTTPRoute, or one does not find its backends; informational" => RouteNotAccepted;
+    "an HTTPRoute leads to a Service or port that does not exist; informational" => RouteBackendMissing;
+    "a Service of type LoadBalancer has no address: subnet full, quota, wrong annotation; informational" => LoadBalancerPending;
+    "the health probe of a load balancer asks a path that the new pods do not answer with 200; informational" => HealthProbeFailing;
     "NetworkPolicies admit nothing to the changed labels; informational" => TrafficDenied;
     "NetworkPolicies deny the changed labels all egress, or DNS; informational" => EgressDenied;
     "a changed variable, argument or probe names a Service that is not there or has no endpoint; informational" => DependencyNotServed;
@@ -215,11 +226,7 @@ const WITHOUT_CODE: &[(&str, &str)] = &[
     ),
     (
         "a Service whose number of a port leads to a port on which nothing listens",
-        "where no probe of the former revision asked that port, or a policy or a Reject rule may have refused: `PortNotListening` only notes it. `--http service/NAME/PATH` asks the Service itself",
-    ),
-    (
-        "an Ingress whose TLS Secret does not exist",
-        "Secrets need a permission that a check should not have",
+        "where no probe of the former revision asked that port, or a Reject rule may have refused: `PortNotListening` only notes it. `--http service/NAME/PATH` asks the Service itself",
     ),
     (
         "a Service whose own selector is wrong",

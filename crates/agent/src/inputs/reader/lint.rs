@@ -1,5 +1,9 @@
 //! The inputs of a lint.
 
+use std::time::Duration;
+
+use rollguard_core::duration;
+
 use super::super::error::InputProblem;
 use super::super::selector::selector;
 use super::super::values::{distinct, lines, namespace, severity};
@@ -29,6 +33,15 @@ impl Reader<'_> {
         let fail_on = self.optional(&spec::FAIL_ON, severity);
         let config = self.optional(&spec::CONFIG_FILE, text);
         let baseline = self.optional(&spec::BASELINE, text);
+        let timeout = self.optional(&spec::TIMEOUT, |text| {
+            duration::parse(text).map_err(InputProblem::Duration)
+        });
+        let is_default = |it: &Duration| {
+            spec::TIMEOUT
+                .default
+                .and_then(|it| duration::parse(it).ok())
+                == Some(*it)
+        };
         let namespace = namespace?;
         let each = names?.into_iter().map(|it| it.in_namespace(&namespace));
         Some(LintInputs {
@@ -39,6 +52,7 @@ impl Reader<'_> {
             fail_on,
             config,
             baseline,
+            timeout: timeout.filter(|it| !is_default(it)),
         })
     }
 }

@@ -97,3 +97,24 @@ fn without_a_connection_nothing_but_manifests_is_judged() {
         ]
     );
 }
+
+#[test]
+fn the_timeout_of_the_check_is_one_that_differs_from_the_default() {
+    let rows = [
+        ("the default, which an agent sends", Some("5m"), None),
+        ("none", None, None),
+        ("another one", Some("90s"), Some(Duration::from_secs(90))),
+    ];
+    for (says, timeout, expected) in rows {
+        let given = timeout.map(|it| ("timeout", it));
+        let more: Vec<_> = [("manifests", "k8s")].into_iter().chain(given).collect();
+        let inputs = Inputs::parse(&without_cluster(&more)).unwrap();
+        let CommandInputs::Lint(lint) = inputs.command else {
+            panic!("another command");
+        };
+        assert_eq!(lint.timeout, expected, "{says}");
+    }
+    let wrong = without_cluster(&[("manifests", "k8s"), ("timeout", "soon")]);
+    let said = complaints(&wrong);
+    assert!(said[0].starts_with("input `timeout`: "), "{said:?}");
+}

@@ -13,7 +13,7 @@ use rollguard_core::report::{Line, Style};
 use rollguard_core::workload::{Workload, WorkloadName, WorkloadRef, is_dns_label};
 use rollguard_lint::report::{
     Origin, Predicted, add_to_json, add_to_junit, add_to_markdown, add_to_sarif, forecast_line,
-    prediction_lines,
+    markdown_page, prediction_lines,
 };
 use rollguard_lint::{ClusterDefaults, Parsed, Report, parsed};
 use serde_json::Value;
@@ -441,6 +441,15 @@ impl Judged {
             (LintForm::Markdown, Some(it)) => Some(add_to_markdown(&it, predicted)),
             (LintForm::Human, _) | (_, None) => None,
         })
+    }
+
+    /// Returns the page of a run, which has room for some findings only.
+    pub(crate) fn page(&self) -> String {
+        let page = markdown_page(&self.report);
+        match &self.predicted {
+            Some(predicted) => add_to_markdown(&page, predicted),
+            None => page,
+        }
     }
 
     /// Prints the findings and the predictions.

@@ -41,7 +41,7 @@ pub(super) async fn lint(
             named: inputs.workloads.clone(),
             selector: inputs.selector.clone(),
             namespace: inputs.namespace.clone(),
-            timeout: None,
+            timeout: inputs.timeout,
         };
         let fail_on = predictions_that_fail(inputs);
         judge_live(reading, (&subject, fail_on), connection, tools.cancel).await?
@@ -163,19 +163,20 @@ fn keep(env: &AgentEnv, judged: &Judged, at: Timestamp, tools: &mut Tools<'_>) {
     let Some(folder) = env.get(&TEMP_DIRECTORY).map(Path::new) else {
         return;
     };
-    let write = |form: LintForm, ending: &str| {
-        let document = judged.document(form);
-        let document = document.map_err(|it| anyhow::anyhow!(it.messages().join("; ")))?;
-        let document = document.context("it is a form for programs")?;
+    let write = |document: &str, ending: &str| {
         let file = format!("rollguard-lint-{}.{ending}", at.as_second());
-        files::write(folder, &file, &tools.console.masked(&document))
+        files::write(folder, &file, &tools.console.masked(document))
     };
-    let page = write(LintForm::Markdown, "md");
+    let page = write(&judged.page(), "md");
     // The agent takes an artifact from a build only.
     let is_build = env
         .get(&HOST_TYPE)
         .is_some_and(|it| it.eq_ignore_ascii_case("build"));
-    let log = is_build.then(|| write(LintForm::Sarif, "sarif"));
+    let log = is_build.then(|| {
+        let document = judged.document(LintForm::Sarif);
+        let document = document.map_err(|it| anyhow::anyhow!(it.messages().join("; ")))?;
+        write(&document.context("it is a form for programs")?, "sarif")
+    });
     let page = page.map(|path| LoggingCommand::upload_summary(&path));
     files::tell(page, tools.console);
     if let Some(log) = log {

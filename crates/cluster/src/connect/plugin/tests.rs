@@ -206,3 +206,31 @@ async fn a_certificate_comes_with_its_key() {
     };
     assert_eq!((certificate.as_str(), key.as_str()), ("C", "K"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_output_is_read_or_refused(
+        token in ".{0,12}|abc\\PC{0,4}",
+        expires in "[0-9T:Z+-]{0,24}|9999-12-30T22:00:00Z|-009999-01-02T01:59:59Z|2030-01-01T00:00:00Z",
+        cut in 0_usize..200,
+        field in "token|expirationTimestamp|clientKeyData|status|x",
+    ) {
+        let exec = serde_json::from_value(json!({ "command": "kubelogin" })).unwrap();
+        let plugin = Plugin::new(exec, None, Programs::default(), now());
+        let whole = json!({ "status": { "token": token, "expirationTimestamp": expires, field: "canary-output" } });
+        let whole = whole.to_string();
+        let bytes = whole.as_bytes();
+        for output in [bytes, bytes.get(..cut).unwrap_or(bytes)] {
+            match plugin.read(output) {
+                Ok(Credential::Token(token)) => {
+                    proptest::prop_assert!(token.value.chars().all(|c| c.is_ascii_graphic()));
+                }
+                Ok(Credential::Certificate { .. }) => {}
+                Err(error) => {
+                    let told = error.to_string();
+                    proptest::prop_assert!(!told.contains("canary-output"), "{}", told);
+                }
+            }
+        }
+    }
+}

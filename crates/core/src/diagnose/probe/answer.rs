@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{Event, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::diagnose::{between, clipped};
+use crate::foreign_text::{command as shown_command, without_query};
 use crate::snapshot::{ContainerView, event_time};
 
 /// Describes what the probe requests, and the answer.
@@ -13,7 +14,7 @@ pub(super) fn outcome(probe: &Probe, answer: Option<&str>) -> String {
         IntOrString::String(name) => name.clone(),
     };
     let (asked, fails) = if let Some(http) = &probe.http_get {
-        let path = http.path.as_deref().unwrap_or("/");
+        let path = without_query(http.path.as_deref().unwrap_or("/"));
         let asked = format!("GET {path} on port {}", port(&http.port));
         (asked, "fails")
     } else if let Some(tcp) = &probe.tcp_socket {
@@ -23,7 +24,7 @@ pub(super) fn outcome(probe: &Probe, answer: Option<&str>) -> String {
         (asked, "fails")
     } else {
         let command = probe.exec.as_ref().and_then(|exec| exec.command.as_ref());
-        let command = command.map(|it| clipped(&it.join(" "), 120));
+        let command = command.map(|it| clipped(&shown_command(it.iter().map(String::as_str)), 120));
         let asked = command.map_or_else(
             || "its command".to_owned(),
             |it| format!("its command `{it}`"),

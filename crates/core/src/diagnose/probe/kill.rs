@@ -238,7 +238,7 @@ fn times(count: u32) -> String {
 /// Proposes probe settings that would let the container start.
 fn arithmetic(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> String {
     const PERIOD: u64 = 10;
-    let former = container.pod.former_start();
+    let former = case.former_start(&container.pod);
     let former = former.filter(|it| *it < case.policy.patience.longest_start);
     let likely = kills.allowed().saturating_mul(3).max(LEAST_START);
     let needed = former.map_or(likely, |it| it.saturating_mul(2).max(likely));

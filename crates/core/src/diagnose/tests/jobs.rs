@@ -228,6 +228,22 @@ fn retried(lost: &PodBuilder) -> Vec<Row> {
     ]
 }
 
+/// Its pod waits for a Secret for two minutes, while a Job runs.
+fn waits_for_secret(says: &'static str, runs: &str, expect: Expect) -> Row {
+    let pod = job_pod("a").waiting("CreateContainerConfigError", "secret \"db\" not found");
+    let mut row = run(says, job().counts(1, 0, 0), &[pod], (121, expect));
+    let promise = Promise {
+        since: Some(at(0)),
+        ..Promise::read(format!("Job `{runs}`"))
+    };
+    let seen = Seen::LookedUp {
+        lookup: Lookup::Secret { name: "db".into() },
+        promises: vec![promise],
+    };
+    row.observations.push(Observation::new(at(1), seen));
+    row
+}
+
 fn of_pods() -> Vec<Row> {
     let pull = || job_pod("a").waiting("InvalidImageName", "");
     let quota = "Error creating: pods \"migrate-\" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2";
@@ -258,6 +274,16 @@ fn of_pods() -> Vec<Row> {
             job().counts(0, 0, 1),
             &[job_pod("a").ended(5, NO_PROGRAM)],
             (60, Transient(CommandNotRunnable)),
+        ),
+        waits_for_secret(
+            "its pod waits for a Secret, and no Job runs but itself",
+            "migrate",
+            Terminal(ConfigObjectMissing),
+        ),
+        waits_for_secret(
+            "its pod waits for a Secret, and another Job runs",
+            "certs",
+            Transient(ConfigObjectMissing),
         ),
         refused("a quota refuses its pod", 0, 40, Terminal(QuotaExceeded)),
         refused(

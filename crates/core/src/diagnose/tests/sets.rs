@@ -211,6 +211,12 @@ pub(super) fn rows() -> Vec<Row> {
             (30, Transient(StatefulSetStuck)),
         ),
         set(
+            "it was scaled a moment ago: which revision is the newest is not known",
+            stateful_set().counts(1, 0, 0).generation(3, 2),
+            std::slice::from_ref(&broken),
+            (60, Absent(StatefulSetStuck)),
+        ),
+        set(
             "it waits for a pod that takes long to leave",
             stateful_set().counts(3, 0, 1),
             &[

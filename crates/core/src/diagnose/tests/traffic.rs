@@ -35,7 +35,8 @@ impl Followed {
                 revisions: rollout.previous().into_iter().collect(),
                 rolled_back: false,
             };
-            let defects = ways_to(&rollout, &formers, policy);
+            let tried = snapshot.traffic().map(|(_, it)| it.tried.clone());
+            let defects = ways_to(&rollout, &formers, &tried.unwrap_or_default(), policy);
             let lost = defects.iter().any(|it| it.code.keeps_users_away());
             let before = followed.and_then(|it| it.lost_since);
             followed = Some(Self {
@@ -58,7 +59,7 @@ impl Followed {
 
 /// A row about a complete rollout, with an answer every five seconds from second 10 to the one at which
 /// it is judged.
-fn row(says: &'static str, ways: &Ways, seconds: u64, expect: Expect) -> Row {
+pub(super) fn row(says: &'static str, ways: &Ways, seconds: u64, expect: Expect) -> Row {
     let answers = (10..=seconds).step_by(5);
     answered(says, ways, &answers.collect::<Vec<_>>(), (seconds, expect))
 }
@@ -552,7 +553,7 @@ fn listening() -> Vec<Row> {
             "a NetworkPolicy isolates the pods and may have refused",
             &moved_port().with("networkPolicies", isolating),
             40,
-            note,
+            Absent(PortNotListening),
         ),
         row(
             "NetworkPolicies may not be listed",
@@ -710,6 +711,12 @@ fn metrics_only() -> Ways {
     moved_port().with("services", json!([service]))
 }
 
+fn of_ipv6(service: &str, pods: &[&str]) -> Value {
+    let mut slice = slice(service, pods);
+    put(&mut slice, "addressType", json!("IPv6"));
+    slice
+}
+
 fn endpoints() -> Vec<Row> {
     let without = || ways().with("endpointSlices", json!([empty("web")]));
     vec![
@@ -736,6 +743,27 @@ fn endpoints() -> Vec<Row> {
             Absent(EndpointsNotReady),
         ),
         row(
+            "a Service of both families, and the pods have addresses of IPv4 only",
+            &ways().with(
+                "endpointSlices",
+                json!([slice("web", &["a", "b"]), of_ipv6("web", &[])]),
+            ),
+            40,
+            Absent(EndpointsNotReady),
+        ),
+        row(
+            "a Service of IPv6 only",
+            &ways().with("endpointSlices", json!([of_ipv6("web", &["a", "b"])])),
+            40,
+            Absent(EndpointsNotReady),
+        ),
+        row(
+            "no endpoint of either family",
+            &ways().with("endpointSlices", json!([empty("web"), of_ipv6("web", &[])])),
+            40,
+            Noted(EndpointsNotReady),
+        ),
+        row(
             "a headless Service without ports",
             &ways().with("services", json!([headless()])),
             40,
@@ -744,7 +772,7 @@ fn endpoints() -> Vec<Row> {
     ]
 }
 
-fn ingress(service: &str, port: Value) -> Value {
+pub(super) fn ingress(service: &str, port: Value) -> Value {
     let path = |service: &str, port: Value| json!({"path": "/api", "pathType": "Prefix", "backend": {"service": {"name": service, "port": port}}});
     json!([{"metadata": {"name": "shop"}, "spec": {"ingressClassName": "nginx", "rules": [
         {"host": "shop.example.com", "http": {"paths": [path("web", json!({"number": 80})), path(service, port)]}}]}}])

@@ -1,7 +1,7 @@
 use super::*;
 
 /// A Deployment of two replicas, each with so much memory, that is rolled out with these settings.
-fn update(kind: WorkloadKind, memory: &str, strategy: &Value) -> Value {
+pub(super) fn update(kind: WorkloadKind, memory: &str, strategy: &Value) -> Value {
     let limits = json!({"limits": {"memory": memory}});
     let mut manifest = workload(
         kind,
@@ -11,7 +11,7 @@ fn update(kind: WorkloadKind, memory: &str, strategy: &Value) -> Value {
     manifest
 }
 
-fn quota(hard: &str, used: &str) -> Value {
+pub(super) fn quota(hard: &str, used: &str) -> Value {
     json!({"metadata": {"name": "memory"}, "spec": {"hard": {"limits.memory": hard}},
         "status": {"used": {"limits.memory": used}}})
 }

@@ -145,3 +145,51 @@ fn a_rollout_that_needs_longer_than_the_timeout_is_named() {
         "a new pod of Deployment `web` is available after 1m at the earliest (minReadySeconds), and the next ones follow, 3 times in all: the rollout takes at least 3m, longer than the timeout of 2m"
     );
 }
+
+/// A pod of the present revision that was ready so many seconds after its start.
+fn started(seconds: u32) -> Value {
+    json!({
+        "metadata": {"name": "p", "uid": "p", "labels": {"app": "web"}},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": format!("2026-01-01T00:{:02}:{:02}Z", seconds / 60, seconds % 60)}],
+            "containerStatuses": [{"name": "app", "image": "a", "imageID": "", "ready": true, "restartCount": 0,
+                "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}],
+        },
+    })
+}
+
+#[test]
+fn the_time_that_a_rollout_needs_is_said_also_where_it_is_enough() {
+    let plain = || json!({"minReadySeconds": 0, "strategy": {"rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0}}});
+    let probe = json!({"minReadySeconds": 3, "template": {"spec": {"containers": [{"name": "app", "image": "app:2",
+        "readinessProbe": {"initialDelaySeconds": 60}}]}}});
+    let (deployment, none) = (WorkloadKind::Deployment, vec![]);
+    let least = "the rollout of Deployment `web` needs at least";
+    let rows = [
+        ("no wait is demanded", plain(), none.clone(), None, None),
+        ("its settings", json!({"strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}}), none.clone(),
+            Some(format!("{least} 3m")), None),
+        ("a probe and a time to stay ready", { let mut it = plain(); merge(&mut it, &probe); it }, none,
+            Some(format!("{least} 1m3s")), None),
+        ("the start of the present pods", plain(), vec![started(63)],
+            Some("the settings of Deployment `web` demand no wait; about 1m3s if new pods start as the present ones did (1m3s)".to_owned()), None),
+        ("a start that the default timeout does not allow", plain(), vec![started(301)],
+            Some("the settings of Deployment `web` demand no wait; about 5m1s if new pods start as the present ones did (5m1s)".to_owned()),
+            Some(Possible)),
+    ];
+    for (says, more, pods, message, certainty) in rows {
+        let manifest = slow(deployment, &more);
+        let mut current = manifest.clone();
+        current["spec"]["template"]["spec"]["containers"][0]["image"] = json!("app:1");
+        let cluster = Cluster {
+            current: Some(current),
+            pods,
+            ..Cluster::default()
+        };
+        let forecast = cluster.forecast(&[manifest]);
+        let said = forecast.needs.first().map(|it| it.message.clone());
+        assert_eq!(said, message, "{says}");
+        let found = forecast.predictions.first().map(|it| it.certainty);
+        assert_eq!(found, certainty, "{says}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::{capitalised, fence, prose};
 use crate::finding::{Evidence, EvidenceKind, Finding};
+use crate::report::many::named;
 use crate::report::words::time;
 
 pub(super) fn finding(finding: &Finding) -> String {
@@ -48,7 +49,7 @@ fn place(finding: &Finding) -> String {
     let node = node.map_or_else(String::new, |it| format!(", on node {it}"));
     let workloads = match finding.workloads.as_slice() {
         [] | [_] => String::new(),
-        workloads => format!(", of {}", workloads.join(", ")),
+        workloads => format!(", of {}", named(workloads)),
     };
     prose(&format!("{whom}{node}{workloads}"))
 }

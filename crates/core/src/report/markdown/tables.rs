@@ -2,12 +2,15 @@
 
 use super::{cell, code, prose};
 use crate::duration::{Human, elapsed};
+use crate::report::many::{SHOWN, shown};
 use crate::report::words::time;
 use crate::report::{Report, WorkloadReport};
 use crate::session::followed;
 
 /// How many lines of a timeline are shown at once.
 const TIMELINE: usize = 12;
+/// How many lines of one are shown at all.
+const MOST_LINES: usize = 200;
 
 /// One column of the workloads' table.
 struct Column {
@@ -66,7 +69,7 @@ fn row(cells: &[String]) -> String {
 
 /// The table of the workloads, without columns that would be empty.
 pub(super) fn workloads(report: &Report) -> String {
-    let all = &report.workloads;
+    let (all, others) = shown(report);
     let filled = |it: &&Column| all.iter().any(|of| !(it.text)(of, report).is_empty());
     let columns: Vec<&Column> = COLUMNS.iter().filter(filled).collect();
     let names: Vec<String> = columns.iter().map(|it| it.name.to_owned()).collect();
@@ -79,6 +82,7 @@ pub(super) fn workloads(report: &Report) -> String {
         let cells: Vec<String> = columns.iter().map(|of| (of.text)(it, report)).collect();
         row(&cells)
     }));
+    rows.extend(others.map(|it| format!("\n{it}")));
     let http = all.iter().flat_map(|it| &it.http);
     rows.extend(http.map(|http| format!("\n{}", http.told(&code(&http.check)))));
     rows.extend(all.iter().filter_map(|it| {
@@ -87,6 +91,14 @@ pub(super) fn workloads(report: &Report) -> String {
             [_] => format!("\n{serving}"),
             _ => format!("\n{}: {serving}", it.workload),
         })
+    }));
+    rows.extend(all.iter().flat_map(|it| {
+        let of = match all.as_slice() {
+            [_] => String::new(),
+            _ => format!("{}: ", it.workload),
+        };
+        let lines = it.new_lines.iter();
+        lines.map(move |line| format!("\n{of}{}", prose(&line.to_string())))
     }));
     rows.extend(all.iter().flat_map(|it| {
         it.followed.iter().map(|change| {
@@ -116,8 +128,17 @@ pub(super) fn suspects(report: &Report) -> Option<String> {
         row(&[first, it.code.to_string(), message, heals, end])
     });
     let head = "| first seen | cause | what was seen | what could heal it | decides by |\n| ---: | --- | --- | --- | ---: |";
-    let rows: Vec<String> = rows.collect();
-    Some(format!("### Suspects\n\n{head}\n{}\n", rows.join("\n")))
+    let rows: Vec<String> = rows.take(SHOWN).collect();
+    let more = report.suspects.len() - rows.len();
+    let more = if more == 0 {
+        String::new()
+    } else {
+        format!("\n… and {more} more\n")
+    };
+    Some(format!(
+        "### Suspects\n\n{head}\n{}\n{more}",
+        rows.join("\n")
+    ))
 }
 
 /// The timeline with the time since the start; folded where it is long.
@@ -126,16 +147,23 @@ pub(super) fn timeline(report: &Report) -> String {
         let since = Human(elapsed(report.started, entry.at));
         format!("| +{since} | {} |", cell(&entry.text))
     });
-    let rows: Vec<String> = rows.collect();
+    let mut rows: Vec<String> = rows.collect();
+    let many = rows.len();
+    if many > MOST_LINES {
+        // The beginning says what came first, the end what decided.
+        let left_out = many - MOST_LINES;
+        let half = MOST_LINES / 2;
+        let between = format!("| … | {left_out} lines more |");
+        rows.splice(half..half + left_out, [between]);
+    }
     let began = time(report.started);
     let table = format!(
         "| after | what happened |\n| ---: | --- |\n{}",
         rows.join("\n")
     );
-    if rows.len() <= TIMELINE {
+    if many <= TIMELINE {
         return format!("### Timeline, from {began}\n\n{table}\n");
     }
-    let many = rows.len();
     format!(
         "<details><summary>Timeline, from {began}: {many} lines</summary>\n\n{table}\n\n</details>\n"
     )

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::value::{command, cut, variable, without_query};
+use super::value::{command, cut, variable};
 use super::{Change, by_name, differing, fields, how, plain_text, shown, told};
+use crate::foreign_text::without_query;
 
 const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
 /// The fields that are compared in detail, and the container's name.

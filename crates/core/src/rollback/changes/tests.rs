@@ -242,7 +242,11 @@ fn what_looks_like_a_secret_is_one() {
         ("2026-11-29T10:00:00Z", false),
     ];
     for (text, expected) in rows {
-        assert_eq!(value::is_secret_value(text), expected, "{text}");
+        assert_eq!(
+            crate::foreign_text::is_secret_value(text),
+            expected,
+            "{text}"
+        );
     }
 }
 

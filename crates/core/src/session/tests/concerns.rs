@@ -49,9 +49,7 @@ proptest! {
                 now.insert(0, Session::tick(wake_at));
             }
             for observation in now {
-                for tracked in &mut thorough.workloads {
-                    tracked.look_next_time();
-                }
+                thorough.look_at_all_next_time();
                 let expected = thorough.observe(observation.clone());
                 let step = session.observe(observation);
                 prop_assert_eq!(step.verdict.word(), expected.verdict.word());
@@ -84,7 +82,9 @@ fn an_observation_concerns_the_workload_that_owns_its_object() {
     let snapshot = session.snapshot();
     let concerns = |seen: &Observation| {
         let touched = snapshot.clone().apply(seen.clone());
-        let of = |workload: &WorkloadRef| touched.concerns(workload, false);
+        let of = |workload: &WorkloadRef| {
+            touched.concerns_all() || touched.workloads().any(|it| it == workload)
+        };
         (of(&web()), of(&api()))
     };
     let change = |observations: Vec<Observation>| observations.into_iter().next().unwrap();
@@ -109,4 +109,51 @@ fn an_observation_concerns_the_workload_that_owns_its_object() {
     for (says, observation, expected) in rows {
         assert_eq!(concerns(&observation), expected, "{says}");
     }
+}
+
+#[test]
+fn a_workload_of_many_pods_rests_between_looks() {
+    let names: Vec<String> = (0..300).map(|it| format!("p{it:03}")).collect();
+    let mut first = vec![
+        seen(0, rolling()),
+        seen_set(0, replica_set("v2", 2, (1, 0))),
+    ];
+    first.extend(names.iter().flat_map(|it| pod(it).seen(0)));
+    let uids: Vec<String> = names.iter().map(|it| format!("pod-{it}")).collect();
+    let mut uids: Vec<&str> = uids.iter().map(String::as_str).collect();
+    uids.extend(["d-1", "rs-v2"]);
+    first.extend(listed(0, &uids));
+    let mut session = Session::new([web()], policy(60), start());
+    for observation in first {
+        let _ = session.observe(observation);
+    }
+    let change = |milliseconds: u64| {
+        let seen = pod("p001")
+            .waiting("InvalidImageName", "")
+            .seen(0)
+            .remove(0)
+            .seen;
+        Observation::new(after(start(), Duration::from_millis(milliseconds)), seen)
+    };
+    let step = session.observe(change(1));
+    assert_eq!(
+        session.judged().count(),
+        0,
+        "it was judged a millisecond ago"
+    );
+    assert!(
+        step.wake_at <= after(start(), Duration::from_millis(3)),
+        "{}",
+        step.wake_at
+    );
+    let _ = session.observe(Session::tick(step.wake_at));
+    assert_eq!(
+        session.judged().count(),
+        1,
+        "and is as soon as it has rested"
+    );
+    assert_eq!(
+        session.workloads()[0].findings()[0].code,
+        FindingCode::InvalidImageName
+    );
 }

@@ -111,10 +111,10 @@ fn a_success_stands_if_a_fresh_read_confirms_it() {
             came("succeeded", 3, 2),
         ),
         (
-            "its counts do not come to rest",
+            "its counts do not come to rest: the check goes on",
             10,
             vec![incomplete()],
-            came("undetermined", 10, 9),
+            came("progressing", 10, 9),
         ),
         (
             "one connection is reset",
@@ -225,6 +225,54 @@ fn a_failure_of_pods_does_not_stand_beside_a_rollout_that_has_completed() {
         assert_eq!(verdict.word(), "failed", "{says}");
         let came = rechecked(&mut session, verdict, second, reads);
         assert_eq!(came, expected, "{says}");
+    }
+}
+
+#[test]
+fn what_is_read_otherwise_again_and_again_is_not_seen() {
+    let first = first_look(complete(), &[pod("a").ready(0)]);
+    let (mut session, mut verdict, mut second) = session(60, &first);
+    let mut words = Vec::new();
+    for round in 0.. {
+        assert_eq!(verdict.word(), "succeeded", "round {round}");
+        let read = found(deployment("web").counts(1, 1, 1, 0));
+        let came = rechecked(&mut session, verdict, second, vec![read]);
+        words.push(came.verdict);
+        if came.verdict != "progressing" {
+            break;
+        }
+        // Its watch says that it is complete, and always has.
+        second += came.after + 1;
+        verdict = session.observe(seen(second, complete())).verdict;
+    }
+    assert_eq!(
+        words,
+        ["progressing", "progressing", "progressing", "undetermined"]
+    );
+}
+
+#[test]
+fn a_pause_that_was_lifted_unseen_is_no_failure() {
+    let rows = [
+        ("it is still paused", found(rolling().paused()), "failed"),
+        (
+            "it was resumed, and the watch lags",
+            found(rolling()),
+            "progressing",
+        ),
+        (
+            "it was resumed with another template",
+            found(rolling().version("v3")),
+            "superseded",
+        ),
+    ];
+    for (says, read, expected) in rows {
+        let (mut session, verdict, second) = session(60, &first_look(rolling().paused(), &[]));
+        assert_eq!(verdict.word(), "failed", "{says}");
+        let came = rechecked(&mut session, verdict, second, vec![read]);
+        assert_eq!(came.verdict, expected, "{says}");
+        let next = session.observe(Session::tick(at(second + 1)));
+        assert_eq!(next.verdict.word(), expected, "{says}: a second later");
     }
 }
 

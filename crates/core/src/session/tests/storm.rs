@@ -254,6 +254,7 @@ fn pods(event: &SessionEvent, code: FindingCode) -> Option<u32> {
         | SessionEvent::Reminder { .. }
         | SessionEvent::Cleared { .. }
         | SessionEvent::Followed { .. }
+        | SessionEvent::Sight { .. }
         | SessionEvent::Ended { .. }
         | SessionEvent::Decided { .. } => None,
     }

@@ -130,6 +130,7 @@ fn heals(event: &SessionEvent) -> Option<String> {
         | SessionEvent::Reminder { .. }
         | SessionEvent::Cleared { .. }
         | SessionEvent::Followed { .. }
+        | SessionEvent::Sight { .. }
         | SessionEvent::Ended { .. }
         | SessionEvent::Decided { .. } => None,
     }

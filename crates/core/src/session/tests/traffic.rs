@@ -1,5 +1,7 @@
 //! Sessions that follow a complete rollout on to the users.
 
+use std::collections::BTreeSet;
+
 use super::restored::after_rollback;
 use super::*;
 use crate::finding::Lookup;
@@ -19,6 +21,8 @@ struct Ended {
     after: u64,
     /// How often the objects were asked for.
     asked: usize,
+    /// How often with ports to try.
+    tried: usize,
 }
 
 /// Follows a complete rollout; `answer` says which objects are there some seconds after the begin, and a
@@ -45,7 +49,7 @@ fn follow_from(
         .into_iter()
         .map(|it| it.seen);
     queue.extend(lists.map(|it| Observation::new(begin, it)));
-    let mut asked = 0;
+    let (mut asked, mut tried) = (0, 0);
     let mut wake_at = begin;
     loop {
         let next = queue.iter().position(|it| it.at <= wake_at);
@@ -61,6 +65,7 @@ fn follow_from(
                 verdict: step.verdict,
                 after: elapsed_seconds(now) - begins,
                 asked,
+                tried,
             };
         }
         let traffic = step.lookups.iter().find_map(|it| {
@@ -72,6 +77,7 @@ fn follow_from(
         });
         if let Some(ports) = traffic {
             asked += 1;
+            tried += usize::from(!ports.is_empty());
             let second = elapsed_seconds(now) + takes;
             queue.extend(answer(second - begins).map(|it| it.tried(&ports).answer(second)));
         }
@@ -407,5 +413,43 @@ fn a_port_that_no_probe_asks_is_tried_once_more_after_the_first_answer() {
             "{says}: {verdict:?}"
         );
         assert_eq!((ended.after, ended.asked), (after, asked), "{says}");
+    }
+}
+
+/// The ways that an answer shows, by the second in which it comes.
+type Answer = Box<dyn Fn(u64) -> Option<Ways>>;
+
+#[test]
+fn a_port_that_is_only_noted_is_not_tried_with_every_answer() {
+    // No probe of the former revision asked it, so that a refusal decides nothing.
+    let unproven = || {
+        moved().former_has(
+            "/spec/containers/0/readinessProbe/httpGet/port",
+            json!(9090),
+        )
+    };
+    let noted = || moved().new_has("/spec/dnsPolicy", json!("Default"));
+    let rows: [(&str, Answer, usize); 2] = [
+        (
+            "a refusal that decides nothing",
+            Box::new(move |_| Some(unproven().refusing(&[8080]))),
+            2,
+        ),
+        (
+            "another note is looked at again and again",
+            Box::new(move |_| Some(noted())),
+            2,
+        ),
+    ];
+    let policy = Policy {
+        stable_for: std::time::Duration::from_secs(120),
+        ..with_traffic()
+    };
+    for (says, answer, expected) in rows {
+        // The window begins with the session: the first answer tells which ports to try.
+        let ended = follow_from((0, 1), &policy, web().into(), answer);
+        assert_eq!(ended.verdict, Verdict::Succeeded, "{says}");
+        assert!(ended.asked > 10, "{says}: {}", ended.asked);
+        assert_eq!(ended.tried, expected, "{says}");
     }
 }

@@ -23,6 +23,13 @@ pub(in crate::traffic) struct Route<'a> {
 }
 
 impl Ingress {
+    /// The Secrets with its certificates.
+    pub fn tls_secrets(&self) -> impl Iterator<Item = &str> {
+        let all = self.spec.tls.iter();
+        let named = all.filter_map(|it| it.secret_name.as_deref());
+        named.filter(|it| !it.is_empty())
+    }
+
     /// The ways to Services.
     pub(in crate::traffic) fn routes(&self) -> impl Iterator<Item = Route<'_>> {
         let rules = self.spec.rules.iter().flat_map(|it| &it.http.paths);
@@ -47,6 +54,13 @@ pub struct IngressSpec {
     /// The backend of everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_backend: Option<Backend>,
+    /// The certificates.
+    #[serde(
+        default,
+        deserialize_with = "or_empty",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub tls: Vec<IngressTls>,
     /// Its rules.
     #[serde(
         default,
@@ -54,6 +68,15 @@ pub struct IngressSpec {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub rules: Vec<IngressRule>,
+}
+
+/// A certificate of an Ingress, without the hosts that it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IngressTls {
+    /// The Secret that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_name: Option<String>,
 }
 
 /// A rule of an Ingress, without its host.

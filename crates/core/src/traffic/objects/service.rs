@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,62 @@ pub struct Service {
     /// What it selects.
     #[serde(default)]
     pub spec: ServiceSpec,
+    /// Its load balancer; none in a manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ServiceStatus>,
+}
+
+impl Service {
+    /// Returns whether it is of type `LoadBalancer` and its status names no address of one.
+    #[must_use]
+    pub fn awaits_load_balancer(&self) -> bool {
+        let is_given = |it: &ServiceStatus| !it.load_balancer.ingress.is_empty();
+        let is_pending = self.status.as_ref().is_some_and(|it| !is_given(it));
+        self.spec.kind.as_deref() == Some("LoadBalancer") && is_pending
+    }
+}
+
+/// The status of a Service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceStatus {
+    /// Its load balancer.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub load_balancer: LoadBalancer,
+}
+
+/// The load balancer of a Service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadBalancer {
+    /// One entry for each address.
+    #[serde(
+        default,
+        deserialize_with = "or_empty",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub ingress: Vec<LoadBalancerAddress>,
+}
+
+/// An address of a load balancer, of which only counts that it is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadBalancerAddress {}
+
+/// A warning about a Service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceEvent {
+    /// The Service.
+    #[serde(default)]
+    pub involved_object: TargetRef,
+    /// Why, in one word.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub reason: String,
+    /// Why, in a sentence; foreign text.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub message: String,
+    /// When it was last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_timestamp: Option<Timestamp>,
 }
 
 /// The spec of a Service.
@@ -41,6 +98,10 @@ pub struct ServiceSpec {
     /// `ClusterIP`, `NodePort`, `LoadBalancer`, `ExternalName`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    /// `Local` where only nodes with pods take connections: then the kubelet's neighbour answers the health
+    /// probe of a load balancer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_traffic_policy: Option<String>,
     /// Only whether it is `None`: then the Service is headless.
     #[serde(default, rename = "clusterIP", skip_serializing_if = "Option::is_none")]
     pub cluster_ip: Option<String>,
@@ -58,6 +119,9 @@ pub struct ServicePort {
     /// Its protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
+    /// The protocol of the application, such as `http`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_protocol: Option<String>,
     /// The port of the pods; that of the Service where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_port: Option<IntOrString>,
@@ -130,7 +194,7 @@ impl EndpointConditions {
 }
 
 /// The object behind an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetRef {
     /// Its name.
     #[serde(default)]

@@ -1,0 +1,80 @@
+//! The lines of a check while the cluster is out of sight.
+
+use super::*;
+use crate::observation::ResourceKind;
+
+/// The lines about sight after these observations, each at its second.
+fn told(seen: Vec<(u64, Seen)>) -> Vec<String> {
+    let mut session = Session::new([web()], policy(300), start());
+    for observation in first_look(rolling(), &[]) {
+        let _ = session.observe(observation);
+    }
+    let events = seen
+        .into_iter()
+        .flat_map(|(second, seen)| session.observe(Observation::new(at(second), seen)).events);
+    let texts = events.filter_map(|event| match event {
+        SessionEvent::Sight { text, .. } => Some(text),
+        SessionEvent::Progress { .. }
+        | SessionEvent::Reminder { .. }
+        | SessionEvent::Found { .. }
+        | SessionEvent::Cleared { .. }
+        | SessionEvent::Followed { .. }
+        | SessionEvent::Ended { .. }
+        | SessionEvent::Decided { .. } => None,
+    });
+    texts.collect()
+}
+
+fn lost(resource: ResourceKind) -> Seen {
+    let message = "connection reset".to_owned();
+    let why = Blindness::Disconnected { message };
+    Seen::Blind { resource, why }
+}
+
+fn back(resource: ResourceKind) -> Seen {
+    let uids = Vec::new();
+    Seen::Listed { resource, uids }
+}
+
+#[test]
+fn an_outage_is_told_once_and_its_end_once() {
+    use ResourceKind::{Event, Pod, ReplicaSet};
+    type Row = (&'static str, Vec<(u64, Seen)>, &'static [&'static str]);
+    const LOST: &str = "lost sight of pods (connection reset); a verdict waits up to 30s for it";
+    let forbidden = Seen::Blind {
+        resource: Pod,
+        why: Blindness::Forbidden {
+            message: "m".to_owned(),
+        },
+    };
+    let rows: [Row; 4] = [
+        (
+            "two watches end",
+            vec![
+                (5, lost(Pod)),
+                (6, lost(ReplicaSet)),
+                (8, back(Pod)),
+                (9, back(ReplicaSet)),
+            ],
+            &[LOST, "in sight again after 4s"],
+        ),
+        (
+            "it is not over",
+            vec![(5, lost(Pod)), (7, lost(Pod))],
+            &[LOST],
+        ),
+        (
+            "events only explain",
+            vec![(5, lost(Event)), (8, back(Event))],
+            &[],
+        ),
+        (
+            "what is refused does not come back",
+            vec![(5, forbidden)],
+            &[],
+        ),
+    ];
+    for (says, seen, expected) in rows {
+        assert_eq!(told(seen), expected, "{says}");
+    }
+}
