@@ -14,6 +14,10 @@ pub(super) struct LastLines(VecDeque<String>);
 
 impl LastLines {
     /// Passes everything on to stderr and keeps the end of it.
+    #[expect(
+        clippy::print_stderr,
+        reason = "what a rung says is passed on as it says it"
+    )]
     pub(super) fn passing_on(output: impl Read) -> Self {
         let mut last = Self::default();
         for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
@@ -52,7 +56,9 @@ mod tests {
     fn the_end_of_the_output_is_kept_without_its_empty_lines() {
         let mut last = LastLines::default();
         (0..LINES).for_each(|number| last.add(&number.to_string()));
-        ["", "  ", &"x".repeat(999)].map(|line| last.add(line));
+        for line in ["", "  ", &"x".repeat(999)] {
+            last.add(line);
+        }
         let said = last.to_string();
         let lines: Vec<&str> = said.lines().skip(1).map(str::trim).collect();
         assert_eq!(lines.len(), LINES);
