@@ -15,6 +15,7 @@ use crate::workload::{Workload, WorkloadKind, WorkloadRef};
 mod slim;
 
 pub use slim::Slim;
+pub(crate) use slim::TOKEN_VOLUME;
 
 /// Something seen at one time.
 ///

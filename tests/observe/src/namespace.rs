@@ -143,7 +143,8 @@ impl Shape {
         };
         let word = if ready { "True" } else { "False" };
         let mut template = template(index, 2);
-        let spec = template["spec"].take();
+        let mut spec = template["spec"].take();
+        add_token(&mut spec);
         object(json!({
             "kind": "pod",
             "object": {
@@ -219,6 +220,21 @@ fn template(index: usize, version: usize) -> Value {
             "securityContext": {}, "schedulerName": "default-scheduler", "nodeName": "node-1",
         },
     })
+}
+
+/// Adds the volume and the tolerations that the API server adds to every pod.
+fn add_token(spec: &mut Value) {
+    let volume = "kube-api-access-x7k2p";
+    spec["containers"][0]["volumeMounts"] = json!([{"name": volume, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true}]);
+    spec["volumes"] = json!([{"name": volume, "projected": {"defaultMode": 420, "sources": [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}},
+    ]}}]);
+    spec["tolerations"] = json!([
+        {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300},
+        {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300},
+    ]);
 }
 
 fn replica_set(index: usize, version: usize) -> Seen {

@@ -7,14 +7,11 @@ use k8s_openapi::api::core::v1::{PodSpec, Volume};
 
 use crate::diagnose::Case;
 use crate::duration::elapsed;
+use crate::observation::TOKEN_VOLUME;
 use crate::snapshot::ContainerView;
 
 /// The kubelet's longest back-off (`kubelet.go`, `MaxCrashLoopBackOff`).
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
-
-/// How the names of the volumes begin that the API server adds to every pod, with the cluster's
-/// certificate (`serviceaccount/admission.go`).
-const OWN_VOLUME: &str = "kube-api-access-";
 
 /// Returns whether a series of terminations that began before the session goes on: the kubelet backs
 /// off after the last one, the next start is still to come, and nothing that the pod reads can have
@@ -52,7 +49,7 @@ fn reads_configuration(spec: &PodSpec) -> bool {
 }
 
 fn is_configuration(volume: &Volume) -> bool {
-    if volume.name.starts_with(OWN_VOLUME) {
+    if volume.name.starts_with(TOKEN_VOLUME) {
         return false;
     }
     let projected = volume.projected.as_ref();
