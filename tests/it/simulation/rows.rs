@@ -73,6 +73,22 @@ fn judged() -> Vec<Row> {
             outcome: "Succeeded",
         },
         Row {
+            says: "a StatefulSet is scaled while a webhook refuses its pods: the controller pauses beyond the end of the outage",
+            seed: 2127,
+            case: Case {
+                timeout: 600,
+                loads: vec![Load {
+                    replicas: 2,
+                    ready_after: 1,
+                    troubles: vec![heals(What::Webhook, 89)],
+                    change: Some((58, Change::Scaled(1))),
+                    ..load(Kind::StatefulSet)
+                }],
+                ..calm(Kind::StatefulSet)
+            },
+            outcome: "Succeeded",
+        },
+        Row {
             says: "a pause is lifted after 5 s, and the check hears of it late",
             seed: 256,
             case: Case {

@@ -65,8 +65,6 @@ fn loads() -> impl Strategy<Value = Load> {
                 .filter(|it| fits(it.what, kind))
                 .collect();
             let is_job = kind == Kind::Job;
-            // A change of a workload whose pods are refused lengthens the pauses of its controller beyond what is known.
-            let refused = troubles.iter().any(|it| it.what.refusal().is_some());
             Load {
                 kind,
                 replicas: if is_job { 1 } else { replicas },
@@ -76,7 +74,7 @@ fn loads() -> impl Strategy<Value = Load> {
                 stops_in,
                 troubles,
                 change: change.filter(|(_, it)| match it {
-                    Change::Scaled(_) => !refused && !matches!(kind, Kind::DaemonSet | Kind::Job),
+                    Change::Scaled(_) => !matches!(kind, Kind::DaemonSet | Kind::Job),
                     Change::Newer | Change::Deleted => !is_job,
                 }),
             }

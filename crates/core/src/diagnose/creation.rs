@@ -14,9 +14,9 @@ use k8s_openapi::api::core::v1::Event;
 use super::refusal::{self, NeverFits, classify, quota_grace};
 use super::{Candidate, Case, Cause, Stale, before_session, between};
 use crate::duration::{after, elapsed};
-use crate::finding::{EvidenceKind, Finding, FindingCode, Lookup, RollbackHelps, Subject};
+use crate::finding::{EvidenceKind, Finding, FindingCode, Longest, Lookup, RollbackHelps, Subject};
 use crate::observation::ResourceKind;
-use crate::snapshot::{created, event_start, event_time, name_of, uid_of};
+use crate::snapshot::{created, event_count, event_start, event_time, name_of, uid_of};
 use crate::workload::Workload;
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
@@ -32,12 +32,18 @@ struct Refused<'a> {
     subject: Subject,
     /// The newest message.
     said: (EvidenceKind, &'a str),
-    /// When the same refusal was first seen, which may be before the session.
-    first: Timestamp,
     /// Whether some pods were created nevertheless.
     some_created: bool,
-    /// When the refusal was last seen.
+    tries: Tries,
+}
+
+/// The tries of a controller that were refused for the same reason.
+struct Tries {
+    /// When the first was seen, which may be before the session.
+    first: Timestamp,
     last: Timestamp,
+    /// How many of them events tell of.
+    count: u32,
 }
 
 /// Finds a refusal by the ReplicaSet's condition.
@@ -69,9 +75,12 @@ fn of_condition(case: &Case<'_>) -> Option<Candidate> {
         Refused {
             subject: Subject::new("ReplicaSet", name_of(&set.metadata)),
             said,
-            first: first.min().unwrap_or(latched_at),
             some_created: status.replicas > 0,
-            last: newest.and_then(event_time).unwrap_or(latched_at),
+            tries: Tries {
+                first: first.min().unwrap_or(latched_at),
+                last: newest.and_then(event_time).unwrap_or(latched_at),
+                count: count_of(&events, code),
+            },
         },
     ))
 }
@@ -99,15 +108,19 @@ fn of_events(case: &Case<'_>) -> Option<Candidate> {
         return None;
     }
     let message = words(newest);
-    let first = first_of(&events, classify(message).code);
+    let code = classify(message).code;
+    let first = first_of(&events, code);
     Some(judged(
         case,
         Refused {
             subject: Subject::new(case.workload.kind().as_str(), case.workload.name()),
             said: (EvidenceKind::Event, message),
-            first: first.min().unwrap_or(case.now).max(begun),
             some_created: false,
-            last: event_time(newest).unwrap_or(case.now),
+            tries: Tries {
+                first: first.min().unwrap_or(case.now).max(begun),
+                last: event_time(newest).unwrap_or(case.now),
+                count: count_of(&events, code),
+            },
         },
     ))
 }
@@ -145,10 +158,19 @@ fn first_of<'a>(
     events: &'a [&Event],
     code: FindingCode,
 ) -> impl Iterator<Item = Timestamp> + use<'a> {
-    let same = events
-        .iter()
-        .filter(move |it| classify(words(it)).code == code);
-    same.filter_map(|event| event_start(event))
+    same(events, code).filter_map(event_start)
+}
+
+fn count_of(events: &[&Event], code: FindingCode) -> u32 {
+    same(events, code)
+        .map(event_count)
+        .fold(0, u32::saturating_add)
+}
+
+/// Returns the events that tell of one cause.
+fn same<'a>(events: &'a [&Event], code: FindingCode) -> impl Iterator<Item = &'a Event> + use<'a> {
+    let all = events.iter().copied();
+    all.filter(move |it| classify(words(it)).code == code)
 }
 
 fn words(event: &Event) -> &str {
@@ -159,9 +181,8 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
     let Refused {
         subject,
         said: (kind, message),
-        first,
         some_created,
-        last,
+        tries,
     } = refused;
     let Cause { code, what, remedy } = classify(message);
     let quota = code == FindingCode::QuotaExceeded;
@@ -173,21 +194,43 @@ fn judged(case: &Case<'_>, refused: Refused<'_>) -> Candidate {
         None => (what, remedy),
     };
     // A cause that was reported before the session may be fixed since.
-    let finding = Finding::new(code, subject, first.max(case.started))
+    let finding = Finding::new(code, subject, tries.first.max(case.started))
         .message(what)
         .remedy(remedy)
         .evidence(kind, message);
     let candidate = if code == FindingCode::QuotaExceeded {
         let refusal = Full {
-            first,
+            first: tries.first,
             some_created,
             never: never.is_some(),
         };
         full(case, finding, &refusal)
     } else {
-        Candidate::from(finding)
+        Candidate {
+            grace: until_next_try(case, code, &tries),
+            ..Candidate::from(finding)
+        }
     };
-    candidate.unless_stale(before_session(case, code, Some(last)))
+    candidate.unless_stale(before_session(case, code, Some(tries.last)))
+}
+
+/// Returns a longer grace where the controller has not tried for so long that the cause may have passed unseen.
+///
+/// Each pause of a controller is as long as all tries before it took, so that the latter half of a grace sees one.
+/// A change of the workload, or failures before, make it longer than that: then the next try decides.
+fn until_next_try(case: &Case<'_>, code: FindingCode, tries: &Tries) -> Option<Duration> {
+    if code.healing().longest == Longest::Excluded {
+        return None;
+    }
+    let since = tries.first.max(case.started);
+    let grace = case.policy.rule(code)?.grace;
+    let margin = case.policy.patience.retry_margin;
+    if after(since, grace / 2) <= after(tries.last, margin) {
+        return None;
+    }
+    let pause = refusal::pause(tries.count).max(elapsed(tries.first, tries.last));
+    let tried = after(tries.last, pause.saturating_add(margin));
+    Some(elapsed(since, tried).max(grace))
 }
 
 /// A refusal by a full quota.

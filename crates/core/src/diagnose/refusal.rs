@@ -66,9 +66,21 @@ pub(super) fn quota_grace(
     freed: Option<Duration>,
     patience: &Patience,
 ) -> Duration {
-    let margin = patience.quota_margin;
+    let margin = patience.retry_margin;
     let tried_again = freed.map(|freed| freed.saturating_mul(2).saturating_add(margin));
     tried_again.map_or(rule, |until| until.max(rule))
+}
+
+/// Returns the pause of a controller after so many failed tries: 5 ms after the first, then twice as long each time, up to 1000 s
+/// (`DefaultTypedControllerRateLimiter`, client-go).
+pub(super) fn pause(tries: u32) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(1000);
+    let doubled = 1_u32
+        .checked_shl(tries.saturating_sub(1))
+        .unwrap_or(u32::MAX);
+    Duration::from_millis(5)
+        .saturating_mul(doubled)
+        .min(LONGEST)
 }
 
 /// Names what is refused.

@@ -34,9 +34,9 @@ pub struct Patience {
     /// How long a subPath may lack a variable that the pod template alone sets. Default 5 s: enough
     /// to see the failure once more.
     pub template_alone: Duration,
-    /// How long after the controller's next try a quota may still look full after some of it was
-    /// freed. Default 5 s: the try and its event take a moment.
-    pub quota_margin: Duration,
+    /// How long after a controller's next try a refusal may still seem to last: a quota that was freed, a
+    /// webhook that answers again. Default 5 s: the try and its event take a moment.
+    pub retry_margin: Duration,
     /// How long a controller may take to observe a new spec before it is reported. Default 1
     /// minute: it takes well under a second, and longer while a control plane fails over.
     /// (estimated)
@@ -94,7 +94,7 @@ impl Default for Patience {
             path_not_there: Duration::from_secs(120),
             longest_start: Duration::from_secs(1800),
             template_alone: Duration::from_secs(5),
-            quota_margin: Duration::from_secs(5),
+            retry_margin: Duration::from_secs(5),
             controller_lag: Duration::from_secs(60),
             clock_skew: Duration::from_secs(60),
             startup_after_ready: Duration::from_secs(150),

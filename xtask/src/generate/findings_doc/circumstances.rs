@@ -38,7 +38,7 @@ fn decisive(patience: &Patience) -> Vec<Threshold> {
         path_not_there,
         longest_start,
         template_alone,
-        quota_margin,
+        retry_margin,
         controller_lag,
         clock_skew,
         startup_after_ready,
@@ -85,8 +85,8 @@ fn decisive(patience: &Patience) -> Vec<Threshold> {
             TEMPLATE_ALONE,
         ),
         of(
-            "after the next try once quota was freed",
-            quota_margin,
+            "after the next try of a controller",
+            retry_margin,
             QUOTA_MARGIN,
         ),
         of("a controller reads a new spec", controller_lag, LAG),
@@ -273,7 +273,7 @@ pub(super) fn moves(policy: &Policy) -> String {
         patience.replicated,
         patience.quota_unseen,
         patience.template_alone,
-        patience.quota_margin,
+        patience.retry_margin,
         patience.startup_after_ready,
     ]
     .map(time);
@@ -295,6 +295,7 @@ Other facts in the cluster change these times, unless `--grace` sets them:
 - `Unschedulable`, `VolumeExcludesNodes`, `NoNodeMatches`: {scale_up} once an autoscaler has announced a node or retries after a failure, or if events may not be read; at least {cordoned} while nodes are cordoned or \
 not ready, and at least {tainted} while taints exclude nodes; at most {no_scale_up} once the autoscaler has said that it adds none. Except for `NoNodeMatches`, never while an old pod is about to end.
 - `QuotaExceeded`: never while this rollout may still free some, a pod seen in this session is terminating, or any other workload of the namespace has more pods than it wants; at least {unseen} if other workloads may not be read. Once a pod is gone, until twice the age that the refusal then had, plus {margin}: that is when the controller retries.
+- Pods that are refused for any other reason that may pass: the controller tries again at growing intervals of up to 16m40s. If it has not tried in the latter half of the time, until its next try, plus {margin}.
 - Signs from before the session (a pull, a crash, a refusal, an eviction) may be of a cause that was fixed since: one more must come. If events may not be read, a refusal and an eviction count after twice their time.
 - Pulls, mounts and `ClaimNotProvisioned`: the newest failure of the same cause counts, not the time since the first one, so that a fix in between is not held against the pod.
 - `EvictedForOwnLimit`: even if other pods are ready, once a pod that was created after an eviction was evicted as well.
@@ -327,7 +328,7 @@ mod tests {
             quota_unseen: secs(323),
             lookup_again: secs(324),
             template_alone: secs(309),
-            quota_margin: secs(310),
+            retry_margin: secs(310),
             controller_lag: secs(311),
             clock_skew: secs(312),
             startup_after_ready: secs(313),

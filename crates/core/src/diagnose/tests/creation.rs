@@ -5,10 +5,12 @@ use crate::diagnose::Cause;
 use crate::diagnose::refusal::{classify, quota_grace};
 use crate::finding::RollbackHelps;
 use crate::observation::{ResourceKind, Seen};
-use crate::testing::workload_event;
+use crate::testing::{event_about, workload_event};
 
 const QUOTA: &str = "pods \"web-v2-x\" is forbidden: exceeded quota: small, requested: limits.cpu=2,pods=1, \
                      used: limits.cpu=7,pods=10, limited: limits.cpu=8,pods=10";
+
+const NO_ANSWER: &str = "Internal error occurred: failed calling webhook \"policy.test\": failed to call webhook: Post \"https://policy.guard.svc:443/validate?timeout=10s\": no endpoints available for service \"policy\"";
 
 /// A cause with its hit, its near miss, and healed again: the ReplicaSet has created its pod.
 struct Refusal {
@@ -104,7 +106,7 @@ fn refusals() -> Vec<Refusal> {
         ),
         of(
             WebhookUnavailable,
-            "Internal error occurred: failed calling webhook \"policy.test\": failed to call webhook: Post \"https://policy.guard.svc:443/validate?timeout=10s\": no endpoints available for service \"policy\"",
+            NO_ANSWER,
             ("a webhook is down for 3 min", 180),
             ("a webhook is down for 1 min", 60),
         ),
@@ -160,6 +162,7 @@ pub(super) fn rows() -> Vec<Row> {
     all.extend(of_replica_set());
     all.extend(quota_that_never_suffices());
     all.extend(quota_and_siblings());
+    all.extend(webhook_and_pauses());
     let policy = "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: no latest tag";
     all.push(refused(
         "a policy denies, 25 s",
@@ -374,6 +377,68 @@ fn quota_and_siblings() -> Vec<Row> {
         )
         .healed_by(52, created(49)),
     ]
+}
+
+/// A webhook does not answer: the times of the ReplicaSet's tries, and how many there were.
+fn webhook(says: &'static str, tries: &[(u64, i32)], judged: (u64, Expect)) -> Row {
+    let mut row = refused(says, NO_ANSWER, judged.0, judged.1);
+    let event = |(second, count): &(u64, i32)| {
+        let about = ("ReplicaSet", "rs-v2");
+        let mut observation = event_about(*second, about, "FailedCreate", NO_ANSWER);
+        if let Seen::Event { object } = &mut observation.seen {
+            object.count = Some(*count);
+        }
+        observation
+    };
+    row.observations.extend(tries.iter().map(event));
+    row
+}
+
+/// A change of the replicas adds a try, and doubles the pauses after it.
+fn webhook_and_pauses() -> Vec<Row> {
+    // After 41 s the pause is 41 s, after the change 82 s, and after 82 s 164 s.
+    let scaled = |later: &[(u64, i32)]| [&[(1, 13), (41, 1), (58, 1)], later].concat();
+    let created = vec![seen_set(246, replica_set("v2", 2, (1, 0)))];
+    vec![
+        webhook(
+            "the last try was 100 s ago, and the next one comes 164 s after it",
+            &scaled(&[(82, 1)]),
+            (240, Transient(WebhookUnavailable)),
+        )
+        .healed_by(247, created),
+        webhook(
+            "the next try failed as well",
+            &scaled(&[(82, 1), (246, 1)]),
+            (247, Terminal(WebhookUnavailable)),
+        ),
+        webhook(
+            "a try 16 s ago failed",
+            &[(1, 13), (41, 1), (82, 1), (164, 1)],
+            (181, Terminal(WebhookUnavailable)),
+        ),
+        webhook(
+            "no try is seen where it was due",
+            &scaled(&[(82, 1)]),
+            (251, Terminal(WebhookUnavailable)),
+        ),
+    ]
+}
+
+#[test]
+fn a_controller_waits_twice_as_long_after_each_try() {
+    let rows = [
+        (0, 5),
+        (1, 5),
+        (2, 10),
+        (16, 163_840),
+        (18, 655_360),
+        (19, 1_000_000),
+        (99, 1_000_000),
+    ];
+    for (tries, pause) in rows {
+        let found = crate::diagnose::refusal::pause(tries);
+        assert_eq!(found, Duration::from_millis(pause), "{tries} tries");
+    }
 }
 
 #[test]
