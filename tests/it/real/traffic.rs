@@ -3,33 +3,37 @@
 mod beside;
 mod cases;
 mod manifests;
+mod notes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use kube::Client;
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use kube::discovery::pinned_kind;
+use kube::{Api, Client};
 use libtest_mimic::Trial;
 use rollguard_tests::cluster::{RealCluster, apply, wait_for_rollout, with_namespace};
 use rollguard_tests::lagging::Lagging;
 use rollguard_tests::product::{Ran, Rollguard};
 use rollguard_tests::scenarios::Kind;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Stage, trial};
 pub(crate) use beside::{lines, measured};
-use cases::{Case, Ends};
+use cases::{Case, Ends, Status};
 
 /// How long v1 may take to roll out.
 const LIMIT: Duration = Duration::from_secs(60);
-/// How long EndpointSlices lag where they do.
-const LAG: Duration = Duration::from_secs(5);
+/// How long the API server may take to serve a new kind.
+const SERVED_WITHIN: Duration = Duration::from_secs(20);
 /// The name of the other Deployment.
 const OTHER: &str = "other";
 
 pub(crate) fn trials(stage: &Arc<Stage>) -> impl Iterator<Item = Trial> + use<'_> {
-    cases::all().map(move |case| {
+    cases::all().chain(notes::ALL).map(move |case| {
         let name = format!("traffic is followed: {}", case.says);
         trial(&name, stage, move |stage| ends(stage, case))
     })
@@ -78,13 +82,47 @@ struct Place<'a> {
 
 impl Place<'_> {
     async fn applies(&self, yaml: &str) -> Result<()> {
-        apply(&self.client, self.namespace, yaml).await
+        let yaml = yaml.replace("$NAMESPACE", self.namespace);
+        apply(&self.client, self.namespace, &yaml).await
+    }
+
+    /// Writes a status, as a controller of the object would.
+    async fn reports(&self, status: &Status) -> Result<()> {
+        let (group, version, kind) = status.of;
+        let kind = GroupVersionKind::gvk(group, version, kind);
+        let (resource, _) = pinned_kind(&self.client, &kind).await?;
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), self.namespace, &resource);
+        let text: Value = serde_json::from_str(status.status).context("no JSON")?;
+        let patch = Patch::Merge(json!({"status": text}));
+        let params = PatchParams::default();
+        api.patch_status(status.name, &params, &patch).await?;
+        Ok(())
+    }
+
+    /// Lets the cluster have HTTPRoutes; the other cases meet none.
+    async fn has_routes(&self) -> Result<()> {
+        self.applies(notes::ROUTES).await?;
+        let kind = GroupVersionKind::gvk("gateway.networking.k8s.io", "v1", "HTTPRoute");
+        let served = async {
+            while pinned_kind(&self.client, &kind).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let served = tokio::time::timeout(SERVED_WITHIN, served).await;
+        served.context("HTTPRoutes are not served")
     }
 
     /// Deploys v1 with all that stands before it.
     async fn has_v1(&self) -> Result<()> {
+        if self.case.objects.iter().any(|it| it.contains("HTTPRoute")) {
+            self.has_routes().await?;
+        }
         for object in self.case.objects {
             self.applies(object).await?;
+        }
+        for status in self.case.statuses {
+            self.reports(status).await?;
         }
         self.applies(&self.case.v1.workload(1)).await?;
         let (client, namespace) = (&self.client, self.namespace);
@@ -100,10 +138,11 @@ impl Place<'_> {
     }
 
     async fn lagging(&self) -> Result<Option<Lagging>> {
-        if !self.case.slices_lag {
+        if self.case.slices_lag == 0 {
             return Ok(None);
         }
-        let lagging = Lagging::start(self.client.clone(), self.namespace, LAG);
+        let lag = Duration::from_secs(self.case.slices_lag);
+        let lagging = Lagging::start(self.client.clone(), self.namespace, lag);
         lagging.await.map(Some)
     }
 

@@ -24,11 +24,22 @@ pub(crate) struct Case {
     pub(super) later: Option<(u64, &'static str)>,
     /// More of the check's command line.
     pub(super) args: &'static [&'static str],
-    /// Whether EndpointSlices are shown as they were for five seconds more.
-    pub(super) slices_lag: bool,
+    /// For how many seconds more EndpointSlices are shown as they were.
+    pub(super) slices_lag: u64,
+    /// What the controllers of a cloud or a gateway would write.
+    pub(super) statuses: &'static [Status],
     pub(super) ends: Ends,
     /// The kind of object that a tool must name to have named the cause.
     pub(super) sign: &'static str,
+}
+
+/// The status of an object.
+pub(super) struct Status {
+    /// Its group, version and kind.
+    pub(super) of: (&'static str, &'static str, &'static str),
+    pub(super) name: &'static str,
+    /// As JSON.
+    pub(super) status: &'static str,
 }
 
 /// How the check of the update ends.
@@ -64,7 +75,7 @@ impl Case {
     }
 }
 
-const FAULT: Case = Case {
+pub(super) const FAULT: Case = Case {
     says: "",
     name: "",
     is_fault: true,
@@ -75,18 +86,19 @@ const FAULT: Case = Case {
     changes: &[],
     later: None,
     args: &[],
-    slices_lag: false,
+    slices_lag: 0,
+    statuses: &[],
     ends: Ends::Well("", None),
     sign: "Service",
 };
-const NEAR_MISS: Case = Case {
+pub(super) const NEAR_MISS: Case = Case {
     is_fault: false,
     sign: "",
     ..FAULT
 };
 
-const SERVED: &str = "served: Service `web` → 2 of 2 new pods on port 8080";
-const ALL_SERVED: &str = "served: Service `all` → 2 of 2 new pods on port 8080";
+pub(super) const SERVED: &str = "served: Service `web` → 2 of 2 new pods on port 8080";
+pub(super) const ALL_SERVED: &str = "served: Service `all` → 2 of 2 new pods on port 8080";
 
 /// All of them, the faults first.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
@@ -283,7 +295,7 @@ const NEAR_MISSES: &[Case] = &[
     Case {
         says: "the EndpointSlices lag by five seconds",
         name: "traffic-lag",
-        slices_lag: true,
+        slices_lag: 5,
         // The lag begins with the first look, which comes late where an old pod takes long to end.
         args: &["--stable-for", "30s"],
         ends: Ends::Well(SERVED, None),

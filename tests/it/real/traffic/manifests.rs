@@ -20,6 +20,8 @@ pub(super) struct Template {
     pub(super) ready: Option<u16>,
     /// The value of its variable `DATABASE`.
     pub(super) database: &'static str,
+    /// More fields of the container.
+    pub(super) container: &'static str,
     /// More fields of the pod's spec.
     pub(super) pod: &'static str,
 }
@@ -34,6 +36,7 @@ pub(super) const PLAIN: Template = Template {
     beside: "",
     ready: Some(8080),
     database: "none",
+    container: "",
     pod: "",
 };
 
@@ -85,6 +88,7 @@ impl Template {
             labels,
             port: (name, number),
             database,
+            container,
             pod,
             ..
         } = self;
@@ -113,6 +117,7 @@ spec:
           command: [sh, -c, "{shell}"]
           env: [{{ name: VERSION, value: "{version}" }}, {{ name: DATABASE, value: "{database}" }}]
           ports: [{{ name: {name}, containerPort: {number} }}]
+          {container}
           {probe}
 "#
         )
