@@ -93,7 +93,7 @@ impl Place<'_> {
         let (resource, _) = pinned_kind(&self.client, &kind).await?;
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), self.namespace, &resource);
-        let text: Value = serde_json::from_str(status.status).context("no JSON")?;
+        let text: Value = serde_json::from_str(status.json).context("no JSON")?;
         let patch = Patch::Merge(json!({"status": text}));
         let params = PatchParams::default();
         api.patch_status(status.name, &params, &patch).await?;

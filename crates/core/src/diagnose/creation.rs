@@ -229,8 +229,8 @@ fn until_next_try(case: &Case<'_>, code: FindingCode, tries: &Tries) -> Option<D
         return None;
     }
     let pause = refusal::pause(tries.count).max(elapsed(tries.first, tries.last));
-    let tried = after(tries.last, pause.saturating_add(margin));
-    Some(elapsed(since, tried).max(grace))
+    let seen_again = after(tries.last, pause.saturating_add(margin));
+    Some(elapsed(since, seen_again).max(grace))
 }
 
 /// A refusal by a full quota.

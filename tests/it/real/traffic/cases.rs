@@ -38,8 +38,8 @@ pub(super) struct Status {
     /// Its group, version and kind.
     pub(super) of: (&'static str, &'static str, &'static str),
     pub(super) name: &'static str,
-    /// As JSON.
-    pub(super) status: &'static str,
+    /// Its content.
+    pub(super) json: &'static str,
 }
 
 /// How the check of the update ends.

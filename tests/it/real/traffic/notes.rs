@@ -83,7 +83,7 @@ macro_rules! parents {
         &[Status {
             of: ("gateway.networking.k8s.io", "v1", "HTTPRoute"),
             name: "shop",
-            status: concat!(
+            json: concat!(
                 r#"{"parents": [{"parentRef": {"name": "front"}, "controllerName": "rollguard.test/none", "conditions": [{"type": "Accepted", "status": ""#,
                 $accepted,
                 r#"", "reason": "Tested", "message": "as the test wants it", "observedGeneration": 1}]}]}"#
@@ -125,7 +125,7 @@ message: 'Error syncing load balancer: failed to ensure load balancer: Subnet fr
 const ADDRESS: &[Status] = &[Status {
     of: ("", "v1", "Service"),
     name: "web",
-    status: r#"{"loadBalancer": {"ingress": [{"ip": "192.0.2.10"}]}}"#,
+    json: r#"{"loadBalancer": {"ingress": [{"ip": "192.0.2.10"}]}}"#,
 }];
 
 /// What the pods of a tier may send.
