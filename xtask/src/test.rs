@@ -13,7 +13,7 @@ mod tally;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 pub(crate) use azure_cli::install_checkov;
 pub(crate) use cluster_binaries::Modules;
@@ -65,14 +65,14 @@ pub(crate) fn run(filter: &[String]) -> Result<()> {
         let once_set_up = || {
             if both && rung.name == "real" {
                 package = Some(ahead::build_package()?);
+            } else if rung.name == "package" {
+                ahead::wait(package.take())?;
             }
             Ok(())
         };
         outcomes.push(run_rung(rung, once_set_up));
     }
-    if let Some(mut builds) = package {
-        builds.wait().context("failed to wait for the builds")?;
-    }
+    ahead::wait(package)?;
     if close(&outcomes) { Ok(()) } else { fail() }
 }
 

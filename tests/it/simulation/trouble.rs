@@ -101,7 +101,8 @@ impl What {
             Self::Quota => lasting(&["QuotaExceeded"], 0).within(8).or_timed_out(),
             Self::Paused => lasting(&["Paused"], 40).within(5),
             Self::Flaps(_) | Self::Falls(_) => lasting(&[], 0).within(120).or_timed_out(),
-            Self::JobFails => lasting(&["JobRetriesExhausted"], 60),
+            // The second one as long as the Job has retries left.
+            Self::JobFails => lasting(&["JobRetriesExhausted", "JobPodFailed"], 60),
         }
     }
 

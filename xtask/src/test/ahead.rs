@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 
 use crate::generate::root;
 
-/// Starts the builds of the rung `package`, which yield to everything else. Cargo's lock on the target folder
-/// makes that rung wait for them, and it shows what fails in them.
+/// Starts the builds of the rung `package`, which yield to everything else. That rung waits for them, does again what
+/// failed in them, and shows it.
 ///
 /// # Errors
 /// When they cannot be started.
@@ -25,4 +25,15 @@ pub(super) fn build_package() -> Result<Child> {
         .stderr(log)
         .spawn()
         .context("failed to start `nice`")
+}
+
+/// Waits for the builds: two that install Debian packages at the same time would refuse each other.
+///
+/// # Errors
+/// When their end cannot be awaited.
+pub(super) fn wait(builds: Option<Child>) -> Result<()> {
+    if let Some(mut builds) = builds {
+        builds.wait().context("failed to wait for the builds")?;
+    }
+    Ok(())
 }

@@ -29,7 +29,7 @@ impl LastLines {
     }
 
     fn add(&mut self, line: &str) {
-        if line.trim().is_empty() {
+        if line.trim().is_empty() || is_frame(line) {
             return;
         }
         if self.0.len() == LINES {
@@ -37,6 +37,16 @@ impl LastLines {
         }
         self.0.push_back(line.chars().take(CHARACTERS).collect());
     }
+}
+
+/// Returns whether a line is of a backtrace, which is longer than the error that it follows.
+fn is_frame(line: &str) -> bool {
+    let text = line.trim_start();
+    let number = text
+        .split_once(": ")
+        .map(|(number, _)| number.parse::<u16>());
+    let is_numbered = line.starts_with("  ") && matches!(number, Some(Ok(_)));
+    is_numbered || (line.starts_with("   ") && text.starts_with("at "))
 }
 
 /// Each on a line of its own, below what it explains.
@@ -53,10 +63,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_the_output_is_kept_without_its_empty_lines() {
+    fn the_end_of_the_output_is_kept_without_empty_lines_and_backtraces() {
         let mut last = LastLines::default();
         (0..LINES).for_each(|number| last.add(&number.to_string()));
-        for line in ["", "  ", &"x".repeat(999)] {
+        let backtrace = ["  21: main", "             at ./csu/libc-start.c:360:3"];
+        for line in ["", "  ", &"x".repeat(999)].into_iter().chain(backtrace) {
             last.add(line);
         }
         let said = last.to_string();
