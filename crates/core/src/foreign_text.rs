@@ -15,6 +15,12 @@ pub use mask::{MASK, mask};
 pub(crate) use secret_names::{is_secret_name, may_be_secret_name};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
+/// Returns whether a value may be a secret, by its name or by its form.
+#[must_use]
+pub fn may_be_secret(name: &str, value: &str) -> bool {
+    may_be_secret_name(name) || is_secret_value(value)
+}
+
 /// Shows that a text was cut.
 pub const ELLIPSIS: char = '…';
 

@@ -13,9 +13,10 @@ use crate::finding::{Finding, Findings, ObjectName};
 use crate::level::{KubernetesVersion, Level};
 use crate::manifest::{Found, Object, Objects, Template, TemplatePaths, template};
 use crate::pod::Pod;
+use crate::secret::secrets;
 use crate::service::{Labels, Service, Worker};
 use crate::severity::Severity;
-use crate::yaml::{Document, Documents, Field, ReadError};
+use crate::yaml::{Document, Documents, Field, Mark, ReadError};
 use crate::{admission, aks, alias, api_version, image, practice, probe, types};
 
 pub use crate::finding::MAX_FINDINGS;
@@ -88,6 +89,8 @@ pub struct Judgement {
     pub foreign: usize,
     /// Why the text could not be read to its end.
     pub problem: Option<ReadError>,
+    /// The places of values that may be secrets, in their order.
+    pub(crate) secrets: Vec<Mark>,
     pub(crate) services: Vec<Service>,
     pub(crate) workers: Vec<Worker>,
 }
@@ -98,7 +101,10 @@ pub fn judge(text: &str, rules: &Rules) -> Judgement {
     let mut judgement = Judgement::default();
     for document in Documents::of(text) {
         match document {
-            Ok(document) => judgement.document(&document, rules),
+            Ok(document) => {
+                judgement.document(&document, rules);
+                judgement.secrets.extend(secrets(&document));
+            }
             Err(problem) => judgement.problem = Some(problem),
         }
         if judgement.findings.len() > MAX_FINDINGS {

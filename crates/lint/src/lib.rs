@@ -25,6 +25,7 @@ mod practice;
 mod probe;
 pub mod report;
 mod run;
+mod secret;
 mod service;
 mod severity;
 mod suggestion;

@@ -1,10 +1,12 @@
 //! The objects of a manifest as JSON, with the place of every field: for judgements of others.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Number, Value as Json};
 
 use crate::manifest::Objects;
+use crate::secret::secrets;
 use crate::yaml::{Documents, Mark, NodeRef, Value};
 
 /// An object of a manifest.
@@ -15,6 +17,8 @@ pub struct Parsed {
     /// Its path from the root of its document; empty for the root itself.
     pub path: String,
     marks: BTreeMap<String, Mark>,
+    /// The places in its document of values that may be secrets, in their order.
+    secrets: Arc<[Mark]>,
 }
 
 impl Parsed {
@@ -31,6 +35,11 @@ impl Parsed {
                 None => return Mark::default(),
             }
         }
+    }
+
+    /// Returns where values stand that may be secrets, in the whole document.
+    pub(crate) fn secrets(&self) -> &[Mark] {
+        &self.secrets
     }
 
     /// Returns a JSON pointer as the path that findings show, such as `spec.containers[0].image`.
@@ -58,6 +67,7 @@ pub fn parsed(text: &str) -> Vec<Parsed> {
     for document in Documents::of(text) {
         let Ok(document) = document else { break };
         let objects = Objects::of(document.root());
+        let secrets: Arc<[Mark]> = secrets(&document).into();
         all.extend(objects.objects.iter().map(|object| {
             let node = object.scope.node();
             let mut marks = BTreeMap::new();
@@ -66,6 +76,7 @@ pub fn parsed(text: &str) -> Vec<Parsed> {
                 object: json(node, "", &mut marks),
                 path: object.scope.path().to_owned(),
                 marks,
+                secrets: Arc::clone(&secrets),
             }
         }));
     }

@@ -6,6 +6,7 @@ use crate::baseline::{Baseline, Known};
 use crate::config::FailOn;
 use crate::finding::{Finding, Suppression};
 use crate::judge::Judgement;
+use crate::secret::hidden;
 use crate::service::{Service, ServiceIndex, Worker};
 use crate::severity::Severity;
 use crate::yaml::Mark;
@@ -29,8 +30,8 @@ pub struct Located {
 const LONGEST_LINE: usize = 16 * 1024;
 
 impl Located {
-    fn new(finding: Finding, lines: &[&str]) -> Self {
-        let (source, column) = excerpt(finding.mark, lines);
+    fn new(finding: Finding, lines: &[&str], secrets: &[Mark]) -> Self {
+        let (source, column) = excerpt(finding.mark, lines, secrets);
         Self {
             finding,
             source,
@@ -39,15 +40,16 @@ impl Located {
     }
 }
 
-/// Returns the line of a place, or the part around it, and the column of the place in that.
-pub(crate) fn excerpt(mark: Mark, lines: &[&str]) -> (String, usize) {
+/// Returns the line of a place without secrets, or the part around it, and the column of the place in that.
+pub(crate) fn excerpt(mark: Mark, lines: &[&str], secrets: &[Mark]) -> (String, usize) {
     let line = mark.line.checked_sub(1);
     let line = line
         .and_then(|it| lines.get(it))
         .copied()
         .filter(|it| it.len() <= LONGEST_LINE)
         .unwrap_or_default();
-    let column = mark.column.max(1);
+    // Before it is cut: a name tells what its value is.
+    let (line, column) = hidden(line, mark, secrets);
     // Enough before the place to tell where it is.
     let skipped = column.saturating_sub(SOURCE_WIDTH / 2);
     let source = line.chars().skip(skipped).take(SOURCE_WIDTH).collect();
@@ -234,7 +236,8 @@ impl Run {
             return;
         }
         let lines: Vec<&str> = text.lines().collect();
-        let located = |finding| Located::new(finding, &lines);
+        let secrets = judgement.secrets;
+        let located = |finding| Located::new(finding, &lines, &secrets);
         let file = self.files.len();
         for mut worker in judgement.workers {
             let deferred = std::mem::take(&mut worker.findings).into_iter();

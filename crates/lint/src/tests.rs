@@ -10,6 +10,7 @@ mod laws;
 mod levels;
 mod practices;
 mod probes;
+mod secrets;
 mod values;
 
 use jiff::civil::date;

@@ -178,6 +178,12 @@ impl Document<'_> {
         }
     }
 
+    /// Returns every node, in no order that matters.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeRef<'_>> {
+        let nodes = self.nodes.as_slice();
+        (0..nodes.len()).map(|id| NodeRef { nodes, id })
+    }
+
     /// Returns whether a value is used in several places.
     #[must_use]
     pub const fn has_aliases(&self) -> bool {

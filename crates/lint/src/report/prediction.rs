@@ -128,7 +128,7 @@ fn place(prediction: Prediction, origin: &Origin<'_>) -> Placed {
         own => format!("{own}/"),
     };
     let lines: Vec<&str> = origin.text.lines().collect();
-    let (source, column) = excerpt(mark, &lines);
+    let (source, column) = excerpt(mark, &lines, origin.parsed.secrets());
     Placed {
         file: origin.file.to_owned(),
         object: format!("{} {namespace}{}", text("/kind"), text("/metadata/name")),
