@@ -168,15 +168,11 @@ pub(crate) fn judge(case: &Case, seen: &Seen) -> Mark {
         Outcome::Failed => failure(case, seen),
         Outcome::TimedOut => timeout(case, seen),
         Outcome::Undetermined => {
-            let scaled = case
-                .loads
-                .iter()
-                .any(|it| matches!(it.change, Some((_, Change::Scaled(0)))));
             // What completes in the moment of the timeout is not called a failure.
             let heals = |it: &Load| it.heals(case).is_some();
             let at_the_end = seen.ended + 1.0 >= seconds(case.deadline());
             let just_completed = at_the_end && case.loads.iter().any(heals);
-            if case.may_be_blind(seen.ended) || scaled || just_completed {
+            if case.may_be_blind(seen.ended) || just_completed {
                 Mark::Right { named: None }
             } else {
                 wrong(Wrong::Blind, said(seen))
@@ -237,10 +233,10 @@ fn success(case: &Case, seen: &Seen) -> Mark {
             return Mark::Wrong(Wrong::FalseGreen, format!("replaced: {}", said(seen)));
         }
         let excused = node_lost && load.kind == Kind::DaemonSet;
-        // A deployment in the very moment of the verdict.
+        // A deployment in the very moment of the verdict, or before its state was read.
         let just_changed = load
             .change
-            .is_some_and(|(at, _)| (seconds(at) - seen.ended).abs() <= 1.0);
+            .is_some_and(|(at, _)| (seen.ended - 1.0..=seen.returned + 1.0).contains(&seconds(at)));
         if !state.complete && !excused && !just_changed {
             return Mark::Wrong(Wrong::FalseGreen, format!("not complete: {}", said(seen)));
         }

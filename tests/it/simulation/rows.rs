@@ -50,7 +50,7 @@ const fn heals(what: What, at: u64) -> Trouble {
 }
 
 fn rows() -> Vec<Row> {
-    [judged(), at_the_verdict()].concat()
+    [judged(), between_tries(), at_the_verdict()].concat()
 }
 
 fn judged() -> Vec<Row> {
@@ -66,22 +66,6 @@ fn judged() -> Vec<Row> {
                     ready_after: 45,
                     troubles: vec![heals(What::Flaps(8), 92)],
                     change: Some((163, Change::Scaled(2))),
-                    ..load(Kind::StatefulSet)
-                }],
-                ..calm(Kind::StatefulSet)
-            },
-            outcome: "Succeeded",
-        },
-        Row {
-            says: "a StatefulSet is scaled while a webhook refuses its pods: the controller pauses beyond the end of the outage",
-            seed: 2127,
-            case: Case {
-                timeout: 600,
-                loads: vec![Load {
-                    replicas: 2,
-                    ready_after: 1,
-                    troubles: vec![heals(What::Webhook, 89)],
-                    change: Some((58, Change::Scaled(1))),
                     ..load(Kind::StatefulSet)
                 }],
                 ..calm(Kind::StatefulSet)
@@ -117,6 +101,66 @@ fn judged() -> Vec<Row> {
                 ..calm(Kind::Job)
             },
             outcome: "Failed",
+        },
+    ]
+}
+
+/// A controller or a kubelet has not tried again yet, or its try is not seen.
+fn between_tries() -> Vec<Row> {
+    vec![
+        Row {
+            says: "a StatefulSet is scaled while a webhook refuses its pods: the controller pauses beyond the end of the outage",
+            seed: 2127,
+            case: Case {
+                timeout: 600,
+                loads: vec![Load {
+                    replicas: 2,
+                    ready_after: 1,
+                    troubles: vec![heals(What::Webhook, 89)],
+                    change: Some((58, Change::Scaled(1))),
+                    ..load(Kind::StatefulSet)
+                }],
+                ..calm(Kind::StatefulSet)
+            },
+            outcome: "Succeeded",
+        },
+        Row {
+            says: "a container is killed twice, and its node is away when the third start is due, which comes through",
+            seed: 5060,
+            case: Case {
+                nodes: 2,
+                loads: vec![Load {
+                    first: false,
+                    troubles: vec![heals(What::Killed, 2)],
+                    ..load(Kind::Recreated)
+                }],
+                weather: vec![Spell {
+                    at: 43,
+                    lasts: 74,
+                    of: Sort::NodeLost,
+                }],
+                ..calm(Kind::Recreated)
+            },
+            outcome: "Succeeded",
+        },
+        Row {
+            says: "a pod is refused at first, and the event of its creation is lost",
+            seed: 9091,
+            case: Case {
+                loads: vec![Load {
+                    replicas: 2,
+                    troubles: vec![heals(What::Denied, 1), heals(What::Killed, 2)],
+                    ..load(Kind::StatefulSet)
+                }],
+                weather: vec![Spell {
+                    at: 1,
+                    lasts: 12,
+                    of: Sort::EventsLost,
+                }],
+                late: [840, 2153, 1169],
+                ..calm(Kind::StatefulSet)
+            },
+            outcome: "Succeeded",
         },
     ]
 }

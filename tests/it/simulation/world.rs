@@ -42,6 +42,8 @@ pub(crate) struct Seen {
     pub(crate) failure: String,
     /// When it ended, in seconds after the update.
     pub(crate) ended: f64,
+    /// When it returned: what it has to mark and to read takes a while.
+    pub(crate) returned: f64,
     /// How each workload is then.
     pub(crate) states: Vec<State>,
 }
@@ -179,13 +181,15 @@ impl World<'_> {
             states.push(self.state(index, at).await?);
         }
         let update = ORIGIN.parse::<Timestamp>()? + SignedDuration::try_from(SETTLED)?;
-        let ended = at.duration_since(update).as_secs_f64();
+        let seconds = |at: Timestamp| at.duration_since(update).as_secs_f64();
+        let (ended, returned) = (seconds(at), seconds(self.sandbox.now()));
         Ok(match checked {
             Ok((outcome, report)) => Seen {
                 outcome,
                 report: Some(report),
                 failure: String::new(),
                 ended,
+                returned,
                 states,
             },
             Err(failure) => Seen {
@@ -193,6 +197,7 @@ impl World<'_> {
                 report: None,
                 failure: failure.messages().join("; "),
                 ended,
+                returned,
                 states,
             },
         })

@@ -104,7 +104,10 @@ fn of_events(case: &Case<'_>) -> Option<Candidate> {
         .filter(|event| event.reason.as_deref() == Some("SuccessfulCreate"))
         .filter_map(event_time)
         .max();
-    if went_well >= event_time(newest) {
+    // The event of a pod that was created since may be lost; its own time is not.
+    let made = case.pods.iter();
+    let made = made.filter_map(|it| created(&it.object().metadata)).max();
+    if went_well >= event_time(newest) || made > event_time(newest) {
         return None;
     }
     let message = words(newest);

@@ -45,7 +45,7 @@ pub struct Patience {
     /// (estimated)
     pub clock_skew: Duration,
     /// How long a startup probe may kill a container that was ready before. Default 2m30s, as for a
-    /// crash, and one more kill than at a first start: it may wait for a dependency that it lost.
+    /// crash: it may wait for a dependency that it lost.
     pub startup_after_ready: Duration,
     /// How long something may be missing that an object in the cluster promises: a Secret that a
     /// Certificate or an `ExternalSecret` names, a program on a volume that another container fills.

@@ -280,7 +280,7 @@ pub(super) fn moves(policy: &Policy) -> String {
     let under_way = patience.check_under_way;
     let kills = policy
         .rule(FindingCode::StartupProbeExhausted)
-        .map_or(0, |rule| rule.attempts.saturating_add(1));
+        .map_or(0, |rule| rule.attempts);
     format!(
         "
 Other facts in the cluster change these times, unless `--grace` sets them:

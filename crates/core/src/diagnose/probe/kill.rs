@@ -148,8 +148,9 @@ fn at_start(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -
     );
     let remedy = arithmetic(case, container, kills);
     let since = event_start(kills.newest).unwrap_or(case.now);
+    // The events of further kills may be cut off: every instance that ended counts.
     let finding = about(code, container, since)
-        .attempts(kills.count)
+        .attempts(kills.count.max(container.ends()))
         .message(what)
         .remedy(remedy);
     Candidate {
@@ -177,8 +178,7 @@ fn again(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -> C
         kills.count
     };
     let attempts = if startup {
-        // One more kill than at a first start.
-        count.saturating_sub(1)
+        count
     } else {
         ends_after_ready(container, count).min(count)
     };

@@ -229,7 +229,7 @@ fn balancers() -> Vec<Row> {
             Noted(code),
         ),
         row(
-            "the cluster's identity may not",
+            "the cluster's identity lacks a permission",
             &warned(balanced(NEW, none()), "web", denied),
             Noted(code),
         ),

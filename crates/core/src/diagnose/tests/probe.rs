@@ -20,7 +20,7 @@ pub(super) fn rows() -> Vec<Row> {
 fn killed(probe: &str, count: i32) -> PodBuilder {
     let text = format!("Container app failed {probe} probe, will be restarted");
     pod("a")
-        .crash_loop(count, ("Error", 137, ""))
+        .crash_loop(count - 1, ("Error", 137, ""))
         .event("Killing", &text, count)
 }
 
@@ -63,8 +63,8 @@ fn kills() -> Vec<Row> {
             Absent(StillStarting),
         ),
         row(
-            "killed twice by its liveness probe, and a third start would have been killed since, twice over",
-            &[liveness(2)],
+            "killed three times by its liveness probe, as long after the first as two more starts take, twice over",
+            &[liveness(3)],
             45,
             Terminal(LivenessKillsStart),
         )
@@ -77,15 +77,22 @@ fn kills() -> Vec<Row> {
         )
         .healed_by(80, pod("a").ready(60).seen(60)),
         row(
-            "killed twice by its liveness probe 35 s ago, 80 % of the time of a third start, twice over",
-            &[liveness(2)],
+            "killed three times by its liveness probe, 80 % of that time after the first",
+            &[liveness(3)],
             35,
             Transient(LivenessKillsStart),
         )
         .healed_by(75, pod("a").ready(54).seen(54)),
         row(
-            "killed twice by its liveness probe, and its former revision is known to start in 50 s",
-            &[liveness(2), pod_of("old", "v1").ready(50)],
+            "killed twice by its liveness probe, and its node does not start it a third time",
+            &[liveness(2)],
+            120,
+            Transient(LivenessKillsStart),
+        )
+        .healed_by(160, pod("a").ready(145).seen(145)),
+        row(
+            "killed three times by its liveness probe, and its former revision is known to start in 50 s",
+            &[liveness(3), pod_of("old", "v1").ready(50)],
             45,
             Terminal(LivenessKillsStart),
         ),
@@ -102,12 +109,18 @@ fn kills() -> Vec<Row> {
             Absent(CrashAtStart),
         ),
         row(
-            "killed twice by its startup probe",
-            &[startup(2)],
+            "killed three times by its startup probe",
+            &[startup(3)],
             60,
             Terminal(StartupProbeExhausted),
         )
         .healed_by(45, ready()),
+        row(
+            "killed twice by its startup probe",
+            &[startup(2)],
+            60,
+            Transient(StartupProbeExhausted),
+        ),
         row(
             "killed once by its startup probe",
             &[startup(1)],
@@ -302,8 +315,8 @@ fn kills_again() -> Vec<Row> {
             (45, Absent(CrashAfterReady)),
         ),
         again(
-            "without a readiness probe every start is ready, and two kills of it are the arithmetic",
-            unprobed(at_work(2)),
+            "without a readiness probe every start is ready, and three kills of it are the arithmetic",
+            unprobed(at_work(3)),
             (45, Terminal(LivenessKillsStart)),
         ),
         again(

@@ -91,9 +91,9 @@ fn on_the_way() -> Vec<Row> {
             Absent(InitRunsLong),
         ),
         row(
-            "a sidecar killed twice by its startup probe",
+            "a sidecar killed three times by its startup probe",
             &[proxy()
-                .event("Killing", "Init container proxy failed startup probe", 2)
+                .event("Killing", "Init container proxy failed startup probe", 3)
                 .with(
                     "/status/initContainerStatuses/0/state",
                     json!({"waiting": {"reason": "CrashLoopBackOff"}}),
