@@ -62,8 +62,8 @@ const NOT_JUDGED: &[(&str, &str)] = &[
         "their state is outside the objects of the namespace",
     ),
     (
-        "the TLS Secret of an Ingress",
-        "to read it takes a permission on Secrets, which a check does not have",
+        "whether the certificate in the TLS Secret of an Ingress is valid",
+        "only the metadata of the Secret is read, and only with a permission that no Role here has",
     ),
     (
         "the port of a Service over UDP or SCTP",

@@ -370,6 +370,42 @@ async fn what_stands_in_front_of_services_and_may_not_be_read_is_told() {
     assert_eq!(found.missing_secrets, ["shop-tls"]);
 }
 
+#[tokio::test]
+async fn one_certificate_that_is_missing_hides_no_other_that_may_not_be_read() {
+    let names =
+        |count: usize| -> Vec<String> { (0..count).map(|it| format!("tls-{it}")).collect() };
+    let rows: [(&str, usize, u16, &str); 3] = [
+        ("all are there", 5, 200, ""),
+        ("one may not be read", 2, 403, "may not get secrets"),
+        (
+            "there are more than are asked for",
+            6,
+            200,
+            "only the first five are asked for",
+        ),
+    ];
+    for (says, count, other, why) in rows {
+        let tls = names(count).into_iter().map(|it| json!({"secretName": it}));
+        let tls: Vec<Value> = tls.collect();
+        let ingress = json!({"metadata": {"name": "shop"}, "spec": {"tls": tls}});
+        let metadata = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": "tls"}});
+        let server = Server::new()
+            .json("GET", "/ingresses", json!({"items": [ingress]}))
+            .on("GET", "/secrets/tls-0", |_| status(404, "not found"))
+            .on("GET", "/secrets/tls-1", move |_| match other {
+                200 => ok(&metadata),
+                code => status(code, "forbidden"),
+            })
+            .json("GET", "/apis", json!({"groups": []}))
+            .on("GET", "", |_| ok(&json!({"items": []})));
+        let found = objects(&server).await;
+        assert_eq!(found.missing_secrets, ["tls-0"], "{says}");
+        let told: Vec<&str> = found.unseen.iter().map(|it| it.why.as_str()).collect();
+        let expected: Vec<&str> = Some(why).filter(|it| !it.is_empty()).into_iter().collect();
+        assert_eq!(told, expected, "{says}");
+    }
+}
+
 /// Tries port 8080 of these pods; returns which told something, and whether they refused.
 async fn tried(server: &Server, pods: &[&str]) -> Vec<(String, bool)> {
     let ports = pods.iter().map(|pod| PodPort {

@@ -52,36 +52,59 @@ pub(super) async fn traffic(
     // The answer counts as of its arrival, so that nothing slow may follow the lists.
     let (tried, forbidden) = try_ports(client, namespace, ports).await;
     let (services, slices, ingresses, policies, autoscalers, routes) = futures::join!(
-        read(client, namespace, TrafficKind::Service),
+        services_with_events(client, namespace),
         read(client, namespace, TrafficKind::EndpointSlice),
-        read(client, namespace, TrafficKind::Ingress),
+        ingresses_with_names(client, namespace),
         read(client, namespace, TrafficKind::NetworkPolicy),
         read(client, namespace, TrafficKind::Autoscaler),
         read_routes(client, namespace),
     );
     let mut unseen = Vec::from_iter(forbidden);
-    let ingresses: Option<Vec<Ingress>> =
-        or_unseen(ingresses, TrafficKind::Ingress).listed(&mut unseen);
-    let services: Option<Vec<Service>> = services?.listed(&mut unseen);
-    let named: &[Ingress] = ingresses.as_deref().unwrap_or_default();
-    let (classes, secrets, events) = futures::join!(
-        classes(client, namespace, named),
-        missing_secrets(client, namespace, named),
-        service_events(client, namespace, services.as_deref().unwrap_or_default()),
-    );
+    let (services, service_events) = services?;
     Some(NetworkObjects {
+        services: services.listed(&mut unseen),
+        service_events: service_events.listed(&mut unseen).unwrap_or_default(),
         endpoint_slices: slices?.listed(&mut unseen),
-        ingress_classes: classes.and_then(|it| it.listed(&mut unseen)),
-        missing_secrets: secrets.listed(&mut unseen).unwrap_or_default(),
-        service_events: events.listed(&mut unseen).unwrap_or_default(),
+        ingresses: ingresses.all.listed(&mut unseen),
+        ingress_classes: ingresses.classes.and_then(|it| it.listed(&mut unseen)),
+        missing_secrets: ingresses.missing_secrets.told(&mut unseen),
         routes: or_unseen(routes, TrafficKind::HttpRoute).listed(&mut unseen),
-        services,
-        ingresses,
         network_policies: or_unseen(policies, TrafficKind::NetworkPolicy).listed(&mut unseen),
         autoscalers: or_unseen(autoscalers, TrafficKind::Autoscaler).listed(&mut unseen),
         tried,
         unseen,
     })
+}
+
+/// The Services, and the warnings about them.
+async fn services_with_events(
+    client: &Client,
+    namespace: &str,
+) -> Option<(Read<Service>, Read<ServiceEvent>)> {
+    let services = read(client, namespace, TrafficKind::Service).await?;
+    let events = service_events(client, namespace, services.objects()).await;
+    Some((services, events))
+}
+
+/// The Ingresses, with what they name.
+struct Ingresses {
+    all: Read<Ingress>,
+    classes: Option<Read<IngressClass>>,
+    missing_secrets: MissingSecrets,
+}
+
+async fn ingresses_with_names(client: &Client, namespace: &str) -> Ingresses {
+    let kind = TrafficKind::Ingress;
+    let all: Read<Ingress> = or_unseen(read(client, namespace, kind).await, kind);
+    let (classes, missing_secrets) = futures::join!(
+        classes(client, namespace, all.objects()),
+        missing_secrets(client, namespace, all.objects()),
+    );
+    Ingresses {
+        all,
+        classes,
+        missing_secrets,
+    }
 }
 
 /// The cluster's classes, where there are Ingresses.
@@ -109,7 +132,11 @@ async fn read_routes(client: &Client, namespace: &str) -> Option<Read<HttpRoute>
 }
 
 /// The Secrets that Ingresses name for TLS and that do not exist. Only their metadata is sent.
-async fn missing_secrets(client: &Client, namespace: &str, ingresses: &[Ingress]) -> Read<String> {
+async fn missing_secrets(
+    client: &Client,
+    namespace: &str,
+    ingresses: &[Ingress],
+) -> MissingSecrets {
     let named = ingresses.iter().flat_map(Ingress::tls_secrets);
     let named: BTreeSet<&str> = named.collect();
     let secrets = Api::<Secret>::namespaced(client.clone(), namespace);
@@ -118,6 +145,7 @@ async fn missing_secrets(client: &Client, namespace: &str, ingresses: &[Ingress]
         async move { (*name, within(READ_LIMIT, secrets.get_metadata(name)).await) }
     });
     let mut missing = Vec::new();
+    let more = (named.len() > SECRETS).then_some("only the first five are asked for");
     let mut why = None;
     for (name, answer) in futures::future::join_all(asked).await {
         match answer {
@@ -127,12 +155,25 @@ async fn missing_secrets(client: &Client, namespace: &str, ingresses: &[Ingress]
             Err(_) => why = why.or(Some(NO_ANSWER)),
         }
     }
-    match why {
-        Some(why) if missing.is_empty() => Read::Unseen(Unseen {
+    MissingSecrets {
+        missing,
+        unseen: why.or(more),
+    }
+}
+
+/// The Secrets that do not exist, and why that is not known of all.
+struct MissingSecrets {
+    missing: Vec<String>,
+    unseen: Option<&'static str>,
+}
+
+impl MissingSecrets {
+    fn told(self, unseen: &mut Vec<Unseen>) -> Vec<String> {
+        unseen.extend(self.unseen.map(|why| Unseen {
             without: "whether the Secrets with the certificates of Ingresses exist".to_owned(),
             why: why.to_owned(),
-        }),
-        Some(_) | None => Read::Listed(missing),
+        }));
+        self.missing
     }
 }
 
@@ -213,6 +254,14 @@ fn or_unseen<T>(read: Option<Read<T>>, kind: TrafficKind) -> Read<T> {
 }
 
 impl<T> Read<T> {
+    /// The objects; none where they were not seen.
+    fn objects(&self) -> &[T] {
+        match self {
+            Self::Listed(objects) => objects,
+            Self::Unseen(_) | Self::NotServed => &[],
+        }
+    }
+
     fn listed(self, unseen: &mut Vec<Unseen>) -> Option<Vec<T>> {
         match self {
             Self::Listed(objects) => Some(objects),
