@@ -63,7 +63,9 @@ fn number(expression: &str) -> Option<u64> {
 
 fn constant(source: &str, name: &str) -> Option<u64> {
     let line = source.lines().find(|line| {
-        let line = line.trim_start_matches("pub(crate) ");
+        let line = line
+            .trim_start_matches("pub(crate) ")
+            .trim_start_matches("pub ");
         line.starts_with(&format!("const {name}:"))
     })?;
     number(line.split_once(" = ")?.1.trim_end_matches(';'))
@@ -93,10 +95,11 @@ fn every_limit_is_that_of_the_code() -> Result<()> {
 
 #[test]
 fn a_limit_is_read_from_its_line() {
-    let source = "const LINES: i64 = 60;\npub(crate) const BYTES: u64 = 64 * 1024;\nconst LIMIT: Duration = Duration::from_secs(10);\n";
+    let source = "const LINES: i64 = 60;\npub(crate) const BYTES: u64 = 64 * 1024;\npub const PODS: usize = 2;\nconst LIMIT: Duration = Duration::from_secs(10);\n";
     for (name, expected) in [
         ("LINES", Some(60)),
         ("BYTES", Some(65536)),
+        ("PODS", Some(2)),
         ("LIMIT", Some(10)),
         ("LINE", None),
     ] {

@@ -1,4 +1,4 @@
-//! The last words of a container: evidence for a report, never a reason for one to fail.
+//! The logs of containers: evidence for a report, and excerpts to compare. Neither is a reason for a check to fail.
 
 use std::time::Duration;
 
@@ -16,6 +16,10 @@ const LINES: i64 = 60;
 /// How many bytes of each instance at most. The kubelet counts them from the first of the lines
 /// (`pkg/kubelet/kuberuntime/logs/logs.go`), hence generous.
 const BYTES: i64 = 64 * 1024;
+/// How many bytes of the beginning, and of the end, of a log that is compared.
+const END: i64 = 128 * 1024;
+/// How many lines of its end.
+const END_LINES: i64 = 500;
 /// How long all of them may take: they are read at once.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -82,7 +86,7 @@ pub enum Excerpt {
 pub async fn beginning(client: &Client, namespace: &str, pod: &str, container: &str) -> Excerpt {
     let params = LogParams {
         container: Some(container.to_owned()),
-        limit_bytes: Some(2 * BYTES),
+        limit_bytes: Some(END),
         ..LogParams::default()
     };
     excerpt(within(LIMIT, read(client, namespace, pod, params)).await)
@@ -93,8 +97,8 @@ pub async fn beginning(client: &Client, namespace: &str, pod: &str, container: &
 pub async fn both_ends(client: &Client, namespace: &str, pod: &str, container: &str) -> Excerpt {
     let params = LogParams {
         container: Some(container.to_owned()),
-        tail_lines: Some(500),
-        limit_bytes: Some(2 * BYTES),
+        tail_lines: Some(END_LINES),
+        limit_bytes: Some(END),
         ..LogParams::default()
     };
     let end = within(LIMIT, read(client, namespace, pod, params));

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
 use crate::workload::is_dns_subdomain;
 
 /// The longest name of a label, and the longest value.
@@ -35,7 +37,37 @@ pub fn split(selector: &str) -> Vec<&str> {
     parts.map(str::trim).collect()
 }
 
+/// Returns whether a selector matches labels; `None` where one of its operators is not known. An empty one matches all.
+#[must_use]
+pub fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> Option<bool> {
+    let mut equal = selector.match_labels.iter().flatten();
+    let by_labels = equal.all(|(key, value)| labels.get(key) == Some(value));
+    let rules = selector.match_expressions.iter().flatten();
+    let rules = rules.map(|it| {
+        let values = it.values.iter().flatten().cloned().collect();
+        Some(Requirement::of(&it.key, &it.operator, values)?.matches(labels))
+    });
+    let by_rules: Option<Vec<bool>> = rules.collect();
+    Some(by_labels && by_rules?.into_iter().all(|it| it))
+}
+
 impl Requirement {
+    /// Returns the condition of a key, an operator of the API and its values; `None` for an unknown operator.
+    #[must_use]
+    pub fn of(key: &str, operator: &str, values: BTreeSet<String>) -> Option<Self> {
+        let key = key.to_owned();
+        let number = || values.first()?.parse::<i64>().ok();
+        Some(match operator {
+            "In" => Self::In(key, values),
+            "NotIn" => Self::NotIn(key, values),
+            "Exists" => Self::Exists(key),
+            "DoesNotExist" => Self::DoesNotExist(key),
+            "Gt" => Self::GreaterThan(key, number()?),
+            "Lt" => Self::LessThan(key, number()?),
+            _ => return None,
+        })
+    }
+
     /// Parses one part of a selector.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -8,6 +8,18 @@ use super::items;
 use crate::quantity::Quantity;
 use crate::workload::raw::text;
 
+/// Returns whether a pod has succeeded or failed as a whole.
+pub(super) fn has_ended(pod: &Value) -> bool {
+    ["Succeeded", "Failed"].contains(&text(pod, "/status/phase"))
+}
+
+/// Returns whether a pod is about to end: it is being deleted, or its containers end by themselves.
+pub(super) fn is_about_to_end(pod: &Value) -> bool {
+    !text(pod, "/metadata/deletionTimestamp").is_empty()
+        || ["Never", "OnFailure"].contains(&text(pod, "/spec/restartPolicy"))
+        || items(pod, "/metadata/ownerReferences").any(|it| text(it, "/kind") == "Job")
+}
+
 /// Amounts by resource.
 pub(super) type Amounts = BTreeMap<String, Quantity>;
 

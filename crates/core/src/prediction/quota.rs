@@ -8,22 +8,20 @@ use super::admission::trial;
 use super::certainty::{Certainty, Prediction};
 use super::creation::is_scaled;
 use super::defaults::ranges;
-use super::items;
 use super::planned::Planned;
-use super::pod::{Amounts, with_defaults};
+use super::pod::{Amounts, has_ended, is_about_to_end, with_defaults};
 use super::stored::most_of_resources;
 use super::strategy::{Fences, fences};
 use super::view::{Found, View};
 use crate::finding::{FindingCode, Lookup as Promises};
 use crate::quantity::Quantity;
 use crate::workload::WorkloadKind;
-use crate::workload::raw::text;
 
 mod limit;
 mod together;
 mod walk;
 
-use limit::{Quota, has_ended, pods_of, quotas, refused, taken};
+use limit::{Quota, pods_of, quotas, refused, taken};
 use walk::{Stop, stop};
 
 /// Finds rollouts that a quota stops on their way.
@@ -196,12 +194,8 @@ fn pods_that_end(scene: &Scene<'_, '_>, resource: &str) -> Option<Ends> {
         Found::Pending => return None,
     };
     let frees = |pod: &&Value| {
-        let is_going = !text(pod, "/metadata/deletionTimestamp").is_empty();
-        let mut owners = items(pod, "/metadata/ownerReferences");
-        let ends = ["Never", "OnFailure"].contains(&text(pod, "/spec/restartPolicy"))
-            || owners.any(|it| text(it, "/kind") == "Job");
         let takes = || taken(pod.get("spec").unwrap_or(&Value::Null)).contains_key(resource);
-        !has_ended(pod) && (is_going || ends) && takes()
+        !has_ended(pod) && is_about_to_end(pod) && takes()
     };
     Some(if pods.iter().any(|it| frees(&it)) {
         Ends::Some

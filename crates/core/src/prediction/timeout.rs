@@ -69,25 +69,19 @@ pub(super) fn judge(plan: &Planned<'_>, timeout: Option<Duration>) -> Option<Pre
         None => "the default timeout of a check,",
     };
     let limited = format!("longer than {which} {}", Human(limit));
-    let (message, needed, certainty) = match needs.about {
-        _ if needs.least > limit => {
-            let certainty = match timeout {
-                Some(_) => Certainty::Likely,
-                None => Certainty::Possible,
-            };
-            let message = format!("{}, {limited}", of_settings(plan));
-            (message, needs.least, certainty)
-        }
+    let (message, needed, certainty) = if needs.least > limit {
+        let certainty = timeout.map_or(Certainty::Possible, |_| Certainty::Likely);
+        let message = format!("{}, {limited}", of_settings(plan));
+        (message, needs.least, certainty)
+    } else {
         // The new revision may start faster.
-        Some(about) if about > limit => {
-            let message = format!("{}: {limited}", needs.message);
-            (message, about, Certainty::Possible)
-        }
-        _ => return None,
+        let about = needs.about.filter(|it| *it > limit)?;
+        let message = format!("{}: {limited}", needs.message);
+        (message, about, Certainty::Possible)
     };
-    let at = "/spec/minReadySeconds";
-    let at = plan.manifest.object.pointer(at);
-    let at = at.map_or("/spec/template", |_| "/spec/minReadySeconds");
+    let min_ready = "/spec/minReadySeconds";
+    let is_set = plan.manifest.object.pointer(min_ready).is_some();
+    let at = if is_set { min_ready } else { "/spec/template" };
     let needed = Human(needed);
     Some(
         Prediction::finding(FindingCode::TimeoutTooShort, plan.index, message)

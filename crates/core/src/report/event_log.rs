@@ -69,7 +69,7 @@ impl EventLog {
             let reached = reached(*count).filter(|it| *it > known)?;
             Some(counted(*sort, reached, since(started, now)))
         });
-        lines.extend(news.collect::<Vec<_>>());
+        lines.extend(news);
         lines.extend(self.summary(session, now));
         lines
     }
@@ -106,7 +106,7 @@ impl EventLog {
             .filter(|it| it.verdict().is_terminal())
             .count();
         let text = format!(
-            "{ended} of {all} workloads have their verdict, {} are awaited",
+            "{ended} of {all} workloads have a verdict, {} are in progress",
             all - ended
         );
         Some(Line::styled(Style::Dim, since(session.started(), now)).then(Style::Plain, text))
@@ -132,8 +132,10 @@ fn reached(count: u32) -> Option<u32> {
 fn counted(sort: Sort, count: u32, since: String) -> Line {
     let line = Line::styled(Style::Dim, since);
     match sort {
-        Sort::Found(code) => line.then(Style::Warn, format!("{code} was found {count} times")),
-        Sort::Cleared(code) => line.then(Style::Good, format!("{code} has gone {count} times")),
+        Sort::Found(code) => line.then(Style::Warn, format!("{code}: found {count} times so far")),
+        Sort::Cleared(code) => {
+            line.then(Style::Good, format!("{code}: cleared {count} times so far"))
+        }
         Sort::Ended(verdict) => {
             line.then(style_of(verdict), format!("{count} workloads: {verdict}"))
         }

@@ -4,7 +4,7 @@
 //! that never decides: an error that is logged may be handled, and the log of a pod that ran for weeks is read
 //! only at its beginning and its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -140,21 +140,21 @@ pub struct ComparedLog {
 }
 
 /// Returns the logs to compare: of old pods as long as they are there, and of new ones once the rollout is complete. Those
-/// of workloads that the last observation did not have judged again are the same as before, and come with `all` only.
+/// of workloads that the last observation did not have judged again are the same as before, and come only with `again`.
 #[must_use]
-pub fn compared_logs(session: &Session, all: bool) -> Vec<ComparedLog> {
+pub fn compared_logs(session: &Session, again: bool) -> Vec<ComparedLog> {
     let tracked = session.workloads().iter().filter(|it| it.has_revisions());
-    let judged = |it: &&TrackedWorkload| session.judged().any(|judged| std::ptr::eq(judged, *it));
+    let judged: BTreeSet<&WorkloadRef> = session.judged().map(TrackedWorkload::workload).collect();
     tracked
         .take(WORKLOADS)
-        .filter(|it| all || judged(it))
+        .filter(|it| again || judged.contains(it.workload()))
         .filter_map(|it| Some((it, session.snapshot().rollout(it.workload())?)))
         .flat_map(|(tracked, rollout)| {
-            let mut all = of_pods(&rollout, &rollout.old_pods(), false);
+            let mut logs = of_pods(&rollout, &rollout.old_pods(), false);
             if tracked.is_complete() {
-                all.extend(of_pods(&rollout, &rollout.new_pods(), true));
+                logs.extend(of_pods(&rollout, &rollout.new_pods(), true));
             }
-            all
+            logs
         })
         .collect()
 }

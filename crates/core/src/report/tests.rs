@@ -211,6 +211,31 @@ fn a_success_of_nothing_is_not_called_healthy() {
     assert!(markdown(&nothing).starts_with("## ⚠️ Nothing was verified"));
 }
 
+#[test]
+fn what_only_new_pods_log_stands_in_every_form_and_changes_no_sentence() {
+    let mut report = succeeded(1);
+    let before = report.sentence.clone();
+    let line = NewLine {
+        count: 41,
+        example: "connection to `db-old` | refused".to_owned(),
+    };
+    report.add_new_lines(&web(), vec![line]);
+    assert_eq!(report.sentence, before);
+    let page = markdown(&report);
+    assert!(
+        page.contains("\nnew in this revision: 41 × connection to `db-old` \\| refused\n"),
+        "{page}"
+    );
+    let text = text_of(&report);
+    assert!(
+        text.contains("new in this revision: 41 × connection to `db-old` | refused"),
+        "{text}"
+    );
+    let json = serde_json::to_value(&report).unwrap();
+    let counted = json.pointer("/workloads/0/newLines/0/count");
+    assert_eq!(counted, Some(&serde_json::json!(41)));
+}
+
 /// Of 40 workloads one that fails stands last, and the approver reads of it first.
 #[test]
 fn of_many_workloads_the_summary_names_the_failed_first() {

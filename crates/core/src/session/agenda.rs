@@ -17,18 +17,14 @@ use crate::verdict::VerdictKind;
 use crate::workload::WorkloadRef;
 
 /// A workload with fewer pods is judged with every observation that concerns it.
-const FEW_PODS: usize = 200;
+const FEW_PODS: u32 = 200;
 /// How long a larger one rests after a look, for each of its pods: a look takes a fifth of that, so that thousands of
 /// pods that change at once are looked at together.
 const REST_FOR_A_POD: Duration = Duration::from_micros(10);
 
-fn rest(pods: usize) -> Duration {
+fn rest(pods: usize) -> Option<Duration> {
     let pods = u32::try_from(pods).unwrap_or(u32::MAX);
-    if usize::try_from(pods).is_ok_and(|it| it < FEW_PODS) {
-        Duration::ZERO
-    } else {
-        REST_FOR_A_POD.saturating_mul(pods)
-    }
+    (pods >= FEW_PODS).then(|| REST_FOR_A_POD.saturating_mul(pods))
 }
 
 /// The view of a session at a time.
@@ -67,7 +63,7 @@ impl Needs {
         let findings = tracked.findings();
         let needs = Self {
             wake_at: Some(tracked.wake_at()),
-            rests_until: Some(after(now, rest(tracked.pods()))),
+            rests_until: rest(tracked.pods()).map(|it| after(now, it)),
             kind: Some(tracked.verdict().kind()),
             quota: findings
                 .iter()
@@ -159,7 +155,7 @@ impl Agenda {
         let mut due: BTreeSet<usize> = woken.map(|(_, position)| *position).collect();
         for workload in touched.workloads() {
             for at in self.positions_of(workload).to_vec() {
-                if self.is_rested(at, now) {
+                if self.is_rested_or_postponed(at, now) {
                     due.insert(at);
                 }
             }
@@ -181,7 +177,7 @@ impl Agenda {
     }
 
     /// Returns whether a workload may be judged again; one that may not is judged as soon as it may.
-    fn is_rested(&mut self, at: usize, now: Timestamp) -> bool {
+    fn is_rested_or_postponed(&mut self, at: usize, now: Timestamp) -> bool {
         let Some(needs) = self.needs.get_mut(at) else {
             return false;
         };

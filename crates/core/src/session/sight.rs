@@ -29,13 +29,16 @@ impl Sight {
                 self.lost = Some(now);
                 let (resource, limit) = (resource.plural(), Human(limit));
                 let text = format!(
-                    "lost sight of {resource} ({message}); a verdict waits up to {limit} for it"
+                    "cannot see {resource} ({message}); the verdict is undetermined if this lasts {limit}"
                 );
                 Some(SessionEvent::Sight { at: now, text })
             }
             (Some(since), None) => {
                 self.lost = None;
-                let text = format!("in sight again after {}", Human(elapsed(since, now)));
+                let text = format!(
+                    "the cluster is visible again after {}",
+                    Human(elapsed(since, now))
+                );
                 Some(SessionEvent::Sight { at: now, text })
             }
             (None, None) | (Some(_), Some(_)) => None,

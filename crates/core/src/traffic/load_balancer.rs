@@ -28,7 +28,7 @@ const CAUSES: [(&[&str], &str, &str); 4] = [
             "SubnetFull",
         ],
         "the subnet has no free address",
-        "free addresses of the subnet, or name a larger one in the annotation `service.beta.kubernetes.io/azure-load-balancer-internal-subnet`",
+        "free an address in the subnet, or name a larger subnet in the annotation `service.beta.kubernetes.io/azure-load-balancer-internal-subnet`",
     ),
     (
         &[
@@ -42,17 +42,15 @@ const CAUSES: [(&[&str], &str, &str); 4] = [
     ),
     (
         &["AuthorizationFailed", "does not have authorization"],
-        "the cluster's identity may not",
+        "the cluster's identity lacks a permission in Azure",
         "grant the cluster's identity the role Network Contributor on the subnet and the resource group of the address",
     ),
     (
         &[
-            "annotation",
             "SubnetNotFound",
-            "NotFound",
+            "PublicIPAddressNotFound",
             "InvalidParameter",
-            "invalid",
-            "not find",
+            "annotation",
         ],
         "an annotation or an address of the Service does not fit",
         "correct the annotations `service.beta.kubernetes.io/azure-…` of the Service, its loadBalancerIP and its loadBalancerClass",

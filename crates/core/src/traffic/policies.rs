@@ -13,7 +13,7 @@ use super::objects::{NetworkPolicy, PolicyPort, PolicyRule};
 use super::reach::labels_of;
 use super::{Defect, Situation};
 use crate::finding::{FindingCode, Subject};
-use crate::label_selector::Requirement;
+use crate::label_selector::selects;
 
 /// The port of DNS.
 const DNS: i32 = 53;
@@ -153,23 +153,7 @@ pub(super) fn shut_out(situation: &Situation<'_>) -> Vec<Defect> {
     )]
 }
 
-/// Returns whether a selector matches labels; an empty one matches all.
+/// Returns whether a selector matches labels; one that is not understood matches none.
 fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
-    let equal = selector.match_labels.iter().flatten();
-    let mut equal = equal.map(|(key, value)| labels.get(key) == Some(value));
-    let mut others = selector.match_expressions.iter().flatten().map(|it| {
-        let (key, values) = (
-            it.key.clone(),
-            it.values.iter().flatten().cloned().collect(),
-        );
-        let requirement = match it.operator.as_str() {
-            "In" => Requirement::In(key, values),
-            "NotIn" => Requirement::NotIn(key, values),
-            "Exists" => Requirement::Exists(key),
-            "DoesNotExist" => Requirement::DoesNotExist(key),
-            _ => return false,
-        };
-        requirement.matches(labels)
-    });
-    equal.all(|it| it) && others.all(|it| it)
+    selects(selector, labels).unwrap_or(false)
 }

@@ -181,8 +181,8 @@ impl Stand {
         let said = self.cluster.said();
         let lines = |text: &str| said.lines().filter(|it| it.contains(text)).count();
         (
-            lines("; a verdict waits up to"),
-            lines("in sight again after"),
+            lines("; the verdict is undetermined if this lasts"),
+            lines("the cluster is visible again after"),
         )
     }
 

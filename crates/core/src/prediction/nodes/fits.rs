@@ -1,6 +1,6 @@
 //! A pod that looks for a node, and what keeps a node from taking it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
     Node, NodeSelectorRequirement, NodeSelectorTerm, NodeSpec, Pod, PodSpec, Taint,
@@ -188,17 +188,6 @@ fn meets(term: &NodeSelectorTerm, node: &Node, labels: &BTreeMap<String, String>
 }
 
 pub(super) fn requirement(rule: &NodeSelectorRequirement) -> Option<Requirement> {
-    let key = rule.key.clone();
-    let values: BTreeSet<String> = rule.values.iter().flatten().cloned().collect();
-    let number = || values.first()?.parse::<i64>().ok();
-    Some(match rule.operator.as_str() {
-        "In" => Requirement::In(key, values),
-        // A node without the label is not selected by `In`, and is by `NotIn`.
-        "NotIn" => Requirement::NotIn(key, values),
-        "Exists" => Requirement::Exists(key),
-        "DoesNotExist" => Requirement::DoesNotExist(key),
-        "Gt" => Requirement::GreaterThan(key, number()?),
-        "Lt" => Requirement::LessThan(key, number()?),
-        _ => return None,
-    })
+    let values = rule.values.iter().flatten().cloned().collect();
+    Requirement::of(&rule.key, &rule.operator, values)
 }

@@ -10,6 +10,7 @@ use crate::finding::FindingCode;
 use crate::prediction::certainty::Prediction;
 use crate::prediction::items;
 use crate::prediction::planned::Planned;
+use crate::prediction::pod::has_ended;
 use crate::prediction::question::Collection;
 use crate::prediction::strategy::fences;
 use crate::prediction::view::{Found, View};
@@ -161,9 +162,8 @@ pub(super) fn taken(view: &View<'_>, plan: &Planned<'_>, open: &[&Node]) -> Opti
         by_rules || has_labels
     };
     let holds = |pod: &&Value, node: &str| {
-        let ended = ["Succeeded", "Failed"].contains(&text(pod, "/status/phase"));
         let at = text(pod, "/spec/nodeName") == node;
-        at && !ended
+        at && !has_ended(pod)
             && !is_own(pod)
             && host_ports(pod.pointer("/spec").unwrap_or(&Value::Null))
                 .iter()

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 use super::fits::Fits;
 use crate::finding::FindingCode;
 use crate::prediction::certainty::{Certainty, Prediction};
-use crate::prediction::items;
 use crate::prediction::manifest::Manifest;
 use crate::prediction::planned::Planned;
-use crate::prediction::pod::{Amounts, amounts, read};
+use crate::prediction::pod::{Amounts, amounts, has_ended, is_about_to_end, read};
 use crate::prediction::question::Collection;
 use crate::prediction::strategy::fences;
 use crate::prediction::view::{Found, View};
@@ -87,10 +86,7 @@ pub(super) fn occupants<'a>(
             (own.there()?, false)
         }
     };
-    let is_bound = |pod: &&Value| {
-        let has_ended = ["Succeeded", "Failed"].contains(&text(pod, "/status/phase"));
-        !has_ended && !text(pod, "/spec/nodeName").is_empty()
-    };
+    let is_bound = |pod: &&Value| !has_ended(pod) && !text(pod, "/spec/nodeName").is_empty();
     let bound = listed.iter().filter(is_bound).map(|object| Bound {
         object,
         node: text(object, "/spec/nodeName"),
@@ -115,16 +111,12 @@ fn stay(view: &View<'_>, plan: &Planned<'_>, fits: &Fits<'_>, pod: &Value) -> St
     if selects(&plan.object, plan.namespace(), pod) {
         return Stay::Own;
     }
-    let is_of_job = || items(pod, "/metadata/ownerReferences").any(|it| text(it, "/kind") == "Job");
-    let ends = !text(pod, "/metadata/deletionTimestamp").is_empty()
-        || ["Never", "OnFailure"].contains(&text(pod, "/spec/restartPolicy"))
-        || is_of_job();
     let mut others = view.manifests.workloads();
     let is_of_call = |it: &Manifest| !it.stands && selects(&it.object, it.namespace(), pod);
     let priority = pod.pointer("/spec/priority").and_then(Value::as_i64);
     if fits.evicts && priority.unwrap_or_default() < fits.priority {
         Stay::GivesWay
-    } else if ends || others.any(|(_, it)| is_of_call(it)) {
+    } else if is_about_to_end(pod) || others.any(|(_, it)| is_of_call(it)) {
         Stay::MayEnd
     } else {
         Stay::Stays

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Node, PodSpec, TopologySpreadConstraint};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Deserialize as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::fits::{Fits, is_initialised, is_selected, requirement};
+use super::fits::{Fits, is_initialised, is_selected};
 use super::grown;
 use super::room::{Occupants, Stay, demands, only_what_stays};
 use crate::finding::FindingCode;
+use crate::label_selector::selects;
 use crate::prediction::autoscaler::growth;
 use crate::prediction::certainty::{Certainty, Prediction};
 use crate::prediction::planned::Planned;
@@ -136,7 +136,7 @@ impl<'a> Spread<'a> {
                 .find(|it| it.metadata.name.as_deref() == Some(name));
             if let Some(node) = node
                 && is_alike
-                && matches(selector?, &its)?
+                && selects(selector?, &its)?
                 && let Some(count) =
                     domain(node, &rule.topology_key).and_then(|it| counts.get_mut(it))
             {
@@ -146,7 +146,7 @@ impl<'a> Spread<'a> {
         Some(Self {
             rule,
             counts,
-            counts_itself: matches(selector?, &own)?,
+            counts_itself: selects(selector?, &own)?,
         })
     }
 
@@ -200,19 +200,4 @@ fn found(plan: &Planned<'_>, spread: &Spread<'_>, (placed, wanted): (i64, i64)) 
 fn labels(of: &Value) -> Labels {
     let labels = of.pointer("/metadata/labels").cloned();
     Labels::deserialize(labels.unwrap_or_default()).unwrap_or_default()
-}
-
-/// Returns whether a selector matches; `None` where it has a rule that is not known. One without rules matches all.
-fn matches(selector: &LabelSelector, labels: &Labels) -> Option<bool> {
-    let own = selector.match_labels.iter().flatten();
-    let mut all = own.map(|(key, value)| labels.get(key) == Some(value));
-    let by_labels = all.all(|it| it);
-    let rules = selector.match_expressions.iter().flatten();
-    let rules = rules.map(|it| {
-        // Both kinds of rules have the same fields.
-        let rule = serde_json::from_value(json!(it)).ok()?;
-        Some(requirement(&rule)?.matches(labels))
-    });
-    let by_rules: Option<Vec<bool>> = rules.collect();
-    Some(by_labels && by_rules?.into_iter().all(|it| it))
 }

@@ -7,7 +7,7 @@ use crate::diagnose::classify_refusal;
 use crate::finding::FindingCode;
 use crate::prediction::admission::trial;
 use crate::prediction::items;
-use crate::prediction::pod::{Amounts, add, amounts, read};
+use crate::prediction::pod::{Amounts, add, amounts, has_ended, read};
 use crate::prediction::question::{Collection, Trial};
 use crate::prediction::view::{Found, View};
 use crate::quantity::Quantity;
@@ -145,10 +145,6 @@ pub(super) fn pods_of<'a>(view: &View<'a>, namespace: &str, what: &str) -> Found
         namespace: Some(namespace.to_owned()),
     };
     view.list(collection, what)
-}
-
-pub(super) fn has_ended(pod: &Value) -> bool {
-    ["Succeeded", "Failed"].contains(&text(pod, "/status/phase"))
 }
 
 /// Returns the quota that a refusal names, where quotas may not be listed.

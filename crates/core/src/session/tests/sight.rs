@@ -40,7 +40,8 @@ fn back(resource: ResourceKind) -> Seen {
 fn an_outage_is_told_once_and_its_end_once() {
     use ResourceKind::{Event, Pod, ReplicaSet};
     type Row = (&'static str, Vec<(u64, Seen)>, &'static [&'static str]);
-    const LOST: &str = "lost sight of pods (connection reset); a verdict waits up to 30s for it";
+    const LOST: &str =
+        "cannot see pods (connection reset); the verdict is undetermined if this lasts 30s";
     let forbidden = Seen::Blind {
         resource: Pod,
         why: Blindness::Forbidden {
@@ -56,7 +57,7 @@ fn an_outage_is_told_once_and_its_end_once() {
                 (8, back(Pod)),
                 (9, back(ReplicaSet)),
             ],
-            &[LOST, "in sight again after 4s"],
+            &[LOST, "the cluster is visible again after 4s"],
         ),
         (
             "it is not over",
