@@ -1,5 +1,8 @@
 //! One workload of a session: what it is bound to, how it stands, what was reported about it.
 
+mod confirm;
+mod events;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,14 +26,10 @@ use crate::finding::{Finding, FindingCode, PodPort, Prognosis};
 use crate::observation::{Blindness, ResourceKind};
 use crate::policy::Policy;
 use crate::progress::{self, Moment};
-use crate::snapshot::{ExcusedNodes, Rollout, Snapshot, same_template};
+use crate::snapshot::{Rollout, Snapshot, same_template};
 use crate::verdict::{Pending, Standstill, Supersession, Undetermined, Verdict};
-use crate::workload::{JobView, Workload, WorkloadRef};
+use crate::workload::{Workload, WorkloadRef};
 
-/// A cause is reported again when it has been seen this many times as often.
-const TENFOLD: u32 = 10;
-/// How often a verdict that a fresh read contradicts is taken back, before it counts as not seen.
-const REOPENED: u32 = 3;
 /// How long a Job may be away before it counts as deleted: a Job is changed by deleting it and creating it again.
 /// (estimated)
 const REPLACED_WITHIN: Duration = Duration::from_secs(5);
@@ -460,182 +459,6 @@ impl TrackedWorkload {
             asking_since: self.asking_since,
             ways: (policy.traffic && self.has_revisions()).then_some(&self.ways),
         }
-    }
-
-    /// Adds what changed since the last events.
-    fn emit_events(&mut self, snapshot: &Snapshot, now: Timestamp, events: &mut Vec<SessionEvent>) {
-        for followed in self.followed.iter().skip(self.told_followed) {
-            events.push(SessionEvent::Followed {
-                at: followed.at,
-                workload: self.target.workload.clone(),
-                changed: followed.changed.clone(),
-            });
-        }
-        self.told_followed = self.followed.len();
-        if self.verdict.is_terminal() {
-            if !self.shown_end {
-                self.shown_end = true;
-                events.push(SessionEvent::Ended {
-                    at: now,
-                    workload: self.workload().clone(),
-                    verdict: self.verdict.clone(),
-                });
-            }
-            return;
-        }
-        if snapshot.synced(self.needed()) {
-            self.emit_findings(now, events);
-        }
-        self.emit_pending(now, events);
-    }
-
-    fn emit_pending(&mut self, now: Timestamp, events: &mut Vec<SessionEvent>) {
-        let Some(pending) = self.verdict.pending() else {
-            return;
-        };
-        // That the first look takes a moment is no news.
-        let waits = matches!(pending, Pending::NotSeen | Pending::Traffic);
-        if waits || self.shown_pending.as_ref() == Some(pending) {
-            return;
-        }
-        let complete = matches!(pending, Pending::Stabilising { .. });
-        if !complete && !self.damper.lets_through(now) {
-            return;
-        }
-        self.shown_pending = Some(pending.clone());
-        events.push(SessionEvent::Progress {
-            at: now,
-            workload: self.target.workload.clone(),
-            pending: pending.clone(),
-        });
-    }
-
-    fn emit_findings(&mut self, now: Timestamp, events: &mut Vec<SessionEvent>) {
-        let key = |finding: &Finding| (finding.code, finding.subject.container.clone());
-        let workload = &self.target.workload;
-        let findings = &self.findings;
-        self.shown_findings.retain(|known, finding| {
-            let still = findings.iter().any(|finding| key(finding) == *known);
-            if !still {
-                events.push(SessionEvent::Cleared {
-                    at: now,
-                    workload: workload.clone(),
-                    finding: finding.clone(),
-                });
-            }
-            still
-        });
-        for finding in findings {
-            let known = self.shown_findings.get(&key(finding));
-            // Something else that may heal it is news; that nothing does any more, the verdict says. So is
-            // a number that has grown tenfold.
-            let news = |known: &Finding| {
-                let heals = !finding.heals.is_empty() && known.heals != finding.heals;
-                let more = finding.attempts / TENFOLD >= known.attempts.max(1);
-                heals || (more && finding.message != known.message)
-            };
-            if known.is_none_or(news) {
-                self.shown_findings.insert(key(finding), finding.clone());
-                events.push(SessionEvent::Found {
-                    at: now,
-                    workload: workload.clone(),
-                    finding: finding.clone(),
-                });
-            }
-        }
-    }
-
-    /// Checks whether its verdict still holds for the workload as it was read just now: a watch may be
-    /// seconds behind, and what is seconds old may be false.
-    ///
-    /// # Errors
-    /// What holds instead.
-    pub fn confirm(
-        &self,
-        snapshot: &Snapshot,
-        fresh: &Workload,
-        now: Timestamp,
-    ) -> Result<(), Verdict> {
-        if self.bound.is_none() {
-            let why = Undetermined::Deleted;
-            return Err(Verdict::Undetermined { why });
-        }
-        match self.change(fresh) {
-            Change::None => {}
-            // The verdict is of a former revision of the release: the session goes on.
-            Change::SameRelease(_) => {
-                let pending = Pending::NotSeen;
-                return Err(Verdict::Progressing { pending });
-            }
-            Change::Superseded(by) => return Err(Verdict::Superseded { by }),
-        }
-        let lags = |is: String| self.watches_lag(&is, now);
-        let excused = snapshot
-            .rollout(self.workload())
-            .map_or_else(ExcusedNodes::default, |rollout| rollout.excused());
-        let complete = progress::complete(fresh, &excused);
-        match &self.verdict {
-            Verdict::Succeeded => complete.map_err(|pending| lags(pending.to_string())),
-            // The counts are complete by their own; something else is pending.
-            Verdict::TimedOut {
-                pending: Pending::Stabilising { .. } | Pending::Traffic | Pending::HttpChecks { .. },
-                ..
-            } => Ok(()),
-            Verdict::TimedOut { .. } if complete.is_ok() => {
-                Err(lags("the rollout is complete".to_owned()))
-            }
-            // It was judged by counts that were not complete, and by pods of that time.
-            Verdict::Failed { .. }
-                if complete.is_ok()
-                    && fresh.counts().desired > 0
-                    && snapshot
-                        .workload(self.workload())
-                        .is_some_and(|it| progress::complete(it, &excused).is_err()) =>
-            {
-                Err(lags("the rollout is complete".to_owned()))
-            }
-            Verdict::TimedOut { .. }
-            | Verdict::Progressing { .. }
-            | Verdict::Failed { .. }
-            | Verdict::Undetermined { .. }
-            | Verdict::Superseded { .. } => Ok(()),
-        }
-    }
-
-    /// Returns whether it failed only because it was paused or suspended, and a fresh read shows that it is no more.
-    pub(super) fn was_resumed(&self, fresh: &Workload) -> bool {
-        let suspended = fresh.job().is_some_and(JobView::is_suspended);
-        let over = |it: &Finding| {
-            (it.code == FindingCode::Paused && !fresh.is_paused())
-                || (it.code == FindingCode::JobSuspended && !suspended)
-        };
-        self.bound.is_some()
-            && matches!(self.change(fresh), Change::None)
-            && matches!(&self.verdict, Verdict::Failed { causes } if causes.iter().all(over))
-    }
-
-    /// Returns whether a fresh read that contradicts its success takes that back: a pod may fall in the very moment of
-    /// the verdict. Other verdicts rest on pods, which are not read.
-    pub(super) const fn may_go_on(&self) -> bool {
-        matches!(self.verdict, Verdict::Succeeded) && self.reopened < REOPENED
-    }
-
-    /// Takes its verdict back, and judges it at the next observation.
-    pub(super) fn reopen(&mut self) {
-        self.reopened += 1;
-        self.verdict = Verdict::Progressing {
-            pending: Pending::NotSeen,
-        };
-        self.wake_at = self.started;
-    }
-
-    /// A verdict that is not terminal takes back one of a template that has been replaced.
-    pub(super) fn override_verdict(&mut self, verdict: Verdict) {
-        if !verdict.is_terminal() {
-            self.outdated = self.bound.as_ref().map(|it| it.template.clone());
-        }
-        self.verdict = verdict;
-        self.wake_at = self.started;
     }
 
     /// The changes of the template by automations that were followed.
