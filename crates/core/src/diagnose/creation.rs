@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 
-use super::refusal::{self, NeverFits, classify, quota_grace};
+use super::refusal::{self, NeverFits, Pauses, classify, quota_grace};
 use super::{Candidate, Case, Cause, Stale, before_session, between};
 use crate::duration::{after, elapsed};
 use crate::finding::{EvidenceKind, Finding, FindingCode, Longest, Lookup, RollbackHelps, Subject};
@@ -231,7 +231,14 @@ fn until_next_try(case: &Case<'_>, code: FindingCode, tries: &Tries) -> Option<D
     if after(since, grace / 2) <= after(tries.last, margin) {
         return None;
     }
-    let pause = refusal::pause(tries.count).max(elapsed(tries.first, tries.last));
+    let pauses = match case.workload {
+        Workload::Job(_) => Pauses::OF_JOBS,
+        Workload::Deployment(_) | Workload::StatefulSet(_) | Workload::DaemonSet(_) => {
+            Pauses::ORDINARY
+        }
+    };
+    let pause = pauses.after(tries.count);
+    let pause = pause.max(pauses.at_most(elapsed(tries.first, tries.last)));
     let seen_again = after(tries.last, pause.saturating_add(margin));
     Some(elapsed(since, seen_again).max(grace))
 }

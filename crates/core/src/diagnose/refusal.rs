@@ -71,16 +71,26 @@ pub(super) fn quota_grace(
     tried_again.map_or(rule, |until| until.max(rule))
 }
 
-/// Returns the pause of a controller after so many failed tries: 5 ms after the first, then twice as long each time, up to 1000 s
-/// (`DefaultTypedControllerRateLimiter`, client-go).
-pub(super) fn pause(tries: u32) -> Duration {
-    const LONGEST: Duration = Duration::from_secs(1000);
-    let doubled = 1_u32
-        .checked_shl(tries.saturating_sub(1))
-        .unwrap_or(u32::MAX);
-    Duration::from_millis(5)
-        .saturating_mul(doubled)
-        .min(LONGEST)
+/// The pauses of a controller between tries that fail: the first, and the longest. Each is twice as long as the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pauses(Duration, Duration);
+
+impl Pauses {
+    /// Of most controllers (`DefaultTypedControllerRateLimiter`, client-go).
+    pub(super) const ORDINARY: Self = Self(Duration::from_millis(5), Duration::from_secs(1000));
+    /// Of the Job controller (`DefaultJobApiBackOff` and `MaxJobApiBackOff`, `job_controller.go`).
+    pub(super) const OF_JOBS: Self = Self(Duration::from_secs(1), Duration::from_secs(60));
+
+    /// Returns a time, or the longest pause if that is shorter.
+    pub(super) fn at_most(self, time: Duration) -> Duration {
+        time.min(self.1)
+    }
+
+    /// Returns the pause after so many tries.
+    pub(super) fn after(self, tries: u32) -> Duration {
+        let doubled = 1_u32.checked_shl(tries.saturating_sub(1));
+        self.at_most(self.0.saturating_mul(doubled.unwrap_or(u32::MAX)))
+    }
 }
 
 /// Names what is refused.

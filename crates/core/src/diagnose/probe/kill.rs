@@ -148,9 +148,13 @@ fn at_start(case: &Case<'_>, container: &ContainerView<'_>, kills: &Kills<'_>) -
     );
     let remedy = arithmetic(case, container, kills);
     let since = event_start(kills.newest).unwrap_or(case.now);
-    // The events of further kills may be cut off: every instance that ended counts.
+    // The events of further kills may be cut off: after two, what this session saw end counts as well.
+    let attempts = match kills.count {
+        0 | 1 => kills.count,
+        told => told.max(container.ends_seen()),
+    };
     let finding = about(code, container, since)
-        .attempts(kills.count.max(container.ends()))
+        .attempts(attempts)
         .message(what)
         .remedy(remedy);
     Candidate {

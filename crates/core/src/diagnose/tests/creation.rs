@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::diagnose::Cause;
-use crate::diagnose::refusal::{classify, quota_grace};
+use crate::diagnose::refusal::{Pauses, classify, quota_grace};
 use crate::finding::RollbackHelps;
 use crate::observation::{ResourceKind, Seen};
 use crate::testing::{event_about, workload_event};
@@ -436,8 +436,12 @@ fn a_controller_waits_twice_as_long_after_each_try() {
         (99, 1_000_000),
     ];
     for (tries, pause) in rows {
-        let found = crate::diagnose::refusal::pause(tries);
+        let found = Pauses::ORDINARY.after(tries);
         assert_eq!(found, Duration::from_millis(pause), "{tries} tries");
+    }
+    for (tries, pause) in [(1, 1), (2, 2), (6, 32), (7, 60), (99, 60)] {
+        let found = Pauses::OF_JOBS.after(tries);
+        assert_eq!(found, Duration::from_secs(pause), "{tries} tries of a Job");
     }
 }
 
