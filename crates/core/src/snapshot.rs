@@ -116,30 +116,24 @@ impl Snapshot {
         let pods = self.pods.len();
         match seen {
             Seen::Workload { object } => {
-                self.blind.remove(&ResourceKind::of(object.kind()));
                 let reference = object.reference();
                 self.had.insert(reference.clone());
                 self.uids.insert(object.uid().to_owned(), reference.clone());
                 self.workloads.insert(reference, object);
             }
             Seen::ReplicaSet { object } => {
-                self.blind.remove(&ResourceKind::ReplicaSet);
                 self.replica_sets.insert(object);
             }
             Seen::ControllerRevision { object } => {
-                self.blind.remove(&ResourceKind::ControllerRevision);
                 self.revisions.insert(object);
             }
             Seen::Pod { object } => {
-                self.blind.remove(&ResourceKind::Pod);
                 self.take_pod(object, at);
             }
             Seen::Node { object } => {
-                self.blind.remove(&ResourceKind::Node);
                 self.nodes.insert(object);
             }
             Seen::Event { object } => {
-                self.blind.remove(&ResourceKind::Event);
                 self.events.insert(object);
             }
             // What hides the objects may be what answers in the pod's place.
@@ -155,6 +149,7 @@ impl Snapshot {
             Seen::Gone { resource, uid } => self.forget_one(resource, &uid),
             Seen::Listed { resource, uids } => {
                 let uids: BTreeSet<String> = uids.into_iter().collect();
+                // Not with its first object: until then the others are as they were before, or missing.
                 self.blind.remove(&resource);
                 self.listed.insert(resource);
                 self.forget(resource, |known| uids.contains(known));

@@ -212,11 +212,11 @@ async fn what_stands_between_users_and_pods_is_listed_kind_by_kind() {
             )),
         ),
         (
-            "EndpointSlices are not served",
+            "a gateway does not know EndpointSlices: nothing is known",
             Server::new()
                 .on("GET", slices, |_| status(404, "not found"))
                 .over(&all()),
-            Some((Some(1), vec![])),
+            None,
         ),
         (
             "a Service that is not understood may be the one that leads to the pods",

@@ -171,6 +171,7 @@ impl MissingSecrets {
     fn told(self, unseen: &mut Vec<Unseen>) -> Vec<String> {
         unseen.extend(self.unseen.map(|why| Unseen {
             without: "whether the Secrets with the certificates of Ingresses exist".to_owned(),
+            may_pass: why == NO_ANSWER,
             why: why.to_owned(),
         }));
         self.missing
@@ -191,6 +192,7 @@ async fn service_events(
     let unseen = |why: &str| {
         Read::Unseen(Unseen {
             without: "why a Service has no load balancer".to_owned(),
+            may_pass: why == NO_ANSWER,
             why: why.to_owned(),
         })
     };
@@ -223,6 +225,7 @@ async fn try_ports(
         |answer: &Result<Reply, Blindness>| matches!(answer, Err(Blindness::Forbidden { .. }));
     let forbidden = tries.iter().any(|it| is_forbidden(&it.1)).then(|| Unseen {
         without: "whether the new pods listen on the ports of their Services".to_owned(),
+        may_pass: false,
         why: "may not get pods/proxy".to_owned(),
     });
     let known = tries.into_iter().filter_map(|(port, answer)| {
@@ -248,6 +251,7 @@ fn or_unseen<T>(read: Option<Read<T>>, kind: TrafficKind) -> Read<T> {
     read.unwrap_or_else(|| {
         Read::Unseen(Unseen {
             without: kind.without().to_owned(),
+            may_pass: true,
             why: NO_ANSWER.to_owned(),
         })
     })
@@ -301,6 +305,7 @@ async fn read_from<T: DeserializeOwned>(
     let unseen = |why: String| {
         Read::Unseen(Unseen {
             without: kind.without().to_owned(),
+            may_pass: false,
             why,
         })
     };
@@ -314,6 +319,8 @@ async fn read_from<T: DeserializeOwned>(
             })
         }
         Err(Cause::Answer { code: 403, .. }) => Some(unseen(format!("may not list {plural}"))),
+        // Without these nothing can be judged, and every cluster has them: a gateway answers.
+        Err(_) if matches!(kind, TrafficKind::Service | TrafficKind::EndpointSlice) => None,
         Err(cause) if cause.is_not_served() => Some(Read::NotServed),
         Err(_) => None,
     }

@@ -141,8 +141,8 @@ pub(super) fn passed(
 }
 
 /// Returns whether the newest answer of a Service came when its EndpointSlices named no old pod any more: long
-/// enough after the first question, which is put when none is left, or after all pods became ready, if none
-/// is on its way out.
+/// enough after the first question, which is put when none is left, or after all pods became ready and the last one
+/// went, if none is on its way out.
 fn outlasts_slices(rollout: &Rollout<'_>, answers: &Answers, policy: &Policy) -> bool {
     let Some((at, _)) = answers.newest() else {
         return false;
@@ -150,6 +150,8 @@ fn outlasts_slices(rollout: &Rollout<'_>, answers: &Answers, policy: &Policy) ->
     let settled = |since| after(since, policy.patience.endpoint_lag) <= *at;
     let pods = rollout.new_pods();
     let mut ready = pods.iter().filter_map(PodView::ready_since);
-    let long_ready = rollout.terminating_pods().is_empty() && ready.all(settled);
+    let gone = rollout.snapshot().pod_gone_at();
+    let long_ready =
+        rollout.terminating_pods().is_empty() && gone.is_none_or(settled) && ready.all(settled);
     long_ready || answers.first().is_some_and(settled)
 }

@@ -271,6 +271,13 @@ fn sight_rows() -> Vec<Row> {
                 vec![
                     blind(5, ResourceKind::Deployment, disconnected()),
                     seen(25, complete()),
+                    Observation::new(
+                        at(25),
+                        Seen::Listed {
+                            resource: ResourceKind::Deployment,
+                            uids: ALL.iter().map(|it| (*it).to_owned()).collect(),
+                        },
+                    ),
                 ],
             ),
             "succeeded",

@@ -57,7 +57,11 @@ impl Ways {
         let defects = ways_to(rollout, formers, &tried, policy);
         // Ports that were not tried again neither confirm nor end what was suspected.
         let lost = |it: &Defect| it.code.keeps_users_away();
-        if !self.are_tried() && suspected && !defects.iter().any(lost) {
+        let untried = suspected && !self.are_tried();
+        // Nor does an answer that lacks what may speak for a way.
+        let mut unseen = answer.into_iter().flat_map(|(_, objects)| &objects.unseen);
+        let unclear = self.lost_since.is_some() && unseen.any(|it| it.may_pass);
+        if (untried || unclear) && !defects.iter().any(lost) {
             return;
         }
         self.answered_at = answer.map(|(at, _)| at);

@@ -181,6 +181,9 @@ pub struct Unseen {
     pub without: String,
     /// Why.
     pub why: String,
+    /// Whether the next answer may show it: the API server gave no usable answer this time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_pass: bool,
 }
 
 /// The parts of an object's metadata that are judged.

@@ -116,7 +116,13 @@ impl<'a> Reach<'a> {
     /// labels that the template does not have.
     fn has_new_endpoint(&self) -> bool {
         let slices = self.situation.objects.endpoint_slices.iter().flatten();
-        let slices = slices.filter(|it| !it.ports.is_empty());
+        // The name of a headless Service leads to its pods whatever their ports.
+        let headless = |slice: &EndpointSlice| {
+            let services = self.situation.objects.services.iter().flatten();
+            let mut services = services.filter(|it| is_headless(it));
+            services.any(|it| slice.service() == Some(it.metadata.name.as_str()))
+        };
+        let slices = slices.filter(|it| !it.ports.is_empty() || headless(it));
         let mut endpoints = slices.flat_map(|it| &it.endpoints);
         endpoints.any(|it| it.conditions.takes_connections() && !self.is_of_others(it))
     }

@@ -105,6 +105,22 @@ fn renamed() -> Ways {
         .with("endpointSlices", json!([without]))
 }
 
+fn renamed_beside_headless() -> Ways {
+    let without = |name: &str| {
+        let mut slice = slice(name, &["a", "b"]);
+        put(&mut slice, "ports", json!([]));
+        slice
+    };
+    let mut pods = headless();
+    pods["metadata"]["name"] = json!("web-pods");
+    pods["spec"]["ports"] = json!([]);
+    let services = json!([service("web", json!({"tier": "front"})), pods]);
+    renamed().with("services", services).with(
+        "endpointSlices",
+        json!([without("web"), without("web-pods")]),
+    )
+}
+
 fn put(object: &mut Value, field: &str, value: Value) {
     if let Some(fields) = object.as_object_mut() {
         fields.insert(field.to_owned(), value);
@@ -439,6 +455,12 @@ fn ports() -> Vec<Row> {
         row("the named port is gone", &renamed(), 40, Terminal(code))
             .healed_by(45, vec![ways().answer(45)]),
         row("so for twenty seconds only", &renamed(), 30, Transient(code)),
+        row(
+            "the named port is gone, and the name of a headless Service leads to the pods whatever their ports",
+            &renamed_beside_headless(),
+            40,
+            Absent(code),
+        ),
         row(
             "the port has another protocol",
             &named(json!({"name": "http", "containerPort": 8080, "protocol": "UDP"}))

@@ -58,8 +58,8 @@ fn follow(begin: u64, mut queue: Vec<Observation>, status: impl Fn(u64) -> u16) 
     }
 }
 
-/// The new pod is ready from the start, and the old one is there until [`ALONE_AT`].
-fn update() -> Vec<Observation> {
+/// The new pod is ready from the start, and the old one is there until [`ALONE_AT`]; it ends for so many seconds.
+fn update(ends_for: Option<u64>) -> Vec<Observation> {
     let old = pod_of("z", "v1").ready(0);
     let gone = old
         .clone()
@@ -67,32 +67,52 @@ fn update() -> Vec<Observation> {
     let mut all = first_look(rolling(), &[pod("a").ready(0), old]);
     all.extend(gone.seen(ALONE_AT));
     all.push(seen(ALONE_AT, complete()));
+    all.extend(ends_for.map(|seconds| {
+        let resource = crate::observation::ResourceKind::Pod;
+        let uid = "pod-z".to_owned();
+        Observation::new(at(ALONE_AT + seconds), Seen::Gone { resource, uid })
+    }));
     all
 }
 
 #[test]
 fn a_service_is_asked_once_no_old_pod_can_answer() {
     type Status = fn(u64) -> u16;
-    let rows: [(&str, Status, &str); 4] = [
-        ("it answers as expected", |_| 200, "succeeded"),
+    let rows: [(&str, Option<u64>, Status, &str); 6] = [
+        ("it answers as expected", None, |_| 200, "succeeded"),
+        (
+            "it answers as expected, and the old pod has ended",
+            Some(2),
+            |_| 200,
+            "succeeded",
+        ),
         (
             "only the old pod answers as expected",
+            None,
             |second| if second < ALONE_AT { 200 } else { 500 },
             "failed",
         ),
         (
+            "the old pod answers as expected until it has ended",
+            Some(2),
+            |second| if second < ALONE_AT + 2 { 200 } else { 500 },
+            "failed",
+        ),
+        (
             "the EndpointSlices name the old pod for five seconds more",
+            None,
             |second| if second < ALONE_AT + 5 { 200 } else { 500 },
             "failed",
         ),
         (
             "it answers as expected ten seconds later",
+            None,
             |second| if second < ALONE_AT + 10 { 500 } else { 200 },
             "succeeded",
         ),
     ];
-    for (says, status, expected) in rows {
-        let asked = follow(0, update(), status);
+    for (says, ends_for, status, expected) in rows {
+        let asked = follow(0, update(ends_for), status);
         assert_eq!(asked.verdict.word(), expected, "{says}");
         let first = asked.seconds.first();
         assert!(first.is_some_and(|it| *it >= ALONE_AT), "{says}: {first:?}");

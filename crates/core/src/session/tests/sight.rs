@@ -79,3 +79,48 @@ fn an_outage_is_told_once_and_its_end_once() {
         assert_eq!(told(seen), expected, "{says}");
     }
 }
+
+/// What was seen before an outage is not what is there: nothing is judged before the whole list is back.
+#[test]
+fn a_list_that_is_half_back_decides_nothing() {
+    let broken = |name: &str| {
+        let missing = "secret \"db\" not found";
+        pod(name).waiting("CreateContainerConfigError", missing)
+    };
+    let of = |name: &str| broken(name).seen(0);
+    let well = |name: &str| pod(name).ready(115).seen(135);
+    let begin = first_look(rolling(), &[broken("a"), broken("b")]);
+    let patience = policy(600)
+        .rule(crate::finding::FindingCode::ConfigObjectMissing)
+        .map_or(0, |rule| rule.grace.as_secs());
+    assert!((111..135).contains(&patience), "{patience}");
+    let rows: [(&str, Vec<Observation>, bool); 2] = [
+        (
+            "both are well, and one of them is listed first",
+            [well("a"), well("b")].concat(),
+            false,
+        ),
+        ("both are as they were", [of("a"), of("b")].concat(), true),
+    ];
+    for (says, listed, fails) in rows {
+        let mut session = Session::new([web()], policy(600), start());
+        for observation in begin.clone() {
+            let _ = session.observe(observation);
+        }
+        let outage = lost(ResourceKind::Pod);
+        let _ = session.observe(Observation::new(at(111), outage));
+        for observation in listed {
+            let step = session.observe(Observation::new(at(135), observation.seen));
+            assert!(!step.verdict.is_terminal(), "{says}: {:?}", step.verdict);
+        }
+        let uids = vec!["pod-a".to_owned(), "pod-b".to_owned()];
+        let resource = ResourceKind::Pod;
+        let step = session.observe(Observation::new(at(135), Seen::Listed { resource, uids }));
+        assert_eq!(
+            step.verdict.is_terminal(),
+            fails,
+            "{says}: {:?}",
+            step.verdict
+        );
+    }
+}

@@ -353,7 +353,26 @@ fn moved() -> Ways {
 #[test]
 fn a_port_that_no_probe_asks_is_tried_once_more_after_the_first_answer() {
     type Answer = fn(u64) -> Option<Ways>;
-    let rows: [(&str, Answer, bool, u64, usize); 6] = [
+    let rows: [(&str, Answer, bool, u64, usize); 7] = [
+        (
+            "the port refuses, and once the NetworkPolicies are not listed",
+            |second| {
+                let refusing = moved().refusing(&[8080]);
+                let unseen = json!([{"without": "", "why": "no answer", "mayPass": true}]);
+                let unclear = refusing
+                    .clone()
+                    .with("networkPolicies", json!(null))
+                    .with("unseen", unseen);
+                Some(if (10..14).contains(&second) {
+                    unclear
+                } else {
+                    refusing
+                })
+            },
+            false,
+            32,
+            7,
+        ),
         ("the port answers", |_| Some(moved()), true, 2, 2),
         (
             "the port refuses, and for a while no try gets through",
