@@ -80,7 +80,7 @@ fn an_outage_is_told_once_and_its_end_once() {
     }
 }
 
-/// What was seen before an outage is not what is there: nothing is judged before the whole list is back.
+/// Nothing is judged before the whole list is back: the rest of it may be as it was before the outage.
 #[test]
 fn a_list_that_is_half_back_decides_nothing() {
     let broken = |name: &str| {
