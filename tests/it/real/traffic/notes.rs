@@ -170,6 +170,12 @@ spec:
   ports: [{ name: web, port: 80, targetPort: http }, { name: admin, port: 81, targetPort: 9090 }]
 ";
 
+/// Logs an error every two seconds.
+const LOGGING: Template = Template {
+    beside: "(while sleep 2; do echo ERROR connection to db-old refused; done) &",
+    ..PLAIN
+};
+
 const BOTH_SERVED: &str = "served: Service `web` → 2 of 2 new pods on ports 8080, 9090";
 
 /// The notes, each followed by its near miss.
@@ -346,10 +352,7 @@ pub(super) const ALL: &[Case] = &[
     Case {
         says: "only the new pods log an error",
         name: "traffic-new-errors",
-        v2: Template {
-            beside: "(while sleep 2; do echo ERROR connection to db-old refused; done) &",
-            ..PLAIN
-        },
+        v2: LOGGING,
         ends: Ends::Well("× connection to db-old refused", None),
         ..FAULT
     },
@@ -362,8 +365,3 @@ pub(super) const ALL: &[Case] = &[
         ..NEAR_MISS
     },
 ];
-
-const LOGGING: Template = Template {
-    beside: "(while sleep 2; do echo ERROR connection to db-old refused; done) &",
-    ..PLAIN
-};

@@ -87,7 +87,7 @@ fn decisive(patience: &Patience) -> Vec<Threshold> {
         of(
             "after the next try of a controller",
             retry_margin,
-            QUOTA_MARGIN,
+            RETRY_MARGIN,
         ),
         of("a controller reads a new spec", controller_lag, LAG),
         of("clocks apart", clock_skew, SKEW),
@@ -172,7 +172,7 @@ const QUOTA_UNSEEN: &str =
     "one of their pods may be about to leave: twice the default grace period of a pod";
 const LOOKUP_AGAIN: &str = "one list of each resource in question, only while the cause lasts";
 const TEMPLATE_ALONE: &str = "seen once more, like every cause that the pod template alone decides";
-const QUOTA_MARGIN: &str = "the controller's retry and its event take a moment";
+const RETRY_MARGIN: &str = "the controller's retry and its event take a moment";
 const LAG: &str =
     "it takes well under a second, and some more while a control plane fails over (estimated)";
 const SKEW: &str = "nodes and controllers have their own clocks (estimated)";
